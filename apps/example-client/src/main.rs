@@ -1,0 +1,2 @@
+//! A relying party.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `insula`: the process.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Time and randomness, the two things a pure function must be handed.

@@ -1,0 +1,1 @@
+//! Files and environment in, typed settings and tenant specs out.

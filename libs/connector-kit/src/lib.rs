@@ -1,0 +1,1 @@
+//! The one Connector trait, and what the authors of connectors need.

@@ -1,0 +1,1 @@
+//! One folder per upstream, and the registry that names them.

@@ -1,0 +1,1 @@
+//! One file per use case: load the facts, ask the engine, commit what it decided.

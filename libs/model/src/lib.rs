@@ -1,0 +1,1 @@
+//! Insula's records: typed ids, secrets and state machines, without I/O.

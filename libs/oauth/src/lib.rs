@@ -1,0 +1,1 @@
+//! The wire vocabulary of OAuth 2 and OpenID Connect: requests, responses, scopes and error codes.

@@ -1,0 +1,1 @@
+//! The durable half of the store on SeaORM: SQLite, PostgreSQL, MariaDB and MySQL.

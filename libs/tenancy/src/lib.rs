@@ -1,0 +1,1 @@
+//! The actors: router, supervisor, tenant; and the directory of snapshots they publish.

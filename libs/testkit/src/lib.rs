@@ -1,0 +1,1 @@
+//! Builders with speaking defaults, fixed keys and fake upstreams, for tests only.

@@ -1,0 +1,1 @@
+//! Themes, pages and languages: what a person sees.

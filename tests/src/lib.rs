@@ -1,0 +1,1 @@
+//! The harness: processes, relying parties, browsers, upstreams.
