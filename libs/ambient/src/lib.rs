@@ -1,1 +1,13 @@
-//! Time and randomness, the two things a pure function must be handed.
+//! Time and randomness: the two things a pure function must be handed.
+//!
+//! Owns the [`Clock`] and [`Entropy`] seams, their real forms and the forms tests hold in their
+//! hand. Owns no timer, no scheduler and no cryptographic key: who needs the time asks for a
+//! [`Timestamp`] argument, and only the shells of the house hold a clock.
+
+mod clock;
+mod entropy;
+mod timestamp;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use entropy::{Entropy, SeededEntropy, SystemEntropy, base32_lower};
+pub use timestamp::Timestamp;

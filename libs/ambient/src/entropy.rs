@@ -1,0 +1,150 @@
+use std::sync::{Mutex, PoisonError};
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+/// A source of unguessable bytes.
+pub trait Entropy: Send + Sync + 'static {
+    /// Fills `bytes` with randomness fit for secrets.
+    fn fill(&self, bytes: &mut [u8]);
+
+    /// A random lower-case word: one letter, then `n` random bytes in base32 without padding.
+    ///
+    /// The form of dex's ids and opaque values (safe in URLs, forms, file names and host labels).
+    /// Fifteen bytes make 25 characters, twenty make 33.
+    fn word(&self, n: usize) -> String {
+        let mut bytes = vec![0_u8; n + 1];
+        self.fill(&mut bytes);
+        let (first, rest) = bytes.split_first().unwrap_or((&0, &[]));
+        let mut word = String::with_capacity(1 + n.div_ceil(5) * 8);
+        word.push(char::from(b'a' + first % 26));
+        word.push_str(&base32_lower(rest));
+        word
+    }
+
+    /// A random UUID of version 4 (RFC 9562 §5.4), in its usual text form.
+    fn uuid(&self) -> String {
+        let mut b = [0_u8; 16];
+        self.fill(&mut b);
+        let n = (u128::from_be_bytes(b) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
+        let hex = format!("{n:032x}");
+        let part = |from, to| hex.get(from..to).unwrap_or_default();
+        [
+            part(0, 8),
+            part(8, 12),
+            part(12, 16),
+            part(16, 20),
+            part(20, 32),
+        ]
+        .join("-")
+    }
+}
+
+/// Base32 (RFC 4648 §6) in lower case and without padding, the alphabet of dex's ids.
+pub fn base32_lower(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
+    let (mut buffer, mut bits) = (0_u32, 0_u32);
+    let letter = |index: u32| {
+        let known = ALPHABET.get((index & 31) as usize);
+        char::from(*known.unwrap_or(&b'a'))
+    };
+    for byte in bytes {
+        buffer = (buffer << 8) | u32::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            text.push(letter(buffer >> bits));
+        }
+        buffer &= (1 << bits) - 1;
+    }
+    if bits > 0 {
+        text.push(letter(buffer << (5 - bits)));
+    }
+    text
+}
+
+/// The operating system's generator.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    #[expect(
+        clippy::expect_used,
+        reason = "a system without randomness must not issue a secret"
+    )]
+    fn fill(&self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the operating system provides randomness");
+    }
+}
+
+/// The same bytes for the same seed, so that a test can name what it will see.
+#[derive(Debug)]
+pub struct SeededEntropy(Mutex<ChaCha20Rng>);
+
+impl SeededEntropy {
+    /// A generator that repeats itself for equal seeds.
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new(ChaCha20Rng::seed_from_u64(seed)))
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fill_bytes(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base32_follows_the_vectors_of_rfc_4648() {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "my"),
+            ("fo", "mzxq"),
+            ("foo", "mzxw6"),
+            ("foob", "mzxw6yq"),
+            ("fooba", "mzxw6ytb"),
+            ("foobar", "mzxw6ytboi"),
+        ] {
+            assert_eq!(base32_lower(plain.as_bytes()), coded);
+        }
+    }
+
+    #[test]
+    fn a_word_of_fifteen_bytes_has_the_form_of_a_dex_id() {
+        let word = SeededEntropy::new(1).word(15);
+        assert_eq!(word.len(), 25);
+        assert!(
+            word.chars()
+                .all(|c| c.is_ascii_lowercase() || ('2'..='7').contains(&c))
+        );
+        assert!(word.starts_with(|c: char| c.is_ascii_lowercase()));
+    }
+
+    #[test]
+    fn equal_seeds_repeat_and_different_seeds_differ() {
+        assert_eq!(
+            SeededEntropy::new(7).word(20),
+            SeededEntropy::new(7).word(20)
+        );
+        assert_ne!(
+            SeededEntropy::new(7).word(20),
+            SeededEntropy::new(8).word(20)
+        );
+    }
+
+    #[test]
+    fn a_uuid_carries_its_version_and_variant() {
+        let id = SeededEntropy::new(3).uuid();
+        assert_eq!(id.len(), 36);
+        assert_eq!(id.as_bytes()[14], b'4');
+        assert!(matches!(id.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
+    }
+}

@@ -1,0 +1,73 @@
+use serde::{Deserialize, Serialize};
+
+/// A registered `grant_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
+#[expect(missing_docs, reason = "each is the registered word")]
+pub enum GrantType {
+    AuthorizationCode,
+    ClientCredentials,
+    Implicit,
+    Password,
+    RefreshToken,
+    DeviceCode,
+    TokenExchange,
+}
+
+impl GrantType {
+    /// All of them, in the order discovery sorts their words.
+    pub const ALL: [Self; 7] = [
+        Self::AuthorizationCode,
+        Self::ClientCredentials,
+        Self::Implicit,
+        Self::Password,
+        Self::RefreshToken,
+        Self::DeviceCode,
+        Self::TokenExchange,
+    ];
+
+    /// The word or URN on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::ClientCredentials => "client_credentials",
+            Self::Implicit => "implicit",
+            Self::Password => "password",
+            Self::RefreshToken => "refresh_token",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+        }
+    }
+
+    /// Reads the word; `None` if nobody registered it.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant| grant.as_str() == word)
+    }
+}
+
+impl From<GrantType> for &'static str {
+    fn from(grant: GrantType) -> Self {
+        grant.as_str()
+    }
+}
+
+impl TryFrom<String> for GrantType {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        Self::parse(&word).ok_or_else(|| format!("{word:?} is not a registered grant type"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GrantType;
+
+    #[test]
+    fn every_grant_type_reads_back_its_own_word() {
+        for grant in GrantType::ALL {
+            assert_eq!(GrantType::parse(grant.as_str()), Some(grant));
+        }
+        assert_eq!(GrantType::parse("magic"), None);
+    }
+}

@@ -1,0 +1,163 @@
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::{CodeVerifier, GrantType, Params, Scopes};
+
+/// A request to the token endpoint, one variant per grant it can carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenRequest {
+    /// RFC 6749 §4.1.3.
+    AuthorizationCode(CodeRequest),
+    /// RFC 6749 §6.
+    RefreshToken(RefreshRequest),
+}
+
+/// Why a form is not a token request.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TokenRequestError {
+    /// No `grant_type`.
+    #[error("grant_type is missing")]
+    NoGrantType,
+    /// A grant type nobody registered, or one that is not served.
+    #[error("grant_type {0:?} is not supported")]
+    UnsupportedGrantType(String),
+    /// A parameter came more than once (RFC 6749 §3.2).
+    #[error("parameter {0:?} is included more than once")]
+    Duplicate(String),
+}
+
+/// `grant_type=authorization_code`. Secrets inside are not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CodeRequest {
+    /// `code`.
+    pub code: Option<String>,
+    /// `redirect_uri`.
+    pub redirect_uri: Option<String>,
+    /// `code_verifier` (RFC 7636 §4.5).
+    pub code_verifier: Option<CodeVerifier>,
+}
+
+impl std::fmt::Debug for CodeRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CodeRequest")
+            .field("redirect_uri", &self.redirect_uri)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `grant_type=refresh_token`. The token is not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RefreshRequest {
+    /// `refresh_token`.
+    pub refresh_token: Option<String>,
+    /// `scope`, to narrow what was granted.
+    pub scope: Option<Scopes>,
+}
+
+impl std::fmt::Debug for RefreshRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RefreshRequest")
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TokenRequest {
+    /// Reads a form. `grant_type` selects the variant.
+    pub fn from_params(form: &Params) -> Result<Self, TokenRequestError> {
+        if let Some(name) = form.duplicate() {
+            return Err(TokenRequestError::Duplicate(name.to_owned()));
+        }
+        let word = form
+            .get("grant_type")
+            .ok_or(TokenRequestError::NoGrantType)?;
+        match GrantType::parse(word) {
+            Some(GrantType::AuthorizationCode) => Ok(Self::AuthorizationCode(CodeRequest {
+                code: form.take("code"),
+                redirect_uri: form.take("redirect_uri"),
+                code_verifier: form.take("code_verifier").map(CodeVerifier::new),
+            })),
+            Some(GrantType::RefreshToken) => Ok(Self::RefreshToken(RefreshRequest {
+                refresh_token: form.take("refresh_token"),
+                scope: form.get("scope").map(Scopes::parse),
+            })),
+            _ => Err(TokenRequestError::UnsupportedGrantType(word.to_owned())),
+        }
+    }
+
+    /// The grant type the request names.
+    pub const fn grant_type(&self) -> GrantType {
+        match self {
+            Self::AuthorizationCode(_) => GrantType::AuthorizationCode,
+            Self::RefreshToken(_) => GrantType::RefreshToken,
+        }
+    }
+}
+
+/// The body of a successful token answer, members in dex's order
+/// ([RFC 6749 §5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1), OpenID Connect Core §3.1.3.3).
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct TokenResponse {
+    /// `access_token`
+    pub access_token: String,
+    /// `issued_token_type` (RFC 8693 §2.2.1)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<&'static str>,
+    /// `token_type`: `bearer` or `Bearer`, by dialect
+    pub token_type: &'static str,
+    /// `expires_in`, whole seconds
+    pub expires_in: u64,
+    /// `refresh_token`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// `id_token`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
+    /// `scope`, where what was granted differs from what was asked, or always, by dialect
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+impl std::fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenResponse")
+            .field("expires_in", &self.expires_in)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grant_type_selects_the_request() {
+        let form = Params::parse("grant_type=authorization_code&code=c&redirect_uri=r").unwrap();
+        let TokenRequest::AuthorizationCode(request) = TokenRequest::from_params(&form).unwrap()
+        else {
+            panic!("a code request")
+        };
+        assert_eq!(request.code.as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn an_unserved_grant_type_and_a_repeated_parameter_are_named() {
+        let read = |text: &str| TokenRequest::from_params(&Params::parse(text).unwrap());
+        assert_eq!(read(""), Err(TokenRequestError::NoGrantType));
+        assert_eq!(
+            read("grant_type=magic"),
+            Err(TokenRequestError::UnsupportedGrantType("magic".to_owned()))
+        );
+        assert_eq!(
+            read("grant_type=refresh_token&grant_type=refresh_token"),
+            Err(TokenRequestError::Duplicate("grant_type".to_owned()))
+        );
+    }
+
+    #[test]
+    fn requests_and_responses_do_not_print_their_secrets() {
+        let form = Params::parse("grant_type=refresh_token&refresh_token=s3cret").unwrap();
+        let request = TokenRequest::from_params(&form).unwrap();
+        assert!(!format!("{request:?}").contains("s3cret"));
+    }
+}
