@@ -1,1 +1,36 @@
-//! Insula's records: typed ids, secrets and state machines, without I/O.
+//! Insula's records: typed ids, secrets, tenant specs and the state machines of a login.
+//!
+//! Owns what things *are* and which transitions they allow. Owns no rule of the protocol (`engine`),
+//! no persistence (`store`) and no I/O.
+
+mod auth_request;
+mod client;
+mod connector_spec;
+mod grant;
+mod hash;
+mod id;
+mod identity;
+mod issuer;
+mod secret;
+mod session;
+mod tenant;
+
+pub use auth_request::{AuthRequest, AuthorizationRequest, Login, Stage, WrongStage};
+pub use client::Client;
+pub use connector_spec::ConnectorSpec;
+pub use grant::{CodeGrant, RefreshGrant};
+pub use hash::TokenHash;
+pub use id::{
+    AuthRequestId, ClientId, ConnectorId, GrantId, InvalidId, RefreshId, SessionId, TenantId,
+    UserId,
+};
+pub use identity::{Identity, IdentityClaims};
+pub use issuer::{Issuer, IssuerError};
+pub use secret::{
+    AccessToken, AuthorizationCode, ClientSecret, Password, RefreshSecret, SessionCookie,
+};
+pub use session::BrowserSession;
+pub use tenant::{
+    Dialect, Expiry, Frontend, Limits, Links, OAuth2Policy, PasswordRecord, Rate, RefreshPolicy,
+    SessionPolicy, SignerPolicy, SsoDefault, TenantSpec,
+};

@@ -1,0 +1,52 @@
+use insula_oauth::GrantType;
+
+use crate::{ClientId, ClientSecret, ConnectorId};
+
+/// A relying party of a tenant (RFC 6749 §2; the metadata words of RFC 7591 and of dex).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// `client_id`.
+    pub id: ClientId,
+    /// What people are shown; falls back to the id.
+    pub name: String,
+    /// What it may prove itself with; several while one is being replaced, none for a public client
+    /// without a secret.
+    pub secrets: Vec<ClientSecret>,
+    /// Whether it can keep no secret (RFC 6749 §2.1).
+    pub public: bool,
+    /// Registered redirect URIs, compared as text.
+    pub redirect_uris: Vec<String>,
+    /// Registered `post_logout_redirect_uris`.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Clients that may ask for tokens meant for this one.
+    pub trusted_peers: Vec<ClientId>,
+    /// Connectors its people may come through; empty for all.
+    pub allowed_connectors: Vec<ConnectorId>,
+    /// Grants it may use; empty for all that the tenant serves.
+    pub grant_types: Vec<GrantType>,
+    /// Whether its people are not asked for consent.
+    pub skip_approval: bool,
+    /// Whether it must use PKCE, where it may choose (RFC 9700 §2.1.1).
+    pub require_pkce: bool,
+    /// Where its logo lives.
+    pub logo_url: Option<String>,
+    /// Clients that may reuse a login made for this one: `None` for the tenant's default.
+    pub sso_shared_with: Option<Vec<String>>,
+}
+
+impl Client {
+    /// Whether it may use a grant.
+    pub fn may_use(&self, grant: GrantType) -> bool {
+        self.grant_types.is_empty() || self.grant_types.contains(&grant)
+    }
+
+    /// Whether its people may come through a connector.
+    pub fn allows_connector(&self, connector: &ConnectorId) -> bool {
+        self.allowed_connectors.is_empty() || self.allowed_connectors.contains(connector)
+    }
+
+    /// Whether `peer` may ask for tokens meant for this client.
+    pub fn trusts(&self, peer: &ClientId) -> bool {
+        &self.id == peer || self.trusted_peers.contains(peer)
+    }
+}
