@@ -1,2 +1,69 @@
-//! Chores.
-fn main() {}
+//! The chores of this repository, one command each: `cargo xtask <chore>`.
+//!
+//! Owns how the house is started for a developer, how its tests get their databases and browsers,
+//! and what CI runs. Owns nothing that ships, and uses no crate of ours: it is compiled first on a
+//! fresh machine and must stay small.
+
+mod arrows;
+mod bench;
+mod ci;
+mod dev;
+mod process;
+mod repository;
+mod services;
+mod stop;
+mod suite;
+mod tools;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::repository::Repository;
+use crate::stop::Stop;
+
+/// Chores of the Insula repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Build and start the server on tenants.example, with the example client beside it.
+    Dev(dev::Options),
+    /// Start PostgreSQL, MariaDB and Redis of its own, and run every test.
+    Test(suite::Options),
+    /// All that a submission must pass: format, arrows, licences, lints, docs, tests.
+    Ci,
+    /// Compare the dependencies between our crates with docs/arrows.toml.
+    Arrows,
+    /// Run the function benchmarks and the load program.
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            eprintln!("xtask: {trouble:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: Chore) -> anyhow::Result<()> {
+    let stop = Stop::listen()?;
+    let repository = Repository::find()?;
+    match chore {
+        Chore::Dev(options) => dev::run(&repository, &stop, &options),
+        Chore::Test(options) => suite::run(&repository, &stop, &options),
+        Chore::Ci => ci::run(&repository, &stop),
+        Chore::Arrows => arrows::run(&repository),
+        Chore::Bench(options) => bench::run(&repository, &stop, &options),
+    }
+}

@@ -1,0 +1,107 @@
+//! The databases that tests talk to: private instances in a temporary folder, on loopback ports of
+//! their own, gone when the run is over.
+//!
+//! Nothing here touches an instance that the machine already runs.
+
+mod account;
+mod mariadb;
+mod postgres;
+mod redis;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use self::mariadb::MariaDb;
+use self::postgres::Postgres;
+use self::redis::Redis;
+use crate::process::Running;
+use crate::stop::Stop;
+
+const READY: Duration = Duration::from_mins(1);
+
+/// The running instances. Dropping it stops all of them and removes their files.
+#[derive(Debug)]
+pub(crate) struct Services {
+    // Fields are dropped in order: first the servers, then the folder they write to.
+    postgres: Postgres,
+    mariadb: MariaDb,
+    redis: Redis,
+    folder: TempDir,
+}
+
+impl Services {
+    /// Starts all three and waits until each answers.
+    pub(crate) fn start(stop: &Stop) -> anyhow::Result<Self> {
+        let folder = account::open_folder()?;
+        let redis = Redis::start(&room(&folder, "redis")?)?;
+        let mariadb = MariaDb::start(&room(&folder, "mariadb")?, stop)?;
+        let postgres = Postgres::start(&room(&folder, "postgres")?, stop)?;
+        let mut services = Self {
+            postgres,
+            mariadb,
+            redis,
+            folder,
+        };
+        services.postgres.wait(stop)?;
+        services.mariadb.wait(stop)?;
+        services.redis.wait(stop)?;
+        Ok(services)
+    }
+
+    /// How tests find them.
+    pub(crate) fn environment(&self) -> [(&'static str, String); 3] {
+        [
+            ("INSULA_TEST_POSTGRES", self.postgres.url()),
+            ("INSULA_TEST_MARIADB", self.mariadb.url()),
+            ("INSULA_TEST_REDIS", self.redis.url()),
+        ]
+    }
+
+    /// A folder of its own for whatever else lives as long as the services do.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Asks all to end at once, so that they end beside each other and not one after the other.
+    pub(crate) fn end(&mut self) {
+        for running in [
+            &mut self.postgres.running,
+            &mut self.mariadb.running,
+            &mut self.redis.running,
+        ] {
+            running.ask_to_end();
+        }
+    }
+}
+
+fn room(folder: &TempDir, name: &str) -> anyhow::Result<PathBuf> {
+    let room = folder.path().join(name);
+    std::fs::create_dir(&room)?;
+    Ok(room)
+}
+
+/// Fails with the last lines of `log` once a service that should be coming up is gone.
+fn still_alive(running: &mut Running, log: &Path) -> anyhow::Result<()> {
+    let Some(status) = running.ended() else {
+        return Ok(());
+    };
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().rev().take(20).collect();
+    let last = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
+    anyhow::bail!(
+        "{} ended while starting ({status}); its last lines:\n{last}",
+        running.name()
+    )
+}
+
+/// Whether PostgreSQL's server is installed, on the path or where Debian keeps it.
+pub(crate) fn has_postgres() -> bool {
+    postgres::programs().is_some()
+}
+
+/// Whether MariaDB's server is installed.
+pub(crate) fn has_mariadb() -> bool {
+    mariadb::server().is_some()
+}
