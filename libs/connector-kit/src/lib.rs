@@ -1,1 +1,17 @@
-//! The one Connector trait, and what the authors of connectors need.
+//! The one [`Connector`] trait, and what the authors of connectors need.
+//!
+//! A connector asks a person or an upstream who somebody is, and hears the answer. It never sees an
+//! HTTP request of ours: what it needs comes as plain values, so it is tested with plain values.
+//! Owns no HTTP client (`connectors`) and no rule of what a login is worth (`engine`).
+
+mod challenge;
+mod connector;
+mod error;
+mod open;
+mod password;
+
+pub use challenge::{Challenge, Memory, Reply};
+pub use connector::{Capabilities, Connector, LoginContext, UpstreamIdentity};
+pub use error::ConnectorError;
+pub use open::{OpenConnector, OpenContext};
+pub use password::{PasswordBook, PasswordCheck, PasswordVerdict};

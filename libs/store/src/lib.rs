@@ -1,1 +1,18 @@
-//! What persistence must offer, its memory form and the conformance suites every form passes.
+//! What persistence must offer: contracts in verbs of intent, their memory form, and the suites
+//! that every form passes.
+//!
+//! Owns no SQL and no Redis. A [`TenantStore`] or [`TenantCache`] is bound to one tenant before a
+//! flow ever holds it, so that no flow can name another's rows.
+
+mod bus;
+mod cache;
+pub mod conformance;
+mod durable;
+mod error;
+mod memory;
+
+pub use bus::{Change, ChangeBus, ChangeKind, Changes};
+pub use cache::{Cache, Finish, RedeemedCode, TenantCache};
+pub use durable::{Durable, KeySwap, RefreshRotation, SealedKeys, TenantStore, UpgradedPassword};
+pub use error::StoreError;
+pub use memory::{MemoryBus, MemoryCache, MemoryStore};

@@ -1,0 +1,72 @@
+use async_trait::async_trait;
+use insula_ambient::Timestamp;
+use insula_model::{AuthRequestId, IdentityClaims};
+
+use crate::{Challenge, ConnectorError, Memory, Reply};
+
+/// What a connector can do beyond logging people in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Capabilities {
+    /// Whether claims can be fetched again without the person; without it there are no refresh
+    /// tokens.
+    pub refresh: bool,
+    /// Whether it asks for a name and a password itself instead of sending the browser away.
+    pub password: bool,
+}
+
+/// What a connector is told of the login it serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginContext {
+    /// To be sent as `state`, so that the answer finds its login.
+    pub state: AuthRequestId,
+    /// `<issuer>/callback`.
+    pub callback_url: String,
+    /// Whether the client asked for `offline_access`.
+    pub offline_access: bool,
+    /// Whether the client asked for `groups`.
+    pub groups: bool,
+    /// Whether the person must prove themselves again, whatever session the upstream has.
+    pub force_login: bool,
+    /// Who the client thinks will log in.
+    pub login_hint: Option<String>,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// Who it is, says the upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamIdentity {
+    /// What it says of them.
+    pub claims: IdentityClaims,
+    /// What the connector wants back to refresh them; sealed before it is stored.
+    pub connector_data: Option<Vec<u8>>,
+    /// How they proved it (RFC 8176), where the upstream tells: `pwd`, `otp`, …
+    pub amr: Vec<String>,
+}
+
+/// An upstream that can tell who somebody is.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// What to ask of a person who wants to log in.
+    async fn begin(&self, ctx: &LoginContext) -> Result<Challenge, ConnectorError>;
+
+    /// Who answered. `memory` is what [`begin`](Self::begin) put into its challenge.
+    async fn complete(
+        &self,
+        ctx: &LoginContext,
+        memory: &Memory,
+        reply: Reply,
+    ) -> Result<UpstreamIdentity, ConnectorError>;
+
+    /// What the upstream says of the person now. `Denied` means they are gone.
+    async fn refresh(
+        &self,
+        _ctx: &LoginContext,
+        _known: &UpstreamIdentity,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        Err(ConnectorError::Unsupported("refresh"))
+    }
+}

@@ -1,0 +1,30 @@
+use thiserror::Error;
+
+/// Why a connector could not say who somebody is. Texts carry no secret and no fact about a person.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ConnectorError {
+    /// Name and password do not belong together, or nobody has that name. Ask again.
+    #[error("wrong login name or password")]
+    WrongPassword,
+    /// The person or the upstream said no.
+    #[error("the upstream denied the login: {0}")]
+    Denied(String),
+    /// The person is known but not in a group that is required.
+    #[error("the person is in none of the required groups")]
+    NotInGroup,
+    /// The answer does not fit the question: a forged, stale or broken reply.
+    #[error("the upstream's answer cannot be used: {0}")]
+    BadReply(String),
+    /// The upstream cannot be reached, or fails.
+    #[error("the upstream failed: {0}")]
+    Upstream(String),
+    /// Too much is asked of us at once (password hashes, upstream calls).
+    #[error("too many logins at once: {0}")]
+    Busy(&'static str),
+    /// The connector has no such ability.
+    #[error("the connector does not support {0}")]
+    Unsupported(&'static str),
+    /// The settings cannot work.
+    #[error("{0}")]
+    Settings(String),
+}

@@ -1,0 +1,37 @@
+use async_trait::async_trait;
+use insula_model::{Password, PasswordRecord};
+
+use crate::ConnectorError;
+
+/// What a password check found.
+#[derive(Clone, PartialEq, Eq)]
+pub enum PasswordVerdict {
+    /// It is the password. `upgrade` is a better hash of it, if the stored one is out of date.
+    Right {
+        /// A PHC string to be stored in place of the old one.
+        upgrade: Option<String>,
+    },
+    /// It is not.
+    Wrong,
+}
+
+/// Computes password hashes on a bounded pool, of which each tenant has a fair share.
+#[async_trait]
+pub trait PasswordCheck: Send + Sync + 'static {
+    /// Whether `password` is what `hash` was made of. `None` for nobody: takes as long, and is wrong.
+    async fn check(
+        &self,
+        password: Password,
+        hash: Option<String>,
+    ) -> Result<PasswordVerdict, ConnectorError>;
+}
+
+/// The people of a tenant's password DB.
+#[async_trait]
+pub trait PasswordBook: Send + Sync + 'static {
+    /// A person by lower-cased login name, with the hash that is current.
+    async fn find(&self, email: &str) -> Result<Option<PasswordRecord>, ConnectorError>;
+
+    /// Keeps a better hash for a person. `was` is the record the hash was checked against.
+    async fn upgrade(&self, was: &PasswordRecord, hash: String) -> Result<(), ConnectorError>;
+}

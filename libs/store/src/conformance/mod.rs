@@ -1,0 +1,1 @@
+//! The suites every backend passes.

@@ -1,0 +1,195 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use insula_ambient::Timestamp;
+use insula_model::{
+    BrowserSession, ClientId, ConnectorId, GrantId, Identity, IdentityClaims, Login, RefreshGrant,
+    RefreshId, SessionId, TenantId, TokenHash, UserId,
+};
+use insula_oauth::Scopes;
+
+use crate::StoreError;
+
+/// The durable half: what must survive every process.
+#[async_trait]
+pub trait Durable: Send + Sync + 'static {
+    /// The store of one tenant. Cheap: shares the connections of the whole.
+    fn tenant(&self, id: &TenantId) -> Arc<dyn TenantStore>;
+
+    /// Whether the backend answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Takes or renews a named lease for `holder`, so that a chore is done by one process at a time.
+    /// `true` if `holder` has it until `now + ttl`.
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<bool, StoreError>;
+
+    /// Deletes up to `batch` expired rows of each kind, of all tenants; answers how many went.
+    /// A row that expires after `now` stays.
+    async fn collect_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError>;
+}
+
+/// A sealed key ring, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedKeys {
+    /// Raised by every swap.
+    pub version: u64,
+    /// Sealed under the master key; the store cannot read it.
+    pub sealed: Vec<u8>,
+}
+
+/// What came of a key swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySwap {
+    /// The new ring is stored.
+    Swapped,
+    /// Another process swapped first; load again.
+    Lost,
+}
+
+/// What came of a refresh rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshRotation {
+    /// The grant is at its new generation.
+    Rotated,
+    /// It was no longer at the generation expected, or is gone; load again.
+    Lost,
+}
+
+/// A password hash made here that stands for an older one in a file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UpgradedPassword {
+    /// Lower-cased login name.
+    pub email: String,
+    /// The hash of the configured hash text this one replaces; if the file changes, it is void.
+    pub replaces: TokenHash,
+    /// The new PHC string.
+    pub hash: String,
+}
+
+impl std::fmt::Debug for UpgradedPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UpgradedPassword")
+    }
+}
+
+/// The durable state of one tenant.
+#[async_trait]
+pub trait TenantStore: Send + Sync + 'static {
+    // --- keys ---
+
+    /// The sealed key ring, if there ever was one.
+    async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError>;
+
+    /// Stores `new` if the stored version is still `expected` (`None`: if there is none).
+    async fn swap_keys(
+        &self,
+        expected: Option<u64>,
+        new: &SealedKeys,
+    ) -> Result<KeySwap, StoreError>;
+
+    // --- people ---
+
+    /// A person by the connector they came through.
+    async fn find_identity(
+        &self,
+        connector: &ConnectorId,
+        user: &UserId,
+    ) -> Result<Option<Identity>, StoreError>;
+
+    /// Records that a person logged in, with what the connector says of them, and in the same
+    /// statement what they allowed `consent.0`, added to what they had allowed it before.
+    /// Where nothing changed but the time, the write may be skipped if `last_login_at` moved by
+    /// less than a minute.
+    async fn record_login(
+        &self,
+        connector: &ConnectorId,
+        claims: &IdentityClaims,
+        consent: Option<(&ClientId, &Scopes)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The upgraded password of a login name.
+    async fn find_upgraded_password(
+        &self,
+        email: &str,
+    ) -> Result<Option<UpgradedPassword>, StoreError>;
+
+    /// Stores an upgraded password; a later one replaces an earlier one.
+    async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Result<(), StoreError>;
+
+    // --- browser sessions ---
+
+    /// The session of a cookie, if it has not ended by `now`.
+    async fn find_session(
+        &self,
+        cookie: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<BrowserSession>, StoreError>;
+
+    /// Stores a session under the hash of its cookie; an earlier one of that cookie is replaced.
+    async fn save_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+    ) -> Result<(), StoreError>;
+
+    /// Ends a session; answers it if it was there.
+    async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError>;
+
+    /// Whether a session with this id (`sid`) has not ended.
+    async fn session_exists(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError>;
+
+    // --- refresh grants and revocation ---
+
+    /// Stores a new refresh grant.
+    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<(), StoreError>;
+
+    /// A refresh grant by the first half of its token, expired or not.
+    async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError>;
+
+    /// Stores `next` if the grant is still at generation `expected` and not revoked, in one atomic
+    /// step. `login`, `generation`, `last_used_at` and `expires_at` change; the rest stays.
+    async fn rotate_refresh(
+        &self,
+        expected: u32,
+        next: &RefreshGrant,
+    ) -> Result<RefreshRotation, StoreError>;
+
+    /// Revokes a family: its refresh grants are gone, and [`is_revoked`](Self::is_revoked) answers
+    /// yes until `until`, when its last access token is dead anyway. Revoking twice is once.
+    async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError>;
+
+    /// Whether a family was revoked.
+    async fn is_revoked(&self, grant: &GrantId) -> Result<bool, StoreError>;
+
+    /// What a person's login is worth for refreshes: their refresh grants with `client`, newest
+    /// first, at most 100. For logout and for the admin API.
+    async fn refresh_grants_of(
+        &self,
+        connector: &ConnectorId,
+        user: &UserId,
+        client: Option<&ClientId>,
+    ) -> Result<Vec<RefreshGrant>, StoreError>;
+}
+
+/// The part of a [`Login`] that a rotation may change, named here because every backend needs it.
+pub(crate) fn rotated(mut stored: RefreshGrant, next: &RefreshGrant) -> RefreshGrant {
+    let Login {
+        connector_data,
+        claims,
+        ..
+    } = &next.login;
+    stored.login.claims = claims.clone();
+    stored.login.connector_data.clone_from(connector_data);
+    stored.generation = next.generation;
+    stored.last_used_at = next.last_used_at;
+    stored.expires_at = next.expires_at;
+    stored
+}
