@@ -1,0 +1,354 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use insula_ambient::Timestamp;
+
+use crate::{Alg, KeyId, KeyRing, KeysStale, Phase, RingKey, SigningKey};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// When keys of a tenant change.
+///
+/// A client that caches the JWK Set never meets an unknown `kid` if `publish_ahead` is at least
+/// the advertised `max-age`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotationPolicy {
+    /// Which algorithms sign. The first is the default.
+    pub algs: Vec<Alg>,
+    /// How long a key signs before the next takes over.
+    pub rotation_period: Duration,
+    /// How long a key is published before it signs.
+    pub publish_ahead: Duration,
+    /// How long it stays published after: the longest life of a token plus the cache time.
+    pub keep_retired_for: Duration,
+    /// After this long as the active key it signs no more, even if no successor came.
+    pub hard_end_after: Duration,
+}
+
+impl Default for RotationPolicy {
+    /// ES256, a new key every thirty days, announced a day before, kept two days after.
+    fn default() -> Self {
+        Self {
+            algs: vec![Alg::ES256],
+            rotation_period: 30 * 24 * HOUR,
+            publish_ahead: 24 * HOUR,
+            keep_retired_for: 48 * HOUR,
+            hard_end_after: 60 * 24 * HOUR,
+        }
+    }
+}
+
+/// What a ring needs now, and when to ask again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotationPlan {
+    /// To be done now.
+    pub step: RotationStep,
+    /// When to ask again: at once after a step, else at the next date in the life of a key.
+    pub next_at: Timestamp,
+}
+
+/// One change of a ring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RotationStep {
+    /// All is as it should be.
+    Nothing,
+    /// Make a key, then [`KeyRing::with_active`] if `activate`, else [`KeyRing::with_announced`].
+    Generate {
+        /// For this algorithm.
+        alg: Alg,
+        /// Whether it must sign at once, because no other can.
+        activate: bool,
+    },
+    /// Let this announced key sign: [`KeyRing::promoted`].
+    Promote {
+        /// The key.
+        kid: KeyId,
+    },
+    /// Drop this key: [`KeyRing::without`].
+    Retire {
+        /// The key.
+        kid: KeyId,
+    },
+}
+
+impl KeyRing {
+    /// What to do now. Pure: the caller makes the key, swaps the successor in, and asks again.
+    ///
+    /// - A key is announced `publish_ahead` before it signs, however late we are: after a long
+    ///   sleep the old key signs on until the new one was announced long enough.
+    /// - Only when no key can sign does a new one sign at once: in an empty ring, or past the hard
+    ///   end. The keys of the other algorithms of a new ring may do so too, if they are planned at
+    ///   the very `now` at which the first became active: nobody has seen the ring before.
+    /// - An algorithm new in the policy is announced first; the former default signs meanwhile.
+    /// - Keys of an algorithm the policy dropped retire when the default's next key is promoted,
+    ///   and go at the latest when no token of theirs can be alive.
+    pub fn plan(&self, now: Timestamp, policy: &RotationPolicy) -> RotationPlan {
+        let mut next_at = Timestamp::NEVER;
+        let goodbyes = self.keys.iter().filter_map(|key| {
+            let step = RotationStep::Retire {
+                kid: key.kid().clone(),
+            };
+            Some((key.drop_at(policy)?, step))
+        });
+        let successions = policy
+            .algs
+            .iter()
+            .map(|alg| self.succession(*alg, now, policy));
+        for (due, step) in successions.chain(goodbyes) {
+            if due <= now {
+                return RotationPlan { step, next_at: now };
+            }
+            next_at = next_at.min(due);
+        }
+        RotationPlan {
+            step: RotationStep::Nothing,
+            next_at,
+        }
+    }
+
+    /// The next step in the succession of one algorithm, and when it is due.
+    fn succession(
+        &self,
+        alg: Alg,
+        now: Timestamp,
+        policy: &RotationPolicy,
+    ) -> (Timestamp, RotationStep) {
+        match (self.active(alg), self.announced(alg)) {
+            (Some(active), Some((next, announced))) => {
+                let published = announced + policy.publish_ahead;
+                let served = active.entered() + policy.rotation_period;
+                let due = published.max(served).min(active.hard_end(policy));
+                (
+                    due,
+                    RotationStep::Promote {
+                        kid: next.kid().clone(),
+                    },
+                )
+            }
+            (Some(active), None) => {
+                let ahead = policy.rotation_period.saturating_sub(policy.publish_ahead);
+                let due = (active.entered() + ahead).min(active.hard_end(policy));
+                let activate = now >= active.hard_end(policy);
+                (due, RotationStep::Generate { alg, activate })
+            }
+            (None, Some((next, announced))) => {
+                let published = announced + policy.publish_ahead;
+                let due = published.min(self.last_hard_end(policy));
+                (
+                    due,
+                    RotationStep::Promote {
+                        kid: next.kid().clone(),
+                    },
+                )
+            }
+            (None, None) => {
+                let activate = now >= self.last_hard_end(policy) || self.is_newborn(now);
+                (
+                    Timestamp::from_millis(i64::MIN),
+                    RotationStep::Generate { alg, activate },
+                )
+            }
+        }
+    }
+
+    /// The key that may sign for `alg` now.
+    ///
+    /// While a policy's new default algorithm is still being announced, the former default
+    /// answers for it. A key past its hard end signs nothing: relying parties were promised that
+    /// keys change.
+    pub fn signing_key_at(
+        &self,
+        alg: Alg,
+        now: Timestamp,
+        policy: &RotationPolicy,
+    ) -> Result<&Arc<SigningKey>, KeysStale> {
+        let own = self.active(alg);
+        let former = || {
+            policy
+                .algs
+                .first()
+                .filter(|default| **default == alg)
+                .and(self.freshest())
+        };
+        let active = own.or_else(former).ok_or(KeysStale::NoActiveKey { alg })?;
+        let ended = active.hard_end(policy);
+        if now >= ended {
+            return Err(KeysStale::PastHardEnd {
+                alg,
+                kid: active.kid().clone(),
+                ended,
+            });
+        }
+        active
+            .signing
+            .as_ref()
+            .ok_or(KeysStale::NoActiveKey { alg })
+    }
+
+    /// The successor in which `key` is published but does not sign yet.
+    pub fn with_announced(&self, key: impl Into<Arc<SigningKey>>, now: Timestamp) -> Self {
+        self.with_key(key.into(), Phase::Announced { since: now })
+    }
+
+    /// The successor in which `key` signs from now on, unannounced.
+    pub fn with_active(
+        &self,
+        key: impl Into<Arc<SigningKey>>,
+        now: Timestamp,
+        policy: &RotationPolicy,
+    ) -> Self {
+        let key = key.into();
+        let kid = key.kid().clone();
+        let announced = self.with_key(key, Phase::Announced { since: now });
+        // One change, one version.
+        let mut ring = announced.promoted(&kid, now, policy);
+        ring.version = announced.version;
+        ring
+    }
+
+    /// The successor in which the announced key `kid` signs, and its predecessor retires and
+    /// loses its private half. The ring as it is if there is no such key.
+    pub fn promoted(&self, kid: &KeyId, now: Timestamp, policy: &RotationPolicy) -> Self {
+        let is_announced = |key: &&RingKey| matches!(key.phase, Phase::Announced { .. });
+        let Some(next) = self
+            .keys
+            .iter()
+            .filter(is_announced)
+            .find(|key| key.kid() == kid)
+        else {
+            return self.clone();
+        };
+        let default = policy.algs.first().copied();
+        let default_signs =
+            default.is_none_or(|alg| alg == next.alg() || self.active(alg).is_some());
+        let retires = |key: &RingKey| {
+            let dropped = default_signs && !policy.algs.contains(&key.alg());
+            matches!(key.phase, Phase::Active { .. }) && (key.alg() == next.alg() || dropped)
+        };
+        let keys = self.keys.iter().map(|key| {
+            if key.kid() == kid {
+                return RingKey {
+                    phase: Phase::Active { since: now },
+                    ..key.clone()
+                };
+            }
+            if !retires(key) {
+                return key.clone();
+            }
+            let phase = Phase::Retiring {
+                since: now,
+                until: now + policy.keep_retired_for,
+            };
+            RingKey {
+                phase,
+                public: Arc::clone(&key.public),
+                signing: None,
+            }
+        });
+        self.succeeded_by(keys.collect())
+    }
+
+    /// The successor without the key `kid`; the ring as it is if there is no such key.
+    pub fn without(&self, kid: &KeyId) -> Self {
+        let keys: Vec<_> = self
+            .keys
+            .iter()
+            .filter(|key| key.kid() != kid)
+            .cloned()
+            .collect();
+        if keys.len() == self.keys.len() {
+            self.clone()
+        } else {
+            self.succeeded_by(keys)
+        }
+    }
+
+    fn with_key(&self, key: Arc<SigningKey>, phase: Phase) -> Self {
+        // Two keys of one name could not be told apart by a client.
+        let mut keys: Vec<_> = self
+            .keys
+            .iter()
+            .filter(|k| k.kid() != key.kid())
+            .cloned()
+            .collect();
+        keys.push(RingKey {
+            phase,
+            public: Arc::clone(key.public()),
+            signing: Some(key),
+        });
+        self.succeeded_by(keys)
+    }
+
+    fn succeeded_by(&self, keys: Vec<RingKey>) -> Self {
+        Self::assembled(self.version.saturating_add(1), self.secret.clone(), keys)
+    }
+
+    /// The longest announced key of an algorithm.
+    fn announced(&self, alg: Alg) -> Option<(&RingKey, Timestamp)> {
+        let announced = self
+            .keys
+            .iter()
+            .filter(|key| key.alg() == alg)
+            .filter_map(|key| {
+                let Phase::Announced { since } = key.phase else {
+                    return None;
+                };
+                Some((key, since))
+            });
+        announced.min_by_key(|(_, since)| *since)
+    }
+
+    fn actives(&self) -> impl Iterator<Item = &RingKey> {
+        self.keys
+            .iter()
+            .filter(|key| matches!(key.phase, Phase::Active { .. }))
+    }
+
+    fn freshest(&self) -> Option<&RingKey> {
+        self.actives().max_by_key(|key| key.entered())
+    }
+
+    /// When the last active key of whatever algorithm stops signing; long ago if there is none.
+    fn last_hard_end(&self, policy: &RotationPolicy) -> Timestamp {
+        let ends = self.actives().map(|key| key.hard_end(policy));
+        ends.max().unwrap_or(Timestamp::from_millis(i64::MIN))
+    }
+
+    /// Whether all there is became active at this very instant, so that nobody can have seen it.
+    fn is_newborn(&self, now: Timestamp) -> bool {
+        self.keys
+            .iter()
+            .all(|key| key.phase == Phase::Active { since: now })
+    }
+}
+
+impl RingKey {
+    /// When it entered its phase.
+    fn entered(&self) -> Timestamp {
+        match self.phase {
+            Phase::Announced { since }
+            | Phase::Active { since }
+            | Phase::Retiring { since, .. } => since,
+        }
+    }
+
+    fn hard_end(&self, policy: &RotationPolicy) -> Timestamp {
+        self.entered() + policy.hard_end_after
+    }
+
+    /// When it can leave the ring; `None` while its end is not known.
+    fn drop_at(&self, policy: &RotationPolicy) -> Option<Timestamp> {
+        let wanted = policy.algs.contains(&self.alg());
+        match self.phase {
+            Phase::Retiring { until, .. } => Some(until),
+            // It never signed, and never will.
+            Phase::Announced { since } => (!wanted).then_some(since),
+            Phase::Active { .. } => {
+                (!wanted).then(|| self.hard_end(policy) + policy.keep_retired_for)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+use std::fmt;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{DecodePaddingMode, general_purpose::STANDARD};
+use insula_ambient::Entropy;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::digest::hkdf_sha256;
+use crate::{MasterKeyError, SealError};
+
+/// The first byte of everything sealed: AES-256-GCM under a key derived for its context.
+const FORM: u8 = 1;
+const TAG_LEN: usize = 16;
+
+/// The key that secrets are sealed under before they leave the process.
+///
+/// Every context has a key of its own (HKDF-SHA256), so that a value sealed for one tenant or
+/// purpose does not open as another's, and random nonces (96 bits, NIST SP 800-38D §8.2.2) are
+/// drawn from a space of their own.
+///
+/// ```
+/// use insula_ambient::SystemEntropy;
+/// use insula_jose::MasterKey;
+///
+/// let key = MasterKey::generate(&SystemEntropy);
+/// let sealed = key.seal("acme/login-state", b"connector=ldap", &SystemEntropy);
+/// assert_eq!(key.open("acme/login-state", &sealed)?, b"connector=ldap");
+/// assert!(key.open("globex/login-state", &sealed).is_err());
+/// # Ok::<(), insula_jose::SealError>(())
+/// ```
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct MasterKey([u8; 32]);
+
+impl MasterKey {
+    /// A fresh key.
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let mut key = Self([0; 32]);
+        entropy.fill(&mut key.0);
+        key
+    }
+
+    /// Exactly these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads 32 bytes from 64 hex digits or from base64 of either alphabet, blanks around ignored.
+    pub fn parse(text: &str) -> Result<Self, MasterKeyError> {
+        let text = text.trim();
+        let bytes = Zeroizing::new(if text.len() == 64 {
+            hex(text).ok_or(MasterKeyError)?
+        } else {
+            let alphabet = if text.contains(['-', '_']) {
+                &alphabet::URL_SAFE
+            } else {
+                &alphabet::STANDARD
+            };
+            let config = GeneralPurposeConfig::new()
+                .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+            GeneralPurpose::new(alphabet, config)
+                .decode(text)
+                .map_err(|_| MasterKeyError)?
+        });
+        let bytes = bytes.as_slice().try_into().map_err(|_| MasterKeyError)?;
+        Ok(Self(bytes))
+    }
+
+    /// The key in base64, as a key file holds it.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        Zeroizing::new(STANDARD.encode(self.0))
+    }
+
+    /// Seals `plaintext` so that only this key and the same `context` open it again.
+    ///
+    /// `context` says whose and what it is, for example the tenant's id and a purpose; it is
+    /// authenticated, not stored. The result is 29 bytes longer: form, nonce, text, tag.
+    #[expect(
+        clippy::expect_used,
+        reason = "AES-GCM refuses only texts beyond 64 GiB"
+    )]
+    pub fn seal(&self, context: &str, plaintext: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
+        let mut nonce = [0; NONCE_LEN];
+        entropy.fill(&mut nonce);
+        let mut text = Vec::with_capacity(plaintext.len() + TAG_LEN);
+        text.extend_from_slice(plaintext);
+        self.key_for(context)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(context.as_bytes()),
+                &mut text,
+            )
+            .expect("a plaintext in memory is short enough for AES-GCM");
+        [&[FORM], nonce.as_slice(), text.as_slice()].concat()
+    }
+
+    /// Opens what [`seal`](Self::seal) made for the same `context`.
+    pub fn open(&self, context: &str, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        let too_short = SealError::TooShort {
+            bytes: sealed.len(),
+        };
+        let (form, rest) = sealed.split_first().ok_or_else(|| too_short.clone())?;
+        if *form != FORM {
+            return Err(SealError::UnknownForm { version: *form });
+        }
+        let (nonce, text) = rest.split_first_chunk().ok_or_else(|| too_short.clone())?;
+        if text.len() < TAG_LEN {
+            return Err(too_short);
+        }
+        let mut text = text.to_vec();
+        let plain = self
+            .key_for(context)
+            .open_in_place(
+                Nonce::assume_unique_for_key(*nonce),
+                Aad::from(context.as_bytes()),
+                &mut text,
+            )
+            .map_err(|_| SealError::Refused)?
+            .len();
+        text.truncate(plain);
+        Ok(text)
+    }
+
+    #[expect(clippy::expect_used, reason = "the length is that of the array")]
+    fn key_for(&self, context: &str) -> LessSafeKey {
+        let key = Zeroizing::new(hkdf_sha256(b"insula seal", &self.0, context.as_bytes()));
+        let key = UnboundKey::new(&AES_256_GCM, key.as_slice());
+        LessSafeKey::new(key.expect("AES-256 takes a key of 32 bytes"))
+    }
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+    let pair = |pair: &[u32]| pair.iter().fold(0, |byte, digit| byte * 16 + digit);
+    digits?
+        .chunks(2)
+        .map(|digits| u8::try_from(pair(digits)).ok())
+        .collect()
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MasterKey")
+    }
+}
+
+#[cfg(test)]
+mod tests;
