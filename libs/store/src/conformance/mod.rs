@@ -1,1 +1,4 @@
 //! The suites every backend passes.
+
+mod cache;
+mod durable;

@@ -1,6 +1,9 @@
-/// See the trait it implements.
-pub struct MemoryStore;
-/// See the trait it implements.
-pub struct MemoryCache;
-/// See the trait it implements.
-pub struct MemoryBus;
+//! The memory form: one process, nothing outlives it. For tests, and for trying Insula out.
+
+mod bus;
+mod cache;
+mod store;
+
+pub use bus::MemoryBus;
+pub use cache::MemoryCache;
+pub use store::MemoryStore;

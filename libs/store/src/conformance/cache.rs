@@ -1,0 +1,1 @@
+//! What every [`TenantCache`](crate::TenantCache) must do.

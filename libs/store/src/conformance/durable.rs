@@ -1,0 +1,1 @@
+//! What every [`Durable`](crate::Durable) must do.

@@ -1,0 +1,2 @@
+/// See the trait it implements.
+pub struct MemoryBus;
