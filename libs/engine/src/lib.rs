@@ -1,1 +1,24 @@
 //! The protocol rules: given a request, the facts and the time, what may happen next.
+//!
+//! Owns every OAuth and OpenID Connect decision, and the one place where dex's dialect departs from
+//! the RFCs. Owns no I/O, no clock, no HTTP: callers load the facts (`flows`) and carry the answer
+//! (`web`).
+
+pub mod authorize;
+pub mod client_auth;
+pub mod discovery;
+pub mod grants;
+pub mod introspect;
+pub mod issue;
+pub mod logout;
+pub mod revoke;
+pub mod subject;
+pub mod userinfo;
+
+mod audience;
+mod claims;
+mod proof;
+mod refusal;
+
+pub use proof::{Step, proof_of, proves};
+pub use refusal::Refusal;

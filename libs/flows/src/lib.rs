@@ -1,1 +1,28 @@
 //! One file per use case: load the facts, ask the engine, commit what it decided.
+//!
+//! Owns the order of I/O around a decision, and nothing else: rules are `engine`'s, rows are
+//! `store`'s, how an outcome travels is `web`'s. Every flow is handed a [`TenantView`], whose stores
+//! are bound to one tenant; no signature here names a tenant.
+
+pub mod authorize;
+pub mod callback;
+pub mod consent;
+pub mod introspect;
+pub mod login;
+pub mod logout;
+pub mod revoke;
+pub mod token;
+pub mod userinfo;
+
+mod error;
+mod finish;
+mod outcome;
+mod sealed;
+mod session;
+mod view;
+
+pub use error::{Fault, FlowError, Refused};
+pub use outcome::{
+    AuthorizationResponse, ConnectorChoice, CookieChange, Outcome, PasswordTrouble, Screen, Turn,
+};
+pub use view::{Browser, Connectors, Effects, OpenedConnector, TenantView};

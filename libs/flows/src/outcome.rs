@@ -1,0 +1,161 @@
+use std::time::Duration;
+
+use insula_engine::authorize::ReplyTo;
+use insula_model::SessionCookie;
+
+/// An answer to the client, on its way through the browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizationResponse {
+    /// Where, and how.
+    pub to: ReplyTo,
+    /// `code` and its kin; `state` and `iss` are added by who carries it.
+    pub params: Vec<(String, String)>,
+}
+
+/// What a browser is told next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Go there: an upstream, or a page of ours.
+    Redirect {
+        /// Absolute, or a route below the issuer beginning with `/`.
+        to: String,
+        /// Whether a POST becomes a GET (303) or the method stays as it was (302).
+        see_other: bool,
+    },
+    /// Post these fields there.
+    PostForm {
+        /// An absolute URL.
+        to: String,
+        /// Hidden fields.
+        fields: Vec<(String, String)>,
+    },
+    /// Take this to the client.
+    Respond(AuthorizationResponse),
+    /// Show this.
+    Show(Screen),
+}
+
+/// A way to log in, as the chooser shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectorChoice {
+    /// The connector.
+    pub id: String,
+    /// Which connector it is: picks its glyph.
+    pub kind: String,
+    /// What its button says.
+    pub name: String,
+    /// Where the button leads: a route below the issuer, with query.
+    pub to: String,
+}
+
+/// What went wrong with a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordTrouble {
+    /// Name or password is wrong.
+    Wrong,
+    /// Too many wrong ones; wait.
+    Throttled {
+        /// For how long.
+        retry_after: Duration,
+    },
+}
+
+/// A page, in the words of the flow; `web` gives it a face.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Screen {
+    /// Choose how to log in.
+    Choose {
+        /// Who asks.
+        client_name: String,
+        /// The ways.
+        choices: Vec<ConnectorChoice>,
+        /// Who the client thinks will log in.
+        login_hint: Option<String>,
+        /// Languages the client would like.
+        ui_locales: Vec<String>,
+    },
+    /// Type name and password.
+    Password {
+        /// Who asks.
+        client_name: String,
+        /// What the first field is called.
+        label: String,
+        /// What stands in it.
+        username: String,
+        /// Where the form goes: a route below the issuer, with query.
+        action: String,
+        /// What was wrong before.
+        trouble: Option<PasswordTrouble>,
+        /// Where "choose another way" leads.
+        back: Option<String>,
+        /// Languages the client would like.
+        ui_locales: Vec<String>,
+    },
+    /// Allow or deny.
+    Consent {
+        /// Who asks.
+        client_name: String,
+        /// The host its answers go to.
+        client_host: String,
+        /// Who is logged in.
+        person: String,
+        /// What is asked for, `openid` left out.
+        scopes: Vec<String>,
+        /// Where the form goes: a route below the issuer.
+        action: String,
+        /// Hidden fields.
+        fields: Vec<(String, String)>,
+        /// Languages the client would like.
+        ui_locales: Vec<String>,
+    },
+    /// Really log out?
+    ConfirmLogout {
+        /// Who is logged in.
+        person: String,
+        /// Where the form goes.
+        action: String,
+        /// Hidden fields.
+        fields: Vec<(String, String)>,
+        /// Languages the client would like.
+        ui_locales: Vec<String>,
+    },
+    /// Logged out.
+    LoggedOut {
+        /// Languages the client would like.
+        ui_locales: Vec<String>,
+    },
+}
+
+/// A change of the browser's cookies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CookieChange {
+    /// Give the browser a binding cookie.
+    Bind(String),
+    /// Log the browser in.
+    LogIn {
+        /// The cookie's value.
+        cookie: SessionCookie,
+        /// How long it lives; `None`: until the browser ends.
+        max_age: Option<Duration>,
+    },
+    /// Log the browser out.
+    LogOut,
+}
+
+/// One turn of the conversation with a browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// What it is told.
+    pub outcome: Outcome,
+    /// What changes in its cookies.
+    pub cookies: Vec<CookieChange>,
+}
+
+impl From<Outcome> for Turn {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            cookies: Vec::new(),
+        }
+    }
+}

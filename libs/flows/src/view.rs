@@ -1,0 +1,83 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use insula_ambient::{Clock, Entropy, Timestamp};
+use insula_connector_kit::{Connector, LoginContext};
+use insula_jose::{KeyRing, RotationPolicy};
+use insula_model::{AuthRequestId, ConnectorId, ConnectorSpec, Dialect, SessionCookie, TenantSpec};
+use insula_oauth::Scopes;
+use insula_store::{TenantCache, TenantStore};
+
+/// A connector as its tenant's actor opened it.
+#[derive(Clone)]
+pub struct OpenedConnector {
+    /// As configured.
+    pub spec: ConnectorSpec,
+    /// The connector, or why it could not be opened; it is marked, not fatal.
+    pub opened: Result<Arc<dyn Connector>, String>,
+}
+
+/// A tenant's connectors by id.
+pub type Connectors = BTreeMap<ConnectorId, OpenedConnector>;
+
+/// What a flow acts on, bound to one tenant.
+#[derive(Clone)]
+pub struct Effects {
+    /// What must survive.
+    pub store: Arc<dyn TenantStore>,
+    /// What lives minutes.
+    pub cache: Arc<dyn TenantCache>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A tenant as one request sees it: immutable, whole, and without a name to mix up.
+#[derive(Clone)]
+pub struct TenantView {
+    /// Its configuration.
+    pub spec: Arc<TenantSpec>,
+    /// Its signing keys.
+    pub keys: Arc<KeyRing>,
+    /// How they rotate: says past which moment they must not sign.
+    pub rotation: Arc<RotationPolicy>,
+    /// Its connectors.
+    pub connectors: Arc<Connectors>,
+    /// Its stores, time and randomness.
+    pub effects: Effects,
+}
+
+impl TenantView {
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        self.effects.clock.now()
+    }
+
+    /// Whose letter the tenant follows.
+    pub fn dialect(&self) -> Dialect {
+        self.spec.dialect
+    }
+
+    /// What a connector is told of a login.
+    pub fn login_context(&self, state: &AuthRequestId, scopes: &Scopes) -> LoginContext {
+        LoginContext {
+            state: state.clone(),
+            callback_url: self.spec.issuer.url("/callback"),
+            offline_access: scopes.offline_access(),
+            groups: scopes.groups(),
+            force_login: false,
+            login_hint: None,
+            now: self.now(),
+        }
+    }
+}
+
+/// What a browser brought along in its cookies.
+#[derive(Debug, Clone, Default)]
+pub struct Browser {
+    /// The binding cookie: names the browser, not the person.
+    pub binding: Option<String>,
+    /// The session cookie.
+    pub session: Option<SessionCookie>,
+}
