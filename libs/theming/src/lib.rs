@@ -1,1 +1,41 @@
 //! Themes, pages and languages: what a person sees.
+//!
+//! Owns every page people meet (chooser, password, consent, errors, logout), its templates, its
+//! words in each language, the style sheet with a tenant's colours in it, and the static files
+//! beside them at content-hashed names. Owns no HTTP, no session and no protocol decision: callers
+//! hand in a [`Page`] with typed data and carry the resulting [`Html`] to the browser.
+//!
+//! A theme is compiled once and shared; a tenant adds its [`Branding`], which is a handful of
+//! values, so a hundred thousand tenants cost a hundred thousand brandings and one set of
+//! templates. Only a tenant folder that overrides templates, texts or styles gets copies of its own.
+
+mod asset;
+mod branding;
+mod color;
+mod compiled;
+mod csp;
+mod embedded;
+mod error;
+mod library;
+mod locale;
+mod markup;
+mod page;
+mod palette;
+mod plain;
+mod source;
+mod texts;
+mod theme;
+
+pub use asset::Asset;
+pub use branding::{Branding, Font, Links};
+pub use color::{Color, ColorError};
+pub use csp::content_security_policy;
+pub use error::ThemeError;
+pub use library::{ThemeLibrary, ThemeRequest};
+pub use page::{
+    Chooser, ConnectorChoice, Consent, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm,
+    LoggedOut, LogoutConfirm, Page, Password, PasswordError, Resting, ScopeItem,
+};
+pub use palette::{Colors, Scheme, Tokens};
+pub use plain::plain_error;
+pub use theme::{Html, RenderContext, Theme};

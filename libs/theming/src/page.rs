@@ -1,0 +1,272 @@
+//! Every page people meet, with the data it shows.
+
+mod error;
+mod samples;
+
+use serde::Serialize;
+
+pub use error::ErrorPage;
+
+/// A page and what is on it. Element ids and input names are stable: `login`, `password`,
+/// `remember_me`, `submit-login`, `approval`, `submit-approve`, `submit-deny`, `submit-logout`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Page {
+    /// How do you want to sign in?
+    Chooser(Chooser),
+    /// User name and password.
+    Password(Password),
+    /// May this client have that?
+    Consent(Consent),
+    /// Something is in the way.
+    Error(ErrorPage),
+    /// Do you want to sign out?
+    LogoutConfirm(LogoutConfirm),
+    /// You are signed out.
+    LoggedOut(LoggedOut),
+    /// A response on its way to the client by POST.
+    FormPost(FormPost),
+    /// The tenant is out of service for a moment.
+    Resting(Resting),
+    /// The issuer's own front page.
+    Home(Home),
+}
+
+/// How do you want to sign in?
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Chooser {
+    /// The client the person comes from.
+    pub client_name: String,
+    /// The ways in, in the operator's order; each is a link.
+    pub connectors: Vec<ConnectorChoice>,
+    /// The field that asks who is there first, where domains lead to connectors.
+    pub identifier: Option<IdentifierForm>,
+    /// What the client says the person is called; prefills the identifier.
+    pub login_hint: Option<String>,
+}
+
+/// One way in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ConnectorChoice {
+    /// The connector's id; the link's element id is `connector-<id>`.
+    pub id: String,
+    /// Its name as people know it.
+    pub name: String,
+    /// Its type (`oidc`, `ldap`, `local`, …), which picks the mark.
+    pub kind: String,
+    /// Where the link leads.
+    pub url: String,
+    /// True if this browser came in this way last time.
+    pub last_used: bool,
+}
+
+/// The form that asks for an address before a method.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct IdentifierForm {
+    /// Where it posts; the field is `login`.
+    pub action: String,
+    /// Hidden fields that go along.
+    pub fields: Vec<(String, String)>,
+    /// Why it is shown again.
+    pub error: Option<IdentifierError>,
+}
+
+/// Why an identifier was not accepted. Never whether somebody exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdentifierError {
+    /// Not an address at all.
+    Malformed,
+    /// No way in for this domain.
+    Unroutable,
+}
+
+/// User name and password.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Password {
+    /// The connector that checks it.
+    pub connector_id: String,
+    /// Its name, shown where there is another way in too.
+    pub connector_name: Option<String>,
+    /// The client the person comes from.
+    pub client_name: String,
+    /// What the operator calls the user name; `None` takes the theme's word.
+    pub username_label: Option<String>,
+    /// What was typed before, or the login hint.
+    pub username: String,
+    /// True where `username` was given in an earlier step: shown, not asked again.
+    pub username_known: bool,
+    /// Where the form posts.
+    pub action: String,
+    /// Hidden fields that go along.
+    pub fields: Vec<(String, String)>,
+    /// Why it is shown again.
+    pub error: Option<PasswordError>,
+    /// Seconds until the next try, with [`PasswordError::Throttled`].
+    pub retry_after_s: Option<u64>,
+    /// The way to the other methods, or to a new start with [`PasswordError::Expired`].
+    pub back: Option<String>,
+    /// Where a forgotten password is reset, if it can be.
+    pub reset: Option<String>,
+    /// The state of "keep me signed in"; `None` does not offer it.
+    pub remember_me: Option<bool>,
+}
+
+/// Why a password page is shown again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PasswordError {
+    /// User or password is wrong; which one is nobody's business.
+    Wrong,
+    /// Too many tries; wait.
+    Throttled,
+    /// The sign-in took too long; start again.
+    Expired,
+}
+
+/// May this client have that?
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Consent {
+    /// The client's name.
+    pub client_name: String,
+    /// The host it will send the person to, shown where the name alone proves nothing.
+    pub client_host: Option<String>,
+    /// Who is signed in: an address or a name.
+    pub user_display: String,
+    /// What is asked for.
+    pub scopes: Vec<ScopeItem>,
+    /// Where the form posts; the buttons are `approval=approve` and `approval=rejected`.
+    pub action: String,
+    /// Hidden fields that go along.
+    pub fields: Vec<(String, String)>,
+}
+
+/// A scope on the consent page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ScopeItem {
+    /// The scope as requested. Known ones are shown in words.
+    pub name: String,
+    /// For a cross-client scope (`audience:server:client_id:…`): the other client's name.
+    pub audience: Option<String>,
+}
+
+impl ScopeItem {
+    /// A scope by its name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            audience: None,
+        }
+    }
+}
+
+/// Do you want to sign out?
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LogoutConfirm {
+    /// The client that asks, if it is known.
+    pub client_name: Option<String>,
+    /// Who is signed in.
+    pub user_display: Option<String>,
+    /// Where the form posts.
+    pub action: String,
+    /// Hidden fields that go along.
+    pub fields: Vec<(String, String)>,
+    /// Where "stay signed in" leads.
+    pub cancel: Option<String>,
+}
+
+/// You are signed out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LoggedOut {
+    /// The client the person came from, if it is known.
+    pub client_name: Option<String>,
+    /// The registered address to go back to.
+    pub return_to: Option<String>,
+}
+
+/// A response on its way to the client by POST
+/// ([OAuth 2.0 Form Post Response Mode](https://openid.net/specs/oauth-v2-form-post-response-mode-1_0.html)).
+/// A script sends it; without JavaScript the button does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct FormPost {
+    /// The client's proven `redirect_uri`.
+    pub action: String,
+    /// The response parameters.
+    pub fields: Vec<(String, String)>,
+    /// The client's name, if it is known.
+    pub client_name: Option<String>,
+}
+
+/// The tenant is out of service for a moment (503).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Resting {
+    /// Seconds until it is worth trying again.
+    pub retry_after_s: Option<u64>,
+}
+
+/// The issuer's own front page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Home {
+    /// The issuer identifier.
+    pub issuer: String,
+    /// Where its metadata is.
+    pub discovery_url: String,
+}
+
+impl Page {
+    /// The template that draws this page.
+    pub fn template(&self) -> &'static str {
+        match self {
+            Self::Chooser(_) => "chooser.html",
+            Self::Password(_) => "password.html",
+            Self::Consent(_) => "consent.html",
+            Self::Error(_) => "error.html",
+            Self::LogoutConfirm(_) => "logout_confirm.html",
+            Self::LoggedOut(_) => "logged_out.html",
+            Self::FormPost(_) => "form_post.html",
+            Self::Resting(_) => "resting.html",
+            Self::Home(_) => "home.html",
+        }
+    }
+
+    /// Every template a complete theme has.
+    pub(crate) const TEMPLATES: [&'static str; 9] = [
+        "chooser.html",
+        "password.html",
+        "consent.html",
+        "error.html",
+        "logout_confirm.html",
+        "logged_out.html",
+        "form_post.html",
+        "resting.html",
+        "home.html",
+    ];
+
+    /// One page per state worth looking at, with a name for its file: what theme authors preview
+    /// and what the tests render.
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        samples::all()
+    }
+}
+
+macro_rules! page_from {
+    ($($data:ident => $variant:ident),+ $(,)?) => {$(
+        impl From<$data> for Page {
+            fn from(page: $data) -> Self {
+                Self::$variant(page)
+            }
+        }
+    )+};
+}
+
+page_from!(
+    Chooser => Chooser,
+    Password => Password,
+    Consent => Consent,
+    ErrorPage => Error,
+    LogoutConfirm => LogoutConfirm,
+    LoggedOut => LoggedOut,
+    FormPost => FormPost,
+    Resting => Resting,
+    Home => Home,
+);

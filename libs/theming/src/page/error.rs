@@ -1,0 +1,104 @@
+//! The page for everything that went wrong, and its usual causes.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Something is in the way: what happened, and what to do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ErrorPage {
+    /// Key of the heading, for example `error.client.title`.
+    pub title_key: String,
+    /// Key of the sentence below it.
+    pub message_key: String,
+    /// Variables of both texts.
+    pub args: BTreeMap<String, String>,
+    /// A line for whoever runs the client, shown small: an `error_description`.
+    pub detail: Option<String>,
+    /// A short id to tell support, for faults.
+    pub incident: Option<String>,
+    /// The HTTP status it travels with.
+    pub status: u16,
+    /// Where "try again" leads.
+    pub retry: Option<String>,
+}
+
+impl ErrorPage {
+    fn of(kind: &str, status: u16) -> Self {
+        Self {
+            title_key: format!("error.{kind}.title"),
+            message_key: format!("error.{kind}.message"),
+            status,
+            ..Self::default()
+        }
+    }
+
+    /// The client sent a request that cannot be answered (400); `detail` helps who built it.
+    pub fn client_mistake(detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..Self::of("client", 400)
+        }
+    }
+
+    /// We failed (500); the person can tell support the `incident`.
+    pub fn our_fault(incident: impl Into<String>) -> Self {
+        Self {
+            incident: Some(incident.into()),
+            ..Self::of("fault", 500)
+        }
+    }
+
+    /// An upstream does not answer (502).
+    pub fn upstream_down(connector_name: impl Into<String>, retry: Option<String>) -> Self {
+        let args = BTreeMap::from([("connector".to_owned(), connector_name.into())]);
+        Self {
+            args,
+            retry,
+            ..Self::of("upstream", 502)
+        }
+    }
+
+    /// The upstream, or a rule, does not let this person in (403).
+    pub fn denied(retry: Option<String>) -> Self {
+        Self {
+            retry,
+            ..Self::of("denied", 403)
+        }
+    }
+
+    /// The sign-in took too long or was opened twice (400).
+    pub fn expired(retry: Option<String>) -> Self {
+        Self {
+            retry,
+            ..Self::of("expired", 400)
+        }
+    }
+
+    /// The form came from another browser or without its cookie (400).
+    pub fn cookies(retry: Option<String>) -> Self {
+        Self {
+            retry,
+            ..Self::of("cookies", 400)
+        }
+    }
+
+    /// Too many requests for the moment (429).
+    pub fn busy(retry: Option<String>) -> Self {
+        Self {
+            retry,
+            ..Self::of("busy", 429)
+        }
+    }
+
+    /// There is no such page (404).
+    pub fn not_found() -> Self {
+        Self::of("missing", 404)
+    }
+
+    /// With an incident id to tell support.
+    pub fn with_incident(mut self, incident: impl Into<String>) -> Self {
+        self.incident = Some(incident.into());
+        self
+    }
+}

@@ -1,0 +1,205 @@
+//! Pages with speaking data, one per state.
+
+use super::{
+    Chooser, ConnectorChoice, Consent, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm,
+    LoggedOut, LogoutConfirm, Page, Password, PasswordError, Resting, ScopeItem,
+};
+
+const CLIENT: &str = "Acme Portal";
+
+pub(super) fn all() -> Vec<(&'static str, Page)> {
+    vec![
+        ("chooser", chooser().into()),
+        ("identifier", identifier(None).into()),
+        (
+            "identifier-malformed",
+            identifier(Some(IdentifierError::Malformed)).into(),
+        ),
+        (
+            "identifier-unroutable",
+            identifier(Some(IdentifierError::Unroutable)).into(),
+        ),
+        ("password", password().into()),
+        ("password-known", password_known().into()),
+        (
+            "password-wrong",
+            password_with(PasswordError::Wrong, None).into(),
+        ),
+        (
+            "password-throttled",
+            password_with(PasswordError::Throttled, Some(60)).into(),
+        ),
+        (
+            "password-throttled-untold",
+            password_with(PasswordError::Throttled, None).into(),
+        ),
+        (
+            "password-expired",
+            password_with(PasswordError::Expired, None).into(),
+        ),
+        ("consent", consent().into()),
+        ("error-client", client_mistake().into()),
+        ("error-fault", ErrorPage::our_fault("7Q4K-XM2D").into()),
+        (
+            "error-upstream",
+            ErrorPage::upstream_down("Acme Workforce", retry()).into(),
+        ),
+        ("error-denied", ErrorPage::denied(retry()).into()),
+        ("error-expired", ErrorPage::expired(retry()).into()),
+        ("error-cookies", ErrorPage::cookies(retry()).into()),
+        ("error-busy", ErrorPage::busy(retry()).into()),
+        ("error-missing", ErrorPage::not_found().into()),
+        ("logout-confirm", logout_confirm().into()),
+        ("logout-confirm-unknown", LogoutConfirm::default().into()),
+        ("logged-out", logged_out().into()),
+        ("logged-out-unknown", LoggedOut::default().into()),
+        ("form-post", form_post().into()),
+        (
+            "resting",
+            Resting {
+                retry_after_s: Some(30),
+            }
+            .into(),
+        ),
+        ("resting-untold", Resting::default().into()),
+        ("home", home().into()),
+    ]
+}
+
+fn retry() -> Option<String> {
+    Some("/auth?client_id=portal&scope=openid".into())
+}
+
+fn choice(id: &str, name: &str, kind: &str, last_used: bool) -> ConnectorChoice {
+    ConnectorChoice {
+        id: id.into(),
+        name: name.into(),
+        kind: kind.into(),
+        url: format!("/auth/{id}?req=abc&back=1"),
+        last_used,
+    }
+}
+
+fn chooser() -> Chooser {
+    Chooser {
+        client_name: CLIENT.into(),
+        connectors: vec![
+            choice("workforce", "Acme Workforce", "oidc", true),
+            choice("local", "Email", "local", false),
+            choice("directory", "Company directory", "ldap", false),
+        ],
+        identifier: None,
+        login_hint: None,
+    }
+}
+
+fn identifier(error: Option<IdentifierError>) -> Chooser {
+    Chooser {
+        identifier: Some(IdentifierForm {
+            action: "/auth/identify".into(),
+            fields: vec![("req".into(), "abc".into())],
+            error,
+        }),
+        login_hint: Some("jane@acme.example".into()),
+        connectors: vec![
+            choice("workforce", "Acme Workforce", "oidc", false),
+            choice("partner", "Partner network", "saml", false),
+        ],
+        ..chooser()
+    }
+}
+
+fn password() -> Password {
+    Password {
+        connector_id: "local".into(),
+        client_name: CLIENT.into(),
+        action: "/auth/local/login?req=abc".into(),
+        fields: vec![("req".into(), "abc".into())],
+        back: Some("/auth?req=abc".into()),
+        remember_me: Some(false),
+        ..Password::default()
+    }
+}
+
+fn password_known() -> Password {
+    Password {
+        connector_name: Some("Company directory".into()),
+        username_label: Some("Staff number".into()),
+        username: "jane@acme.example".into(),
+        username_known: true,
+        remember_me: Some(true),
+        ..password()
+    }
+}
+
+fn password_with(error: PasswordError, retry_after_s: Option<u64>) -> Password {
+    Password {
+        username: "jane@acme.example".into(),
+        error: Some(error),
+        retry_after_s,
+        ..password()
+    }
+}
+
+fn consent() -> Consent {
+    let names = [
+        "openid",
+        "profile",
+        "email",
+        "groups",
+        "offline_access",
+        "reports:read",
+    ]
+    .into_iter();
+    let api = ScopeItem {
+        name: "audience:server:client_id:ledger".into(),
+        audience: Some("Ledger".into()),
+    };
+    Consent {
+        client_name: "Weekly Reports".into(),
+        client_host: Some("reports.partner.example".into()),
+        user_display: "jane@acme.example".into(),
+        scopes: names.map(ScopeItem::named).chain([api]).collect(),
+        action: "/approval?req=abc&hmac=def".into(),
+        fields: vec![("req".into(), "abc".into())],
+    }
+}
+
+fn client_mistake() -> ErrorPage {
+    ErrorPage::client_mistake("redirect_uri is not registered for this client")
+}
+
+fn logout_confirm() -> LogoutConfirm {
+    LogoutConfirm {
+        client_name: Some(CLIENT.into()),
+        user_display: Some("jane@acme.example".into()),
+        action: "/logout".into(),
+        fields: vec![("state".into(), "xyz".into())],
+        cancel: Some("https://portal.acme.example/".into()),
+    }
+}
+
+fn logged_out() -> LoggedOut {
+    LoggedOut {
+        client_name: Some(CLIENT.into()),
+        return_to: Some("https://portal.acme.example/".into()),
+    }
+}
+
+fn form_post() -> FormPost {
+    FormPost {
+        action: "https://portal.acme.example/callback".into(),
+        fields: vec![
+            ("code".into(), "sample-code".into()),
+            ("state".into(), "xyz".into()),
+        ],
+        client_name: Some(CLIENT.into()),
+    }
+}
+
+fn home() -> Home {
+    Home {
+        issuer: "https://login.acme.example".into(),
+        discovery_url: "https://login.acme.example/.well-known/openid-configuration".into(),
+    }
+}

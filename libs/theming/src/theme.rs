@@ -1,0 +1,340 @@
+//! One tenant's theme: draws pages, serves files, picks languages.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::value::Serde;
+use minijinja::{Error, ErrorKind, Value, context};
+use serde::Serialize;
+
+use crate::asset::Asset;
+use crate::branding::{Branding, Links};
+use crate::compiled::{BASE_MARK, Compiled, told};
+use crate::error::ThemeError;
+use crate::locale::{self, direction, message_id};
+use crate::page::Page;
+use crate::palette::{Palette, root_rules};
+use crate::texts::{Overrides, Texts};
+
+static NO_OVERRIDES: LazyLock<Arc<Overrides>> = LazyLock::new(Arc::default);
+
+/// One tenant's theme. Immutable; share it behind an `Arc`.
+#[derive(Debug)]
+pub struct Theme {
+    shared: Arc<Compiled>,
+    branding: Branding,
+    overrides: Arc<Overrides>,
+    languages: Vec<String>,
+    logo: Option<Logo>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Logo {
+    /// Its hashed name.
+    File(String),
+    /// A `data:` URL.
+    Inline(String),
+}
+
+/// What a page is rendered for, besides its own data.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RenderContext<'a> {
+    /// The language to use, as [`Theme::negotiate`] gives it; another one falls to the default.
+    pub lang: &'a str,
+    /// The nonce of the response's content security policy, fresh for every response.
+    pub nonce: &'a str,
+    /// The path of the issuer (`/initech`, or empty): static files are below it.
+    pub base_path: &'a str,
+    /// True under the dex dialect: the element ids and classes that dex's pages carry are there too.
+    pub dex_ids: bool,
+}
+
+/// A rendered page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Html {
+    /// The whole document.
+    pub body: String,
+    /// Its language, for `Content-Language`.
+    pub lang: String,
+}
+
+/// The branding as templates see it.
+#[derive(Serialize)]
+struct BrandView<'a> {
+    name: &'a str,
+    logo: Option<String>,
+    initial: Option<String>,
+    links: &'a Links,
+    tagline: Option<&'a str>,
+    tagline_detail: Option<&'a str>,
+}
+
+impl Theme {
+    pub(crate) fn new(shared: Arc<Compiled>, branding: Branding) -> Self {
+        let overrides = if branding.texts.is_empty() {
+            Arc::clone(&NO_OVERRIDES)
+        } else {
+            Arc::new(normalised(&branding.texts))
+        };
+        let has_words = |language: &String| {
+            shared.locales.languages().any(|have| have == language)
+                || overrides.contains_key(language)
+        };
+        let mut languages: Vec<String> = branding
+            .languages
+            .iter()
+            .filter(|language| has_words(language))
+            .cloned()
+            .collect();
+        if languages.is_empty() {
+            languages = all_languages(&shared);
+        }
+        let logo = branding
+            .logo
+            .as_deref()
+            .and_then(|logo| find_logo(&shared, logo));
+        Self {
+            shared,
+            branding,
+            overrides,
+            languages,
+            logo,
+        }
+    }
+
+    /// Draws `page`. Failing means that a template is at fault; fall back to
+    /// [`crate::plain_error`].
+    pub fn render(&self, page: &Page, ctx: &RenderContext<'_>) -> Result<Html, ThemeError> {
+        let lang =
+            locale::lookup(&self.languages, ctx.lang).unwrap_or_else(|| self.default_language());
+        let name = page.template();
+        let fault = |error: &Error| ThemeError::Template {
+            theme: self.shared.name.clone(),
+            name: name.to_owned(),
+            message: told(error),
+        };
+        let template = self
+            .shared
+            .templates
+            .get_template(name)
+            .map_err(|e| fault(&e))?;
+        let base = base_path(ctx.base_path);
+        let texts = Texts {
+            locales: Arc::clone(&self.shared.locales),
+            overrides: Arc::clone(&self.overrides),
+            language: lang.clone(),
+        };
+        let values = context! {
+            page => Value::from(Serde(page)),
+            page_name => name.trim_end_matches(".html"),
+            brand => Value::from(Serde(self.brand_view(base))),
+            t => Value::from_object(texts),
+            lang => &lang,
+            dir => direction(&lang),
+            nonce => ctx.nonce,
+            base => base,
+            dex => ctx.dex_ids,
+            css => Value::from_safe_string(self.style_css(base)),
+            icon => self.favicon(),
+            asset => self.asset_function(base),
+            extra => self.extra_function(),
+        };
+        let body = template.render(values).map_err(|e| fault(&e))?;
+        Ok(Html { body, lang })
+    }
+
+    /// The language for a person: the client's `ui_locales` first, then the browser's
+    /// `Accept-Language`, then the tenant's default.
+    pub fn negotiate<S: AsRef<str>>(
+        &self,
+        ui_locales: &[S],
+        accept_language: Option<&str>,
+    ) -> String {
+        locale::negotiate(&self.languages, ui_locales, accept_language)
+    }
+
+    /// The languages offered, the default first: `ui_locales_supported` of discovery.
+    pub fn languages(&self) -> &[String] {
+        &self.languages
+    }
+
+    /// The file at `path`: `/static/<hash>-logo.svg`, with or without the leading `/static/`
+    /// (or `/theme/`, where dex keeps a theme's files). A hashed name is immutable; a plain one is
+    /// found too but may change.
+    pub fn asset(&self, path: &str) -> Option<Asset> {
+        let path = path.trim_start_matches('/');
+        let name = path
+            .strip_prefix("static/")
+            .or_else(|| path.strip_prefix("theme/"))
+            .unwrap_or(path);
+        self.shared.assets.get(name)
+    }
+
+    /// The style sheet with this tenant's tokens in it, as it stands in every page.
+    /// `base_path` is the issuer's path.
+    pub fn style_css(&self, base_path: &str) -> String {
+        let shared = &self.shared;
+        let own = &self.branding;
+        let scheme = own.scheme.unwrap_or(shared.scheme);
+        let radius = own.radius.unwrap_or(shared.radius).min(32);
+        let font = own.font.unwrap_or(shared.font).stack();
+        let roots = if own.keeps_style() {
+            Arc::clone(&shared.default_roots)
+        } else {
+            root_rules(&own.colors, &shared.tokens, scheme).into()
+        };
+        let mut css = format!("{roots}:root{{--radius:{radius}px;--font:{font}}}");
+        if shared.css.contains(BASE_MARK) {
+            css.push_str(&shared.css.replace(BASE_MARK, base_path));
+        } else {
+            css.push_str(&shared.css);
+        }
+        css
+    }
+
+    /// The branding this theme was made with.
+    pub fn branding(&self) -> &Branding {
+        &self.branding
+    }
+
+    /// What would disappoint the tenant although the theme can be served.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let own = &self.branding;
+        let named = own.logo.as_deref().filter(|logo| !logo.contains(':'));
+        if let Some(logo) = named.filter(|_| self.logo.is_none()) {
+            problems.push(format!(
+                "logo \"{logo}\" is not in the theme folder; the name's first letter is shown instead"
+            ));
+        }
+        for language in own.languages.iter().filter(|l| !self.languages.contains(l)) {
+            problems.push(format!(
+                "language \"{language}\" has no words in this theme; it has {}; add \
+                 locales/{language}.ftl to the theme folder or remove it from languages",
+                all_languages(&self.shared).join(", ")
+            ));
+        }
+        for (language, texts) in &own.texts {
+            for key in texts.keys().filter(|key| !self.shared.locales.has(key)) {
+                problems.push(format!(
+                    "texts.{language}: \"{key}\" is not a text of this theme; the keys are those of \
+                     themes/base/locales/en.ftl"
+                ));
+            }
+        }
+        problems
+    }
+
+    fn default_language(&self) -> String {
+        self.languages
+            .first()
+            .cloned()
+            .unwrap_or_else(|| locale::FALLBACK.to_owned())
+    }
+
+    fn brand_view(&self, base: &str) -> BrandView<'_> {
+        let logo = self.logo.as_ref().map(|logo| match logo {
+            Logo::File(name) => format!("{base}/static/{name}"),
+            Logo::Inline(url) => url.clone(),
+        });
+        let extra = |key: &str| {
+            self.branding
+                .extra
+                .get(key)
+                .map(String::as_str)
+                .filter(|text| !text.is_empty())
+        };
+        BrandView {
+            name: &self.branding.name,
+            logo,
+            initial: self.branding.initial(),
+            links: &self.branding.links,
+            tagline: extra("tagline"),
+            tagline_detail: extra("taglineDetail"),
+        }
+    }
+
+    /// A tab icon in the tenant's colours, inline: no request, and no 404 for `/favicon.ico`.
+    fn favicon(&self) -> String {
+        let own = &self.branding.colors;
+        let theme = self.shared.tokens;
+        let palette = Palette::derive(own.light, theme.light, own.dark.accent, false);
+        let letter = self.branding.initial().unwrap_or_default();
+        let svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect width=\"32\" \
+             height=\"32\" rx=\"8\" fill=\"{}\"/><text x=\"16\" y=\"22.5\" text-anchor=\"middle\" \
+             font-family=\"system-ui,sans-serif\" font-size=\"19\" font-weight=\"600\" \
+             fill=\"{}\">{letter}</text></svg>",
+            palette.accent, palette.on_accent
+        );
+        format!("data:image/svg+xml;base64,{}", STANDARD.encode(svg))
+    }
+
+    /// `asset("img/map.svg")` in a template.
+    fn asset_function(&self, base: &str) -> Value {
+        let assets = Arc::clone(&self.shared.assets);
+        let base = base.to_owned();
+        Value::from_function(move |name: &str| -> Result<String, Error> {
+            let hashed = assets.hashed(name).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::InvalidOperation,
+                    format!("no static file {name}"),
+                )
+            })?;
+            Ok(format!("{base}/static/{hashed}"))
+        })
+    }
+
+    /// `extra("key")` in a template: the tenant's value, or nothing.
+    fn extra_function(&self) -> Value {
+        let extra = self.branding.extra.clone();
+        Value::from_function(move |key: &str| extra.get(key).cloned().unwrap_or_default())
+    }
+}
+
+/// The issuer's path without a slash at its end, and never another host's.
+fn base_path(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    if path.starts_with('/') && !path.starts_with("//") {
+        path
+    } else {
+        ""
+    }
+}
+
+fn all_languages(shared: &Compiled) -> Vec<String> {
+    let mut all: Vec<String> = shared.locales.languages().map(str::to_owned).collect();
+    all.sort_by_key(|language| language != locale::FALLBACK);
+    all
+}
+
+fn normalised(texts: &BTreeMap<String, BTreeMap<String, String>>) -> Overrides {
+    texts
+        .iter()
+        .map(|(language, texts)| {
+            let texts = texts
+                .iter()
+                .map(|(key, text)| (message_id(key), text.clone()));
+            (language.clone(), texts.collect())
+        })
+        .collect()
+}
+
+fn find_logo(shared: &Compiled, logo: &str) -> Option<Logo> {
+    if logo.starts_with("data:image/") {
+        return Some(Logo::Inline(logo.to_owned()));
+    }
+    let path = logo.trim_start_matches("./").trim_start_matches('/');
+    let shorter = [path.strip_prefix("theme/"), path.strip_prefix("static/")];
+    [Some(path)]
+        .into_iter()
+        .chain(shorter)
+        .flatten()
+        .find_map(|name| shared.assets.hashed(name))
+        .map(|name| Logo::File(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

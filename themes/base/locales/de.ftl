@@ -1,0 +1,105 @@
+# Die Wörter des Themas »base« auf Deutsch.
+
+## Anmelden
+login-title = Bei { $client } anmelden
+login-title-plain = Anmelden
+login-lead = Wie möchten Sie fortfahren?
+login-none = Hier ist noch kein Anmeldeweg eingerichtet. Wenden Sie sich an den Betreiber dieses Dienstes.
+login-with = Weiter mit { $connector }
+login-last-used = Zuletzt benutzt
+login-or = oder
+identifier-label = E-Mail-Adresse
+identifier-submit = Weiter
+identifier-malformed = Das sieht nicht nach einer E-Mail-Adresse aus. Prüfen Sie die Eingabe und versuchen Sie es noch einmal.
+identifier-unroutable = Zu dieser Adresse finden wir keinen Anmeldeweg. Prüfen Sie sie, oder wählen Sie unten einen anderen Weg.
+password-lead = Mit Ihrem Konto bei { $connector }.
+password-username = E-Mail oder Benutzername
+password-label = Passwort
+password-reset = Passwort vergessen?
+password-show = Zeigen
+password-hide = Verbergen
+password-change = Ändern
+password-remember = Auf diesem Gerät angemeldet bleiben
+password-submit = Anmelden
+password-back = Anders anmelden
+password-wrong = Benutzername und Passwort passen nicht zusammen. Prüfen Sie beides und versuchen Sie es noch einmal.
+password-wrong-reset = Benutzername und Passwort passen nicht zusammen. Versuchen Sie es noch einmal, oder setzen Sie Ihr Passwort zurück.
+password-throttled = Das war ein Versuch zu viel. Warten Sie eine Minute und versuchen Sie es dann noch einmal.
+password-throttled-for = { $seconds ->
+    [one] Das war ein Versuch zu viel. Warten Sie eine Sekunde und versuchen Sie es dann noch einmal.
+   *[other] Das war ein Versuch zu viel. Warten Sie { $seconds } Sekunden und versuchen Sie es dann noch einmal.
+}
+password-expired = Das hat eine Weile gedauert; zum Schutz Ihres Kontos haben wir abgebrochen. Beginnen Sie von vorn, um sich anzumelden.
+
+## Einwilligung
+consent-title = Darf { $client } Ihr Konto verwenden?
+consent-as = Angemeldet als
+consent-lead = { $client } kann dann:
+consent-nothing = Es wird nur bestätigt, dass Sie angemeldet sind.
+consent-approve = Erlauben
+consent-deny = Nicht erlauben
+consent-host = Nach Ihrer Wahl führt { $client } Sie zu
+consent-audience = in { $client } für Sie handeln
+consent-other-scope = diese Berechtigung nutzen:
+scope-openid = bestätigen, dass Sie es sind
+scope-profile = Ihren Namen und Ihr Profil sehen
+scope-email = Ihre E-Mail-Adresse sehen
+scope-groups = Ihre Gruppen sehen
+scope-phone = Ihre Telefonnummer sehen
+scope-address = Ihre Anschrift sehen
+scope-offline_access = verbunden bleiben, wenn Sie es nicht benutzen
+
+## Wenn etwas im Weg ist
+error-retry = Noch einmal versuchen
+error-start-again = Von vorn beginnen
+error-incident = Vorfall
+error-detail = Für den Betreiber der Anwendung
+error-client-title = Diese Anmeldung lässt sich nicht öffnen
+error-client-message = Die Anwendung, von der Sie kommen, hat etwas verlangt, das wir nicht können. Gehen Sie zurück und versuchen Sie es noch einmal; hilft das nicht, wenden Sie sich an deren Support.
+error-fault-title = Das hat nicht geklappt, und es liegt an uns
+error-fault-message = Sie haben nichts falsch gemacht. Versuchen Sie es gleich noch einmal; passiert es wieder, nennen Sie dem Support den Vorfall unten.
+error-upstream-title = { $connector } antwortet nicht
+error-upstream-message = Wir haben { $connector } um Ihre Anmeldung gebeten und keine Antwort bekommen. Versuchen Sie es gleich noch einmal, oder wählen Sie einen anderen Weg.
+error-denied-title = Sie können sich hier nicht anmelden
+error-denied-message = Ihr Konto hat keinen Zugang zu dieser Anwendung. Fragen Sie, wer sie verwaltet, oder melden Sie sich mit einem anderen Konto an.
+error-expired-title = Diese Anmeldung ist abgelaufen
+error-expired-message = Sie war zu lange offen oder wurde schon in einem anderen Tab beendet. Beginnen Sie in der Anwendung von vorn.
+error-cookies-title = Wir haben diese Anmeldung aus den Augen verloren
+error-cookies-message = Ihr Browser hat unser Cookie nicht zurückgeschickt. Erlauben Sie Cookies für diese Seite, oder machen Sie in dem Browser weiter, in dem Sie begonnen haben.
+error-busy-title = Gerade ist viel los
+error-busy-message = Wir bekommen mehr Anfragen, als wir beantworten können. Warten Sie ein paar Sekunden und versuchen Sie es dann noch einmal.
+error-missing-title = Hier ist nichts
+error-missing-message = Die Adresse ist vielleicht vertippt oder veraltet. Gehen Sie zurück zu der Anwendung, von der Sie kommen.
+
+## Abmelden
+logout-title = Abmelden?
+logout-as = Sie sind angemeldet als
+logout-lead = Um Ihre Anwendungen zu benutzen, müssen Sie sich dann wieder anmelden.
+logout-submit = Abmelden
+logout-cancel = Angemeldet bleiben
+logout-cancel-to = Zurück zu { $client }
+logged-out-title = Sie sind abgemeldet
+logged-out-lead = Sie können dieses Fenster schließen.
+logged-out-return = Zurück zu { $client }
+logged-out-return-plain = Weiter
+
+## Unterwegs
+form-post-title = Weiter zu { $client }
+form-post-title-plain = Es geht zurück
+form-post-lead = Wenn nichts passiert, machen Sie selbst weiter.
+form-post-submit = Weiter
+resting-title = Gleich wieder da
+resting-lead = Die Anmeldung macht eine kurze Pause. Ihr Konto ist sicher; versuchen Sie es in einer Minute noch einmal.
+resting-lead-for = { $seconds ->
+    [one] Die Anmeldung macht eine kurze Pause. Ihr Konto ist sicher; versuchen Sie es in einer Sekunde noch einmal.
+   *[other] Die Anmeldung macht eine kurze Pause. Ihr Konto ist sicher; versuchen Sie es in { $seconds } Sekunden noch einmal.
+}
+home-title = Die Anmeldung von { $brand } läuft
+home-title-plain = Die Anmeldung läuft
+home-lead = Hierher kommt man über seine Anwendungen. Wenn Sie eine anbinden möchten, beginnen Sie hier.
+home-issuer = Aussteller
+home-discovery = Discovery-Dokument
+footer-label = Über diesen Dienst
+footer-terms = Nutzungsbedingungen
+footer-privacy = Datenschutz
+footer-support = Hilfe

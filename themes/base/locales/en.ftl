@@ -1,0 +1,105 @@
+# Words of the base theme. In tenant files a key may be written with dots: login.title is login-title here.
+
+## Sign in
+login-title = Sign in to { $client }
+login-title-plain = Sign in
+login-lead = Choose how you'd like to continue.
+login-none = There is no way to sign in here yet. Ask whoever runs this service to set one up.
+login-with = Continue with { $connector }
+login-last-used = Last used
+login-or = or
+identifier-label = Email address
+identifier-submit = Continue
+identifier-malformed = That doesn't look like an email address. Check it and try again.
+identifier-unroutable = We can't find a way to sign in with that address. Check it, or choose another way below.
+password-lead = With your { $connector } account.
+password-username = Email or username
+password-label = Password
+password-reset = Forgot password?
+password-show = Show
+password-hide = Hide
+password-change = Change
+password-remember = Keep me signed in on this device
+password-submit = Sign in
+password-back = Sign in another way
+password-wrong = That username and password don't match. Check both and try again.
+password-wrong-reset = That username and password don't match. Try again or reset your password.
+password-throttled = That was one try too many. Wait a minute, then try again.
+password-throttled-for = { $seconds ->
+    [one] That was one try too many. Wait a second, then try again.
+   *[other] That was one try too many. Wait { $seconds } seconds, then try again.
+}
+password-expired = This took a while, so we stopped to keep your account safe. Start again to sign in.
+
+## Consent
+consent-title = Allow { $client } to use your account?
+consent-as = Signed in as
+consent-lead = { $client } will be able to:
+consent-nothing = It only needs to know that you're signed in.
+consent-approve = Allow
+consent-deny = Don't allow
+consent-host = After you choose, { $client } takes you to
+consent-audience = Act for you in { $client }
+consent-other-scope = Use the permission
+scope-openid = Confirm that it's you
+scope-profile = See your name and basic profile
+scope-email = See your email address
+scope-groups = See which groups you belong to
+scope-phone = See your phone number
+scope-address = See your postal address
+scope-offline_access = Stay connected when you're not using it
+
+## When something is in the way
+error-retry = Try again
+error-start-again = Start again
+error-incident = Incident
+error-detail = For whoever runs the app
+error-client-title = We can't open this sign-in
+error-client-message = The app that sent you here asked for something we can't do. Go back to it and try again; if that doesn't help, tell its support.
+error-fault-title = That didn't work, and it's on us
+error-fault-message = Nothing is wrong on your side. Try again in a moment; if it happens again, tell support the incident below.
+error-upstream-title = { $connector } isn't answering
+error-upstream-message = We asked { $connector } to sign you in and got no answer. Try again in a moment or choose another way in.
+error-denied-title = You can't sign in here
+error-denied-message = Your account doesn't have access to this app. Ask whoever manages it, or sign in with another account.
+error-expired-title = This sign-in has expired
+error-expired-message = It was open for too long, or was already finished in another tab. Start again from the app.
+error-cookies-title = We lost track of this sign-in
+error-cookies-message = Your browser didn't send back our cookie. Allow cookies for this site, or finish in the browser where you started.
+error-busy-title = A lot is going on right now
+error-busy-message = We're getting more requests than we can take. Wait a few seconds, then try again.
+error-missing-title = There's nothing here
+error-missing-message = The address may be mistyped or out of date. Go back to the app you came from.
+
+## Sign out
+logout-title = Sign out?
+logout-as = You're signed in as
+logout-lead = You'll need to sign in again to use your apps.
+logout-submit = Sign out
+logout-cancel = Stay signed in
+logout-cancel-to = Back to { $client }
+logged-out-title = You're signed out
+logged-out-lead = It's safe to close this window.
+logged-out-return = Back to { $client }
+logged-out-return-plain = Continue
+
+## On the way
+form-post-title = Taking you to { $client }
+form-post-title-plain = Taking you back
+form-post-lead = If nothing happens, continue yourself.
+form-post-submit = Continue
+resting-title = Back in a moment
+resting-lead = Sign-in is taking a short break. Your account is safe; try again in a minute.
+resting-lead-for = { $seconds ->
+    [one] Sign-in is taking a short break. Your account is safe; try again in a second.
+   *[other] Sign-in is taking a short break. Your account is safe; try again in { $seconds } seconds.
+}
+home-title = { $brand } sign-in is running
+home-title-plain = Sign-in is running
+home-lead = People reach this page through their apps. If you're connecting one, start here.
+home-issuer = Issuer
+home-discovery = Discovery document
+footer-label = About this service
+footer-terms = Terms
+footer-privacy = Privacy
+footer-support = Help

@@ -1,0 +1,105 @@
+# Les mots du thème « base » en français.
+
+## Connexion
+login-title = Se connecter à { $client }
+login-title-plain = Se connecter
+login-lead = Comment souhaitez-vous continuer ?
+login-none = Aucun moyen de connexion n’est encore en place ici. Adressez-vous au responsable de ce service.
+login-with = Continuer avec { $connector }
+login-last-used = Dernier utilisé
+login-or = ou
+identifier-label = Adresse e-mail
+identifier-submit = Continuer
+identifier-malformed = Cela ne ressemble pas à une adresse e-mail. Vérifiez-la, puis réessayez.
+identifier-unroutable = Nous ne trouvons pas de moyen de connexion pour cette adresse. Vérifiez-la ou choisissez une autre méthode ci-dessous.
+password-lead = Avec votre compte { $connector }.
+password-username = E-mail ou nom d’utilisateur
+password-label = Mot de passe
+password-reset = Mot de passe oublié ?
+password-show = Afficher
+password-hide = Masquer
+password-change = Modifier
+password-remember = Rester connecté sur cet appareil
+password-submit = Se connecter
+password-back = Se connecter autrement
+password-wrong = Le nom d’utilisateur et le mot de passe ne correspondent pas. Vérifiez les deux, puis réessayez.
+password-wrong-reset = Le nom d’utilisateur et le mot de passe ne correspondent pas. Réessayez ou réinitialisez votre mot de passe.
+password-throttled = C’était un essai de trop. Attendez une minute, puis réessayez.
+password-throttled-for = { $seconds ->
+    [one] C’était un essai de trop. Attendez { $seconds } seconde, puis réessayez.
+   *[other] C’était un essai de trop. Attendez { $seconds } secondes, puis réessayez.
+}
+password-expired = Cela a pris un moment ; nous avons interrompu la connexion pour protéger votre compte. Recommencez pour vous connecter.
+
+## Consentement
+consent-title = Autoriser { $client } à utiliser votre compte ?
+consent-as = Connecté en tant que
+consent-lead = { $client } pourra :
+consent-nothing = Il s’agit seulement de confirmer que vous êtes connecté.
+consent-approve = Autoriser
+consent-deny = Refuser
+consent-host = Après votre choix, { $client } vous mènera à
+consent-audience = agir pour vous dans { $client }
+consent-other-scope = utiliser l’autorisation
+scope-openid = confirmer qu’il s’agit bien de vous
+scope-profile = voir votre nom et votre profil
+scope-email = voir votre adresse e-mail
+scope-groups = voir les groupes dont vous faites partie
+scope-phone = voir votre numéro de téléphone
+scope-address = voir votre adresse postale
+scope-offline_access = rester connecté lorsque vous ne l’utilisez pas
+
+## En cas d’obstacle
+error-retry = Réessayer
+error-start-again = Recommencer
+error-incident = Incident
+error-detail = Pour le responsable de l’application
+error-client-title = Impossible d’ouvrir cette connexion
+error-client-message = L’application d’où vous venez a demandé quelque chose que nous ne pouvons pas faire. Revenez-y et réessayez ; si le problème persiste, prévenez son assistance.
+error-fault-title = Cela n’a pas marché, et c’est de notre fait
+error-fault-message = Vous n’y êtes pour rien. Réessayez dans un instant ; si cela se reproduit, indiquez à l’assistance l’incident ci-dessous.
+error-upstream-title = { $connector } ne répond pas
+error-upstream-message = Nous avons demandé votre connexion à { $connector } sans obtenir de réponse. Réessayez dans un instant ou choisissez une autre méthode.
+error-denied-title = Vous ne pouvez pas vous connecter ici
+error-denied-message = Votre compte n’a pas accès à cette application. Demandez à la personne qui la gère, ou connectez-vous avec un autre compte.
+error-expired-title = Cette connexion a expiré
+error-expired-message = Elle est restée ouverte trop longtemps ou a déjà été terminée dans un autre onglet. Recommencez depuis l’application.
+error-cookies-title = Nous avons perdu le fil de cette connexion
+error-cookies-message = Votre navigateur n’a pas renvoyé notre cookie. Autorisez les cookies pour ce site, ou terminez dans le navigateur où vous avez commencé.
+error-busy-title = Il y a beaucoup de monde en ce moment
+error-busy-message = Nous recevons plus de demandes que nous ne pouvons en traiter. Attendez quelques secondes, puis réessayez.
+error-missing-title = Il n’y a rien ici
+error-missing-message = L’adresse est peut-être mal saisie ou périmée. Revenez à l’application d’où vous venez.
+
+## Déconnexion
+logout-title = Se déconnecter ?
+logout-as = Vous êtes connecté en tant que
+logout-lead = Il faudra vous reconnecter pour utiliser vos applications.
+logout-submit = Se déconnecter
+logout-cancel = Rester connecté
+logout-cancel-to = Revenir à { $client }
+logged-out-title = Vous êtes déconnecté
+logged-out-lead = Vous pouvez fermer cette fenêtre.
+logged-out-return = Revenir à { $client }
+logged-out-return-plain = Continuer
+
+## En chemin
+form-post-title = Direction { $client }
+form-post-title-plain = Retour en cours
+form-post-lead = Si rien ne se passe, continuez vous-même.
+form-post-submit = Continuer
+resting-title = De retour dans un instant
+resting-lead = La connexion fait une courte pause. Votre compte est en sécurité ; réessayez dans une minute.
+resting-lead-for = { $seconds ->
+    [one] La connexion fait une courte pause. Votre compte est en sécurité ; réessayez dans { $seconds } seconde.
+   *[other] La connexion fait une courte pause. Votre compte est en sécurité ; réessayez dans { $seconds } secondes.
+}
+home-title = La connexion { $brand } est en service
+home-title-plain = La connexion est en service
+home-lead = On arrive ici par ses applications. Pour en raccorder une, commencez ici.
+home-issuer = Émetteur
+home-discovery = Document de découverte
+footer-label = À propos de ce service
+footer-terms = Conditions
+footer-privacy = Confidentialité
+footer-support = Aide
