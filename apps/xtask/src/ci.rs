@@ -16,7 +16,15 @@ pub(crate) fn run(repository: &Repository, stop: &Stop) -> anyhow::Result<()> {
     steps.take("arrows", || arrows::run(repository))?;
     steps.take("deny", || {
         let mut command = tools::cargo_deny(repository, stop)?;
-        command.args(["--offline", "check", "bans", "licenses", "sources"]);
+        command.args([
+            "--offline",
+            "--log-level",
+            "error",
+            "check",
+            "bans",
+            "licenses",
+            "sources",
+        ]);
         process::run("cargo deny", &mut command, stop)
     })?;
     steps.take("clippy", || {

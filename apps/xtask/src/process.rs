@@ -164,7 +164,9 @@ mod tests {
     #[test]
     fn a_process_is_ended_with_all_its_children_when_its_owner_goes() {
         let mut command = Command::new("sh");
-        command.args(["-c", "sleep 600 & wait"]).stdout(Stdio::piped());
+        command
+            .args(["-c", "sleep 600 & wait"])
+            .stdout(Stdio::piped());
         let mut running = Running::start("sleeper", &mut command, Signal::SIGTERM).unwrap();
         let mut held_by_all = running.child().stdout.take().unwrap();
         drop(running);
