@@ -180,7 +180,7 @@ impl SigningKey {
         Ok(token)
     }
 
-    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, JoseError> {
+    pub(crate) fn signature(&self, message: &[u8]) -> Result<Vec<u8>, JoseError> {
         let failed = |_| JoseError::Signing {
             alg: self.alg(),
             kid: self.kid().clone(),
@@ -224,3 +224,6 @@ impl fmt::Debug for SigningKey {
         write!(f, "SigningKey({} {})", self.alg(), self.kid())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,327 @@
+use std::collections::HashSet;
 
+use insula_ambient::SeededEntropy;
+
+use super::*;
+use crate::test_keys;
+
+const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+
+fn policy(algs: &[Alg]) -> RotationPolicy {
+    RotationPolicy {
+        algs: algs.to_vec(),
+        rotation_period: 7 * DAY,
+        publish_ahead: DAY,
+        keep_retired_for: 2 * DAY,
+        hard_end_after: 14 * DAY,
+    }
+}
+
+/// What the tenant actor does with a plan, without its pool and its store.
+struct Tenant {
+    ring: KeyRing,
+    policy: RotationPolicy,
+    made: u32,
+}
+
+impl Tenant {
+    fn new(algs: &[Alg]) -> Self {
+        let ring = KeyRing::empty(&SeededEntropy::new(1));
+        Self {
+            ring,
+            policy: policy(algs),
+            made: 0,
+        }
+    }
+
+    /// Does all there is to do now; answers what was done and when to look again.
+    fn tick(&mut self, now: Timestamp) -> (Vec<RotationStep>, Timestamp) {
+        let mut done = Vec::new();
+        for _ in 0..20 {
+            let plan = self.ring.plan(now, &self.policy);
+            let version = self.ring.version();
+            self.ring = match &plan.step {
+                RotationStep::Nothing => {
+                    assert!(plan.next_at > now, "the next look lies ahead");
+                    return (done, plan.next_at);
+                }
+                RotationStep::Generate { alg, activate } => {
+                    self.made += 1;
+                    let key = test_keys::key(*alg, &format!("{alg}-{}", self.made));
+                    if *activate {
+                        self.ring.with_active(key, now, &self.policy)
+                    } else {
+                        self.ring.with_announced(key, now)
+                    }
+                }
+                RotationStep::Promote { kid } => self.ring.promoted(kid, now, &self.policy),
+                RotationStep::Retire { kid } => self.ring.without(kid),
+            };
+            assert_eq!(plan.next_at, now, "after a step comes another look");
+            assert_eq!(self.ring.version(), version + 1, "one step is one version");
+            done.push(plan.step);
+        }
+        panic!("the plan does not come to rest: {done:?}");
+    }
+
+    fn kids(&self) -> HashSet<KeyId> {
+        self.ring
+            .keys()
+            .iter()
+            .map(|key| key.kid().clone())
+            .collect()
+    }
+
+    fn signer(&self, alg: Alg, now: Timestamp) -> Result<&str, KeysStale> {
+        self.ring
+            .signing_key_at(alg, now, &self.policy)
+            .map(|key| key.kid().as_str())
+    }
+}
+
+fn promote(kid: &str) -> RotationStep {
+    RotationStep::Promote {
+        kid: KeyId::new(kid),
+    }
+}
+
+fn retire(kid: &str) -> RotationStep {
+    RotationStep::Retire {
+        kid: KeyId::new(kid),
+    }
+}
+
+#[test]
+fn the_first_key_of_a_ring_signs_at_once() {
+    let mut tenant = Tenant::new(&[Alg::EdDSA]);
+    let (done, next_at) = tenant.tick(START);
+    assert_eq!(
+        done,
+        [RotationStep::Generate {
+            alg: Alg::EdDSA,
+            activate: true
+        }]
+    );
+    assert_eq!(tenant.signer(Alg::EdDSA, START), Ok("EdDSA-1"));
+    assert_eq!(next_at, START + 6 * DAY);
+}
+
+#[test]
+fn all_algorithms_of_a_new_ring_sign_at_once_if_planned_at_one_instant() {
+    let mut tenant = Tenant::new(&[Alg::ES256, Alg::EdDSA]);
+    let (done, _) = tenant.tick(START);
+    assert!(
+        done.iter()
+            .all(|step| matches!(step, RotationStep::Generate { activate: true, .. }))
+    );
+    assert_eq!(done.len(), 2);
+    assert_eq!(tenant.signer(Alg::EdDSA, START), Ok("EdDSA-2"));
+}
+
+#[test]
+fn an_algorithm_that_comes_a_moment_later_is_announced_because_the_set_was_seen() {
+    let mut tenant = Tenant::new(&[Alg::ES256]);
+    tenant.tick(START);
+    tenant.policy = policy(&[Alg::ES256, Alg::EdDSA]);
+    let (done, next_at) = tenant.tick(START + Duration::from_millis(1));
+    assert_eq!(
+        done,
+        [RotationStep::Generate {
+            alg: Alg::EdDSA,
+            activate: false
+        }]
+    );
+    assert_eq!(next_at, START + Duration::from_millis(1) + DAY);
+    let stale = Err(KeysStale::NoActiveKey { alg: Alg::EdDSA });
+    assert_eq!(tenant.signer(Alg::EdDSA, START + DAY), stale);
+}
+
+#[test]
+fn a_key_is_announced_promoted_retired_and_dropped_on_its_dates() {
+    let mut tenant = Tenant::new(&[Alg::EdDSA]);
+    let mut now = START;
+    let mut diary = Vec::new();
+    for _ in 0..6 {
+        let (done, next_at) = tenant.tick(now);
+        diary.extend(
+            done.into_iter()
+                .map(|step| (now.since(START).as_secs() / 86_400, step)),
+        );
+        now = next_at;
+    }
+    let announce = RotationStep::Generate {
+        alg: Alg::EdDSA,
+        activate: false,
+    };
+    assert_eq!(
+        diary,
+        [
+            (
+                0,
+                RotationStep::Generate {
+                    alg: Alg::EdDSA,
+                    activate: true
+                }
+            ),
+            (6, announce.clone()),
+            (7, promote("EdDSA-2")),
+            (9, retire("EdDSA-1")),
+            (13, announce),
+            (14, promote("EdDSA-3")),
+        ]
+    );
+}
+
+#[test]
+fn the_former_default_signs_until_the_new_default_does_not_just_any_new_algorithm() {
+    let mut tenant = Tenant::new(&[Alg::ES384]);
+    tenant.tick(START);
+    // The second algorithm was announced before, the new default comes later.
+    tenant.policy = policy(&[Alg::ES384, Alg::EdDSA]);
+    tenant.tick(START + DAY);
+    tenant.policy = policy(&[Alg::ES256, Alg::EdDSA]);
+    let promoted = START + 2 * DAY;
+    let (done, _) = tenant.tick(promoted);
+    assert!(done.contains(&promote("EdDSA-2")), "{done:?}");
+    assert_eq!(
+        tenant.ring.signing_key(Alg::ES384).unwrap().kid().as_str(),
+        "ES384-1"
+    );
+}
+
+#[test]
+fn a_tenant_that_overslept_announces_before_it_signs() {
+    let mut tenant = Tenant::new(&[Alg::EdDSA]);
+    tenant.tick(START);
+    let awake = START + 13 * DAY;
+    let (done, next_at) = tenant.tick(awake);
+    assert_eq!(
+        done,
+        [RotationStep::Generate {
+            alg: Alg::EdDSA,
+            activate: false
+        }]
+    );
+    assert_eq!(tenant.signer(Alg::EdDSA, awake), Ok("EdDSA-1"));
+    assert_eq!(next_at, awake + DAY);
+    let (done, _) = tenant.tick(next_at);
+    assert_eq!(done, [promote("EdDSA-2")]);
+}
+
+#[test]
+fn a_tenant_that_slept_past_the_hard_end_makes_a_key_that_signs_at_once() {
+    let mut tenant = Tenant::new(&[Alg::EdDSA]);
+    tenant.tick(START);
+    let awake = START + 90 * DAY;
+    let ended = START + 14 * DAY;
+    let stale = KeysStale::PastHardEnd {
+        alg: Alg::EdDSA,
+        kid: KeyId::new("EdDSA-1"),
+        ended,
+    };
+    assert_eq!(tenant.signer(Alg::EdDSA, awake), Err(stale));
+    let (done, _) = tenant.tick(awake);
+    assert_eq!(
+        done,
+        [RotationStep::Generate {
+            alg: Alg::EdDSA,
+            activate: true
+        }]
+    );
+    assert_eq!(tenant.signer(Alg::EdDSA, awake), Ok("EdDSA-2"));
+}
+
+#[test]
+fn a_tenant_that_slept_past_the_hard_end_uses_the_key_it_had_announced() {
+    let mut tenant = Tenant::new(&[Alg::EdDSA]);
+    tenant.tick(START);
+    tenant.tick(START + 6 * DAY);
+    let (done, _) = tenant.tick(START + 90 * DAY);
+    assert_eq!(done, [promote("EdDSA-2")]);
+}
+
+#[test]
+fn a_key_signs_to_its_hard_end_and_not_a_millisecond_longer() {
+    let mut tenant = Tenant::new(&[Alg::EdDSA]);
+    tenant.tick(START);
+    let end = START + 14 * DAY;
+    assert!(
+        tenant
+            .signer(Alg::EdDSA, end - Duration::from_millis(1))
+            .is_ok()
+    );
+    let refused = tenant.signer(Alg::EdDSA, end).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "key EdDSA-1 (EdDSA) is past its hard end; it signs again after a rotation"
+    );
+}
+
+#[test]
+fn a_key_of_a_dropped_algorithm_that_never_signed_goes_at_once() {
+    let mut tenant = Tenant::new(&[Alg::ES256]);
+    tenant.tick(START);
+    tenant.policy = policy(&[Alg::ES256, Alg::EdDSA]);
+    tenant.tick(START + MINUTE);
+    tenant.policy = policy(&[Alg::ES256]);
+    let (done, _) = tenant.tick(START + 2 * MINUTE);
+    assert_eq!(done, [retire("EdDSA-2")]);
+}
+
+#[test]
+fn a_dropped_algorithm_leaves_with_the_next_promotion_and_its_tokens_outlive_it() {
+    let mut tenant = Tenant::new(&[Alg::ES256, Alg::EdDSA]);
+    tenant.tick(START);
+    tenant.policy = policy(&[Alg::ES256]);
+    tenant.tick(START + 6 * DAY);
+    tenant.tick(START + 7 * DAY);
+    let until = START + 9 * DAY;
+    let dropped = tenant
+        .ring
+        .keys()
+        .iter()
+        .find(|key| key.alg() == Alg::EdDSA)
+        .unwrap();
+    assert_eq!(
+        dropped.phase(),
+        Phase::Retiring {
+            since: START + 7 * DAY,
+            until
+        }
+    );
+    let (done, _) = tenant.tick(until);
+    assert_eq!(done, [retire("ES256-1"), retire("EdDSA-2")]);
+}
+
+#[test]
+fn steps_about_keys_that_are_not_there_change_nothing() {
+    let mut tenant = Tenant::new(&[Alg::EdDSA]);
+    tenant.tick(START);
+    let stranger = KeyId::new("stranger");
+    assert_eq!(
+        tenant.ring.without(&stranger).version(),
+        tenant.ring.version()
+    );
+    let promoted = tenant.ring.promoted(&stranger, START, &tenant.policy);
+    assert_eq!(promoted.version(), tenant.ring.version());
+    // Nor is the active key promoted a second time, which would prolong its life.
+    let active = KeyId::new("EdDSA-1");
+    let again = tenant.ring.promoted(&active, START + DAY, &tenant.policy);
+    assert_eq!(again.keys()[0].phase(), Phase::Active { since: START });
+}
+
+#[test]
+fn a_policy_without_algorithms_plans_nothing_for_an_empty_ring() {
+    let plan = KeyRing::empty(&SeededEntropy::new(1)).plan(START, &policy(&[]));
+    assert_eq!(
+        plan,
+        RotationPlan {
+            step: RotationStep::Nothing,
+            next_at: Timestamp::NEVER
+        }
+    );
+}
+
+mod caching_clients;
