@@ -107,6 +107,16 @@ fn a_generated_key_signs_and_is_stored_and_differs_from_the_next() {
 }
 
 #[test]
+fn a_generated_rsa_key_has_2048_bits_and_the_usual_exponent() {
+    let key = SigningKey::generate(Alg::RS256, KeyId::new("k1")).unwrap();
+    let modulus = URL_SAFE_NO_PAD
+        .decode(key.public_jwk()["n"].as_str().unwrap())
+        .unwrap();
+    assert_eq!((modulus.len(), modulus[0] >> 7), (256, 1));
+    assert_eq!(key.public_jwk()["e"], "AQAB");
+}
+
+#[test]
 fn a_key_of_another_type_or_curve_is_rejected_with_its_name() {
     for (alg, of) in [
         (Alg::RS256, Alg::ES256),
