@@ -1,1 +1,17 @@
 //! One folder per upstream, and the registry that names them.
+//!
+//! Owns how each kind of upstream is spoken to, the one HTTP client all of them share with its
+//! guard against private addresses, and the pool passwords are hashed on. Owns no rule of what a
+//! login is worth (`engine`), keeps no state of a login (`flows` hands it back) and never sees an
+//! HTTP request of ours (`web`).
+
+mod hashing;
+mod http;
+mod local;
+mod mock;
+mod registry;
+mod settings;
+
+pub use hashing::{HashingPool, hash_password};
+pub use http::{OutboundPolicy, UpstreamHttp};
+pub use registry::Registry;

@@ -1,0 +1,7 @@
+//! Password hashes: which are made, which are understood, and how many are computed at once.
+
+mod pool;
+mod stored;
+
+pub use pool::HashingPool;
+pub use stored::hash_password;

@@ -1,0 +1,237 @@
+use std::str::FromStr;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use insula_ambient::Entropy;
+use insula_connector_kit::{ConnectorError, PasswordVerdict};
+use insula_model::Password;
+
+/// What new hashes cost: 19 MiB, two passes, one lane; the OWASP recommendation for argon2id.
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// What a stored hash may cost at most: a hash is data, and data must not exhaust the machine.
+const MOST_MEMORY_KIB: u32 = 256 * 1024;
+const MOST_PASSES: u32 = 10;
+const MOST_LANES: u32 = 16;
+
+/// The costs of bcrypt that are taken, as dex takes them.
+const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 10..=16;
+
+/// Nobody's password, verified for people who do not exist, so that an unknown name takes as long
+/// as a wrong password.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// A new argon2id hash of a password, as a PHC string.
+///
+/// Takes some 40 ms of a processor: callers that serve others use
+/// [`HashingPool`](crate::HashingPool) instead.
+#[expect(
+    clippy::expect_used,
+    reason = "constant costs, a salt of 16 bytes and a password below 4 GiB are always accepted"
+)]
+pub fn hash_password(password: &Password, entropy: &dyn Entropy) -> String {
+    let mut salt = [0_u8; 16];
+    entropy.fill(&mut salt);
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(32)).expect("the costs are valid");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_with_salt(password.reveal().as_bytes(), &salt)
+        .expect("a salt of 16 bytes is valid")
+        .to_string()
+}
+
+/// Whether `password` is what `hash` was made of; computes the hash, so it belongs on a pool.
+pub(super) fn verify(
+    password: &Password,
+    hash: Option<&str>,
+    entropy: &dyn Entropy,
+) -> Result<PasswordVerdict, ConnectorError> {
+    let Some(hash) = hash else {
+        verify_argon2(password, NOBODY)?;
+        return Ok(PasswordVerdict::Wrong);
+    };
+    let (right, outdated) = if hash.starts_with("$2") {
+        (verify_bcrypt(password, hash)?, true)
+    } else {
+        verify_argon2(password, hash)?
+    };
+    if !right {
+        return Ok(PasswordVerdict::Wrong);
+    }
+    let upgrade = outdated.then(|| hash_password(password, entropy));
+    Ok(PasswordVerdict::Right { upgrade })
+}
+
+/// Whether it is right, and whether a newer hash would be better.
+fn verify_argon2(password: &Password, hash: &str) -> Result<(bool, bool), ConnectorError> {
+    let parsed = PasswordHash::new(hash).map_err(|_| unreadable())?;
+    let algorithm = Algorithm::new(parsed.algorithm.as_str()).map_err(|_| unreadable())?;
+    let params = Params::try_from(&parsed).map_err(|_| unreadable())?;
+    let version = parsed.version.map_or(Ok(Version::V0x13), Version::try_from);
+    let version = version.map_err(|_| unreadable())?;
+    let too_costly = params.m_cost() > MOST_MEMORY_KIB
+        || params.t_cost() > MOST_PASSES
+        || params.p_cost() > MOST_LANES;
+    if parsed.salt.is_none() || parsed.hash.is_none() {
+        return Err(unreadable());
+    }
+    if algorithm != Algorithm::Argon2id || too_costly {
+        return Err(ConnectorError::Settings(format!(
+            "a stored password hash cannot be used: only argon2id up to m={MOST_MEMORY_KIB}, \
+             t={MOST_PASSES}, p={MOST_LANES} is computed; set the password anew"
+        )));
+    }
+    let outdated = params.m_cost() < MEMORY_KIB || params.t_cost() < PASSES;
+    let right = Argon2::new(algorithm, version, params)
+        .verify_password(password.reveal().as_bytes(), &parsed)
+        .is_ok();
+    Ok((right, outdated))
+}
+
+/// bcrypt as dex checks it: bytes beyond the 72nd do not count.
+fn verify_bcrypt(password: &Password, hash: &str) -> Result<bool, ConnectorError> {
+    let parts = bcrypt::HashParts::from_str(hash).map_err(|_| unreadable())?;
+    let known = ["$2a$", "$2b$", "$2y$"]
+        .iter()
+        .any(|version| hash.starts_with(version));
+    if !known {
+        return Err(unreadable());
+    }
+    let cost = parts.get_cost();
+    if !BCRYPT_COSTS.contains(&cost) {
+        return Err(ConnectorError::Settings(format!(
+            "a stored bcrypt hash has cost {cost}; only 10 to 16 are taken, set the password anew"
+        )));
+    }
+    bcrypt::verify(password.reveal(), hash).map_err(|_| unreadable())
+}
+
+fn unreadable() -> ConnectorError {
+    ConnectorError::Settings(
+        "a stored password hash is neither argon2id in PHC form nor bcrypt; set the password anew"
+            .to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use insula_ambient::SeededEntropy;
+
+    fn judge(password: &str, hash: &str) -> Result<PasswordVerdict, ConnectorError> {
+        verify(&Password::new(password), Some(hash), &SeededEntropy::new(1))
+    }
+
+    fn is_right(verdict: &Result<PasswordVerdict, ConnectorError>) -> bool {
+        matches!(verdict, Ok(PasswordVerdict::Right { .. }))
+    }
+
+    fn is_upgraded(verdict: &Result<PasswordVerdict, ConnectorError>) -> bool {
+        matches!(verdict, Ok(PasswordVerdict::Right { upgrade: Some(hash) })
+            if hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"))
+    }
+
+    #[test]
+    fn a_new_hash_is_of_the_password_and_needs_no_upgrade() {
+        let hash = hash_password(&Password::new("correct horse"), &SeededEntropy::new(7));
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+        let verdict = judge("correct horse", &hash);
+        assert!(matches!(
+            verdict,
+            Ok(PasswordVerdict::Right { upgrade: None })
+        ));
+        assert!(matches!(judge("wrong", &hash), Ok(PasswordVerdict::Wrong)));
+    }
+
+    #[test]
+    fn a_bcrypt_hash_of_every_version_is_checked_and_upgraded() {
+        // What dex's example configuration holds for "password".
+        let dex = "$2a$10$2b2cU8CPhOTaGrs1HRQuAueS7JTT5ZHsHSzYiFPm1leZck7Mc8T4W";
+        assert!(is_upgraded(&judge("password", dex)));
+        assert!(matches!(judge("Password", dex), Ok(PasswordVerdict::Wrong)));
+        for version in ["$2b$", "$2y$"] {
+            assert!(is_upgraded(&judge(
+                "password",
+                &dex.replacen("$2a$", version, 1)
+            )));
+        }
+        assert!(judge("password", &dex.replacen("$2a$", "$2x$", 1)).is_err());
+    }
+
+    #[test]
+    fn bcrypt_looks_at_72_bytes_only() {
+        let long = "x".repeat(72);
+        let hash = bcrypt::hash(&long, 10).unwrap();
+        assert!(is_right(&judge(&format!("{long}and more"), &hash)));
+    }
+
+    #[test]
+    fn bcrypt_of_an_odd_cost_is_a_settings_error() {
+        let cheap = bcrypt::hash("password", 4).unwrap();
+        assert!(matches!(
+            judge("password", &cheap),
+            Err(ConnectorError::Settings(_))
+        ));
+        let dear = cheap.replacen("$04$", "$17$", 1);
+        assert!(matches!(
+            judge("password", &dear),
+            Err(ConnectorError::Settings(_))
+        ));
+    }
+
+    #[test]
+    fn a_weaker_argon2id_hash_is_upgraded() {
+        let cheap = Params::new(8192, 1, 1, None).unwrap();
+        let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, cheap)
+            .hash_password_with_salt(b"password", &[7; 16])
+            .unwrap()
+            .to_string();
+        assert!(is_upgraded(&judge("password", &weak)));
+    }
+
+    #[test]
+    fn a_hash_made_to_exhaust_the_machine_is_not_computed() {
+        for costs in [
+            "m=4194304,t=2,p=1",
+            "m=19456,t=4000000,p=1",
+            "m=19456,t=2,p=255",
+        ] {
+            let hash = NOBODY.replacen("m=19456,t=2,p=1", costs, 1);
+            let verdict = judge("password", &hash);
+            assert!(
+                matches!(verdict, Err(ConnectorError::Settings(_))),
+                "{costs}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_hash_is_told_without_being_printed() {
+        for odd in [
+            "",
+            "hunter2",
+            "$argon2id$",
+            "$2a$10$short",
+            "$argon2i$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ] {
+            let said = judge("password", odd).err().unwrap().to_string();
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+    }
+
+    #[test]
+    fn nobody_costs_what_somebody_costs_and_is_wrong() {
+        let parsed = PasswordHash::new(NOBODY).unwrap();
+        let params = Params::try_from(&parsed).unwrap();
+        assert_eq!(
+            (params.m_cost(), params.t_cost(), params.p_cost()),
+            (19_456, 2, 1)
+        );
+        let verdict = verify(&Password::new("x"), None, &SeededEntropy::new(1));
+        assert!(matches!(verdict, Ok(PasswordVerdict::Wrong)));
+    }
+}

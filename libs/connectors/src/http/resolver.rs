@@ -1,0 +1,79 @@
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::policy::OutboundPolicy;
+
+/// Resolves names and hands on only addresses that may be connected to. The connection is made to
+/// these very addresses, so a name cannot be public when asked and private when used.
+pub(super) struct GuardedResolver(pub(super) Arc<OutboundPolicy>);
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let policy = Arc::clone(&self.0);
+        Box::pin(async move {
+            let host = name.as_str();
+            let found: Vec<SocketAddr> = if is_localhost(host) {
+                vec![(Ipv4Addr::LOCALHOST, 0).into()]
+            } else {
+                tokio::net::lookup_host((host, 0)).await?.collect()
+            };
+            let mut refused = None;
+            let mut usable = Vec::with_capacity(found.len());
+            for address in found {
+                match policy.check_address(host, address.ip()) {
+                    Ok(()) => usable.push(address),
+                    Err(why) => refused = Some(why),
+                }
+            }
+            if usable.is_empty() {
+                return Err(match refused {
+                    Some(why) => why.into(),
+                    None => {
+                        io::Error::new(io::ErrorKind::NotFound, "the name has no address").into()
+                    }
+                });
+            }
+            let addresses: Addrs = Box::new(usable.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+/// `localhost` and what ends in it is this machine, whatever the DNS says (RFC 6761 §6.3).
+fn is_localhost(host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolver(allow: &[&str]) -> GuardedResolver {
+        GuardedResolver(Arc::new(OutboundPolicy {
+            allow: allow.iter().map(|net| net.parse().unwrap()).collect(),
+            allow_hosts: Vec::new(),
+        }))
+    }
+
+    #[tokio::test]
+    async fn names_of_this_machine_need_loopback_to_be_allowed() {
+        for name in ["localhost", "acme.localhost", "Acme.LocalHost."] {
+            let strict = resolver(&[]).resolve(name.parse().unwrap()).await;
+            assert!(strict.is_err(), "{name}");
+            let open = resolver(&["127.0.0.0/8"])
+                .resolve(name.parse().unwrap())
+                .await;
+            let addresses: Vec<_> = open.unwrap().map(|address| address.ip()).collect();
+            assert_eq!(addresses, [Ipv4Addr::LOCALHOST], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_only_contains_localhost_is_not_this_machine() {
+        assert!(!is_localhost("localhost.example") && !is_localhost("notlocalhost"));
+    }
+}

@@ -1,0 +1,351 @@
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use insula_ambient::Clock;
+use insula_connector_kit::ConnectorError;
+use reqwest::header::{ACCEPT, HeaderValue, LOCATION};
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::warn;
+use url::Url;
+
+use super::breaker::Breaker;
+use super::client::UpstreamHttp;
+use super::policy::{OutboundPolicy, Refused};
+use super::tls::Trust;
+
+/// An upstream's answers are documents about one person or one provider.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+const MOST_REDIRECTS: u32 = 3;
+
+/// One question to an upstream.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    method: Method,
+    url: Url,
+    form: Option<String>,
+    basic: Option<(String, String)>,
+    bearer: Option<String>,
+    follows: bool,
+}
+
+impl Ask {
+    /// Fetches a document.
+    pub(crate) fn get(url: Url) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            form: None,
+            basic: None,
+            bearer: None,
+            follows: false,
+        }
+    }
+
+    /// Posts an encoded form.
+    pub(crate) fn post_form(url: Url, form: String) -> Self {
+        Self {
+            method: Method::POST,
+            form: Some(form),
+            ..Self::get(url)
+        }
+    }
+
+    /// With HTTP Basic authentication.
+    pub(crate) fn with_basic(mut self, name: String, password: String) -> Self {
+        self.basic = Some((name, password));
+        self
+    }
+
+    /// With an access token (RFC 6750 §2.1).
+    pub(crate) fn with_bearer(mut self, token: String) -> Self {
+        self.bearer = Some(token);
+        self
+    }
+
+    /// Follows up to three redirects within the same origin. Only for documents that are public:
+    /// nothing secret may travel with it.
+    pub(crate) fn following_redirects(mut self) -> Self {
+        self.follows = true;
+        self
+    }
+}
+
+/// What an upstream answered.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Vec<u8>,
+    host: String,
+}
+
+impl Answer {
+    /// The body as JSON. The error names neither the body nor what is in it.
+    pub(crate) fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, ConnectorError> {
+        serde_json::from_slice(&self.body).map_err(|_| {
+            ConnectorError::BadReply(format!(
+                "the {what} of {} is not the expected JSON",
+                self.host
+            ))
+        })
+    }
+
+    /// The answer, if its status is 200.
+    pub(crate) fn ok(self, what: &str) -> Result<Self, ConnectorError> {
+        if self.status == StatusCode::OK {
+            return Ok(self);
+        }
+        let (host, status) = (&self.host, self.status.as_u16());
+        Err(ConnectorError::Upstream(format!(
+            "{host} answered {status} when asked for its {what}"
+        )))
+    }
+}
+
+/// How one connector speaks to its upstream.
+pub(crate) struct UpstreamSettings {
+    pub(crate) connector: String,
+    pub(crate) timeout: Duration,
+    pub(crate) calls: u32,
+    pub(crate) trust: Trust,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The door to one connector's upstream: a number of calls at once, a circuit breaker, a time-out.
+/// What goes wrong behind it stays behind it.
+pub(crate) struct Upstream {
+    line: Arc<Line>,
+    calls: Arc<Semaphore>,
+    io: tokio::runtime::Handle,
+}
+
+/// What a call needs on the I/O runtime, where it outlives an asker who gave up.
+struct Line {
+    connector: String,
+    client: reqwest::Client,
+    policy: Arc<OutboundPolicy>,
+    timeout: Duration,
+    breaker: Mutex<Breaker>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Upstream {
+    pub(crate) fn open(
+        http: &UpstreamHttp,
+        settings: UpstreamSettings,
+    ) -> Result<Self, ConnectorError> {
+        let calls = usize::try_from(settings.calls.max(1)).unwrap_or(usize::MAX);
+        Ok(Self {
+            line: Arc::new(Line {
+                client: http.client_trusting(&settings.trust)?,
+                policy: Arc::clone(http.policy()),
+                connector: settings.connector,
+                timeout: settings.timeout,
+                breaker: Mutex::default(),
+                clock: settings.clock,
+            }),
+            calls: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))),
+            io: http.io().clone(),
+        })
+    }
+
+    /// Asks, once. A refusal by the guard, a full house and an open circuit are told at once;
+    /// nothing is ever asked twice here.
+    pub(crate) async fn ask(&self, ask: Ask) -> Result<Answer, ConnectorError> {
+        let permit = self.enter()?;
+        self.line.admit()?;
+        let line = Arc::clone(&self.line);
+        let call = self.io.spawn(async move {
+            let answered = line.call(ask).await;
+            line.report(&answered);
+            drop(permit);
+            answered
+        });
+        call.await
+            .map_err(|_| ConnectorError::Upstream("the call was broken off".to_owned()))?
+            .map_err(|failure| failure.into_error(&self.line.connector))
+    }
+
+    fn enter(&self) -> Result<OwnedSemaphorePermit, ConnectorError> {
+        Arc::clone(&self.calls)
+            .try_acquire_owned()
+            .map_err(|_| ConnectorError::Busy("all calls to the upstream are in use"))
+    }
+}
+
+/// Why there is no answer.
+enum Failure {
+    /// We did not ask, or stopped listening.
+    Refused(String),
+    /// The upstream did not answer in time, or not at all.
+    Silent(String),
+}
+
+impl Failure {
+    fn into_error(self, connector: &str) -> ConnectorError {
+        let (Self::Refused(cause) | Self::Silent(cause)) = self;
+        ConnectorError::Upstream(format!("connector {connector:?}: {cause}"))
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused.to_string())
+    }
+}
+
+impl Line {
+    fn admit(&self) -> Result<(), ConnectorError> {
+        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        breaker.admit(self.clock.now()).map_err(|pause| {
+            ConnectorError::Upstream(format!(
+                "connector {:?}: it failed too often and is left alone for {} s",
+                self.connector,
+                pause.as_secs().max(1)
+            ))
+        })
+    }
+
+    fn report(&self, answered: &Result<Answer, Failure>) {
+        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = match answered {
+            Ok(answer) if answer.status.is_server_error() => breaker.failed(self.clock.now()),
+            Err(Failure::Silent(_)) => breaker.failed(self.clock.now()),
+            Ok(_) => {
+                breaker.succeeded();
+                false
+            }
+            Err(Failure::Refused(_)) => false,
+        };
+        drop(breaker);
+        if opened {
+            let id = &self.connector;
+            warn!(connector.id = %id, "connector {id} is left alone for a while: its upstream fails");
+        }
+    }
+
+    async fn call(&self, mut ask: Ask) -> Result<Answer, Failure> {
+        let mut redirects = 0;
+        loop {
+            self.policy.check_url(&ask.url)?;
+            let response = self.send(&ask).await?;
+            if !(ask.follows && response.status().is_redirection()) {
+                return self.read(response, &ask.url).await;
+            }
+            redirects += 1;
+            ask.url = next_hop(&ask.url, response.headers().get(LOCATION), redirects)?;
+        }
+    }
+
+    async fn send(&self, ask: &Ask) -> Result<reqwest::Response, Failure> {
+        let mut request = self
+            .client
+            .request(ask.method.clone(), ask.url.clone())
+            .timeout(self.timeout)
+            .header(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(form) = &ask.form {
+            request = request
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form.clone());
+        }
+        if let Some((name, password)) = &ask.basic {
+            request = request.basic_auth(name, Some(password));
+        }
+        if let Some(token) = &ask.bearer {
+            request = request.bearer_auth(token);
+        }
+        request
+            .send()
+            .await
+            .map_err(|cause| self.failure(&ask.url, &cause))
+    }
+
+    async fn read(&self, mut response: reqwest::Response, url: &Url) -> Result<Answer, Failure> {
+        let too_large = || {
+            let host = host(url);
+            Failure::Refused(format!(
+                "the answer of {host} is larger than {LARGEST_ANSWER} bytes"
+            ))
+        };
+        let announced = response.content_length().unwrap_or(0);
+        if announced > LARGEST_ANSWER as u64 {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.failure(url, &e))? {
+            if body.len() + chunk.len() > LARGEST_ANSWER {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status: response.status(),
+            body,
+            host: host(url),
+        })
+    }
+
+    /// Says what went wrong in our words: the client's own message carries the URL, and a URL may
+    /// carry a secret.
+    fn failure(&self, url: &Url, cause: &reqwest::Error) -> Failure {
+        let host = host(url);
+        if let Some(refused) = find::<Refused>(cause) {
+            return refused.clone().into();
+        }
+        if cause.is_timeout() {
+            let ms = self.timeout.as_millis();
+            return Failure::Silent(format!("{host} did not answer within {ms} ms"));
+        }
+        if cause.is_connect() {
+            let why = root(cause);
+            return Failure::Silent(format!("{host} cannot be reached: {why}"));
+        }
+        if cause.is_builder() {
+            return Failure::Refused(format!("the call to {host} cannot be made"));
+        }
+        Failure::Silent(format!("the conversation with {host} broke off"))
+    }
+}
+
+/// Where a redirect leads, if it stays within the origin.
+fn next_hop(from: &Url, location: Option<&HeaderValue>, so_far: u32) -> Result<Url, Failure> {
+    let host = host(from);
+    let refused = |why: &str| Failure::Refused(format!("{host} {why}"));
+    if so_far > MOST_REDIRECTS {
+        return Err(refused("redirects in circles"));
+    }
+    let to = location
+        .and_then(|location| location.to_str().ok())
+        .and_then(|location| from.join(location).ok())
+        .ok_or_else(|| refused("redirects nowhere"))?;
+    if to.origin() != from.origin() {
+        return Err(refused(
+            "redirects to another origin, which is not followed",
+        ));
+    }
+    Ok(to)
+}
+
+fn host(url: &Url) -> String {
+    url.host_str().unwrap_or("the upstream").to_owned()
+}
+
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn root<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let mut deepest = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest
+}

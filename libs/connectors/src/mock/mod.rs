@@ -1,0 +1,179 @@
+//! Connectors that know one person, for trying things out.
+
+use async_trait::async_trait;
+use insula_connector_kit::{
+    Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, Reply,
+    UpstreamIdentity,
+};
+use insula_model::{IdentityClaims, Password, UserId};
+use insula_oauth::encode_pairs;
+use serde::Deserialize;
+
+use crate::settings::{Kind, Setting};
+
+pub(crate) const CALLBACK_SETTINGS: &[Setting] = &[];
+pub(crate) const PASSWORD_SETTINGS: &[Setting] = &[
+    Setting("username", Kind::Text),
+    Setting("password", Kind::Text),
+];
+
+/// Sends the browser straight back, and says it is Kilgore Trout.
+pub(crate) struct MockCallback;
+
+#[async_trait]
+impl Connector for MockCallback {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            refresh: true,
+            password: false,
+        }
+    }
+
+    async fn begin(&self, ctx: &LoginContext) -> Result<Challenge, ConnectorError> {
+        let query = encode_pairs([("state", ctx.state.as_str())]);
+        Ok(Challenge::Redirect {
+            to: format!("{}?{query}", ctx.callback_url),
+            memory: Memory::Null,
+        })
+    }
+
+    async fn complete(
+        &self,
+        _ctx: &LoginContext,
+        _memory: &Memory,
+        reply: Reply,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        match reply {
+            Reply::Query(_) => kilgore(&["authors"], b"foobar", &[]),
+            _ => Err(ConnectorError::BadReply(
+                "a redirect was expected".to_owned(),
+            )),
+        }
+    }
+
+    async fn refresh(
+        &self,
+        _ctx: &LoginContext,
+        known: &UpstreamIdentity,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        let same = kilgore(&["authors"], b"foobar", &[])?;
+        same_person(same, known)
+    }
+}
+
+/// The settings of `mockPassword`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct MockPasswordSettings {
+    username: String,
+    password: String,
+}
+
+impl MockPasswordSettings {
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (name, value) in [("username", &self.username), ("password", &self.password)] {
+            if value.is_empty() {
+                problems.push(format!("{name} is missing"));
+            }
+        }
+        problems
+    }
+}
+
+/// Knows one name and one password.
+pub(crate) struct MockPassword {
+    username: String,
+    password: Password,
+}
+
+impl MockPassword {
+    pub(crate) fn new(settings: MockPasswordSettings) -> Self {
+        Self {
+            username: settings.username,
+            password: Password::new(settings.password),
+        }
+    }
+}
+
+#[async_trait]
+impl Connector for MockPassword {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            refresh: true,
+            password: true,
+        }
+    }
+
+    async fn begin(&self, _ctx: &LoginContext) -> Result<Challenge, ConnectorError> {
+        Ok(Challenge::AskPassword {
+            label: "Username".to_owned(),
+        })
+    }
+
+    async fn complete(
+        &self,
+        _ctx: &LoginContext,
+        _memory: &Memory,
+        reply: Reply,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        let Reply::Password { username, password } = reply else {
+            return Err(ConnectorError::BadReply(
+                "a password was asked for".to_owned(),
+            ));
+        };
+        let right = self.password.hash().matches(password.reveal());
+        if username == self.username && right {
+            kilgore(&[], br#"{"test": "true"}"#, &["pwd"])
+        } else {
+            Err(ConnectorError::WrongPassword)
+        }
+    }
+
+    async fn refresh(
+        &self,
+        _ctx: &LoginContext,
+        known: &UpstreamIdentity,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        let same = kilgore(&[], br#"{"test": "true"}"#, &["pwd"])?;
+        same_person(same, known)
+    }
+}
+
+/// The person dex's mocks know, byte for byte: their `user_id` is part of a `sub`.
+fn kilgore(
+    groups: &[&str],
+    connector_data: &[u8],
+    amr: &[&str],
+) -> Result<UpstreamIdentity, ConnectorError> {
+    let texts = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+    let user_id = UserId::parse("0-385-28089-0")
+        .map_err(|cause| ConnectorError::Settings(cause.to_string()))?;
+    Ok(UpstreamIdentity {
+        claims: IdentityClaims {
+            username: "Kilgore Trout".to_owned(),
+            email: "kilgore@kilgore.trout".to_owned(),
+            email_verified: true,
+            groups: texts(groups),
+            ..IdentityClaims::of(user_id)
+        },
+        connector_data: Some(connector_data.to_vec()),
+        amr: texts(amr),
+    })
+}
+
+fn same_person(
+    now: UpstreamIdentity,
+    known: &UpstreamIdentity,
+) -> Result<UpstreamIdentity, ConnectorError> {
+    if now.claims.user_id == known.claims.user_id {
+        Ok(now)
+    } else {
+        Err(ConnectorError::Denied(
+            "the mock knows nobody else".to_owned(),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;
