@@ -9,10 +9,12 @@ mod cache;
 pub mod conformance;
 mod durable;
 mod error;
+mod login;
 mod memory;
 
 pub use bus::{Change, ChangeBus, ChangeKind, Changes};
 pub use cache::{Cache, Finish, RedeemedCode, TenantCache};
 pub use durable::{Durable, KeySwap, RefreshRotation, SealedKeys, TenantStore, UpgradedPassword};
 pub use error::StoreError;
-pub use memory::{MemoryBus, MemoryCache, MemoryStore};
+pub use login::recorded_login;
+pub use memory::{CacheLimits, MemoryBus, MemoryCache, MemoryStore};

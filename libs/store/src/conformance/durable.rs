@@ -1,1 +1,102 @@
-//! What every [`Durable`](crate::Durable) must do.
+//! What every [`Durable`](crate::Durable) must do. See [`durable_conformance!`](crate::durable_conformance).
+//!
+//! Every sentence works on tenants of random names, so that sentences may run at once on one
+//! database. Everything but the collector's own rows expires far in the future of the collector's
+//! clock, so that its sweeps take nothing from the others.
+#![expect(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "names are sentences here, and a suite speaks by panicking"
+)]
+
+mod chores;
+mod keys;
+mod people;
+mod records;
+mod refresh;
+mod sessions;
+mod walls;
+
+pub use chores::*;
+pub use keys::*;
+pub use people::*;
+pub use refresh::*;
+pub use sessions::*;
+pub use walls::*;
+
+/// Turns the suite of [`Durable`](crate::Durable) into tests of the backend under test.
+///
+/// Takes an expression of a future of `Option<Arc<dyn Durable>>`; `None` skips, for a service that
+/// is not there. The caller needs `tokio` with `macros` and `rt-multi-thread`.
+#[macro_export]
+macro_rules! durable_conformance {
+    ($factory:expr) => {
+        $crate::durable_conformance! { @each $factory;
+            a_tenant_begins_without_keys,
+            keys_come_back_as_they_were_stored,
+            of_two_who_swap_keys_one_wins,
+            of_a_hundred_first_swaps_one_wins,
+            a_swap_from_a_version_that_is_gone_is_lost,
+            an_unknown_person_is_not_found,
+            a_login_is_recorded_with_all_the_connector_says,
+            a_later_login_brings_new_claims_and_keeps_the_first_time,
+            a_late_login_does_not_turn_the_clock_back,
+            consents_add_up_per_client,
+            a_login_without_consent_keeps_what_was_allowed,
+            a_hundred_logins_at_once_lose_no_consent,
+            user_ids_that_look_alike_are_different_people,
+            ids_and_claims_at_their_limits_come_back_whole,
+            the_same_user_id_of_two_connectors_is_two_people,
+            an_upgraded_password_replaces_an_earlier_one,
+            login_names_are_compared_letter_by_letter,
+            a_session_comes_back_as_it_was_saved,
+            a_session_saved_again_is_replaced,
+            a_session_ends_at_its_expiry_and_not_a_millisecond_before,
+            ending_a_session_answers_it_once,
+            of_many_who_end_a_session_one_is_answered,
+            a_session_is_found_by_its_sid_until_it_ends,
+            a_session_saved_under_a_new_sid_forgets_the_old_one,
+            a_refresh_grant_comes_back_as_it_was_stored,
+            a_refresh_grant_without_optional_parts_comes_back_without_them,
+            an_expired_refresh_grant_is_still_found,
+            a_refresh_id_is_given_out_once,
+            a_rotation_changes_what_it_may_and_nothing_else,
+            a_rotation_from_another_generation_is_lost,
+            a_rotation_of_an_unknown_grant_is_lost,
+            of_a_hundred_rotations_of_one_generation_one_wins,
+            revoking_takes_the_whole_family_and_no_other,
+            revoking_twice_is_once,
+            a_revoked_family_cannot_be_rotated,
+            a_grant_added_after_its_family_was_revoked_is_dead,
+            a_rotation_and_a_revocation_at_once_leave_no_grant,
+            grants_of_a_person_are_listed_newest_first_and_by_client,
+            at_most_a_hundred_grants_are_listed,
+            no_tenant_sees_the_keys_of_another,
+            no_tenant_sees_the_people_of_another,
+            no_tenant_sees_or_ends_the_sessions_of_another,
+            no_tenant_sees_rotates_or_revokes_the_grants_of_another,
+            two_bindings_of_one_tenant_see_the_same_rows,
+            a_backend_that_is_there_answers,
+            a_lease_is_held_by_one_until_it_runs_out,
+            of_many_who_want_a_lease_one_gets_it,
+            a_holder_renews_its_lease,
+            the_collector_takes_what_expired_and_nothing_else,
+            the_collector_takes_no_more_than_a_batch_of_each_kind,
+            a_revocation_stands_until_it_is_collected,
+            a_revocation_leaves_no_grant_behind_when_it_is_collected,
+            a_session_prolonged_while_the_collector_sweeps_stays,
+        }
+    };
+    (@each $factory:expr; $($sentence:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $sentence() {
+                let durable: ::std::option::Option<::std::sync::Arc<dyn $crate::Durable>> =
+                    $factory.await;
+                if let Some(durable) = durable {
+                    $crate::conformance::durable::$sentence(durable).await;
+                }
+            }
+        )*
+    };
+}

@@ -1,4 +1,5 @@
-//! The suites every backend passes.
+//! The suites every backend passes: one async function for each sentence of a contract. A backend
+//! turns them into its tests with a macro, so that the list of its tests reads as the contract.
 
-mod cache;
-mod durable;
+pub mod cache;
+pub mod durable;

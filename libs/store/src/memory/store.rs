@@ -1,2 +1,319 @@
-/// See the trait it implements.
-pub struct MemoryStore;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use insula_ambient::Timestamp;
+use insula_model::{
+    BrowserSession, ClientId, ConnectorId, GrantId, Identity, IdentityClaims, RefreshGrant,
+    RefreshId, SessionId, TenantId, TokenHash, UserId,
+};
+use insula_oauth::Scopes;
+
+use crate::durable::rotated;
+use crate::login::recorded_login;
+use crate::{
+    Durable, KeySwap, RefreshRotation, SealedKeys, StoreError, TenantStore, UpgradedPassword,
+};
+
+/// How many rows of one kind a tenant may hold: memory is not a database.
+const MOST_ROWS: usize = 100_000;
+
+/// The most refresh grants [`TenantStore::refresh_grants_of`] answers.
+const MOST_LISTED: usize = 100;
+
+/// The durable half in memory, for tests and for trying Insula out: it ends with the process.
+/// Clones share their rows.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore(Arc<Mutex<House>>);
+
+#[derive(Debug, Default)]
+struct House {
+    tenants: HashMap<TenantId, Arc<Mutex<Rows>>>,
+    leases: HashMap<String, (String, Timestamp)>,
+}
+
+#[derive(Debug, Default)]
+struct Rows {
+    keys: Option<SealedKeys>,
+    identities: HashMap<(ConnectorId, UserId), Identity>,
+    passwords: HashMap<String, UpgradedPassword>,
+    sessions: HashMap<TokenHash, BrowserSession>,
+    refresh: BTreeMap<RefreshId, RefreshGrant>,
+    revoked: HashMap<GrantId, Timestamp>,
+}
+
+/// Takes a lock whose holder may have panicked: every change below is made in one step, so that
+/// what a panic leaves behind is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn rows(&self, id: &TenantId) -> Arc<Mutex<Rows>> {
+        Arc::clone(lock(&self.0).tenants.entry(id.clone()).or_default())
+    }
+}
+
+#[async_trait]
+impl Durable for MemoryStore {
+    fn tenant(&self, id: &TenantId) -> Arc<dyn TenantStore> {
+        Arc::new(TenantMemory(self.rows(id)))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<bool, StoreError> {
+        let mut house = lock(&self.0);
+        let taken = house
+            .leases
+            .get(name)
+            .is_some_and(|(by, until)| by != holder && *until > now);
+        if !taken {
+            let lease = (holder.to_owned(), now + ttl);
+            house.leases.insert(name.to_owned(), lease);
+        }
+        Ok(!taken)
+    }
+
+    async fn collect_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let tenants: Vec<_> = lock(&self.0).tenants.values().cloned().collect();
+        let batch = usize::try_from(batch).unwrap_or(usize::MAX);
+        let (mut sessions, mut refresh, mut revoked) = (batch, batch, batch);
+        let mut gone = 0;
+        for tenant in tenants {
+            let mut rows = lock(&tenant);
+            gone += sweep(&mut sessions, |take| {
+                rows.sessions
+                    .retain(|_, row| !(row.expires_at <= now && take()));
+            });
+            gone += sweep(&mut refresh, |take| {
+                rows.refresh
+                    .retain(|_, row| !(row.expires_at <= now && take()));
+            });
+            gone += sweep(&mut revoked, |take| {
+                rows.revoked.retain(|_, until| !(*until <= now && take()));
+            });
+        }
+        Ok(gone)
+    }
+}
+
+/// Runs one sweep that may take as many rows as are `left`; answers how many it took.
+fn sweep(left: &mut usize, run: impl FnOnce(&mut dyn FnMut() -> bool)) -> u64 {
+    let mut taken = 0;
+    run(&mut || {
+        let may = *left > 0;
+        if may {
+            *left -= 1;
+            taken += 1;
+        }
+        may
+    });
+    taken
+}
+
+struct TenantMemory(Arc<Mutex<Rows>>);
+
+impl TenantMemory {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        lock(&self.0)
+    }
+}
+
+/// Refuses a row more than a tenant may hold.
+fn room(has_it: bool, held: usize, what: &'static str) -> Result<(), StoreError> {
+    if has_it || held < MOST_ROWS {
+        Ok(())
+    } else {
+        Err(StoreError::Full(what))
+    }
+}
+
+#[async_trait]
+impl TenantStore for TenantMemory {
+    async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError> {
+        Ok(self.rows().keys.clone())
+    }
+
+    async fn swap_keys(
+        &self,
+        expected: Option<u64>,
+        new: &SealedKeys,
+    ) -> Result<KeySwap, StoreError> {
+        let mut rows = self.rows();
+        if rows.keys.as_ref().map(|keys| keys.version) != expected {
+            return Ok(KeySwap::Lost);
+        }
+        rows.keys = Some(new.clone());
+        Ok(KeySwap::Swapped)
+    }
+
+    async fn find_identity(
+        &self,
+        connector: &ConnectorId,
+        user: &UserId,
+    ) -> Result<Option<Identity>, StoreError> {
+        let key = (connector.clone(), user.clone());
+        Ok(self.rows().identities.get(&key).cloned())
+    }
+
+    async fn record_login(
+        &self,
+        connector: &ConnectorId,
+        claims: &IdentityClaims,
+        consent: Option<(&ClientId, &Scopes)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = (connector.clone(), claims.user_id.clone());
+        let mut rows = self.rows();
+        let stored = rows.identities.get(&key).cloned();
+        room(stored.is_some(), rows.identities.len(), "identities")?;
+        if let Some(next) = recorded_login(stored, connector, claims, consent, at) {
+            rows.identities.insert(key, next);
+        }
+        Ok(())
+    }
+
+    async fn find_upgraded_password(
+        &self,
+        email: &str,
+    ) -> Result<Option<UpgradedPassword>, StoreError> {
+        Ok(self.rows().passwords.get(email).cloned())
+    }
+
+    async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Result<(), StoreError> {
+        let mut rows = self.rows();
+        let known = rows.passwords.contains_key(&upgraded.email);
+        room(known, rows.passwords.len(), "upgraded passwords")?;
+        rows.passwords
+            .insert(upgraded.email.clone(), upgraded.clone());
+        Ok(())
+    }
+
+    async fn find_session(
+        &self,
+        cookie: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<BrowserSession>, StoreError> {
+        let stored = self.rows().sessions.get(cookie).cloned();
+        Ok(stored.filter(|session| now < session.expires_at))
+    }
+
+    async fn save_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+    ) -> Result<(), StoreError> {
+        let mut rows = self.rows();
+        let known = rows.sessions.contains_key(cookie);
+        room(known, rows.sessions.len(), "sessions")?;
+        rows.sessions.insert(*cookie, session.clone());
+        Ok(())
+    }
+
+    async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
+        Ok(self.rows().sessions.remove(cookie))
+    }
+
+    async fn session_exists(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
+        let rows = self.rows();
+        let mut lasting = rows.sessions.values().filter(|s| now < s.expires_at);
+        Ok(lasting.any(|session| session.id == *id))
+    }
+
+    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<(), StoreError> {
+        let mut rows = self.rows();
+        room(false, rows.refresh.len(), "refresh grants")?;
+        if rows.refresh.contains_key(&grant.id) {
+            return Err(StoreError::Failed {
+                backend: "memory",
+                cause: "a refresh grant of that id is there already".to_owned(),
+            });
+        }
+        // A family that was revoked while its first tokens were made stays dead.
+        if !rows.revoked.contains_key(&grant.grant_id) {
+            rows.refresh.insert(grant.id.clone(), grant.clone());
+        }
+        Ok(())
+    }
+
+    async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError> {
+        Ok(self.rows().refresh.get(id).cloned())
+    }
+
+    async fn rotate_refresh(
+        &self,
+        expected: u32,
+        next: &RefreshGrant,
+    ) -> Result<RefreshRotation, StoreError> {
+        let mut rows = self.rows();
+        match rows.refresh.get_mut(&next.id) {
+            Some(stored) if stored.generation == expected => {
+                *stored = rotated(stored.clone(), next);
+                Ok(RefreshRotation::Rotated)
+            }
+            _ => Ok(RefreshRotation::Lost),
+        }
+    }
+
+    async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError> {
+        let mut rows = self.rows();
+        rows.refresh.retain(|_, row| row.grant_id != *grant);
+        let known = rows.revoked.contains_key(grant);
+        room(known, rows.revoked.len(), "revocations")?;
+        let stands = rows.revoked.entry(grant.clone()).or_insert(until);
+        *stands = until.max(*stands);
+        Ok(())
+    }
+
+    async fn is_revoked(&self, grant: &GrantId) -> Result<bool, StoreError> {
+        Ok(self.rows().revoked.contains_key(grant))
+    }
+
+    async fn refresh_grants_of(
+        &self,
+        connector: &ConnectorId,
+        user: &UserId,
+        client: Option<&ClientId>,
+    ) -> Result<Vec<RefreshGrant>, StoreError> {
+        let mut found: Vec<_> = {
+            let rows = self.rows();
+            let theirs = |row: &&RefreshGrant| {
+                row.login.connector_id == *connector
+                    && row.login.claims.user_id == *user
+                    && client.is_none_or(|client| row.client_id == *client)
+            };
+            rows.refresh.values().filter(theirs).cloned().collect()
+        };
+        found.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+        found.truncate(MOST_LISTED);
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::durable_conformance!(async { Some(Arc::new(MemoryStore::new()) as Arc<dyn Durable>) });
+
+    #[test]
+    fn a_tenant_that_holds_all_it_may_gets_no_more_but_keeps_what_it_has() {
+        assert!(room(false, MOST_ROWS, "sessions").is_err());
+        assert!(room(true, MOST_ROWS, "sessions").is_ok());
+    }
+}

@@ -1,0 +1,293 @@
+use std::sync::Arc;
+
+use insula_model::{IdentityClaims, Login, RefreshGrant, RefreshId};
+use insula_oauth::Scopes;
+
+use super::records::{
+    HOUR, MS, NOON, a_tenant, at_once, claims, client, connector, grant_id, refresh, user,
+};
+use crate::{Durable, RefreshRotation};
+
+fn id(word: &str) -> RefreshId {
+    RefreshId::parse(word).unwrap()
+}
+
+/// The next generation of a grant, used an hour later.
+fn next(grant: &RefreshGrant) -> RefreshGrant {
+    RefreshGrant {
+        generation: grant.generation + 1,
+        last_used_at: grant.last_used_at + HOUR,
+        expires_at: grant.expires_at + HOUR,
+        ..grant.clone()
+    }
+}
+
+pub async fn a_refresh_grant_comes_back_as_it_was_stored(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let grant = refresh("r1", "g1");
+    tenant.add_refresh(&grant).await.unwrap();
+    let found = tenant.find_refresh(&id("r1")).await.unwrap();
+    assert_eq!(found, Some(grant));
+    for other in ["r2", "R1"] {
+        assert_eq!(tenant.find_refresh(&id(other)).await.unwrap(), None);
+    }
+}
+
+pub async fn a_refresh_grant_without_optional_parts_comes_back_without_them(
+    durable: Arc<dyn Durable>,
+) {
+    let tenant = a_tenant(&durable);
+    let mut grant = refresh("r1", "g1");
+    grant.nonce = None;
+    grant.login.amr = vec![];
+    grant.login.session_id = None;
+    grant.login.connector_data = None;
+    grant.generation = u32::MAX;
+    tenant.add_refresh(&grant).await.unwrap();
+    let found = tenant.find_refresh(&grant.id).await.unwrap();
+    assert_eq!(found, Some(grant));
+
+    let mut large = refresh("r2", "g2");
+    large.nonce = Some("ñ\0\n".repeat(4_000));
+    large.scopes = Scopes::parse(&"scope ".repeat(1_000));
+    large.login.connector_data = Some(vec![7; 100_000]);
+    large.login.claims.groups = (0..5_000).map(|n| format!("group-{n:032}")).collect();
+    tenant.add_refresh(&large).await.unwrap();
+    let found = tenant.find_refresh(&large.id).await.unwrap();
+    assert_eq!(found, Some(large));
+}
+
+pub async fn an_expired_refresh_grant_is_still_found(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let mut grant = refresh("r1", "g1");
+    grant.expires_at = grant.created_at;
+    tenant.add_refresh(&grant).await.unwrap();
+    let found = tenant.find_refresh(&grant.id).await.unwrap();
+    assert_eq!(found, Some(grant));
+}
+
+pub async fn a_refresh_id_is_given_out_once(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let grant = refresh("r1", "g1");
+    tenant.add_refresh(&grant).await.unwrap();
+    assert!(tenant.add_refresh(&refresh("r1", "g2")).await.is_err());
+    let found = tenant.find_refresh(&grant.id).await.unwrap();
+    assert_eq!(found, Some(grant));
+}
+
+pub async fn a_rotation_changes_what_it_may_and_nothing_else(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let first = refresh("r1", "g1");
+    tenant.add_refresh(&first).await.unwrap();
+    let moved = RefreshGrant {
+        login: Login {
+            claims: IdentityClaims {
+                email: "new@example.test".into(),
+                ..claims("jane")
+            },
+            connector_data: Some(b"newer".to_vec()),
+            auth_time: NOON + HOUR,
+            amr: vec!["forged".into()],
+            session_id: None,
+            ..first.login.clone()
+        },
+        client_id: client("thief"),
+        scopes: Scopes::parse("everything"),
+        nonce: None,
+        created_at: NOON + HOUR,
+        ..next(&first)
+    };
+    let rotation = tenant.rotate_refresh(0, &moved).await.unwrap();
+    assert_eq!(rotation, RefreshRotation::Rotated);
+    let found = tenant.find_refresh(&first.id).await.unwrap().unwrap();
+    let expected = RefreshGrant {
+        login: Login {
+            claims: moved.login.claims,
+            connector_data: moved.login.connector_data,
+            ..first.login.clone()
+        },
+        ..next(&first)
+    };
+    assert_eq!(found, expected);
+}
+
+pub async fn a_rotation_from_another_generation_is_lost(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let first = refresh("r1", "g1");
+    tenant.add_refresh(&first).await.unwrap();
+    let second = next(&first);
+    let rotation = tenant.rotate_refresh(0, &second).await.unwrap();
+    assert_eq!(rotation, RefreshRotation::Rotated);
+    for stale in [0, 2] {
+        let rotation = tenant.rotate_refresh(stale, &next(&second)).await.unwrap();
+        assert_eq!(rotation, RefreshRotation::Lost);
+    }
+    let found = tenant.find_refresh(&first.id).await.unwrap();
+    assert_eq!(found, Some(second));
+}
+
+pub async fn a_rotation_of_an_unknown_grant_is_lost(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let rotation = tenant
+        .rotate_refresh(0, &next(&refresh("r1", "g1")))
+        .await
+        .unwrap();
+    assert_eq!(rotation, RefreshRotation::Lost);
+    assert_eq!(tenant.find_refresh(&id("r1")).await.unwrap(), None);
+}
+
+pub async fn of_a_hundred_rotations_of_one_generation_one_wins(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let grant = refresh("r1", "g1");
+    tenant.add_refresh(&grant).await.unwrap();
+    let rotations = at_once(100, |_| {
+        let (tenant, next) = (Arc::clone(&tenant), next(&grant));
+        async move { tenant.rotate_refresh(0, &next).await.unwrap() }
+    })
+    .await;
+    let won = |r: &&RefreshRotation| **r == RefreshRotation::Rotated;
+    assert_eq!(rotations.iter().filter(won).count(), 1);
+    let found = tenant.find_refresh(&grant.id).await.unwrap();
+    assert_eq!(found, Some(next(&grant)));
+}
+
+pub async fn revoking_takes_the_whole_family_and_no_other(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    for (word, family) in [("r1", "g1"), ("r2", "g1"), ("r3", "g2"), ("r4", "G1")] {
+        tenant.add_refresh(&refresh(word, family)).await.unwrap();
+    }
+    assert!(!tenant.is_revoked(&grant_id("g1")).await.unwrap());
+    tenant
+        .revoke_grant(&grant_id("g1"), NOON + HOUR)
+        .await
+        .unwrap();
+    for (word, lives) in [("r1", false), ("r2", false), ("r3", true), ("r4", true)] {
+        let found = tenant.find_refresh(&id(word)).await.unwrap();
+        assert_eq!(found.is_some(), lives, "{word}");
+    }
+    for (family, revoked) in [("g1", true), ("g2", false), ("G1", false)] {
+        let answer = tenant.is_revoked(&grant_id(family)).await.unwrap();
+        assert_eq!(answer, revoked, "{family}");
+    }
+}
+
+pub async fn revoking_twice_is_once(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let revoked = at_once(20, |n| {
+        let tenant = Arc::clone(&tenant);
+        let until = NOON + HOUR * u32::try_from(n).unwrap();
+        async move { tenant.revoke_grant(&grant_id("g1"), until).await }
+    })
+    .await;
+    assert!(revoked.iter().all(Result::is_ok), "{revoked:?}");
+    assert!(tenant.is_revoked(&grant_id("g1")).await.unwrap());
+}
+
+pub async fn a_revoked_family_cannot_be_rotated(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let grant = refresh("r1", "g1");
+    tenant.add_refresh(&grant).await.unwrap();
+    tenant
+        .revoke_grant(&grant.grant_id, NOON + HOUR)
+        .await
+        .unwrap();
+    let rotation = tenant.rotate_refresh(0, &next(&grant)).await.unwrap();
+    assert_eq!(rotation, RefreshRotation::Lost);
+}
+
+/// A code replayed while its first redemption is still being answered: the revocation may come
+/// before the grant it is meant for (RFC 6749 §4.1.2).
+pub async fn a_grant_added_after_its_family_was_revoked_is_dead(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let grant = refresh("r1", "g1");
+    tenant
+        .revoke_grant(&grant.grant_id, NOON + HOUR)
+        .await
+        .unwrap();
+    tenant.add_refresh(&grant).await.unwrap();
+    assert_eq!(tenant.find_refresh(&grant.id).await.unwrap(), None);
+    let rotation = tenant.rotate_refresh(0, &next(&grant)).await.unwrap();
+    assert_eq!(rotation, RefreshRotation::Lost);
+    let listed = tenant
+        .refresh_grants_of(&connector("local"), &user("jane"), None)
+        .await
+        .unwrap();
+    assert_eq!(listed, []);
+}
+
+pub async fn a_rotation_and_a_revocation_at_once_leave_no_grant(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    for n in 0..10 {
+        let grant = refresh(&format!("r{n}"), &format!("g{n}"));
+        tenant.add_refresh(&grant).await.unwrap();
+        at_once(2, |who| {
+            let (tenant, grant) = (Arc::clone(&tenant), grant.clone());
+            async move {
+                if who == 0 {
+                    tenant.rotate_refresh(0, &next(&grant)).await.unwrap();
+                } else {
+                    tenant
+                        .revoke_grant(&grant.grant_id, NOON + HOUR)
+                        .await
+                        .unwrap();
+                }
+            }
+        })
+        .await;
+        assert_eq!(tenant.find_refresh(&grant.id).await.unwrap(), None);
+    }
+}
+
+pub async fn grants_of_a_person_are_listed_newest_first_and_by_client(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let (local, jane) = (connector("local"), user("jane"));
+    for (n, (word, of, to)) in [
+        ("r1", "jane", "app"),
+        ("r3", "jane", "shop"),
+        ("r2", "jane", "app"),
+        ("r4", "Jane", "app"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut grant = refresh(word, word);
+        grant.login.claims = claims(of);
+        grant.client_id = client(to);
+        grant.created_at = NOON + MS * u32::try_from(n).unwrap();
+        tenant.add_refresh(&grant).await.unwrap();
+    }
+    let cases = [
+        (None, vec!["r2", "r3", "r1"]),
+        (Some(client("app")), vec!["r2", "r1"]),
+        (Some(client("App")), vec![]),
+    ];
+    for (client, expected) in cases {
+        let listed = tenant
+            .refresh_grants_of(&local, &jane, client.as_ref())
+            .await
+            .unwrap();
+        let ids: Vec<_> = listed.iter().map(|grant| grant.id.as_str()).collect();
+        assert_eq!(ids, expected);
+    }
+    let elsewhere = tenant
+        .refresh_grants_of(&connector("mock"), &jane, None)
+        .await
+        .unwrap();
+    assert_eq!(elsewhere, []);
+}
+
+pub async fn at_most_a_hundred_grants_are_listed(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    for n in 0..103_u32 {
+        let mut grant = refresh(&format!("r{n}"), &format!("g{n}"));
+        grant.created_at = NOON + MS * n;
+        tenant.add_refresh(&grant).await.unwrap();
+    }
+    let listed = tenant
+        .refresh_grants_of(&connector("local"), &user("jane"), None)
+        .await
+        .unwrap();
+    assert_eq!(listed.len(), 100);
+    assert_eq!(listed[0].id, id("r102"));
+    assert_eq!(listed[99].id, id("r3"));
+}
