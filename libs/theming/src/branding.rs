@@ -90,7 +90,7 @@ impl Font {
     pub(crate) fn stack(self) -> &'static str {
         match self {
             Self::System => {
-                "system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto Sans\",\"Helvetica Neue\",Arial,sans-serif"
+                "-apple-system,BlinkMacSystemFont,\"Segoe UI Variable Text\",\"Segoe UI\",Inter,Roboto,Cantarell,Ubuntu,\"Noto Sans\",\"Liberation Sans\",system-ui,sans-serif"
             }
             Self::Grotesque => {
                 "Inter,\"Helvetica Neue\",Helvetica,\"Nimbus Sans\",\"Liberation Sans\",Arial,sans-serif"

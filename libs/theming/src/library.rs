@@ -166,3 +166,6 @@ fn compile(
     done.insert(name.to_owned(), Arc::clone(&compiled));
     Ok(compiled)
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ impl std::fmt::Debug for Locales {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Locales")
             .field("languages", &self.bundles.keys())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -97,21 +97,22 @@ impl Locales {
         self.bundles.values().any(|bundle| bundle.has_message(&id))
     }
 
-    /// The text of `id` in `language`, or in the fallback language.
+    /// The text of `id` in `language`, or in the fallback language, or in any.
     pub(crate) fn text(&self, language: &str, id: &str, args: &FluentArgs<'_>) -> Option<String> {
         let candidates = [language, primary(language), FALLBACK];
-        candidates
+        let wanted = candidates
             .into_iter()
-            .filter_map(|l| self.bundles.get(l))
-            .find_map(|bundle| {
-                let pattern = bundle.get_message(id)?.value()?;
-                let mut errors = Vec::new();
-                let text = bundle.format_pattern(pattern, Some(args), &mut errors);
-                for error in errors {
-                    tracing::warn!(text.key = id, "text {id} lacks a value: {error}");
-                }
-                Some(text.into_owned())
-            })
+            .filter_map(|language| self.bundles.get(language));
+        let bundle = wanted
+            .chain(self.bundles.values())
+            .find(|bundle| bundle.has_message(id))?;
+        let pattern = bundle.get_message(id)?.value()?;
+        let mut errors = Vec::new();
+        let text = bundle.format_pattern(pattern, Some(args), &mut errors);
+        for error in errors {
+            tracing::warn!(text.key = id, "text {id} lacks a value: {error}");
+        }
+        Some(text.into_owned())
     }
 
     /// Every key of one language, for the tests.

@@ -146,6 +146,8 @@ impl Palette {
             Color::WHITE
         };
 
+        let hover = surface.mix(text, if dark { 0.06 } else { 0.035 });
+        let grounds_of_text = [surface, background, hover];
         let red = if dark {
             Color::new(255, 155, 144)
         } else {
@@ -165,13 +167,15 @@ impl Palette {
             on_accent,
             accent_hover: accent.mix(away, 0.14),
             accent_edge: edge(accent, text, &[surface]),
-            link: accent.legible_on(&grounds, TEXT_CONTRAST).unwrap_or(text),
+            link: accent
+                .legible_on(&grounds_of_text, TEXT_CONTRAST)
+                .unwrap_or(text),
             focus: accent.legible_on(&grounds, EDGE_CONTRAST).unwrap_or(text),
-            muted: fade(text, &[surface, background], TEXT_CONTRAST + 0.3),
+            muted: fade(text, &grounds_of_text, TEXT_CONTRAST + 1.0),
             border: surface.mix(text, if dark { 0.15 } else { 0.11 }),
             field_border: fade(text, &[surface, field], EDGE_CONTRAST + 0.1),
             field,
-            hover: surface.mix(text, if dark { 0.06 } else { 0.035 }),
+            hover,
             danger: red
                 .legible_on(&[surface, danger_soft], TEXT_CONTRAST)
                 .unwrap_or(text),
@@ -226,6 +230,8 @@ impl Palette {
                 self.on_accent,
                 self.accent_hover,
             ),
+            ("muted on hover", self.muted, self.hover),
+            ("link on hover", self.link, self.hover),
             ("link on surface", self.link, self.surface),
             ("link on background", self.link, self.background),
             ("danger on its ground", self.danger, self.danger_soft),

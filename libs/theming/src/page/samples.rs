@@ -42,12 +42,12 @@ pub(super) fn all() -> Vec<(&'static str, Page)> {
         ("error-fault", ErrorPage::our_fault("7Q4K-XM2D").into()),
         (
             "error-upstream",
-            ErrorPage::upstream_down("Acme Workforce", retry()).into(),
+            ErrorPage::upstream_down("Acme Workforce", Some(retry())).into(),
         ),
-        ("error-denied", ErrorPage::denied(retry()).into()),
-        ("error-expired", ErrorPage::expired(retry()).into()),
-        ("error-cookies", ErrorPage::cookies(retry()).into()),
-        ("error-busy", ErrorPage::busy(retry()).into()),
+        ("error-denied", ErrorPage::denied(Some(retry())).into()),
+        ("error-expired", ErrorPage::expired(Some(retry())).into()),
+        ("error-cookies", ErrorPage::cookies(Some(retry())).into()),
+        ("error-busy", ErrorPage::busy(Some(retry())).into()),
         ("error-missing", ErrorPage::not_found().into()),
         ("logout-confirm", logout_confirm().into()),
         ("logout-confirm-unknown", LogoutConfirm::default().into()),
@@ -66,8 +66,8 @@ pub(super) fn all() -> Vec<(&'static str, Page)> {
     ]
 }
 
-fn retry() -> Option<String> {
-    Some("/auth?client_id=portal&scope=openid".into())
+fn retry() -> String {
+    "/auth?client_id=portal&scope=openid".into()
 }
 
 fn choice(id: &str, name: &str, kind: &str, last_used: bool) -> ConnectorChoice {
@@ -127,6 +127,7 @@ fn password_known() -> Password {
         username_label: Some("Staff number".into()),
         username: "jane@acme.example".into(),
         username_known: true,
+        reset: Some("/reset?req=abc".into()),
         remember_me: Some(true),
         ..password()
     }

@@ -1,1 +1,654 @@
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::*;
+use crate::library::{ThemeLibrary, ThemeRequest};
+use crate::page::{
+    Chooser, ConnectorChoice, Consent, ErrorPage, FormPost, Home, IdentifierForm, LoggedOut,
+    LogoutConfirm, Password, PasswordError, ScopeItem,
+};
+use crate::{Color, Scheme, Tokens};
+
+const HOSTILE: &str = "<script>\"'&";
+
+fn library() -> ThemeLibrary {
+    ThemeLibrary::embedded().unwrap()
+}
+
+fn theme_of(branding: Branding) -> Arc<Theme> {
+    library()
+        .theme(&ThemeRequest {
+            branding,
+            ..ThemeRequest::default()
+        })
+        .unwrap()
+}
+
+fn acme() -> Arc<Theme> {
+    theme_of(Branding::named("Acme"))
+}
+
+fn english() -> RenderContext<'static> {
+    RenderContext {
+        lang: "en",
+        nonce: "n0nce",
+        base_path: "",
+        dex_ids: false,
+    }
+}
+
+fn draw(theme: &Theme, page: impl Into<Page>) -> String {
+    theme.render(&page.into(), &english()).unwrap().body
+}
+
+fn sample(name: &str) -> Page {
+    Page::samples()
+        .into_iter()
+        .find(|(have, _)| *have == name)
+        .unwrap()
+        .1
+}
+
+/// Every sample in every language and dialect, of both built-in themes.
+fn every_page() -> Vec<(String, String)> {
+    let library = library();
+    let mut bodies = Vec::new();
+    for base in library.names() {
+        let mut branding = Branding::named("Acme");
+        branding
+            .extra
+            .insert("tagline".into(), "Build faster".into());
+        branding.links.support = Some("mailto:help@acme.example".into());
+        let request = ThemeRequest {
+            base: base.clone(),
+            overlay: None,
+            branding,
+        };
+        let theme = library.theme(&request).unwrap();
+        for lang in theme.languages() {
+            for dex_ids in [false, true] {
+                for (name, page) in Page::samples() {
+                    let ctx = RenderContext {
+                        lang,
+                        dex_ids,
+                        ..english()
+                    };
+                    let html = theme.render(&page, &ctx).unwrap();
+                    assert_eq!(&html.lang, lang);
+                    bodies.push((format!("{base}/{name}/{lang}"), html.body));
+                }
+            }
+        }
+    }
+    bodies
+}
+
+#[test]
+fn every_page_draws_in_every_language_with_its_language_and_direction() {
+    let pages = every_page();
+    assert!(pages.len() >= 2 * 3 * 2 * 20);
+    for (name, body) in pages {
+        let lang = name.rsplit('/').next().unwrap();
+        assert!(
+            body.contains(&format!("<html lang=\"{lang}\" dir=\"ltr\">")),
+            "{name}"
+        );
+        assert!(
+            !body.contains("{$") && !body.contains("{ $"),
+            "{name} shows a placeholder"
+        );
+    }
+}
+
+#[test]
+fn no_page_needs_more_than_the_policy_allows() {
+    for (name, body) in every_page() {
+        assert!(!body.contains(" style="), "{name} has an inline style");
+        for handler in [" onclick=", " onsubmit=", " onload=", "javascript:"] {
+            assert!(!body.contains(handler), "{name} has {handler}");
+        }
+        for element in ["<script", "<style"] {
+            for (at, _) in body.match_indices(element) {
+                assert!(
+                    body[at + element.len()..].starts_with(" nonce=\"n0nce\">"),
+                    "{name}"
+                );
+            }
+        }
+        assert!(
+            !body.contains(" src=\"http") && !body.contains("url(http"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_heaviest_page_stays_small() {
+    for (name, body) in every_page() {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(body.as_bytes()).unwrap();
+        let bytes = gzip.finish().unwrap().len();
+        assert!(
+            bytes < 10_000,
+            "{name} has {bytes} bytes compressed; the bound is 30 KB in all"
+        );
+    }
+}
+
+fn hostile_pages() -> Vec<Page> {
+    let text = || HOSTILE.to_owned();
+    let fields = || vec![(text(), text())];
+    let choice = ConnectorChoice {
+        id: text(),
+        name: text(),
+        kind: text(),
+        url: format!("/{HOSTILE}"),
+        last_used: true,
+    };
+    vec![
+        Chooser {
+            client_name: text(),
+            connectors: vec![choice],
+            identifier: Some(IdentifierForm {
+                action: text(),
+                fields: fields(),
+                error: None,
+            }),
+            login_hint: Some(text()),
+        }
+        .into(),
+        Password {
+            connector_id: text(),
+            connector_name: Some(text()),
+            client_name: text(),
+            username_label: Some(text()),
+            username: text(),
+            username_known: true,
+            action: text(),
+            fields: fields(),
+            error: Some(PasswordError::Wrong),
+            retry_after_s: None,
+            back: Some(text()),
+            reset: Some(text()),
+            remember_me: Some(true),
+        }
+        .into(),
+        Consent {
+            client_name: text(),
+            client_host: Some(text()),
+            user_display: text(),
+            scopes: vec![
+                ScopeItem::named(HOSTILE),
+                ScopeItem {
+                    name: text(),
+                    audience: Some(text()),
+                },
+            ],
+            action: text(),
+            fields: fields(),
+        }
+        .into(),
+        ErrorPage {
+            detail: Some(text()),
+            ..ErrorPage::upstream_down(HOSTILE, Some(text()))
+        }
+        .with_incident(HOSTILE)
+        .into(),
+        LogoutConfirm {
+            client_name: Some(text()),
+            user_display: Some(text()),
+            action: text(),
+            fields: fields(),
+            cancel: Some(text()),
+        }
+        .into(),
+        LoggedOut {
+            client_name: Some(text()),
+            return_to: Some(text()),
+        }
+        .into(),
+        FormPost {
+            action: text(),
+            fields: fields(),
+            client_name: Some(text()),
+        }
+        .into(),
+        Home {
+            issuer: text(),
+            discovery_url: text(),
+        }
+        .into(),
+    ]
+}
+
+#[test]
+fn nothing_anybody_types_becomes_markup() {
+    let mut branding = Branding::named(HOSTILE);
+    branding.logo = Some(format!("data:image/png;{HOSTILE}"));
+    branding.links = Links {
+        terms: Some(HOSTILE.into()),
+        privacy: Some(HOSTILE.into()),
+        support: Some(HOSTILE.into()),
+    };
+    branding.extra = BTreeMap::from([
+        ("tagline".into(), HOSTILE.into()),
+        ("taglineDetail".into(), HOSTILE.into()),
+    ]);
+    branding.texts = BTreeMap::from([(
+        "en".into(),
+        BTreeMap::from([
+            ("login.title".into(), format!("{HOSTILE} {{ $client }}")),
+            ("footer.terms".into(), HOSTILE.into()),
+            ("password.show".into(), HOSTILE.into()),
+        ]),
+    )]);
+    let theme = theme_of(branding);
+    for page in hostile_pages() {
+        for dex_ids in [false, true] {
+            let ctx = RenderContext {
+                nonce: "n",
+                dex_ids,
+                ..english()
+            };
+            let body = theme.render(&page, &ctx).unwrap().body;
+            assert!(!body.contains("<script>"), "{} in {body}", page.template());
+            assert!(
+                !body.contains("\"'&") && !body.contains("\"&#39;"),
+                "{}",
+                page.template()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_hostile_nonce_or_base_path_stays_in_its_attribute() {
+    let ctx = RenderContext {
+        nonce: HOSTILE,
+        base_path: "//evil.example",
+        ..english()
+    };
+    let body = acme().render(&sample("password"), &ctx).unwrap().body;
+    assert!(!body.contains("nonce=\"<script>") && !body.contains("evil.example"));
+}
+
+#[test]
+fn a_link_that_would_run_as_code_leads_nowhere() {
+    let page = LoggedOut {
+        client_name: None,
+        return_to: Some("javascript:alert(1)".into()),
+    };
+    let body = draw(&acme(), page);
+    assert!(body.contains("id=\"return\" href=\"#\""));
+    let page = FormPost {
+        action: "com.example.app:/cb".into(),
+        ..FormPost::default()
+    };
+    assert!(draw(&acme(), page).contains("action=\"com.example.app:/cb\""));
+}
+
+#[test]
+fn hooks_for_password_managers_and_robots_do_not_change() {
+    let expected: [(&str, &[&str]); 7] = [
+        (
+            "password",
+            &[
+                "id=\"login\" name=\"login\"",
+                "autocomplete=\"username\"",
+                "id=\"password\" name=\"password\" type=\"password\" autocomplete=\"current-password\"",
+                "id=\"submit-login\"",
+                "name=\"remember_me\"",
+                "action=\"/auth/local/login?req=abc\"",
+            ],
+        ),
+        (
+            "identifier",
+            &[
+                "id=\"login\"",
+                "autocomplete=\"username webauthn\"",
+                "id=\"submit-login\"",
+            ],
+        ),
+        (
+            "chooser",
+            &[
+                "id=\"connector-local\"",
+                "href=\"/auth/local?req=abc&amp;back=1\"",
+            ],
+        ),
+        (
+            "consent",
+            &[
+                "name=\"approval\" value=\"approve\"",
+                "name=\"approval\" value=\"rejected\"",
+                "id=\"submit-approve\"",
+                "id=\"submit-deny\"",
+            ],
+        ),
+        ("error-fault", &["id=\"incident\"", "id=\"error-title\""]),
+        ("logout-confirm", &["id=\"submit-logout\""]),
+        (
+            "form-post",
+            &["id=\"form-post\" method=\"post\"", "id=\"submit-continue\""],
+        ),
+    ];
+    for (name, hooks) in expected {
+        let body = draw(&acme(), sample(name));
+        for hook in hooks {
+            assert!(body.contains(hook), "{name} lost {hook}");
+        }
+    }
+}
+
+#[test]
+fn the_dex_dialect_carries_dex_ids_and_classes() {
+    let ctx = RenderContext {
+        dex_ids: true,
+        ..english()
+    };
+    let body = acme().render(&sample("password-wrong"), &ctx).unwrap().body;
+    for hook in [
+        "id=\"login-error\"",
+        "dex-btn theme-btn--primary",
+        "theme-panel",
+    ] {
+        assert!(body.contains(hook), "{hook}");
+    }
+    assert!(!draw(&acme(), sample("password-wrong")).contains("dex-"));
+}
+
+#[test]
+fn an_error_takes_the_focus_and_describes_its_fields() {
+    let body = draw(&acme(), sample("password-wrong"));
+    assert!(body.contains("id=\"error-summary\" role=\"alert\" tabindex=\"-1\" autofocus"));
+    assert_eq!(
+        body.matches("aria-describedby=\"error-summary\"").count(),
+        2
+    );
+    assert_eq!(body.matches(" autofocus").count(), 1);
+}
+
+#[test]
+fn every_language_has_every_text_and_every_text_is_used() {
+    let theme = acme();
+    let locales = &theme.shared.locales;
+    let english = locales.keys("en");
+    assert!(english.len() > 60);
+    for language in ["de", "fr"] {
+        assert_eq!(locales.keys(language), english, "{language}");
+    }
+    let mut sources = String::new();
+    for folder in ["themes/base/templates", "libs/theming/src"] {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(folder);
+        for path in crate::source::entries(&root).unwrap() {
+            sources.push_str(&fs::read_to_string(path).unwrap_or_default());
+        }
+    }
+    let built = ["error-", "scope-", "identifier-"];
+    for key in english
+        .iter()
+        .filter(|key| !built.iter().any(|start| key.starts_with(start)))
+    {
+        let written = key.replacen('-', ".", 1);
+        let also =
+            key.replacen("logged-out-", "logged-out.", 1)
+                .replacen("form-post-", "form-post.", 1);
+        assert!(
+            sources.contains(&written) || sources.contains(&also),
+            "{key} is used nowhere"
+        );
+    }
+}
+
+#[test]
+fn a_tenants_words_replace_the_themes_by_key() {
+    let mut branding = Branding::named("Acme");
+    let texts = [
+        ("login.title", "Welcome back to { $client }"),
+        ("password-submit", "Go"),
+    ];
+    branding.texts.insert(
+        "en".into(),
+        texts
+            .iter()
+            .map(|(key, text)| ((*key).to_owned(), (*text).to_owned()))
+            .collect(),
+    );
+    let theme = theme_of(branding);
+    let body = draw(&theme, sample("password"));
+    assert!(
+        body.contains("<h1>Welcome back to Acme Portal</h1>"),
+        "{body}"
+    );
+    assert!(body.contains("type=\"submit\">Go</button>"));
+    let german = RenderContext {
+        lang: "de",
+        ..english()
+    };
+    let body = theme.render(&sample("password"), &german).unwrap().body;
+    assert!(body.contains("<h1>Bei Acme Portal anmelden</h1>"));
+}
+
+#[test]
+fn a_language_of_ones_own_runs_its_own_way_and_borrows_what_it_lacks() {
+    let mut branding = Branding::named("Acme");
+    branding.languages = vec!["ar".into(), "en".into()];
+    let arabic = BTreeMap::from([("login.title".to_owned(), "مرحبا { $client }".to_owned())]);
+    branding.texts.insert("ar".into(), arabic);
+    let theme = theme_of(branding);
+    let lang = theme.negotiate(&["ar-EG"], None);
+    let html = theme.render(
+        &sample("password"),
+        &RenderContext {
+            lang: &lang,
+            ..english()
+        },
+    );
+    let body = html.unwrap().body;
+    assert!(body.contains("<html lang=\"ar\" dir=\"rtl\">"));
+    assert!(body.contains("مرحبا Acme Portal") && body.contains(">Password</label>"));
+}
+
+#[test]
+fn languages_are_those_the_tenant_offers_its_first_being_the_default() {
+    let mut branding = Branding::named("Acme");
+    branding.languages = vec!["de".into(), "fr".into(), "tlh".into()];
+    let theme = theme_of(branding);
+    assert_eq!(theme.languages(), ["de", "fr"]);
+    assert_eq!(theme.negotiate(&["en"], Some("en")), "de");
+    assert_eq!(acme().languages(), ["en", "de", "fr"]);
+}
+
+#[test]
+fn tenants_without_a_folder_share_everything_but_their_branding() {
+    let library = library();
+    let one = library.theme(&ThemeRequest::default()).unwrap();
+    let branding = Branding::named("Globex");
+    let two = library
+        .theme(&ThemeRequest {
+            branding,
+            ..ThemeRequest::default()
+        })
+        .unwrap();
+    assert!(Arc::ptr_eq(&one.shared, &two.shared));
+    assert!(size_of::<Theme>() < 600, "{}", size_of::<Theme>());
+}
+
+#[test]
+fn colours_reach_the_style_sheet_as_numbers() {
+    let mut branding = Branding::named("Acme");
+    branding.colors.light = Tokens {
+        accent: Color::parse("#ffe066").ok(),
+        ..Tokens::default()
+    };
+    branding.radius = Some(200);
+    branding.scheme = Some(Scheme::Light);
+    let css = theme_of(branding).style_css("");
+    assert!(css.contains("--accent:#ffe066;") && css.contains("--on-accent:#000000;"));
+    assert!(css.contains("--radius:32px") && !css.contains("prefers-color-scheme:dark"));
+}
+
+fn overlay(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn laid_over(folder: &Path, branding: Branding) -> Result<Arc<Theme>, ThemeError> {
+    let overlay = Some(folder.to_owned());
+    library().theme(&ThemeRequest {
+        base: "base".into(),
+        overlay,
+        branding,
+    })
+}
+
+#[test]
+fn a_tenants_folder_overrides_logo_styles_words_tokens_and_templates() {
+    let folder = overlay(&[
+        ("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
+        ("static/fonts/own.woff2", "font"),
+        (
+            "style.css",
+            "h1 { color: red; background: url(asset:fonts/own.woff2) }",
+        ),
+        ("locales/en.ftl", "password-submit = Let me in\n"),
+        ("theme.yaml", "tokens: { light: { accent: \"#ff0000\" } }\n"),
+        (
+            "templates/home.html",
+            "<p>{{ t('footer.terms') }} {{ extra('motto') }}</p>",
+        ),
+    ]);
+    let mut branding = Branding::named("Acme");
+    branding.logo = Some("theme/logo.svg".into());
+    branding.extra.insert("motto".into(), "a<b".into());
+    let theme = laid_over(folder.path(), branding).unwrap();
+    let ctx = RenderContext {
+        base_path: "/initech/",
+        ..english()
+    };
+    let body = theme.render(&sample("password"), &ctx).unwrap().body;
+
+    let at = body
+        .find("<img src=\"/initech/static/")
+        .expect("the logo is shown");
+    let path: String = body[at + 10..].chars().take_while(|c| *c != '"').collect();
+    let asset = theme.asset(path.strip_prefix("/initech").unwrap()).unwrap();
+    assert!(asset.immutable);
+    assert_eq!(asset.content_type, "image/svg+xml");
+    assert!(
+        !theme.asset("/theme/logo.svg").unwrap().immutable,
+        "dex's address works too"
+    );
+    assert!(theme.asset("/static/../theme.yaml").is_none());
+
+    assert!(
+        body.contains("h1{color:red;background:url(\"/initech/static/fonts/")
+            || body.contains("url(/initech/static/fonts/")
+    );
+    assert!(body.contains(">Let me in</button>") && body.contains("--accent:#ff0000;"));
+    assert_eq!(draw(&theme, sample("home")), "<p>Terms a&lt;b</p>");
+    assert!(
+        draw(&acme(), sample("home")).contains("<h1>"),
+        "the shared theme is untouched"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_folder_is_told_with_its_place() {
+    let cases = [
+        (vec![("templates/home.html", "{% if %}")], "home.html"),
+        (
+            vec![("locales/en.ftl", "password-submit = ok\n= nothing\n")],
+            "line 2",
+        ),
+        (
+            vec![("locales/not_a_language_at_all.ftl", "a = b\n")],
+            "language tag",
+        ),
+        (
+            vec![("theme.yaml", "tokens: { light: { accent: red } }\n")],
+            "#rrggbb",
+        ),
+        (vec![("theme.yaml", "colours: {}\n")], "colours"),
+        (
+            vec![("style.css", "a { src: url(asset:none.woff2) }")],
+            "none.woff2",
+        ),
+    ];
+    for (files, told) in cases {
+        let folder = overlay(&files);
+        let error = laid_over(folder.path(), Branding::default())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[test]
+fn a_template_that_asks_for_what_is_not_there_or_never_ends_fails_alone() {
+    for text in [
+        "{{ page.nothing }}",
+        "{% for a in range(100000) %}{% for b in range(100000) %}{{ b }}{% endfor %}{% endfor %}",
+        "{{ t('no.such.text') }}",
+    ] {
+        let folder = overlay(&[("templates/home.html", text)]);
+        let theme = laid_over(folder.path(), Branding::default()).unwrap();
+        let error = theme.render(&sample("home"), &english()).unwrap_err();
+        assert!(error.to_string().contains("home.html"), "{error}");
+        assert!(theme.render(&sample("password"), &english()).is_ok());
+    }
+}
+
+#[test]
+fn a_logo_that_is_missing_or_elsewhere_gives_way_to_the_initial() {
+    for logo in ["theme/none.svg", "https://cdn.example/logo.png"] {
+        let mut branding = Branding::named("Acme");
+        branding.logo = Some(logo.into());
+        let request = ThemeRequest {
+            branding,
+            ..ThemeRequest::default()
+        };
+        let body = draw(&library().theme(&request).unwrap(), sample("password"));
+        assert!(
+            !body.contains("<img") && body.contains("class=\"mark\""),
+            "{logo}"
+        );
+        assert_eq!(library().check(&request).len(), 1, "{logo}");
+    }
+}
+
+#[test]
+fn check_tells_every_problem_at_once() {
+    let mut branding = Branding::named("Acme");
+    branding.languages = vec!["en".into(), "tlh".into()];
+    branding.texts = BTreeMap::from([(
+        "en".into(),
+        BTreeMap::from([
+            ("login.titel".into(), "x".into()),
+            ("login.title".into(), "y".into()),
+        ]),
+    )]);
+    branding.radius = Some(40);
+    let request = ThemeRequest {
+        branding,
+        ..ThemeRequest::default()
+    };
+    let problems = library().check(&request);
+    assert_eq!(problems.len(), 3, "{problems:#?}");
+    let request = ThemeRequest {
+        base: "nope".into(),
+        ..ThemeRequest::default()
+    };
+    assert!(library().check(&request)[0].contains("known themes: base, midnight"));
+}
