@@ -1,1 +1,65 @@
-//! audience
+use insula_model::{ClientId, TenantSpec};
+use insula_oauth::Scopes;
+use serde::{Serialize, Serializer};
+
+use crate::Refusal;
+
+/// Whom a token is for (RFC 7519 §4.1.3): one string where there is one, else an array.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Audience(Vec<String>);
+
+impl Audience {
+    /// The peers the scopes name, in their order, then the client itself if it is not among them:
+    /// dex's rule for cross-client audiences.
+    ///
+    /// Trust is asked again here, because it may have been withdrawn since the login.
+    pub(crate) fn of(
+        scopes: &Scopes,
+        client: &ClientId,
+        spec: &TenantSpec,
+    ) -> Result<Self, Refusal> {
+        let untrusted = untrusted(scopes, client, spec);
+        if !untrusted.is_empty() {
+            return Err(Refusal::UntrustedAudience(untrusted));
+        }
+        let mut all: Vec<String> = scopes.audiences().map(str::to_owned).collect();
+        if !all.iter().any(|peer| peer == client.as_str()) {
+            all.push(client.as_str().to_owned());
+        }
+        Ok(Self(all))
+    }
+
+    /// The same, and `more`.
+    pub(crate) fn and(mut self, more: &str) -> Self {
+        if !self.0.iter().any(|one| one == more) {
+            self.0.push(more.to_owned());
+        }
+        self
+    }
+
+    /// Whether there is more than one: then `azp` says which of them asked
+    /// (OpenID Connect Core §2).
+    pub(crate) fn is_several(&self) -> bool {
+        self.0.len() > 1
+    }
+}
+
+impl Serialize for Audience {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.as_slice() {
+            [one] => serializer.serialize_str(one),
+            several => several.serialize(serializer),
+        }
+    }
+}
+
+/// The audience scopes whose peer does not trust `client`, or does not exist; as words.
+pub(crate) fn untrusted(scopes: &Scopes, client: &ClientId, spec: &TenantSpec) -> Vec<String> {
+    let trusts = |peer: &str| {
+        peer == client.as_str() || spec.client(peer).is_some_and(|peer| peer.trusts(client))
+    };
+    let refused = scopes.audiences().filter(|peer| !trusts(peer));
+    refused
+        .map(|peer| format!("audience:server:client_id:{peer}"))
+        .collect()
+}

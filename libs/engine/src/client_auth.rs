@@ -1,1 +1,64 @@
-//! client_auth
+//! Is the client who it says it is?
+
+use insula_model::{Client, ClientSecret, Dialect};
+use insula_oauth::{ClientAuthError, Params, PresentedClient};
+
+use crate::Refusal;
+
+/// Reads the credentials of a request to the token, revocation or introspection endpoint
+/// ([RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)).
+///
+/// dex takes a Basic header that it cannot read for none, and a request that names no client for
+/// one with wrong credentials. Ours refuses a body that names another client than the header.
+pub fn read(
+    authorization: Option<&str>,
+    form: &Params,
+    dialect: Dialect,
+) -> Result<PresentedClient, Refusal> {
+    let presented = PresentedClient::read(authorization, form);
+    if dialect == Dialect::Dex {
+        return match presented {
+            Err(ClientAuthError::MalformedBasic) => PresentedClient::read(None, form),
+            presented => presented,
+        }
+        .map_err(|why| match why {
+            ClientAuthError::Missing => Refusal::ClientCredentials,
+            why => Refusal::ClientAuth(why),
+        });
+    }
+    let presented = presented.map_err(Refusal::ClientAuth)?;
+    let names_another = form.get("client_id").is_some_and(|id| id != presented.id);
+    if presented.also_in_body || names_another {
+        return Err(Refusal::ClientAuth(ClientAuthError::TwoMethods));
+    }
+    Ok(presented)
+}
+
+/// Whether `presented` proves to be `client`, which is `None` where nobody has that id.
+///
+/// [RFC 6749 §3.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.2.1). Every secret of the
+/// client is compared, in constant time, and an unknown client costs as much as a known one, so
+/// that neither ids nor secrets can be measured out. A public client has nothing to prove, but a
+/// secret that is configured for it must be shown, and one that is not must not.
+pub fn authenticate<'c>(
+    client: Option<&'c Client>,
+    presented: &PresentedClient,
+) -> Result<&'c Client, Refusal> {
+    let secret = presented.secret.as_deref().unwrap_or_default();
+    let Some(client) = client else {
+        let nobodys = ClientSecret::new("the secret of nobody");
+        std::hint::black_box(nobodys.matches(secret));
+        return Err(Refusal::ClientCredentials);
+    };
+    let matching = client.secrets.iter().filter(|own| own.matches(secret));
+    let is_proven = matching.count() > 0 && !secret.is_empty();
+    let needs_no_proof = client.public && client.secrets.is_empty() && secret.is_empty();
+    if is_proven || needs_no_proof {
+        Ok(client)
+    } else {
+        Err(Refusal::ClientCredentials)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,161 @@
-//! discovery
+//! Discovery: what a tenant serves, so that clients need not guess.
+
+use insula_jose::Alg;
+use insula_model::{Dialect, TenantSpec};
+use insula_oauth::{GrantType, Prompt, ProviderMetadata, ResponseMode, ResponseType};
+
+use crate::grants::SERVED;
+
+/// The provider metadata of a tenant
+/// ([OpenID Connect Discovery §3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
+/// [RFC 8414 §2](https://www.rfc-editor.org/rfc/rfc8414#section-2)).
+///
+/// Only what is served is said. `signing` are the algorithms whose keys sign, the default first;
+/// dex names that one alone. In dex's dialect there are dex's members and no more, also where the
+/// tenant could do more: clients of dex know none of it.
+pub fn metadata(spec: &TenantSpec, signing: &[Alg]) -> ProviderMetadata {
+    let dex = dexs(spec, signing);
+    match spec.dialect {
+        Dialect::Dex => dex,
+        Dialect::Standard => ours(spec, signing, dex),
+    }
+}
+
+fn dexs(spec: &TenantSpec, signing: &[Alg]) -> ProviderMetadata {
+    let url = |route: &str| spec.issuer.url(route);
+    let mut claims = words(&[
+        "iss",
+        "sub",
+        "aud",
+        "iat",
+        "exp",
+        "email",
+        "email_verified",
+        "locale",
+        "name",
+        "preferred_username",
+        "at_hash",
+        "groups",
+        "federated_claims",
+    ]);
+    if spec.sessions.enabled {
+        claims.push("sid".to_owned());
+    }
+    ProviderMetadata {
+        issuer: spec.issuer.as_str().to_owned(),
+        authorization_endpoint: url("/auth"),
+        token_endpoint: url("/token"),
+        jwks_uri: url("/keys"),
+        userinfo_endpoint: url("/userinfo"),
+        introspection_endpoint: url("/token/introspect"),
+        end_session_endpoint: spec.sessions.enabled.then(|| url("/logout")),
+        grant_types_supported: served_grants(spec),
+        response_types_supported: served_response_types(spec),
+        subject_types_supported: words(&["public"]),
+        id_token_signing_alg_values_supported: signing
+            .iter()
+            .take(1)
+            .map(ToString::to_string)
+            .collect(),
+        code_challenge_methods_supported: spec
+            .oauth2
+            .pkce_methods
+            .iter()
+            .map(|method| method.as_str().to_owned())
+            .collect(),
+        scopes_supported: words(&["openid", "email", "groups", "profile", "offline_access"]),
+        token_endpoint_auth_methods_supported: words(&[
+            "client_secret_basic",
+            "client_secret_post",
+        ]),
+        claims_supported: claims,
+        ..ProviderMetadata::default()
+    }
+}
+
+fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMetadata {
+    let confidential = words(&["client_secret_basic", "client_secret_post"]);
+    let all = words(&["client_secret_basic", "client_secret_post", "none"]);
+    let modes = ResponseMode::ALL;
+    let mut claims = words(&[
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "jti",
+        "azp",
+        "nonce",
+        "auth_time",
+        "amr",
+        "at_hash",
+        "c_hash",
+        "email",
+        "email_verified",
+        "groups",
+        "name",
+        "preferred_username",
+        "federated_claims",
+    ]);
+    if spec.sessions.enabled {
+        claims.push("sid".to_owned());
+    }
+    ProviderMetadata {
+        revocation_endpoint: Some(spec.issuer.url("/revoke")),
+        response_modes_supported: modes.map(|mode| mode.as_str().to_owned()).to_vec(),
+        id_token_signing_alg_values_supported: signing.iter().map(ToString::to_string).collect(),
+        scopes_supported: words(&[
+            "openid",
+            "email",
+            "groups",
+            "profile",
+            "offline_access",
+            "federated:id",
+        ]),
+        token_endpoint_auth_methods_supported: all.clone(),
+        introspection_endpoint_auth_methods_supported: confidential,
+        revocation_endpoint_auth_methods_supported: all,
+        claims_supported: claims,
+        prompt_values_supported: Prompt::ALL
+            .map(|prompt| prompt.as_str().to_owned())
+            .to_vec(),
+        ui_locales_supported: spec.frontend.languages.clone(),
+        authorization_response_iss_parameter_supported: Some(true),
+        request_parameter_supported: Some(false),
+        // Without it, OpenID Connect Discovery §3 has clients believe the opposite.
+        request_uri_parameter_supported: Some(false),
+        claims_parameter_supported: Some(false),
+        ..dex
+    }
+}
+
+/// What the token endpoint and the tenant both serve, sorted as dex sorts it.
+fn served_grants(spec: &TenantSpec) -> Vec<String> {
+    let grants = spec.oauth2.grant_types.iter();
+    let mut served: Vec<_> = grants
+        .filter(|grant| SERVED.contains(grant))
+        .map(|grant| GrantType::as_str(*grant).to_owned())
+        .collect();
+    served.sort();
+    served.dedup();
+    served
+}
+
+/// The code flow is what the authorization endpoint serves.
+fn served_response_types(spec: &TenantSpec) -> Vec<String> {
+    let types = spec.oauth2.response_types.iter();
+    let mut served: Vec<_> = types
+        .filter(|one| **one == ResponseType::CODE)
+        .map(ToString::to_string)
+        .collect();
+    served.sort();
+    served.dedup();
+    served
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,137 @@
-//! introspect
+//! The introspection endpoint: what a token is worth, for those who cannot or will not look inside.
+
+use insula_ambient::Timestamp;
+use insula_model::{Client, Dialect, RefreshGrant, TenantSpec};
+use insula_oauth::{IntrospectResponse, IntrospectionExt};
+use serde_json::{Map, Value};
+
+use crate::access_token::VerifiedToken;
+use crate::audience::Audience;
+use crate::claims::{PERSON_CLAIMS, PersonClaims};
+use crate::grants::{RefreshFacts, RefreshToken, refresh_token};
+use crate::{Refusal, subject};
+
+/// Whether an authenticated client may introspect at all.
+///
+/// [RFC 7662 §2.1](https://www.rfc-editor.org/rfc/rfc7662#section-2.1) demands authorization, so
+/// that nobody can try out tokens: a public client proves nothing and is refused.
+pub fn may_ask(client: &Client) -> Result<(), Refusal> {
+    if client.public && client.secrets.is_empty() {
+        Err(Refusal::ClientCredentials)
+    } else {
+        Ok(())
+    }
+}
+
+/// The answer about an access token whose family is not revoked
+/// ([RFC 7662 §2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
+///
+/// `asker` is the authenticated client; to one the token neither was issued to nor is meant for,
+/// it is inactive. dex asks nobody who they are, says no `scope` and no `jti`, and takes the client
+/// of a token from its audience.
+pub fn access_token(
+    token: &VerifiedToken,
+    spec: &TenantSpec,
+    asker: Option<&Client>,
+) -> IntrospectResponse {
+    let client_id = token.client_id().and_then(|id| spec.client(id));
+    let Some(client) = client_id else {
+        return IntrospectResponse::inactive();
+    };
+    if asker.is_some_and(|asker| !token.concerns(asker.id.as_str())) {
+        return IntrospectResponse::inactive();
+    }
+    let claims = &token.claims;
+    let text = |name: &str| claims.str(name).map(str::to_owned);
+    let seconds = |name: &str| claims.timestamp(name).map(Timestamp::as_secs);
+    let named = ["azp", "sid"].into_iter().chain(PERSON_CLAIMS);
+    let ext: Map<String, Value> = named
+        .filter_map(|name| Some((name.to_owned(), claims.get(name)?.clone())))
+        .collect();
+    let ours = spec.dialect == Dialect::Standard;
+    IntrospectResponse {
+        active: true,
+        scope: text("scope").filter(|_| ours),
+        client_id: Some(client.id.as_str().to_owned()),
+        sub: text("sub"),
+        exp: seconds("exp"),
+        iat: seconds("iat"),
+        nbf: seconds("iat"),
+        jti: text("jti").filter(|_| ours),
+        username: text("preferred_username"),
+        aud: claims.get("aud").cloned(),
+        iss: text("iss"),
+        token_type: Some("Bearer"),
+        token_use: Some("access_token"),
+        ext: Some(IntrospectionExt(ext)),
+    }
+}
+
+/// The answer about a refresh token. It is active where its own client could use it now; to any
+/// other it is inactive. Asking condemns nobody, not even with a replaced secret.
+///
+/// dex says all claims of the person whatever was granted, and, of a token without an absolute end,
+/// that it ended when it began.
+pub fn refresh_token_of(
+    presented: &RefreshToken,
+    facts: RefreshFacts<'_>,
+    now: Timestamp,
+) -> IntrospectResponse {
+    let RefreshFacts {
+        spec,
+        client,
+        grant,
+        ..
+    } = facts;
+    let audience = Audience::of(&grant.scopes, &grant.client_id, spec);
+    let (Ok(_), Ok(audience)) = (refresh_token(presented, facts, now), audience) else {
+        return IntrospectResponse::inactive();
+    };
+    let login = &grant.login;
+    let ours = spec.dialect == Dialect::Standard;
+    let person = if ours {
+        PersonClaims::released(&grant.scopes, login)
+    } else {
+        PersonClaims::all(login)
+    };
+    let mut ext = match serde_json::to_value(&person) {
+        Ok(Value::Object(ext)) => ext,
+        _ => Map::new(),
+    };
+    if audience.is_several() {
+        ext.insert("azp".to_owned(), client.id.as_str().into());
+    }
+    if let Some(session) = &login.session_id {
+        ext.insert("sid".to_owned(), session.as_str().into());
+    }
+    let preferred = &login.claims.preferred_username;
+    IntrospectResponse {
+        active: true,
+        scope: ours.then(|| grant.scopes.to_string()),
+        client_id: Some(client.id.as_str().to_owned()),
+        sub: Some(subject::encode(&login.claims.user_id, &login.connector_id)),
+        exp: end_of(grant, spec),
+        iat: Some(grant.created_at.as_secs()),
+        nbf: Some(grant.created_at.as_secs()),
+        jti: None,
+        username: Some(preferred.clone()).filter(|name| !name.is_empty()),
+        aud: serde_json::to_value(&audience).ok(),
+        iss: Some(spec.issuer.as_str().to_owned()),
+        token_type: (!ours).then_some("Bearer"),
+        token_use: Some("refresh_token"),
+        ext: Some(IntrospectionExt(ext)),
+    }
+}
+
+fn end_of(grant: &RefreshGrant, spec: &TenantSpec) -> Option<i64> {
+    match spec.dialect {
+        Dialect::Standard => {
+            let ends = Some(grant.expires_at).filter(|ends| *ends != Timestamp::NEVER);
+            ends.map(Timestamp::as_secs)
+        }
+        Dialect::Dex => {
+            let life = spec.expiry.refresh.absolute_lifetime.unwrap_or_default();
+            Some((grant.created_at + life).as_secs())
+        }
+    }
+}

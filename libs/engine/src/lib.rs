@@ -4,6 +4,7 @@
 //! the RFCs. Owns no I/O, no clock, no HTTP: callers load the facts (`flows`) and carry the answer
 //! (`web`).
 
+pub mod access_token;
 pub mod authorize;
 pub mod client_auth;
 pub mod discovery;
@@ -19,6 +20,7 @@ mod audience;
 mod claims;
 mod proof;
 mod refusal;
+mod string_pair;
 
 pub use proof::{Step, proof_of, proves};
 pub use refusal::Refusal;

@@ -84,6 +84,7 @@ pub enum Refusal {
     BearerLacksOpenId,
     MissingToken,
     UnsupportedTokenType,
+    TokenOfAnotherClient,
     BadLogoutHint,
     LogoutRedirectNeedsHint,
     LogoutRedirectUnregistered,
@@ -139,7 +140,8 @@ impl Refusal {
             | Self::RefreshReused { .. }
             | Self::RefreshConnectorGone { .. }
             | Self::RefreshDenied { .. }
-            | Self::SessionEnded { .. } => E::InvalidGrant,
+            | Self::SessionEnded { .. }
+            | Self::TokenOfAnotherClient => E::InvalidGrant,
             Self::BearerInvalid => E::InvalidToken,
             Self::BearerLacksOpenId => E::InsufficientScope,
             Self::UnsupportedTokenType => E::UnsupportedTokenType,
@@ -270,6 +272,7 @@ impl Refusal {
             Self::BearerLacksOpenId => "the access token was not granted the openid scope",
             Self::MissingToken => "token is missing",
             Self::UnsupportedTokenType => "tokens of this type cannot be revoked",
+            Self::TokenOfAnotherClient => "the token was issued to another client",
             Self::BadLogoutHint => "id_token_hint is not an ID token of this issuer",
             Self::LogoutRedirectNeedsHint => {
                 "post_logout_redirect_uri needs an id_token_hint or a client_id"

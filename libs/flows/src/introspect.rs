@@ -1,1 +1,82 @@
-//! introspect
+//! The introspection endpoint.
+
+use insula_engine::access_token::VerifiedToken;
+use insula_engine::grants::{RefreshFacts, RefreshToken};
+use insula_engine::{Refusal, introspect};
+use insula_model::{Client, Dialect};
+use insula_oauth::{IntrospectRequest, IntrospectResponse, Params};
+
+use crate::token::authenticated;
+use crate::userinfo::is_revoked;
+use crate::{FlowError, TenantView};
+
+/// What a token is worth ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)).
+///
+/// The hint is not needed: a JWT is an access token, anything else can only be a refresh token.
+pub async fn answer(
+    view: &TenantView,
+    authorization: Option<&str>,
+    form: &Params,
+) -> Result<IntrospectResponse, FlowError> {
+    let asker = match view.dialect() {
+        Dialect::Standard => {
+            let client = authenticated(view, authorization, form)?;
+            introspect::may_ask(client)?;
+            Some(client)
+        }
+        Dialect::Dex => None,
+    };
+    let token = IntrospectRequest::from_params(form).token;
+    let token = token.ok_or(Refusal::MissingToken)?;
+    if is_jwt(&token) {
+        access_token(view, asker, &token).await
+    } else {
+        refresh_token(view, asker, &token).await
+    }
+}
+
+/// Whether a text has the three parts of a compact JWS.
+pub(crate) fn is_jwt(token: &str) -> bool {
+    token.split('.').count() == 3
+}
+
+async fn access_token(
+    view: &TenantView,
+    asker: Option<&Client>,
+    token: &str,
+) -> Result<IntrospectResponse, FlowError> {
+    let verified = VerifiedToken::verify(token, &view.spec, &view.keys, view.now());
+    match verified {
+        Some(token) if !is_revoked(view, &token).await? => {
+            Ok(introspect::access_token(&token, &view.spec, asker))
+        }
+        _ => Ok(IntrospectResponse::inactive()),
+    }
+}
+
+async fn refresh_token(
+    view: &TenantView,
+    asker: Option<&Client>,
+    token: &str,
+) -> Result<IntrospectResponse, FlowError> {
+    let inactive = || Ok(IntrospectResponse::inactive());
+    let Some(presented) = RefreshToken::parse(token, view.dialect()) else {
+        return inactive();
+    };
+    let Some(grant) = view.effects.store.find_refresh(&presented.id).await? else {
+        return inactive();
+    };
+    let Some(client) = asker.or_else(|| view.spec.client(grant.client_id.as_str())) else {
+        return inactive();
+    };
+    let facts = RefreshFacts {
+        spec: &view.spec,
+        keys: &view.keys,
+        client,
+        grant: &grant,
+    };
+    Ok(introspect::refresh_token_of(&presented, facts, view.now()))
+}
+
+#[cfg(test)]
+mod tests;

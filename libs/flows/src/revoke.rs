@@ -1,1 +1,68 @@
-//! revoke
+//! The revocation endpoint.
+
+use insula_engine::access_token::VerifiedToken;
+use insula_engine::grants::RefreshToken;
+use insula_engine::{Refusal, revoke as rules};
+use insula_model::{Client, GrantId};
+use insula_oauth::{Params, RevokeRequest};
+
+use crate::introspect::is_jwt;
+use crate::token::{authenticated, revoke_family};
+use crate::{FlowError, TenantView};
+
+/// Ends a token and all that came of the same grant
+/// ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)).
+///
+/// A token nobody knows is a success: it is as dead as was wished for (RFC 7009 §2.2).
+pub async fn revoke(
+    view: &TenantView,
+    authorization: Option<&str>,
+    form: &Params,
+) -> Result<(), FlowError> {
+    let client = authenticated(view, authorization, form)?;
+    let token = RevokeRequest::from_params(form).token;
+    let token = token.ok_or(Refusal::MissingToken)?;
+    let family = if is_jwt(&token) {
+        family_of_access_token(view, client, &token)?
+    } else {
+        family_of_refresh_token(view, client, &token).await?
+    };
+    match family {
+        Some(grant) => revoke_family(view, &grant).await,
+        None => Ok(()),
+    }
+}
+
+fn family_of_access_token(
+    view: &TenantView,
+    client: &Client,
+    token: &str,
+) -> Result<Option<GrantId>, Refusal> {
+    let (spec, keys, now) = (&view.spec, &view.keys, view.now());
+    match VerifiedToken::verify(token, spec, keys, now) {
+        Some(verified) => rules::access_token(&verified, client),
+        None if VerifiedToken::is_another_kind(token, spec, keys, now) => {
+            Err(Refusal::UnsupportedTokenType)
+        }
+        None => Ok(None),
+    }
+}
+
+async fn family_of_refresh_token(
+    view: &TenantView,
+    client: &Client,
+    token: &str,
+) -> Result<Option<GrantId>, FlowError> {
+    let Some(presented) = RefreshToken::parse(token, view.dialect()) else {
+        return Ok(None);
+    };
+    let Some(grant) = view.effects.store.find_refresh(&presented.id).await? else {
+        return Ok(None);
+    };
+    Ok(rules::refresh_token(
+        &presented, client, &grant, &view.keys,
+    )?)
+}
+
+#[cfg(test)]
+mod tests;

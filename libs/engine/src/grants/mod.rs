@@ -1,1 +1,36 @@
-//! grants
+//! The grants of the token endpoint: is this evidence good for tokens?
+
+mod authorization_code;
+mod refresh_token;
+
+use insula_model::{Client, TenantSpec};
+use insula_oauth::GrantType;
+
+use crate::Refusal;
+
+pub use authorization_code::{authorization_code, remember_code_for};
+pub use refresh_token::{
+    RefreshFacts, RefreshToken, RefreshUse, first_refresh_grant, gets_refresh_token,
+    narrowed_scopes, refresh_token, used_refresh_grant,
+};
+
+/// The grants the token endpoint can serve at all.
+pub const SERVED: [GrantType; 2] = [GrantType::AuthorizationCode, GrantType::RefreshToken];
+
+/// Whether the tenant serves a grant (RFC 6749 §5.2, `unsupported_grant_type`).
+pub fn served(grant: GrantType, spec: &TenantSpec) -> Result<(), Refusal> {
+    if SERVED.contains(&grant) && spec.oauth2.grant_types.contains(&grant) {
+        Ok(())
+    } else {
+        Err(Refusal::UnsupportedGrantType(grant.as_str().to_owned()))
+    }
+}
+
+/// Whether a client may use a grant (RFC 6749 §5.2, `unauthorized_client`).
+pub fn allowed(grant: GrantType, client: &Client) -> Result<(), Refusal> {
+    if client.may_use(grant) {
+        Ok(())
+    } else {
+        Err(Refusal::GrantNotAllowed)
+    }
+}

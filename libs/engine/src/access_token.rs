@@ -1,0 +1,75 @@
+//! Access tokens as they come back: is this one of ours, and still good?
+
+use std::time::Duration;
+
+use insula_ambient::Timestamp;
+use insula_jose::{Claims, Expected, KeyRing};
+use insula_model::{Dialect, GrantId, TenantSpec};
+use insula_oauth::Scopes;
+
+/// `typ` of an access token ([RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)).
+pub(crate) const TYP: &str = "at+jwt";
+
+/// By how much the clocks of our own processes may differ.
+const LEEWAY: Duration = Duration::from_secs(5);
+
+/// A token of this tenant whose signature, issuer, kind and times were checked. Whether its family
+/// was revoked meanwhile is the caller's to ask, by [`grant`](Self::grant).
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifiedToken {
+    pub(crate) claims: Claims,
+    dialect: Dialect,
+}
+
+impl VerifiedToken {
+    /// Verifies a token; `None` if it is not ours, or no longer good.
+    ///
+    /// Ours must be access tokens by their `typ`, so that no ID token passes for one
+    /// ([RFC 9068 §4](https://www.rfc-editor.org/rfc/rfc9068#section-4)). dex's have no `typ` and
+    /// cannot be told apart: there every JWT of the tenant is one.
+    pub fn verify(token: &str, spec: &TenantSpec, keys: &KeyRing, now: Timestamp) -> Option<Self> {
+        let issuer = spec.issuer.as_str();
+        let expected = Expected::from_issuer(issuer).with_leeway(LEEWAY);
+        let expected = match spec.dialect {
+            Dialect::Standard => expected.typed(TYP).for_audience(issuer),
+            Dialect::Dex => expected.of_any_typ(),
+        };
+        let claims = keys.verify(token, now, &expected).ok()?;
+        Some(Self {
+            claims,
+            dialect: spec.dialect,
+        })
+    }
+
+    /// Whether it is some other JWT of this tenant: an ID token, which is nothing to be revoked.
+    pub fn is_another_kind(token: &str, spec: &TenantSpec, keys: &KeyRing, now: Timestamp) -> bool {
+        let expected = Expected::from_issuer(spec.issuer.as_str()).even_expired();
+        spec.dialect == Dialect::Standard && keys.verify(token, now, &expected).is_ok()
+    }
+
+    /// The family it belongs to.
+    pub fn grant(&self) -> Option<GrantId> {
+        self.claims.str("jti").and_then(crate::issue::grant_of)
+    }
+
+    /// The client it was issued to: `client_id`, and where dex has none the sole audience or `azp`.
+    pub fn client_id(&self) -> Option<&str> {
+        if self.dialect == Dialect::Standard {
+            return self.claims.str("client_id");
+        }
+        match self.claims.audience().as_slice() {
+            [one] => Some(one),
+            _ => self.claims.str("azp"),
+        }
+    }
+
+    /// Whether it is meant for `client`, or was issued to it.
+    pub fn concerns(&self, client: &str) -> bool {
+        self.client_id() == Some(client) || self.claims.audience().contains(&client)
+    }
+
+    /// What was granted with it; empty in dex's dialect, which records no scopes.
+    pub fn scopes(&self) -> Scopes {
+        Scopes::parse(self.claims.str("scope").unwrap_or_default())
+    }
+}

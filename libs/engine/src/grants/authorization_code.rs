@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use insula_ambient::Timestamp;
+use insula_model::{Client, CodeGrant, Dialect, TenantSpec};
+use insula_oauth::CodeRequest;
+
+use crate::Refusal;
+use crate::issue::access_token_life;
+
+/// Whether `client` may have the tokens its code stands for.
+///
+/// [RFC 6749 §4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3), PKCE per
+/// [RFC 7636 §4.6](https://www.rfc-editor.org/rfc/rfc7636#section-4.6). A code bound to another
+/// client answers `invalid_grant`, not `invalid_client`: the client is known, its code is not. A
+/// verifier for a code that was asked for without a challenge is refused, or an attacker could strip
+/// the challenge from the request
+/// ([RFC 9700 §4.8.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.8.2)).
+///
+/// dex asks no form of a verifier and looks at the redirect URI last.
+pub fn authorization_code(
+    request: &CodeRequest,
+    client: &Client,
+    grant: &CodeGrant,
+    dialect: Dialect,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let family = || grant.grant_id.clone();
+    if grant.client_id != client.id {
+        return Err(Refusal::CodeOfAnotherClient { grant: family() });
+    }
+    if now >= grant.expires_at {
+        return Err(Refusal::CodeExpired { grant: family() });
+    }
+    match (&grant.code_challenge, &request.code_verifier) {
+        (None, None) => {}
+        (None, Some(_)) => return Err(Refusal::PkceNotStarted { grant: family() }),
+        (Some(_), None) => return Err(Refusal::PkceVerifierMissing { grant: family() }),
+        (Some(challenge), Some(verifier)) => {
+            let is_formed = dialect == Dialect::Dex || verifier.is_well_formed();
+            if !is_formed || !challenge.matches(verifier) {
+                return Err(Refusal::PkceMismatch { grant: family() });
+            }
+        }
+    }
+    if request.redirect_uri.as_deref() != Some(&grant.redirect_uri) {
+        return Err(Refusal::RedirectUriChanged { grant: family() });
+    }
+    Ok(())
+}
+
+/// How long a used code is remembered, so that its replay can take its tokens with it: as long as
+/// an access token lives, and ten minutes at least.
+pub fn remember_code_for(spec: &TenantSpec) -> Duration {
+    access_token_life(spec).max(Duration::from_mins(10))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+use std::time::Duration;
+
+use insula_ambient::{Entropy, Timestamp, base32_lower};
+use insula_jose::{KeyRing, constant_time_eq, hmac_sha256};
+use insula_model::{
+    Client, CodeGrant, ConnectorSpec, Dialect, Login, RefreshGrant, RefreshId, RefreshPolicy,
+    RefreshSecret, TenantSpec,
+};
+use insula_oauth::{GrantType, Scopes};
+
+use crate::{Refusal, string_pair};
+
+/// How many replaced secrets of a token are still known as such.
+const KNOWN_OBSOLETE: u32 = 64;
+
+/// A refresh token, taken apart: which grant, and the secret that proves it.
+///
+/// dex's form: base64url without padding of the protobuf message
+/// `RefreshToken { string refresh_id = 1; string token = 2; }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// Which grant.
+    pub id: RefreshId,
+    /// The proof; empty in dex's oldest tokens.
+    pub secret: RefreshSecret,
+}
+
+impl RefreshToken {
+    /// Reads a token; `None` if it cannot be one. In dex's dialect a text of another form is a bare
+    /// id without a secret, as dex wrote them long ago.
+    pub fn parse(text: &str, dialect: Dialect) -> Option<Self> {
+        let (id, secret) = match string_pair::decode(text) {
+            Some(pair) => pair,
+            None if dialect == Dialect::Dex => (text.to_owned(), String::new()),
+            None => return None,
+        };
+        Some(Self {
+            id: RefreshId::parse(id).ok()?,
+            secret: RefreshSecret::new(secret),
+        })
+    }
+
+    /// The token of a grant as it stands.
+    pub fn current(grant: &RefreshGrant, keys: &KeyRing) -> Self {
+        Self {
+            id: grant.id.clone(),
+            secret: Secrets::new(keys).of(&grant.id, grant.generation),
+        }
+    }
+
+    /// As it goes to the client.
+    pub fn encode(&self) -> String {
+        string_pair::encode(self.id.as_str(), self.secret.reveal())
+    }
+
+    /// Whether this is, or once was, the token of `grant`, and not garbage beside a right id.
+    pub fn is_of(&self, grant: &RefreshGrant, keys: &KeyRing) -> bool {
+        Secrets::new(keys).compare(self, grant) != Presented::Unknown
+    }
+}
+
+/// What a presented secret is among those of its grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presented {
+    Current,
+    /// The one before the current.
+    Previous,
+    /// An older one.
+    Obsolete,
+    /// None of them: garbage.
+    Unknown,
+}
+
+/// The secrets of a tenant's refresh tokens. They are not kept but derived from the ring's own
+/// secret, so that neither database nor backup holds one, and the current one can be said again.
+struct Secrets([u8; 32]);
+
+impl Secrets {
+    fn new(keys: &KeyRing) -> Self {
+        Self(keys.derive("refresh-token"))
+    }
+
+    /// The secret of a generation, in dex's form of 25 letters and digits.
+    fn of(&self, id: &RefreshId, generation: u32) -> RefreshSecret {
+        let message = [id.as_str().as_bytes(), &[0], &generation.to_be_bytes()].concat();
+        let mac = hmac_sha256(&self.0, &message);
+        let (secret, rest) = mac.split_at(15);
+        let letter = b'a' + rest.first().copied().unwrap_or_default() % 26;
+        RefreshSecret::new(format!("{}{}", char::from(letter), base32_lower(secret)))
+    }
+
+    fn compare(&self, presented: &RefreshToken, grant: &RefreshGrant) -> Presented {
+        let is = |generation| {
+            let secret = self.of(&grant.id, generation);
+            constant_time_eq(
+                secret.reveal().as_bytes(),
+                presented.secret.reveal().as_bytes(),
+            )
+        };
+        let current = grant.generation;
+        if is(current) {
+            return Presented::Current;
+        }
+        let oldest = current.saturating_sub(KNOWN_OBSOLETE);
+        match (oldest..current).rev().find(|generation| is(*generation)) {
+            Some(generation) if generation + 1 == current => Presented::Previous,
+            Some(_) => Presented::Obsolete,
+            None => Presented::Unknown,
+        }
+    }
+}
+
+/// What a use of a refresh token is judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct RefreshFacts<'a> {
+    /// The tenant.
+    pub spec: &'a TenantSpec,
+    /// Its keys.
+    pub keys: &'a KeyRing,
+    /// The client that presents the token, authenticated.
+    pub client: &'a Client,
+    /// The grant of the token's id.
+    pub grant: &'a RefreshGrant,
+}
+
+/// What a good refresh token comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshUse {
+    /// The grant stays as it is, nobody is asked, and the current token is said again.
+    Repeat,
+    /// The grant is used: the connector is asked for claims, and its age without use begins anew.
+    Use {
+        /// Whether it gets a new secret.
+        rotate: bool,
+    },
+}
+
+/// Whether `client` may use a refresh token, and how.
+///
+/// [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6), rotation and reuse per
+/// [RFC 9700 §4.14.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2): a secret that was
+/// replaced condemns the family, unless it is the last one and its replacement so young that the
+/// answer may have been lost. What was never a secret of the grant condemns nothing, or anybody who
+/// knows an id could log people out.
+///
+/// In our dialect the tokens of public clients always rotate. dex repeats the current token too
+/// within the reuse interval, counted from when the token was issued or used.
+pub fn refresh_token(
+    presented: &RefreshToken,
+    facts: RefreshFacts<'_>,
+    now: Timestamp,
+) -> Result<RefreshUse, Refusal> {
+    let RefreshFacts {
+        spec,
+        keys,
+        client,
+        grant,
+    } = facts;
+    let policy = &spec.expiry.refresh;
+    let family = || grant.grant_id.clone();
+    let secret = Secrets::new(keys).compare(presented, grant);
+    if secret == Presented::Unknown {
+        return Err(Refusal::RefreshUnknown);
+    }
+    if grant.client_id != client.id {
+        return Err(Refusal::RefreshOfAnotherClient { grant: family() });
+    }
+    let ends = ends_at(grant.created_at, grant.last_used_at, policy).min(grant.expires_at);
+    if now >= ends {
+        return Err(Refusal::RefreshExpired { grant: family() });
+    }
+    let is_young =
+        policy.reuse_interval > Duration::ZERO && now <= grant.last_used_at + policy.reuse_interval;
+    let rotate = policy.rotate || (spec.dialect == Dialect::Standard && client.public);
+    match (secret, spec.dialect) {
+        (Presented::Current, Dialect::Dex) | (Presented::Previous, _) if is_young => {
+            Ok(RefreshUse::Repeat)
+        }
+        (Presented::Current, _) => Ok(RefreshUse::Use { rotate }),
+        _ => Err(Refusal::RefreshReused { grant: family() }),
+    }
+}
+
+/// What a refresh is good for: what was granted, or less if less is asked
+/// ([RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). The grant itself keeps all.
+pub fn narrowed_scopes(asked: Option<&Scopes>, granted: &Scopes) -> Result<Scopes, Refusal> {
+    let Some(asked) = asked.filter(|scopes| !scopes.is_empty()) else {
+        return Ok(granted.clone());
+    };
+    let beyond: Vec<String> = asked.beyond(granted).map(str::to_owned).collect();
+    if beyond.is_empty() {
+        Ok(asked.clone())
+    } else {
+        Err(Refusal::RefreshScopeBeyond(beyond))
+    }
+}
+
+/// Whether a login gets a refresh token: `offline_access` was granted
+/// ([OpenID Connect Core §11](https://openid.net/specs/openid-connect-core-1_0.html#OfflineAccess)),
+/// the client and the connector may have one, and the connector can tell later whether the person
+/// is still there. dex does not ask whether the tenant serves the grant.
+pub fn gets_refresh_token(
+    scopes: &Scopes,
+    client: &Client,
+    spec: &TenantSpec,
+    connector: &ConnectorSpec,
+    connector_can_refresh: bool,
+) -> bool {
+    let grant = GrantType::RefreshToken;
+    let is_served = spec.dialect == Dialect::Dex || spec.oauth2.grant_types.contains(&grant);
+    scopes.offline_access()
+        && connector_can_refresh
+        && connector.serves(grant)
+        && client.may_use(grant)
+        && is_served
+}
+
+/// The refresh grant a redeemed code begins.
+pub fn first_refresh_grant(
+    code: &CodeGrant,
+    policy: &RefreshPolicy,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> RefreshGrant {
+    RefreshGrant {
+        id: RefreshId::generate(entropy),
+        grant_id: code.grant_id.clone(),
+        client_id: code.client_id.clone(),
+        generation: 0,
+        scopes: code.scopes.clone(),
+        nonce: code.nonce.clone(),
+        login: code.login.clone(),
+        created_at: now,
+        last_used_at: now,
+        expires_at: ends_at(now, now, policy),
+    }
+}
+
+/// The grant after a [`RefreshUse::Use`], with what the connector said of the person.
+pub fn used_refresh_grant(
+    grant: &RefreshGrant,
+    rotate: bool,
+    login: Login,
+    policy: &RefreshPolicy,
+    now: Timestamp,
+) -> RefreshGrant {
+    RefreshGrant {
+        generation: grant.generation.saturating_add(u32::from(rotate)),
+        login,
+        last_used_at: now,
+        expires_at: ends_at(grant.created_at, now, policy),
+        ..grant.clone()
+    }
+}
+
+/// The earlier of the absolute and the idle end.
+fn ends_at(created: Timestamp, last_used: Timestamp, policy: &RefreshPolicy) -> Timestamp {
+    let end = |from: Timestamp, life: Option<Duration>| life.map_or(Timestamp::NEVER, |l| from + l);
+    end(created, policy.absolute_lifetime).min(end(last_used, policy.valid_if_not_used_for))
+}
+
+#[cfg(test)]
+mod tests;

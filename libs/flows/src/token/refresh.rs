@@ -1,0 +1,160 @@
+use insula_connector_kit::{ConnectorError, UpstreamIdentity};
+use insula_engine::Refusal;
+use insula_engine::grants::{
+    RefreshFacts, RefreshToken, RefreshUse, narrowed_scopes, refresh_token, used_refresh_grant,
+};
+use insula_engine::issue::Authorization;
+use insula_jose::SigningKey;
+use insula_model::{AuthRequestId, Client, IdentityClaims, Login, RefreshGrant};
+use insula_oauth::{GrantType, RefreshRequest, TokenResponse};
+use insula_store::{RefreshRotation, StoreError};
+
+use super::{refused, revoke_family, signed, signing_key};
+use crate::{Fault, FlowError, OpenedConnector, TenantView, sealed};
+
+/// How often a grant is judged again after somebody else rotated it under our hands.
+const TRIES: usize = 3;
+
+/// Uses a refresh token.
+pub(super) async fn refresh(
+    view: &TenantView,
+    client: &Client,
+    request: &RefreshRequest,
+) -> Result<TokenResponse, FlowError> {
+    let text = request.refresh_token.as_deref();
+    let text = text.ok_or(Refusal::MissingRefreshToken)?;
+    let presented = RefreshToken::parse(text, view.dialect()).ok_or(Refusal::RefreshUnknown)?;
+    let key = signing_key(view)?;
+    for _ in 0..TRIES {
+        let found = view.effects.store.find_refresh(&presented.id).await?;
+        let grant = found.ok_or(Refusal::RefreshUnknown)?;
+        let facts = RefreshFacts {
+            spec: &view.spec,
+            keys: &view.keys,
+            client,
+            grant: &grant,
+        };
+        let how = match refresh_token(&presented, facts, view.now()) {
+            Ok(how) => how,
+            Err(refusal) => return Err(refused(view, refusal).await),
+        };
+        let scopes = narrowed_scopes(request.scope.as_ref(), &grant.scopes)?;
+        let connector = connector_of(view, client, &grant)?;
+        let RefreshUse::Use { rotate } = how else {
+            return answer(view, &key, &grant, &scopes);
+        };
+        let login = refreshed_login(view, connector, &grant).await?;
+        let policy = &view.spec.expiry.refresh;
+        let next = used_refresh_grant(&grant, rotate, login, policy, view.now());
+        let store = &view.effects.store;
+        if store.rotate_refresh(grant.generation, &next).await? == RefreshRotation::Rotated {
+            return answer(view, &key, &next, &scopes);
+        }
+    }
+    let contended = StoreError::Failed {
+        backend: "store",
+        cause: "a refresh grant changed under every attempt to rotate it".to_owned(),
+    };
+    Err(contended.into())
+}
+
+fn answer(
+    view: &TenantView,
+    key: &SigningKey,
+    grant: &RefreshGrant,
+    scopes: &insula_oauth::Scopes,
+) -> Result<TokenResponse, FlowError> {
+    let authorization = Authorization {
+        client_id: &grant.client_id,
+        grant_id: &grant.grant_id,
+        scopes,
+        nonce: grant.nonce.as_deref(),
+        login: &grant.login,
+        code: None,
+    };
+    let tokens = signed(view, key, &authorization)?;
+    let token = RefreshToken::current(grant, &view.keys);
+    Ok(tokens.into_response(Some(&token)))
+}
+
+/// The connector of the login, if it still is there, still serves refreshes and still is one this
+/// client may use.
+fn connector_of<'v>(
+    view: &'v TenantView,
+    client: &Client,
+    grant: &RefreshGrant,
+) -> Result<&'v OpenedConnector, Refusal> {
+    let id = &grant.login.connector_id;
+    let connector = view.connectors.get(id);
+    connector
+        .filter(|c| c.spec.serves(GrantType::RefreshToken) && client.allows_connector(id))
+        .ok_or_else(|| Refusal::RefreshConnectorGone {
+            grant: grant.grant_id.clone(),
+        })
+}
+
+/// The login with what the upstream says of the person now. Who it is never changes.
+///
+/// A person the upstream no longer vouches for loses the family. A login that brought nothing for
+/// the connector to ask with (one that came from a browser session) keeps its claims where the
+/// connector cannot do without.
+async fn refreshed_login(
+    view: &TenantView,
+    connector: &OpenedConnector,
+    grant: &RefreshGrant,
+) -> Result<Login, FlowError> {
+    let login = &grant.login;
+    let failed = |cause| {
+        let connector = login.connector_id.as_str().to_owned();
+        FlowError::from(Fault::Connector { connector, cause })
+    };
+    let opened = match &connector.opened {
+        Ok(opened) => opened,
+        Err(why) => return Err(failed(ConnectorError::Upstream(why.clone()))),
+    };
+    if !opened.capabilities().refresh {
+        return Ok(login.clone());
+    }
+    let known = UpstreamIdentity {
+        claims: login.claims.clone(),
+        connector_data: opened_data(view, login).map_err(failed)?,
+        amr: login.amr.clone(),
+    };
+    let state = AuthRequestId::generate(view.effects.entropy.as_ref());
+    let ctx = view.login_context(&state, &grant.scopes);
+    match opened.refresh(&ctx, &known).await {
+        Ok(now) => Ok(Login {
+            claims: IdentityClaims {
+                user_id: login.claims.user_id.clone(),
+                ..now.claims
+            },
+            connector_data: match now.connector_data {
+                Some(plain) => Some(sealed::seal(view, &plain)),
+                None => login.connector_data.clone(),
+            },
+            ..login.clone()
+        }),
+        Err(
+            ConnectorError::Denied(_) | ConnectorError::NotInGroup | ConnectorError::WrongPassword,
+        ) => {
+            revoke_family(view, &grant.grant_id).await?;
+            let grant = grant.grant_id.clone();
+            Err(Refusal::RefreshDenied { grant }.into())
+        }
+        Err(ConnectorError::Unsupported(_)) => Ok(login.clone()),
+        Err(_) if known.connector_data.is_none() => Ok(login.clone()),
+        Err(cause) => Err(failed(cause)),
+    }
+}
+
+/// What the connector wants back. Data that no longer opens is a fault, not an absence: the
+/// connector must not be asked as if it had never given any.
+fn opened_data(view: &TenantView, login: &Login) -> Result<Option<Vec<u8>>, ConnectorError> {
+    let Some(sealed) = &login.connector_data else {
+        return Ok(None);
+    };
+    let plain = sealed::open(view, sealed);
+    plain.map(Some).map_err(|cause| {
+        ConnectorError::Settings(format!("what the connector kept is lost: {cause}"))
+    })
+}
