@@ -10,6 +10,9 @@ globalThis.crypto ??= webcrypto;
 
 const MOST_PAGES = 20;
 
+/** The ids of the button that agrees: ours, and a shorter one. */
+const APPROVE = ['submit-approve', 'approve'];
+
 const hosts = new Map(
   (process.env.HOSTS ?? '')
     .split(',')
@@ -145,12 +148,12 @@ function filledIn(form, person) {
   for (const field of form.fields) {
     const is = (name) => field.id === name || field.name === name;
     if (!field.name) continue;
-    if (is('login')) values.push([field.name, person.login]);
+    if (is('login') && !('readonly' in field)) values.push([field.name, person.login]);
     else if (is('password')) values.push([field.name, person.password]);
     else values.push([field.name, field.value ?? '']);
   }
   const button =
-    form.buttons.find((candidate) => candidate.id === 'approve') ??
+    form.buttons.find((candidate) => APPROVE.includes(candidate.id)) ??
     form.buttons.find((candidate) => candidate.id === 'submit-login') ??
     form.buttons[0];
   if (button?.name) values.push([button.name, button.value ?? '']);
@@ -158,8 +161,8 @@ function filledIn(form, person) {
 }
 
 function choose(forms) {
-  const has = (form, id) => [...form.fields, ...form.buttons].some((part) => part.id === id || part.name === id);
-  return forms.find((form) => has(form, 'approve')) ?? forms.find((form) => has(form, 'login')) ?? forms[0];
+  const has = (form, ...ids) => [...form.fields, ...form.buttons].some((part) => ids.includes(part.id));
+  return forms.find((form) => has(form, ...APPROVE)) ?? forms.find((form) => has(form, 'login')) ?? forms[0];
 }
 
 /** Logs in, starting at `start`; answers the URL with which the browser would come back. */

@@ -21,6 +21,9 @@ from authlib.integrations.requests_client import OAuth2Session
 MOST_PAGES = 20
 TIME_OUT = 20
 
+# The ids of the button that agrees: ours, and a shorter one.
+APPROVE = ("submit-approve", "approve")
+
 HOSTS = dict(
     entry.strip().split("=", 1) for entry in os.environ.get("HOSTS", "").split(",") if "=" in entry
 )
@@ -66,14 +69,14 @@ class Forms(HTMLParser):
                 form["fields"].append(attributes)
 
 
-def has(form, word):
-    return any(word in (part.get("id"), part.get("name")) for part in form["fields"] + form["buttons"])
+def has(form, ids):
+    return any(part.get("id") in ids for part in form["fields"] + form["buttons"])
 
 
 def choose(forms):
-    for word in ("approve", "login"):
+    for ids in (APPROVE, ("login",)):
         for form in forms:
-            if has(form, word):
+            if has(form, ids):
                 return form
     return forms[0] if forms else None
 
@@ -86,15 +89,16 @@ def filled_in(form):
         if not name:
             continue
         known = (field.get("id"), name)
-        if "login" in known:
+        if "login" in known and "readonly" not in field:
             values.append((name, os.environ.get("LOGIN", "")))
         elif "password" in known:
             values.append((name, os.environ.get("PASSWORD", "")))
         else:
             values.append((name, field.get("value", "")))
     buttons = form["buttons"]
-    by_id = {button.get("id"): button for button in reversed(buttons)}
-    button = by_id.get("approve") or by_id.get("submit-login") or (buttons[0] if buttons else {})
+    wanted = (*APPROVE, "submit-login")
+    by_id = [button for name in wanted for button in buttons if button.get("id") == name]
+    button = (by_id or buttons or [{}])[0]
     if button.get("name"):
         values.append((button["name"], button.get("value", "")))
     return values

@@ -7,6 +7,7 @@
 // keep to is told on the console and nowhere else.
 
 import { mkdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 
 import { report, required } from './agent.mjs';
@@ -22,9 +23,38 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // Nothing here leaves the machine, whatever a page may ask for.
-  '--host-resolver-rules=MAP *.localhost 127.0.0.1, MAP localhost 127.0.0.1, EXCLUDE 127.0.0.1, MAP * ~NOTFOUND',
 ];
+
+/** The client is not there: a listener of ours stands in for its redirect URI. */
+async function listen(redirectUri) {
+  let arrived;
+  const back = new Promise((resolve) => (arrived = resolve));
+  const server = createServer((request, response) => {
+    const url = new URL(request.url, redirectUri).href;
+    let body = '';
+    request.on('data', (chunk) => (body += chunk));
+    request.on('end', () => {
+      if (url.split(/[?#]/)[0] === redirectUri) arrived({ url, method: request.method, body: body || null });
+      response.setHeader('content-type', 'text/html');
+      response.end('<title>back</title><link rel="icon" href="data:,"><p>back at the client</p>');
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { back, port: server.address().port, close: () => server.close() };
+}
+
+/** Leads the redirect URI to the listener and `.localhost` to loopback; nothing else resolves, so
+ * nothing leaves the machine, whatever a page may ask for. */
+function resolverRules(redirectUri, port) {
+  const client = new URL(redirectUri);
+  return [
+    `MAP ${client.hostname}:${client.port || 80} 127.0.0.1:${port}`,
+    'MAP *.localhost 127.0.0.1',
+    'MAP localhost 127.0.0.1',
+    'MAP 127.0.0.1 127.0.0.1',
+    'MAP * ~NOTFOUND',
+  ].join(', ');
+}
 
 function viewport() {
   const [width, height] = (process.env.VIEWPORT ?? '1280x900').split('x').map(Number);
@@ -36,11 +66,12 @@ await report('browser', async () => {
   const shots = required('SHOTS_DIR');
   await mkdir(shots, { recursive: true });
 
+  const client = await listen(redirectUri);
   // A new profile in a temporary folder each time; the package removes it.
   const browser = await chromium.launch({
     executablePath: required('INSULA_TEST_CHROMIUM'),
     headless: true,
-    args: FLAGS,
+    args: [...FLAGS, `--host-resolver-rules=${resolverRules(redirectUri, client.port)}`],
   });
   try {
     const context = await browser.newContext({
@@ -61,17 +92,6 @@ await report('browser', async () => {
       complaints.push(`${request.method()} ${request.url()}: ${request.failure()?.errorText}`);
     });
 
-    // The client is not there; its redirect URI is answered here, and what it was asked is kept.
-    let arrived;
-    const back = new Promise((resolve) => (arrived = resolve));
-    await page.route(
-      (url) => url.href.split(/[?#]/)[0] === redirectUri,
-      async (route) => {
-        const request = route.request();
-        arrived({ url: request.url(), method: request.method(), body: request.postData() });
-        await route.fulfill({ contentType: 'text/html', body: '<title>back</title><link rel="icon" href="data:,">' });
-      },
-    );
     await page.route('**/favicon.ico', (route) => route.fulfill({ status: 204 }));
 
     const steps = [];
@@ -87,6 +107,12 @@ await report('browser', async () => {
       await page.waitForLoadState('load');
     };
 
+    // A login that an earlier page asked for is shown again, but cannot be changed.
+    const introduce = async () => {
+      const field = page.locator('#login');
+      if ((await field.count()) > 0 && (await field.isEditable())) await field.fill(process.env.LOGIN ?? '');
+    };
+
     await page.goto(required('AUTHORIZATION_URL'));
     const connector = process.env.CONNECTOR;
     if (connector && !isBack() && !(await sees('password'))) {
@@ -97,17 +123,19 @@ await report('browser', async () => {
     }
     if (await sees('login')) {
       await shoot('login');
-      await page.fill('#login', process.env.LOGIN ?? '');
+      await introduce();
       if (!(await sees('password'))) {
         await press('#submit-login');
         await shoot('password');
+        await introduce();
       }
       await page.fill('#password', process.env.PASSWORD ?? '');
       await press('#submit-login');
     }
-    if (await sees('approve')) {
+    const approve = (await sees('submit-approve')) ? 'submit-approve' : 'approve';
+    if (await sees(approve)) {
       await shoot('consent');
-      await press('#approve');
+      await press(`#${approve}`);
     }
     if (!isBack()) await page.waitForURL((url) => url.href.split(/[?#]/)[0] === redirectUri).catch(() => {});
     if (!isBack()) {
@@ -115,10 +143,11 @@ await report('browser', async () => {
       const words = (await page.locator('body').innerText()).replace(/\s+/g, ' ').slice(0, 300);
       throw new Error(`stuck at ${page.url()}: ${words}; console: ${complaints.join(' | ')}`);
     }
-    const final = await back;
+    const final = await client.back;
     if (complaints.length > 0) throw new Error(`the browser complained: ${complaints.join(' | ')}`);
     return { final_url: final.url, method: final.method, body: final.body, steps, console: complaints };
   } finally {
     await browser.close();
+    client.close();
   }
 });

@@ -37,6 +37,8 @@ enum Chore {
     Dev(dev::Options),
     /// Start PostgreSQL, MariaDB and Redis of its own, and run every test.
     Test(suite::Options),
+    /// Start the same services, and run one command with them or stay until Ctrl-C.
+    Services(suite::ServicesOptions),
     /// All that a submission must pass: format, arrows, licences, lints, docs, tests.
     Ci,
     /// Compare the dependencies between our crates with docs/arrows.toml.
@@ -62,6 +64,7 @@ fn run(chore: Chore) -> anyhow::Result<()> {
     match chore {
         Chore::Dev(options) => dev::run(&repository, &stop, &options),
         Chore::Test(options) => suite::run(&repository, &stop, &options),
+        Chore::Services(options) => suite::only_services(&repository, &stop, &options),
         Chore::Ci => ci::run(&repository, &stop),
         Chore::Arrows => arrows::run(&repository),
         Chore::Bench(options) => bench::run(&repository, &stop, &options),

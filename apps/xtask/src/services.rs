@@ -11,6 +11,7 @@ mod redis;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tempfile::TempDir;
 
 use self::mariadb::MariaDb;
@@ -78,7 +79,7 @@ impl Services {
 
 fn room(folder: &TempDir, name: &str) -> anyhow::Result<PathBuf> {
     let room = folder.path().join(name);
-    std::fs::create_dir(&room)?;
+    std::fs::create_dir(&room).with_context(|| format!("could not make {}", room.display()))?;
     Ok(room)
 }
 

@@ -1,8 +1,13 @@
-//! `cargo xtask test`: everything the tests need, then all tests.
+//! `cargo xtask test`: everything the tests need, then all tests; and `services`, without tests.
 
 mod clients;
 mod packages;
 
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Context as _;
 use clap::Args;
 use nix::sys::signal::Signal;
 
@@ -10,6 +15,7 @@ use crate::process::{self, Running};
 use crate::repository::Repository;
 use crate::services::Services;
 use crate::stop::Stop;
+use crate::wait;
 
 /// What to run.
 #[derive(Args, Debug, Default)]
@@ -17,6 +23,14 @@ pub(crate) struct Options {
     /// Passed on to `cargo test --workspace`, such as the name of a test.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
+}
+
+/// What to do with the services.
+#[derive(Args, Debug)]
+pub(crate) struct ServicesOptions {
+    /// A command that finds them in its environment; without one they stay until Ctrl-C.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
 }
 
 /// Installs what is missing, starts the services while cargo builds, runs the tests, and stops
@@ -27,28 +41,83 @@ pub(crate) fn run(repository: &Repository, stop: &Stop, options: &Options) -> an
     // nothing is built twice.
     let mut build = repository.cargo(["build", "--workspace", "--bins", "--tests", "--locked"]);
     let mut build = Running::start("the build", &mut build, Signal::SIGTERM)?;
-    let clients = clients::install(repository, stop)?;
-    let mut services = Services::start(stop)?;
-    let clients = clients::stage(repository, &clients, services.folder())?;
+    let mut scene = Scene::set(repository, stop)?;
     process::finish(&mut build, stop)?;
 
     let mut tests = repository.cargo(["test", "--workspace", "--locked"]);
     tests
         .args(&options.arguments)
-        .envs(services.environment())
-        .env("INSULA_REQUIRE_SERVICES", "1")
-        .env("INSULA_BIN", repository.debug_binary("insula"))
-        .env(
-            "INSULA_EXAMPLE_CLIENT_BIN",
-            repository.debug_binary("insula-example-client"),
-        )
-        .env("INSULA_TEST_CLIENTS", clients)
-        .env("INSULA_TEST_CHROMIUM", packages::program("chromium")?)
-        .env(
-            "INSULA_TEST_CHROMEDRIVER",
-            packages::program("chromedriver")?,
-        );
+        .envs(scene.environment(repository)?);
     let outcome = process::run("cargo test", &mut tests, stop);
-    services.end();
+    scene.services.end();
     outcome
+}
+
+/// Starts what the tests need, for one command or for as long as it is wanted.
+pub(crate) fn only_services(
+    repository: &Repository,
+    stop: &Stop,
+    options: &ServicesOptions,
+) -> anyhow::Result<()> {
+    packages::install_missing(stop)?;
+    let mut scene = Scene::set(repository, stop)?;
+    let environment = scene.environment(repository)?;
+    let outcome = if let Some((program, arguments)) = options.command.split_first() {
+        let mut command = Command::new(program);
+        process::run(program, command.args(arguments).envs(environment), stop)
+    } else {
+        for (name, value) in environment {
+            println!("export {name}={}", value.to_string_lossy());
+        }
+        println!("# until Ctrl-C");
+        while !stop.is_asked() {
+            wait::a_moment();
+        }
+        Ok(())
+    };
+    scene.services.end();
+    outcome
+}
+
+/// The running services, and the clients laid out beside them.
+struct Scene {
+    services: Services,
+    clients: PathBuf,
+}
+
+impl Scene {
+    fn set(repository: &Repository, stop: &Stop) -> anyhow::Result<Self> {
+        let kept = clients::install(repository, stop)?;
+        let services = Services::start(stop)?;
+        let clients = clients::stage(repository, &kept, services.folder())
+            .context("could not lay out the test clients")?;
+        Ok(Self { services, clients })
+    }
+
+    /// Everything that tests find in their environment.
+    fn environment(
+        &self,
+        repository: &Repository,
+    ) -> anyhow::Result<Vec<(&'static str, OsString)>> {
+        let mut environment: Vec<(&'static str, OsString)> = vec![
+            ("INSULA_REQUIRE_SERVICES", "1".into()),
+            ("INSULA_BIN", repository.debug_binary("insula").into()),
+            (
+                "INSULA_EXAMPLE_CLIENT_BIN",
+                repository.debug_binary("insula-example-client").into(),
+            ),
+            ("INSULA_TEST_CLIENTS", self.clients.clone().into()),
+            (
+                "INSULA_TEST_CHROMIUM",
+                packages::program("chromium")?.into(),
+            ),
+            (
+                "INSULA_TEST_CHROMEDRIVER",
+                packages::program("chromedriver")?.into(),
+            ),
+        ];
+        let urls = self.services.environment();
+        environment.extend(urls.map(|(name, url)| (name, OsString::from(url))));
+        Ok(environment)
+    }
 }

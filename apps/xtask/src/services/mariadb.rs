@@ -48,7 +48,7 @@ impl MariaDb {
         process::run("mariadb-install-db", &mut lay, stop)?;
 
         let first = folder.join("first.sql");
-        fs::write(&first, FIRST_STATEMENTS)?;
+        fs::write(&first, FIRST_STATEMENTS).context("could not write first.sql")?;
         let port = wait::free_port()?;
         let log = folder.join("log");
         let mut command = account.command(&server, folder);
@@ -73,7 +73,7 @@ impl MariaDb {
             flag("pid-file", &folder.join("pid")),
             flag("init-file", &first),
         ]);
-        let output = fs::File::create(&log)?;
+        let output = fs::File::create(&log).context("could not make a log for mariadb")?;
         command.stdout(output.try_clone()?).stderr(output);
         let running = Running::start("mariadb", &mut command, Signal::SIGTERM)?;
         Ok(Self { running, port, log })

@@ -55,7 +55,7 @@ impl Postgres {
         ] {
             command.args(["-c", setting]);
         }
-        let output = fs::File::create(&log)?;
+        let output = fs::File::create(&log).context("could not make a log for postgres")?;
         command.stdout(output.try_clone()?).stderr(output);
         // SIGTERM would wait for every client to leave; SIGINT sends them away.
         let running = Running::start("postgres", &mut command, Signal::SIGINT)?;
@@ -79,7 +79,8 @@ impl Postgres {
             still_alive(&mut self.running, &self.log)?;
             let status = client("pg_isready")
                 .args(["--dbname", "postgres"])
-                .status()?;
+                .status()
+                .context("could not run pg_isready")?;
             Ok(status.success().then_some(()))
         })?;
         process::run("createdb", client("createdb").arg(USER), stop)
@@ -92,7 +93,8 @@ impl Postgres {
 
 /// The folder of the server's programs: Debian keeps them off the path, by version.
 pub(super) fn programs() -> Option<PathBuf> {
-    if let Some(initdb) = tools::on_path("initdb") {
+    // On the path it may be a link; its companions are where it really is.
+    if let Some(initdb) = tools::on_path("initdb").and_then(|link| link.canonicalize().ok()) {
         return initdb.parent().map(Path::to_path_buf);
     }
     let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")

@@ -31,7 +31,7 @@ pub(super) fn install(repository: &Repository, stop: &Stop) -> anyhow::Result<Pa
             .with_context(|| format!("could not remove half of {}", kept.display()))?;
     }
     println!("installing the test clients into {}", kept.display());
-    fs::create_dir_all(&kept)?;
+    fs::create_dir_all(&kept).with_context(|| format!("could not make {}", kept.display()))?;
     for (name, content) in LOCKS.iter().zip(&locks) {
         fs::write(kept.join(name), content)?;
     }
