@@ -15,7 +15,7 @@ const SCOPES: [(&str, bool); 5] = [
     ("profile", true),
     ("email", true),
     ("groups", false),
-    ("offline_access", false),
+    ("offline_access", true),
 ];
 
 /// The style sheet of both pages.

@@ -68,7 +68,7 @@ pub(crate) fn run(repository: &Repository, stop: &Stop, options: &Options) -> an
         Guest::start("example-client", &mut example_client(repository, ports))?,
     ];
     wait_until_all_answer(&mut guests, ports, stop)?;
-    println!("{}", scene::told(ports));
+    println!("{}", scene::told(ports, &tenants));
     stay(&mut guests, stop)
 }
 

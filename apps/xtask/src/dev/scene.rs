@@ -1,5 +1,7 @@
 //! What the developer finds: ports, addresses, and people to log in as.
 
+use std::path::Path;
+
 /// The ports that `dev` listens on, all on loopback.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Ports {
@@ -87,7 +89,7 @@ impl Ports {
 }
 
 /// The block printed once everything answers.
-pub(super) fn told(ports: Ports) -> String {
+pub(super) fn told(ports: Ports, tenants: &Path) -> String {
     let [acme, globex, initech] = ports.issuers();
     let people = PEOPLE
         .iter()
@@ -117,10 +119,11 @@ pub(super) fn told(ports: Ports) -> String {
   Try next
     curl {acme}/.well-known/openid-configuration
     curl http://127.0.0.1:{telemetry}/metrics
-    edit tenants.example/acme/tenant.yaml and reload the login page
+    edit {tenants}/acme/tenant.yaml and reload the login page
 ",
         client = ports.client_url(),
         telemetry = ports.telemetry,
+        tenants = tenants.display(),
     )
 }
 
@@ -144,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_block_names_every_tenant_and_every_person() {
-        let block = told(Ports::USUAL);
+        let block = told(Ports::USUAL, Path::new("tenants.example"));
         for issuer in Ports::USUAL.issuers() {
             assert!(block.contains(&issuer), "{issuer}");
         }
