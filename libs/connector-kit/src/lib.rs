@@ -5,13 +5,20 @@
 //! Owns no HTTP client (`connectors`) and no rule of what a login is worth (`engine`).
 
 mod challenge;
+mod code_flow;
 mod connector;
+mod contract;
 mod error;
 mod open;
 mod password;
 
 pub use challenge::{Challenge, Memory, Reply};
+pub use code_flow::{
+    PkcePair, RedirectFrom, UpstreamTokens, authorization_url, error_word, random_text, read_code,
+    refused_with,
+};
 pub use connector::{Capabilities, Connector, LoginContext, UpstreamIdentity};
+pub use contract::{keeps_contract, refuses_refresh_it_cannot};
 pub use error::ConnectorError;
 pub use open::{OpenConnector, OpenContext};
 pub use password::{PasswordBook, PasswordCheck, PasswordVerdict};
