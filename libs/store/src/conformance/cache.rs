@@ -1,1 +1,673 @@
-//! What every [`TenantCache`](crate::TenantCache) must do.
+//! What every [`Cache`](crate::Cache) must do, one sentence a function.
+//!
+//! A backend runs them all through [`cache_conformance!`](crate::cache_conformance), which makes
+//! each sentence a test of its own. Nothing here waits: what can be judged by a `now` argument is,
+//! what cannot is judged by moving the clock of a backend that has one, and by asking the others
+//! whether every entry they hold has an end.
+
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a suite speaks by failing; nothing but tests calls it"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use insula_ambient::{Entropy as _, SystemEntropy, Timestamp};
+use insula_model::{
+    AuthRequest, AuthRequestId, AuthorizationRequest, BrowserSession, ClientId, CodeGrant,
+    ConnectorId, GrantId, IdentityClaims, Login, SessionId, Stage, TenantId, TokenHash, UserId,
+};
+use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
+
+use crate::{Cache, Finish, RedeemedCode, StoreError, TenantCache};
+
+/// How many try the same at once where only one may win.
+const CROWD: usize = 100;
+
+/// A cache on trial.
+#[async_trait]
+pub trait CacheOnTrial: Send + Sync {
+    /// The cache.
+    fn cache(&self) -> &dyn Cache;
+
+    /// The moment the cache itself believes it is.
+    fn now(&self) -> Timestamp;
+
+    /// Moves the cache's own clock; `false` where it has none that could be moved.
+    fn advance(&self, by: Duration) -> bool;
+
+    /// The names of all entries that would stay for ever. There must be none.
+    async fn entries_without_end(&self) -> Vec<String>;
+}
+
+/// Makes each sentence of the suite a test: `cache_conformance!(path::to::factory)`, where the
+/// factory is an `async fn() -> Option<impl CacheOnTrial>`; `None` skips.
+#[macro_export]
+macro_rules! cache_conformance {
+    ($factory:path) => {
+        $crate::cache_conformance! { @each $factory:
+            a_stored_login_is_read_back_whole
+            an_unknown_login_is_nothing
+            a_login_that_has_already_ended_is_not_stored
+            a_login_never_takes_the_place_of_one_that_stands
+            a_login_is_advanced_from_the_version_that_was_read_only
+            of_a_hundred_advances_exactly_one_wins
+            an_ended_or_unknown_login_is_not_advanced
+            finishing_a_login_ends_it_and_its_code_stands
+            of_a_hundred_finishes_exactly_one_wins_and_one_code_stands
+            a_stale_finish_leaves_no_code
+            an_ended_login_is_not_finished
+            a_dropped_login_is_gone_and_is_dropped_once
+            peeking_at_a_code_does_not_use_it_up
+            a_code_is_redeemed_once_and_replayed_with_its_grant_ever_after
+            a_code_taken_by_a_hundred_is_fresh_to_one_and_replayed_to_all_others
+            an_unknown_code_is_unknown
+            a_code_is_unknown_once_it_has_ended
+            a_used_code_is_remembered_past_its_end
+            a_used_code_cannot_be_stored_again
+            sessions_are_cached_replaced_and_forgotten
+            a_session_is_not_cached_for_no_time
+            counters_count_within_the_window_that_began_with_the_first_event
+            a_hundred_events_at_once_are_a_hundred_events
+            counters_of_different_keys_do_not_mix
+            no_method_of_one_tenant_touches_another
+            big_values_survive
+            odd_characters_survive
+            every_entry_has_an_end
+            what_has_ended_is_not_seen_by_the_caches_own_clock
+            the_cache_answers_a_ping
+        }
+    };
+    (@each $factory:path: $($sentence:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $sentence() {
+                let Some(trial) = $factory().await else {
+                    return;
+                };
+                $crate::conformance::cache::$sentence(&trial).await;
+            }
+        )*
+    };
+}
+
+/// A tenant nobody else has, so that suites may share a server.
+fn a_tenant(trial: &dyn CacheOnTrial) -> Arc<dyn TenantCache> {
+    trial.cache().tenant(&a_tenant_id())
+}
+
+fn a_tenant_id() -> TenantId {
+    TenantId::parse(SystemEntropy.word(10)).expect("a word is a tenant id")
+}
+
+fn a_hash() -> TokenHash {
+    TokenHash::of(&SystemEntropy.word(20))
+}
+
+fn later(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn a_login() -> Login {
+    let user = UserId::parse("jane").expect("a user id");
+    Login {
+        connector_id: ConnectorId::parse("mock").expect("a connector id"),
+        claims: IdentityClaims::of(user),
+        auth_time: Timestamp::from_secs(1),
+        amr: vec!["pwd".into()],
+        session_id: None,
+        connector_data: Some(vec![0, 255, 10]),
+    }
+}
+
+fn a_request(now: Timestamp) -> AuthRequest {
+    AuthRequest {
+        id: AuthRequestId::generate(&SystemEntropy),
+        version: 1,
+        request: AuthorizationRequest {
+            client_id: ClientId::parse("app").expect("a client_id"),
+            redirect_uri: "https://app.test/cb".into(),
+            response_type: ResponseType::CODE,
+            response_mode: ResponseMode::Query,
+            scopes: Scopes::parse("openid email"),
+            state: Some("state".into()),
+            nonce: Some("nonce".into()),
+            code_challenge: None,
+            prompts: Prompts::default(),
+            max_age: None,
+            login_hint: None,
+            ui_locales: vec!["de".into()],
+            acr_values: vec![],
+            hinted_sub: None,
+            connector_id: None,
+            force_approval: false,
+        },
+        browser: Some(a_hash()),
+        created_at: now,
+        expires_at: now + later(600),
+        stage: Stage::AwaitingUpstream {
+            connector_id: ConnectorId::parse("mock").expect("a connector id"),
+            memory: serde_json::json!({"verifier": "v"}),
+        },
+    }
+}
+
+fn next(request: &AuthRequest) -> AuthRequest {
+    let mut next = request.clone();
+    next.version += 1;
+    next.stage = Stage::Authenticated { login: a_login() };
+    next
+}
+
+fn a_grant(now: Timestamp) -> CodeGrant {
+    CodeGrant {
+        grant_id: GrantId::generate(&SystemEntropy),
+        client_id: ClientId::parse("app").expect("a client_id"),
+        redirect_uri: "https://app.test/cb".into(),
+        scopes: Scopes::parse("openid"),
+        nonce: None,
+        code_challenge: None,
+        login: a_login(),
+        expires_at: now + later(60),
+    }
+}
+
+fn a_session(now: Timestamp) -> BrowserSession {
+    BrowserSession {
+        id: SessionId::generate(&SystemEntropy),
+        connector_id: ConnectorId::parse("mock").expect("a connector id"),
+        claims: a_login().claims,
+        auth_time: now,
+        amr: vec![],
+        clients: vec![],
+        last_seen_at: now,
+        expires_at: now + later(3600),
+    }
+}
+
+type Outcome<T> = Result<T, StoreError>;
+
+fn fine<T>(outcome: Outcome<T>) -> T {
+    outcome.expect("the cache answers")
+}
+
+/// See its name.
+pub async fn a_stored_login_is_read_back_whole(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let request = a_request(now);
+    fine(tenant.put_auth_request(&request, now).await);
+    let read = fine(tenant.get_auth_request(&request.id).await);
+    assert_eq!(read, Some(request.clone()));
+    let again = fine(tenant.get_auth_request(&request.id).await);
+    assert_eq!(again, Some(request), "reading uses nothing up");
+}
+
+/// See its name.
+pub async fn an_unknown_login_is_nothing(trial: &dyn CacheOnTrial) {
+    let tenant = a_tenant(trial);
+    let id = AuthRequestId::generate(&SystemEntropy);
+    assert_eq!(fine(tenant.get_auth_request(&id).await), None);
+}
+
+/// See its name.
+pub async fn a_login_that_has_already_ended_is_not_stored(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let request = a_request(now);
+    fine(tenant.put_auth_request(&request, request.expires_at).await);
+    assert_eq!(fine(tenant.get_auth_request(&request.id).await), None);
+}
+
+/// See its name.
+pub async fn a_login_never_takes_the_place_of_one_that_stands(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let request = a_request(now);
+    fine(tenant.put_auth_request(&request, now).await);
+    let mut other = request.clone();
+    other.version = 7;
+    let refused = tenant.put_auth_request(&other, now).await;
+    assert!(
+        matches!(refused, Err(StoreError::Failed { .. })),
+        "{refused:?}"
+    );
+    let read = fine(tenant.get_auth_request(&request.id).await);
+    assert_eq!(read, Some(request));
+}
+
+/// See its name.
+pub async fn a_login_is_advanced_from_the_version_that_was_read_only(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let request = a_request(now);
+    fine(tenant.put_auth_request(&request, now).await);
+    let second = next(&request);
+    assert!(
+        !fine(tenant.advance_auth_request(&request, now).await),
+        "the same version"
+    );
+    assert!(
+        !fine(tenant.advance_auth_request(&next(&second), now).await),
+        "a version too far"
+    );
+    assert!(fine(tenant.advance_auth_request(&second, now).await));
+    assert!(
+        !fine(tenant.advance_auth_request(&second, now).await),
+        "the same step twice"
+    );
+    let read = fine(tenant.get_auth_request(&request.id).await);
+    assert_eq!(read, Some(second));
+}
+
+/// See its name.
+pub async fn of_a_hundred_advances_exactly_one_wins(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let request = a_request(now);
+    fine(tenant.put_auth_request(&request, now).await);
+    let tries = (0..CROWD).map(|who| {
+        let (tenant, mut mine) = (tenant.clone(), next(&request));
+        mine.request.state = Some(who.to_string());
+        tokio::spawn(async move {
+            let won = fine(tenant.advance_auth_request(&mine, now).await);
+            won.then_some(mine)
+        })
+    });
+    let outcomes = join_all(tries).await;
+    let mut winners = outcomes
+        .into_iter()
+        .filter_map(|o| o.expect("no try panics"));
+    let winner = winners.next();
+    assert!(winner.is_some(), "somebody wins");
+    assert_eq!(winners.count(), 0, "nobody else does");
+    assert_eq!(fine(tenant.get_auth_request(&request.id).await), winner);
+}
+
+/// See its name.
+pub async fn an_ended_or_unknown_login_is_not_advanced(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let request = a_request(now);
+    assert!(!fine(
+        tenant.advance_auth_request(&next(&request), now).await
+    ));
+    fine(tenant.put_auth_request(&request, now).await);
+    let ended = request.expires_at;
+    assert!(!fine(
+        tenant.advance_auth_request(&next(&request), ended).await
+    ));
+    let mut prolonged = next(&request);
+    prolonged.expires_at = ended + later(600);
+    assert!(
+        !fine(tenant.advance_auth_request(&prolonged, ended).await),
+        "what has ended is not revived"
+    );
+}
+
+/// See its name.
+pub async fn finishing_a_login_ends_it_and_its_code_stands(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (request, code, grant) = (a_request(now), a_hash(), a_grant(now));
+    fine(tenant.put_auth_request(&request, now).await);
+    let finish = tenant.finish_auth_request(&request.id, 1, &code, &grant, now);
+    assert_eq!(fine(finish.await), Finish::Finished);
+    assert_eq!(fine(tenant.get_auth_request(&request.id).await), None);
+    assert!(!fine(
+        tenant.advance_auth_request(&next(&request), now).await
+    ));
+    assert_eq!(fine(tenant.peek_code(&code).await), Some(grant));
+}
+
+/// See its name.
+pub async fn of_a_hundred_finishes_exactly_one_wins_and_one_code_stands(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let request = a_request(now);
+    fine(tenant.put_auth_request(&request, now).await);
+    let codes: Vec<TokenHash> = (0..CROWD).map(|_| a_hash()).collect();
+    let tries = codes.iter().map(|code| {
+        let (tenant, id, code) = (tenant.clone(), request.id.clone(), *code);
+        tokio::spawn(async move {
+            let grant = a_grant(now);
+            fine(tenant.finish_auth_request(&id, 1, &code, &grant, now).await)
+        })
+    });
+    let outcomes = join_all(tries).await;
+    let finished = outcomes
+        .into_iter()
+        .filter(|o| matches!(o, Ok(Finish::Finished)));
+    assert_eq!(finished.count(), 1);
+    let mut standing = 0;
+    for code in &codes {
+        standing += usize::from(fine(tenant.peek_code(code).await).is_some());
+    }
+    assert_eq!(standing, 1);
+}
+
+/// See its name.
+pub async fn a_stale_finish_leaves_no_code(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (request, code) = (a_request(now), a_hash());
+    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.advance_auth_request(&next(&request), now).await);
+    let grant = a_grant(now);
+    let finish = tenant.finish_auth_request(&request.id, 1, &code, &grant, now);
+    assert_eq!(fine(finish.await), Finish::Lost);
+    assert_eq!(fine(tenant.peek_code(&code).await), None);
+    assert!(fine(tenant.get_auth_request(&request.id).await).is_some());
+}
+
+/// See its name.
+pub async fn an_ended_login_is_not_finished(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (request, code) = (a_request(now), a_hash());
+    fine(tenant.put_auth_request(&request, now).await);
+    let ended = request.expires_at;
+    let grant = a_grant(ended);
+    let finish = tenant.finish_auth_request(&request.id, 1, &code, &grant, ended);
+    assert_eq!(fine(finish.await), Finish::Lost);
+    assert_eq!(fine(tenant.peek_code(&code).await), None);
+}
+
+/// See its name.
+pub async fn a_dropped_login_is_gone_and_is_dropped_once(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let request = a_request(now);
+    assert!(!fine(tenant.drop_auth_request(&request.id).await));
+    fine(tenant.put_auth_request(&request, now).await);
+    assert!(fine(tenant.drop_auth_request(&request.id).await));
+    assert!(!fine(tenant.drop_auth_request(&request.id).await));
+    assert_eq!(fine(tenant.get_auth_request(&request.id).await), None);
+}
+
+/// See its name.
+pub async fn peeking_at_a_code_does_not_use_it_up(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (code, grant) = (a_hash(), a_grant(now));
+    fine(tenant.put_code(&code, &grant, now).await);
+    for _ in 0..3 {
+        assert_eq!(fine(tenant.peek_code(&code).await), Some(grant.clone()));
+    }
+    let taken = fine(tenant.take_code(&code, now, later(60)).await);
+    assert_eq!(taken, RedeemedCode::Fresh(Box::new(grant)));
+}
+
+/// See its name.
+pub async fn a_code_is_redeemed_once_and_replayed_with_its_grant_ever_after(
+    trial: &dyn CacheOnTrial,
+) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (code, grant) = (a_hash(), a_grant(now));
+    fine(tenant.put_code(&code, &grant, now).await);
+    let taken = fine(tenant.take_code(&code, now, later(60)).await);
+    assert_eq!(taken, RedeemedCode::Fresh(Box::new(grant.clone())));
+    for _ in 0..3 {
+        let replayed = fine(tenant.take_code(&code, now, later(60)).await);
+        assert_eq!(replayed, RedeemedCode::Replayed(grant.grant_id.clone()));
+    }
+    assert_eq!(fine(tenant.peek_code(&code).await), None, "it is used up");
+}
+
+/// See its name.
+pub async fn a_code_taken_by_a_hundred_is_fresh_to_one_and_replayed_to_all_others(
+    trial: &dyn CacheOnTrial,
+) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (code, grant) = (a_hash(), a_grant(now));
+    fine(tenant.put_code(&code, &grant, now).await);
+    let takers = (0..CROWD).map(|_| {
+        let tenant = tenant.clone();
+        tokio::spawn(async move { fine(tenant.take_code(&code, now, later(60)).await) })
+    });
+    let (mut fresh, mut replayed) = (0, 0);
+    for outcome in join_all(takers).await {
+        match outcome.expect("no taker panics") {
+            RedeemedCode::Fresh(taken) => {
+                assert_eq!(*taken, grant);
+                fresh += 1;
+            }
+            RedeemedCode::Replayed(id) => {
+                assert_eq!(id, grant.grant_id);
+                replayed += 1;
+            }
+            RedeemedCode::Unknown => {}
+        }
+    }
+    assert_eq!((fresh, replayed), (1, CROWD - 1));
+}
+
+/// See its name.
+pub async fn an_unknown_code_is_unknown(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let taken = fine(tenant.take_code(&a_hash(), now, later(60)).await);
+    assert_eq!(taken, RedeemedCode::Unknown);
+    assert_eq!(fine(tenant.peek_code(&a_hash()).await), None);
+}
+
+/// See its name.
+pub async fn a_code_is_unknown_once_it_has_ended(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (code, grant) = (a_hash(), a_grant(now));
+    fine(tenant.put_code(&code, &grant, now).await);
+    let taken = fine(tenant.take_code(&code, grant.expires_at, later(60)).await);
+    assert_eq!(taken, RedeemedCode::Unknown);
+
+    let stillborn = a_hash();
+    fine(tenant.put_code(&stillborn, &grant, grant.expires_at).await);
+    assert_eq!(fine(tenant.peek_code(&stillborn).await), None);
+}
+
+/// See its name.
+pub async fn a_used_code_is_remembered_past_its_end(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (code, grant) = (a_hash(), a_grant(now));
+    fine(tenant.put_code(&code, &grant, now).await);
+    fine(tenant.take_code(&code, now, later(3600)).await);
+    let soon = grant.expires_at + later(60);
+    let replayed = fine(tenant.take_code(&code, soon, later(3600)).await);
+    assert_eq!(replayed, RedeemedCode::Replayed(grant.grant_id));
+    let late = now + later(3600);
+    let forgotten = fine(tenant.take_code(&code, late, later(3600)).await);
+    assert_eq!(forgotten, RedeemedCode::Unknown);
+}
+
+/// See its name.
+pub async fn a_used_code_cannot_be_stored_again(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (code, grant) = (a_hash(), a_grant(now));
+    fine(tenant.put_code(&code, &grant, now).await);
+    fine(tenant.take_code(&code, now, later(60)).await);
+    let refused = tenant.put_code(&code, &grant, now).await;
+    assert!(
+        matches!(refused, Err(StoreError::Failed { .. })),
+        "{refused:?}"
+    );
+    let replayed = fine(tenant.take_code(&code, now, later(60)).await);
+    assert_eq!(replayed, RedeemedCode::Replayed(grant.grant_id));
+}
+
+/// See its name.
+pub async fn sessions_are_cached_replaced_and_forgotten(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (cookie, session) = (a_hash(), a_session(now));
+    assert_eq!(fine(tenant.get_session(&cookie).await), None);
+    fine(tenant.put_session(&cookie, &session, later(300)).await);
+    assert_eq!(fine(tenant.get_session(&cookie).await), Some(session));
+    let other = a_session(now);
+    fine(tenant.put_session(&cookie, &other, later(300)).await);
+    assert_eq!(fine(tenant.get_session(&cookie).await), Some(other));
+    fine(tenant.drop_session(&cookie).await);
+    assert_eq!(fine(tenant.get_session(&cookie).await), None);
+    fine(tenant.drop_session(&cookie).await);
+}
+
+/// See its name.
+pub async fn a_session_is_not_cached_for_no_time(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (cookie, session) = (a_hash(), a_session(now));
+    fine(tenant.put_session(&cookie, &session, later(300)).await);
+    let put = tenant.put_session(&cookie, &session, Duration::ZERO);
+    fine(put.await);
+    assert_eq!(fine(tenant.get_session(&cookie).await), None);
+}
+
+/// See its name.
+pub async fn counters_count_within_the_window_that_began_with_the_first_event(
+    trial: &dyn CacheOnTrial,
+) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let window = later(60);
+    assert_eq!(fine(tenant.counted("login:jane", now).await), 0);
+    assert_eq!(fine(tenant.count("login:jane", window, now).await), 1);
+    let almost = now + Duration::from_millis(59_999);
+    assert_eq!(fine(tenant.count("login:jane", window, almost).await), 2);
+    assert_eq!(fine(tenant.counted("login:jane", almost).await), 2);
+    let over = now + window;
+    assert_eq!(
+        fine(tenant.counted("login:jane", over).await),
+        0,
+        "the second event did not prolong the window"
+    );
+    assert_eq!(fine(tenant.count("login:jane", window, over).await), 1);
+    assert_eq!(fine(tenant.counted("login:jane", over).await), 1);
+}
+
+/// See its name.
+pub async fn a_hundred_events_at_once_are_a_hundred_events(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let events = (0..CROWD).map(|_| {
+        let tenant = tenant.clone();
+        tokio::spawn(async move { fine(tenant.count("flood", later(60), now).await) })
+    });
+    let mut heard: Vec<u64> = join_all(events)
+        .await
+        .into_iter()
+        .map(|o| o.expect("no event panics"))
+        .collect();
+    heard.sort_unstable();
+    assert_eq!(heard, (1..=CROWD as u64).collect::<Vec<_>>());
+}
+
+/// See its name.
+pub async fn counters_of_different_keys_do_not_mix(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let long = "x".repeat(10_000);
+    for key in ["a", "b", "a:b", "", "{a}", "ä \r\n *", &long] {
+        assert_eq!(fine(tenant.count(key, later(60), now).await), 1, "{key:?}");
+    }
+}
+
+/// See its name.
+pub async fn no_method_of_one_tenant_touches_another(trial: &dyn CacheOnTrial) {
+    let (id, now) = (a_tenant_id(), trial.now());
+    let ours = trial.cache().tenant(&id);
+    let theirs = a_tenant(trial);
+    let (request, grant, session) = (a_request(now), a_grant(now), a_session(now));
+    let (code, cookie) = (a_hash(), a_hash());
+    fine(ours.put_auth_request(&request, now).await);
+    fine(ours.put_code(&code, &grant, now).await);
+    fine(ours.put_session(&cookie, &session, later(300)).await);
+    fine(ours.count("key", later(60), now).await);
+
+    assert_eq!(fine(theirs.get_auth_request(&request.id).await), None);
+    assert!(!fine(
+        theirs.advance_auth_request(&next(&request), now).await
+    ));
+    let other_code = a_hash();
+    let finish = theirs.finish_auth_request(&request.id, 1, &other_code, &grant, now);
+    assert_eq!(fine(finish.await), Finish::Lost);
+    assert!(!fine(theirs.drop_auth_request(&request.id).await));
+    assert_eq!(fine(theirs.peek_code(&code).await), None);
+    let taken = fine(theirs.take_code(&code, now, later(60)).await);
+    assert_eq!(taken, RedeemedCode::Unknown);
+    assert_eq!(fine(theirs.get_session(&cookie).await), None);
+    fine(theirs.drop_session(&cookie).await);
+    assert_eq!(fine(theirs.counted("key", now).await), 0);
+    assert_eq!(fine(theirs.count("key", later(60), now).await), 1);
+    fine(theirs.put_auth_request(&request, now).await);
+    fine(theirs.put_code(&code, &a_grant(now), now).await);
+    assert!(fine(theirs.drop_auth_request(&request.id).await));
+
+    let same = trial.cache().tenant(&id);
+    let read = fine(same.get_auth_request(&request.id).await);
+    assert_eq!(read, Some(request));
+    assert_eq!(fine(same.peek_code(&code).await), Some(grant));
+    assert_eq!(fine(same.get_session(&cookie).await), Some(session));
+    assert_eq!(fine(same.counted("key", now).await), 1);
+}
+
+/// See its name.
+pub async fn big_values_survive(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let mut request = a_request(now);
+    request.stage = Stage::AwaitingUpstream {
+        connector_id: ConnectorId::parse("mock").expect("a connector id"),
+        memory: serde_json::json!({ "memory": "m".repeat(256 * 1024) }),
+    };
+    fine(tenant.put_auth_request(&request, now).await);
+    let read = fine(tenant.get_auth_request(&request.id).await);
+    assert_eq!(read, Some(request));
+
+    let (code, mut grant) = (a_hash(), a_grant(now));
+    grant.login.claims.groups = (0..10_000).map(|n| format!("group {n}")).collect();
+    fine(tenant.put_code(&code, &grant, now).await);
+    let taken = fine(tenant.take_code(&code, now, later(60)).await);
+    assert_eq!(taken, RedeemedCode::Fresh(Box::new(grant)));
+}
+
+/// See its name.
+pub async fn odd_characters_survive(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let mut request = a_request(now);
+    request.request.state = Some("|1|F|2|\0\r\n\"\\ ü \u{1f511}".into());
+    request.request.nonce = Some(String::new());
+    fine(tenant.put_auth_request(&request, now).await);
+    let mut second = next(&request);
+    second.request.state = Some("%s %d {} |".into());
+    assert!(fine(tenant.advance_auth_request(&second, now).await));
+    let read = fine(tenant.get_auth_request(&request.id).await);
+    assert_eq!(read, Some(second));
+}
+
+/// See its name.
+pub async fn every_entry_has_an_end(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (request, grant, session) = (a_request(now), a_grant(now), a_session(now));
+    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.advance_auth_request(&next(&request), now).await);
+    let finished = a_request(now);
+    fine(tenant.put_auth_request(&finished, now).await);
+    let (code, taken) = (a_hash(), a_hash());
+    let finish = tenant.finish_auth_request(&finished.id, 1, &code, &grant, now);
+    fine(finish.await);
+    fine(tenant.put_code(&taken, &grant, now).await);
+    fine(tenant.take_code(&taken, now, later(60)).await);
+    fine(tenant.put_session(&a_hash(), &session, later(300)).await);
+    fine(tenant.count("key", later(60), now).await);
+    fine(tenant.count("key", later(60), now).await);
+    assert_eq!(trial.entries_without_end().await, Vec::<String>::new());
+}
+
+/// See its name. Only a cache whose clock can be moved is asked.
+pub async fn what_has_ended_is_not_seen_by_the_caches_own_clock(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (request, grant, session) = (a_request(now), a_grant(now), a_session(now));
+    let (code, cookie) = (a_hash(), a_hash());
+    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_code(&code, &grant, now).await);
+    fine(tenant.put_session(&cookie, &session, later(30)).await);
+    if !trial.advance(later(30)) {
+        return;
+    }
+    assert_eq!(fine(tenant.get_session(&cookie).await), None);
+    assert!(fine(tenant.peek_code(&code).await).is_some());
+    trial.advance(later(30));
+    assert_eq!(fine(tenant.peek_code(&code).await), None);
+    assert!(fine(tenant.get_auth_request(&request.id).await).is_some());
+    trial.advance(later(540));
+    assert_eq!(fine(tenant.get_auth_request(&request.id).await), None);
+    assert!(!fine(tenant.drop_auth_request(&request.id).await));
+}
+
+/// See its name.
+pub async fn the_cache_answers_a_ping(trial: &dyn CacheOnTrial) {
+    fine(trial.cache().ping().await);
+}

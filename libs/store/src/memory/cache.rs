@@ -1,2 +1,428 @@
-/// See the trait it implements.
-pub struct MemoryCache;
+mod shelf;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use insula_ambient::{Clock, Timestamp};
+use insula_model::{
+    AuthRequest, AuthRequestId, BrowserSession, CodeGrant, GrantId, TenantId, TokenHash,
+};
+
+use self::shelf::Shelf;
+use crate::{Cache, Finish, RedeemedCode, StoreError, TenantCache};
+
+/// How many locks the tenants are spread over.
+const SHARDS: usize = 64;
+/// How many ended entries a write removes while it is there.
+const IN_PASSING: usize = 8;
+/// How many ended entries a sweep removes under one lock.
+const AT_ONCE: usize = 1024;
+
+/// How much of each kind a [`MemoryCache`] holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Logins under way, per tenant; beyond it new ones are refused.
+    pub auth_requests: usize,
+    /// Codes, used ones included, per tenant; beyond it no login can be finished.
+    pub codes: usize,
+    /// Cached sessions, per tenant; beyond it the one unused for longest goes.
+    pub sessions: usize,
+    /// Counters, per tenant; beyond it the one that would end first goes.
+    pub counters: usize,
+    /// Entries of all tenants and kinds together; beyond it no new login begins and nothing more
+    /// is cached.
+    pub total: usize,
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        Self {
+            auth_requests: 10_000,
+            codes: 10_000,
+            sessions: 50_000,
+            counters: 50_000,
+            total: 1_000_000,
+        }
+    }
+}
+
+/// The short-lived half in the memory of one process.
+///
+/// Every tenant has shelves and locks of its own: one tenant's flood fills its own shelves and
+/// leaves another's logins alone.
+#[derive(Clone)]
+pub struct MemoryCache {
+    house: Arc<House>,
+}
+
+struct House {
+    clock: Arc<dyn Clock>,
+    limits: CacheLimits,
+    total: Arc<AtomicUsize>,
+    hasher: RandomState,
+    shards: Vec<Mutex<HashMap<TenantId, Arc<Shelves>>>>,
+}
+
+/// What one tenant holds. A login and its code change in one step, so they share a lock.
+struct Shelves {
+    logins: Mutex<Logins>,
+    sessions: Mutex<Shelf<TokenHash, Arc<BrowserSession>>>,
+    counters: Mutex<Shelf<TokenHash, u64>>,
+}
+
+struct Logins {
+    requests: Shelf<AuthRequestId, Arc<AuthRequest>>,
+    codes: Shelf<TokenHash, Code>,
+}
+
+enum Code {
+    Fresh(Arc<CodeGrant>),
+    Used(GrantId),
+}
+
+/// A thread that panicked under one of these locks left whole entries behind; they serve on.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl MemoryCache {
+    /// An empty cache. `clock` tells the time where the contract hands over none.
+    pub fn new(clock: Arc<dyn Clock>, limits: CacheLimits) -> Self {
+        let house = House {
+            clock,
+            limits,
+            total: Arc::new(AtomicUsize::new(0)),
+            hasher: RandomState::new(),
+            shards: std::iter::repeat_with(Mutex::default)
+                .take(SHARDS)
+                .collect(),
+        };
+        Self {
+            house: Arc::new(house),
+        }
+    }
+
+    /// How many entries are held, ended ones included until they are swept.
+    pub fn entries(&self) -> usize {
+        self.house.total.load(Ordering::Relaxed)
+    }
+
+    /// Removes what has ended, tenant by tenant and in small portions, so that no request waits
+    /// long for a lock; answers how many entries went.
+    pub fn sweep(&self, now: Timestamp) -> usize {
+        let mut gone = 0;
+        for shard in &self.house.shards {
+            let tenants: Vec<Arc<Shelves>> = lock(shard).values().cloned().collect();
+            gone += tenants.iter().map(|t| t.sweep(now)).sum::<usize>();
+            drop(tenants);
+            // Whoever still holds a tenant's shelves keeps them listed: a second set would split
+            // the tenant in two.
+            lock(shard).retain(|_, t| Arc::strong_count(t) > 1 || !t.is_empty());
+        }
+        gone
+    }
+}
+
+impl House {
+    fn shelves(&self, tenant: &TenantId) -> Arc<Shelves> {
+        let spread = self.hasher.hash_one(tenant) % (SHARDS as u64);
+        let shard = usize::try_from(spread)
+            .ok()
+            .and_then(|at| self.shards.get(at));
+        let Some(shard) = shard else {
+            return Arc::new(Shelves::new(&self.total));
+        };
+        let mut shard = lock(shard);
+        if let Some(known) = shard.get(tenant) {
+            return known.clone();
+        }
+        let new = Arc::new(Shelves::new(&self.total));
+        shard.insert(tenant.clone(), new.clone());
+        new
+    }
+
+    fn is_full(&self) -> bool {
+        self.total.load(Ordering::Relaxed) >= self.limits.total
+    }
+}
+
+impl Shelves {
+    fn new(total: &Arc<AtomicUsize>) -> Self {
+        Self {
+            logins: Mutex::new(Logins {
+                requests: Shelf::new(total.clone()),
+                codes: Shelf::new(total.clone()),
+            }),
+            sessions: Mutex::new(Shelf::new(total.clone())),
+            counters: Mutex::new(Shelf::new(total.clone())),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let logins = lock(&self.logins);
+        logins.requests.len() + logins.codes.len() == 0
+            && lock(&self.sessions).len() == 0
+            && lock(&self.counters).len() == 0
+    }
+
+    fn sweep(&self, now: Timestamp) -> usize {
+        let portions: [&dyn Fn() -> usize; 4] = [
+            &|| lock(&self.logins).requests.expire(now, AT_ONCE),
+            &|| lock(&self.logins).codes.expire(now, AT_ONCE),
+            &|| lock(&self.sessions).expire(now, AT_ONCE),
+            &|| lock(&self.counters).expire(now, AT_ONCE),
+        ];
+        let mut gone = 0;
+        for portion in portions {
+            loop {
+                let went = portion();
+                gone += went;
+                if went < AT_ONCE {
+                    break;
+                }
+            }
+        }
+        gone
+    }
+}
+
+#[async_trait]
+impl Cache for MemoryCache {
+    fn tenant(&self, id: &TenantId) -> Arc<dyn TenantCache> {
+        Arc::new(OfTenant {
+            shelves: self.house.shelves(id),
+            house: self.house.clone(),
+        })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// The shelves of one tenant, with the walls around them.
+struct OfTenant {
+    house: Arc<House>,
+    shelves: Arc<Shelves>,
+}
+
+impl OfTenant {
+    /// Makes room on a shelf whose entries must not be dropped before their time.
+    fn refuse_if_full<K: Clone + Eq + std::hash::Hash, V>(
+        shelf: &mut Shelf<K, V>,
+        limit: usize,
+        what: &'static str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        shelf.expire(now, IN_PASSING);
+        if shelf.len() >= limit {
+            shelf.expire(now, usize::MAX);
+        }
+        if shelf.len() >= limit {
+            return Err(StoreError::Full(what));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl TenantCache for OfTenant {
+    async fn put_auth_request(
+        &self,
+        request: &AuthRequest,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if request.is_expired(now) {
+            return Ok(());
+        }
+        let stored = Arc::new(request.clone());
+        let requests = &mut lock(&self.shelves.logins).requests;
+        let limit = self.house.limits.auth_requests;
+        Self::refuse_if_full(requests, limit, "logins under way", now)?;
+        if self.house.is_full() {
+            return Err(StoreError::Full(
+                "logins under way for what the process still can hold",
+            ));
+        }
+        if requests.get(&request.id, now).is_some() {
+            return Err(exists("auth request"));
+        }
+        requests.put(request.id.clone(), stored, request.expires_at);
+        Ok(())
+    }
+
+    async fn get_auth_request(
+        &self,
+        id: &AuthRequestId,
+    ) -> Result<Option<AuthRequest>, StoreError> {
+        let now = self.house.clock.now();
+        let found = lock(&self.shelves.logins).requests.get(id, now).cloned();
+        Ok(found.map(Arc::unwrap_or_clone))
+    }
+
+    async fn advance_auth_request(
+        &self,
+        next: &AuthRequest,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let stored = Arc::new(next.clone());
+        let requests = &mut lock(&self.shelves.logins).requests;
+        let stands = requests.get(&next.id, now).map(|r| r.version);
+        if stands.is_none() || stands != next.version.checked_sub(1) || next.is_expired(now) {
+            return Ok(false);
+        }
+        requests.put(next.id.clone(), stored, next.expires_at);
+        Ok(true)
+    }
+
+    async fn finish_auth_request(
+        &self,
+        id: &AuthRequestId,
+        version: u32,
+        code: &TokenHash,
+        grant: &CodeGrant,
+        now: Timestamp,
+    ) -> Result<Finish, StoreError> {
+        let stored = Arc::new(grant.clone());
+        let logins = &mut *lock(&self.shelves.logins);
+        let stands = logins.requests.get(id, now).map(|r| r.version);
+        if stands != Some(version) {
+            return Ok(Finish::Lost);
+        }
+        let limit = self.house.limits.codes;
+        Self::refuse_if_full(&mut logins.codes, limit, "codes", now)?;
+        logins.requests.take(id);
+        if now < grant.expires_at {
+            let ends = grant.expires_at;
+            logins.codes.put(*code, Code::Fresh(stored), ends);
+        }
+        Ok(Finish::Finished)
+    }
+
+    async fn drop_auth_request(&self, id: &AuthRequestId) -> Result<bool, StoreError> {
+        let now = self.house.clock.now();
+        let dropped = lock(&self.shelves.logins).requests.take(id);
+        Ok(dropped.is_some_and(|(_, ends)| now < ends))
+    }
+
+    async fn put_code(
+        &self,
+        code: &TokenHash,
+        grant: &CodeGrant,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if now >= grant.expires_at {
+            return Ok(());
+        }
+        let stored = Code::Fresh(Arc::new(grant.clone()));
+        let codes = &mut lock(&self.shelves.logins).codes;
+        Self::refuse_if_full(codes, self.house.limits.codes, "codes", now)?;
+        if codes.get(code, now).is_some() {
+            return Err(exists("code"));
+        }
+        codes.put(*code, stored, grant.expires_at);
+        Ok(())
+    }
+
+    async fn peek_code(&self, code: &TokenHash) -> Result<Option<CodeGrant>, StoreError> {
+        let now = self.house.clock.now();
+        let grant = match lock(&self.shelves.logins).codes.get(code, now) {
+            Some(Code::Fresh(grant)) => grant.clone(),
+            Some(Code::Used(_)) | None => return Ok(None),
+        };
+        Ok(Some(Arc::unwrap_or_clone(grant)))
+    }
+
+    async fn take_code(
+        &self,
+        code: &TokenHash,
+        now: Timestamp,
+        remember: Duration,
+    ) -> Result<RedeemedCode, StoreError> {
+        let grant = {
+            let codes = &mut lock(&self.shelves.logins).codes;
+            let grant = match codes.get(code, now) {
+                Some(Code::Fresh(grant)) => grant.clone(),
+                Some(Code::Used(id)) => return Ok(RedeemedCode::Replayed(id.clone())),
+                None => return Ok(RedeemedCode::Unknown),
+            };
+            let ends = grant.expires_at.max(now + remember);
+            codes.put(*code, Code::Used(grant.grant_id.clone()), ends);
+            grant
+        };
+        Ok(RedeemedCode::Fresh(Box::new(Arc::unwrap_or_clone(grant))))
+    }
+
+    async fn get_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
+        let now = self.house.clock.now();
+        let found = lock(&self.shelves.sessions).touch(cookie, now).cloned();
+        Ok(found.map(Arc::unwrap_or_clone))
+    }
+
+    async fn put_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        let now = self.house.clock.now();
+        let stored = Arc::new(session.clone());
+        let sessions = &mut lock(&self.shelves.sessions);
+        sessions.expire(now, IN_PASSING);
+        sessions.take(cookie);
+        if ttl.as_millis() == 0 {
+            return Ok(());
+        }
+        if sessions.len() >= self.house.limits.sessions || self.house.is_full() {
+            sessions.drop_least_used();
+        }
+        if sessions.len() < self.house.limits.sessions && !self.house.is_full() {
+            sessions.put(*cookie, stored, now + ttl);
+        }
+        Ok(())
+    }
+
+    async fn drop_session(&self, cookie: &TokenHash) -> Result<(), StoreError> {
+        lock(&self.shelves.sessions).take(cookie);
+        Ok(())
+    }
+
+    async fn count(&self, key: &str, window: Duration, now: Timestamp) -> Result<u64, StoreError> {
+        let key = TokenHash::of(key);
+        let counters = &mut lock(&self.shelves.counters);
+        counters.expire(now, IN_PASSING);
+        if let Some(count) = counters.get_mut(&key, now) {
+            *count += 1;
+            return Ok(*count);
+        }
+        counters.take(&key);
+        if counters.len() >= self.house.limits.counters || self.house.is_full() {
+            counters.drop_first_to_end();
+        }
+        counters.put(key, 1, now + window);
+        Ok(1)
+    }
+
+    async fn counted(&self, key: &str, now: Timestamp) -> Result<u64, StoreError> {
+        let counters = lock(&self.shelves.counters);
+        Ok(counters
+            .get(&TokenHash::of(key), now)
+            .copied()
+            .unwrap_or_default())
+    }
+}
+
+/// Ids and codes are random: one that exists already was not made as it should have been.
+fn exists(what: &'static str) -> StoreError {
+    StoreError::Failed {
+        backend: "memory",
+        cause: format!("a new {what} has the name of one that stands"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

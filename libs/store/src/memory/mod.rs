@@ -5,5 +5,5 @@ mod cache;
 mod store;
 
 pub use bus::MemoryBus;
-pub use cache::MemoryCache;
+pub use cache::{CacheLimits, MemoryCache};
 pub use store::MemoryStore;

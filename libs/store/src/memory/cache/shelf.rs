@@ -1,0 +1,194 @@
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use insula_ambient::Timestamp;
+
+/// Entries that each end at a moment, in the order they end and in the order they were used.
+///
+/// What has ended is not seen any more, whether or not it was removed yet.
+pub(super) struct Shelf<K, V> {
+    slots: HashMap<K, Slot<V>>,
+    by_end: BTreeMap<(Timestamp, u64), K>,
+    by_use: BTreeMap<u64, K>,
+    ticks: u64,
+    /// How much all shelves of the process hold.
+    total: Arc<AtomicUsize>,
+}
+
+struct Slot<V> {
+    value: V,
+    ends: Timestamp,
+    stored: u64,
+    used: u64,
+}
+
+impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
+    pub(super) fn new(total: Arc<AtomicUsize>) -> Self {
+        Self {
+            slots: HashMap::new(),
+            by_end: BTreeMap::new(),
+            by_use: BTreeMap::new(),
+            ticks: 0,
+            total,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn get(&self, key: &K, now: Timestamp) -> Option<&V> {
+        let slot = self.slots.get(key)?;
+        (now < slot.ends).then_some(&slot.value)
+    }
+
+    pub(super) fn get_mut(&mut self, key: &K, now: Timestamp) -> Option<&mut V> {
+        let slot = self.slots.get_mut(key)?;
+        (now < slot.ends).then_some(&mut slot.value)
+    }
+
+    /// As [`Shelf::get`], and notes that the entry was of use.
+    pub(super) fn touch(&mut self, key: &K, now: Timestamp) -> Option<&V> {
+        let tick = self.tick();
+        let slot = self.slots.get_mut(key)?;
+        if now >= slot.ends {
+            return None;
+        }
+        self.by_use.remove(&slot.used);
+        slot.used = tick;
+        self.by_use.insert(tick, key.clone());
+        Some(&slot.value)
+    }
+
+    /// Stores an entry in place of any that had its key.
+    pub(super) fn put(&mut self, key: K, value: V, ends: Timestamp) {
+        self.take(&key);
+        let tick = self.tick();
+        self.by_end.insert((ends, tick), key.clone());
+        self.by_use.insert(tick, key.clone());
+        let slot = Slot {
+            value,
+            ends,
+            stored: tick,
+            used: tick,
+        };
+        self.slots.insert(key, slot);
+        self.total.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Removes an entry, ended or not, and answers when it ends.
+    pub(super) fn take(&mut self, key: &K) -> Option<(V, Timestamp)> {
+        let slot = self.slots.remove(key)?;
+        self.by_end.remove(&(slot.ends, slot.stored));
+        self.by_use.remove(&slot.used);
+        self.total.fetch_sub(1, Ordering::Relaxed);
+        Some((slot.value, slot.ends))
+    }
+
+    /// Removes what has ended, the longest ended first and no more than `at_most`; answers how
+    /// many went.
+    pub(super) fn expire(&mut self, now: Timestamp, at_most: usize) -> usize {
+        let mut gone = 0;
+        while gone < at_most {
+            let Some(((ends, _), key)) = self.by_end.first_key_value() else {
+                break;
+            };
+            if now < *ends {
+                break;
+            }
+            let key = key.clone();
+            self.take(&key);
+            gone += 1;
+        }
+        gone
+    }
+
+    /// Removes the entry that was of no use for longest.
+    pub(super) fn drop_least_used(&mut self) {
+        if let Some((_, key)) = self.by_use.first_key_value() {
+            let key = key.clone();
+            self.take(&key);
+        }
+    }
+
+    /// Removes the entry that would end first.
+    pub(super) fn drop_first_to_end(&mut self) {
+        if let Some((_, key)) = self.by_end.first_key_value() {
+            let key = key.clone();
+            self.take(&key);
+        }
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.ticks += 1;
+        self.ticks
+    }
+}
+
+impl<K, V> Drop for Shelf<K, V> {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.slots.len(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    fn shelf() -> (Shelf<&'static str, u32>, Arc<AtomicUsize>) {
+        let total = Arc::new(AtomicUsize::new(0));
+        (Shelf::new(total.clone()), total)
+    }
+
+    #[test]
+    fn what_has_ended_is_not_seen_even_before_it_is_removed() {
+        let (mut shelf, _) = shelf();
+        shelf.put("a", 1, at(10));
+        assert_eq!(shelf.get(&"a", at(9)), Some(&1));
+        assert_eq!(shelf.get(&"a", at(10)), None);
+        assert_eq!(shelf.touch(&"a", at(10)), None);
+        assert_eq!(shelf.len(), 1);
+    }
+
+    #[test]
+    fn the_longest_ended_goes_first_and_in_portions() {
+        let (mut shelf, _) = shelf();
+        shelf.put("late", 1, at(30));
+        shelf.put("early", 2, at(10));
+        shelf.put("middle", 3, at(20));
+        assert_eq!(shelf.expire(at(25), 1), 1);
+        assert_eq!(shelf.get(&"middle", at(0)), Some(&3));
+        assert_eq!(shelf.expire(at(25), 10), 1);
+        assert_eq!(shelf.get(&"late", at(0)), Some(&1));
+    }
+
+    #[test]
+    fn a_touched_entry_outlives_an_untouched_one() {
+        let (mut shelf, _) = shelf();
+        shelf.put("a", 1, at(10));
+        shelf.put("b", 2, at(10));
+        shelf.touch(&"a", at(0));
+        shelf.drop_least_used();
+        assert_eq!(shelf.get(&"a", at(0)), Some(&1));
+        assert_eq!(shelf.get(&"b", at(0)), None);
+    }
+
+    #[test]
+    fn the_total_follows_every_change_and_the_end_of_the_shelf() {
+        let (mut shelf, total) = shelf();
+        shelf.put("a", 1, at(10));
+        shelf.put("a", 2, at(20));
+        shelf.put("b", 3, at(30));
+        assert_eq!(total.load(Ordering::Relaxed), 2);
+        shelf.drop_first_to_end();
+        assert_eq!(total.load(Ordering::Relaxed), 1);
+        drop(shelf);
+        assert_eq!(total.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,256 @@
+use super::*;
+
+use insula_ambient::{ManualClock, SeededEntropy};
+use insula_model::{ClientId, ConnectorId, IdentityClaims, Login, SessionId, Stage, UserId};
+use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
+
+use crate::conformance::cache::CacheOnTrial;
+
+const NOON: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+struct Trial {
+    cache: MemoryCache,
+    clock: ManualClock,
+}
+
+impl Trial {
+    fn with(limits: CacheLimits) -> Self {
+        let clock = ManualClock::at(NOON);
+        let cache = MemoryCache::new(Arc::new(clock.clone()), limits);
+        Self { cache, clock }
+    }
+
+    fn tenant(&self, id: &str) -> Arc<dyn TenantCache> {
+        self.cache.tenant(&TenantId::parse(id).unwrap())
+    }
+}
+
+#[async_trait]
+impl CacheOnTrial for Trial {
+    fn cache(&self) -> &dyn Cache {
+        &self.cache
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn advance(&self, by: Duration) -> bool {
+        self.clock.advance(by);
+        true
+    }
+
+    async fn entries_without_end(&self) -> Vec<String> {
+        let in_a_day = NOON + Duration::from_hours(24);
+        self.cache.sweep(in_a_day);
+        match self.cache.entries() {
+            0 => vec![],
+            n => vec![format!("{n} entries")],
+        }
+    }
+}
+
+fn a_trial() -> std::future::Ready<Option<Trial>> {
+    std::future::ready(Some(Trial::with(CacheLimits::default())))
+}
+
+crate::cache_conformance!(a_trial);
+
+fn small() -> CacheLimits {
+    CacheLimits {
+        auth_requests: 2,
+        codes: 2,
+        sessions: 2,
+        counters: 2,
+        total: 100,
+    }
+}
+
+fn hash(n: u64) -> TokenHash {
+    TokenHash::of(&n.to_string())
+}
+
+fn request(n: u64, expires_at: Timestamp) -> AuthRequest {
+    AuthRequest {
+        id: AuthRequestId::generate(&SeededEntropy::new(n)),
+        version: 1,
+        request: insula_model::AuthorizationRequest {
+            client_id: ClientId::parse("app").unwrap(),
+            redirect_uri: "https://app.test/cb".into(),
+            response_type: ResponseType::CODE,
+            response_mode: ResponseMode::Query,
+            scopes: Scopes::parse("openid"),
+            state: None,
+            nonce: None,
+            code_challenge: None,
+            prompts: Prompts::default(),
+            max_age: None,
+            login_hint: None,
+            ui_locales: vec![],
+            acr_values: vec![],
+            hinted_sub: None,
+            connector_id: None,
+            force_approval: false,
+        },
+        browser: None,
+        created_at: NOON,
+        expires_at,
+        stage: Stage::AwaitingPassword {
+            connector_id: ConnectorId::parse("local").unwrap(),
+            back: None,
+        },
+    }
+}
+
+fn grant(n: u64) -> CodeGrant {
+    CodeGrant {
+        grant_id: GrantId::generate(&SeededEntropy::new(n)),
+        client_id: ClientId::parse("app").unwrap(),
+        redirect_uri: "https://app.test/cb".into(),
+        scopes: Scopes::parse("openid"),
+        nonce: None,
+        code_challenge: None,
+        login: Login {
+            connector_id: ConnectorId::parse("local").unwrap(),
+            claims: IdentityClaims::of(UserId::parse("jane").unwrap()),
+            auth_time: NOON,
+            amr: vec![],
+            session_id: None,
+            connector_data: None,
+        },
+        expires_at: NOON + Duration::from_mins(1),
+    }
+}
+
+fn session(n: u64) -> BrowserSession {
+    BrowserSession {
+        id: SessionId::generate(&SeededEntropy::new(n)),
+        connector_id: ConnectorId::parse("local").unwrap(),
+        claims: IdentityClaims::of(UserId::parse("jane").unwrap()),
+        auth_time: NOON,
+        amr: vec![],
+        clients: vec![],
+        last_seen_at: NOON,
+        expires_at: NOON + Duration::from_hours(1),
+    }
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+#[tokio::test]
+async fn a_tenant_full_of_logins_refuses_new_ones_and_keeps_the_old() {
+    let trial = Trial::with(small());
+    let (flooded, calm) = (trial.tenant("flooded"), trial.tenant("calm"));
+    let ends = NOON + MINUTE;
+    for n in 0..2 {
+        flooded
+            .put_auth_request(&request(n, ends), NOON)
+            .await
+            .unwrap();
+    }
+    let refused = flooded.put_auth_request(&request(3, ends), NOON).await;
+    assert!(matches!(refused, Err(StoreError::Full("logins under way"))));
+    let first = request(0, ends);
+    assert!(flooded.get_auth_request(&first.id).await.unwrap().is_some());
+    calm.put_auth_request(&request(9, ends), NOON)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn logins_that_have_ended_make_room_for_new_ones() {
+    let trial = Trial::with(small());
+    let tenant = trial.tenant("acme");
+    let soon = NOON + MINUTE;
+    for n in 0..2 {
+        tenant
+            .put_auth_request(&request(n, soon), NOON)
+            .await
+            .unwrap();
+    }
+    let late = request(3, soon + MINUTE);
+    tenant.put_auth_request(&late, soon).await.unwrap();
+    assert_eq!(trial.cache.entries(), 1);
+}
+
+#[tokio::test]
+async fn a_login_that_cannot_store_its_code_is_not_ended() {
+    let trial = Trial::with(small());
+    let tenant = trial.tenant("acme");
+    for n in 0..2 {
+        tenant.put_code(&hash(n), &grant(n), NOON).await.unwrap();
+    }
+    let login = request(1, NOON + MINUTE);
+    tenant.put_auth_request(&login, NOON).await.unwrap();
+    let refused = tenant
+        .finish_auth_request(&login.id, 1, &hash(7), &grant(7), NOON)
+        .await;
+    assert!(matches!(refused, Err(StoreError::Full("codes"))));
+    let stands = tenant.get_auth_request(&login.id).await.unwrap();
+    assert_eq!(stands, Some(login));
+}
+
+#[tokio::test]
+async fn the_session_unused_for_longest_goes_first() {
+    let trial = Trial::with(small());
+    let tenant = trial.tenant("acme");
+    for n in 0..2 {
+        tenant
+            .put_session(&hash(n), &session(n), MINUTE)
+            .await
+            .unwrap();
+    }
+    assert!(tenant.get_session(&hash(0)).await.unwrap().is_some());
+    tenant
+        .put_session(&hash(2), &session(2), MINUTE)
+        .await
+        .unwrap();
+    assert!(tenant.get_session(&hash(0)).await.unwrap().is_some());
+    assert!(tenant.get_session(&hash(1)).await.unwrap().is_none());
+    assert!(tenant.get_session(&hash(2)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn counters_are_bounded_too() {
+    let trial = Trial::with(small());
+    let tenant = trial.tenant("acme");
+    for n in 0..50 {
+        tenant.count(&n.to_string(), MINUTE, NOON).await.unwrap();
+    }
+    assert_eq!(trial.cache.entries(), 2);
+    assert_eq!(tenant.counted("49", NOON).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn all_tenants_together_hold_no_more_than_the_total() {
+    let trial = Trial::with(CacheLimits {
+        total: 3,
+        ..CacheLimits::default()
+    });
+    let ends = NOON + MINUTE;
+    let (a, b) = (trial.tenant("a"), trial.tenant("b"));
+    for n in 0..3 {
+        a.put_auth_request(&request(n, ends), NOON).await.unwrap();
+    }
+    let refused = b.put_auth_request(&request(5, ends), NOON).await;
+    assert!(matches!(refused, Err(StoreError::Full(_))));
+    b.put_session(&hash(1), &session(1), MINUTE).await.unwrap();
+    assert!(b.get_session(&hash(1)).await.unwrap().is_none());
+    assert_eq!(trial.cache.entries(), 3);
+}
+
+#[tokio::test]
+async fn a_sweep_forgets_tenants_that_hold_nothing_but_never_splits_one() {
+    let trial = Trial::with(CacheLimits::default());
+    let held = trial.tenant("held");
+    drop(trial.tenant("idle"));
+    trial.cache.sweep(NOON);
+    let known =
+        |cache: &MemoryCache| -> usize { cache.house.shards.iter().map(|s| lock(s).len()).sum() };
+    assert_eq!(known(&trial.cache), 1);
+    held.count("key", MINUTE, NOON).await.unwrap();
+    assert_eq!(trial.tenant("held").counted("key", NOON).await.unwrap(), 1);
+    drop(held);
+    assert_eq!(trial.cache.sweep(NOON + MINUTE), 1);
+    assert_eq!(known(&trial.cache), 0);
+}
