@@ -1,0 +1,319 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use insula_ambient::Timestamp;
+use insula_model::{
+    AuthRequest, AuthRequestId, BrowserSession, CodeGrant, GrantId, TenantId, TokenHash,
+};
+use insula_store::{Cache, Finish, RedeemedCode, StoreError, TenantCache};
+use prometheus::Registry;
+use redis::cmd;
+use tokio::runtime::Handle;
+
+use crate::address::Address;
+use crate::cause::failed;
+use crate::link::Link;
+use crate::options::RedisOptions;
+use crate::record::{self, CODE, COUNTER, LOGIN, STRANGE_HEAD, corrupt};
+use crate::script;
+
+/// Redis counts lifetimes in 64 bits from its own epoch; what outlives this is without end to us.
+const LONGEST_MS: u64 = 10 * 365 * 86_400_000;
+
+/// The short-lived half on Redis or Valkey. Clones share the connection.
+#[derive(Clone)]
+pub struct RedisCache {
+    link: Arc<Link>,
+}
+
+impl RedisCache {
+    /// Connects to `redis://`, `rediss://`, `unix://` or, by way of sentinels,
+    /// `redis+sentinel://host:26379,host:26379/service`.
+    ///
+    /// All sockets live on the runtime of `handle`, whoever calls. Fails if the server cannot be
+    /// reached within the time for connecting, or the URL has another form.
+    pub async fn connect(
+        url: &str,
+        options: &RedisOptions,
+        handle: Handle,
+    ) -> Result<Self, StoreError> {
+        let link = Link::connect(Address::parse(url)?, options, handle).await?;
+        Ok(Self { link })
+    }
+
+    /// Makes the cache's metrics part of `registry`.
+    pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        self.link.metrics.register(registry)
+    }
+
+    /// How many commands were sent so far.
+    pub fn round_trips(&self) -> u64 {
+        self.link.metrics.sent()
+    }
+}
+
+#[async_trait]
+impl Cache for RedisCache {
+    fn tenant(&self, id: &TenantId) -> Arc<dyn TenantCache> {
+        // The braces make a cluster keep all keys of a tenant on one node, where scripts need them.
+        let prefix = format!("{}:{{{id}}}", self.link.prefix());
+        Arc::new(OfTenant {
+            link: self.link.clone(),
+            prefix,
+        })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let _: String = self.link.ask("ping", cmd("PING")).await?;
+        Ok(())
+    }
+}
+
+/// The keys of one tenant.
+struct OfTenant {
+    link: Arc<Link>,
+    prefix: String,
+}
+
+impl OfTenant {
+    fn login(&self, id: &AuthRequestId) -> String {
+        format!("{}:auth:{id}", self.prefix)
+    }
+
+    fn code(&self, code: &TokenHash) -> String {
+        format!("{}:code:{}", self.prefix, code.to_text())
+    }
+
+    fn session(&self, cookie: &TokenHash) -> String {
+        format!("{}:session:{}", self.prefix, cookie.to_text())
+    }
+
+    /// A counter goes by the hash of its key: that may be long, and may be somebody's login name.
+    fn counter(&self, key: &str) -> String {
+        format!("{}:count:{}", self.prefix, TokenHash::of(key).to_text())
+    }
+
+    async fn get(&self, verb: &'static str, key: String) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut get = cmd("GET");
+        get.arg(key);
+        self.link.ask(verb, get).await
+    }
+
+    /// Stores a record under a name that must be new.
+    async fn put_new(
+        &self,
+        verb: &'static str,
+        what: &'static str,
+        key: String,
+        record: Vec<u8>,
+        ttl: u64,
+    ) -> Result<(), StoreError> {
+        let mut set = cmd("SET");
+        set.arg(key).arg(record).arg("PX").arg(ttl).arg("NX");
+        let stored: Option<String> = self.link.ask(verb, set).await?;
+        match stored {
+            Some(_) => Ok(()),
+            // Ids and codes are random: one that exists was not made as it should have been.
+            None => Err(failed(format!(
+                "a new {what} has the name of one that stands"
+            ))),
+        }
+    }
+}
+
+/// What is left from `now` to `ends`, in milliseconds; none if it has ended.
+fn left(ends: Timestamp, now: Timestamp) -> Option<u64> {
+    (now < ends).then(|| millis(ends.since(now)))
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).map_or(LONGEST_MS, |ms| ms.min(LONGEST_MS))
+}
+
+fn text(number: impl Into<i128>) -> Vec<u8> {
+    number.into().to_string().into_bytes()
+}
+
+#[async_trait]
+impl TenantCache for OfTenant {
+    async fn put_auth_request(
+        &self,
+        request: &AuthRequest,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(ttl) = left(request.expires_at, now) else {
+            return Ok(());
+        };
+        let (key, record) = (self.login(&request.id), record::login(request)?);
+        self.put_new("put_auth_request", LOGIN, key, record, ttl)
+            .await
+    }
+
+    async fn get_auth_request(
+        &self,
+        id: &AuthRequestId,
+    ) -> Result<Option<AuthRequest>, StoreError> {
+        let record = self.get("get_auth_request", self.login(id)).await?;
+        record.map(|r| record::read_login(&r)).transpose()
+    }
+
+    async fn advance_auth_request(
+        &self,
+        next: &AuthRequest,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (Some(version), Some(ttl)) = (next.version.checked_sub(1), left(next.expires_at, now))
+        else {
+            return Ok(false);
+        };
+        let key = self.login(&next.id);
+        let args = [
+            text(version),
+            text(now.as_millis()),
+            record::login(next)?,
+            text(ttl),
+        ];
+        let (keys, args) = ([key.as_str()], args.each_ref().map(Vec::as_slice));
+        let run = self
+            .link
+            .run("advance_auth_request", &script::ADVANCE, &keys, &args);
+        advanced(run.await?)
+    }
+
+    async fn finish_auth_request(
+        &self,
+        id: &AuthRequestId,
+        version: u32,
+        code: &TokenHash,
+        grant: &CodeGrant,
+        now: Timestamp,
+    ) -> Result<Finish, StoreError> {
+        let (login, code) = (self.login(id), self.code(code));
+        let args = [
+            text(version),
+            text(now.as_millis()),
+            record::code(grant)?,
+            text(left(grant.expires_at, now).unwrap_or(0)),
+        ];
+        let args = args.each_ref().map(Vec::as_slice);
+        let keys = [login.as_str(), code.as_str()];
+        let run = self
+            .link
+            .run("finish_auth_request", &script::FINISH, &keys, &args);
+        Ok(if advanced(run.await?)? {
+            Finish::Finished
+        } else {
+            Finish::Lost
+        })
+    }
+
+    async fn drop_auth_request(&self, id: &AuthRequestId) -> Result<bool, StoreError> {
+        let mut del = cmd("DEL");
+        del.arg(self.login(id));
+        let dropped: u64 = self.link.ask("drop_auth_request", del).await?;
+        Ok(dropped > 0)
+    }
+
+    async fn put_code(
+        &self,
+        code: &TokenHash,
+        grant: &CodeGrant,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(ttl) = left(grant.expires_at, now) else {
+            return Ok(());
+        };
+        let (key, record) = (self.code(code), record::code(grant)?);
+        self.put_new("put_code", CODE, key, record, ttl).await
+    }
+
+    async fn peek_code(&self, code: &TokenHash) -> Result<Option<CodeGrant>, StoreError> {
+        let Some(record) = self.get("peek_code", self.code(code)).await? else {
+            return Ok(None);
+        };
+        record::read_code(&record)
+    }
+
+    async fn take_code(
+        &self,
+        code: &TokenHash,
+        now: Timestamp,
+        remember: Duration,
+    ) -> Result<RedeemedCode, StoreError> {
+        let key = self.code(code);
+        let till = now + Duration::from_millis(millis(remember));
+        let args = [text(now.as_millis()), text(till.as_millis())];
+        let (keys, args) = ([key.as_str()], args.each_ref().map(Vec::as_slice));
+        let run = self.link.run("take_code", &script::TAKE_CODE, &keys, &args);
+        let (state, payload): (i64, Vec<u8>) = run.await?;
+        match state {
+            0 => Ok(RedeemedCode::Unknown),
+            1 => match record::read_code(&payload)? {
+                Some(grant) => Ok(RedeemedCode::Fresh(Box::new(grant))),
+                None => Err(corrupt(CODE, "it is neither fresh nor used")),
+            },
+            2 => {
+                let id = String::from_utf8(payload).ok().map(GrantId::parse);
+                match id {
+                    Some(Ok(id)) => Ok(RedeemedCode::Replayed(id)),
+                    _ => Err(corrupt(CODE, "it names no grant")),
+                }
+            }
+            _ => Err(corrupt(CODE, STRANGE_HEAD)),
+        }
+    }
+
+    async fn get_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
+        let record = self.get("get_session", self.session(cookie)).await?;
+        record.map(|r| record::read_session(&r)).transpose()
+    }
+
+    async fn put_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        let ttl = millis(ttl);
+        if ttl == 0 {
+            return self.drop_session(cookie).await;
+        }
+        let mut set = cmd("SET");
+        set.arg(self.session(cookie))
+            .arg(record::session(session)?)
+            .arg("PX")
+            .arg(ttl);
+        self.link.ask("put_session", set).await
+    }
+
+    async fn drop_session(&self, cookie: &TokenHash) -> Result<(), StoreError> {
+        let mut del = cmd("DEL");
+        del.arg(self.session(cookie));
+        self.link.ask("drop_session", del).await
+    }
+
+    async fn count(&self, key: &str, window: Duration, now: Timestamp) -> Result<u64, StoreError> {
+        let key = self.counter(key);
+        let args = [text(now.as_millis()), text(millis(window).max(1))];
+        let (keys, args) = ([key.as_str()], args.each_ref().map(Vec::as_slice));
+        let run = self.link.run("count", &script::COUNT, &keys, &args);
+        let count: i64 = run.await?;
+        u64::try_from(count).map_err(|_| corrupt(COUNTER, STRANGE_HEAD))
+    }
+
+    async fn counted(&self, key: &str, now: Timestamp) -> Result<u64, StoreError> {
+        match self.get("counted", self.counter(key)).await? {
+            Some(record) => record::read_counter(&record, now),
+            None => Ok(0),
+        }
+    }
+}
+
+fn advanced(answer: i64) -> Result<bool, StoreError> {
+    match answer {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(corrupt(LOGIN, STRANGE_HEAD)),
+    }
+}

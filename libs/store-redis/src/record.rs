@@ -1,0 +1,133 @@
+//! How records are written: a head of fields that scripts can read, then JSON.
+//!
+//! ```text
+//! login     1|<version>|<ends>|{…}
+//! code      1|F|<ends>|<grant id>|{…}      and once it is used  1|U|<ends>|<grant id>|
+//! session   1|{…}
+//! counter   1|<count>|<ends>|
+//! ```
+//!
+//! The first byte is the version of the form; `<ends>` counts milliseconds since the epoch.
+
+use insula_ambient::Timestamp;
+use insula_model::{AuthRequest, BrowserSession, CodeGrant};
+use insula_store::StoreError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cause::failed;
+
+pub(crate) const LOGIN: &str = "auth request";
+pub(crate) const CODE: &str = "code";
+pub(crate) const SESSION: &str = "browser session";
+pub(crate) const COUNTER: &str = "counter";
+
+pub(crate) fn login(request: &AuthRequest) -> Result<Vec<u8>, StoreError> {
+    let ends = request.expires_at.as_millis();
+    write(format!("1|{}|{ends}|", request.version), request)
+}
+
+pub(crate) fn read_login(record: &[u8]) -> Result<AuthRequest, StoreError> {
+    let [_, _, rest] = fields(LOGIN, record)?;
+    read(LOGIN, rest)
+}
+
+pub(crate) fn code(grant: &CodeGrant) -> Result<Vec<u8>, StoreError> {
+    let ends = grant.expires_at.as_millis();
+    write(format!("1|F|{ends}|{}|", grant.grant_id), grant)
+}
+
+/// The grant of a code, or `None` if the code is used up.
+pub(crate) fn read_code(record: &[u8]) -> Result<Option<CodeGrant>, StoreError> {
+    let [state, _, _, rest] = fields(CODE, record)?;
+    match state {
+        b"F" => read(CODE, rest).map(Some),
+        b"U" => Ok(None),
+        _ => Err(corrupt(CODE, "it is neither fresh nor used")),
+    }
+}
+
+pub(crate) fn session(session: &BrowserSession) -> Result<Vec<u8>, StoreError> {
+    write("1|".into(), session)
+}
+
+pub(crate) fn read_session(record: &[u8]) -> Result<BrowserSession, StoreError> {
+    let [rest] = fields(SESSION, record)?;
+    read(SESSION, rest)
+}
+
+/// The events of a counter, if its window is still open.
+pub(crate) fn read_counter(record: &[u8], now: Timestamp) -> Result<u64, StoreError> {
+    let [count, ends, _] = fields(COUNTER, record)?;
+    let number = |field: &[u8]| std::str::from_utf8(field).ok()?.parse::<i64>().ok();
+    let (Some(count), Some(ends)) = (number(count), number(ends)) else {
+        return Err(corrupt(COUNTER, "it is not made of numbers"));
+    };
+    let open = now < Timestamp::from_millis(ends);
+    Ok(u64::try_from(count).ok().filter(|_| open).unwrap_or(0))
+}
+
+/// A record whose form is not one this version writes.
+pub(crate) fn corrupt(what: &'static str, cause: impl Into<String>) -> StoreError {
+    StoreError::Corrupt {
+        what,
+        cause: cause.into(),
+    }
+}
+
+pub(crate) const STRANGE_HEAD: &str = "its head is not one this version writes";
+
+fn write(head: String, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    let mut record = head.into_bytes();
+    serde_json::to_writer(&mut record, value)
+        .map_err(|_| failed("a record has no form in JSON"))?;
+    Ok(record)
+}
+
+/// The fields after the version; the last is all that is left.
+fn fields<'a, const N: usize>(
+    what: &'static str,
+    record: &'a [u8],
+) -> Result<[&'a [u8]; N], StoreError> {
+    let mut parts = record.splitn(N + 1, |byte| *byte == b'|');
+    if parts.next() != Some(b"1") {
+        return Err(corrupt(what, STRANGE_HEAD));
+    }
+    let parts: Vec<&[u8]> = parts.collect();
+    parts.try_into().map_err(|_| corrupt(what, STRANGE_HEAD))
+}
+
+fn read<T: DeserializeOwned>(what: &'static str, json: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(json).map_err(|error| {
+        // The error's own words may repeat a value.
+        let place = error.column();
+        corrupt(what, format!("its JSON is not as expected at byte {place}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_counts_until_its_window_ends() {
+        let at = Timestamp::from_millis;
+        assert_eq!(read_counter(b"1|7|1000|", at(999)).unwrap(), 7);
+        assert_eq!(read_counter(b"1|7|1000|", at(1000)).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_another_version_wrote_is_told_as_corrupt() {
+        for record in [&b""[..], b"2|{}", b"{}", b"1", b"1|F|x"] {
+            let read = read_code(record);
+            assert!(matches!(read, Err(StoreError::Corrupt { what: CODE, .. })));
+        }
+        assert!(read_counter(b"1|many|1000|", Timestamp::EPOCH).is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_record_is_told_without_its_values() {
+        let error = read_session(br#"1|{"id": "s3cret value"}"#).unwrap_err();
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+}

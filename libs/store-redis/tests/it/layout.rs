@@ -1,0 +1,259 @@
+use std::time::Duration;
+
+use insula_ambient::{Clock as _, SeededEntropy, SystemClock, Timestamp};
+use insula_model::{
+    AuthRequest, AuthRequestId, AuthorizationRequest, BrowserSession, ClientId, CodeGrant,
+    ConnectorId, GrantId, IdentityClaims, Login, SessionId, Stage, TenantId, TokenHash, UserId,
+};
+use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
+use insula_store::{Cache as _, RedeemedCode, StoreError};
+use insula_store_redis::RedisCache;
+use redis::AsyncCommands as _;
+use tokio::runtime::{Builder, Handle};
+
+use crate::server::{Redis, options, talk_to};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+pub(crate) fn acme() -> TenantId {
+    TenantId::parse("acme").unwrap()
+}
+
+fn login() -> Login {
+    Login {
+        connector_id: ConnectorId::parse("mock").unwrap(),
+        claims: IdentityClaims::of(UserId::parse("jane").unwrap()),
+        auth_time: Timestamp::from_secs(1),
+        amr: vec![],
+        session_id: None,
+        connector_data: None,
+    }
+}
+
+fn request(now: Timestamp) -> AuthRequest {
+    AuthRequest {
+        id: AuthRequestId::generate(&SeededEntropy::new(1)),
+        version: 1,
+        request: AuthorizationRequest {
+            client_id: ClientId::parse("app").unwrap(),
+            redirect_uri: "https://app.test/cb".into(),
+            response_type: ResponseType::CODE,
+            response_mode: ResponseMode::Query,
+            scopes: Scopes::parse("openid"),
+            state: None,
+            nonce: None,
+            code_challenge: None,
+            prompts: Prompts::default(),
+            max_age: None,
+            login_hint: None,
+            ui_locales: vec![],
+            acr_values: vec![],
+            hinted_sub: None,
+            connector_id: None,
+            force_approval: false,
+        },
+        browser: None,
+        created_at: now,
+        expires_at: now + MINUTE,
+        stage: Stage::Authenticated { login: login() },
+    }
+}
+
+pub(crate) fn grant(now: Timestamp) -> CodeGrant {
+    CodeGrant {
+        grant_id: GrantId::generate(&SeededEntropy::new(2)),
+        client_id: ClientId::parse("app").unwrap(),
+        redirect_uri: "https://app.test/cb".into(),
+        scopes: Scopes::parse("openid"),
+        nonce: None,
+        code_challenge: None,
+        login: login(),
+        expires_at: now + MINUTE,
+    }
+}
+
+fn session(now: Timestamp) -> BrowserSession {
+    BrowserSession {
+        id: SessionId::generate(&SeededEntropy::new(3)),
+        connector_id: ConnectorId::parse("mock").unwrap(),
+        claims: login().claims,
+        auth_time: now,
+        amr: vec![],
+        clients: vec![],
+        last_seen_at: now,
+        expires_at: now + MINUTE,
+    }
+}
+
+#[tokio::test]
+async fn every_verb_is_one_round_trip() {
+    let Some(redis) = Redis::any().await else {
+        return;
+    };
+    let cache = RedisCache::connect(&redis.url(), &options(), Handle::current())
+        .await
+        .unwrap();
+    let (tenant, now) = (cache.tenant(&acme()), SystemClock.now());
+    let (request, grant, session) = (request(now), grant(now), session(now));
+    let (code, other, cookie) = (
+        TokenHash::of("code"),
+        TokenHash::of("other"),
+        TokenHash::of("cookie"),
+    );
+    let mut next = request.clone();
+    next.version = 2;
+    let mut trips = cache.round_trips();
+    let mut one_more = |verb: &str| {
+        trips += 1;
+        assert_eq!(cache.round_trips(), trips, "{verb}");
+    };
+    tenant.put_auth_request(&request, now).await.unwrap();
+    one_more("put_auth_request");
+    tenant.get_auth_request(&request.id).await.unwrap().unwrap();
+    one_more("get_auth_request");
+    assert!(tenant.advance_auth_request(&next, now).await.unwrap());
+    one_more("advance_auth_request");
+    let finish = tenant.finish_auth_request(&request.id, 2, &code, &grant, now);
+    finish.await.unwrap();
+    one_more("finish_auth_request");
+    tenant.drop_auth_request(&request.id).await.unwrap();
+    one_more("drop_auth_request");
+    tenant.put_code(&other, &grant, now).await.unwrap();
+    one_more("put_code");
+    tenant.peek_code(&code).await.unwrap().unwrap();
+    one_more("peek_code");
+    for _ in 0..2 {
+        tenant.take_code(&code, now, MINUTE).await.unwrap();
+        one_more("take_code");
+    }
+    tenant.put_session(&cookie, &session, MINUTE).await.unwrap();
+    one_more("put_session");
+    tenant.get_session(&cookie).await.unwrap().unwrap();
+    one_more("get_session");
+    tenant.drop_session(&cookie).await.unwrap();
+    one_more("drop_session");
+    tenant.count("key", MINUTE, now).await.unwrap();
+    one_more("count");
+    tenant.counted("key", now).await.unwrap();
+    one_more("counted");
+    cache.ping().await.unwrap();
+    one_more("ping");
+
+    let registry = prometheus::Registry::new();
+    cache.register(&registry).unwrap();
+    let families = registry.gather();
+    let counted: f64 = families
+        .iter()
+        .filter(|f| f.name() == "insula_redis_round_trips_total")
+        .flat_map(prometheus::proto::MetricFamily::get_metric)
+        .map(|m| m.get_counter().get_value())
+        .sum();
+    assert!((counted - f64::from(u32::try_from(trips).unwrap())).abs() < 0.5);
+}
+
+#[tokio::test]
+async fn keys_name_installation_tenant_and_kind_and_hide_what_is_counted() {
+    let Some(redis) = Redis::any().await else {
+        return;
+    };
+    let options = options();
+    let cache = RedisCache::connect(&redis.url(), &options, Handle::current())
+        .await
+        .unwrap();
+    let (tenant, now) = (cache.tenant(&acme()), SystemClock.now());
+    let request = request(now);
+    tenant.put_auth_request(&request, now).await.unwrap();
+    tenant.count("jane@acme.test", MINUTE, now).await.unwrap();
+    let mut raw = talk_to(&redis.url()).await;
+    let mut keys: Vec<String> = raw.keys(format!("{}:*", options.prefix)).await.unwrap();
+    keys.sort();
+    let prefix = options.prefix;
+    let hash = TokenHash::of("jane@acme.test").to_text();
+    let expected = [
+        format!("{prefix}:{{acme}}:auth:{}", request.id),
+        format!("{prefix}:{{acme}}:count:{hash}"),
+    ];
+    assert_eq!(keys, expected);
+}
+
+#[tokio::test]
+async fn scripts_the_server_has_forgotten_are_sent_again() {
+    let Some(redis) = Redis::any().await else {
+        return;
+    };
+    let cache = RedisCache::connect(&redis.url(), &options(), Handle::current())
+        .await
+        .unwrap();
+    let (tenant, now) = (cache.tenant(&acme()), SystemClock.now());
+    let (code, grant) = (TokenHash::of("code"), grant(now));
+    tenant.put_code(&code, &grant, now).await.unwrap();
+    let mut raw = talk_to(&redis.url()).await;
+    let flush: redis::RedisResult<()> = redis::cmd("SCRIPT")
+        .arg("FLUSH")
+        .query_async(&mut raw)
+        .await;
+    flush.unwrap();
+    let taken = tenant.take_code(&code, now, MINUTE).await.unwrap();
+    assert_eq!(taken, RedeemedCode::Fresh(Box::new(grant)));
+}
+
+#[tokio::test]
+async fn a_record_of_another_form_is_corrupt_to_every_verb_that_reads_it() {
+    let Some(redis) = Redis::any().await else {
+        return;
+    };
+    let options = options();
+    let cache = RedisCache::connect(&redis.url(), &options, Handle::current())
+        .await
+        .unwrap();
+    let (tenant, now) = (cache.tenant(&acme()), SystemClock.now());
+    let (request, hash) = (request(now), TokenHash::of("x"));
+    let mut raw = talk_to(&redis.url()).await;
+    let (prefix, text) = (&options.prefix, hash.to_text());
+    for key in [
+        format!("{prefix}:{{acme}}:auth:{}", request.id),
+        format!("{prefix}:{{acme}}:code:{text}"),
+        format!("{prefix}:{{acme}}:session:{text}"),
+        format!("{prefix}:{{acme}}:count:{}", TokenHash::of("key").to_text()),
+    ] {
+        let set: redis::RedisResult<()> = raw.set_ex(key, "9|of another version", 60).await;
+        set.unwrap();
+    }
+    let grant = grant(now);
+    let mut next = request.clone();
+    next.version = 2;
+    let finish = tenant.finish_auth_request(&request.id, 1, &hash, &grant, now);
+    let errors = [
+        tenant.get_auth_request(&request.id).await.err(),
+        tenant.advance_auth_request(&next, now).await.err(),
+        finish.await.err(),
+        tenant.peek_code(&hash).await.err(),
+        tenant.take_code(&hash, now, MINUTE).await.err(),
+        tenant.get_session(&hash).await.err(),
+        tenant.count("key", MINUTE, now).await.err(),
+        tenant.counted("key", now).await.err(),
+    ];
+    for error in errors {
+        assert!(
+            matches!(error, Some(StoreError::Corrupt { .. })),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn the_connection_outlives_the_runtimes_it_is_called_from() {
+    let io = Builder::new_multi_thread().enable_all().build().unwrap();
+    let worker = || Builder::new_current_thread().enable_all().build().unwrap();
+    let connected = worker().block_on(async {
+        let redis = Redis::any().await?;
+        let cache = RedisCache::connect(&redis.url(), &options(), io.handle().clone()).await;
+        Some((redis, cache.unwrap()))
+    });
+    let Some((_redis, cache)) = connected else {
+        return;
+    };
+    for _ in 0..3 {
+        worker().block_on(async { cache.ping().await }).unwrap();
+    }
+}
