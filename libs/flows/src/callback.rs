@@ -1,1 +1,89 @@
-//! callback
+//! `/callback`: the browser comes back from an upstream.
+
+use insula_connector_kit::{ConnectorError, Reply};
+use insula_engine::Refusal;
+use insula_model::{AuthRequest, Dialect, Stage};
+use insula_oauth::Params;
+
+use crate::authorize::{opened, reply_to};
+use crate::finish::{self, Arrival, approval_route, under_way};
+use crate::{Browser, Fault, FlowError, Outcome, TenantView, Turn};
+
+/// How the upstream sent the browser back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Returned {
+    /// With a query; the login is named by `state`.
+    Query(Params),
+    /// With a posted form; the login is named by `RelayState`, else by `state`.
+    Form(Params),
+}
+
+/// Hears what an upstream says of a person.
+///
+/// The login is found by the `state` we sent, and belongs to this browser
+/// ([RFC 9700 §4.7](https://www.rfc-editor.org/rfc/rfc9700#section-4.7)) and to the connector it
+/// was begun at, which alone reads the answer (mix-up, RFC 9700 §4.4).
+pub async fn complete(
+    view: &TenantView,
+    at_connector: Option<&str>,
+    returned: Returned,
+    browser: &Browser,
+) -> Result<Turn, FlowError> {
+    let state = match &returned {
+        Returned::Query(params) => params.get("state"),
+        Returned::Form(params) => params.get("RelayState").or_else(|| params.get("state")),
+    };
+    let auth = under_way(view, state.ok_or(Refusal::LoginUnknown)?, browser).await?;
+    let (connector_id, memory) = match &auth.stage {
+        Stage::AwaitingUpstream {
+            connector_id,
+            memory,
+        } => (connector_id.clone(), memory.clone()),
+        // The page was loaded again: the answer is known already.
+        Stage::Authenticated { .. } => {
+            let to = approval_route(view, &auth.id);
+            return Ok(Outcome::Redirect {
+                to,
+                see_other: true,
+            }
+            .into());
+        }
+        Stage::AwaitingPassword { .. } => return Err(Refusal::WrongStage.into()),
+    };
+    if at_connector.is_some_and(|id| id != connector_id.as_str()) {
+        return Err(Refusal::WrongConnector.into());
+    }
+    let ctx = view.login_context(&auth.id, &auth.request.scopes);
+    let (reply, arrival) = match returned {
+        Returned::Query(params) => (Reply::Query(params), Arrival::Get),
+        Returned::Form(params) => (Reply::Form(params), Arrival::Post),
+    };
+    let connector = opened(view, &connector_id)?;
+    match connector.complete(&ctx, &memory, reply).await {
+        Ok(identity) => finish::logged_in(view, browser, auth, identity, arrival).await,
+        Err(error) => Err(failed(view, &auth, error).await),
+    }
+}
+
+/// What an upstream's failure is to the person and to the client. In our dialect a client hears
+/// that its person was denied (RFC 6749 §4.1.2.1); dex never tells it.
+async fn failed(view: &TenantView, auth: &AuthRequest, error: ConnectorError) -> FlowError {
+    let refusal = match error {
+        ConnectorError::Denied(why) => Refusal::UpstreamDenied(why),
+        ConnectorError::WrongPassword => Refusal::UpstreamDenied("wrong credentials".into()),
+        ConnectorError::NotInGroup => return Refusal::NotInGroup.into(),
+        ConnectorError::BadReply(why) => return Refusal::UpstreamReply(why).into(),
+        cause => {
+            let connector = auth
+                .awaited_connector()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            return Fault::Connector { connector, cause }.into();
+        }
+    };
+    if view.dialect() == Dialect::Dex {
+        return refusal.into();
+    }
+    finish::give_up(view, &auth.id).await;
+    FlowError::from(refusal).reply_to(&reply_to(&auth.request))
+}

@@ -1,1 +1,303 @@
-//! finish
+//! The last steps of every login: the session, the consent, the code.
+
+use insula_connector_kit::UpstreamIdentity;
+use insula_engine::authorize::{Next, Standing, next};
+use insula_engine::{Refusal, Step, proof_of};
+use insula_model::{
+    AuthRequest, AuthRequestId, AuthorizationCode, AuthorizationRequest, BrowserSession, Client,
+    CodeGrant, Dialect, GrantId, Login, Stage, TokenHash,
+};
+use insula_oauth::encode_pairs;
+use insula_store::Finish;
+use tracing::info;
+use url::Url;
+
+use crate::authorize::{consented, reply_to};
+use crate::{
+    AuthorizationResponse, Browser, FlowError, Outcome, Screen, TenantView, Turn, sealed, session,
+};
+
+/// How the browser came back from a login, which decides whether a page may answer it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// By a GET from the upstream: a page may answer.
+    Get,
+    /// By a POST: a redirect must answer, so that reloading does not post again.
+    Post,
+}
+
+/// The login a browser came back to, if it may go on with it: known, not expired, begun in this
+/// browser.
+pub(crate) async fn under_way(
+    view: &TenantView,
+    id: &str,
+    browser: &Browser,
+) -> Result<AuthRequest, FlowError> {
+    let id = AuthRequestId::parse(id).map_err(|_| Refusal::LoginUnknown)?;
+    let found = view
+        .effects
+        .cache
+        .get_auth_request(&id)
+        .await?
+        .ok_or(Refusal::LoginUnknown)?;
+    if found.is_expired(view.now()) {
+        return Err(Refusal::LoginExpired.into());
+    }
+    let is_own = |hash: &TokenHash| browser.binding.as_deref().is_some_and(|b| hash.matches(b));
+    if !found.browser.as_ref().is_none_or(is_own) {
+        return Err(Refusal::WrongBrowser.into());
+    }
+    Ok(found)
+}
+
+/// The client of a login under way; it may have been removed since.
+pub(crate) fn client<'a>(
+    view: &'a TenantView,
+    request: &AuthorizationRequest,
+) -> Result<&'a Client, FlowError> {
+    view.spec
+        .clients
+        .get(&request.client_id)
+        .ok_or_else(|| Refusal::UnknownClient.into())
+}
+
+/// Somebody proved who they are. Makes the session, then goes on to consent or to the code.
+pub(crate) async fn logged_in(
+    view: &TenantView,
+    browser: &Browser,
+    auth: AuthRequest,
+    upstream: UpstreamIdentity,
+    arrival: Arrival,
+) -> Result<Turn, FlowError> {
+    let connector_id = auth.awaited_connector().ok_or(Refusal::WrongStage)?.clone();
+    let mut login = Login {
+        connector_id,
+        claims: upstream.claims,
+        auth_time: view.now(),
+        amr: upstream.amr,
+        session_id: None,
+        connector_data: upstream
+            .connector_data
+            .map(|plain| sealed::seal(view, &plain)),
+    };
+    let client = client(view, &auth.request)?;
+    let reply_to = reply_to(&auth.request);
+    let request = auth.request.clone();
+    let finished = async {
+        let cookie = session::begin(view, browser, &request, &mut login).await?;
+        let auth = auth
+            .authenticated(login.clone())
+            .map_err(|_| Refusal::WrongStage)?;
+        info!(
+            connector.id = %login.connector_id,
+            client.id = %client.id,
+            "login successful through connector {}", login.connector_id
+        );
+        let consented = consented(view, &request, client, &login).await?;
+        let standing = Standing::Known {
+            login: &login,
+            consented: consented.as_ref(),
+        };
+        let mut turn = match next(&request, client, &view.spec, standing, view.now())? {
+            Next::Consent => ask_consent(view, client, auth, &login, arrival).await?,
+            _ => {
+                let stored = auth.version - 1;
+                issue(view, &auth.id, stored, &request, &login, Approved::NotAsked).await?
+            }
+        };
+        turn.cookies.extend(cookie);
+        Ok(turn)
+    };
+    finished
+        .await
+        .map_err(|error: FlowError| error.reply_to(&reply_to))
+}
+
+async fn ask_consent(
+    view: &TenantView,
+    client: &Client,
+    auth: AuthRequest,
+    login: &Login,
+    arrival: Arrival,
+) -> Result<Turn, FlowError> {
+    let now = view.now();
+    if !view.effects.cache.advance_auth_request(&auth, now).await? {
+        return Err(Refusal::LoginUnknown.into());
+    }
+    if arrival == Arrival::Post || view.dialect() == Dialect::Dex {
+        return Ok(Outcome::Redirect {
+            to: approval_route(view, &auth.id),
+            see_other: true,
+        }
+        .into());
+    }
+    Ok(Outcome::Show(consent_screen(view, client, &auth, login)).into())
+}
+
+/// `/approval?req=…&hmac=…`, as dex spells it.
+pub(crate) fn approval_route(view: &TenantView, id: &AuthRequestId) -> String {
+    let hmac = proof_of(&view.keys, id.as_str(), Step::Approval);
+    format!(
+        "/approval?{}",
+        encode_pairs([("req", id.as_str()), ("hmac", hmac.as_str())])
+    )
+}
+
+/// What is asked of the person before a client gets anything.
+pub(crate) fn consent_screen(
+    view: &TenantView,
+    client: &Client,
+    auth: &AuthRequest,
+    login: &Login,
+) -> Screen {
+    let hmac = proof_of(&view.keys, auth.id.as_str(), Step::Approval);
+    let host = Url::parse(&auth.request.redirect_uri).ok();
+    let host = host
+        .as_ref()
+        .and_then(Url::host_str)
+        .unwrap_or_default()
+        .to_owned();
+    Screen::Consent {
+        client_name: client.name.clone(),
+        client_host: host,
+        person: login.claims.display_name().to_owned(),
+        scopes: auth
+            .request
+            .scopes
+            .words()
+            .filter(|w| *w != "openid")
+            .map(Into::into)
+            .collect(),
+        action: "/approval".to_owned(),
+        fields: vec![
+            ("req".to_owned(), auth.id.to_string()),
+            ("hmac".to_owned(), hmac),
+        ],
+        redirect_uri: auth.request.redirect_uri.clone(),
+        ui_locales: auth.request.ui_locales.clone(),
+    }
+}
+
+/// Whether the person said yes just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Approved {
+    /// They did; it is remembered.
+    Now,
+    /// It was not asked: skipped, or allowed before.
+    NotAsked,
+}
+
+/// Ends a stored login with a code. Its record and the code change places in one atomic step, so
+/// that a form posted twice makes one code.
+pub(crate) async fn issue(
+    view: &TenantView,
+    id: &AuthRequestId,
+    version: u32,
+    request: &AuthorizationRequest,
+    login: &Login,
+    approved: Approved,
+) -> Result<Turn, FlowError> {
+    record(view, request, login, approved).await?;
+    let (code, grant) = code_for(view, request, login);
+    let cache = &view.effects.cache;
+    let finish = cache
+        .finish_auth_request(id, version, &code.hash(), &grant, view.now())
+        .await?;
+    match finish {
+        Finish::Finished => Ok(respond(request, &code).into()),
+        Finish::Lost => Err(Refusal::LoginUnknown.into()),
+    }
+}
+
+/// A live session stands for the login: nothing was stored yet, and nothing need be if nobody has
+/// to be asked.
+pub(crate) async fn resume(
+    view: &TenantView,
+    browser: &Browser,
+    request: AuthorizationRequest,
+    client: &Client,
+    session: BrowserSession,
+) -> Result<Turn, FlowError> {
+    let login = session.login();
+    let consented = consented(view, &request, client, &login).await?;
+    let standing = Standing::Known {
+        login: &login,
+        consented: consented.as_ref(),
+    };
+    let now = view.now();
+    match next(&request, client, &view.spec, standing, now)? {
+        Next::Consent => {
+            let auth = AuthRequest {
+                id: AuthRequestId::generate(view.effects.entropy.as_ref()),
+                version: 1,
+                browser: browser.binding.as_deref().map(TokenHash::of),
+                created_at: now,
+                expires_at: now + view.spec.expiry.auth_requests,
+                stage: Stage::Authenticated {
+                    login: login.clone(),
+                },
+                request,
+            };
+            view.effects.cache.put_auth_request(&auth, now).await?;
+            session::touch(view, browser, session, &client.id).await?;
+            Ok(Outcome::Show(consent_screen(view, client, &auth, &login)).into())
+        }
+        _ => {
+            let (code, grant) = code_for(view, &request, &login);
+            session::touch(view, browser, session, &client.id).await?;
+            view.effects
+                .cache
+                .put_code(&code.hash(), &grant, now)
+                .await?;
+            Ok(respond(&request, &code).into())
+        }
+    }
+}
+
+async fn record(
+    view: &TenantView,
+    request: &AuthorizationRequest,
+    login: &Login,
+    approved: Approved,
+) -> Result<(), FlowError> {
+    let consent = (approved == Approved::Now).then_some((&request.client_id, &request.scopes));
+    let store = &view.effects.store;
+    store
+        .record_login(&login.connector_id, &login.claims, consent, login.auth_time)
+        .await?;
+    Ok(())
+}
+
+fn code_for(
+    view: &TenantView,
+    request: &AuthorizationRequest,
+    login: &Login,
+) -> (AuthorizationCode, CodeGrant) {
+    let entropy = view.effects.entropy.as_ref();
+    let grant = CodeGrant {
+        grant_id: GrantId::generate(entropy),
+        client_id: request.client_id.clone(),
+        redirect_uri: request.redirect_uri.clone(),
+        scopes: request.scopes.clone(),
+        nonce: request.nonce.clone(),
+        code_challenge: request.code_challenge.clone(),
+        login: login.clone(),
+        expires_at: view.now() + view.spec.expiry.codes,
+    };
+    (AuthorizationCode::generate(entropy), grant)
+}
+
+fn respond(request: &AuthorizationRequest, code: &AuthorizationCode) -> Outcome {
+    Outcome::Respond(AuthorizationResponse {
+        to: reply_to(request),
+        params: vec![("code".to_owned(), code.reveal().to_owned())],
+    })
+}
+
+/// Gives up a login, so that its links are worth nothing. A cache that fails only leaves it to
+/// expire.
+pub(crate) async fn give_up(view: &TenantView, id: &AuthRequestId) {
+    if let Err(error) = view.effects.cache.drop_auth_request(id).await {
+        tracing::warn!(%error, "a login that was given up could not be dropped");
+    }
+}

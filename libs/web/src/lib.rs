@@ -1,1 +1,22 @@
-//! The browser- and client-facing HTTP.
+//! The browser- and client-facing HTTP of the house.
+//!
+//! Owns how a request finds its tenant, how forms, cookies and headers are read, and how an outcome,
+//! a refusal or a fault travels: the only place that writes a status code. Owns no rule and no row;
+//! an endpoint reads its input, calls one flow and carries the answer.
+
+mod browser;
+mod context;
+mod endpoints;
+mod front_door;
+mod host;
+mod metrics;
+mod page;
+mod read;
+mod respond;
+mod route;
+mod screen;
+mod telemetry;
+
+pub use front_door::{WebSettings, WebState, front_door};
+pub use metrics::WebMetrics;
+pub use telemetry::{TelemetryState, telemetry_routes};

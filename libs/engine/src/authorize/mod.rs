@@ -1,5 +1,14 @@
 //! The authorization endpoint: is the request good, and what happens next.
 
+mod next;
+mod redirect_uri;
 mod reply_to;
+mod scope;
+mod validate;
 
+#[cfg(test)]
+mod tests;
+
+pub use next::{Next, Standing, depends_on_consent, next};
 pub use reply_to::ReplyTo;
+pub use validate::{Rejection, validate};

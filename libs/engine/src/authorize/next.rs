@@ -1,0 +1,171 @@
+use std::time::Duration;
+
+use insula_ambient::Timestamp;
+use insula_model::{
+    AuthorizationRequest, BrowserSession, Client, ConnectorId, ConnectorSpec, Login, SsoDefault,
+    TenantSpec,
+};
+use insula_oauth::{GrantType, Scopes};
+
+use crate::{Refusal, subject};
+
+/// What is known of the person when the question comes up.
+#[derive(Debug, Clone, Copy)]
+pub enum Standing<'a> {
+    /// Nobody proved anything in this login yet; perhaps the browser has a session.
+    Arriving {
+        /// The browser's live session.
+        session: Option<&'a BrowserSession>,
+    },
+    /// Somebody did, or a session stands for it.
+    Known {
+        /// Who.
+        login: &'a Login,
+        /// What they allowed this client before.
+        consented: Option<&'a Scopes>,
+    },
+}
+
+/// What happens next in a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Let the person choose among these connectors.
+    Choose(Vec<ConnectorId>),
+    /// Have them log in at this connector.
+    LogIn(ConnectorId),
+    /// The browser's session is as good as a login: go on with it.
+    Resume,
+    /// Ask for consent.
+    Consent,
+    /// Nothing is missing.
+    Issue,
+}
+
+/// The single place that knows the order of a login: session → choice → login → consent → issue.
+/// Every step that comes back from a browser re-enters here.
+///
+/// OpenID Connect Core §3.1.2.3 (authentication; `prompt`, `max_age`, `id_token_hint`) and §3.1.2.4
+/// (consent). What `prompt=none` forbids to show becomes the error of §3.1.2.6.
+pub fn next(
+    request: &AuthorizationRequest,
+    client: &Client,
+    spec: &TenantSpec,
+    standing: Standing<'_>,
+    now: Timestamp,
+) -> Result<Next, Refusal> {
+    match standing {
+        Standing::Arriving { session } => arriving(request, client, spec, session, now),
+        Standing::Known { login, consented } => known(request, client, spec, login, consented),
+    }
+}
+
+fn arriving(
+    request: &AuthorizationRequest,
+    client: &Client,
+    spec: &TenantSpec,
+    session: Option<&BrowserSession>,
+    now: Timestamp,
+) -> Result<Next, Refusal> {
+    let available: Vec<&ConnectorSpec> = spec
+        .connectors
+        .iter()
+        .filter(|c| client.allows_connector(&c.id) && c.serves(GrantType::AuthorizationCode))
+        .filter(|c| {
+            request
+                .connector_id
+                .as_ref()
+                .is_none_or(|wanted| wanted == &c.id)
+        })
+        .collect();
+    if available.is_empty() {
+        return Err(Refusal::NoConnectorForClient);
+    }
+    let is_available = |id: &ConnectorId| available.iter().any(|c| &c.id == id);
+    let asks_nothing_new = !request.prompts.login && !request.prompts.select_account;
+    if let Some(session) = session.filter(|s| asks_nothing_new && is_available(&s.connector_id))
+        && session_serves(session, request, client, spec, now)
+    {
+        return Ok(Next::Resume);
+    }
+    if request.prompts.none {
+        return Err(Refusal::LoginRequired);
+    }
+    let must_choose = request.connector_id.is_none()
+        && (spec.oauth2.always_show_login_screen || request.prompts.select_account);
+    match available.as_slice() {
+        [only] if !must_choose => Ok(Next::LogIn(only.id.clone())),
+        several => Ok(Next::Choose(several.iter().map(|c| c.id.clone()).collect())),
+    }
+}
+
+/// Whether a live session may stand for a login of this request.
+fn session_serves(
+    session: &BrowserSession,
+    request: &AuthorizationRequest,
+    client: &Client,
+    spec: &TenantSpec,
+    now: Timestamp,
+) -> bool {
+    let young_enough = request
+        .max_age
+        .is_none_or(|limit| now.since(session.auth_time) <= Duration::from_secs(limit));
+    let sub = || subject::encode(&session.claims.user_id, &session.connector_id);
+    let is_hinted = request
+        .hinted_sub
+        .as_ref()
+        .is_none_or(|hinted| *hinted == sub());
+    spec.sessions.enabled && young_enough && is_hinted && is_shared(session, client, spec)
+}
+
+/// Whether a login made for some client of the session serves `client` too. One-directional, as
+/// dex has it: the client that was logged in to says with whom it shares.
+fn is_shared(session: &BrowserSession, client: &Client, spec: &TenantSpec) -> bool {
+    session.clients.contains(&client.id)
+        || session.clients.iter().any(|id| {
+            let shared_with = spec
+                .clients
+                .get(id)
+                .and_then(|c| c.sso_shared_with.as_ref());
+            match shared_with {
+                Some(ids) => ids.iter().any(|id| id == "*" || id == client.id.as_str()),
+                None => spec.sessions.sso_default == SsoDefault::All,
+            }
+        })
+}
+
+fn known(
+    request: &AuthorizationRequest,
+    client: &Client,
+    spec: &TenantSpec,
+    login: &Login,
+    consented: Option<&Scopes>,
+) -> Result<Next, Refusal> {
+    if let Some(hinted) = &request.hinted_sub
+        && *hinted != subject::encode(&login.claims.user_id, &login.connector_id)
+    {
+        return Err(Refusal::WrongPerson);
+    }
+    let forced = request.prompts.consent || request.force_approval;
+    let allowed = consented.is_some_and(|granted| request.scopes.is_covered_by(granted));
+    let may_skip = spec.oauth2.skip_approval_screen || client.skip_approval || allowed;
+    if !forced && may_skip {
+        return Ok(Next::Issue);
+    }
+    if request.prompts.none {
+        Err(Refusal::ConsentRequired)
+    } else {
+        Ok(Next::Consent)
+    }
+}
+
+/// Whether what the person allowed before can matter at all; if not, nobody need look it up.
+pub fn depends_on_consent(
+    request: &AuthorizationRequest,
+    client: &Client,
+    spec: &TenantSpec,
+) -> bool {
+    !(request.prompts.consent
+        || request.force_approval
+        || spec.oauth2.skip_approval_screen
+        || client.skip_approval)
+}

@@ -1,0 +1,48 @@
+use insula_model::{Client, Dialect, TenantSpec};
+use insula_oauth::{Scope, Scopes};
+
+use crate::Refusal;
+
+/// The scopes a request may have.
+///
+/// OpenID Connect Core §3.1.2.1 has unknown scopes ignored; dex refuses them, and refuses a request
+/// without `openid`, which the RFCs leave to plain OAuth. A cross-client audience must be of a
+/// client that trusts this one, in both dialects.
+pub(super) fn allowed(
+    asked: Option<&str>,
+    client: &Client,
+    spec: &TenantSpec,
+) -> Result<Scopes, Refusal> {
+    let scopes = Scopes::parse(asked.unwrap_or_default());
+    let unknown = |word: &str| matches!(Scope::parse(word), Scope::Unknown(_));
+    if spec.dialect == Dialect::Dex {
+        if !scopes.openid() {
+            return Err(Refusal::MissingOpenIdScope);
+        }
+        let unknown: Vec<_> = scopes
+            .words()
+            .filter(|w| unknown(w))
+            .map(str::to_owned)
+            .collect();
+        if !unknown.is_empty() {
+            return Err(Refusal::UnknownScope(unknown));
+        }
+    }
+    let untrusted: Vec<_> = scopes
+        .words()
+        .filter(|word| match Scope::parse(word) {
+            Scope::Audience(peer) => !spec.client(peer).is_some_and(|p| p.trusts(&client.id)),
+            _ => false,
+        })
+        .map(str::to_owned)
+        .collect();
+    if !untrusted.is_empty() {
+        return Err(Refusal::UntrustedAudience(untrusted));
+    }
+    let known = scopes.retain(|word| !unknown(word));
+    if known.is_empty() {
+        Err(Refusal::MissingOpenIdScope)
+    } else {
+        Ok(known)
+    }
+}

@@ -1,0 +1,263 @@
+use insula_ambient::Timestamp;
+use insula_jose::{Expected, KeyRing};
+use insula_model::{AuthorizationRequest, Client, ConnectorId, Dialect, TenantSpec};
+use insula_oauth::{
+    AuthorizeRequest, CodeChallenge, CodeChallengeMethod, GrantType, Prompts, ResponseMode,
+    ResponseType,
+};
+
+use super::{ReplyTo, redirect_uri, scope};
+use crate::Refusal;
+
+/// A request that is refused, and where that may be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why.
+    pub refusal: Refusal,
+    /// The proven redirect URI; without one, only a page may tell (RFC 6749 §4.1.2.1).
+    pub reply_to: Option<ReplyTo>,
+}
+
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            reply_to: None,
+        }
+    }
+}
+
+/// Checks an authorization request, clause by clause, in dex's order.
+///
+/// [RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1),
+/// [OpenID Connect Core §3.1.2.2](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequestValidation).
+/// First the redirect URI is proven; until then no error may leave this server. Then every other
+/// check answers to that URI.
+pub fn validate(
+    request: &AuthorizeRequest,
+    client: Option<&Client>,
+    spec: &TenantSpec,
+    keys: &KeyRing,
+    now: Timestamp,
+) -> Result<AuthorizationRequest, Rejection> {
+    if let Some(name @ ("client_id" | "redirect_uri")) = request.duplicate.as_deref() {
+        return Err(Refusal::DuplicateParameter(name.to_owned()).into());
+    }
+    let _ = request.client_id.as_ref().ok_or(Refusal::MissingClientId)?;
+    let client = client.ok_or(Refusal::UnknownClient)?;
+    let redirect_uri = request
+        .redirect_uri
+        .as_deref()
+        .ok_or(Refusal::MissingRedirectUri)?;
+    if !redirect_uri::is_registered(redirect_uri, client, spec.dialect) {
+        return Err(Refusal::RedirectUriMismatch.into());
+    }
+    let reply_to = ReplyTo {
+        redirect_uri: redirect_uri.to_owned(),
+        response_mode: fallback_mode(request, spec.dialect),
+        state: request.state.clone(),
+    };
+    checked(request, client, spec, keys, now, &reply_to).map_err(|refusal| Rejection {
+        refusal,
+        reply_to: Some(reply_to),
+    })
+}
+
+fn checked(
+    request: &AuthorizeRequest,
+    client: &Client,
+    spec: &TenantSpec,
+    keys: &KeyRing,
+    now: Timestamp,
+    reply_to: &ReplyTo,
+) -> Result<AuthorizationRequest, Refusal> {
+    let standard = spec.dialect == Dialect::Standard;
+    if let (true, Some(name)) = (standard, &request.duplicate) {
+        return Err(Refusal::DuplicateParameter(name.clone()));
+    }
+    let connector_id = connector(request, client, spec)?;
+    if request.request.is_some() {
+        return Err(Refusal::RequestObjectNotSupported);
+    }
+    if standard && request.request_uri.is_some() {
+        return Err(Refusal::RequestUriNotSupported);
+    }
+    if standard && request.registration.is_some() {
+        return Err(Refusal::RegistrationNotSupported);
+    }
+    let code_challenge = pkce(request, client, spec)?;
+    let scopes = scope::allowed(request.scope.as_deref(), client, spec)?;
+    let response_type = response_type(request, client, spec)?;
+    let response_mode = response_mode(request, response_type, reply_to, spec.dialect)?;
+    if response_type.has_front_channel_tokens() && request.nonce.is_none() {
+        return Err(Refusal::NonceRequired);
+    }
+    let prompts = Prompts::parse(request.prompt.as_deref().unwrap_or_default())
+        .map_err(Refusal::BadPrompt)?;
+    let max_age = request
+        .max_age
+        .as_deref()
+        .map(|text| text.parse::<u64>().map_err(|_| Refusal::BadMaxAge))
+        .transpose()?;
+    let hinted_sub = hinted_sub(request, spec, keys, now)?;
+    Ok(AuthorizationRequest {
+        client_id: client.id.clone(),
+        redirect_uri: reply_to.redirect_uri.clone(),
+        response_type,
+        response_mode,
+        scopes,
+        state: request.state.clone(),
+        nonce: request.nonce.clone(),
+        code_challenge,
+        prompts,
+        max_age,
+        login_hint: request.login_hint.clone(),
+        ui_locales: words(request.ui_locales.as_deref()),
+        acr_values: words(request.acr_values.as_deref()),
+        hinted_sub,
+        connector_id,
+        force_approval: request.approval_prompt.as_deref() == Some("force"),
+    })
+}
+
+fn words(text: Option<&str>) -> Vec<String> {
+    text.unwrap_or_default()
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect()
+}
+
+/// How an error travels before the response type is known to be good.
+fn fallback_mode(request: &AuthorizeRequest, dialect: Dialect) -> ResponseMode {
+    if dialect == Dialect::Dex {
+        return ResponseMode::Query;
+    }
+    let asked = request
+        .response_mode
+        .as_deref()
+        .and_then(ResponseMode::parse);
+    let response_type = request.response_type.as_deref().unwrap_or_default();
+    let by_type = ResponseType::parse(response_type).map(ResponseMode::default_for);
+    asked.or(by_type.ok()).unwrap_or(ResponseMode::Query)
+}
+
+fn connector(
+    request: &AuthorizeRequest,
+    client: &Client,
+    spec: &TenantSpec,
+) -> Result<Option<ConnectorId>, Refusal> {
+    let Some(id) = &request.connector_id else {
+        return Ok(None);
+    };
+    let known = spec
+        .connector(id)
+        .ok_or_else(|| Refusal::UnknownConnector(id.clone()))?;
+    if !client.allows_connector(&known.id) || !known.serves(GrantType::AuthorizationCode) {
+        return Err(Refusal::ConnectorNotAllowed(id.clone()));
+    }
+    Ok(Some(known.id.clone()))
+}
+
+/// PKCE ([RFC 7636 §4.3](https://www.rfc-editor.org/rfc/rfc7636#section-4.3)): an absent method
+/// means `plain`. Public clients of our dialect must use it
+/// ([RFC 9700 §2.1.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1.1)); dex's need not.
+fn pkce(
+    request: &AuthorizeRequest,
+    client: &Client,
+    spec: &TenantSpec,
+) -> Result<Option<CodeChallenge>, Refusal> {
+    let standard = spec.dialect == Dialect::Standard;
+    let Some(value) = request.code_challenge.clone() else {
+        if standard && request.code_challenge_method.is_some() {
+            return Err(Refusal::PkceRequired);
+        }
+        let must = spec.oauth2.pkce_enforce || client.require_pkce || (standard && client.public);
+        return if must {
+            Err(Refusal::PkceRequired)
+        } else {
+            Ok(None)
+        };
+    };
+    let named = request.code_challenge_method.as_deref().unwrap_or("plain");
+    let method = CodeChallengeMethod::parse(named)
+        .filter(|method| spec.oauth2.pkce_methods.contains(method))
+        .ok_or_else(|| Refusal::PkceMethodNotSupported(named.to_owned()))?;
+    let challenge = CodeChallenge { method, value };
+    if standard && !challenge.is_well_formed() {
+        return Err(Refusal::PkceMalformed);
+    }
+    Ok(Some(challenge))
+}
+
+fn response_type(
+    request: &AuthorizeRequest,
+    client: &Client,
+    spec: &TenantSpec,
+) -> Result<ResponseType, Refusal> {
+    let text = request
+        .response_type
+        .as_deref()
+        .ok_or(Refusal::MissingResponseType)?;
+    let asked = ResponseType::parse(text).map_err(Refusal::UnknownResponseType)?;
+    if asked.is_empty() {
+        return Err(Refusal::MissingResponseType);
+    }
+    let served = |word| {
+        spec.oauth2
+            .response_types
+            .iter()
+            .any(|t| t.words().any(|w| w == word))
+    };
+    // Only the code flow is served yet; a configured front-channel type is refused, not half done.
+    if !asked.words().all(served) || asked.has_front_channel_tokens() {
+        return Err(Refusal::ResponseTypeNotServed(text.to_owned()));
+    }
+    if !client.may_use(GrantType::AuthorizationCode) {
+        return Err(Refusal::GrantNotAllowed);
+    }
+    Ok(asked)
+}
+
+/// `response_mode`; dex does not know the parameter and always answers in the query.
+fn response_mode(
+    request: &AuthorizeRequest,
+    response_type: ResponseType,
+    reply_to: &ReplyTo,
+    dialect: Dialect,
+) -> Result<ResponseMode, Refusal> {
+    let default = ResponseMode::default_for(response_type);
+    let Some(word) = request
+        .response_mode
+        .as_deref()
+        .filter(|_| dialect == Dialect::Standard)
+    else {
+        return Ok(default);
+    };
+    let mode = ResponseMode::parse(word).ok_or_else(|| Refusal::BadResponseMode(word.into()))?;
+    debug_assert_eq!(mode, reply_to.response_mode);
+    if mode == ResponseMode::Query && response_type.has_front_channel_tokens() {
+        return Err(Refusal::BadResponseMode(word.into()));
+    }
+    Ok(mode)
+}
+
+/// Who the client says is logged in. Signature and issuer count, age and audience do not
+/// (OpenID Connect Core §3.1.2.1).
+fn hinted_sub(
+    request: &AuthorizeRequest,
+    spec: &TenantSpec,
+    keys: &KeyRing,
+    now: Timestamp,
+) -> Result<Option<String>, Refusal> {
+    let Some(hint) = request.id_token_hint.as_deref() else {
+        return Ok(None);
+    };
+    let expected = Expected::from_issuer(spec.issuer.as_str()).even_expired();
+    let claims = keys
+        .verify(hint, now, &expected)
+        .map_err(|_| Refusal::BadIdTokenHint)?;
+    claims
+        .str("sub")
+        .map(|sub| Some(sub.to_owned()))
+        .ok_or(Refusal::BadIdTokenHint)
+}

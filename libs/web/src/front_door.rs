@@ -1,0 +1,270 @@
+//! Where every request comes in: the host finds the tenant, the path its endpoint.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::body::{BodySize, MessageBody as _};
+use actix_web::http::Method;
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, HeaderValue, ORIGIN, RETRY_AFTER,
+};
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::FutureExt as _;
+use insula_ambient::{Clock, Entropy};
+use insula_engine::Refusal;
+use insula_model::Dialect;
+use insula_tenancy::{Lookup, Tenancy, TenantHandle};
+use insula_theming::{ErrorPage, plain_error};
+use ipnet::IpNet;
+use tracing::{Instrument as _, error, info_span, warn};
+
+use crate::context::Context;
+use crate::endpoints::{authorize, metadata, token};
+use crate::host::requested_host;
+use crate::metrics::WebMetrics;
+use crate::respond::{self, Surface};
+use crate::route::{Route, below, metadata_of};
+
+/// How the front door behaves.
+#[derive(Debug, Clone, Default)]
+pub struct WebSettings {
+    /// Peers whose `Forwarded` and `X-Forwarded-Host` count.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// What every worker shares.
+#[derive(Clone)]
+pub struct WebState {
+    /// The tenants.
+    pub tenancy: Tenancy,
+    /// How the front door behaves.
+    pub settings: Arc<WebSettings>,
+    /// What is counted.
+    pub metrics: Arc<WebMetrics>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Answers any request. Mount it as the default service: which paths there are depends on the
+/// tenant.
+pub async fn front_door(
+    request: HttpRequest,
+    mut payload: web::Payload,
+    state: web::Data<WebState>,
+) -> HttpResponse {
+    let began = Instant::now();
+    let peer = request.peer_addr().map(|addr| addr.ip());
+    let authority = request.uri().host();
+    let trusted = &state.settings.trusted_proxies;
+    let Some(host) = requested_host(request.headers(), authority, peer, trusted) else {
+        return HttpResponse::BadRequest().body("Host is missing\n");
+    };
+    let path = request.path();
+    let mut found = state.tenancy.directory().lookup(host, path);
+    let mut metadata_path = None;
+    if matches!(found, Lookup::Unknown)
+        && let Some(rest) = metadata_of(path)
+    {
+        found = state.tenancy.directory().lookup(host, rest);
+        metadata_path = Some(rest.to_owned());
+    }
+    let handle = match found {
+        Lookup::Awake(handle) => handle,
+        Lookup::Resting {
+            last: Some(handle), ..
+        } => handle,
+        Lookup::Asleep(id) => match state.tenancy.activate(&id).await {
+            Ok(handle) => handle,
+            Err(unavailable) => return resting(unavailable.retry_after.as_secs().max(1)),
+        },
+        Lookup::Resting {
+            until, last: None, ..
+        } => {
+            return resting(until.since(state.clock.now()).as_secs().max(1));
+        }
+        Lookup::Unknown => return not_found(),
+    };
+    let snapshot = handle.snapshot();
+    let now = state.clock.now();
+    handle.touch(now);
+    let prefix = snapshot.view.spec.issuer.path();
+    let route = match &metadata_path {
+        Some(rest) => (rest == prefix).then_some(Route::Discovery),
+        None => below(prefix, path).and_then(Route::of),
+    };
+    let Some(route) = route else {
+        return not_found();
+    };
+    state.metrics.tenant(handle.id().as_str());
+    let method = request.method().clone();
+    let origin = request.headers().get(ORIGIN).cloned();
+    let dialect = snapshot.view.spec.dialect;
+    let mut answer = match (&route, handle.limits().admit(now)) {
+        (Route::Discovery, Ok(())) if metadata_methods(&method) => metadata::discovery(&snapshot),
+        (Route::Keys, Ok(())) if metadata_methods(&method) => metadata::keys(&snapshot),
+        (_, admitted) => {
+            let request_id: Arc<str> = state.entropy.word(10).into();
+            let ctx = Context {
+                request: request.clone(),
+                snapshot,
+                entropy: Arc::clone(&state.entropy),
+                request_id: Arc::clone(&request_id),
+            };
+            let span = info_span!(
+                "request",
+                request.id = %request_id,
+                tenant.id = %handle.id(),
+                route = route.pattern()
+            );
+            let refused = admitted.err().map(|wait| Refusal::TooManyRequests {
+                retry_after_s: wait.as_secs().max(1),
+            });
+            guarded(&ctx, &route, refused, &mut payload, &state)
+                .instrument(span)
+                .await
+        }
+    };
+    if origin.is_some() && route.is_for_scripts() && dialect == Dialect::Standard {
+        let headers = answer.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    let size = match answer.body().size() {
+        BodySize::Sized(bytes) => bytes,
+        _ => 0,
+    };
+    let status = answer.status().as_u16();
+    state.metrics.request(
+        &route,
+        &method.as_str().to_lowercase(),
+        status,
+        began.elapsed(),
+        size,
+    );
+    answer
+}
+
+fn metadata_methods(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Runs an endpoint so that a panic in it answers 500 instead of dropping the connection.
+async fn guarded(
+    ctx: &Context,
+    route: &Route,
+    refused: Option<Refusal>,
+    payload: &mut web::Payload,
+    state: &WebState,
+) -> HttpResponse {
+    let run: Pin<Box<dyn Future<Output = HttpResponse>>> = match refused {
+        Some(refusal) => Box::pin(async { refuse_at(ctx, route, &refusal) }),
+        None => Box::pin(dispatch(ctx, route, payload, state)),
+    };
+    match AssertUnwindSafe(run).catch_unwind().await {
+        Ok(answer) => answer,
+        Err(_) => {
+            error!(incident.id = %ctx.request_id, "an endpoint panicked");
+            let page = ErrorPage::our_fault(&*ctx.request_id);
+            respond::show(ctx, &page.into(), &[])
+        }
+    }
+}
+
+fn refuse_at(ctx: &Context, route: &Route, refusal: &Refusal) -> HttpResponse {
+    warn!("refused: {}", refusal.description(Dialect::Standard));
+    respond::refuse(ctx, surface(route), refusal, None)
+}
+
+const fn surface(route: &Route) -> Surface {
+    match route {
+        Route::Token | Route::Introspect | Route::Revoke => Surface::Program,
+        Route::UserInfo => Surface::Bearer,
+        _ => Surface::Browser,
+    }
+}
+
+async fn dispatch(
+    ctx: &Context,
+    route: &Route,
+    payload: &mut web::Payload,
+    state: &WebState,
+) -> HttpResponse {
+    let method = ctx.request.method();
+    if *method == Method::OPTIONS && route.is_for_scripts() {
+        return preflight(ctx);
+    }
+    if !matches!(*method, Method::GET | Method::HEAD | Method::POST) {
+        return refuse_at(ctx, route, &Refusal::MethodNotAllowed(method.to_string()));
+    }
+    let walked = match route {
+        Route::Authorize => authorize::start(ctx, payload, None).await,
+        Route::AuthorizeAt(id) => authorize::start(ctx, payload, Some(id)).await,
+        Route::Password(id) => authorize::password(ctx, payload, id).await,
+        Route::Callback => authorize::callback(ctx, payload, None).await,
+        Route::CallbackAt(id) => authorize::callback(ctx, payload, Some(id)).await,
+        Route::Approval => authorize::approval(ctx, payload).await,
+        Route::Logout => authorize::logout(ctx, payload).await,
+        Route::Token => return token::token(ctx, payload, &state.metrics).await,
+        Route::Introspect => return token::introspect(ctx, payload).await,
+        Route::Revoke => return token::revoke(ctx, payload).await,
+        Route::UserInfo => return token::userinfo(ctx).await,
+        Route::Static(path) => {
+            return metadata::file(ctx, path)
+                .unwrap_or_else(|| respond::show(ctx, &ErrorPage::not_found().into(), &[]));
+        }
+        Route::Home => return metadata::home(ctx),
+        Route::Robots => return metadata::robots(),
+        Route::Health => return HttpResponse::Ok().body("Health check passed"),
+        Route::Discovery | Route::Keys => {
+            return refuse_at(ctx, route, &Refusal::MethodNotAllowed(method.to_string()));
+        }
+    };
+    let result = match &walked {
+        Ok(turn) if matches!(turn.outcome, insula_flows::Outcome::Respond(_)) => Some("code"),
+        Ok(_) => None,
+        Err(insula_flows::FlowError::Refused(_)) => Some("refused"),
+        Err(insula_flows::FlowError::Fault { .. }) => Some("fault"),
+    };
+    if let Some(result) = result {
+        state.metrics.login(result);
+    }
+    authorize::carry(ctx, walked)
+}
+
+/// CORS for scripts (Fetch §3.2): any origin, no credentials, because these endpoints act on what
+/// is sent to them and never on a cookie. dex answers none unless configured.
+fn preflight(ctx: &Context) -> HttpResponse {
+    if ctx.dialect() == Dialect::Dex {
+        return HttpResponse::Ok().finish();
+    }
+    HttpResponse::NoContent()
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
+        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"))
+        .insert_header((ACCESS_CONTROL_MAX_AGE, "600"))
+        .finish()
+}
+
+/// No tenant, no theme, no message to anybody.
+fn not_found() -> HttpResponse {
+    HttpResponse::NotFound()
+        .insert_header(("Content-Type", "text/plain; charset=utf-8"))
+        .body("404 page not found\n")
+}
+
+fn resting(retry_after_s: u64) -> HttpResponse {
+    HttpResponse::ServiceUnavailable()
+        .insert_header((RETRY_AFTER, retry_after_s.to_string()))
+        .insert_header(("Content-Type", "text/html; charset=utf-8"))
+        .insert_header(("Cache-Control", "no-store"))
+        .body(plain_error(
+            503,
+            "Back in a moment",
+            "This sign-in page is starting or resting. Please try again shortly.",
+        ))
+}

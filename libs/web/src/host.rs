@@ -1,0 +1,114 @@
+use std::net::IpAddr;
+
+use actix_web::http::header::{self, HeaderMap, HeaderName};
+use ipnet::IpNet;
+
+/// The host name a request is for, without port.
+///
+/// The `Host` header, unless the peer is a trusted proxy that tells another: then the last
+/// `Forwarded` element (RFC 7239), else the last `X-Forwarded-Host`. Strangers' headers count for
+/// nothing: a forged host would lead to another tenant.
+pub(crate) fn requested_host<'a>(
+    headers: &'a HeaderMap,
+    authority: Option<&'a str>,
+    peer: Option<IpAddr>,
+    trusted: &[IpNet],
+) -> Option<&'a str> {
+    let is_trusted = peer.is_some_and(|ip| trusted.iter().any(|net| net.contains(&ip)));
+    let told = if is_trusted {
+        forwarded_host(headers)
+    } else {
+        None
+    };
+    let host = told
+        .or(authority)
+        .or_else(|| text(headers, &header::HOST))?;
+    Some(without_port(host))
+}
+
+fn forwarded_host(headers: &HeaderMap) -> Option<&str> {
+    if let Some(forwarded) = headers.get_all(header::FORWARDED).last() {
+        let nearest = forwarded.to_str().ok()?.rsplit(',').next()?;
+        let host = nearest.split(';').find_map(|pair| {
+            let (name, value) = pair.trim().split_once('=')?;
+            name.eq_ignore_ascii_case("host")
+                .then(|| value.trim_matches('"'))
+        });
+        return host.filter(|host| !host.is_empty());
+    }
+    let name = HeaderName::from_static("x-forwarded-host");
+    let told = headers.get_all(name).last()?.to_str().ok()?;
+    told.rsplit(',')
+        .next()
+        .map(str::trim)
+        .filter(|host| !host.is_empty())
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rfind(':') {
+        Some(at) if !host.ends_with(']') => host.get(..at).unwrap_or(host),
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        map
+    }
+
+    fn host(pairs: &[(&'static str, &'static str)], peer: &str) -> Option<String> {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let peer = peer.parse().ok();
+        requested_host(&headers(pairs), None, peer, &trusted).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_strangers_forwarded_host_counts_for_nothing() {
+        let pairs = [
+            ("host", "acme.test:5556"),
+            ("x-forwarded-host", "globex.test"),
+        ];
+        assert_eq!(host(&pairs, "203.0.113.9").unwrap(), "acme.test");
+        assert_eq!(host(&pairs, "10.1.2.3").unwrap(), "globex.test");
+    }
+
+    #[test]
+    fn the_nearest_proxy_is_believed_not_what_the_browser_sent_through_it() {
+        let pairs = [
+            ("host", "in.test"),
+            ("x-forwarded-host", "evil.test, acme.test"),
+        ];
+        assert_eq!(host(&pairs, "10.1.2.3").unwrap(), "acme.test");
+        let pairs = [
+            ("host", "in.test"),
+            ("forwarded", "host=evil.test, for=1;host=\"a.test:8\""),
+        ];
+        assert_eq!(host(&pairs, "10.1.2.3").unwrap(), "a.test");
+    }
+
+    #[test]
+    fn a_port_is_no_part_of_the_name() {
+        assert_eq!(
+            host(&[("host", "acme.test:80")], "1.1.1.1").unwrap(),
+            "acme.test"
+        );
+        assert_eq!(host(&[("host", "[::1]:80")], "1.1.1.1").unwrap(), "[::1]");
+        assert_eq!(host(&[("host", "[::1]")], "1.1.1.1").unwrap(), "[::1]");
+        assert_eq!(host(&[], "1.1.1.1"), None);
+    }
+}

@@ -1,0 +1,120 @@
+//! Pages on their way to a browser: rendered, compressed, and under a strict policy.
+
+use std::io::Write as _;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, VARY,
+};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use insula_model::Dialect;
+use insula_oauth::Params;
+use insula_theming::{Page, RenderContext, content_security_policy, plain_error};
+use tracing::error;
+use url::Url;
+
+use crate::context::Context;
+
+/// Renders a page and answers with it. `form_targets` are the origins its forms may end at.
+pub(crate) fn answer(
+    ctx: &Context,
+    page: &Page,
+    form_targets: &[&str],
+    status: fn(&Page) -> StatusCode,
+) -> HttpResponse {
+    answer_in(ctx, page, form_targets, &asked_locales(ctx), status)
+}
+
+/// The same, in the languages a login was begun in.
+pub(crate) fn answer_in(
+    ctx: &Context,
+    page: &Page,
+    form_targets: &[&str],
+    ui_locales: &[String],
+    status: fn(&Page) -> StatusCode,
+) -> HttpResponse {
+    let nonce = ctx.entropy.word(15);
+    let theme = &ctx.snapshot.theme;
+    let accepted = ctx
+        .request
+        .headers()
+        .get(ACCEPT_LANGUAGE)
+        .and_then(|v| v.to_str().ok());
+    let lang = theme.negotiate(ui_locales, accepted);
+    let rendered = theme.render(
+        page,
+        &RenderContext {
+            lang: &lang,
+            nonce: &nonce,
+            base_path: ctx.spec().issuer.path(),
+            dex_ids: ctx.dialect() == Dialect::Dex,
+        },
+    );
+    let status = status(page);
+    let (body, lang) = match rendered {
+        Ok(html) => (html.body, html.lang),
+        Err(error) => {
+            error!(incident.id = %ctx.request_id, "a page could not be rendered: {error}");
+            let message = format!("Please tell support this id: {}", ctx.request_id);
+            (
+                plain_error(status.as_u16(), "Something went wrong", &message),
+                "en".to_owned(),
+            )
+        }
+    };
+    let mut builder = HttpResponseBuilder::new(status);
+    builder
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CONTENT_LANGUAGE, lang))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((VARY, "Accept-Encoding, Accept-Language, Cookie"));
+    harden(
+        &mut builder,
+        &content_security_policy(&nonce, form_targets),
+        ctx,
+    );
+    if ctx.accepts_gzip()
+        && let Some(packed) = gzip(body.as_bytes())
+    {
+        return builder
+            .insert_header((CONTENT_ENCODING, "gzip"))
+            .body(packed);
+    }
+    builder.body(body)
+}
+
+/// Headers that keep a page from being framed, sniffed, or followed to where it came from.
+pub(crate) fn harden(builder: &mut HttpResponseBuilder, policy: &str, ctx: &Context) {
+    builder
+        .insert_header(("Content-Security-Policy", policy))
+        .insert_header(("X-Content-Type-Options", "nosniff"))
+        .insert_header(("X-Frame-Options", "DENY"))
+        .insert_header(("Referrer-Policy", "no-referrer"));
+    if ctx.spec().issuer.is_https() {
+        builder.insert_header(("Strict-Transport-Security", "max-age=31536000"));
+    }
+}
+
+/// What a browser holds in `form-action` for a URI: its origin, or the scheme of a native app.
+pub(crate) fn origin(uri: &str) -> String {
+    match Url::parse(uri) {
+        Ok(url) if url.has_host() => url.origin().ascii_serialization(),
+        Ok(url) => format!("{}:", url.scheme()),
+        Err(_) => String::new(),
+    }
+}
+
+/// `ui_locales` of the URL, for pages that come before a request is known to be good.
+fn asked_locales(ctx: &Context) -> Vec<String> {
+    let query = Params::parse(ctx.request.query_string()).unwrap_or_default();
+    let asked = query.get("ui_locales").unwrap_or_default();
+    asked.split_whitespace().map(str::to_owned).collect()
+}
+
+fn gzip(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 3), Compression::fast());
+    encoder.write_all(bytes).ok()?;
+    encoder.finish().ok()
+}

@@ -1,0 +1,59 @@
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use actix_web::{HttpRequest, web};
+use futures_util::StreamExt as _;
+use insula_engine::Refusal;
+use insula_oauth::Params;
+
+/// No honest form is larger; the largest carry an ID token or a SAML response.
+const MAX_BODY: usize = 256 * 1024;
+
+/// The parameters of the query.
+pub(crate) fn query(request: &HttpRequest) -> Result<Params, Refusal> {
+    Params::parse(request.query_string()).map_err(|e| Refusal::MalformedBody(e.to_string()))
+}
+
+/// The parameters of a form body. Another content type is an empty form: what is missing from it
+/// is what will be refused, as in dex.
+pub(crate) async fn form(
+    request: &HttpRequest,
+    payload: &mut web::Payload,
+) -> Result<Params, Refusal> {
+    let content_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok());
+    let media_type = content_type
+        .and_then(|v| v.split(';').next())
+        .unwrap_or_default()
+        .trim();
+    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Ok(Params::default());
+    }
+    let mut body = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Refusal::MalformedBody("the body broke off".into()))?;
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(Refusal::MalformedBody(format!(
+                "the body exceeds {MAX_BODY} bytes"
+            )));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let text = std::str::from_utf8(&body)
+        .map_err(|_| Refusal::MalformedBody("the body is not UTF-8".into()))?;
+    Params::parse(text).map_err(|e| Refusal::MalformedBody(e.to_string()))
+}
+
+/// The `Authorization` header.
+pub(crate) fn authorization(request: &HttpRequest) -> Option<&str> {
+    request.headers().get(AUTHORIZATION)?.to_str().ok()
+}
+
+/// The token of a Bearer header ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
+pub(crate) fn bearer(request: &HttpRequest) -> Option<&str> {
+    let (scheme, token) = authorization(request)?.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim())
+        .filter(|token| !token.is_empty())
+}

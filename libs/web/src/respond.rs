@@ -1,0 +1,327 @@
+//! How an answer travels: the one table from cause to HTTP status, and the headers that go along.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use insula_engine::Refusal;
+use insula_engine::authorize::ReplyTo;
+use insula_flows::{Fault, FlowError};
+use insula_model::Dialect;
+use insula_oauth::{ErrorCode, OAuthError, ResponseMode, encode_pairs};
+use insula_theming::{ErrorPage, FormPost, Page};
+use serde::Serialize;
+use tracing::{error, info};
+
+use crate::context::Context;
+use crate::page;
+
+/// Who hears the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Surface {
+    /// A person's browser: a page, or a redirect to the client.
+    Browser,
+    /// A client's program: JSON (RFC 6749 §5.2).
+    Program,
+    /// A client's program with an access token: JSON and a Bearer challenge (RFC 6750 §3).
+    Bearer,
+}
+
+/// Carries a failure, whatever it is, to whoever must hear it.
+pub(crate) fn fail(ctx: &Context, surface: Surface, failure: FlowError) -> HttpResponse {
+    match failure {
+        FlowError::Refused(refused) => {
+            let cause = &refused.refusal;
+            info!(refusal = ?cause, "refused: {}", cause.description(Dialect::Standard));
+            refuse(ctx, surface, cause, refused.reply_to.as_ref())
+        }
+        FlowError::Fault { fault, reply_to } => {
+            error!(incident.id = %ctx.request_id, "{fault}");
+            match reply_to.as_deref().filter(|_| surface == Surface::Browser) {
+                Some(reply_to) if !matches!(fault, Fault::Connector { .. }) => {
+                    tell_client(ctx, reply_to, fault_code(&fault), "try again later")
+                }
+                _ => fault_answer(ctx, surface, &fault),
+            }
+        }
+    }
+}
+
+/// Carries a refusal.
+pub(crate) fn refuse(
+    ctx: &Context,
+    surface: Surface,
+    refusal: &Refusal,
+    reply_to: Option<&ReplyTo>,
+) -> HttpResponse {
+    let dialect = ctx.dialect();
+    let (code, description) = (refusal.code(dialect), refusal.description(dialect));
+    if let Some(reply_to) = reply_to.filter(|_| surface == Surface::Browser) {
+        return tell_client(ctx, reply_to, code, &description);
+    }
+    let mut answer = match surface {
+        Surface::Browser => page::answer(ctx, &error_page(ctx, refusal).into(), &[], page_status),
+        Surface::Program | Surface::Bearer => {
+            let status = program_status(refusal, surface, dialect);
+            let body = OAuthError {
+                error: code,
+                error_description: description.into_owned(),
+            };
+            json(status, &body, Cacheable::No)
+        }
+    };
+    if let Refusal::TooManyRequests { retry_after_s } = refusal {
+        answer
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from(*retry_after_s));
+    }
+    if let Some(challenge) = challenge(ctx, refusal, surface, answer.status(), code) {
+        answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    answer
+}
+
+/// The status of a refusal that a program hears (RFC 6749 §5.2, RFC 6750 §3.1, RFC 6585 §4).
+fn program_status(refusal: &Refusal, surface: Surface, dialect: Dialect) -> StatusCode {
+    let dex = dialect == Dialect::Dex;
+    match refusal {
+        Refusal::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::MethodNotAllowed(_) if !dex => StatusCode::METHOD_NOT_ALLOWED,
+        Refusal::ClientCredentials | Refusal::UnknownClient => StatusCode::UNAUTHORIZED,
+        Refusal::ClientAuth(_) if refusal.code(dialect) == ErrorCode::InvalidClient => {
+            StatusCode::UNAUTHORIZED
+        }
+        Refusal::RefreshDenied { .. } if dex => StatusCode::INTERNAL_SERVER_ERROR,
+        Refusal::BearerMissing => StatusCode::UNAUTHORIZED,
+        Refusal::BearerInvalid if dex => StatusCode::FORBIDDEN,
+        Refusal::BearerInvalid => StatusCode::UNAUTHORIZED,
+        Refusal::BearerLacksOpenId => StatusCode::FORBIDDEN,
+        _ if surface == Surface::Bearer => StatusCode::UNAUTHORIZED,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// The status of a refusal that a person sees.
+fn error_page(ctx: &Context, refusal: &Refusal) -> ErrorPage {
+    let detail = refusal.description(ctx.dialect()).into_owned();
+    let dex = ctx.dialect() == Dialect::Dex;
+    match refusal {
+        Refusal::TooManyRequests { .. } => ErrorPage::busy(None),
+        Refusal::LoginUnknown | Refusal::LoginExpired | Refusal::WrongStage | Refusal::BadProof => {
+            ErrorPage::expired(None)
+        }
+        Refusal::WrongBrowser => ErrorPage::cookies(None),
+        Refusal::NotInGroup | Refusal::UpstreamDenied(_) | Refusal::ConsentDenied => {
+            let status = if dex && *refusal != Refusal::NotInGroup {
+                500
+            } else {
+                403
+            };
+            ErrorPage {
+                status,
+                ..ErrorPage::denied(None)
+            }
+        }
+        Refusal::ConnectorUnavailable(id) => {
+            let spec = ctx.spec().connector(id);
+            let name = spec.map_or(id.as_str(), |spec| spec.name.as_str());
+            ErrorPage {
+                status: 503,
+                ..ErrorPage::upstream_down(name, None)
+            }
+        }
+        Refusal::UnknownClient if dex => ErrorPage {
+            status: 404,
+            ..ErrorPage::client_mistake(detail)
+        },
+        Refusal::MethodNotAllowed(_) if !dex => ErrorPage {
+            status: 405,
+            ..ErrorPage::client_mistake(detail)
+        },
+        _ => ErrorPage::client_mistake(detail),
+    }
+}
+
+fn page_status(page: &Page) -> StatusCode {
+    let status = match page {
+        Page::Error(error) => error.status,
+        Page::Resting(_) => 503,
+        Page::Password(form) if form.error.is_some() => match form.retry_after_s {
+            Some(_) => 429,
+            None => 401,
+        },
+        _ => 200,
+    };
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Shows a page with the status that belongs to it.
+pub(crate) fn show(ctx: &Context, page: &Page, form_targets: &[&str]) -> HttpResponse {
+    page::answer(ctx, page, form_targets, page_status)
+}
+
+/// The same, in the languages a login was begun in.
+pub(crate) fn show_in(
+    ctx: &Context,
+    page: &Page,
+    form_targets: &[&str],
+    ui_locales: &[String],
+) -> HttpResponse {
+    page::answer_in(ctx, page, form_targets, ui_locales, page_status)
+}
+
+fn fault_code(fault: &Fault) -> ErrorCode {
+    if fault.is_temporary() {
+        ErrorCode::TemporarilyUnavailable
+    } else {
+        ErrorCode::ServerError
+    }
+}
+
+fn fault_answer(ctx: &Context, surface: Surface, fault: &Fault) -> HttpResponse {
+    let status = match fault {
+        _ if !fault.is_temporary() => StatusCode::INTERNAL_SERVER_ERROR,
+        Fault::Connector { .. } if ctx.dialect() == Dialect::Dex => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        Fault::Connector { .. } => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    if surface != Surface::Browser {
+        let description = format!("incident {}", ctx.request_id);
+        let body = OAuthError {
+            error: fault_code(fault),
+            error_description: description,
+        };
+        return json(status, &body, Cacheable::No);
+    }
+    let page = match fault {
+        Fault::Connector { connector, .. } => {
+            let name = ctx
+                .spec()
+                .connector(connector)
+                .map_or(connector, |spec| &spec.name);
+            ErrorPage::upstream_down(name, None).with_incident(&*ctx.request_id)
+        }
+        _ => ErrorPage::our_fault(&*ctx.request_id),
+    };
+    let page = ErrorPage {
+        status: status.as_u16(),
+        ..page
+    };
+    page::answer(ctx, &page.into(), &[], page_status)
+}
+
+/// An error to the client at its proven redirect URI (RFC 6749 §4.1.2.1).
+fn tell_client(ctx: &Context, to: &ReplyTo, code: ErrorCode, description: &str) -> HttpResponse {
+    let mut params = vec![("error".to_owned(), code.as_str().to_owned())];
+    if !description.is_empty() {
+        params.push(("error_description".to_owned(), description.to_owned()));
+    }
+    reply(ctx, to, params)
+}
+
+/// An answer to the client, with `state` and, in our dialect, `iss`
+/// ([RFC 9207 §2](https://www.rfc-editor.org/rfc/rfc9207#section-2)). dex sends `state` even when it
+/// is empty, no `iss`, and its parameters in alphabetical order.
+pub(crate) fn reply(
+    ctx: &Context,
+    to: &ReplyTo,
+    mut params: Vec<(String, String)>,
+) -> HttpResponse {
+    match (&to.state, ctx.dialect()) {
+        (Some(state), _) => params.push(("state".to_owned(), state.clone())),
+        (None, Dialect::Dex) => params.push(("state".to_owned(), String::new())),
+        (None, Dialect::Standard) => {}
+    }
+    if ctx.dialect() == Dialect::Standard {
+        params.push(("iss".to_owned(), ctx.spec().issuer.as_str().to_owned()));
+    }
+    params.sort();
+    if to.response_mode == ResponseMode::FormPost {
+        let page = FormPost {
+            action: to.redirect_uri.clone(),
+            fields: params,
+            client_name: None,
+        };
+        let origin = page::origin(&to.redirect_uri);
+        return show(ctx, &page.into(), &[&origin]);
+    }
+    let pairs = encode_pairs(params.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+    let joiner = match to.response_mode {
+        ResponseMode::Fragment => '#',
+        _ if to.redirect_uri.contains('?') => '&',
+        _ => '?',
+    };
+    redirect(&format!("{}{joiner}{pairs}", to.redirect_uri), true)
+}
+
+/// Sends the browser elsewhere. Never cached: the URL may carry a code.
+pub(crate) fn redirect(to: &str, see_other: bool) -> HttpResponse {
+    let status = if see_other {
+        StatusCode::SEE_OTHER
+    } else {
+        StatusCode::FOUND
+    };
+    HttpResponseBuilder::new(status)
+        .insert_header((LOCATION, to))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header(("Referrer-Policy", "no-referrer"))
+        .finish()
+}
+
+/// Whether an answer may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cacheable {
+    /// It carries a token or a fact about a person (RFC 6749 §5.1).
+    No,
+}
+
+/// A JSON answer.
+pub(crate) fn json(status: StatusCode, body: &impl Serialize, keep: Cacheable) -> HttpResponse {
+    let Ok(text) = serde_json::to_string(body) else {
+        return HttpResponse::InternalServerError().finish();
+    };
+    let mut builder = HttpResponseBuilder::new(status);
+    builder.insert_header((CONTENT_TYPE, "application/json"));
+    builder.insert_header(("X-Content-Type-Options", "nosniff"));
+    match keep {
+        Cacheable::No => {
+            builder.insert_header((CACHE_CONTROL, "no-store"));
+            builder.insert_header((PRAGMA, "no-cache"));
+        }
+    }
+    builder.body(text)
+}
+
+/// `WWW-Authenticate`: Bearer for tokens (RFC 6750 §3), Basic for clients that tried it
+/// (RFC 6749 §5.2). dex sends one at `/userinfo` only, and without parameters.
+fn challenge(
+    ctx: &Context,
+    refusal: &Refusal,
+    surface: Surface,
+    status: StatusCode,
+    code: ErrorCode,
+) -> Option<HeaderValue> {
+    if ctx.dialect() == Dialect::Dex {
+        let is_missing = surface == Surface::Bearer && status == StatusCode::UNAUTHORIZED;
+        return is_missing.then(|| HeaderValue::from_static("Bearer"));
+    }
+    let realm = ctx.spec().issuer.as_str();
+    let text = match surface {
+        Surface::Bearer if *refusal == Refusal::BearerMissing => {
+            format!("Bearer realm=\"{realm}\"")
+        }
+        Surface::Bearer => format!(
+            "Bearer realm=\"{realm}\", error=\"{}\", error_description=\"{}\"",
+            code.as_str(),
+            refusal.description(Dialect::Standard)
+        ),
+        Surface::Program if status == StatusCode::UNAUTHORIZED => {
+            format!("Basic realm=\"{realm}\"")
+        }
+        _ => return None,
+    };
+    HeaderValue::from_str(&text).ok()
+}

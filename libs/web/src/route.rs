@@ -1,0 +1,177 @@
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+/// A route below a tenant's issuer. Paths are dex's; ours beyond them are `/revoke` and the
+/// metadata of RFC 8414.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    Home,
+    Discovery,
+    Keys,
+    Authorize,
+    AuthorizeAt(String),
+    Password(String),
+    Callback,
+    CallbackAt(String),
+    Approval,
+    Token,
+    Introspect,
+    Revoke,
+    UserInfo,
+    Logout,
+    Static(String),
+    Robots,
+    Health,
+}
+
+impl Route {
+    /// The route of a path that begins after the issuer's own. `None` if there is none: no path is
+    /// cleaned and no slash is forgiven, as in dex.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        Some(match path {
+            "" | "/" => Self::Home,
+            "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
+                Self::Discovery
+            }
+            "/keys" => Self::Keys,
+            "/auth" => Self::Authorize,
+            "/callback" => Self::Callback,
+            "/approval" => Self::Approval,
+            "/token" => Self::Token,
+            "/token/introspect" => Self::Introspect,
+            "/revoke" => Self::Revoke,
+            "/userinfo" => Self::UserInfo,
+            "/logout" => Self::Logout,
+            "/robots.txt" => Self::Robots,
+            "/healthz" => Self::Health,
+            _ => return Self::with_segment(path),
+        })
+    }
+
+    fn with_segment(path: &str) -> Option<Self> {
+        let file = path
+            .strip_prefix("/static/")
+            .or_else(|| path.strip_prefix("/theme/"));
+        if let Some(rest) = file {
+            return Some(Self::Static(decoded(rest)?));
+        }
+        if let Some(rest) = path.strip_prefix("/auth/") {
+            return Some(match rest.strip_suffix("/login") {
+                Some(id) => Self::Password(segment(id)?),
+                None => Self::AuthorizeAt(segment(rest)?),
+            });
+        }
+        let id = path.strip_prefix("/callback/")?;
+        Some(Self::CallbackAt(segment(id)?))
+    }
+
+    /// The pattern, for metrics: bounded, whatever strangers ask for.
+    pub(crate) const fn pattern(&self) -> &'static str {
+        match self {
+            Self::Home => "/",
+            Self::Discovery => "/.well-known/openid-configuration",
+            Self::Keys => "/keys",
+            Self::Authorize => "/auth",
+            Self::AuthorizeAt(_) => "/auth/{connector}",
+            Self::Password(_) => "/auth/{connector}/login",
+            Self::Callback => "/callback",
+            Self::CallbackAt(_) => "/callback/{connector}",
+            Self::Approval => "/approval",
+            Self::Token => "/token",
+            Self::Introspect => "/token/introspect",
+            Self::Revoke => "/revoke",
+            Self::UserInfo => "/userinfo",
+            Self::Logout => "/logout",
+            Self::Static(_) => "/static",
+            Self::Robots => "/robots.txt",
+            Self::Health => "/healthz",
+        }
+    }
+
+    /// Whether scripts of other origins may read the answer: metadata, and the endpoints that act
+    /// on a token or a code rather than on a cookie (OAuth 2.0 for Browser-Based Applications).
+    pub(crate) const fn is_for_scripts(&self) -> bool {
+        matches!(
+            self,
+            Self::Discovery | Self::Keys | Self::Token | Self::Revoke | Self::UserInfo
+        )
+    }
+}
+
+fn segment(raw: &str) -> Option<String> {
+    if raw.is_empty() || raw.contains('/') {
+        None
+    } else {
+        decoded(raw)
+    }
+}
+
+fn decoded(raw: &str) -> Option<String> {
+    percent_decode_str(raw)
+        .decode_utf8()
+        .ok()
+        .map(Cow::into_owned)
+}
+
+/// What is left of `path` after the issuer's own `prefix`, if it is below it.
+pub(crate) fn below<'a>(prefix: &str, path: &'a str) -> Option<&'a str> {
+    let rest = path.strip_prefix(prefix)?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
+
+/// The RFC 8414 §3.1 spelling of a tenant's metadata: the well-known part stands before the
+/// issuer's path. Answers that path.
+pub(crate) fn metadata_of(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/.well-known/oauth-authorization-server")?;
+    (rest.starts_with('/') && rest.len() > 1).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_dex_paths_and_no_slash_is_forgiven() {
+        assert_eq!(Route::of("/token/introspect"), Some(Route::Introspect));
+        assert_eq!(
+            Route::of("/auth/mock"),
+            Some(Route::AuthorizeAt("mock".into()))
+        );
+        assert_eq!(
+            Route::of("/auth/a%2Fb/login"),
+            Some(Route::Password("a/b".into()))
+        );
+        assert_eq!(
+            Route::of("/callback/x"),
+            Some(Route::CallbackAt("x".into()))
+        );
+        for unknown in [
+            "/auth/",
+            "/keys/",
+            "/Token",
+            "/auth/a/b",
+            "/callback/",
+            "/x",
+        ] {
+            assert_eq!(Route::of(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_path_ends_at_a_segment() {
+        assert_eq!(below("/dex", "/dex/keys"), Some("/keys"));
+        assert_eq!(below("/dex", "/dex"), Some(""));
+        assert_eq!(below("/dex", "/dexter/keys"), None);
+        assert_eq!(below("", "/keys"), Some("/keys"));
+    }
+
+    #[test]
+    fn authorization_server_metadata_stands_before_the_issuer_path() {
+        assert_eq!(
+            metadata_of("/.well-known/oauth-authorization-server/dex"),
+            Some("/dex")
+        );
+        assert_eq!(metadata_of("/.well-known/oauth-authorization-server"), None);
+    }
+}

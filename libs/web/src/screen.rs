@@ -1,0 +1,153 @@
+//! What a flow says, given a face.
+
+use actix_web::HttpResponse;
+use insula_flows::{Outcome, PasswordTrouble, Screen, Turn};
+use insula_model::TenantSpec;
+use insula_oauth::Scope;
+use insula_theming::{
+    Chooser, ConnectorChoice, Consent, FormPost, LoggedOut, LogoutConfirm, Page, Password,
+    PasswordError, ScopeItem,
+};
+use tracing::error;
+
+use crate::context::Context;
+use crate::{browser, page, respond};
+
+/// Carries one turn of the conversation to the browser.
+pub(crate) fn carry(ctx: &Context, turn: Turn) -> HttpResponse {
+    let mut answer = match turn.outcome {
+        Outcome::Redirect { to, see_other } => respond::redirect(&ctx.link(&to), see_other),
+        Outcome::PostForm { to, fields } => {
+            let origin = page::origin(&to);
+            let form = FormPost {
+                action: to,
+                fields,
+                client_name: None,
+            };
+            respond::show(ctx, &form.into(), &[&origin])
+        }
+        Outcome::Respond(response) => respond::reply(ctx, &response.to, response.params),
+        Outcome::Show(screen) => show(ctx, screen),
+    };
+    for change in &turn.cookies {
+        if let Err(cause) = answer.add_cookie(&browser::cookie(change, ctx.spec())) {
+            error!(incident.id = %ctx.request_id, "a cookie could not be set: {cause}");
+        }
+    }
+    answer
+}
+
+fn show(ctx: &Context, screen: Screen) -> HttpResponse {
+    let (page, target, ui_locales): (Page, Option<String>, Vec<String>) = match screen {
+        Screen::Choose {
+            client_name,
+            choices,
+            login_hint,
+            ui_locales,
+        } => {
+            let connectors = choices.into_iter().map(|choice| ConnectorChoice {
+                url: ctx.link(&choice.to),
+                id: choice.id,
+                name: choice.name,
+                kind: choice.kind,
+                last_used: false,
+            });
+            let connectors = connectors.collect();
+            let page = Chooser {
+                client_name,
+                connectors,
+                identifier: None,
+                login_hint,
+            };
+            (page.into(), None, ui_locales)
+        }
+        Screen::Password {
+            client_name,
+            label,
+            username,
+            action,
+            trouble,
+            back,
+            redirect_uri,
+            ui_locales,
+            ..
+        } => {
+            let page = Password {
+                client_name,
+                username_label: Some(label),
+                username,
+                action: ctx.link(&action),
+                error: trouble.map(password_error),
+                retry_after_s: match trouble {
+                    Some(PasswordTrouble::Throttled { retry_after }) => Some(retry_after.as_secs()),
+                    _ => None,
+                },
+                back: back.map(|route| ctx.link(&route)),
+                ..Password::default()
+            };
+            (page.into(), Some(redirect_uri), ui_locales)
+        }
+        Screen::Consent {
+            client_name,
+            client_host,
+            person,
+            scopes,
+            action,
+            fields,
+            redirect_uri,
+            ui_locales,
+        } => {
+            let page = Consent {
+                client_name,
+                client_host: Some(client_host).filter(|host| !host.is_empty()),
+                user_display: person,
+                scopes: scopes
+                    .into_iter()
+                    .map(|name| scope_item(ctx.spec(), name))
+                    .collect(),
+                action: ctx.link(&action),
+                fields,
+            };
+            (page.into(), Some(redirect_uri), ui_locales)
+        }
+        Screen::ConfirmLogout {
+            person,
+            action,
+            fields,
+            redirect_uri,
+            ui_locales,
+        } => {
+            let page = LogoutConfirm {
+                client_name: None,
+                user_display: Some(person),
+                action: ctx.link(&action),
+                fields,
+                cancel: None,
+            };
+            (page.into(), redirect_uri, ui_locales)
+        }
+        Screen::LoggedOut { ui_locales } => (LoggedOut::default().into(), None, ui_locales),
+    };
+    let origin = target.as_deref().map(page::origin);
+    let targets: Vec<&str> = origin.as_deref().into_iter().collect();
+    respond::show_in(ctx, &page, &targets, &ui_locales)
+}
+
+fn password_error(trouble: PasswordTrouble) -> PasswordError {
+    match trouble {
+        PasswordTrouble::Wrong => PasswordError::Wrong,
+        PasswordTrouble::Throttled { .. } => PasswordError::Throttled,
+    }
+}
+
+/// A cross-client scope is shown by the other client's name.
+fn scope_item(spec: &TenantSpec, name: String) -> ScopeItem {
+    let audience = match Scope::parse(&name) {
+        Scope::Audience(peer) => Some(
+            spec.client(peer)
+                .map_or_else(|| peer.to_owned(), |client| client.name.clone()),
+        ),
+        _ => None,
+    };
+    ScopeItem { name, audience }
+}
