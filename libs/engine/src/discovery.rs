@@ -141,16 +141,12 @@ fn served_grants(spec: &TenantSpec) -> Vec<String> {
     served
 }
 
-/// The code flow is what the authorization endpoint serves.
+/// The code flow is what the authorization endpoint serves, wherever one of the configured types
+/// has its word.
 fn served_response_types(spec: &TenantSpec) -> Vec<String> {
-    let types = spec.oauth2.response_types.iter();
-    let mut served: Vec<_> = types
-        .filter(|one| **one == ResponseType::CODE)
-        .map(ToString::to_string)
-        .collect();
-    served.sort();
-    served.dedup();
-    served
+    let serves_code = spec.oauth2.response_types.iter().any(|one| one.code);
+    let code = serves_code.then(|| ResponseType::CODE.to_string());
+    code.into_iter().collect()
 }
 
 fn words(words: &[&str]) -> Vec<String> {

@@ -19,6 +19,8 @@ mod finish;
 mod outcome;
 mod sealed;
 mod session;
+#[cfg(test)]
+mod testing;
 mod view;
 
 pub use error::{Fault, FlowError, Refused};

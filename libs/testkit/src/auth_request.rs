@@ -1,0 +1,81 @@
+use std::time::Duration;
+
+use insula_model::{
+    AuthRequest, AuthRequestId, AuthorizationRequest, ClientId, ConnectorId, Login, Stage,
+    TokenHash,
+};
+use insula_oauth::{
+    CodeChallenge, CodeChallengeMethod, Prompts, ResponseMode, ResponseType, Scopes,
+};
+
+use crate::{CHALLENGE, NOW};
+
+/// A valid request of the client `app` for a code, with PKCE, `state` and `nonce`.
+pub fn an_authorization_request() -> AuthorizationRequest {
+    AuthorizationRequest {
+        client_id: ClientId::parse("app").expect("a word is an id"),
+        redirect_uri: "https://app.test/cb".to_owned(),
+        response_type: ResponseType::CODE,
+        response_mode: ResponseMode::Query,
+        scopes: Scopes::parse("openid email profile"),
+        state: Some("af0ifjsldkj".to_owned()),
+        nonce: Some("n-0S6_WzA2Mj".to_owned()),
+        code_challenge: Some(CodeChallenge {
+            method: CodeChallengeMethod::S256,
+            value: CHALLENGE.to_owned(),
+        }),
+        prompts: Prompts::default(),
+        max_age: None,
+        login_hint: None,
+        ui_locales: Vec::new(),
+        acr_values: Vec::new(),
+        hinted_sub: None,
+        connector_id: None,
+        force_approval: false,
+    }
+}
+
+/// A login under way, to be.
+#[derive(Debug, Clone)]
+pub struct AuthRequestBuilder(AuthRequest);
+
+/// Begins a login under way: [`an_authorization_request`], awaiting the connector `mock`, begun
+/// [`NOW`], good for ten minutes, in the browser `browser`.
+pub fn an_auth_request() -> AuthRequestBuilder {
+    AuthRequestBuilder(AuthRequest {
+        id: AuthRequestId::parse("request1").expect("a word is an id"),
+        version: 1,
+        request: an_authorization_request(),
+        browser: Some(TokenHash::of("browser")),
+        created_at: NOW,
+        expires_at: NOW + Duration::from_mins(10),
+        stage: Stage::AwaitingUpstream {
+            connector_id: ConnectorId::parse("mock").expect("a word is an id"),
+            memory: serde_json::Value::Null,
+        },
+    })
+}
+
+impl AuthRequestBuilder {
+    /// With another request of the client.
+    pub fn asking(mut self, request: AuthorizationRequest) -> Self {
+        self.0.request = request;
+        self
+    }
+
+    /// At another stage.
+    pub fn at(mut self, stage: Stage) -> Self {
+        self.0.stage = stage;
+        self
+    }
+
+    /// With the person known.
+    pub fn authenticated(self, login: Login) -> Self {
+        self.at(Stage::Authenticated { login })
+    }
+
+    /// The login under way.
+    pub fn build(self) -> AuthRequest {
+        self.0
+    }
+}

@@ -1,0 +1,115 @@
+use insula_model::{Client, ClientId, ClientSecret, ConnectorId};
+use insula_oauth::GrantType;
+
+/// A client to be: `app`, confidential with the secret `app-secret`, redirect URI
+/// `https://app.test/cb`, everything else as permissive as may be.
+#[derive(Debug, Clone)]
+pub struct ClientBuilder(Client);
+
+/// Begins a client.
+pub fn a_client() -> ClientBuilder {
+    ClientBuilder(Client {
+        id: ClientId::parse("app").expect("a word is an id"),
+        name: "The App".to_owned(),
+        secrets: vec![ClientSecret::new("app-secret")],
+        public: false,
+        redirect_uris: vec!["https://app.test/cb".to_owned()],
+        post_logout_redirect_uris: vec!["https://app.test/bye".to_owned()],
+        trusted_peers: Vec::new(),
+        allowed_connectors: Vec::new(),
+        grant_types: Vec::new(),
+        skip_approval: false,
+        require_pkce: false,
+        logo_url: None,
+        sso_shared_with: None,
+    })
+}
+
+impl ClientBuilder {
+    /// Under another `client_id`.
+    pub fn named(mut self, id: &str) -> Self {
+        self.0.id = ClientId::parse(id).expect("the test names a valid client_id");
+        self
+    }
+
+    /// Public, and without a secret.
+    pub fn public(mut self) -> Self {
+        self.0.public = true;
+        self.0.secrets.clear();
+        self
+    }
+
+    /// With one more secret.
+    pub fn with_secret(mut self, secret: &str) -> Self {
+        self.0.secrets.push(ClientSecret::new(secret));
+        self
+    }
+
+    /// Without any secret.
+    pub fn without_secret(mut self) -> Self {
+        self.0.secrets.clear();
+        self
+    }
+
+    /// With this redirect URI alone.
+    pub fn with_redirect(mut self, uri: &str) -> Self {
+        self.0.redirect_uris = vec![uri.to_owned()];
+        self
+    }
+
+    /// Without a registered redirect URI.
+    pub fn without_redirects(mut self) -> Self {
+        self.0.redirect_uris.clear();
+        self
+    }
+
+    /// With one more client that may ask for tokens meant for this one.
+    pub fn trusting(mut self, peer: &str) -> Self {
+        let peer = ClientId::parse(peer).expect("the test names a valid client_id");
+        self.0.trusted_peers.push(peer);
+        self
+    }
+
+    /// For people of this connector, and of others so added, alone.
+    pub fn allowing(mut self, connector: &str) -> Self {
+        let id = ConnectorId::parse(connector).expect("the test names a valid connector");
+        self.0.allowed_connectors.push(id);
+        self
+    }
+
+    /// For these grants alone.
+    pub fn with_grants(mut self, grants: &[GrantType]) -> Self {
+        self.0.grant_types = grants.to_vec();
+        self
+    }
+
+    /// Nobody is asked for consent.
+    pub fn skipping_approval(mut self) -> Self {
+        self.0.skip_approval = true;
+        self
+    }
+
+    /// Must use PKCE.
+    pub fn requiring_pkce(mut self) -> Self {
+        self.0.require_pkce = true;
+        self
+    }
+
+    /// Shares logins made for it with these.
+    pub fn sharing_with(mut self, clients: &[&str]) -> Self {
+        let clients = clients.iter().map(|&client| client.to_owned());
+        self.0.sso_shared_with = Some(clients.collect());
+        self
+    }
+
+    /// The client.
+    pub fn build(self) -> Client {
+        self.0
+    }
+}
+
+impl From<ClientBuilder> for Client {
+    fn from(builder: ClientBuilder) -> Self {
+        builder.build()
+    }
+}

@@ -1,0 +1,186 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use insula_model::{
+    Client, ConnectorId, ConnectorSpec, Dialect, Expiry, Frontend, Issuer, Limits, OAuth2Policy,
+    PasswordRecord, Rate, RefreshPolicy, SessionPolicy, SignerPolicy, SsoDefault, TenantId,
+    TenantSpec, UserId,
+};
+use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
+
+use crate::a_client;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A tenant to be: `acme` at `https://acme.test`, our dialect, the client of
+/// [`a_client`](crate::a_client) and the connector `mock`, ES256, ID tokens for an hour, access
+/// tokens for ten minutes, rotation with a reuse interval of three seconds.
+#[derive(Debug, Clone)]
+pub struct TenantBuilder(TenantSpec);
+
+/// Begins a tenant.
+pub fn a_tenant() -> TenantBuilder {
+    let app = a_client().build();
+    TenantBuilder(TenantSpec {
+        id: TenantId::parse("acme").expect("a word is an id"),
+        issuer: Issuer::parse("https://acme.test").expect("an https URL is an issuer"),
+        hosts: Vec::new(),
+        dialect: Dialect::Standard,
+        clients: BTreeMap::from([(app.id.clone(), app)]),
+        connectors: vec![a_connector("mock")],
+        password_db: false,
+        passwords: BTreeMap::new(),
+        oauth2: OAuth2Policy {
+            response_types: vec![ResponseType::CODE],
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            skip_approval_screen: false,
+            always_show_login_screen: false,
+            password_connector: None,
+            pkce_enforce: false,
+            pkce_methods: vec![CodeChallengeMethod::S256, CodeChallengeMethod::Plain],
+        },
+        signer: SignerPolicy {
+            algorithms: vec!["ES256".to_owned()],
+            rotation_period: 720 * HOUR,
+            publish_ahead: 24 * HOUR,
+        },
+        expiry: Expiry {
+            id_tokens: HOUR,
+            access_tokens: Duration::from_mins(10),
+            auth_requests: Duration::from_mins(10),
+            codes: Duration::from_mins(1),
+            device_requests: Duration::from_mins(5),
+            refresh: RefreshPolicy {
+                rotate: true,
+                reuse_interval: Duration::from_secs(3),
+                valid_if_not_used_for: Some(2160 * HOUR),
+                absolute_lifetime: Some(3960 * HOUR),
+            },
+        },
+        sessions: SessionPolicy {
+            enabled: true,
+            cookie_name: "insula_session".to_owned(),
+            absolute_lifetime: 24 * HOUR,
+            valid_if_not_used_for: HOUR,
+            sso_default: SsoDefault::All,
+            remember_me_by_default: true,
+        },
+        frontend: Frontend {
+            theme: "base".to_owned(),
+            issuer_name: "Acme".to_owned(),
+            languages: vec!["en".to_owned(), "de".to_owned()],
+            ..Frontend::default()
+        },
+        limits: Limits {
+            requests: Rate {
+                count: 200,
+                per: Duration::from_secs(1),
+            },
+            password_failures: Rate {
+                count: 10,
+                per: Duration::from_mins(5),
+            },
+            password_hashes: 4,
+            upstream_calls: 16,
+        },
+        passivate_after: Duration::from_mins(30),
+    })
+}
+
+/// A connector of the kind `mockCallback`, for all grants.
+pub fn a_connector(id: &str) -> ConnectorSpec {
+    ConnectorSpec {
+        id: ConnectorId::parse(id).expect("the test names a valid connector"),
+        kind: "mockCallback".to_owned(),
+        name: format!("Log in with {id}"),
+        config: serde_json::Value::Null,
+        grant_types: Vec::new(),
+        domains: Vec::new(),
+        timeout: Duration::from_secs(5),
+    }
+}
+
+impl TenantBuilder {
+    /// As a dex file with nothing but defaults configures it: RS256, 24 hours, no browser sessions,
+    /// no reuse interval, refresh tokens without end.
+    pub fn dex(mut self) -> Self {
+        let spec = &mut self.0;
+        spec.dialect = Dialect::Dex;
+        spec.signer.algorithms = vec!["RS256".to_owned()];
+        spec.signer.rotation_period = 6 * HOUR;
+        spec.signer.publish_ahead = Duration::ZERO;
+        spec.expiry.id_tokens = 24 * HOUR;
+        spec.expiry.access_tokens = 24 * HOUR;
+        spec.expiry.auth_requests = 24 * HOUR;
+        spec.expiry.codes = Duration::from_mins(30);
+        spec.expiry.refresh = RefreshPolicy {
+            rotate: true,
+            reuse_interval: Duration::ZERO,
+            valid_if_not_used_for: None,
+            absolute_lifetime: None,
+        };
+        spec.sessions.enabled = false;
+        self
+    }
+
+    /// Under another name and issuer.
+    pub fn at(mut self, id: &str, issuer: &str) -> Self {
+        self.0.id = TenantId::parse(id).expect("the test names a valid tenant");
+        self.0.issuer = Issuer::parse(issuer).expect("the test names a valid issuer");
+        self
+    }
+
+    /// With one more client, or another one of the same id.
+    pub fn with_client(mut self, client: impl Into<Client>) -> Self {
+        let client = client.into();
+        self.0.clients.insert(client.id.clone(), client);
+        self
+    }
+
+    /// With one more connector.
+    pub fn with_connector(mut self, connector: ConnectorSpec) -> Self {
+        self.0.connectors.push(connector);
+        self
+    }
+
+    /// Without the connector `mock`.
+    pub fn without_connectors(mut self) -> Self {
+        self.0.connectors.clear();
+        self
+    }
+
+    /// With a person in the password DB, which is thereby on.
+    pub fn with_password(mut self, email: &str, hash: &str) -> Self {
+        let email = email.to_lowercase();
+        let record = PasswordRecord {
+            email: email.clone(),
+            hash: hash.to_owned(),
+            user_id: UserId::parse(&email).expect("the test names a valid mail address"),
+            username: email.clone(),
+            name: None,
+            preferred_username: String::new(),
+            email_verified: true,
+            groups: Vec::new(),
+        };
+        self.0.password_db = true;
+        self.0.passwords.insert(email, record);
+        self
+    }
+
+    /// With whatever else a test is about.
+    pub fn with(mut self, change: impl FnOnce(&mut TenantSpec)) -> Self {
+        change(&mut self.0);
+        self
+    }
+
+    /// The tenant.
+    pub fn build(self) -> TenantSpec {
+        self.0
+    }
+}
+
+impl From<TenantBuilder> for TenantSpec {
+    fn from(builder: TenantBuilder) -> Self {
+        builder.build()
+    }
+}
