@@ -1,1 +1,37 @@
 //! Files and environment in, typed settings and tenant specs out.
+//!
+//! Owns how `insula.yaml`, `tenant.yaml` and dex's config are written, what holds where they are
+//! silent, and what is said about what is wrong in them: everything at once, with file, line, column,
+//! key, cause and next step. One parser serves both formats of a tenant; `native.rs` and `dex.rs`
+//! hold what tells them apart. Owns no watching of files, no meaning of a connector's `config` and no
+//! serving: whoever holds a spec may trust it.
+
+mod clash;
+mod defaults;
+mod dex;
+mod duration;
+mod environment;
+mod fingerprint;
+mod native;
+mod problem;
+mod reading;
+mod secret;
+mod section;
+mod server;
+mod source;
+mod tenant;
+mod tree;
+
+pub use clash::check_tenants;
+pub use environment::process_environment;
+pub use fingerprint::{Fingerprint, fingerprint};
+pub use problem::{Problem, Severity};
+pub use reading::Lookup;
+pub use secret::{SecretError, SecretRef, SecretText};
+pub use server::{
+    CacheUrl, ConfigError, DatabasePool, HostCertificate, Listen, Log, LogFormat, Outbound,
+    ServerConfig, ServiceUrl, Setting, Tls,
+};
+pub use source::{
+    Format, Loaded, TenantFiles, TenantSource, Unservable, load_tenant, load_tenant_knowing,
+};

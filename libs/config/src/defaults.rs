@@ -1,0 +1,52 @@
+use std::time::Duration;
+
+use insula_model::{Dialect, Limits, Rate, SsoDefault};
+use insula_oauth::{CodeChallengeMethod, GrantType};
+
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+
+/// What holds where a file is silent, and how far it may go: all that tells the two dialects apart
+/// once a file is read.
+pub(crate) struct Defaults {
+    pub(crate) dialect: Dialect,
+    pub(crate) id_tokens: Duration,
+    /// `None` where access tokens always live as long as ID tokens.
+    pub(crate) access_tokens: Option<Duration>,
+    pub(crate) auth_requests: Duration,
+    pub(crate) codes: Duration,
+    pub(crate) longest_code: Duration,
+    pub(crate) device_requests: Duration,
+    pub(crate) reuse_interval: Duration,
+    pub(crate) refresh_idle: Option<Duration>,
+    pub(crate) refresh_absolute: Option<Duration>,
+    pub(crate) algorithm: &'static str,
+    pub(crate) rotation_period: Duration,
+    pub(crate) publish_ahead: Duration,
+    pub(crate) sessions_enabled: bool,
+    pub(crate) cookie_name: &'static str,
+    pub(crate) sso: SsoDefault,
+    pub(crate) remember_me: bool,
+    pub(crate) grant_types: &'static [GrantType],
+    pub(crate) pkce_methods: &'static [CodeChallengeMethod],
+    pub(crate) theme: &'static str,
+}
+
+/// The walls of a tenant that names none.
+pub(crate) const LIMITS: Limits = Limits {
+    requests: Rate {
+        count: 200,
+        per: Duration::from_secs(1),
+    },
+    password_failures: Rate {
+        count: 10,
+        per: Duration::from_secs(600),
+    },
+    password_hashes: 4,
+    upstream_calls: 16,
+};
+
+/// How long one call to an upstream may take where its connector does not say.
+pub(crate) const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(10);
+/// After how much idleness a tenant is let go where its file does not say.
+pub(crate) const PASSIVATE_AFTER: Duration = Duration::from_secs(1800);

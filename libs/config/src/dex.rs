@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+use insula_model::{Dialect, SsoDefault};
+use insula_oauth::{CodeChallengeMethod, GrantType};
+
+use crate::Severity;
+use crate::defaults::{Defaults, HOUR, MINUTE};
+use crate::reading::Reading;
+use crate::section::Section;
+
+/// dex's defaults. Keys are announced for ten minutes, the time its JWKS may be cached for: dex has
+/// no such pause, which no client can notice but by never meeting an unknown `kid`.
+pub(crate) fn defaults(reading: &Reading<'_>) -> Defaults {
+    Defaults {
+        dialect: Dialect::Dex,
+        id_tokens: 24 * HOUR,
+        access_tokens: None,
+        auth_requests: 24 * HOUR,
+        codes: 30 * MINUTE,
+        longest_code: 30 * MINUTE,
+        device_requests: 5 * MINUTE,
+        reuse_interval: Duration::ZERO,
+        refresh_idle: None,
+        refresh_absolute: None,
+        algorithm: "RS256",
+        rotation_period: 6 * HOUR,
+        publish_ahead: 10 * MINUTE,
+        sessions_enabled: reading.env_flag("DEX_SESSIONS_ENABLED", false),
+        cookie_name: "dex_session",
+        sso: SsoDefault::None,
+        remember_me: true,
+        grant_types: &[
+            GrantType::AuthorizationCode,
+            GrantType::Implicit,
+            GrantType::Password,
+            GrantType::RefreshToken,
+            GrantType::DeviceCode,
+            GrantType::TokenExchange,
+        ],
+        pkce_methods: &[CodeChallengeMethod::S256, CodeChallengeMethod::Plain],
+        theme: "light",
+    }
+}
+
+/// Names, in one line, the sections that describe a process and not a tenant.
+pub(crate) fn process_wide(top: &mut Section<'_>, reading: &mut Reading<'_>) {
+    let mut named = Vec::new();
+    let mut first = None;
+    for key in ["storage", "web", "grpc", "telemetry", "logger"] {
+        if let Some(entry) = top.entry(key) {
+            first = first.or(Some((entry.at, key)));
+            named.push(key);
+        }
+    }
+    let Some((at, key)) = first else {
+        return;
+    };
+    let verb = if named.len() == 1 {
+        "belongs"
+    } else {
+        "belong"
+    };
+    let cause = format!(
+        "{} {verb} to the server and not to a tenant",
+        listed(&named)
+    );
+    let next = "set it in insula.yaml";
+    reading.tell(Severity::Info, at, key, cause, next);
+}
+
+/// dex's multi-factor section asks for a second proof; without one nobody is let in.
+pub(crate) fn mfa(top: &mut Section<'_>, reading: &mut Reading<'_>) {
+    let Some(entry) = top.entry("mfa") else {
+        return;
+    };
+    if reading.env_flag("DEX_SESSIONS_ENABLED", false) {
+        let cause = "a second factor is not served by this version";
+        let next = "remove the section only if a password alone is enough";
+        reading.error(entry.at, "mfa", cause, next);
+    } else {
+        let cause = "mfa requires sessions to be enabled (DEX_SESSIONS_ENABLED=true)";
+        reading.error(entry.at, "mfa", cause, "");
+    }
+}
+
+fn listed(words: &[&str]) -> String {
+    match words.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,361 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::secret::SecretRef;
+use crate::tree::{Kind, Node, Position, Trouble};
+use crate::{Problem, SecretText, Severity, duration};
+
+/// How environment variables are read: a name in, a value out.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// One file being read: where it lies, whose rules it is held to, and what was found wrong so far.
+/// Everything goes on after a problem, so that all of them are told at once.
+pub(crate) struct Reading<'e> {
+    pub(crate) env: Lookup<'e>,
+    /// Held to dex's rules: unknown keys are warnings, YAML 1.1 bools are read, a missing variable
+    /// is an empty text.
+    pub(crate) lenient: bool,
+    file: PathBuf,
+    dir: PathBuf,
+    /// Values that did not come from the file: the key's path, in lower case, and their origin.
+    pub(crate) origins: BTreeMap<String, String>,
+    pub(crate) problems: Vec<Problem>,
+    /// Every other file that was read.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// A value with its place and the words that may be said about it.
+#[derive(Clone)]
+pub(crate) struct Spot<T> {
+    pub(crate) value: T,
+    pub(crate) at: Position,
+    pub(crate) key: String,
+    /// The value as the file has it, in quotes, or where it came from.
+    pub(crate) shown: String,
+}
+
+impl<T> Spot<T> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Spot<U> {
+        Spot {
+            value: change(self.value),
+            at: self.at,
+            key: self.key,
+            shown: self.shown,
+        }
+    }
+}
+
+impl<'e> Reading<'e> {
+    pub(crate) fn new(file: &Path, env: Lookup<'e>, lenient: bool) -> Self {
+        Self {
+            env,
+            lenient,
+            file: file.to_owned(),
+            dir: file.parent().unwrap_or(Path::new("")).to_owned(),
+            origins: BTreeMap::new(),
+            problems: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    /// The folder that relative paths are relative to.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) fn error(&mut self, at: Position, key: &str, cause: impl Into<String>, next: &str) {
+        self.tell(Severity::Error, at, key, cause, next);
+    }
+
+    pub(crate) fn warn(&mut self, at: Position, key: &str, cause: impl Into<String>, next: &str) {
+        self.tell(Severity::Warning, at, key, cause, next);
+    }
+
+    /// An error in a file of ours, a warning in a dex file.
+    pub(crate) fn object(&mut self, at: Position, key: &str, cause: impl Into<String>, next: &str) {
+        let severity = if self.lenient {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
+        self.tell(severity, at, key, cause, next);
+    }
+
+    /// A key nobody knows: dex passes over it unless `DEX_CONFIG_DISALLOW_UNKNOWN_FIELDS` is true.
+    pub(crate) fn unknown_key(&mut self, at: Position, key: &str, cause: &str, next: &str) {
+        if self.env_flag("DEX_CONFIG_DISALLOW_UNKNOWN_FIELDS", false) {
+            self.error(at, key, cause, next);
+        } else {
+            self.object(at, key, cause, next);
+        }
+    }
+
+    /// One of dex's feature flags, in Go's words for bools.
+    pub(crate) fn env_flag(&self, name: &str, default: bool) -> bool {
+        match (self.env)(name).as_deref() {
+            Some("1" | "t" | "T" | "true" | "TRUE" | "True") => true,
+            Some("0" | "f" | "F" | "false" | "FALSE" | "False") => false,
+            _ => default,
+        }
+    }
+
+    /// [`Reading::error`], in dex's own words where the file is dex's.
+    pub(crate) fn refuse(&mut self, at: Position, key: &str, dex: &str, ours: &str, next: &str) {
+        let cause = if self.lenient { dex } else { ours };
+        self.error(at, key, cause, next);
+    }
+
+    pub(crate) fn tell(
+        &mut self,
+        severity: Severity,
+        at: Position,
+        key: &str,
+        cause: impl Into<String>,
+        next_step: &str,
+    ) {
+        let origin = self.origins.get(&key.to_ascii_lowercase());
+        let (file, at) = match origin {
+            Some(origin) => (PathBuf::from(origin), Position::default()),
+            None => (self.file.clone(), at),
+        };
+        self.problems.push(Problem {
+            severity,
+            file,
+            line: at.line,
+            column: at.column,
+            key: key.to_owned(),
+            cause: cause.into(),
+            next_step: next_step.to_owned(),
+        });
+    }
+
+    pub(crate) fn trouble(&mut self, trouble: &Trouble) {
+        self.error(
+            trouble.at,
+            &trouble.key,
+            trouble.cause.clone(),
+            trouble.next_step,
+        );
+    }
+
+    /// Whether anything found so far keeps the file from being served.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.problems.iter().any(Problem::is_error)
+    }
+
+    /// A single value as text. In our files it may also be `{ env: NAME }` or `{ file: PATH }`.
+    /// `None` where it is null, or where a problem was told.
+    pub(crate) fn text(&mut self, node: &Node, key: &str) -> Option<Spot<String>> {
+        let (value, shown) = match &node.kind {
+            Kind::Scalar { .. } if node.is_null() => return None,
+            Kind::Scalar { text, .. } => (text.clone(), quote(text)),
+            _ => {
+                let Some(reference) = self.reference(node) else {
+                    let cause = format!("is {} where a single value belongs", node.noun());
+                    self.error(node.at, key, cause, "write one text, number or bool");
+                    return None;
+                };
+                let shown = format!("the value of {}", named(&reference));
+                let secret = self.resolve(&reference, node.at, key)?;
+                (secret.reveal().to_owned(), shown)
+            }
+        };
+        Some(Spot {
+            value,
+            at: node.at,
+            key: key.to_owned(),
+            shown,
+        })
+    }
+
+    /// A secret: like [`Reading::text`], in our files also `env:NAME` and `file:PATH`, and never
+    /// shown.
+    pub(crate) fn secret(&mut self, node: &Node, key: &str) -> Option<Spot<SecretText>> {
+        let reference = match self.secret_ref(node, key)? {
+            SecretRef::Plain(text) if text.reveal().is_empty() => return None,
+            reference => reference,
+        };
+        let value = self.resolve(&reference, node.at, key)?;
+        if value.reveal().is_empty() {
+            let cause = format!("refers to {}, which is empty", named(&reference));
+            self.error(node.at, key, cause, "put the secret there");
+            return None;
+        }
+        Some(Spot {
+            value,
+            at: node.at,
+            key: key.to_owned(),
+            shown: "the secret".to_owned(),
+        })
+    }
+
+    /// Where a secret is found, without fetching it.
+    pub(crate) fn secret_ref(&mut self, node: &Node, key: &str) -> Option<SecretRef> {
+        match &node.kind {
+            Kind::Scalar { .. } if node.is_null() => None,
+            Kind::Scalar { text, .. } if self.lenient => {
+                Some(SecretRef::Plain(SecretText::new(text.clone())))
+            }
+            Kind::Scalar { text, .. } => Some(SecretRef::parse(text, &self.dir)),
+            _ => {
+                let reference = self.reference(node);
+                if reference.is_none() {
+                    let cause = format!("is {} where a secret belongs", node.noun());
+                    let next = "write a text, { env: NAME } or { file: PATH }";
+                    self.error(node.at, key, cause, next);
+                }
+                reference
+            }
+        }
+    }
+
+    /// `{ env: NAME }` or `{ file: PATH }`; dex has no such thing.
+    pub(crate) fn reference(&self, node: &Node) -> Option<SecretRef> {
+        let Kind::Map(entries) = &node.kind else {
+            return None;
+        };
+        let [entry] = entries.as_slice() else {
+            return None;
+        };
+        let Kind::Scalar { text, .. } = &entry.value.kind else {
+            return None;
+        };
+        if self.lenient {
+            return None;
+        }
+        match entry.key.to_ascii_lowercase().as_str() {
+            "env" => Some(SecretRef::Env(text.clone())),
+            "file" => Some(SecretRef::File(self.dir.join(text))),
+            _ => None,
+        }
+    }
+
+    /// Fetches what a reference names, and notes the file for watching.
+    pub(crate) fn resolve(
+        &mut self,
+        reference: &SecretRef,
+        at: Position,
+        key: &str,
+    ) -> Option<SecretText> {
+        if let SecretRef::File(path) = reference {
+            self.files.push(path.clone());
+        }
+        match reference.resolve(self.env) {
+            Ok(secret) => Some(secret),
+            Err(error) => {
+                let next = match reference {
+                    SecretRef::File(_) => "make the file, readable to this process",
+                    _ => "set the variable, or refer to another",
+                };
+                self.error(at, key, error.to_string(), next);
+                None
+            }
+        }
+    }
+
+    /// A bool.
+    pub(crate) fn flag(&mut self, node: &Node, key: &str) -> Option<bool> {
+        let spot = self.text(node, key)?;
+        let flag = crate::tree::bool_of(&spot.value, self.lenient);
+        if flag.is_none() {
+            let cause = format!("{} is neither true nor false", spot.shown);
+            self.error(spot.at, key, cause, "write true or false");
+        }
+        flag
+    }
+
+    /// A duration in Go's form.
+    pub(crate) fn duration(&mut self, node: &Node, key: &str) -> Option<Spot<Duration>> {
+        let spot = self.text(node, key)?;
+        match duration::parse(&spot.value) {
+            Ok(span) => Some(spot.map(|_| span)),
+            Err(why) => {
+                let cause = format!("{} {why}", spot.shown);
+                let next = "write a number and a unit, such as 30s, 10m or 1h30m";
+                self.error(spot.at, key, cause, next);
+                None
+            }
+        }
+    }
+
+    /// A whole number that is not negative.
+    pub(crate) fn number(&mut self, node: &Node, key: &str) -> Option<Spot<u32>> {
+        let spot = self.text(node, key)?;
+        match spot.value.parse() {
+            Ok(number) => Some(spot.map(|_| number)),
+            Err(_) => {
+                let cause = format!("{} is not a whole number", spot.shown);
+                self.error(spot.at, key, cause, "write digits only");
+                None
+            }
+        }
+    }
+
+    /// The items of a list with their keys; null is an empty one.
+    pub(crate) fn items<'n>(&mut self, node: &'n Node, key: &str) -> Vec<(&'n Node, String)> {
+        match &node.kind {
+            Kind::Seq(items) => items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| (item, format!("{key}[{index}]")))
+                .collect(),
+            _ if node.is_null() => Vec::new(),
+            _ => {
+                let cause = format!("is {} where a list belongs", node.noun());
+                self.error(
+                    node.at,
+                    key,
+                    cause,
+                    "write [one, two], or one - item a line",
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    /// A list of texts.
+    pub(crate) fn texts(&mut self, node: &Node, key: &str) -> Vec<Spot<String>> {
+        let items = self.items(node, key);
+        items
+            .into_iter()
+            .filter_map(|(item, key)| self.text(item, &key))
+            .collect()
+    }
+
+    /// A mapping of texts, keys as written.
+    pub(crate) fn table(&mut self, node: &Node, key: &str) -> BTreeMap<String, String> {
+        let Kind::Map(entries) = &node.kind else {
+            if !node.is_null() {
+                let cause = format!("is {} where a mapping belongs", node.noun());
+                self.error(node.at, key, cause, "write key: value lines below it");
+            }
+            return BTreeMap::new();
+        };
+        entries
+            .iter()
+            .filter_map(|entry| {
+                let text = self.text(&entry.value, &format!("{key}.{}", entry.key))?;
+                Some((entry.key.clone(), text.value))
+            })
+            .collect()
+    }
+}
+
+/// What a reference is called in a message.
+fn named(reference: &SecretRef) -> String {
+    match reference {
+        SecretRef::Plain(_) => "a plain secret".to_owned(),
+        SecretRef::Env(name) => format!("env:{name}"),
+        SecretRef::File(path) => format!("file:{}", path.display()),
+    }
+}
+
+/// The value in quotes, cut where it is long.
+pub(crate) fn quote(text: &str) -> String {
+    const MOST: usize = 80;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
+        None => format!("{text:?}"),
+    }
+}

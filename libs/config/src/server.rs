@@ -1,0 +1,286 @@
+mod network;
+mod setting;
+mod tls;
+mod url;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use thiserror::Error;
+
+pub use self::network::{Listen, Outbound};
+use self::network::{addresses, networks, outbound};
+pub use self::setting::Setting;
+pub use self::tls::{HostCertificate, Tls};
+pub use self::url::{CacheUrl, ServiceUrl};
+use crate::reading::{Reading, Spot};
+use crate::section::Section;
+use crate::tree::{self, Node, Position};
+use crate::{Problem, SecretRef};
+
+/// The process as configured: `insula.yaml`, overridden by the environment, overridden by flags.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerConfig {
+    /// Where it listens.
+    pub listen: Listen,
+    /// What it proves itself with on `listen.https`.
+    pub tls: Tls,
+    /// The folder of tenants.
+    pub tenants: PathBuf,
+    /// The folder of themes; the built-in ones where there is none.
+    pub themes: Option<PathBuf>,
+    /// Where durable state is kept: `sqlite://`, `postgres://` or `mysql://`.
+    pub database: ServiceUrl,
+    /// How many connections it may hold there.
+    pub database_pool: DatabasePool,
+    /// Where short-lived state is kept.
+    pub cache: CacheUrl,
+    /// What secrets at rest are sealed with.
+    pub master_key: SecretRef,
+    /// Who may speak for a client's address and host: only from them are `Forwarded` and
+    /// `X-Forwarded-*` believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How it logs.
+    pub log: Log,
+    /// How many threads serve; `None` for one per core.
+    pub workers: Option<u32>,
+    /// How long requests under way may take after the process was asked to end.
+    pub shutdown_grace: Duration,
+    /// How many tenants have a label of their own in metrics; the rest share one.
+    pub metrics_tenant_label_limit: u32,
+    /// Which private addresses connectors may call.
+    pub outbound: Outbound,
+}
+
+/// The pool of database connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatabasePool {
+    /// The most it holds.
+    pub max_connections: u32,
+    /// The fewest it keeps.
+    pub min_connections: u32,
+    /// How long a request waits for one.
+    pub acquire_timeout: Duration,
+    /// After how much idleness one is closed.
+    pub idle_timeout: Duration,
+}
+
+/// How the process logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// A level, or directives as `tracing` has them: `info,insula_web=debug`.
+    pub level: String,
+    /// Names of fields that are left out.
+    pub exclude: Vec<String>,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why the process cannot be configured: every problem at once.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}", lines(.problems))]
+pub struct ConfigError {
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+fn lines(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    lines.join("\n")
+}
+
+impl ServerConfig {
+    /// Reads the configuration: the file if one is named, then the environment (`INSULA_LISTEN_HTTP`),
+    /// then flags (`listen.http`), of which the later wins. Relative paths are relative to the file, or
+    /// to the working folder where they come from elsewhere.
+    pub fn load(
+        file: Option<&Path>,
+        env: impl Fn(&str) -> Option<String>,
+        flags: &BTreeMap<String, String>,
+    ) -> Result<Self, ConfigError> {
+        let mut reading = Reading::new(file.unwrap_or(Path::new("")), &env, false);
+        let root = match file {
+            Some(file) => tree::read_file(file, &mut reading),
+            None => Some(Node::empty_map(Position::default())),
+        };
+        let mut root = root.unwrap_or_else(|| Node::empty_map(Position::default()));
+        setting::override_with(&mut root, flags, &mut reading);
+        let config = read(&root, &mut reading);
+        match config {
+            Some(config) if reading.problems.is_empty() => Ok(config),
+            _ => Err(ConfigError {
+                problems: reading.problems,
+            }),
+        }
+    }
+
+    /// Every setting that a flag or an environment variable may override.
+    pub fn settings() -> &'static [Setting] {
+        &setting::SETTINGS
+    }
+}
+
+fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
+    let mut top = Section::open(root, "", reading);
+    let listen = addresses(&mut top, reading);
+    let tls = tls::read(&mut top, listen.https.is_some(), reading);
+    let tenants = top.text("tenants", reading);
+    let tenants = tenants.map_or_else(|| PathBuf::from("tenants"), |p| path(&p, reading));
+    let themes = top.text("themes", reading).map(|p| path(&p, reading));
+    let database = url::database(&mut top, reading);
+    let database_pool = pool(top.section("databasePool", reading), reading);
+    let cache = url::cache(&mut top, reading);
+    let master_key = master_key(&mut top, reading);
+    let trusted_proxies = networks(&mut top, "trustedProxies", reading);
+    let log = log(top.section("log", reading), reading);
+    let workers = top.number("workers", reading);
+    let mut shutdown = top.section("shutdown", reading);
+    let grace = shutdown.duration("grace", reading);
+    shutdown.finish(reading);
+    let mut metrics = top.section("metrics", reading);
+    let label_limit = metrics.number("tenantLabelLimit", reading);
+    metrics.finish(reading);
+    let outbound = outbound(top.section("outbound", reading), reading);
+    top.finish(reading);
+
+    if let Some(workers) = &workers
+        && !(1..=1024).contains(&workers.value)
+    {
+        let cause = format!("{} is not between 1 and 1024", workers.shown);
+        let next = "remove the key for one thread per core";
+        reading.error(workers.at, &workers.key, cause, next);
+    }
+    Some(ServerConfig {
+        listen,
+        tls,
+        tenants,
+        themes,
+        database: database?,
+        database_pool,
+        cache: cache?,
+        master_key: master_key?,
+        trusted_proxies,
+        log,
+        workers: workers.map(|workers| workers.value),
+        shutdown_grace: grace.map_or(Duration::from_secs(30), |grace| grace.value),
+        metrics_tenant_label_limit: label_limit.map_or(100, |limit| limit.value),
+        outbound,
+    })
+}
+
+/// A path, relative to where it was written.
+fn path(text: &Spot<String>, reading: &Reading<'_>) -> PathBuf {
+    if is_from_file(&text.key, reading) {
+        reading.dir().join(&text.value)
+    } else {
+        PathBuf::from(&text.value)
+    }
+}
+
+fn is_from_file(key: &str, reading: &Reading<'_>) -> bool {
+    !reading.origins.contains_key(&key.to_ascii_lowercase())
+}
+
+/// The master key is never taken from a command line, which everybody on the machine can read: the
+/// flag names the key's file.
+fn master_key(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<SecretRef> {
+    const KEY: &str = "masterKey";
+    let Some(node) = top.node(KEY) else {
+        return Some(SecretRef::File(reading.dir().join("insula.key")));
+    };
+    let Some(origin) = reading.origins.get(&KEY.to_ascii_lowercase()).cloned() else {
+        return reading.secret_ref(node, KEY);
+    };
+    let text = reading.text(node, KEY)?;
+    Some(match SecretRef::parse(&text.value, Path::new("")) {
+        SecretRef::Plain(_) if origin.starts_with("--") => SecretRef::File(text.value.into()),
+        reference => reference,
+    })
+}
+
+fn pool(mut section: Section<'_>, reading: &mut Reading<'_>) -> DatabasePool {
+    let max = section.number("maxConnections", reading);
+    let min = section.number("minConnections", reading);
+    let acquire = section.duration("acquireTimeout", reading);
+    let idle = section.duration("idleTimeout", reading);
+    section.finish(reading);
+    let most = max.as_ref().map_or(10, |max| max.value);
+    if let Some(max) = &max
+        && max.value == 0
+    {
+        reading.error(
+            max.at,
+            &max.key,
+            "no connection would be had",
+            "write 1 or more",
+        );
+    }
+    if let Some(min) = &min
+        && min.value > most
+    {
+        let cause = format!("{} is more than maxConnections {most}", min.shown);
+        reading.error(min.at, &min.key, cause, "write fewer");
+    }
+    DatabasePool {
+        max_connections: most,
+        min_connections: min.map_or(0, |min| min.value),
+        acquire_timeout: acquire.map_or(Duration::from_secs(5), |span| span.value),
+        idle_timeout: idle.map_or(Duration::from_secs(600), |span| span.value),
+    }
+}
+
+fn log(mut section: Section<'_>, reading: &mut Reading<'_>) -> Log {
+    let format = section.text("format", reading);
+    let level = section.text("level", reading);
+    let exclude = section.texts("exclude", reading);
+    section.finish(reading);
+    let format = match &format {
+        None => LogFormat::Pretty,
+        Some(text) => match text.value.as_str() {
+            "pretty" | "text" => LogFormat::Pretty,
+            "json" => LogFormat::Json,
+            _ => {
+                let cause = format!("{} is neither pretty nor json", text.shown);
+                reading.error(text.at, &text.key, cause, "write pretty or json");
+                LogFormat::Pretty
+            }
+        },
+    };
+    if let Some(level) = &level {
+        let lower = level.value.to_ascii_lowercase();
+        let is_word = ["trace", "debug", "info", "warn", "error", "off"].contains(&lower.as_str());
+        if !is_word && !level.value.contains(['=', ',']) {
+            let cause = format!("{} is not a level", level.shown);
+            let next = "write trace, debug, info, warn, error or off";
+            reading.error(level.at, &level.key, cause, next);
+        }
+    }
+    Log {
+        format,
+        level: level.map_or_else(|| "info".to_owned(), |level| level.value),
+        exclude: exclude.into_iter().map(|field| field.value).collect(),
+    }
+}
+
+/// A listening address: `127.0.0.1:5556`, `[::]:5556`, or Go's `:5556` for every address.
+fn socket_address(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix(':') {
+        Some(port) => format!("0.0.0.0:{port}").parse().ok(),
+        None => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

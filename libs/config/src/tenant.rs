@@ -1,0 +1,76 @@
+mod clients;
+mod connectors;
+mod expand;
+mod expiry;
+mod frontend;
+mod issuer;
+mod limits;
+mod oauth2;
+mod password_hash;
+mod passwords;
+mod redirect_uri;
+mod served;
+mod sessions;
+mod signer;
+
+pub(crate) use frontend::OVERLAY;
+
+use insula_model::{TenantId, TenantSpec};
+
+use crate::reading::Reading;
+use crate::section::Section;
+use crate::tree::Node;
+use crate::{dex, native};
+
+/// Reads a tenant file of either format. Goes through all of it whatever is wrong; the spec is there
+/// only if every part of it could be made.
+pub(crate) fn read(
+    id: &TenantId,
+    root: &Node,
+    reading: &mut Reading<'_>,
+    kinds: Option<&[&str]>,
+) -> Option<TenantSpec> {
+    let mut top = Section::open(root, "", reading);
+    let defaults = if reading.lenient {
+        dex::process_wide(&mut top, reading);
+        dex::mfa(&mut top, reading);
+        dex::defaults(reading)
+    } else {
+        native::subject(&mut top, reading);
+        native::profile(&mut top, reading)
+    };
+
+    let issuer = issuer::issuer(&mut top, reading);
+    let hosts = issuer::hosts(&mut top, reading);
+    let (password_db, passwords) = passwords::read(&mut top, reading);
+    let connectors = connectors::read(&mut top, password_db, kinds, reading);
+    let clients = clients::read(&mut top, &connectors, &defaults, reading);
+    let oauth2 = oauth2::read(&mut top, &connectors, &defaults, reading);
+    let mut expiry_section = top.section("expiry", reading);
+    let signing_keys = expiry_section.duration("signingKeys", reading);
+    let expiry = expiry::read(expiry_section, &defaults, reading);
+    let signer = signer::read(&mut top, signing_keys, &defaults, reading);
+    let sessions = sessions::read(&mut top, &defaults, reading);
+    let frontend = frontend::read(&mut top, id, &defaults, reading);
+    let limits = limits::read(&mut top, reading);
+    let passivate_after = limits::passivate_after(&mut top, reading);
+    top.finish(reading);
+
+    Some(TenantSpec {
+        id: id.clone(),
+        issuer: issuer?,
+        hosts,
+        dialect: defaults.dialect,
+        clients,
+        connectors,
+        password_db,
+        passwords,
+        oauth2,
+        signer,
+        expiry,
+        sessions,
+        frontend,
+        limits,
+        passivate_after,
+    })
+}

@@ -1,0 +1,270 @@
+use std::collections::BTreeMap;
+
+use insula_model::{Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect};
+use insula_oauth::GrantType;
+
+use super::{oauth2, redirect_uri, served};
+use crate::SecretRef;
+use crate::defaults::Defaults;
+use crate::reading::{Reading, Spot};
+use crate::section::{Section, suggestion};
+use crate::tree::Node;
+
+/// A client with the names in it that must be somebody's.
+struct Draft {
+    client: Client,
+    peers: Vec<Spot<String>>,
+    connectors: Vec<Spot<String>>,
+    sharers: Vec<Spot<String>>,
+}
+
+/// Reads `staticClients`.
+pub(super) fn read(
+    top: &mut Section<'_>,
+    connectors: &[ConnectorSpec],
+    defaults: &Defaults,
+    reading: &mut Reading<'_>,
+) -> BTreeMap<ClientId, Client> {
+    let mut drafts: Vec<Draft> = Vec::new();
+    for (node, key) in top.items("staticClients", reading) {
+        let Some(draft) = draft(node, &key, defaults, reading) else {
+            continue;
+        };
+        if drafts.iter().any(|d| d.client.id == draft.client.id) {
+            let cause = format!("another client has the id {:?}", draft.client.id.as_str());
+            reading.error(
+                node.at,
+                &format!("{key}.id"),
+                cause,
+                "give this one its own",
+            );
+            continue;
+        }
+        drafts.push(draft);
+    }
+    let clients: Vec<String> = drafts
+        .iter()
+        .map(|d| d.client.id.as_str().to_owned())
+        .collect();
+    let clients: Vec<&str> = clients.iter().map(String::as_str).collect();
+    let connectors: Vec<&str> = connectors.iter().map(|c| c.id.as_str()).collect();
+    let finished = drafts.into_iter().map(|mut draft| {
+        must_exist(&draft.peers, &clients, "client", reading);
+        must_exist(&draft.connectors, &connectors, "connector", reading);
+        draft.sharers.retain(|sharer| sharer.value != "*");
+        must_exist(&draft.sharers, &clients, "client", reading);
+        (draft.client.id.clone(), draft.client)
+    });
+    finished.collect()
+}
+
+fn must_exist(names: &[Spot<String>], known: &[&str], noun: &str, reading: &mut Reading<'_>) {
+    for name in names {
+        if !known.contains(&name.value.as_str()) {
+            let cause = format!("no {noun} has the id {}", name.shown);
+            let next = suggestion(&name.value, known);
+            reading.object(name.at, &name.key, cause, &next);
+        }
+    }
+}
+
+fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Draft> {
+    let mut section = Section::open(node, key, reading);
+    let id = client_id(&mut section, reading);
+    let public = section.flag("public", reading).unwrap_or(false);
+    let name = name(&mut section, id.as_ref(), reading);
+    let shown = id.as_ref().map_or("", ClientId::as_str);
+    let secrets = secrets(&mut section, shown, public, reading);
+    let redirect_uris = section.texts("redirectURIs", reading);
+    let post_logout = section.texts("postLogoutRedirectURIs", reading);
+    let peers = section.texts("trustedPeers", reading);
+    let connectors = section.texts("allowedConnectors", reading);
+    let logo = section.text("logoURL", reading);
+    let shares = section.node("ssoSharedWith").is_some();
+    let sharers = section.texts("ssoSharedWith", reading);
+    let (grants, skip_approval, require_pkce) = if reading.lenient {
+        (Vec::new(), false, false)
+    } else {
+        (
+            section.texts("grantTypes", reading),
+            section.flag("skipApprovalScreen", reading).unwrap_or(false),
+            section.flag("requirePKCE", reading).unwrap_or(false),
+        )
+    };
+    not_served(&mut section, reading);
+    section.finish(reading);
+
+    let grant_types: Vec<GrantType> = grants
+        .iter()
+        .filter_map(|text| oauth2::grant(text, reading))
+        .filter(|grant| served::GRANTS.contains(grant))
+        .collect();
+    if defaults.dialect == Dialect::Standard {
+        let may_redirect =
+            grant_types.is_empty() || grant_types.contains(&GrantType::AuthorizationCode);
+        if may_redirect && redirect_uris.is_empty() {
+            let next = "list where codes may be sent";
+            reading.error(node.at, &format!("{key}.redirectURIs"), "is missing", next);
+        }
+        for uri in redirect_uris.iter().chain(&post_logout) {
+            if let Some((cause, next)) = redirect_uri::objection(&uri.value) {
+                let cause = format!("{} {cause}", uri.shown);
+                reading.error(uri.at, &uri.key, cause, next);
+            }
+        }
+    }
+    let values = |spots: Vec<Spot<String>>| spots.into_iter().map(|s| s.value).collect();
+    let client = Client {
+        id: id?,
+        name,
+        secrets,
+        public,
+        redirect_uris: values(redirect_uris),
+        post_logout_redirect_uris: values(post_logout),
+        trusted_peers: ids(&peers, |text| ClientId::parse(text).ok()),
+        allowed_connectors: ids(&connectors, |text| ConnectorId::parse(text).ok()),
+        grant_types,
+        skip_approval,
+        require_pkce,
+        logo_url: logo.map(|logo| logo.value).filter(|logo| !logo.is_empty()),
+        sso_shared_with: shares.then(|| values(sharers.clone())),
+    };
+    Some(Draft {
+        client,
+        peers,
+        connectors,
+        sharers,
+    })
+}
+
+fn ids<T>(names: &[Spot<String>], parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+    names.iter().filter_map(|name| parse(&name.value)).collect()
+}
+
+/// `id`, or `idEnv` which names a variable.
+fn client_id(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<ClientId> {
+    let written = section
+        .text("id", reading)
+        .filter(|id| !id.value.is_empty());
+    let variable = section
+        .text("idEnv", reading)
+        .filter(|name| !name.value.is_empty());
+    let id = match (written, variable) {
+        (Some(id), Some(_)) => {
+            let dex = format!(
+                "invalid config: ID and IDEnv fields are exclusive for client {}",
+                id.shown
+            );
+            let ours = "stands beside idEnv";
+            reading.refuse(id.at, &id.key, &dex, ours, "keep one of the two keys");
+            id
+        }
+        (Some(id), None) => id,
+        (None, Some(name)) => {
+            let reference = SecretRef::Env(name.value.clone());
+            let secret = reading.resolve(&reference, name.at, &name.key)?;
+            name.map(|_| secret.reveal().to_owned())
+        }
+        (None, None) => {
+            let dex = "invalid config: ID or IDEnv field is required for a client";
+            let key = section.key("id");
+            reading.refuse(section.at(), &key, dex, "is missing", "write the client_id");
+            return None;
+        }
+    };
+    ClientId::parse(&id.value)
+        .map_err(|error| reading.error(id.at, &id.key, error.to_string(), ""))
+        .ok()
+}
+
+/// What people are shown; dex insists on it, ours falls back to the id.
+fn name(section: &mut Section<'_>, id: Option<&ClientId>, reading: &mut Reading<'_>) -> String {
+    let written = section
+        .text("name", reading)
+        .filter(|name| !name.value.is_empty());
+    if let Some(name) = written {
+        return name.value;
+    }
+    if reading.lenient {
+        let cause = "invalid config: Name field is required for a client";
+        let key = section.key("name");
+        reading.error(section.at(), &key, cause, "write what people are shown");
+    }
+    id.map(|id| id.as_str().to_owned()).unwrap_or_default()
+}
+
+/// `secret`, `secretEnv` which names a variable, or in our files `secrets` while one is replaced.
+fn secrets(
+    section: &mut Section<'_>,
+    id: &str,
+    public: bool,
+    reading: &mut Reading<'_>,
+) -> Vec<ClientSecret> {
+    let at = section.at();
+    let key = section.key("secret");
+    let is_written = section.node("secret").is_some();
+    let written = section.secret("secret", reading);
+    let variable = section
+        .text("secretEnv", reading)
+        .filter(|name| !name.value.is_empty());
+    let more = if reading.lenient {
+        Vec::new()
+    } else {
+        section.items("secrets", reading)
+    };
+    if written.is_some() && variable.is_some() {
+        let dex =
+            format!("invalid config: Secret and SecretEnv fields are exclusive for client {id:?}");
+        reading.refuse(
+            at,
+            &key,
+            &dex,
+            "stands beside secretEnv",
+            "keep one of the two keys",
+        );
+    }
+    let has_any = is_written || variable.is_some() || !more.is_empty();
+    if !has_any && !public {
+        let dex =
+            format!("invalid config: Secret or SecretEnv field is required for client {id:?}");
+        let next =
+            "write { env: NAME } or { file: PATH }, or public: true for an app that can keep none";
+        reading.refuse(at, &key, &dex, "is missing", next);
+    }
+    if has_any && public && !reading.lenient {
+        let cause = "a public client can keep no secret (RFC 6749 §2.1)";
+        reading.error(at, &key, cause, "remove the secret, or public: true");
+    }
+    let mut secrets = Vec::new();
+    secrets.extend(written.map(|secret| secret.value));
+    if let Some(name) = variable {
+        secrets.extend(reading.resolve(&SecretRef::Env(name.value), name.at, &name.key));
+    }
+    for (node, key) in more {
+        secrets.extend(reading.secret(node, &key).map(|secret| secret.value));
+    }
+    let secrets = secrets
+        .iter()
+        .map(|secret| ClientSecret::new(secret.reveal()));
+    secrets.collect()
+}
+
+/// dex's words whose meaning is not built: told, and never passed over where they guard a login.
+fn not_served(section: &mut Section<'_>, reading: &mut Reading<'_>) {
+    let guarded = section.items("mfaChain", reading);
+    if let Some((first, _)) = guarded.first() {
+        let cause = "a second factor is not served by this version";
+        let next = "remove the key only if one factor is enough";
+        reading.error(first.at, &section.key("mfaChain"), cause, next);
+    }
+    for key in [
+        "backchannelLogoutURI",
+        "refreshTokenLifetime",
+        "clientCredentialsClaims",
+    ] {
+        if let Some(node) = section.node(key) {
+            let cause = "is not served by this version";
+            reading.object(node.at, &section.key(key), cause, "remove it for now");
+        }
+    }
+}

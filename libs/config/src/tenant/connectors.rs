@@ -1,0 +1,213 @@
+use std::time::Duration;
+
+use insula_model::{ConnectorId, ConnectorSpec};
+use insula_oauth::GrantType;
+use serde_json::Value;
+
+use super::expand::{expanded, json};
+use super::{issuer, oauth2};
+use crate::defaults::{MINUTE, UPSTREAM_TIMEOUT};
+use crate::reading::{Reading, Spot};
+use crate::section::{Section, suggestion};
+use crate::tree::Node;
+
+/// Reads `connectors`; the password DB stands last among them, as dex has it.
+pub(super) fn read(
+    top: &mut Section<'_>,
+    password_db: bool,
+    kinds: Option<&[&str]>,
+    reading: &mut Reading<'_>,
+) -> Vec<ConnectorSpec> {
+    let mut connectors: Vec<ConnectorSpec> = Vec::new();
+    let items = top.items("connectors", reading);
+    let none_are_written = items.is_empty();
+    for (node, key) in items {
+        let Some(connector) = connector(node, &key, kinds, reading) else {
+            continue;
+        };
+        if connectors.iter().any(|c| c.id == connector.id) {
+            let cause = format!("another connector has the id {:?}", connector.id.as_str());
+            let next = "ids are part of every sub; give this one its own";
+            reading.error(node.at, &format!("{key}.id"), cause, next);
+            continue;
+        }
+        if password_db && connector.id.as_str() == "local" {
+            let cause = "\"local\" is the id of the password DB";
+            let next = "give this connector another id, or write enablePasswordDB: false";
+            reading.error(node.at, &format!("{key}.id"), cause, next);
+            continue;
+        }
+        connectors.push(connector);
+    }
+    if password_db {
+        connectors.extend(local());
+    } else if none_are_written {
+        let dex = "server: no connectors specified";
+        let ours = "there are none, so nobody could log in";
+        let next = "add one, or write enablePasswordDB: true";
+        reading.refuse(top.at(), "connectors", dex, ours, next);
+    }
+    connectors
+}
+
+fn local() -> Option<ConnectorSpec> {
+    Some(ConnectorSpec {
+        id: ConnectorId::parse("local").ok()?,
+        kind: "local".to_owned(),
+        name: "Email".to_owned(),
+        config: Value::Object(serde_json::Map::new()),
+        grant_types: Vec::new(),
+        domains: Vec::new(),
+        timeout: UPSTREAM_TIMEOUT,
+    })
+}
+
+fn connector(
+    node: &Node,
+    key: &str,
+    kinds: Option<&[&str]>,
+    reading: &mut Reading<'_>,
+) -> Option<ConnectorSpec> {
+    let mut section = Section::open(node, key, reading);
+    let kind = section.text("type", reading);
+    let id = section.text("id", reading);
+    let name = section.text("name", reading);
+    let config_key = section.key("config");
+    let config = section.node("config").map(|config| {
+        let config = expanded(config, &config_key, reading);
+        json(&config, reading.lenient)
+    });
+    let grants = section.texts("grantTypes", reading);
+    let (domains, timeout) = if reading.lenient {
+        (Vec::new(), UPSTREAM_TIMEOUT)
+    } else {
+        (
+            domains(&mut section, reading),
+            timeout(&mut section, reading),
+        )
+    };
+    section.finish(reading);
+
+    let is_whole = [&kind, &id, &name]
+        .iter()
+        .all(|text| text.as_ref().is_some_and(|text| !text.value.is_empty()));
+    if reading.lenient && !is_whole {
+        let cause = "invalid config: ID, Type and Name fields are required for a connector";
+        reading.error(node.at, key, cause, "");
+        return None;
+    }
+    let name = name.or_else(|| id.clone()).map(|name| name.value);
+    let kind = required(kind, node, key, "type", "such as oidc", reading);
+    let kind = kind.filter(|kind| is_known(kind, kinds, reading));
+    let id = required(id, node, key, "id", "it becomes part of every sub", reading);
+    let id = id.and_then(|id| checked_id(&id, reading));
+    let shown_id = id.as_ref().map_or("", ConnectorId::as_str);
+    let grant_types = grant_types(&grants, shown_id, reading);
+    Some(ConnectorSpec {
+        id: id?,
+        kind: kind?.value,
+        name: name?,
+        config: config.unwrap_or_else(|| Value::Object(serde_json::Map::new())),
+        grant_types,
+        domains,
+        timeout,
+    })
+}
+
+fn required(
+    text: Option<Spot<String>>,
+    node: &Node,
+    key: &str,
+    word: &str,
+    next: &str,
+    reading: &mut Reading<'_>,
+) -> Option<Spot<String>> {
+    let text = text.filter(|text| !text.value.is_empty());
+    if text.is_none() {
+        let next = format!("write one, {next}");
+        reading.error(node.at, &format!("{key}.{word}"), "is missing", &next);
+    }
+    text
+}
+
+fn is_known(kind: &Spot<String>, kinds: Option<&[&str]>, reading: &mut Reading<'_>) -> bool {
+    let Some(kinds) = kinds else {
+        return true;
+    };
+    let is_known = kinds.contains(&kind.value.as_str()) && kind.value != "local";
+    if !is_known {
+        let offered: Vec<_> = kinds.iter().copied().filter(|k| *k != "local").collect();
+        let dex = format!("unknown connector type {}", kind.shown);
+        let ours = format!("{} is not a connector this version has", kind.shown);
+        let next = suggestion(&kind.value, &offered);
+        reading.refuse(kind.at, &kind.key, &dex, &ours, &next);
+    }
+    is_known
+}
+
+fn checked_id(id: &Spot<String>, reading: &mut Reading<'_>) -> Option<ConnectorId> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if !reading.lenient && !id.value.bytes().all(is_plain) {
+        let cause = format!("{} does not fit into a URL", id.shown);
+        reading.error(id.at, &id.key, cause, "use letters, digits, -, _ and .");
+        return None;
+    }
+    ConnectorId::parse(&id.value)
+        .map_err(|error| reading.error(id.at, &id.key, error.to_string(), ""))
+        .ok()
+}
+
+fn grant_types(grants: &[Spot<String>], id: &str, reading: &mut Reading<'_>) -> Vec<GrantType> {
+    if !reading.lenient {
+        let read = grants
+            .iter()
+            .filter_map(|text| oauth2::grant(text, reading));
+        return read.collect();
+    }
+    let mut read = Vec::new();
+    for text in grants {
+        match GrantType::parse(&text.value) {
+            Some(grant) => read.push(grant),
+            None => {
+                let cause = format!(
+                    "invalid config: unknown grant type {} for connector {id:?}",
+                    text.shown
+                );
+                reading.error(text.at, &text.key, cause, "");
+            }
+        }
+    }
+    read
+}
+
+fn domains(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<String> {
+    let mut domains = Vec::new();
+    for domain in section.texts("domains", reading) {
+        let lower = domain.value.trim_start_matches('@').to_ascii_lowercase();
+        if issuer::is_host(&lower) {
+            domains.push(lower);
+        } else {
+            let cause = format!("{} is not a mail domain", domain.shown);
+            reading.error(
+                domain.at,
+                &domain.key,
+                cause,
+                "write what follows @, such as acme.example",
+            );
+        }
+    }
+    domains
+}
+
+fn timeout(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Duration {
+    let Some(span) = section.duration("timeout", reading) else {
+        return UPSTREAM_TIMEOUT;
+    };
+    if span.value.is_zero() || span.value > MINUTE {
+        let cause = format!("{} is not between 1ms and 1m", span.shown);
+        let next = "a person waits meanwhile; 5s to 10s is usual";
+        reading.error(span.at, &span.key, cause, next);
+        return UPSTREAM_TIMEOUT;
+    }
+    span.value
+}

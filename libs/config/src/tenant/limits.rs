@@ -1,0 +1,110 @@
+use std::time::Duration;
+
+use insula_model::{Limits, Rate};
+
+use crate::defaults::{LIMITS, PASSIVATE_AFTER};
+use crate::duration;
+use crate::reading::Reading;
+use crate::section::Section;
+
+/// Reads `limits`, which a dex file does not have.
+pub(super) fn read(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Limits {
+    if reading.lenient {
+        return LIMITS;
+    }
+    let mut section = top.section("limits", reading);
+    let requests = rate(&mut section, "requests", reading);
+    let password_failures = rate(&mut section, "passwordFailures", reading);
+    let password_hashes = at_once(&mut section, "passwordHashes", 64, reading);
+    let upstream_calls = at_once(&mut section, "upstreamCalls", 1024, reading);
+    if let Some(entry) = section.entry("mails") {
+        let cause = "has no effect: this version sends no mail";
+        reading.warn(entry.at, &section.key("mails"), cause, "remove it for now");
+    }
+    section.finish(reading);
+    Limits {
+        requests: requests.unwrap_or(LIMITS.requests),
+        password_failures: password_failures.unwrap_or(LIMITS.password_failures),
+        password_hashes: password_hashes.unwrap_or(LIMITS.password_hashes),
+        upstream_calls: upstream_calls.unwrap_or(LIMITS.upstream_calls),
+    }
+}
+
+/// Reads `passivateAfter`, which a dex file does not have.
+pub(super) fn passivate_after(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Duration {
+    if reading.lenient {
+        return PASSIVATE_AFTER;
+    }
+    let Some(span) = top.duration("passivateAfter", reading) else {
+        return PASSIVATE_AFTER;
+    };
+    if span.value < Duration::from_secs(1) {
+        let cause = format!(
+            "{} would put the tenant to sleep between two clicks",
+            span.shown
+        );
+        reading.error(span.at, &span.key, cause, "write at least 1s; 30m is usual");
+    }
+    span.value
+}
+
+fn rate(section: &mut Section<'_>, key: &'static str, reading: &mut Reading<'_>) -> Option<Rate> {
+    let text = section.text(key, reading)?;
+    let rate = parse_rate(&text.value);
+    if rate.is_none() {
+        let cause = format!("{} is not a rate", text.shown);
+        let next = "write a count and a time, such as 200/s, 100/h or 10/15m";
+        reading.error(text.at, &text.key, cause, next);
+    }
+    rate
+}
+
+fn parse_rate(text: &str) -> Option<Rate> {
+    let (count, per) = text.split_once('/')?;
+    let count: u32 = count.trim().parse().ok().filter(|count| *count > 0)?;
+    let per = match per.trim() {
+        "s" => Duration::from_secs(1),
+        "m" => Duration::from_secs(60),
+        "h" => Duration::from_secs(3600),
+        span => duration::parse(span).ok()?,
+    };
+    (!per.is_zero()).then_some(Rate { count, per })
+}
+
+fn at_once(
+    section: &mut Section<'_>,
+    key: &'static str,
+    most: u32,
+    reading: &mut Reading<'_>,
+) -> Option<u32> {
+    let number = section.number(key, reading)?;
+    if number.value == 0 || number.value > most {
+        let cause = format!("{} is not between 1 and {most}", number.shown);
+        reading.error(
+            number.at,
+            &number.key,
+            cause,
+            "write how many may run at once",
+        );
+        return None;
+    }
+    Some(number.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_count_and_a_time() {
+        let rate = |count, secs| {
+            let per = Duration::from_secs(secs);
+            Some(Rate { count, per })
+        };
+        assert_eq!(parse_rate("200/s"), rate(200, 1));
+        assert_eq!(parse_rate("10/15m"), rate(10, 900));
+        for bad in ["200", "0/s", "x/s", "1/0", "1/d", "-1/s"] {
+            assert_eq!(parse_rate(bad), None, "{bad}");
+        }
+    }
+}
