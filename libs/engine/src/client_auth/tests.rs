@@ -1,1 +1,72 @@
+use insula_model::Dialect;
+use insula_oauth::{ClientAuthError, Params};
+use insula_testkit::{ClientBuilder, a_client};
 
+use super::*;
+
+/// `Basic` of `id:secret`, form-urlencoded already.
+fn basic(pair: &str) -> String {
+    use base64::Engine as _;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+    format!("Basic {encoded}")
+}
+
+fn tried(
+    client: Option<ClientBuilder>,
+    header: Option<&str>,
+    form: &str,
+    dialect: Dialect,
+) -> Result<(), Refusal> {
+    let client = client.map(ClientBuilder::build);
+    let presented = read(header, &Params::parse(form).unwrap(), dialect)?;
+    authenticate(client.as_ref(), &presented).map(|_| ())
+}
+
+#[test]
+fn a_client_is_who_its_credentials_say_and_nobody_else() {
+    let wrong = || Err(Refusal::ClientCredentials);
+    let both = || Err(Refusal::ClientAuth(ClientAuthError::TwoMethods));
+    let good = basic("app:app-secret");
+    let (good, bad, empty) = (good.as_str(), basic("app:wrong"), basic("app:"));
+    let rotated = || a_client().with_secret("next");
+    let hybrid = || a_client().public().with_secret("kept");
+    // clause, client, header, body, answer in our dialect, in dex's
+    let rows = [
+        ("RFC 6749 §2.3.1 basic", Some(a_client()), Some(good), "", Ok(()), Ok(())),
+        ("RFC 6749 §2.3.1 post", Some(a_client()), None, "client_id=app&client_secret=app-secret", Ok(()), Ok(())),
+        ("a second secret during a change", Some(rotated()), None, "client_id=app&client_secret=next", Ok(()), Ok(())),
+        ("the first secret during a change", Some(rotated()), Some(good), "", Ok(()), Ok(())),
+        ("wrong secret", Some(a_client()), Some(&bad), "", wrong(), wrong()),
+        ("no secret", Some(a_client()), None, "client_id=app", wrong(), wrong()),
+        ("empty secret", Some(a_client()), Some(&empty), "", wrong(), wrong()),
+        ("confidential, but without any secret", Some(a_client().without_secret()), None, "client_id=app", wrong(), wrong()),
+        ("unknown client", None, Some(good), "", wrong(), wrong()),
+        ("RFC 6749 §2.1 public", Some(a_client().public()), None, "client_id=app", Ok(()), Ok(())),
+        ("public with an empty basic secret", Some(a_client().public()), Some(&empty), "", Ok(()), Ok(())),
+        ("public must not show a secret it has not", Some(a_client().public()), Some(&bad), "", wrong(), wrong()),
+        ("public with a secret must show it", Some(hybrid()), None, "client_id=app", wrong(), wrong()),
+        ("public with a secret shows it", Some(hybrid()), None, "client_id=app&client_secret=kept", Ok(()), Ok(())),
+        ("RFC 6749 §2.3 one method only", Some(a_client()), Some(good), "client_secret=app-secret", both(), Ok(())),
+        ("two names", Some(a_client()), Some(good), "client_id=other", both(), Ok(())),
+        ("the same name twice", Some(a_client()), Some(good), "client_id=app", Ok(()), Ok(())),
+        ("no credentials", Some(a_client()), None, "", Err(Refusal::ClientAuth(ClientAuthError::Missing)), wrong()),
+        ("a header that is no base64", Some(a_client()), Some("Basic !!"), "client_id=app&client_secret=app-secret", Err(Refusal::ClientAuth(ClientAuthError::MalformedBasic)), Ok(())),
+    ];
+    for (clause, client, header, form, standard, dex) in rows {
+        let told = |dialect| tried(client.clone(), header, form, dialect);
+        assert_eq!(told(Dialect::Standard), standard, "{clause}");
+        assert_eq!(told(Dialect::Dex), dex, "{clause}, dex");
+    }
+}
+
+#[test]
+fn a_secret_with_a_bare_percent_is_named_as_badly_encoded() {
+    let told = tried(
+        Some(a_client()),
+        Some(&basic("app:100%")),
+        "",
+        Dialect::Dex,
+    );
+    let expected = Refusal::ClientAuth(ClientAuthError::ClientSecretEncoding);
+    assert_eq!(told, Err(expected));
+}

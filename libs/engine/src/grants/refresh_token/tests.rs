@@ -1,1 +1,280 @@
+use insula_ambient::SeededEntropy;
+use insula_testkit::{NOW, a_client, a_code_grant, a_connector, a_tenant, test_keys};
 
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn a_grant(generation: u32) -> RefreshGrant {
+    RefreshGrant {
+        id: RefreshId::parse("refresh1").unwrap(),
+        generation,
+        expires_at: Timestamp::NEVER,
+        ..first_refresh_grant(
+            &a_code_grant(),
+            &a_tenant().build().expiry.refresh,
+            NOW,
+            &SeededEntropy::new(1),
+        )
+    }
+}
+
+/// The token of a generation of a grant.
+fn token(generation: u32) -> RefreshToken {
+    RefreshToken::current(&a_grant(generation), &test_keys())
+}
+
+fn garbage() -> RefreshToken {
+    RefreshToken {
+        secret: RefreshSecret::new("a234567abcdefghijklmnopqr"),
+        ..token(0)
+    }
+}
+
+struct Case {
+    spec: TenantSpec,
+    client: Client,
+    grant: RefreshGrant,
+}
+
+impl Case {
+    fn of(spec: impl Into<TenantSpec>, generation: u32) -> Self {
+        Self {
+            spec: spec.into(),
+            client: a_client().build(),
+            grant: a_grant(generation),
+        }
+    }
+
+    fn told(&self, presented: &RefreshToken, after: Duration) -> Result<RefreshUse, Refusal> {
+        let facts = RefreshFacts {
+            spec: &self.spec,
+            keys: &test_keys(),
+            client: &self.client,
+            grant: &self.grant,
+        };
+        refresh_token(presented, facts, NOW + after)
+    }
+}
+
+fn family() -> insula_model::GrantId {
+    a_code_grant().grant_id
+}
+
+fn reused() -> Result<RefreshUse, Refusal> {
+    Err(Refusal::RefreshReused { grant: family() })
+}
+
+const ROTATE: Result<RefreshUse, Refusal> = Ok(RefreshUse::Use { rotate: true });
+const USE: Result<RefreshUse, Refusal> = Ok(RefreshUse::Use { rotate: false });
+const REPEAT: Result<RefreshUse, Refusal> = Ok(RefreshUse::Repeat);
+
+#[test]
+fn what_a_secret_comes_to_by_dialect_rotation_and_reuse_interval() {
+    let unknown = || Err(Refusal::RefreshUnknown);
+    // The grant stands at generation 5; what is presented, 1 second after the last use (within the
+    // interval of 3 seconds), 4 seconds after it, and 1 second after it without any interval.
+    let tables = [
+        (
+            "ours, rotating (RFC 9700 §4.14.2)",
+            a_tenant().build(),
+            [
+                ("current", token(5), ROTATE, ROTATE, ROTATE),
+                ("previous", token(4), REPEAT, reused(), reused()),
+                ("older", token(3), reused(), reused(), reused()),
+                ("garbage", garbage(), unknown(), unknown(), unknown()),
+            ],
+        ),
+        (
+            "ours, not rotating",
+            a_tenant().with(|t| t.expiry.refresh.rotate = false).build(),
+            [
+                ("current", token(5), USE, USE, USE),
+                ("previous", token(4), REPEAT, reused(), reused()),
+                ("older", token(3), reused(), reused(), reused()),
+                ("garbage", garbage(), unknown(), unknown(), unknown()),
+            ],
+        ),
+        (
+            "dex's, rotating",
+            a_tenant().dex().build(),
+            [
+                ("current", token(5), REPEAT, ROTATE, ROTATE),
+                ("previous", token(4), REPEAT, reused(), reused()),
+                ("older", token(3), reused(), reused(), reused()),
+                ("garbage", garbage(), unknown(), unknown(), unknown()),
+            ],
+        ),
+        (
+            "dex's, not rotating",
+            a_tenant()
+                .dex()
+                .with(|t| t.expiry.refresh.rotate = false)
+                .build(),
+            [
+                ("current", token(5), REPEAT, USE, USE),
+                ("previous", token(4), REPEAT, reused(), reused()),
+                ("older", token(3), reused(), reused(), reused()),
+                ("garbage", garbage(), unknown(), unknown(), unknown()),
+            ],
+        ),
+    ];
+    for (table, mut spec, rows) in tables {
+        for (secret, presented, within, after, without) in rows {
+            let told = |spec: &TenantSpec, since| Case::of(spec.clone(), 5).told(&presented, since);
+            spec.expiry.refresh.reuse_interval = 3 * SECOND;
+            assert_eq!(told(&spec, SECOND), within, "{table}: {secret}, within");
+            assert_eq!(told(&spec, 3 * SECOND), within, "{table}: {secret}, at the end");
+            assert_eq!(told(&spec, 4 * SECOND), after, "{table}: {secret}, after");
+            spec.expiry.refresh.reuse_interval = Duration::ZERO;
+            assert_eq!(told(&spec, SECOND), without, "{table}: {secret}, no interval");
+        }
+    }
+}
+
+#[test]
+fn rfc_9700_4_14_2_the_tokens_of_public_clients_always_rotate() {
+    let still = |t: &mut TenantSpec| t.expiry.refresh.rotate = false;
+    let mut ours = Case::of(a_tenant().with(still), 0);
+    ours.client = a_client().public().build();
+    assert_eq!(ours.told(&token(0), 4 * SECOND), ROTATE);
+    let mut dexs = Case::of(a_tenant().dex().with(still), 0);
+    dexs.client = a_client().public().build();
+    assert_eq!(dexs.told(&token(0), 4 * SECOND), USE);
+}
+
+#[test]
+fn a_token_of_another_client_is_refused_without_effect() {
+    let mut case = Case::of(a_tenant(), 5);
+    case.client = a_client().named("thief").build();
+    for presented in [token(5), token(3)] {
+        let told = case.told(&presented, SECOND).unwrap_err();
+        assert_eq!(told, Refusal::RefreshOfAnotherClient { grant: family() });
+        assert_eq!(told.condemns(), None);
+    }
+}
+
+#[test]
+fn a_token_ends_idle_absolutely_and_with_its_row() {
+    let hours = |n| Duration::from_hours(n);
+    let expired = Err(Refusal::RefreshExpired { grant: family() });
+    let with = |idle, absolute| {
+        a_tenant().with(move |t| {
+            t.expiry.refresh.valid_if_not_used_for = idle;
+            t.expiry.refresh.absolute_lifetime = absolute;
+        })
+    };
+    let mut idle = Case::of(with(Some(hours(2)), None), 0);
+    assert_eq!(idle.told(&token(0), hours(2) - SECOND), ROTATE);
+    assert_eq!(idle.told(&token(0), hours(2)), expired);
+    idle.grant.last_used_at = NOW + hours(1);
+    assert_eq!(idle.told(&token(0), hours(2)), ROTATE);
+
+    let mut absolute = Case::of(with(None, Some(hours(2))), 0);
+    absolute.grant.last_used_at = NOW + hours(1);
+    assert_eq!(absolute.told(&token(0), hours(2) - SECOND), ROTATE);
+    assert_eq!(absolute.told(&token(0), hours(2)), expired);
+
+    let mut row = Case::of(with(None, None), 0);
+    row.grant.expires_at = NOW + hours(1);
+    assert_eq!(row.told(&token(0), hours(1)), expired);
+    row.grant.expires_at = Timestamp::NEVER;
+    assert_eq!(row.told(&token(0), hours(1_000_000)), ROTATE);
+}
+
+#[test]
+fn a_use_moves_the_idle_end_but_not_the_absolute_one() {
+    let mut policy = a_tenant().build().expiry.refresh;
+    policy.valid_if_not_used_for = Some(Duration::from_hours(10));
+    policy.absolute_lifetime = Some(Duration::from_hours(15));
+    let first = first_refresh_grant(&a_code_grant(), &policy, NOW, &SeededEntropy::new(1));
+    assert_eq!(first.expires_at, NOW + Duration::from_hours(10));
+    let later = NOW + Duration::from_hours(9);
+    let next = used_refresh_grant(&first, true, first.login.clone(), &policy, later);
+    assert_eq!((next.generation, next.last_used_at), (1, later));
+    assert_eq!(next.expires_at, NOW + Duration::from_hours(15));
+    let same = used_refresh_grant(&first, false, first.login.clone(), &policy, later);
+    assert_eq!(same.generation, 0);
+}
+
+#[test]
+fn secrets_differ_by_generation_grant_and_tenant_and_have_dexs_form() {
+    let secret = |generation| token(generation).secret.reveal().to_owned();
+    assert_eq!(secret(0).len(), 25);
+    assert!(secret(0).starts_with(|c: char| c.is_ascii_lowercase()));
+    assert_eq!(secret(0), secret(0));
+    assert_ne!(secret(0), secret(1));
+    let other_tenant = KeyRing::empty(&SeededEntropy::new(99));
+    let theirs = RefreshToken::current(&a_grant(0), &other_tenant);
+    assert_ne!(theirs.secret.reveal(), secret(0));
+    assert!(!theirs.is_of(&a_grant(0), &test_keys()));
+}
+
+#[test]
+fn a_secret_replaced_more_than_sixty_four_times_is_garbage_again() {
+    let case = Case::of(a_tenant(), 100);
+    assert_eq!(case.told(&token(36), SECOND), reused());
+    let forgotten = case.told(&token(35), SECOND);
+    assert_eq!(forgotten, Err(Refusal::RefreshUnknown));
+}
+
+#[test]
+fn a_refresh_token_is_dexs_message_of_two_strings() {
+    let token = RefreshToken {
+        id: RefreshId::parse("id").unwrap(),
+        secret: RefreshSecret::new("se"),
+    };
+    assert_eq!(token.encode(), "CgJpZBICc2U");
+    for dialect in [Dialect::Standard, Dialect::Dex] {
+        let read = RefreshToken::parse("CgJpZBICc2U", dialect);
+        assert_eq!(read, Some(token.clone()));
+    }
+}
+
+#[test]
+fn a_bare_id_is_a_token_without_a_secret_to_dex_alone() {
+    let bare = "abcdefghijklmnopqrstuvwxy";
+    assert_eq!(RefreshToken::parse(bare, Dialect::Standard), None);
+    let read = RefreshToken::parse(bare, Dialect::Dex).unwrap();
+    assert_eq!((read.id.as_str(), read.secret.reveal()), (bare, ""));
+    assert_eq!(RefreshToken::parse("no id: {}", Dialect::Dex), None);
+}
+
+#[test]
+fn a_refresh_may_ask_for_less_and_never_for_more() {
+    let granted = Scopes::parse("openid email groups");
+    let told = |asked: Option<&str>| narrowed_scopes(asked.map(Scopes::parse).as_ref(), &granted);
+    assert_eq!(told(None), Ok(granted.clone()));
+    assert_eq!(told(Some("")), Ok(granted.clone()));
+    assert_eq!(told(Some("openid email")), Ok(Scopes::parse("openid email")));
+    let beyond = vec!["profile".to_owned(), "root".to_owned()];
+    assert_eq!(
+        told(Some("openid profile root")),
+        Err(Refusal::RefreshScopeBeyond(beyond))
+    );
+}
+
+#[test]
+fn a_login_gets_a_refresh_token_only_where_everybody_agrees() {
+    let code_only = [GrantType::AuthorizationCode];
+    let mut refreshless = a_connector("mock");
+    refreshless.grant_types = code_only.to_vec();
+    let unserved = |t: &mut TenantSpec| t.oauth2.grant_types = code_only.to_vec();
+    let scopes = "openid offline_access";
+    let any = || a_client();
+    let rows = [
+        ("all agree", scopes, any(), a_tenant(), a_connector("mock"), true, true),
+        ("not asked", "openid", any(), a_tenant(), a_connector("mock"), true, false),
+        ("the connector cannot", scopes, any(), a_tenant(), a_connector("mock"), false, false),
+        ("the connector may not", scopes, any(), a_tenant(), refreshless, true, false),
+        ("the client may not", scopes, any().with_grants(&code_only), a_tenant(), a_connector("mock"), true, false),
+        ("the tenant does not serve it", scopes, any(), a_tenant().with(unserved), a_connector("mock"), true, false),
+        ("dex does not ask the tenant", scopes, any(), a_tenant().dex().with(unserved), a_connector("mock"), true, true),
+    ];
+    for (why, scopes, client, spec, connector, can, expected) in rows {
+        let (client, spec) = (client.build(), spec.build());
+        let scopes = Scopes::parse(scopes);
+        let gets = gets_refresh_token(&scopes, &client, &spec, &connector, can);
+        assert_eq!(gets, expected, "{why}");
+    }
+}
