@@ -9,9 +9,13 @@ mod hashing;
 mod http;
 mod local;
 mod mock;
+mod oidc;
 mod registry;
 mod settings;
 
 pub use hashing::{HashingPool, hash_password};
 pub use http::{OutboundPolicy, UpstreamHttp};
 pub use registry::Registry;
+
+#[cfg(test)]
+mod testing;

@@ -9,6 +9,7 @@ use insula_model::{ConnectorSpec, Issuer};
 use crate::http::UpstreamHttp;
 use crate::local::{self, Local};
 use crate::mock::{self, MockCallback, MockPassword, MockPasswordSettings};
+use crate::oidc::{self, Oidc};
 use crate::settings::{nearest, read, refuse};
 
 /// Every kind of connector there is, by the name configurations call it.
@@ -41,6 +42,11 @@ const KINDS: &[Kind] = &[
         name: "mockPassword",
         check: check_mock_password,
         open: open_mock_password,
+    },
+    Kind {
+        name: "oidc",
+        check: check_oidc,
+        open: open_oidc,
     },
 ];
 
@@ -119,6 +125,16 @@ fn open_mock_password(_: &UpstreamHttp, spec: &ConnectorSpec, _: &OpenContext) -
     let (settings, _) = read::<MockPasswordSettings>(&spec.config, mock::PASSWORD_SETTINGS);
     refuse(settings.problems())?;
     Ok(Arc::new(MockPassword::new(settings)))
+}
+
+fn check_oidc(spec: &ConnectorSpec, issuer: &Issuer) -> Vec<String> {
+    let (settings, mut problems) = oidc::Settings::read(&spec.config);
+    problems.extend(settings.problems(issuer));
+    problems
+}
+
+fn open_oidc(http: &UpstreamHttp, spec: &ConnectorSpec, ctx: &OpenContext) -> Opened {
+    Ok(Arc::new(Oidc::open(http, spec, ctx)?))
 }
 
 #[cfg(test)]

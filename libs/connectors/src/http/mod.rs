@@ -5,13 +5,16 @@ mod address;
 mod breaker;
 mod client;
 mod policy;
+mod remembered;
 mod resolver;
 mod tls;
 mod upstream;
 
 pub use client::UpstreamHttp;
 pub use policy::OutboundPolicy;
-pub(crate) use upstream::{Answer, Ask, Upstream, UpstreamSettings};
+pub(crate) use remembered::Remembered;
+pub(crate) use tls::{Trust, root_ca};
+pub(crate) use upstream::{Ask, Upstream, UpstreamSettings};
 
 #[cfg(test)]
 mod tests;

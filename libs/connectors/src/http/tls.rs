@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use insula_connector_kit::ConnectorError;
 use reqwest::{Certificate, ClientBuilder};
 use rustls::pki_types::CertificateDer;
@@ -55,6 +57,25 @@ pub(super) fn build(
             .tls_backend_preconfigured(config)
             .build()
             .map_err(unusable)
+    })
+}
+
+/// A certificate authority as dex takes it: PEM, base64 of PEM, or the path of a PEM file.
+pub(crate) fn root_ca(text: &str) -> Result<String, ConnectorError> {
+    const BEGIN: &str = "-----BEGIN";
+    if text.contains(BEGIN) {
+        return Ok(text.to_owned());
+    }
+    let decoded = STANDARD.decode(text.trim()).ok();
+    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    if let Some(pem) = decoded.filter(|pem| pem.contains(BEGIN)) {
+        return Ok(pem);
+    }
+    std::fs::read_to_string(text).map_err(|cause| {
+        ConnectorError::Settings(format!(
+            "rootCAs holds neither PEM nor base64 of PEM, and no file of that path can be read: \
+             {cause}"
+        ))
     })
 }
 

@@ -167,7 +167,7 @@ impl Upstream {
             .map_err(|failure| failure.into_error(&self.line.connector))
     }
 
-    fn enter(&self) -> Result<OwnedSemaphorePermit, ConnectorError> {
+    pub(super) fn enter(&self) -> Result<OwnedSemaphorePermit, ConnectorError> {
         Arc::clone(&self.calls)
             .try_acquire_owned()
             .map_err(|_| ConnectorError::Busy("all calls to the upstream are in use"))

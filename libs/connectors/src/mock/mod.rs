@@ -43,12 +43,15 @@ impl Connector for MockCallback {
         _memory: &Memory,
         reply: Reply,
     ) -> Result<UpstreamIdentity, ConnectorError> {
-        match reply {
-            Reply::Query(_) => kilgore(&["authors"], b"foobar", &[]),
-            _ => Err(ConnectorError::BadReply(
+        let Reply::Query(params) = reply else {
+            return Err(ConnectorError::BadReply(
                 "a redirect was expected".to_owned(),
-            )),
+            ));
+        };
+        if params.get("error").is_some() {
+            return Err(ConnectorError::Denied("the answer is an error".to_owned()));
         }
+        kilgore(&["authors"], b"foobar", &[])
     }
 
     async fn refresh(

@@ -1,1 +1,89 @@
+use serde_json::{Value, json};
 
+use super::*;
+use crate::testing::{a_clock, a_spec, an_issuer, an_open_context, strict_http};
+
+fn a_registry() -> Registry {
+    Registry::new(Arc::new(strict_http()))
+}
+
+fn check(kind: &str, config: Value) -> Vec<String> {
+    a_registry().check(&a_spec(kind, config), &an_issuer())
+}
+
+#[tokio::test]
+async fn every_kind_opens_without_its_upstream() {
+    let oidc = json!({"issuer": "https://idp.test", "clientID": "us", "clientSecret": "s",
+        "redirectURI": "https://acme.test/callback"});
+    for (kind, config) in [
+        ("local", Value::Null),
+        ("mockCallback", Value::Null),
+        ("mockPassword", json!({"username": "u", "password": "p"})),
+        ("oidc", oidc),
+    ] {
+        assert_eq!(check(kind, config.clone()), Vec::<String>::new(), "{kind}");
+        let opened = a_registry()
+            .open(&a_spec(kind, config), &an_open_context(&a_clock()))
+            .await;
+        assert!(opened.is_ok(), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_kind_is_told_with_what_may_be_meant() {
+    let problems = check("oicd", Value::Null);
+    assert_eq!(
+        problems,
+        [
+            "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
+          (known: local, mockCallback, mockPassword, oidc)"
+        ]
+    );
+    let opened = a_registry()
+        .open(&a_spec("xyz", Value::Null), &an_open_context(&a_clock()))
+        .await;
+    assert!(matches!(opened.err(), Some(ConnectorError::Settings(_))));
+}
+
+#[tokio::test]
+async fn every_problem_of_an_oidc_connector_is_told_at_once() {
+    let problems = check(
+        "oidc",
+        json!({
+            "issuer": "idp.test",
+            "redirectURI": "https://other.test/callback",
+            "clientSecret": 4711,
+            "hostedDomains": ["acme.test"],
+            "pkceChallenge": "S512",
+            "claimModifications": {"filterGroupClaims": {"groupsFilter": "("}},
+            "getUserinfos": true,
+        }),
+    );
+    let all = problems.join("\n");
+    for part in [
+        "issuer must be an address",
+        "clientID is missing",
+        "\"https://other.test/callback\"",
+        "\"https://acme.test/callback\"",
+        "clientSecret must be a text",
+        "hostedDomains is not served",
+        "pkceChallenge must be S256 or plain",
+        "groupsFilter is not a regular expression",
+        "did you mean getUserInfo?",
+    ] {
+        assert!(all.contains(part), "{part} is not in:\n{all}");
+    }
+    assert!(!all.contains("4711"), "a value was printed");
+}
+
+#[tokio::test]
+async fn settings_of_connectors_without_any_are_problems() {
+    assert_eq!(
+        check("local", json!({"a": 1})),
+        ["a is not a setting of this connector"]
+    );
+    assert_eq!(
+        check("mockPassword", json!({"username": "u"})),
+        ["password is missing"]
+    );
+}

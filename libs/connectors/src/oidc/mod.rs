@@ -1,0 +1,377 @@
+//! Any OpenID Provider as an upstream.
+
+mod groups;
+mod identity;
+mod provider;
+mod settings;
+mod token_endpoint;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use insula_ambient::{Clock, Entropy, Timestamp};
+use insula_connector_kit::{
+    Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, OpenContext,
+    PkcePair, RedirectFrom, Reply, UpstreamIdentity, UpstreamTokens, authorization_url,
+    random_text, read_code,
+};
+use insula_jose::constant_time_eq;
+use insula_model::ConnectorSpec;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tracing::warn;
+
+use self::identity::ClaimRules;
+use self::provider::Provider;
+pub(crate) use self::settings::Settings;
+use self::token_endpoint::{KnownCredentials, NoTokens, redeem};
+use crate::http::{Ask, Remembered, Trust, Upstream, UpstreamHttp, UpstreamSettings, root_ca};
+use crate::settings::refuse;
+
+/// Speaks the authorization code flow of OpenID Connect Core §3.1 as a relying party.
+///
+/// Beyond what dex asks of an upstream: every login carries a nonce, and an answer that names
+/// another issuer is refused (RFC 9207).
+pub(crate) struct Oidc {
+    settings: Settings,
+    claim_rules: ClaimRules,
+    upstream: Upstream,
+    provider: Remembered<Provider>,
+    credentials: KnownCredentials,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// What is kept of a login between the question and the answer.
+#[derive(Serialize, Deserialize)]
+struct Asked {
+    nonce: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verifier: Option<String>,
+    /// When a new proof was demanded; an older one is not enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fresh_since: Option<Timestamp>,
+}
+
+/// What is kept of a person to refresh them, in dex's form.
+#[derive(Serialize, Deserialize)]
+struct ConnectorData {
+    #[serde(rename = "RefreshToken", default)]
+    refresh_token: String,
+}
+
+impl Oidc {
+    pub(crate) fn open(
+        http: &UpstreamHttp,
+        spec: &ConnectorSpec,
+        ctx: &OpenContext,
+    ) -> Result<Self, ConnectorError> {
+        let (settings, _) = Settings::read(&spec.config);
+        refuse(settings.problems(&ctx.issuer))?;
+        if settings.ignores_allowed_groups() {
+            let id = &spec.id;
+            warn!(connector.id = %id, "connector {id} has allowedGroups without \
+                insecureEnableGroups: no group is required of anybody");
+        }
+        let root_cas: Result<Vec<_>, _> = settings.root_cas.iter().map(|ca| root_ca(ca)).collect();
+        let trust = Trust {
+            root_cas: root_cas?,
+            insecure_skip_verify: settings.insecure_skip_verify,
+        };
+        let upstream = UpstreamSettings {
+            connector: spec.id.as_str().to_owned(),
+            timeout: spec.timeout,
+            calls: ctx.upstream_calls,
+            trust,
+            clock: Arc::clone(&ctx.clock),
+        };
+        Ok(Self {
+            claim_rules: settings.claim_rules().map_err(ConnectorError::Settings)?,
+            upstream: Upstream::open(http, upstream)?,
+            provider: Remembered::new(Arc::clone(&ctx.clock)),
+            credentials: KnownCredentials::default(),
+            clock: Arc::clone(&ctx.clock),
+            entropy: Arc::clone(&ctx.entropy),
+            settings,
+        })
+    }
+
+    async fn provider(&self) -> Result<Arc<Provider>, ConnectorError> {
+        let clock = Arc::clone(&self.clock);
+        let discovery = Provider::discover(&self.upstream, &self.settings, clock);
+        self.provider.get(discovery).await
+    }
+
+    fn check_callback(&self, ctx: &LoginContext) -> Result<(), ConnectorError> {
+        match self.settings.wrong_callback(&ctx.callback_url) {
+            None => Ok(()),
+            Some(problem) => Err(ConnectorError::Settings(problem)),
+        }
+    }
+
+    async fn redeem(
+        &self,
+        provider: &Provider,
+        grant: &[(&str, &str)],
+    ) -> Result<UpstreamTokens, NoTokens> {
+        redeem(
+            &self.upstream,
+            &provider.token_endpoint,
+            &self.settings,
+            &self.credentials,
+            provider.only_body_auth,
+            grant,
+        )
+        .await
+    }
+
+    /// Userinfo of whom the ID token is about (OpenID Connect Core §5.3), over what the ID token
+    /// says.
+    async fn with_userinfo(
+        &self,
+        provider: &Provider,
+        access_token: &str,
+        claims: Map<String, Value>,
+    ) -> Result<Map<String, Value>, ConnectorError> {
+        if !self.settings.get_user_info {
+            return Ok(claims);
+        }
+        let endpoint = provider.userinfo_endpoint.clone().ok_or_else(|| {
+            ConnectorError::Upstream(
+                "getUserInfo is set, but the upstream has no userinfo endpoint".to_owned(),
+            )
+        })?;
+        let ask = Ask::get(endpoint).with_bearer(access_token.to_owned());
+        let answer = self.upstream.ask(ask).await?.ok("userinfo")?;
+        let userinfo: Map<String, Value> = answer.json("userinfo")?;
+        let about = userinfo.get("sub").filter(|sub| sub.is_string());
+        // §5.3.2: else the claims of another person could be slipped in.
+        if about.is_none() || claims.get("sub").is_some_and(|sub| Some(sub) != about) {
+            return Err(ConnectorError::BadReply(
+                "its userinfo is about somebody else than its ID token".to_owned(),
+            ));
+        }
+        let mut claims = claims;
+        claims.extend(userinfo);
+        Ok(claims)
+    }
+
+    fn identity(
+        &self,
+        claims: &Map<String, Value>,
+        refresh_token: &str,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        let data = ConnectorData {
+            refresh_token: STANDARD.encode(refresh_token),
+        };
+        let amr = claims.get("amr").and_then(Value::as_array);
+        let amr = amr.into_iter().flatten().filter_map(Value::as_str);
+        Ok(UpstreamIdentity {
+            claims: self.claim_rules.identity(claims)?,
+            connector_data: Some(json!(data).to_string().into_bytes()),
+            amr: amr.take(8).map(str::to_owned).collect(),
+        })
+    }
+}
+
+#[async_trait]
+impl Connector for Oidc {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            refresh: true,
+            password: false,
+        }
+    }
+
+    async fn begin(&self, ctx: &LoginContext) -> Result<Challenge, ConnectorError> {
+        self.check_callback(ctx)?;
+        let provider = self.provider().await?;
+        let pkce = provider
+            .pkce_method
+            .map(|method| PkcePair::generate(method, self.entropy.as_ref()));
+        let asked = Asked {
+            nonce: random_text(self.entropy.as_ref()),
+            verifier: pkce.as_ref().map(|pair| pair.reveal_verifier().to_owned()),
+            fresh_since: ctx.force_login.then_some(ctx.now),
+        };
+        let scope = self.settings.scope();
+        let acr_values = self.settings.acr_values.join(" ");
+        let prompt = prompt(ctx, self.settings.prompt_type());
+        let challenge = pkce.as_ref().map(PkcePair::challenge);
+        let mut parameters = vec![
+            ("client_id", self.settings.client_id.as_str()),
+            ("redirect_uri", &ctx.callback_url),
+            ("response_type", "code"),
+            ("scope", &scope),
+            ("state", ctx.state.as_str()),
+            ("nonce", &asked.nonce),
+        ];
+        if let (Some(pair), Some(challenge)) = (&pkce, &challenge) {
+            parameters.push(("code_challenge", challenge));
+            parameters.push(("code_challenge_method", pair.method().as_str()));
+        }
+        if !acr_values.is_empty() {
+            parameters.push(("acr_values", &acr_values));
+        }
+        if ctx.offline_access {
+            parameters.push(("access_type", "offline"));
+        }
+        if !prompt.is_empty() {
+            parameters.push(("prompt", &prompt));
+        }
+        if ctx.force_login {
+            parameters.push(("max_age", "0"));
+        }
+        if let Some(hint) = &ctx.login_hint {
+            parameters.push(("login_hint", hint));
+        }
+        Ok(Challenge::Redirect {
+            to: authorization_url(&provider.authorization_endpoint, &parameters)?,
+            memory: json!(asked),
+        })
+    }
+
+    async fn complete(
+        &self,
+        ctx: &LoginContext,
+        memory: &Memory,
+        reply: Reply,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        let bad = |what: &str| ConnectorError::BadReply(what.to_owned());
+        let Reply::Query(params) = reply else {
+            return Err(bad("a redirect with a query was expected"));
+        };
+        self.check_callback(ctx)?;
+        let asked: Asked = serde_json::from_value(memory.clone())
+            .map_err(|_| bad("nothing is remembered of this login"))?;
+        let provider = self.provider().await?;
+        let from = RedirectFrom {
+            issuer: Some(&provider.issuer),
+            always_tells: provider.always_tells_issuer,
+        };
+        let code = read_code(&params, from)?;
+        let mut grant = vec![
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", &ctx.callback_url),
+        ];
+        if let Some(verifier) = &asked.verifier {
+            grant.push(("code_verifier", verifier));
+        }
+        let tokens = match self.redeem(&provider, &grant).await {
+            Ok(tokens) => tokens,
+            Err(NoTokens::InvalidGrant) => return Err(bad("the upstream refuses its own code")),
+            Err(NoTokens::Failed(cause)) => return Err(cause),
+        };
+        let id_token = tokens.id_token.as_deref();
+        let id_token = id_token.ok_or_else(|| bad("the token response has no id_token"))?;
+        let client_id = &self.settings.client_id;
+        let verified = provider
+            .verify(&self.upstream, id_token, client_id, ctx.now)
+            .await?;
+        let nonce = verified.str("nonce").unwrap_or_default();
+        if !constant_time_eq(nonce.as_bytes(), asked.nonce.as_bytes()) {
+            return Err(bad(
+                "its ID token was made for another login: the nonce differs",
+            ));
+        }
+        if is_stale(verified.timestamp("auth_time"), asked.fresh_since) {
+            return Err(bad("the person was not asked to log in again"));
+        }
+        let claims = self
+            .with_userinfo(&provider, &tokens.access_token, verified.into_map())
+            .await?;
+        self.identity(&claims, tokens.refresh_token.as_deref().unwrap_or_default())
+    }
+
+    async fn refresh(
+        &self,
+        ctx: &LoginContext,
+        known: &UpstreamIdentity,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        let old_token = refresh_token(known.connector_data.as_deref())?;
+        let provider = self.provider().await?;
+        let grant = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", old_token.as_str()),
+        ];
+        let tokens = match self.redeem(&provider, &grant).await {
+            Ok(tokens) => tokens,
+            Err(NoTokens::InvalidGrant) => {
+                return Err(ConnectorError::Denied(
+                    "the upstream ended the login".to_owned(),
+                ));
+            }
+            Err(NoTokens::Failed(cause)) => return Err(cause),
+        };
+        // OpenID Connect Core §12.2: the answer need not contain an ID token.
+        let claims = match &tokens.id_token {
+            Some(id_token) => {
+                let client_id = &self.settings.client_id;
+                let verified = provider.verify(&self.upstream, id_token, client_id, ctx.now);
+                verified.await?.into_map()
+            }
+            None if self.settings.get_user_info => Map::new(),
+            None => {
+                return Err(ConnectorError::BadReply(
+                    "a refresh brought no ID token; set getUserInfo to learn the claims without it"
+                        .to_owned(),
+                ));
+            }
+        };
+        let claims = self
+            .with_userinfo(&provider, &tokens.access_token, claims)
+            .await?;
+        let kept = tokens.refresh_token.as_deref().unwrap_or(&old_token);
+        let mut refreshed = self.identity(&claims, kept)?;
+        if refreshed.claims.user_id != known.claims.user_id {
+            return Err(ConnectorError::Denied(
+                "the refresh tells of another person".to_owned(),
+            ));
+        }
+        if refreshed.amr.is_empty() {
+            refreshed.amr.clone_from(&known.amr);
+        }
+        Ok(refreshed)
+    }
+}
+
+/// The words of `prompt` (OpenID Connect Core §3.1.2.1).
+fn prompt(ctx: &LoginContext, prompt_type: &str) -> String {
+    let mut words = Vec::new();
+    if ctx.force_login {
+        words.push("login");
+    }
+    if ctx.offline_access {
+        let more = prompt_type.split_whitespace();
+        // `none` may not stand with others, and a forced login cannot do without the person.
+        words.extend(more.filter(|word| !ctx.force_login || !matches!(*word, "none" | "login")));
+    }
+    words.join(" ")
+}
+
+/// Whether the proof is older than the demand for a new one, give or take a minute.
+fn is_stale(auth_time: Option<Timestamp>, fresh_since: Option<Timestamp>) -> bool {
+    const LEEWAY: std::time::Duration = std::time::Duration::from_mins(1);
+    matches!((auth_time, fresh_since), (Some(proved), Some(since)) if proved + LEEWAY < since)
+}
+
+fn refresh_token(connector_data: Option<&[u8]>) -> Result<String, ConnectorError> {
+    let data: Option<ConnectorData> =
+        connector_data.and_then(|bytes| serde_json::from_slice(bytes).ok());
+    let token = data
+        .and_then(|data| STANDARD.decode(data.refresh_token).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .filter(|token| !token.is_empty());
+    token.ok_or_else(|| {
+        ConnectorError::Upstream(
+            "it gave no refresh token at the login; ask for it in scopes, often offline_access"
+                .to_owned(),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use insula_connector_kit::{ConnectorError, UpstreamTokens, refused_with};
+use insula_oauth::encode_pairs;
+use url::Url;
+
+use super::settings::Settings;
+use crate::http::{Ask, Upstream};
+
+/// How the client proves itself (RFC 6749 §2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Credentials {
+    Basic,
+    Body,
+}
+
+/// Which of the two the upstream took last; 0 while nobody knows.
+#[derive(Default)]
+pub(super) struct KnownCredentials(AtomicU8);
+
+impl KnownCredentials {
+    fn get(&self) -> Option<Credentials> {
+        match self.0.load(Ordering::Relaxed) {
+            1 => Some(Credentials::Basic),
+            2 => Some(Credentials::Body),
+            _ => None,
+        }
+    }
+
+    fn set(&self, taken: Credentials) {
+        self.0.store(taken as u8 + 1, Ordering::Relaxed);
+    }
+}
+
+/// Why a token endpoint gave nothing.
+#[derive(Debug)]
+pub(super) enum NoTokens {
+    /// `invalid_grant` (RFC 6749 §5.2): the code or refresh token is worth nothing.
+    InvalidGrant,
+    /// Anything else.
+    Failed(ConnectorError),
+}
+
+impl From<ConnectorError> for NoTokens {
+    fn from(cause: ConnectorError) -> Self {
+        Self::Failed(cause)
+    }
+}
+
+/// Asks a token endpoint.
+///
+/// Where it is not known how the upstream wants the client's credentials, HTTP Basic is tried, then
+/// the body. A refused client costs no code: RFC 6749 §5.2 has the client judged first.
+pub(super) async fn redeem(
+    upstream: &Upstream,
+    endpoint: &Url,
+    settings: &Settings,
+    known: &KnownCredentials,
+    only_body_auth: bool,
+    grant: &[(&str, &str)],
+) -> Result<UpstreamTokens, NoTokens> {
+    let body_only = settings.never_basic() || settings.client_secret.is_empty();
+    let tries: &[Credentials] = match known.get() {
+        _ if body_only => &[Credentials::Body],
+        Some(Credentials::Basic) => &[Credentials::Basic],
+        Some(Credentials::Body) => &[Credentials::Body],
+        None if only_body_auth => &[Credentials::Body, Credentials::Basic],
+        None => &[Credentials::Basic, Credentials::Body],
+    };
+    let mut refusal = None;
+    for &credentials in tries {
+        let ask = request(endpoint, settings, credentials, grant);
+        let answer = upstream.ask(ask).await?;
+        if answer.status.is_success() {
+            known.set(credentials);
+            return Ok(UpstreamTokens::parse(&answer.body)?);
+        }
+        let word = refused_with(&answer.body);
+        if word.as_deref() == Some("invalid_grant") {
+            return Err(NoTokens::InvalidGrant);
+        }
+        let status = answer.status.as_u16();
+        let word = word.unwrap_or_else(|| "no error code".to_owned());
+        refusal = Some(format!("its token endpoint answered {status} with {word}"));
+        if !answer.status.is_client_error() {
+            break;
+        }
+    }
+    let refusal = refusal.unwrap_or_else(|| "its token endpoint was not asked".to_owned());
+    Err(NoTokens::Failed(ConnectorError::Upstream(refusal)))
+}
+
+fn request(
+    endpoint: &Url,
+    settings: &Settings,
+    credentials: Credentials,
+    grant: &[(&str, &str)],
+) -> Ask {
+    let (id, secret) = (settings.client_id.as_str(), settings.client_secret.as_str());
+    let mut pairs = grant.to_vec();
+    if credentials == Credentials::Body {
+        pairs.push(("client_id", id));
+        if !secret.is_empty() {
+            pairs.push(("client_secret", secret));
+        }
+    }
+    let ask = Ask::post_form(endpoint.clone(), encode_pairs(pairs));
+    match credentials {
+        Credentials::Body => ask,
+        Credentials::Basic => ask.with_basic(form_encoded(id), form_encoded(secret)),
+    }
+}
+
+/// RFC 6749 §2.3.1: both halves are form-encoded before they are joined.
+fn form_encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
