@@ -1,1 +1,5 @@
-
+mod hostile;
+mod lab;
+mod login;
+mod refresh;
+mod request;
