@@ -1,2 +1,24 @@
-//! `insula`: the process.
-fn main() {}
+//! `insula`: the process. Reads config, opens every socket, wires the house, drains on exit.
+//!
+//! Owns the command line, the listeners and the choice of implementations: the only crate that
+//! names a backend. Owns no rule; see `docs/ARCHITECTURE.md` for who does.
+
+mod check;
+mod chores;
+mod cli;
+mod health;
+mod listeners;
+mod master_key;
+mod serve;
+mod specs;
+mod tls;
+mod wiring;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,111 @@
+//! What the process does by the clock: ask its backends, collect what expired, look for changed
+//! files.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use insula_ambient::Clock;
+use insula_store::{Durable, MemoryCache};
+use insula_tenancy::Tenancy;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{debug, warn};
+
+use crate::health::Health;
+use crate::tls::Certificates;
+use crate::wiring::House;
+
+const ASK_HEALTH: Duration = Duration::from_secs(5);
+const LOOK_FOR_CHANGES: Duration = Duration::from_secs(2);
+const COLLECT: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_secs(10);
+/// Small, so that no statement holds a lock for long.
+const BATCH: u32 = 500;
+
+/// Starts all chores on the I/O runtime; they end with it.
+pub(crate) fn start(
+    house: &House,
+    tenancy: &Tenancy,
+    health: &Arc<Health>,
+    certificates: Option<&Arc<Certificates>>,
+) {
+    let io = &house.io;
+    let (durable, cache) = (Arc::clone(&house.durable), Arc::clone(&house.cache));
+    let asked = Arc::clone(health);
+    every(io, ASK_HEALTH, move || {
+        let (durable, cache, health) =
+            (Arc::clone(&durable), Arc::clone(&cache), Arc::clone(&asked));
+        async move { health.ask(&durable, &cache).await }
+    });
+
+    let watching = tenancy.clone();
+    let certificates = certificates.cloned();
+    every(io, LOOK_FOR_CHANGES, move || {
+        let (tenancy, certificates) = (watching.clone(), certificates.clone());
+        async move {
+            if let Err(error) = tenancy.rescan().await {
+                warn!("tenants could not be looked at again: {error}");
+            }
+            if let Some(certificates) = certificates {
+                certificates.reload(false);
+            }
+        }
+    });
+
+    let (durable, clock) = (Arc::clone(&house.durable), Arc::clone(&house.clock));
+    let holder = house.process_id.clone();
+    every(io, COLLECT, move || {
+        collect(Arc::clone(&durable), Arc::clone(&clock), holder.clone())
+    });
+
+    if let Some(memory) = house.memory_cache.clone() {
+        let clock = Arc::clone(&house.clock);
+        every(io, SWEEP, move || {
+            sweep(&memory, clock.as_ref());
+            std::future::ready(())
+        });
+    }
+}
+
+fn every<F>(
+    io: &tokio::runtime::Handle,
+    period: Duration,
+    mut chore: impl FnMut() -> F + Send + 'static,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    io.spawn(async move {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            chore().await;
+        }
+    });
+}
+
+/// Collects expired rows, by one process at a time, a batch after the other until none is left.
+async fn collect(durable: Arc<dyn Durable>, clock: Arc<dyn Clock>, holder: String) {
+    let leased = durable
+        .lease("collect-expired", &holder, clock.now(), COLLECT * 2)
+        .await;
+    if !matches!(leased, Ok(true)) {
+        return;
+    }
+    loop {
+        match durable.collect_expired(clock.now(), BATCH).await {
+            Ok(0) => return,
+            Ok(gone) => debug!("collected {gone} expired rows"),
+            Err(error) => {
+                warn!(%error, "expired rows could not be collected; trying again later");
+                return;
+            }
+        }
+    }
+}
+
+fn sweep(cache: &MemoryCache, clock: &dyn Clock) {
+    let gone = cache.sweep(clock.now());
+    if gone > 0 {
+        debug!("swept {gone} ended entries");
+    }
+}

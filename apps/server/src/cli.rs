@@ -1,0 +1,127 @@
+//! The command line. Flags override `insula.yaml` one to one, and are made from its settings.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use insula_ambient::SystemEntropy;
+use insula_config::{ServerConfig, process_environment};
+use insula_model::Password;
+
+use crate::{check, serve};
+
+/// How the process ends, beside 0. Documented in `--help` and in the README.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It failed while it ran.
+    Failed = 1,
+    /// A configuration has errors; each was printed.
+    Config = 3,
+    /// A service it needs cannot be reached, or a port cannot be had.
+    Unavailable = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed while running; 2 wrong usage; \
+3 a configuration has errors (all are printed); 4 a port, the database or Redis cannot be had.";
+
+pub(crate) fn run() -> ExitCode {
+    let matches = command().get_matches();
+    let done = match matches.subcommand() {
+        Some(("serve", args)) => config(args).and_then(serve::run),
+        Some(("check", args)) => config(args).and_then(|config| check::run(&config)),
+        Some(("migrate", args)) => config(args).and_then(serve::migrate),
+        Some(("hash-password", _)) => hash_password(),
+        _ => {
+            println!("insula {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+    };
+    done.map_or_else(ExitCode::from, |()| ExitCode::SUCCESS)
+}
+
+fn command() -> Command {
+    let configured = |name: &'static str, about: &'static str| {
+        ServerConfig::settings().iter().fold(
+            Command::new(name).about(about).arg(
+                Arg::new("config")
+                    .long("config")
+                    .short('c')
+                    .value_name("FILE")
+                    .env("INSULA_CONFIG")
+                    .value_parser(value_parser!(PathBuf))
+                    .help("insula.yaml; without one, flags and environment over the defaults"),
+            ),
+            |command, setting| {
+                let help = format!("{} [env: {}]", setting.meaning, setting.variable());
+                let flag = Arg::new(setting.path)
+                    .long(setting.flag())
+                    .value_name("VALUE");
+                command.arg(flag.help(help).help_heading("Settings of insula.yaml"))
+            },
+        )
+    };
+    Command::new("insula")
+        .about("A multi-tenant OpenID Connect identity platform")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(EXIT_CODES)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(configured("serve", "Serve all tenants until told to stop"))
+        .subcommand(configured(
+            "check",
+            "Validate every file and print every problem",
+        ))
+        .subcommand(configured(
+            "migrate",
+            "Bring the database up to date, then exit",
+        ))
+        .subcommand(
+            Command::new("hash-password")
+                .about("Read a password from standard input and print its argon2id hash"),
+        )
+        .subcommand(Command::new("version").about("Print the version"))
+}
+
+fn config(args: &ArgMatches) -> Result<ServerConfig, Exit> {
+    let flags: BTreeMap<String, String> = ServerConfig::settings()
+        .iter()
+        .filter_map(|setting| {
+            let value = args.get_one::<String>(setting.path)?;
+            Some((setting.path.to_owned(), value.clone()))
+        })
+        .collect();
+    let named = args.get_one::<PathBuf>("config").cloned();
+    let file = named.or_else(|| Some(PathBuf::from("insula.yaml")).filter(|file| file.is_file()));
+    ServerConfig::load(file.as_deref(), process_environment, &flags).map_err(|error| {
+        eprintln!("{error}");
+        Exit::Config
+    })
+}
+
+fn hash_password() -> Result<(), Exit> {
+    let mut stdin = std::io::stdin().lock();
+    if stdin.is_terminal() {
+        eprint!("password (it will be shown): ");
+        let _ = std::io::stderr().flush();
+    }
+    let mut line = String::new();
+    stdin.read_line(&mut line).map_err(|_| Exit::Failed)?;
+    let password = Password::new(line.trim_end_matches(['\r', '\n']));
+    if password.reveal().is_empty() {
+        eprintln!("no password came on standard input");
+        return Err(Exit::Failed);
+    }
+    println!(
+        "{}",
+        insula_connectors::hash_password(&password, &SystemEntropy)
+    );
+    Ok(())
+}

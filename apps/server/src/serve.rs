@@ -1,0 +1,157 @@
+//! `insula serve`: from a configuration to a drained exit.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use insula_config::{LogFormat, ServerConfig};
+use insula_telemetry::{LogSettings, init_tracing};
+use insula_tenancy::{Tenancy, TenancyOptions};
+use insula_web::{TelemetryState, WebMetrics, WebSettings, WebState};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
+
+use crate::cli::Exit;
+use crate::health::Health;
+use crate::listeners::Listeners;
+use crate::tls::Certificates;
+use crate::{chores, wiring};
+
+/// Serves until SIGTERM or SIGINT, then drains.
+///
+/// Drivers of sockets live on one multi-thread runtime that outlives the HTTP workers; actors and
+/// workers live on the actix system (ADR 0002).
+pub(crate) fn run(config: ServerConfig) -> Result<(), Exit> {
+    start_logging(&config)?;
+    wiring::install_crypto();
+    let io = io_runtime()?;
+    let handle = io.handle().clone();
+    let served = actix::System::new().block_on(async move {
+        let house = {
+            let (config, io) = (config.clone(), handle.clone());
+            let opening = handle.spawn(async move { wiring::house(&config, io).await });
+            opening
+                .await
+                .map_err(|_| Exit::Failed)?
+                .map_err(|error| told(&error))?
+        };
+        serve(&config, house).await.map_err(|error| told(&error))
+    });
+    io.shutdown_timeout(std::time::Duration::from_secs(5));
+    served
+}
+
+/// Brings the database up to date and ends.
+pub(crate) fn migrate(config: ServerConfig) -> Result<(), Exit> {
+    start_logging(&config)?;
+    wiring::install_crypto();
+    let io = io_runtime()?;
+    let handle = io.handle().clone();
+    io.block_on(async move {
+        let store = wiring::database(&config, &handle)
+            .await
+            .map_err(|error| told(&error))?;
+        store.migrate().await.map_err(|error| told(&error.into()))?;
+        info!("database {} is up to date", config.database);
+        Ok(())
+    })
+}
+
+async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
+    let certificates = match config.listen.https {
+        Some(_) => Some(Certificates::load(&config.tls)?),
+        None => None,
+    };
+    let options = TenancyOptions::default();
+    let tenancy = Tenancy::start(house.tenancy_deps(), options);
+    tenancy.rescan().await?;
+
+    let health = Arc::new(Health::default());
+    health.ask(&house.durable, &house.cache).await;
+    chores::start(&house, &tenancy, &health, certificates.as_ref());
+
+    let state = WebState {
+        tenancy: tenancy.clone(),
+        settings: Arc::new(WebSettings {
+            trusted_proxies: config.trusted_proxies.clone(),
+        }),
+        metrics: Arc::new(WebMetrics::register(&house.metrics)?),
+        clock: Arc::clone(&house.clock),
+        entropy: Arc::clone(&house.entropy),
+    };
+    let registry = house.metrics.clone();
+    let telemetry = TelemetryState {
+        metrics: Arc::new(move || insula_telemetry::metrics_text(&registry)),
+        health: {
+            let health = Arc::clone(&health);
+            Arc::new(move || health.report())
+        },
+    };
+    let listeners = Listeners::open(config, state, telemetry, certificates.clone())?;
+    reload_on_hangup(tenancy.clone(), certificates)?;
+    info!("insula {} serves", env!("CARGO_PKG_VERSION"));
+    listeners.run_until(stop_signal()?).await?;
+    tenancy.shutdown().await;
+    info!("drained; goodbye");
+    Ok(())
+}
+
+/// SIGHUP: look at every file again, changed or not.
+fn reload_on_hangup(tenancy: Tenancy, certificates: Option<Arc<Certificates>>) -> Result<()> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    actix::spawn(async move {
+        while hangups.recv().await.is_some() {
+            info!("SIGHUP: reloading every tenant and certificate");
+            if let Err(error) = tenancy.reload(None).await {
+                error!("tenants could not be looked at again: {error}");
+            }
+            if let Some(certificates) = &certificates {
+                certificates.reload(true);
+            }
+        }
+    });
+    Ok(())
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => info!("SIGTERM: draining"),
+            _ = interrupt.recv() => info!("SIGINT: draining"),
+        }
+    })
+}
+
+fn start_logging(config: &ServerConfig) -> Result<(), Exit> {
+    let settings = LogSettings {
+        format: match config.log.format {
+            LogFormat::Pretty => insula_telemetry::LogFormat::Pretty,
+            LogFormat::Json => insula_telemetry::LogFormat::Json,
+        },
+        level: config.log.level.clone(),
+        exclude: config.log.exclude.clone(),
+    };
+    init_tracing(&settings).map_err(|error| {
+        eprintln!("log: {error}");
+        Exit::Config
+    })
+}
+
+fn io_runtime() -> Result<Runtime, Exit> {
+    let built = Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("io")
+        .enable_all()
+        .build();
+    built.map_err(|error| {
+        eprintln!("the I/O runtime cannot start: {error}");
+        Exit::Failed
+    })
+}
+
+fn told(error: &anyhow::Error) -> Exit {
+    error!("{error:#}");
+    Exit::Unavailable
+}

@@ -1,0 +1,182 @@
+//! Which implementation stands behind which contract: the only place that knows.
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use anyhow::{Context as _, Result};
+use insula_ambient::{Clock, Entropy, SystemClock, SystemEntropy};
+use insula_config::{CacheUrl, ServerConfig};
+use insula_connectors::{HashingPool, OutboundPolicy, Registry, UpstreamHttp};
+use insula_jose::MasterKey;
+use insula_store::{Cache, CacheLimits, ChangeBus, Durable, MemoryBus, MemoryCache};
+use insula_store_redis::{RedisBus, RedisCache, RedisOptions};
+use insula_store_sql::{SqlOptions, SqlStore};
+use insula_tenancy::TenancyDeps;
+use insula_theming::ThemeLibrary;
+use prometheus::Registry as Metrics;
+use tokio::runtime::Handle;
+
+use crate::master_key;
+use crate::specs::FileSpecs;
+
+/// Everything that outlives a request.
+pub(crate) struct House {
+    pub(crate) io: Handle,
+    pub(crate) durable: Arc<dyn Durable>,
+    pub(crate) cache: Arc<dyn Cache>,
+    pub(crate) memory_cache: Option<MemoryCache>,
+    pub(crate) bus: Arc<dyn ChangeBus>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) hashing: Arc<HashingPool>,
+    pub(crate) themes: Arc<ThemeLibrary>,
+    pub(crate) specs: Arc<FileSpecs>,
+    pub(crate) master_key: Arc<MasterKey>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) metrics: Metrics,
+    pub(crate) tenancy_metrics: insula_tenancy::Metrics,
+    pub(crate) process_id: String,
+}
+
+/// One provider for every TLS there is; more than one would make rustls' choice fail at run time.
+pub(crate) fn install_crypto() {
+    // An error only says that it is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// The themes of the configured folder, or the built-in ones.
+pub(crate) fn themes(config: &ServerConfig) -> Result<ThemeLibrary> {
+    Ok(match &config.themes {
+        Some(folder) => ThemeLibrary::load(folder)?,
+        None => ThemeLibrary::embedded()?,
+    })
+}
+
+fn registry(config: &ServerConfig, io: &Handle) -> Result<Arc<Registry>> {
+    let policy = OutboundPolicy {
+        allow: config.outbound.networks.clone(),
+        allow_hosts: config.outbound.hosts.clone(),
+    };
+    let http = UpstreamHttp::new(policy, io.clone())?;
+    Ok(Arc::new(Registry::new(Arc::new(http))))
+}
+
+/// The tenants of the configured folder.
+pub(crate) fn specs(
+    config: &ServerConfig,
+    themes: Arc<ThemeLibrary>,
+    io: &Handle,
+) -> Result<FileSpecs> {
+    let registry = registry(config, io)?;
+    Ok(FileSpecs::new(
+        config.tenants.clone(),
+        registry,
+        themes,
+        io.clone(),
+    ))
+}
+
+/// Opens the database.
+pub(crate) async fn database(config: &ServerConfig, io: &Handle) -> Result<SqlStore> {
+    let options = SqlOptions {
+        max_connections: config.database_pool.max_connections,
+        acquire_timeout: config.database_pool.acquire_timeout,
+        ..SqlOptions::default()
+    };
+    let store = SqlStore::connect(config.database.reveal(), &options, io.clone()).await;
+    store.with_context(|| format!("database {}", config.database))
+}
+
+/// Opens everything.
+pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let metrics = Metrics::new();
+    let master_key = Arc::new(master_key::find(&config.master_key)?);
+    let store = database(config, &io).await?;
+    store
+        .migrate()
+        .await
+        .with_context(|| format!("database {}", config.database))?;
+    store.register(&metrics)?;
+    let (cache, memory_cache, bus) = short_lived(config, &io, &clock, &metrics).await?;
+    let themes = Arc::new(themes(config)?);
+    let registry = registry(config, &io)?;
+    let specs = FileSpecs::new(
+        config.tenants.clone(),
+        Arc::clone(&registry),
+        Arc::clone(&themes),
+        io.clone(),
+    );
+    let tenancy_metrics = insula_tenancy::Metrics::new()?;
+    tenancy_metrics.register(&metrics)?;
+    let cores = available_parallelism().map_or(1, usize::from);
+    Ok(House {
+        hashing: HashingPool::new(io.clone(), cores, cores * 64, Arc::clone(&entropy)),
+        durable: Arc::new(store),
+        cache,
+        memory_cache,
+        bus,
+        registry,
+        themes,
+        specs: Arc::new(specs),
+        master_key,
+        process_id: entropy.word(10),
+        clock,
+        entropy,
+        metrics,
+        tenancy_metrics,
+        io,
+    })
+}
+
+type ShortLived = (Arc<dyn Cache>, Option<MemoryCache>, Arc<dyn ChangeBus>);
+
+async fn short_lived(
+    config: &ServerConfig,
+    io: &Handle,
+    clock: &Arc<dyn Clock>,
+    metrics: &Metrics,
+) -> Result<ShortLived> {
+    match &config.cache {
+        CacheUrl::Memory => {
+            let cache = MemoryCache::new(Arc::clone(clock), CacheLimits::default());
+            Ok((
+                Arc::new(cache.clone()),
+                Some(cache),
+                Arc::new(MemoryBus::new()),
+            ))
+        }
+        CacheUrl::Redis(url) => {
+            let options = RedisOptions::default();
+            let named = || format!("cache {url}");
+            let cache = RedisCache::connect(url.reveal(), &options, io.clone()).await;
+            let cache = cache.with_context(named)?;
+            cache.register(metrics)?;
+            let bus = RedisBus::connect(url.reveal(), &options, io.clone()).await;
+            Ok((Arc::new(cache), None, Arc::new(bus.with_context(named)?)))
+        }
+    }
+}
+
+impl House {
+    /// What the actors are started with.
+    pub(crate) fn tenancy_deps(&self) -> TenancyDeps {
+        let hashing = Arc::clone(&self.hashing);
+        TenancyDeps {
+            durable: Arc::clone(&self.durable),
+            cache: Arc::clone(&self.cache),
+            bus: Arc::clone(&self.bus),
+            connectors: self.registry.clone(),
+            hashing: Arc::new(move |limit| hashing.share(limit)),
+            themes: Arc::clone(&self.themes),
+            specs: self.specs.clone(),
+            master_key: Arc::clone(&self.master_key),
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+            io: self.io.clone(),
+            process_id: self.process_id.clone(),
+            metrics: self.tenancy_metrics.clone(),
+        }
+    }
+}
