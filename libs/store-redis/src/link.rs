@@ -8,6 +8,7 @@ use redis::{
     Value, cmd, pipe,
 };
 use tokio::runtime::Handle;
+use tokio::task::JoinError;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
@@ -39,7 +40,7 @@ impl Link {
         let reaching = handle.spawn(async move { reach(&to, &by).await });
         let manager = match reaching.await {
             Ok(reached) => reached?,
-            Err(_) => return Err(unavailable("the runtime for its sockets is gone")),
+            Err(ended) => return Err(not_carried_out(&ended)),
         };
         let metrics = Metrics::new().map_err(|error| failed(error.to_string()))?;
         Ok(Arc::new(Self {
@@ -125,7 +126,7 @@ impl Link {
             }
             Ok(Ok(Err(error))) => of(&error),
             Ok(Err(_)) => unavailable(format!("no answer within {} ms", limit.as_millis())),
-            Err(_) => unavailable("the runtime for its sockets is gone"),
+            Err(ended) => not_carried_out(&ended),
         };
         self.metrics.ended(verb, Outcome::Unavailable, took);
         if self.breaker.failed() {
@@ -216,6 +217,15 @@ async fn reach(address: &Address, options: &RedisOptions) -> Result<ConnectionMa
             options.connect_timeout.as_millis()
         ))),
     }
+}
+
+/// The task that was to make the call did not get to its end.
+pub(crate) fn not_carried_out(ended: &JoinError) -> StoreError {
+    if ended.is_panic() {
+        // TLS without a provider is such a case: that is a fault of the program, not of Redis.
+        return failed("the call broke off; for rediss:// a TLS provider must be installed first");
+    }
+    unavailable("the runtime for its sockets is gone")
 }
 
 /// Names the server an error came from.
