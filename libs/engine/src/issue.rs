@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use insula_ambient::{Entropy, Timestamp};
 use insula_jose::{JoseError, SigningKey, left_half_hash};
-use insula_model::{AccessToken, ClientId, CodeGrant, Dialect, GrantId, Login, TenantSpec};
+use insula_model::{
+    AccessToken, ClientId, CodeGrant, Dialect, GrantId, Login, SessionId, TenantSpec,
+};
 use insula_oauth::{Scopes, TokenResponse};
 use serde::Serialize;
 use thiserror::Error;
@@ -231,7 +233,7 @@ impl Maker<'_> {
             client_id: self.authorization.client_id.as_str(),
             scope: scopes.to_string(),
             auth_time: login.auth_time.as_secs(),
-            sid: login.session_id.as_ref().map(|id| id.as_str()),
+            sid: login.session_id.as_ref().map(SessionId::as_str),
             amr: &login.amr,
             person: PersonClaims::released(scopes, login),
         };
@@ -252,7 +254,7 @@ impl Maker<'_> {
             azp: self.audience.is_several().then_some(client_id),
             nonce: self.authorization.nonce.filter(|nonce| !nonce.is_empty()),
             auth_time: login.auth_time.as_secs(),
-            sid: login.session_id.as_ref().map(|id| id.as_str()),
+            sid: login.session_id.as_ref().map(SessionId::as_str),
             amr: match self.spec.dialect {
                 Dialect::Standard => &login.amr,
                 Dialect::Dex => &[],

@@ -1,1 +1,44 @@
+use insula_jose::Alg;
+use insula_oauth::{GrantType, ResponseType};
+use insula_testkit::a_tenant;
 
+use super::metadata;
+
+#[test]
+fn our_metadata_says_all_that_is_served_and_no_more() {
+    let metadata = metadata(&a_tenant().build(), &[Alg::ES256, Alg::RS256]);
+    insta::assert_json_snapshot!(metadata);
+}
+
+#[test]
+fn dexs_metadata_has_dexs_members_alone() {
+    let spec = a_tenant()
+        .dex()
+        .at("globex", "https://globex.test/dex/")
+        .build();
+    let metadata = metadata(&spec, &[Alg::RS256, Alg::ES256]);
+    insta::assert_json_snapshot!(metadata);
+}
+
+#[test]
+fn what_is_configured_but_not_served_yet_is_not_advertised() {
+    let spec = a_tenant()
+        .with(|t| {
+            t.oauth2.grant_types = vec![
+                GrantType::RefreshToken,
+                GrantType::DeviceCode,
+                GrantType::AuthorizationCode,
+            ];
+            t.oauth2.response_types = vec![
+                ResponseType::parse("code id_token").unwrap(),
+                ResponseType::parse("id_token").unwrap(),
+            ];
+        })
+        .build();
+    let metadata = metadata(&spec, &[]);
+    assert_eq!(
+        metadata.grant_types_supported,
+        ["authorization_code", "refresh_token"]
+    );
+    assert_eq!(metadata.response_types_supported, ["code"]);
+}

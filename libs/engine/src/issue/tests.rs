@@ -1,1 +1,326 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use insula_ambient::SeededEntropy;
+use insula_jose::{Alg, Expected};
+use insula_model::{CodeGrant, TenantSpec};
+use insula_testkit::{NOW, a_client, a_code_grant, a_tenant, test_key, test_keys};
+use serde_json::{Value, json};
 
+use super::*;
+
+/// The parts of a token as they stand: header and payload, members in their order.
+fn parts(token: &str) -> (String, String) {
+    let mut parts = token.split('.');
+    let mut next = || {
+        let bytes = URL_SAFE_NO_PAD.decode(parts.next().unwrap()).unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    (next(), next())
+}
+
+fn payload(token: &AccessToken) -> Value {
+    serde_json::from_str(&parts(token.reveal()).1).unwrap()
+}
+
+/// The names of a payload in the order they are written.
+fn order(payload: &str) -> Vec<String> {
+    let value: Value = serde_json::from_str(payload).unwrap();
+    let mut names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+    names.sort_by_key(|name| payload.find(&format!("\"{name}\":")).unwrap());
+    names
+}
+
+fn issued(spec: &TenantSpec, scopes: &str) -> Result<TokenSet, IssueError> {
+    let grant = CodeGrant {
+        scopes: Scopes::parse(scopes),
+        ..a_code_grant()
+    };
+    issue_grant(spec, &grant)
+}
+
+fn issue_grant(spec: &TenantSpec, grant: &CodeGrant) -> Result<TokenSet, IssueError> {
+    let alg = spec.signer.algorithms[0].parse().unwrap();
+    let key = test_key(alg, "k1");
+    let authorization = Authorization::of_code(grant, "the-code");
+    issue(&authorization, spec, &key, NOW, &SeededEntropy::new(7))
+}
+
+const ALL: &str = "openid email profile groups federated:id offline_access";
+
+#[test]
+fn an_id_token_has_dexs_claims_in_dexs_order_in_both_dialects() {
+    let names = [
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "jti",
+        "nonce",
+        "auth_time",
+        "sid",
+        "amr",
+        "at_hash",
+        "c_hash",
+        "email",
+        "email_verified",
+        "groups",
+        "name",
+        "preferred_username",
+        "federated_claims",
+    ];
+    for (spec, life, has_amr) in [
+        (a_tenant().build(), 3600, true),
+        (a_tenant().dex().build(), 86_400, false),
+    ] {
+        let tokens = issued(&spec, ALL).unwrap();
+        let id_token = tokens.id_token.as_ref().unwrap();
+        let (header, body) = parts(id_token.reveal());
+        let alg = &spec.signer.algorithms[0];
+        assert_eq!(header, format!(r#"{{"alg":"{alg}","kid":"k1"}}"#), "no typ");
+        let expected: Vec<&str> = names
+            .into_iter()
+            .filter(|n| has_amr || *n != "amr")
+            .collect();
+        // `connector_id` and `user_id` stand inside `federated_claims`.
+        assert_eq!(order(&body), expected);
+
+        let claims = payload(id_token);
+        let half = |text: &str| left_half_hash(alg.parse().unwrap(), text);
+        assert_eq!(claims["iss"], "https://acme.test");
+        assert_eq!(claims["sub"], "CgZqYW5lLTESBG1vY2s");
+        assert_eq!(claims["aud"], "app");
+        assert_eq!(claims["iat"], NOW.as_secs());
+        assert_eq!(claims["exp"], NOW.as_secs() + life);
+        assert_eq!(claims["nonce"], "n-0S6_WzA2Mj");
+        assert_eq!(claims["auth_time"], NOW.as_secs() - 60);
+        assert_eq!(claims["sid"], "session1");
+        assert_eq!(claims["at_hash"], half(tokens.access_token.reveal()));
+        assert_eq!(claims["c_hash"], half("the-code"));
+        assert_eq!(claims["email"], "jane@example.test");
+        assert_eq!(claims["email_verified"], true);
+        assert_eq!(claims["groups"], json!(["staff", "admins"]));
+        assert_eq!(claims["name"], "Jane Doe");
+        assert_eq!(claims["preferred_username"], "jane");
+        let federated = json!({"connector_id": "mock", "user_id": "jane-1"});
+        assert_eq!(claims["federated_claims"], federated);
+    }
+}
+
+#[test]
+fn scopes_release_claims_and_nothing_else_does() {
+    let rows = [
+        ("openid", vec![]),
+        ("openid email", vec!["email", "email_verified"]),
+        ("openid groups", vec!["groups"]),
+        ("openid profile", vec!["name", "preferred_username"]),
+        ("openid federated:id", vec!["federated_claims"]),
+    ];
+    for spec in [a_tenant().build(), a_tenant().dex().build()] {
+        for (scopes, expected) in &rows {
+            let tokens = issued(&spec, scopes).unwrap();
+            for token in [tokens.id_token.as_ref().unwrap(), &tokens.access_token] {
+                let claims = payload(token);
+                let released: Vec<_> = crate::claims::PERSON_CLAIMS
+                    .into_iter()
+                    .filter(|name| claims.get(name).is_some())
+                    .collect();
+                assert_eq!(&released, expected, "{scopes}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_empty_is_absent_but_for_email_verified() {
+    let mut grant = a_code_grant();
+    let person = &mut grant.login.claims;
+    person.email.clear();
+    person.email_verified = false;
+    person.username.clear();
+    person.preferred_username.clear();
+    person.groups.clear();
+    grant.nonce = None;
+    grant.login.session_id = None;
+    grant.login.amr.clear();
+    let tokens = issue_grant(&a_tenant().build(), &grant).unwrap();
+    let claims = payload(tokens.id_token.as_ref().unwrap());
+    assert_eq!(claims["email_verified"], false);
+    for absent in [
+        "email",
+        "name",
+        "preferred_username",
+        "groups",
+        "nonce",
+        "sid",
+        "amr",
+        "azp",
+    ] {
+        assert_eq!(claims.get(absent), None, "{absent}");
+    }
+}
+
+#[test]
+fn peers_stand_before_the_client_and_azp_says_who_asked() {
+    let spec = |dialect| {
+        let tenant = a_tenant()
+            .with_client(a_client().named("api").trusting("app"))
+            .with_client(a_client().named("wiki").trusting("app"));
+        tenant.with(move |t| t.dialect = dialect).build()
+    };
+    let audience = |scopes: &str, dialect| {
+        let tokens = issued(&spec(dialect), scopes).unwrap();
+        let claims = payload(tokens.id_token.as_ref().unwrap());
+        (claims["aud"].clone(), claims.get("azp").cloned())
+    };
+    let peer = |id: &str| format!("audience:server:client_id:{id}");
+    let app = Some(json!("app"));
+    for dialect in [Dialect::Standard, Dialect::Dex] {
+        let rows = [
+            ("openid".to_owned(), (json!("app"), None)),
+            (format!("openid {}", peer("app")), (json!("app"), None)),
+            (
+                format!("openid {} {}", peer("wiki"), peer("api")),
+                (json!(["wiki", "api", "app"]), app.clone()),
+            ),
+            (
+                format!("openid {} {}", peer("app"), peer("api")),
+                (json!(["app", "api"]), app.clone()),
+            ),
+        ];
+        for (scopes, expected) in rows {
+            assert_eq!(audience(&scopes, dialect), expected, "{scopes}");
+        }
+    }
+}
+
+#[test]
+fn trust_that_was_withdrawn_since_the_login_counts_no_more() {
+    let scopes = "openid audience:server:client_id:api audience:server:client_id:nobody";
+    for tenant in [a_tenant(), a_tenant().dex()] {
+        let spec = tenant.with_client(a_client().named("api")).build();
+        let refused = Refusal::UntrustedAudience(vec![
+            "audience:server:client_id:api".to_owned(),
+            "audience:server:client_id:nobody".to_owned(),
+        ]);
+        assert_eq!(issued(&spec, scopes), Err(IssueError::Refused(refused)));
+    }
+}
+
+#[test]
+fn rfc_9068_2_our_access_token_says_what_it_is_and_whom_it_is_for() {
+    let spec = a_tenant()
+        .with_client(a_client().named("api").trusting("app"))
+        .build();
+    let scopes = "openid email audience:server:client_id:api";
+    let tokens = issued(&spec, scopes).unwrap();
+    let (header, body) = parts(tokens.access_token.reveal());
+    assert_eq!(header, r#"{"alg":"ES256","kid":"k1","typ":"at+jwt"}"#);
+    assert_eq!(
+        order(&body),
+        [
+            "iss",
+            "sub",
+            "aud",
+            "exp",
+            "iat",
+            "jti",
+            "client_id",
+            "scope",
+            "auth_time",
+            "sid",
+            "amr",
+            "email",
+            "email_verified"
+        ]
+    );
+    let claims = payload(&tokens.access_token);
+    assert_eq!(claims["aud"], json!(["api", "app", "https://acme.test"]));
+    assert_eq!(claims["client_id"], "app");
+    assert_eq!(claims["scope"], scopes);
+    assert_eq!(claims["exp"], NOW.as_secs() + 600);
+    assert_eq!(tokens.token_type, "Bearer");
+    assert_eq!(tokens.expires_in, Duration::from_mins(10));
+    assert_eq!(tokens.scope.as_deref(), Some(scopes));
+}
+
+#[test]
+fn dexs_access_token_is_an_id_token_with_an_at_hash_of_nothing() {
+    let tokens = issued(&a_tenant().dex().build(), ALL).unwrap();
+    let (access, id) = (
+        payload(&tokens.access_token),
+        payload(tokens.id_token.as_ref().unwrap()),
+    );
+    assert_eq!(
+        parts(tokens.access_token.reveal()).0,
+        r#"{"alg":"RS256","kid":"k1"}"#
+    );
+    for (name, value) in id.as_object().unwrap() {
+        match name.as_str() {
+            "c_hash" => assert_eq!(access.get("c_hash"), None),
+            "jti" | "at_hash" => assert_ne!(&access[name], value),
+            _ => assert_eq!(&access[name], value, "{name}"),
+        }
+    }
+    let at_hash = access["at_hash"].as_str().unwrap();
+    assert_eq!(URL_SAFE_NO_PAD.decode(at_hash).unwrap().len(), 16);
+    assert_eq!(tokens.token_type, "bearer");
+    assert_eq!(tokens.expires_in, Duration::from_hours(24));
+    assert_eq!(tokens.scope, None);
+}
+
+#[test]
+fn without_openid_ours_gives_no_id_token() {
+    assert_eq!(issued(&a_tenant().build(), "email").unwrap().id_token, None);
+    let dexs = issued(&a_tenant().dex().build(), "email").unwrap();
+    assert!(dexs.id_token.is_some());
+}
+
+#[test]
+fn both_tokens_carry_the_name_of_their_family_and_one_of_their_own() {
+    for spec in [a_tenant().build(), a_tenant().dex().build()] {
+        let tokens = issued(&spec, ALL).unwrap();
+        let jti = |token| payload(token)["jti"].as_str().unwrap().to_owned();
+        let (access, id) = (
+            jti(&tokens.access_token),
+            jti(tokens.id_token.as_ref().unwrap()),
+        );
+        assert_ne!(access, id);
+        for jti in [access, id] {
+            assert_eq!(grant_of(&jti), Some(a_code_grant().grant_id));
+        }
+    }
+    assert_eq!(grant_of("a-uuid-of-dexs"), None);
+    assert_eq!(grant_of(".x"), None);
+}
+
+#[test]
+fn what_is_issued_verifies_with_every_algorithm() {
+    for alg in [Alg::ES256, Alg::EdDSA, Alg::RS256] {
+        let spec = a_tenant().build();
+        let grant = a_code_grant();
+        let ring = test_keys();
+        let key = ring.signing_key(alg).unwrap();
+        let authorization = Authorization::of_code(&grant, "c");
+        let entropy = SeededEntropy::new(1);
+        let tokens = issue(&authorization, &spec, key, NOW, &entropy).unwrap();
+        let issuer = || Expected::from_issuer("https://acme.test");
+        let id_token = tokens.id_token.unwrap();
+        let as_id_token = issuer().for_audience("app");
+        assert!(ring.verify(id_token.reveal(), NOW, &as_id_token).is_ok());
+        let as_access_token = issuer().typed("at+jwt");
+        assert!(
+            ring.verify(tokens.access_token.reveal(), NOW, &as_access_token)
+                .is_ok()
+        );
+        // Neither passes for the other (RFC 9068 §5).
+        assert!(
+            ring.verify(id_token.reveal(), NOW, &as_access_token)
+                .is_err()
+        );
+        assert!(
+            ring.verify(tokens.access_token.reveal(), NOW, &as_id_token)
+                .is_err()
+        );
+    }
+}

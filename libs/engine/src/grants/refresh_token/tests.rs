@@ -165,14 +165,14 @@ fn a_token_ends_idle_absolutely_and_with_its_row() {
         })
     };
     let mut idle = Case::of(with(Some(hours(2)), None), 0);
-    assert_eq!(idle.told(&token(0), hours(2) - SECOND), ROTATE);
+    assert_eq!(idle.told(&token(0), Duration::from_mins(119)), ROTATE);
     assert_eq!(idle.told(&token(0), hours(2)), expired);
     idle.grant.last_used_at = NOW + hours(1);
     assert_eq!(idle.told(&token(0), hours(2)), ROTATE);
 
     let mut absolute = Case::of(with(None, Some(hours(2))), 0);
     absolute.grant.last_used_at = NOW + hours(1);
-    assert_eq!(absolute.told(&token(0), hours(2) - SECOND), ROTATE);
+    assert_eq!(absolute.told(&token(0), Duration::from_mins(119)), ROTATE);
     assert_eq!(absolute.told(&token(0), hours(2)), expired);
 
     let mut row = Case::of(with(None, None), 0);
