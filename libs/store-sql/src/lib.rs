@@ -1,1 +1,22 @@
 //! The durable half of the store on SeaORM: SQLite, PostgreSQL, MariaDB and MySQL.
+//!
+//! Owns the tables, their migrations, and how statements are timed, retried and counted. Owns no
+//! rule: what may be stored when is the contract of `insula-store`, whose suite this crate passes
+//! on every database. What is sealed stays sealed here.
+
+mod backend;
+mod chores;
+mod connect;
+mod entity;
+mod fault;
+mod metrics;
+mod migrate;
+mod migration;
+mod options;
+mod sql;
+mod store;
+mod tenant;
+
+pub use metrics::SqlMetrics;
+pub use options::SqlOptions;
+pub use store::SqlStore;

@@ -6,6 +6,7 @@
 #![expect(
     missing_docs,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "names are sentences here, and a suite speaks by panicking"
 )]
 

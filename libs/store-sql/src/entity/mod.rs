@@ -1,0 +1,13 @@
+//! The rows, one file for each table.
+#![expect(
+    unreachable_pub,
+    reason = "what the entity macro makes is pub, and so must be what it is made of"
+)]
+
+pub(crate) mod browser_session;
+pub(crate) mod identity;
+pub(crate) mod key_ring;
+pub(crate) mod lease;
+pub(crate) mod refresh_grant;
+pub(crate) mod revoked_grant;
+pub(crate) mod upgraded_password;

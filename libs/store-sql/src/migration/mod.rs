@@ -1,0 +1,16 @@
+//! How the tables came to be, step by step. A step that was released never changes.
+
+use sea_orm_migration::prelude::*;
+
+mod columns;
+mod m0001_first_tables;
+
+/// All steps, oldest first.
+pub(crate) struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_first_tables::FirstTables)]
+    }
+}

@@ -1,0 +1,133 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use insula_ambient::Timestamp;
+use insula_model::TenantId;
+use insula_store::{Durable, StoreError, TenantStore};
+use prometheus::Registry;
+use tokio::runtime::Handle;
+
+use crate::backend::Backend;
+use crate::fault::Fault;
+use crate::metrics::{PoolGauges, SqlMetrics};
+use crate::options::SqlOptions;
+use crate::sql::Sql;
+use crate::tenant::SqlTenant;
+use crate::{chores, connect, migrate};
+
+/// How long migrations may take: they may wait for another process, and rewrite a table.
+const MIGRATION_PATIENCE: Duration = Duration::from_mins(10);
+
+/// The durable half in an SQL database. Clones share its connections.
+#[derive(Clone)]
+pub struct SqlStore {
+    sql: Arc<Sql>,
+    migrating: Arc<Sql>,
+}
+
+impl std::fmt::Debug for SqlStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("SqlStore").field(&self.sql.backend).finish()
+    }
+}
+
+impl SqlStore {
+    /// Opens the database of a URL: `sqlite://insula.db` (made if it is not there),
+    /// `sqlite::memory:`, `postgres://…`, `mysql://…` or `mariadb://…`. Changes no table: see
+    /// [`migrate`](Self::migrate).
+    ///
+    /// Every connection belongs to `io`, which must outlive the store; its methods may be awaited
+    /// from anywhere.
+    pub async fn connect(url: &str, options: &SqlOptions, io: Handle) -> Result<Self, StoreError> {
+        let Some(backend) = Backend::of_url(url) else {
+            return Err(StoreError::Unavailable {
+                backend: "sql",
+                cause: "the database url must begin with sqlite:, postgres: or mysql:".to_owned(),
+            });
+        };
+        let metrics = SqlMetrics::new().map_err(|error| StoreError::Failed {
+            backend: backend.name(),
+            cause: error.to_string(),
+        })?;
+        let (url, wanted) = (url.to_owned(), options.clone());
+        let opening = io.spawn(async move { connect::open(backend, &url, &wanted).await });
+        let opened = opening.await.map_err(|_| StoreError::Unavailable {
+            backend: backend.name(),
+            cause: "the runtime of the store is shutting down".to_owned(),
+        })?;
+        let opened = opened.map_err(|error| Fault::from(error).into_store_error(backend))?;
+        let patience = options.acquire_timeout + options.statement_timeout;
+        let sql = |patience| {
+            let opened = opened.clone();
+            Arc::new(Sql::new(
+                backend,
+                opened,
+                metrics.clone(),
+                patience,
+                io.clone(),
+            ))
+        };
+        Ok(Self {
+            sql: sql(patience),
+            migrating: sql(MIGRATION_PATIENCE),
+        })
+    }
+
+    /// Brings the tables up to date. Any number of processes may do so at once: one does the
+    /// work, the others wait for it.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        self.migrating.run("migrate", migrate::up).await
+    }
+
+    /// The names of the migrations that this database lacks, oldest first. Changes nothing.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        self.sql.run("pending_migrations", migrate::pending).await
+    }
+
+    /// What it did so far.
+    pub fn metrics(&self) -> &SqlMetrics {
+        &self.sql.metrics
+    }
+
+    /// Makes its metrics and those of its pools part of a registry.
+    pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        self.sql.metrics.register(registry)?;
+        registry.register(Box::new(PoolGauges::of(&self.sql.pools)?))
+    }
+
+    /// Closes every connection, after what is under way. The store is of no use afterwards.
+    pub async fn close(&self) {
+        for (_, pool) in &self.sql.pools {
+            pool.close().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Durable for SqlStore {
+    fn tenant(&self, id: &TenantId) -> Arc<dyn TenantStore> {
+        Arc::new(SqlTenant::new(Arc::clone(&self.sql), id))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.sql.run("ping", chores::ping).await
+    }
+
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<bool, StoreError> {
+        let (name, holder) = (name.to_owned(), holder.to_owned());
+        let work = move |sql| chores::lease(sql, name.clone(), holder.clone(), now, now + ttl);
+        self.sql.run("lease", work).await
+    }
+
+    async fn collect_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {
+        let work = move |sql| chores::collect_expired(sql, now, batch);
+        self.sql.run("collect_expired", work).await
+    }
+}

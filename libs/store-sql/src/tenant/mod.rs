@@ -1,0 +1,167 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use insula_ambient::Timestamp;
+use insula_model::{
+    BrowserSession, ClientId, ConnectorId, GrantId, Identity, IdentityClaims, RefreshGrant,
+    RefreshId, SessionId, TenantId, TokenHash, UserId,
+};
+use insula_oauth::Scopes;
+use insula_store::{
+    KeySwap, RefreshRotation, SealedKeys, StoreError, TenantStore, UpgradedPassword,
+};
+
+use crate::sql::Sql;
+
+mod json;
+mod keys;
+mod passwords;
+mod people;
+mod refresh;
+mod revocation;
+mod sessions;
+
+/// The rows of one tenant. Every statement below begins its condition with the tenant's id, which
+/// no caller can name.
+pub(crate) struct SqlTenant {
+    sql: Arc<Sql>,
+    id: TenantId,
+}
+
+impl SqlTenant {
+    pub(crate) fn new(sql: Arc<Sql>, id: &TenantId) -> Self {
+        Self {
+            sql,
+            id: id.clone(),
+        }
+    }
+}
+
+/// Hands an operation owned copies of its arguments: it runs on another runtime, maybe repeatedly.
+macro_rules! run {
+    ($self:ident, $name:literal, $work:path $(, $argument:expr)* $(,)?) => {{
+        let tenant = $self.id.clone();
+        let arguments = ($($argument.clone(),)*);
+        let work = move |sql| $work(sql, tenant.clone(), arguments.clone());
+        $self.sql.run($name, work).await
+    }};
+}
+
+#[async_trait]
+impl TenantStore for SqlTenant {
+    async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError> {
+        run!(self, "load_keys", keys::load)
+    }
+
+    async fn swap_keys(
+        &self,
+        expected: Option<u64>,
+        new: &SealedKeys,
+    ) -> Result<KeySwap, StoreError> {
+        run!(self, "swap_keys", keys::swap, expected, new)
+    }
+
+    async fn find_identity(
+        &self,
+        connector: &ConnectorId,
+        user: &UserId,
+    ) -> Result<Option<Identity>, StoreError> {
+        run!(self, "find_identity", people::find, connector, user)
+    }
+
+    async fn record_login(
+        &self,
+        connector: &ConnectorId,
+        claims: &IdentityClaims,
+        consent: Option<(&ClientId, &Scopes)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let consent = consent.map(|(client, scopes)| (client.clone(), scopes.clone()));
+        run!(
+            self,
+            "record_login",
+            people::record,
+            connector,
+            claims,
+            consent,
+            at
+        )
+    }
+
+    async fn find_upgraded_password(
+        &self,
+        email: &str,
+    ) -> Result<Option<UpgradedPassword>, StoreError> {
+        let email = email.to_owned();
+        run!(self, "find_upgraded_password", passwords::find, email)
+    }
+
+    async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Result<(), StoreError> {
+        run!(self, "upgrade_password", passwords::save, upgraded)
+    }
+
+    async fn find_session(
+        &self,
+        cookie: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<BrowserSession>, StoreError> {
+        run!(self, "find_session", sessions::find, cookie, now)
+    }
+
+    async fn save_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+    ) -> Result<(), StoreError> {
+        run!(self, "save_session", sessions::save, cookie, session)
+    }
+
+    async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
+        run!(self, "end_session", sessions::end, cookie)
+    }
+
+    async fn session_exists(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
+        run!(self, "session_exists", sessions::exists, id, now)
+    }
+
+    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<(), StoreError> {
+        run!(self, "add_refresh", refresh::add, grant)
+    }
+
+    async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError> {
+        run!(self, "find_refresh", refresh::find, id)
+    }
+
+    async fn rotate_refresh(
+        &self,
+        expected: u32,
+        next: &RefreshGrant,
+    ) -> Result<RefreshRotation, StoreError> {
+        run!(self, "rotate_refresh", refresh::rotate, expected, next)
+    }
+
+    async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError> {
+        run!(self, "revoke_grant", revocation::revoke, grant, until)
+    }
+
+    async fn is_revoked(&self, grant: &GrantId) -> Result<bool, StoreError> {
+        run!(self, "is_revoked", revocation::is_revoked, grant)
+    }
+
+    async fn refresh_grants_of(
+        &self,
+        connector: &ConnectorId,
+        user: &UserId,
+        client: Option<&ClientId>,
+    ) -> Result<Vec<RefreshGrant>, StoreError> {
+        let client = client.cloned();
+        run!(
+            self,
+            "refresh_grants_of",
+            refresh::of_person,
+            connector,
+            user,
+            client
+        )
+    }
+}

@@ -1,0 +1,167 @@
+use std::sync::Arc;
+
+use insula_ambient::Timestamp;
+use insula_model::{
+    ClientId, ConnectorId, GrantId, Login, RefreshGrant, RefreshId, SessionId, TenantId, UserId,
+};
+use insula_oauth::Scopes;
+use insula_store::RefreshRotation;
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+};
+use serde::{Deserialize, Serialize};
+
+use super::json::{from_json, to_json};
+use super::revocation::family_lives;
+use crate::entity::refresh_grant::{ActiveModel, Column, Entity, Model};
+use crate::fault::Fault;
+use crate::sql::Sql;
+
+const WHAT: &str = "refresh grant";
+
+/// The most that are listed.
+const MOST_LISTED: u64 = 100;
+
+/// What the client asked for: column `request`.
+#[derive(Serialize, Deserialize)]
+struct Request {
+    scopes: Scopes,
+    nonce: Option<String>,
+}
+
+/// How the person logged in, without what a rotation changes: column `login`.
+#[derive(Serialize, Deserialize)]
+struct Proof {
+    auth_time: Timestamp,
+    amr: Vec<String>,
+    session_id: Option<SessionId>,
+}
+
+pub(super) async fn add(
+    sql: Arc<Sql>,
+    tenant: TenantId,
+    (grant,): (RefreshGrant,),
+) -> Result<(), Fault> {
+    let login = grant.login;
+    let request = Request {
+        scopes: grant.scopes,
+        nonce: grant.nonce,
+    };
+    let proof = Proof {
+        auth_time: login.auth_time,
+        amr: login.amr,
+        session_id: login.session_id,
+    };
+    let row = ActiveModel {
+        tenant_id: Set(tenant.as_str().to_owned()),
+        id: Set(grant.id.as_str().to_owned()),
+        grant_id: Set(grant.grant_id.as_str().to_owned()),
+        client_id: Set(grant.client_id.as_str().to_owned()),
+        connector_id: Set(login.connector_id.as_str().to_owned()),
+        user_id: Set(login.claims.user_id.as_str().to_owned()),
+        generation: Set(i64::from(grant.generation)),
+        request: Set(to_json(WHAT, "request", &request)?),
+        login: Set(to_json(WHAT, "login", &proof)?),
+        claims: Set(to_json(WHAT, "claims", &login.claims)?),
+        connector_data: Set(login.connector_data),
+        created_at: Set(grant.created_at.as_millis()),
+        last_used_at: Set(grant.last_used_at.as_millis()),
+        expires_at: Set(grant.expires_at.as_millis()),
+    };
+    Entity::insert(row)
+        .exec_without_returning(sql.write())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn find(
+    sql: Arc<Sql>,
+    tenant: TenantId,
+    (id,): (RefreshId,),
+) -> Result<Option<RefreshGrant>, Fault> {
+    let row = Entity::find_by_id((tenant.as_str().to_owned(), id.as_str().to_owned()))
+        .filter(family_lives())
+        .one(sql.read())
+        .await?;
+    row.map(grant).transpose()
+}
+
+/// One statement: it finds the row only at the generation expected and in a family that lives.
+pub(super) async fn rotate(
+    sql: Arc<Sql>,
+    tenant: TenantId,
+    (expected, next): (u32, RefreshGrant),
+) -> Result<RefreshRotation, Fault> {
+    let claims = to_json(WHAT, "claims", &next.login.claims)?;
+    let rotated = Entity::update_many()
+        .col_expr(Column::Claims, Expr::value(claims))
+        .col_expr(
+            Column::ConnectorData,
+            Expr::value(next.login.connector_data),
+        )
+        .col_expr(Column::Generation, Expr::value(i64::from(next.generation)))
+        .col_expr(
+            Column::LastUsedAt,
+            Expr::value(next.last_used_at.as_millis()),
+        )
+        .col_expr(Column::ExpiresAt, Expr::value(next.expires_at.as_millis()))
+        .filter(Column::TenantId.eq(tenant.as_str()))
+        .filter(Column::Id.eq(next.id.as_str()))
+        .filter(Column::Generation.eq(i64::from(expected)))
+        .filter(family_lives())
+        .exec(sql.write())
+        .await?;
+    Ok(match rotated.rows_affected {
+        0 => RefreshRotation::Lost,
+        _ => RefreshRotation::Rotated,
+    })
+}
+
+pub(super) async fn of_person(
+    sql: Arc<Sql>,
+    tenant: TenantId,
+    (connector, user, client): (ConnectorId, UserId, Option<ClientId>),
+) -> Result<Vec<RefreshGrant>, Fault> {
+    let mut theirs = Entity::find()
+        .filter(Column::TenantId.eq(tenant.as_str()))
+        .filter(Column::ConnectorId.eq(connector.as_str()))
+        .filter(Column::UserId.eq(user.as_str()))
+        .filter(family_lives());
+    if let Some(client) = client {
+        theirs = theirs.filter(Column::ClientId.eq(client.as_str()));
+    }
+    let rows = theirs
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .limit(MOST_LISTED)
+        .all(sql.read())
+        .await?;
+    rows.into_iter().map(grant).collect()
+}
+
+fn grant(row: Model) -> Result<RefreshGrant, Fault> {
+    let request: Request = from_json(WHAT, "request", &row.request)?;
+    let proof: Proof = from_json(WHAT, "login", &row.login)?;
+    let wrong = |column| move |_| Fault::column(WHAT, column);
+    Ok(RefreshGrant {
+        id: RefreshId::parse(&row.id).map_err(wrong("id"))?,
+        grant_id: GrantId::parse(&row.grant_id).map_err(wrong("grant_id"))?,
+        client_id: ClientId::parse(&row.client_id).map_err(wrong("client_id"))?,
+        generation: u32::try_from(row.generation).map_err(|_| Fault::column(WHAT, "generation"))?,
+        scopes: request.scopes,
+        nonce: request.nonce,
+        login: Login {
+            connector_id: ConnectorId::parse(&row.connector_id).map_err(wrong("connector_id"))?,
+            claims: from_json(WHAT, "claims", &row.claims)?,
+            auth_time: proof.auth_time,
+            amr: proof.amr,
+            session_id: proof.session_id,
+            connector_data: row.connector_data,
+        },
+        created_at: Timestamp::from_millis(row.created_at),
+        last_used_at: Timestamp::from_millis(row.last_used_at),
+        expires_at: Timestamp::from_millis(row.expires_at),
+    })
+}

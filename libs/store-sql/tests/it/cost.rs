@@ -1,0 +1,121 @@
+use std::sync::Arc;
+
+use insula_ambient::Timestamp;
+use insula_model::{
+    BrowserSession, ClientId, ConnectorId, GrantId, IdentityClaims, Login, RefreshGrant, RefreshId,
+    SessionId, TenantId, TokenHash, UserId,
+};
+use insula_oauth::Scopes;
+use insula_store::{Durable as _, RefreshRotation, TenantStore};
+use insula_store_sql::SqlStore;
+
+use crate::scratch::Scratch;
+
+pub(crate) const NOON: Timestamp = Timestamp::from_secs(1_800_000_000);
+pub(crate) const EVENING: Timestamp = Timestamp::from_secs(1_800_030_000);
+
+pub(crate) fn tenant(store: &SqlStore) -> Arc<dyn TenantStore> {
+    store.tenant(&TenantId::parse("acme").unwrap())
+}
+
+pub(crate) fn local() -> ConnectorId {
+    ConnectorId::parse("local").unwrap()
+}
+
+pub(crate) fn jane() -> IdentityClaims {
+    IdentityClaims {
+        email: "jane@example.test".into(),
+        ..IdentityClaims::of(UserId::parse("jane").unwrap())
+    }
+}
+
+fn session() -> BrowserSession {
+    BrowserSession {
+        id: SessionId::parse("sid").unwrap(),
+        connector_id: local(),
+        claims: jane(),
+        auth_time: NOON,
+        amr: vec!["pwd".into()],
+        clients: vec![],
+        last_seen_at: NOON,
+        expires_at: EVENING,
+    }
+}
+
+pub(crate) fn refresh() -> RefreshGrant {
+    RefreshGrant {
+        id: RefreshId::parse("r1").unwrap(),
+        grant_id: GrantId::parse("g1").unwrap(),
+        client_id: ClientId::parse("app").unwrap(),
+        generation: 0,
+        scopes: Scopes::parse("openid offline_access"),
+        nonce: None,
+        login: Login {
+            connector_id: local(),
+            claims: jane(),
+            auth_time: NOON,
+            amr: vec![],
+            session_id: None,
+            connector_data: None,
+        },
+        created_at: NOON,
+        last_used_at: NOON,
+        expires_at: EVENING,
+    }
+}
+
+pub(crate) async fn a_login_writes_three_statements(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let acme = tenant(&store);
+    let (app, scopes) = (ClientId::parse("app").unwrap(), Scopes::parse("openid"));
+    for (login, at) in [(1, NOON), (2, EVENING)] {
+        let consent = Some((&app, &scopes));
+        acme.record_login(&local(), &jane(), consent, at)
+            .await
+            .unwrap();
+        assert_eq!(store.metrics().writes(), 3 * login - 2);
+        let cookie = TokenHash::of(&login.to_string());
+        acme.save_session(&cookie, &session()).await.unwrap();
+        assert_eq!(store.metrics().writes(), 3 * login - 1);
+        let grant = RefreshGrant {
+            id: RefreshId::parse(format!("r{login}")).unwrap(),
+            ..refresh()
+        };
+        acme.add_refresh(&grant).await.unwrap();
+        assert_eq!(store.metrics().writes(), 3 * login);
+        assert_eq!(store.metrics().reads(), login);
+    }
+    store.close().await;
+}
+
+pub(crate) async fn a_refresh_writes_one_statement(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let acme = tenant(&store);
+    acme.add_refresh(&refresh()).await.unwrap();
+    let (reads, writes) = (store.metrics().reads(), store.metrics().writes());
+    let mut next = acme.find_refresh(&refresh().id).await.unwrap().unwrap();
+    next.generation = 1;
+    let rotation = acme.rotate_refresh(0, &next).await.unwrap();
+    assert_eq!(rotation, RefreshRotation::Rotated);
+    assert_eq!(store.metrics().reads(), reads + 1);
+    assert_eq!(store.metrics().writes(), writes + 1);
+    store.close().await;
+}
+
+pub(crate) async fn a_login_soon_after_another_writes_nothing(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let acme = tenant(&store);
+    acme.record_login(&local(), &jane(), None, NOON)
+        .await
+        .unwrap();
+    let writes = store.metrics().writes();
+    let soon = NOON + std::time::Duration::from_secs(59);
+    acme.record_login(&local(), &jane(), None, soon)
+        .await
+        .unwrap();
+    assert_eq!(store.metrics().writes(), writes);
+    store.close().await;
+}

@@ -1,0 +1,58 @@
+//! The SQL store on real databases: SQLite always, PostgreSQL and MariaDB where
+//! `INSULA_TEST_POSTGRES` and `INSULA_TEST_MARIADB` name a server that may make databases.
+
+#[cfg(test)]
+mod cost;
+#[cfg(test)]
+mod migrations;
+#[cfg(test)]
+mod scratch;
+#[cfg(test)]
+mod sqlite;
+#[cfg(test)]
+mod trouble;
+
+/// Every sentence, on one service.
+macro_rules! on {
+    ($service:ident, $module:ident) => {
+        #[cfg(test)]
+        mod $module {
+            use crate::scratch::{Scratch, Service, shared_durable};
+            use crate::{cost, migrations, trouble};
+
+            insula_store::durable_conformance!(shared_durable(Service::$service));
+
+            crate::on! { @each $service;
+                migrations: migrating_twice_changes_nothing,
+                migrations: migrators_at_once_do_the_work_once,
+                migrations: what_is_pending_is_named_and_nothing_is_changed,
+                migrations: ids_are_indexed_with_the_tenant_first,
+                cost: a_login_writes_three_statements,
+                cost: a_refresh_writes_one_statement,
+                cost: a_login_soon_after_another_writes_nothing,
+                trouble: a_store_may_be_awaited_from_any_runtime,
+                trouble: what_is_locked_for_too_long_is_unavailable,
+                trouble: a_corrupt_row_is_named_without_its_values,
+                trouble: an_error_of_the_database_quotes_no_value,
+                trouble: two_stores_of_one_database_lose_no_consent,
+                trouble: metrics_count_statements_and_pools,
+            }
+        }
+    };
+    (@each $service:ident; $($area:ident: $sentence:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $sentence() {
+                if let Some(scratch) = Scratch::of(Service::$service).await {
+                    $area::$sentence(&scratch).await;
+                    scratch.remove().await;
+                }
+            }
+        )*
+    };
+}
+pub(crate) use on;
+
+on!(Sqlite, on_sqlite);
+on!(Postgres, on_postgres);
+on!(MariaDb, on_mariadb);

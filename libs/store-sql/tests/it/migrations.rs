@@ -1,0 +1,86 @@
+use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait as _, Statement};
+
+use crate::scratch::{IO, Scratch, Service};
+
+async fn applied(scratch: &Scratch) -> i64 {
+    let raw = scratch.raw().await;
+    let count = "SELECT COUNT(*) AS n FROM seaql_migrations";
+    let count = Statement::from_string(raw.get_database_backend(), count);
+    let counting = IO.spawn(async move { raw.query_one_raw(count).await.unwrap().unwrap() });
+    counting.await.unwrap().try_get_by_index(0).unwrap()
+}
+
+pub(crate) async fn migrating_twice_changes_nothing(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let first = applied(scratch).await;
+    store.migrate().await.unwrap();
+    assert_eq!(applied(scratch).await, first);
+    store.close().await;
+}
+
+pub(crate) async fn migrators_at_once_do_the_work_once(scratch: &Scratch) {
+    let migrating = (0..4).map(|_| async {
+        let store = scratch.store().await;
+        let outcome = store.migrate().await;
+        store.close().await;
+        outcome
+    });
+    for outcome in join_all(migrating).await {
+        outcome.unwrap();
+    }
+    assert_eq!(applied(scratch).await, 1);
+}
+
+pub(crate) async fn what_is_pending_is_named_and_nothing_is_changed(scratch: &Scratch) {
+    let store = scratch.store().await;
+    for _ in 0..2 {
+        let pending = store.pending_migrations().await.unwrap();
+        assert_eq!(pending, ["m0001_first_tables"]);
+    }
+    store.migrate().await.unwrap();
+    assert!(store.pending_migrations().await.unwrap().is_empty());
+    store.close().await;
+}
+
+/// A tenant's rows lie together, and no key can be looked up without saying whose it is.
+pub(crate) async fn ids_are_indexed_with_the_tenant_first(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let raw = scratch.raw().await;
+    let list = match scratch.service {
+        Service::Sqlite => {
+            "SELECT m.tbl_name, m.name, c.name FROM sqlite_master m, pragma_index_info(m.name) c \
+             WHERE m.type = 'index' AND c.seqno = 0"
+        }
+        Service::Postgres => {
+            "SELECT t.relname::text, i.relname::text, a.attname::text FROM pg_index x \
+             JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid \
+             JOIN pg_namespace n ON n.oid = t.relnamespace AND n.nspname = 'public' \
+             JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = x.indkey[0]"
+        }
+        Service::MariaDb => {
+            "SELECT table_name, index_name, column_name FROM information_schema.statistics \
+             WHERE seq_in_index = 1 AND table_schema = DATABASE()"
+        }
+    };
+    let list = Statement::from_string(raw.get_database_backend(), list);
+    let listing = IO.spawn(async move { raw.query_all_raw(list).await.unwrap() });
+    let mut seen = 0;
+    for row in listing.await.unwrap() {
+        let text = |n| row.try_get_by_index::<String>(n).unwrap();
+        let (table, index, column) = (text(0), text(1), text(2));
+        if table == "seaql_migrations" || table == "lease" {
+            continue;
+        }
+        let for_the_collector = index.ends_with("_by_end") && column == "expires_at";
+        assert!(
+            column == "tenant_id" || for_the_collector,
+            "{table} {index} {column}"
+        );
+        seen += 1;
+    }
+    assert!(seen >= 12, "only {seen} indexes");
+    store.close().await;
+}

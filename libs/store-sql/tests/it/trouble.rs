@@ -1,0 +1,162 @@
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use insula_model::{ClientId, GrantId, UserId};
+use insula_oauth::Scopes;
+use insula_store::{Durable as _, StoreError, UpgradedPassword};
+use insula_store_sql::SqlOptions;
+use prometheus::{Registry, TextEncoder};
+use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
+
+use crate::cost::{EVENING, NOON, jane, local, refresh, tenant};
+use crate::scratch::{IO, Scratch, Service};
+
+/// A web worker's runtime may end; the connections it used do not end with it.
+pub(crate) async fn a_store_may_be_awaited_from_any_runtime(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    for _ in 0..5 {
+        let store = store.clone();
+        let worker = std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            // Without I/O and timers, so that every one of both must be elsewhere.
+            let runtime = runtime.build().unwrap();
+            runtime.block_on(async { store.ping().await })
+        });
+        worker.join().unwrap().unwrap();
+    }
+    store.close().await;
+}
+
+pub(crate) async fn what_is_locked_for_too_long_is_unavailable(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    tenant(&store).add_refresh(&refresh()).await.unwrap();
+    store.close().await;
+    let hasty = SqlOptions {
+        acquire_timeout: Duration::from_millis(500),
+        statement_timeout: Duration::from_millis(100),
+        ..SqlOptions::default()
+    };
+    let store = scratch.store_with(&hasty).await;
+    let raw = scratch.raw().await;
+    let locking = IO.spawn(async move {
+        let holder = raw.begin().await.unwrap();
+        let lock = "UPDATE refresh_grant SET generation = 7 WHERE tenant_id = 'acme'";
+        holder.execute_unprepared(lock).await.unwrap();
+        holder
+    });
+    let holder = locking.await.unwrap();
+
+    let mut next = refresh();
+    next.generation = 1;
+    let refused = tenant(&store).rotate_refresh(0, &next).await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Unavailable { .. }),
+        "{refused}"
+    );
+    let found = tenant(&store).find_refresh(&next.id).await.unwrap();
+    assert_eq!(found.unwrap().generation, 0, "reading waits for no writer");
+
+    let letting_go = IO.spawn(async move { holder.rollback().await.unwrap() });
+    letting_go.await.unwrap();
+    tenant(&store)
+        .revoke_grant(&GrantId::parse("g1").unwrap(), EVENING)
+        .await
+        .unwrap();
+    store.close().await;
+}
+
+pub(crate) async fn a_corrupt_row_is_named_without_its_values(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let acme = tenant(&store);
+    acme.record_login(&local(), &jane(), None, NOON)
+        .await
+        .unwrap();
+    let raw = scratch.raw().await;
+    let spoiling = IO.spawn(async move {
+        let spoil = "UPDATE identity SET claims = '{\"user_id\": [\"hidden\"]}'";
+        raw.execute_unprepared(spoil).await.unwrap();
+    });
+    spoiling.await.unwrap();
+    let user = UserId::parse("jane").unwrap();
+    let refused = acme.find_identity(&local(), &user).await.unwrap_err();
+    let said = refused.to_string();
+    assert!(
+        said.starts_with("a stored identity cannot be read: column claims"),
+        "{said}"
+    );
+    assert!(!said.contains("hidden"), "{said}");
+    store.close().await;
+}
+
+pub(crate) async fn an_error_of_the_database_quotes_no_value(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let acme = tenant(&store);
+    let mut grant = refresh();
+    grant.nonce = Some("hidden".into());
+    acme.add_refresh(&grant).await.unwrap();
+    let duplicate = acme.add_refresh(&grant).await.unwrap_err().to_string();
+    for value in ["hidden", "acme", "r1", "jane"] {
+        assert!(!duplicate.contains(value), "{duplicate}");
+    }
+    if scratch.service != Service::Sqlite {
+        let upgraded = UpgradedPassword {
+            email: "hidden".repeat(100),
+            replaces: insula_model::TokenHash::of("old"),
+            hash: "$argon2id$hidden".into(),
+        };
+        let long = acme.upgrade_password(&upgraded).await.unwrap_err();
+        assert!(!long.to_string().contains("hidden"), "{long}");
+    }
+    store.close().await;
+}
+
+pub(crate) async fn two_stores_of_one_database_lose_no_consent(scratch: &Scratch) {
+    let stores = [scratch.store().await, scratch.store().await];
+    stores[0].migrate().await.unwrap();
+    let logins = (0..60).map(|n| {
+        let acme = tenant(&stores[n % 2]);
+        tokio::spawn(async move {
+            let app = ClientId::parse(format!("app-{n}")).unwrap();
+            let scopes = Scopes::parse("openid");
+            let consent = Some((&app, &scopes));
+            acme.record_login(&local(), &jane(), consent, NOON).await
+        })
+    });
+    for login in join_all(logins).await {
+        login.unwrap().unwrap();
+    }
+    let user = UserId::parse("jane").unwrap();
+    let found = tenant(&stores[1]).find_identity(&local(), &user).await;
+    assert_eq!(found.unwrap().unwrap().consents.len(), 60);
+    for store in stores {
+        store.close().await;
+    }
+}
+
+pub(crate) async fn metrics_count_statements_and_pools(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let registry = Registry::new();
+    store.register(&registry).unwrap();
+    tenant(&store).add_refresh(&refresh()).await.unwrap();
+    tenant(&store).add_refresh(&refresh()).await.unwrap_err();
+    let page = TextEncoder::new()
+        .encode_to_string(&registry.gather())
+        .unwrap();
+    for line in [
+        "insula_sql_statements_total{kind=\"write\"} 2",
+        "insula_sql_operation_duration_seconds_count{operation=\"add_refresh\"} 2",
+        "insula_sql_failures_total{operation=\"add_refresh\"} 1",
+        "insula_sql_retries_total 0",
+        "state=\"open\"} ",
+        "state=\"idle\"} ",
+        "state=\"max\"} 4",
+    ] {
+        assert!(page.contains(line), "{line} is not in\n{page}");
+    }
+    store.close().await;
+}
