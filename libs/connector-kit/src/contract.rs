@@ -117,8 +117,8 @@ pub async fn refuses_refresh_it_cannot(
     }
 }
 
-/// Makes tests of [`keeps_contract`](crate::keeps_contract) and
-/// [`refuses_refresh_it_cannot`](crate::refuses_refresh_it_cannot), in the crate of the connector,
+/// Makes tests of [`keeps_contract`] and
+/// [`refuses_refresh_it_cannot`], in the crate of the connector,
 /// which needs tokio for its tests.
 ///
 /// `$connector` is an expression that makes the connector and may `.await`; what it needs to live

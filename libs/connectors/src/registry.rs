@@ -8,9 +8,9 @@ use insula_model::{ConnectorSpec, Issuer};
 
 use crate::http::UpstreamHttp;
 use crate::local::{self, Local};
-use crate::mock::{self, MockCallback, MockPassword, MockPasswordSettings};
+use crate::mock::{self, MockCallback, MockPassword};
 use crate::oidc::{self, Oidc};
-use crate::settings::{nearest, read, refuse};
+use crate::settings::nearest;
 
 /// Every kind of connector there is, by the name configurations call it.
 pub struct Registry {
@@ -26,27 +26,27 @@ struct Kind {
 
 type Opened = Result<Arc<dyn Connector>, ConnectorError>;
 
-/// One line per kind.
+/// One entry per kind; nothing else names them.
 const KINDS: &[Kind] = &[
     Kind {
         name: "local",
-        check: check_local,
-        open: open_local,
+        check: |spec, _| local::check(spec),
+        open: |_, spec, ctx| Ok(Arc::new(Local::open(spec, ctx))),
     },
     Kind {
         name: "mockCallback",
-        check: check_mock_callback,
-        open: open_mock_callback,
+        check: |spec, _| mock::check_callback(spec),
+        open: |_, _, _| Ok(Arc::new(MockCallback)),
     },
     Kind {
         name: "mockPassword",
-        check: check_mock_password,
-        open: open_mock_password,
+        check: |spec, _| mock::check_password(spec),
+        open: |_, spec, _| Ok(Arc::new(MockPassword::open(spec)?)),
     },
     Kind {
         name: "oidc",
-        check: check_oidc,
-        open: open_oidc,
+        check: oidc::check,
+        open: |http, spec, ctx| Ok(Arc::new(Oidc::open(http, spec, ctx)?)),
     },
 ];
 
@@ -94,47 +94,6 @@ impl fmt::Debug for Registry {
         let names = KINDS.iter().map(|kind| kind.name);
         f.debug_list().entries(names).finish()
     }
-}
-
-fn check_local(spec: &ConnectorSpec, _: &Issuer) -> Vec<String> {
-    read::<serde_json::Value>(&spec.config, local::SETTINGS).1
-}
-
-fn open_local(_: &UpstreamHttp, spec: &ConnectorSpec, ctx: &OpenContext) -> Opened {
-    let id = spec.id.as_str().to_owned();
-    let (passwords, hashing) = (Arc::clone(&ctx.passwords), Arc::clone(&ctx.hashing));
-    Ok(Arc::new(Local::new(id, passwords, hashing)))
-}
-
-fn check_mock_callback(spec: &ConnectorSpec, _: &Issuer) -> Vec<String> {
-    read::<serde_json::Value>(&spec.config, mock::CALLBACK_SETTINGS).1
-}
-
-fn open_mock_callback(_: &UpstreamHttp, _: &ConnectorSpec, _: &OpenContext) -> Opened {
-    Ok(Arc::new(MockCallback))
-}
-
-fn check_mock_password(spec: &ConnectorSpec, _: &Issuer) -> Vec<String> {
-    let (settings, mut problems) =
-        read::<MockPasswordSettings>(&spec.config, mock::PASSWORD_SETTINGS);
-    problems.extend(settings.problems());
-    problems
-}
-
-fn open_mock_password(_: &UpstreamHttp, spec: &ConnectorSpec, _: &OpenContext) -> Opened {
-    let (settings, _) = read::<MockPasswordSettings>(&spec.config, mock::PASSWORD_SETTINGS);
-    refuse(settings.problems())?;
-    Ok(Arc::new(MockPassword::new(settings)))
-}
-
-fn check_oidc(spec: &ConnectorSpec, issuer: &Issuer) -> Vec<String> {
-    let (settings, mut problems) = oidc::Settings::read(&spec.config);
-    problems.extend(settings.problems(issuer));
-    problems
-}
-
-fn open_oidc(http: &UpstreamHttp, spec: &ConnectorSpec, ctx: &OpenContext) -> Opened {
-    Ok(Arc::new(Oidc::open(http, spec, ctx)?))
 }
 
 #[cfg(test)]

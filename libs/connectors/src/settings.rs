@@ -21,38 +21,67 @@ pub(crate) enum Kind {
 /// A setting by its name as dex spells it.
 pub(crate) struct Setting(pub(crate) &'static str, pub(crate) Kind);
 
+/// A connector's settings as they were read, and what is wrong with how they are written.
+#[derive(Debug)]
+pub(crate) struct Reading<T> {
+    pub(crate) settings: T,
+    /// Settings that are not what they must be: they cannot be used.
+    pub(crate) misfits: Vec<String>,
+    /// Names nobody knows: told, but no reason not to serve.
+    pub(crate) unknown: Vec<String>,
+}
+
+impl<T> Reading<T> {
+    /// Everything that is to be told, together with what the settings themselves find wrong.
+    pub(crate) fn problems(self, judge: impl FnOnce(&T) -> Vec<String>) -> Vec<String> {
+        let mut problems = self.misfits;
+        problems.extend(self.unknown);
+        problems.extend(judge(&self.settings));
+        problems
+    }
+
+    /// The settings, if they can be used.
+    pub(crate) fn usable(self, judge: impl FnOnce(&T) -> Vec<String>) -> Result<T, ConnectorError> {
+        let mut problems = self.misfits;
+        problems.extend(judge(&self.settings));
+        if problems.is_empty() {
+            Ok(self.settings)
+        } else {
+            Err(ConnectorError::Settings(problems.join("; ")))
+        }
+    }
+}
+
 /// Reads a connector's settings: names are matched without regard to case, as dex matches them.
 ///
-/// Beside the settings it answers every problem found, in words that name the setting and never
-/// its value: a value may be a secret. Unknown names are problems, but do not keep the rest from
-/// being read.
-pub(crate) fn read<T: DeserializeOwned + Default>(
-    config: &Value,
-    shape: &[Setting],
-) -> (T, Vec<String>) {
-    let mut problems = Vec::new();
+/// Problems name the setting and never its value: a value may be a secret.
+pub(crate) fn read<T: DeserializeOwned + Default>(config: &Value, shape: &[Setting]) -> Reading<T> {
+    let mut found = Found::default();
     let canonical = match config {
         Value::Null => Value::Object(Map::new()),
-        Value::Object(settings) => group(settings, shape, "", &mut problems),
+        Value::Object(settings) => group(settings, shape, "", &mut found),
         _ => {
-            problems.push("config must be a group of settings".to_owned());
+            found
+                .misfits
+                .push("config must be a group of settings".to_owned());
             Value::Object(Map::new())
         }
     };
     let settings = serde_json::from_value(canonical).unwrap_or_else(|_| {
-        problems.push("config cannot be read".to_owned());
+        found.misfits.push("config cannot be read".to_owned());
         T::default()
     });
-    (settings, problems)
+    Reading {
+        settings,
+        misfits: found.misfits,
+        unknown: found.unknown,
+    }
 }
 
-/// All problems as one error, or nothing.
-pub(crate) fn refuse(problems: Vec<String>) -> Result<(), ConnectorError> {
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ConnectorError::Settings(problems.join("; ")))
-    }
+#[derive(Default)]
+struct Found {
+    misfits: Vec<String>,
+    unknown: Vec<String>,
 }
 
 /// The known name that is meant by a misspelt one.
@@ -71,35 +100,32 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
-fn group(
-    settings: &Map<String, Value>,
-    shape: &[Setting],
-    path: &str,
-    problems: &mut Vec<String>,
-) -> Value {
+fn group(settings: &Map<String, Value>, shape: &[Setting], path: &str, found: &mut Found) -> Value {
     let mut canonical = Map::new();
     for (name, value) in settings {
         let known = shape
             .iter()
             .find(|Setting(known, _)| known.eq_ignore_ascii_case(name));
         let Some(Setting(known, kind)) = known else {
-            problems.push(unknown(path, name, shape));
+            found.unknown.push(unknown(path, name, shape));
             continue;
         };
         if value.is_null() {
             continue;
         }
         let path = format!("{path}{known}");
-        if let Some(value) = fit(value, kind, &path, problems)
+        if let Some(value) = fit(value, kind, &path, found)
             && canonical.insert((*known).to_owned(), value).is_some()
         {
-            problems.push(format!("{path} is given twice, in different case"));
+            found
+                .misfits
+                .push(format!("{path} is given twice, in different case"));
         }
     }
     Value::Object(canonical)
 }
 
-fn fit(value: &Value, kind: &Kind, path: &str, problems: &mut Vec<String>) -> Option<Value> {
+fn fit(value: &Value, kind: &Kind, path: &str, found: &mut Found) -> Option<Value> {
     let fitted = match (kind, value) {
         (Kind::Text, Value::String(_)) | (Kind::Flag, Value::Bool(_)) => Some(value.clone()),
         (Kind::Texts, Value::String(_)) => Some(Value::Array(vec![value.clone()])),
@@ -107,12 +133,12 @@ fn fit(value: &Value, kind: &Kind, path: &str, problems: &mut Vec<String>) -> Op
             Some(value.clone())
         }
         (Kind::Group(shape), Value::Object(settings)) => {
-            Some(group(settings, shape, &format!("{path}."), problems))
+            Some(group(settings, shape, &format!("{path}."), found))
         }
         (Kind::Groups(shape), Value::Array(many)) if many.iter().all(Value::is_object) => {
             let each = many.iter().filter_map(Value::as_object).enumerate();
-            let groups = each
-                .map(|(at, settings)| group(settings, shape, &format!("{path}[{at}]."), problems));
+            let groups =
+                each.map(|(at, settings)| group(settings, shape, &format!("{path}[{at}]."), found));
             Some(Value::Array(groups.collect()))
         }
         _ => None,
@@ -125,7 +151,7 @@ fn fit(value: &Value, kind: &Kind, path: &str, problems: &mut Vec<String>) -> Op
             Kind::Group(_) => "a group of settings",
             Kind::Groups(_) => "a list of groups of settings",
         };
-        problems.push(format!("{path} must be {wanted}"));
+        found.misfits.push(format!("{path} must be {wanted}"));
     }
     fitted
 }
@@ -175,32 +201,31 @@ mod tests {
     fn names_are_matched_without_regard_to_case() {
         let config = json!({"NAME": "n", "Scopes": "one", "strict": true,
             "inner": {"Prefix": "p"}, "rules": [{"PREFIX": "q"}], "name ": null});
-        let (read, problems): (Sample, _) = read(&config, SAMPLE);
+        let read: Reading<Sample> = read(&config, SAMPLE);
+        assert!(read.misfits.is_empty());
         assert_eq!(
-            problems,
+            read.unknown,
             ["name  is not a setting of this connector; did you mean name?"]
         );
-        assert_eq!(read.name, "n");
-        assert_eq!(read.scopes, ["one"]);
-        assert!(read.strict);
-        assert_eq!(read.inner.prefix, "p");
-        assert_eq!(
-            read.rules,
-            [Inner {
-                prefix: "q".to_owned()
-            }]
-        );
+        assert_eq!(read.settings.name, "n");
+        assert_eq!(read.settings.scopes, ["one"]);
+        assert!(read.settings.strict);
+        assert_eq!(read.settings.inner.prefix, "p");
+        let prefix = "q".to_owned();
+        assert_eq!(read.settings.rules, [Inner { prefix }]);
     }
 
     #[test]
     fn every_problem_is_told_and_no_value() {
         let config = json!({"name": 4711, "scopes": [1], "strict": "hunter2", "inner": [],
             "rules": [{"prefx": "hunter2"}]});
-        let (_, mut problems): (Sample, _) = read(&config, SAMPLE);
+        let read: Reading<Sample> = read(&config, SAMPLE);
+        let mut problems = read.problems(|_| vec!["and more".to_owned()]);
         problems.sort();
         assert_eq!(
             problems,
             [
+                "and more",
                 "inner must be a group of settings",
                 "name must be a text; put it in quotes",
                 "rules[0].prefx is not a setting of this connector; did you mean prefix?",
@@ -211,10 +236,25 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_name_is_told_but_serves() {
+        let config = json!({"nam": "n"});
+        let told = read::<Sample>(&config, SAMPLE).problems(|_| Vec::new());
+        assert_eq!(told.len(), 1);
+        assert!(
+            read::<Sample>(&config, SAMPLE)
+                .usable(|_| Vec::new())
+                .is_ok()
+        );
+        let misfit = read::<Sample>(&json!({"name": 1}), SAMPLE);
+        assert!(misfit.usable(|_| Vec::new()).is_err());
+    }
+
+    #[test]
     fn no_config_is_an_empty_one() {
-        let (settings, problems): (Sample, _) = read(&Value::Null, SAMPLE);
-        assert_eq!((settings, problems), (Sample::default(), Vec::new()));
-        let (_, problems): (Sample, _) = read(&json!("text"), SAMPLE);
-        assert_eq!(problems.len(), 1);
+        let nothing: Reading<Sample> = read(&Value::Null, SAMPLE);
+        assert_eq!(nothing.settings, Sample::default());
+        assert!(nothing.misfits.is_empty());
+        let text: Reading<Sample> = read(&json!("text"), SAMPLE);
+        assert_eq!(text.misfits.len(), 1);
     }
 }

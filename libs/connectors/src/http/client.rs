@@ -11,7 +11,7 @@ use super::resolver::GuardedResolver;
 use super::tls::{self, Trust};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The HTTP client that speaks to every upstream of every tenant.
 ///

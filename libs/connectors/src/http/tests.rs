@@ -61,7 +61,7 @@ async fn an_answer_beyond_a_mebibyte_is_refused() {
 
 #[tokio::test]
 async fn a_silent_upstream_is_given_up() {
-    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(600));
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_mins(10));
     let server = serving("/", slow).await;
     let hasty = UpstreamSettings {
         timeout: Duration::from_millis(30),
@@ -217,4 +217,37 @@ async fn a_root_ca_is_taken_in_three_forms_or_refused() {
         ..settings(&a_clock())
     };
     assert!(Upstream::open(&local_http(), empty).is_err());
+}
+
+#[test]
+fn connections_outlive_the_runtime_that_asked_for_them() {
+    let current = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let io = tokio::runtime::Runtime::new().unwrap();
+    let server = io.block_on(serving("/", ResponseTemplate::new(200)));
+    let upstream = io.block_on(async { an_upstream() });
+    for _ in 0..2 {
+        let arbiter = current();
+        let answer = arbiter.block_on(upstream.ask(get(&server, "/")));
+        assert_eq!(answer.unwrap().status, 200);
+        drop(arbiter);
+    }
+}
+
+#[tokio::test]
+async fn who_trusts_more_than_the_others_has_a_client_of_its_own() {
+    let trusting = UpstreamSettings {
+        trust: Trust {
+            root_cas: Vec::new(),
+            insecure_skip_verify: true,
+        },
+        ..settings(&a_clock())
+    };
+    let server = serving("/", ResponseTemplate::new(200)).await;
+    let upstream = Upstream::open(&local_http(), trusting).unwrap();
+    assert_eq!(upstream.ask(get(&server, "/")).await.unwrap().status, 200);
 }

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use insula_connector_kit::{
-    Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, PasswordBook,
-    PasswordCheck, PasswordVerdict, Reply, UpstreamIdentity,
+    Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, OpenContext,
+    PasswordBook, PasswordCheck, PasswordVerdict, Reply, UpstreamIdentity,
 };
-use insula_model::{IdentityClaims, PasswordRecord};
+use insula_model::{ConnectorSpec, IdentityClaims, PasswordRecord};
 use tracing::warn;
 
-use crate::settings::Setting;
+use crate::settings::read;
 
-pub(crate) const SETTINGS: &[Setting] = &[];
+/// It has no settings of its own: whatever is written there is unknown.
+pub(crate) fn check(spec: &ConnectorSpec) -> Vec<String> {
+    read::<serde_json::Value>(&spec.config, &[]).problems(|_| Vec::new())
+}
 
 /// Asks for an e-mail address and a password, and looks both up in the password DB.
 pub(crate) struct Local {
@@ -22,15 +25,11 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub(crate) fn new(
-        id: String,
-        passwords: Arc<dyn PasswordBook>,
-        hashing: Arc<dyn PasswordCheck>,
-    ) -> Self {
+    pub(crate) fn open(spec: &ConnectorSpec, ctx: &OpenContext) -> Self {
         Self {
-            id,
-            passwords,
-            hashing,
+            id: spec.id.as_str().to_owned(),
+            passwords: Arc::clone(&ctx.passwords),
+            hashing: Arc::clone(&ctx.hashing),
         }
     }
 

@@ -3,15 +3,15 @@ use insula_model::{Password, UserId};
 use insula_oauth::Params;
 
 use super::*;
-use crate::testing::{FakeBook, FakeHashing, a_login, jane};
+use crate::testing::{FakeBook, a_clock, a_login, a_spec, an_open_context, jane};
 
 fn local(book: FakeBook) -> (Local, Arc<FakeBook>) {
     let book = Arc::new(book);
-    let passwords: Arc<dyn PasswordBook> = book.clone();
-    (
-        Local::new("local".to_owned(), passwords, Arc::new(FakeHashing)),
-        book,
-    )
+    let ctx = OpenContext {
+        passwords: book.clone(),
+        ..an_open_context(&a_clock())
+    };
+    (Local::open(&a_spec("local", Memory::Null), &ctx), book)
 }
 
 async fn log_in(

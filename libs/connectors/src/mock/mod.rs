@@ -5,17 +5,26 @@ use insula_connector_kit::{
     Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, Reply,
     UpstreamIdentity,
 };
-use insula_model::{IdentityClaims, Password, UserId};
+use insula_model::{ConnectorSpec, IdentityClaims, Password, UserId};
 use insula_oauth::encode_pairs;
 use serde::Deserialize;
 
-use crate::settings::{Kind, Setting};
+use crate::settings::{Kind, Setting, read};
 
-pub(crate) const CALLBACK_SETTINGS: &[Setting] = &[];
-pub(crate) const PASSWORD_SETTINGS: &[Setting] = &[
+const PASSWORD_SETTINGS: &[Setting] = &[
     Setting("username", Kind::Text),
     Setting("password", Kind::Text),
 ];
+
+/// It has no settings of its own: whatever is written there is unknown.
+pub(crate) fn check_callback(spec: &ConnectorSpec) -> Vec<String> {
+    read::<serde_json::Value>(&spec.config, &[]).problems(|_| Vec::new())
+}
+
+/// Everything that is wrong with the settings of `mockPassword`.
+pub(crate) fn check_password(spec: &ConnectorSpec) -> Vec<String> {
+    read(&spec.config, PASSWORD_SETTINGS).problems(MockPasswordSettings::problems)
+}
 
 /// Sends the browser straight back, and says it is Kilgore Trout.
 pub(crate) struct MockCallback;
@@ -67,13 +76,13 @@ impl Connector for MockCallback {
 /// The settings of `mockPassword`.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct MockPasswordSettings {
+struct MockPasswordSettings {
     username: String,
     password: String,
 }
 
 impl MockPasswordSettings {
-    pub(crate) fn problems(&self) -> Vec<String> {
+    fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for (name, value) in [("username", &self.username), ("password", &self.password)] {
             if value.is_empty() {
@@ -91,11 +100,13 @@ pub(crate) struct MockPassword {
 }
 
 impl MockPassword {
-    pub(crate) fn new(settings: MockPasswordSettings) -> Self {
-        Self {
+    pub(crate) fn open(spec: &ConnectorSpec) -> Result<Self, ConnectorError> {
+        let reading = read(&spec.config, PASSWORD_SETTINGS);
+        let settings = reading.usable(MockPasswordSettings::problems)?;
+        Ok(Self {
             username: settings.username,
             password: Password::new(settings.password),
-        }
+        })
     }
 }
 

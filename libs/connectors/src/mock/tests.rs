@@ -1,14 +1,13 @@
 use insula_connector_kit::connector_contract;
 use insula_oauth::Params;
+use serde_json::json;
 
 use super::*;
-use crate::testing::a_login;
+use crate::testing::{a_login, a_spec};
 
 fn a_mock_password() -> MockPassword {
-    MockPassword::new(MockPasswordSettings {
-        username: "kilgore".to_owned(),
-        password: "trout".to_owned(),
-    })
+    let config = json!({"username": "kilgore", "password": "trout"});
+    MockPassword::open(&a_spec("mockPassword", config)).unwrap()
 }
 
 connector_contract!(callback_contract, (MockCallback, ()), a_login());

@@ -18,17 +18,21 @@ use insula_connector_kit::{
     random_text, read_code,
 };
 use insula_jose::constant_time_eq;
-use insula_model::ConnectorSpec;
+use insula_model::{ConnectorSpec, Issuer};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tracing::warn;
 
 use self::identity::ClaimRules;
 use self::provider::Provider;
-pub(crate) use self::settings::Settings;
+use self::settings::Settings;
 use self::token_endpoint::{KnownCredentials, NoTokens, redeem};
 use crate::http::{Ask, Remembered, Trust, Upstream, UpstreamHttp, UpstreamSettings, root_ca};
-use crate::settings::refuse;
+
+/// Everything that is wrong with the settings, found without the network.
+pub(crate) fn check(spec: &ConnectorSpec, issuer: &Issuer) -> Vec<String> {
+    Settings::read(&spec.config).problems(|settings| settings.problems(issuer))
+}
 
 /// Speaks the authorization code flow of OpenID Connect Core §3.1 as a relying party.
 ///
@@ -68,8 +72,8 @@ impl Oidc {
         spec: &ConnectorSpec,
         ctx: &OpenContext,
     ) -> Result<Self, ConnectorError> {
-        let (settings, _) = Settings::read(&spec.config);
-        refuse(settings.problems(&ctx.issuer))?;
+        let reading = Settings::read(&spec.config);
+        let settings = reading.usable(|settings| settings.problems(&ctx.issuer))?;
         if settings.ignores_allowed_groups() {
             let id = &spec.id;
             warn!(connector.id = %id, "connector {id} has allowedGroups without \

@@ -6,12 +6,12 @@ use url::Url;
 
 use super::groups::{GroupRules, NewGroup};
 use super::identity::ClaimRules;
-use crate::settings::{Kind, Setting, read};
+use crate::settings::{Kind, Reading, Setting, read};
 
 /// dex's settings of an `oidc` connector, by dex's names.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct Settings {
+pub(super) struct Settings {
     pub(super) issuer: String,
     pub(super) issuer_alias: String,
     #[serde(rename = "clientID")]
@@ -145,13 +145,13 @@ const SETTINGS: &[Setting] = &[
 const BASIC_AUTH_UNSUPPORTED: [&str; 2] = ["okta.com", "oktapreview.com"];
 
 impl Settings {
-    /// Reads the settings and every problem in how they are written.
-    pub(crate) fn read(config: &Value) -> (Self, Vec<String>) {
+    /// Reads the settings.
+    pub(super) fn read(config: &Value) -> Reading<Self> {
         read(config, SETTINGS)
     }
 
     /// Every problem in what they say.
-    pub(crate) fn problems(&self, issuer: &Issuer) -> Vec<String> {
+    pub(super) fn problems(&self, issuer: &Issuer) -> Vec<String> {
         let mut problems = Vec::new();
         if self.client_id.is_empty() {
             problems.push("clientID is missing".to_owned());

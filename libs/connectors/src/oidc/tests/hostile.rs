@@ -19,7 +19,7 @@ fn encoded(json: &Value) -> String {
 #[tokio::test]
 async fn an_id_token_with_a_wrong_claim_is_refused() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     for (claims, reason) in [
         (json!({"nonce": "another"}), "nonce"),
         (json!({"nonce": null}), "nonce"),
@@ -48,7 +48,7 @@ async fn an_id_token_with_a_wrong_claim_is_refused() {
 #[tokio::test]
 async fn an_unsigned_or_altered_id_token_is_refused() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     let unsigned = |nonce: &str| {
         let header = encoded(&json!({"alg": "none"}));
         format!("{header}.{}.", encoded(&lab.claims(nonce)))
@@ -76,7 +76,7 @@ async fn a_public_rsa_key_is_no_shared_secret() {
     lab.server.reset().await;
     lab.serve_metadata(json!({})).await;
     lab.serve_keys(json!([rsa.public_jwk()]), None).await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     // The classic forgery: the attacker knows the public key and signs with it as HMAC key.
     let secret = rsa.public_jwk()["n"].as_str().unwrap().as_bytes().to_vec();
     let forged = |nonce: &str| {
@@ -94,7 +94,7 @@ async fn a_public_rsa_key_is_no_shared_secret() {
 #[tokio::test]
 async fn a_key_that_is_not_known_makes_it_look_once() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     lab.log_in(&oidc, json!({})).await.unwrap();
     assert_eq!(lab.calls("/keys").await.len(), 1);
 
@@ -118,7 +118,7 @@ async fn a_key_that_is_not_known_makes_it_look_once() {
 #[tokio::test]
 async fn a_rotated_key_is_found() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     lab.log_in(&oidc, json!({})).await.unwrap();
     let next = SigningKey::generate(Alg::ES256, KeyId::new("k2")).unwrap();
     lab.server.reset().await;
@@ -133,7 +133,7 @@ async fn a_rotated_key_is_found() {
 #[tokio::test]
 async fn a_token_response_that_is_none_is_refused() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     let json = |body: Value| ResponseTemplate::new(200).set_body_json(body);
     for answer in [
         json(json!({"access_token": "at", "token_type": "Bearer"})),
@@ -151,7 +151,7 @@ async fn a_token_response_that_is_none_is_refused() {
 #[tokio::test]
 async fn a_token_endpoint_that_floods_or_sends_elsewhere_is_refused() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     let elsewhere =
         |status| ResponseTemplate::new(status).insert_header("location", "http://169.254.169.254/");
     for answer in [
@@ -177,7 +177,7 @@ async fn discovery_cannot_lead_to_private_addresses() {
         ("jwks_uri", "http://10.0.0.1/keys"),
     ] {
         let lab = Lab::with_metadata(json!({name: url})).await;
-        let oidc = lab.open(json!({}));
+        let oidc = lab.open(&json!({}));
         let refused = lab.log_in(&oidc, json!({})).await;
         assert!(
             matches!(&refused, Err(ConnectorError::Upstream(said)) if said.contains("address")),
@@ -190,7 +190,7 @@ async fn discovery_cannot_lead_to_private_addresses() {
 async fn discovery_cannot_lead_browsers_to_something_that_is_no_web_address() {
     let script = json!({"authorization_endpoint": "javascript:alert(1)"});
     let lab = Lab::with_metadata(script).await;
-    let refused = lab.open(json!({})).begin(&a_login()).await;
+    let refused = lab.open(&json!({})).begin(&a_login()).await;
     assert!(
         matches!(refused, Err(ConnectorError::Upstream(_))),
         "{refused:?}"

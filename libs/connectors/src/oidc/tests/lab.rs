@@ -88,11 +88,11 @@ impl Lab {
     }
 
     /// The connector, with settings beyond the necessary ones.
-    pub(super) fn open(&self, more: Value) -> Oidc {
+    pub(super) fn open(&self, more: &Value) -> Oidc {
         self.try_open(more).unwrap()
     }
 
-    pub(super) fn try_open(&self, more: Value) -> Result<Oidc, ConnectorError> {
+    pub(super) fn try_open(&self, more: &Value) -> Result<Oidc, ConnectorError> {
         let mut config = json!({
             "issuer": self.server.uri(),
             "clientID": CLIENT,
@@ -150,13 +150,13 @@ impl Lab {
         oidc: &Oidc,
         other: Value,
     ) -> Result<UpstreamIdentity, ConnectorError> {
-        let id_token = |nonce: &str| self.key.sign(None, &merged(self.claims(nonce), other));
+        let id_token = |nonce: &str| self.key.sign(None, &merged(self.claims(nonce), &other));
         self.log_in_with(oidc, |nonce| id_token(nonce).unwrap())
             .await
     }
 }
 
-pub(super) fn merged(mut claims: Value, other: Value) -> Value {
+pub(super) fn merged(mut claims: Value, other: &Value) -> Value {
     let map = claims.as_object_mut().unwrap();
     map.extend(other.as_object().unwrap().clone());
     map.retain(|_, value| !value.is_null());
@@ -194,7 +194,7 @@ pub(super) fn form(request: &Request) -> HashMap<String, String> {
 #[tokio::test]
 async fn many_logins_at_once_discover_once() {
     let lab = Lab::new().await;
-    let oidc = Arc::new(lab.open(json!({})));
+    let oidc = Arc::new(lab.open(&json!({})));
     let ctx = a_login();
     futures_util::future::join_all((0..8).map(|_| oidc.begin(&ctx))).await;
     assert_eq!(

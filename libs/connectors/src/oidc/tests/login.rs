@@ -10,7 +10,7 @@ use crate::testing::{CALLBACK, a_login};
 #[tokio::test]
 async fn a_verified_id_token_says_who_it_is() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({"insecureEnableGroups": true}));
+    let oidc = lab.open(&json!({"insecureEnableGroups": true}));
     let more = json!({"groups": ["staff"], "amr": ["pwd", "otp"]});
     let identity = lab.log_in(&oidc, more).await.unwrap();
     assert_eq!(identity.claims.user_id.as_str(), "jane-1");
@@ -27,7 +27,7 @@ async fn a_verified_id_token_says_who_it_is() {
 #[tokio::test]
 async fn the_code_is_redeemed_with_the_verifier_and_basic_credentials() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     lab.log_in(&oidc, json!({})).await.unwrap();
     let calls = lab.calls("/token").await;
     assert_eq!(calls.len(), 1);
@@ -45,7 +45,7 @@ async fn the_code_is_redeemed_with_the_verifier_and_basic_credentials() {
 #[tokio::test]
 async fn an_upstream_that_refuses_basic_is_tried_with_the_body_and_remembered() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     let refused = ResponseTemplate::new(401).set_body_json(json!({"error": "invalid_client"}));
     lab.serve_tokens_once(refused).await;
     lab.log_in(&oidc, json!({})).await.unwrap();
@@ -69,7 +69,7 @@ async fn credentials_travel_in_the_body_where_basic_is_not_taken() {
         (said, json!({})),
     ] {
         let lab = Lab::with_metadata(metadata).await;
-        let oidc = lab.open(settings);
+        let oidc = lab.open(&settings);
         lab.log_in(&oidc, json!({})).await.unwrap();
         let calls = lab.calls("/token").await;
         assert_eq!(calls.len(), 1);
@@ -80,7 +80,7 @@ async fn credentials_travel_in_the_body_where_basic_is_not_taken() {
 #[tokio::test]
 async fn a_code_the_upstream_refuses_is_not_tried_twice() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     let (_, memory) = begin(&oidc, &a_login()).await;
     let refused = ResponseTemplate::new(400)
         .set_body_json(json!({"error": "invalid_grant", "error_description": "jane's code"}));
@@ -93,7 +93,7 @@ async fn a_code_the_upstream_refuses_is_not_tried_twice() {
 #[tokio::test]
 async fn what_the_upstream_says_instead_of_a_code_is_told_apart() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     let (_, memory) = begin(&oidc, &a_login()).await;
     let answer = async |text: &str| oidc.complete(&a_login(), &memory, query(text)).await;
     let denied = answer("error=access_denied").await;
@@ -109,7 +109,7 @@ async fn what_the_upstream_says_instead_of_a_code_is_told_apart() {
 async fn an_upstream_that_tells_its_issuer_must_tell_it_always() {
     let metadata = json!({"authorization_response_iss_parameter_supported": true});
     let lab = Lab::with_metadata(metadata).await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     let said = bad_reply(lab.log_in(&oidc, json!({})).await);
     assert!(said.contains("issuer"), "{said}");
 }
@@ -117,7 +117,7 @@ async fn an_upstream_that_tells_its_issuer_must_tell_it_always() {
 #[tokio::test]
 async fn userinfo_adds_to_the_id_token_if_it_is_about_the_same_person() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({"getUserInfo": true}));
+    let oidc = lab.open(&json!({"getUserInfo": true}));
     let userinfo = json!({"sub": "jane-1", "name": "Jane Doe", "email_verified": false});
     lab.serve_userinfo(userinfo).await;
     let identity = lab.log_in(&oidc, json!({})).await.unwrap();
@@ -135,7 +135,7 @@ async fn userinfo_about_somebody_else_is_refused() {
         json!({"sub": 1}),
     ] {
         let lab = Lab::new().await;
-        let oidc = lab.open(json!({"getUserInfo": true}));
+        let oidc = lab.open(&json!({"getUserInfo": true}));
         lab.serve_userinfo(userinfo).await;
         let said = bad_reply(lab.log_in(&oidc, json!({})).await);
         assert!(said.contains("somebody else"), "{said}");
@@ -146,7 +146,7 @@ async fn userinfo_about_somebody_else_is_refused() {
 async fn who_is_in_no_allowed_group_is_told_so() {
     let lab = Lab::new().await;
     let settings = json!({"insecureEnableGroups": true, "allowedGroups": ["admins"]});
-    let oidc = lab.open(settings);
+    let oidc = lab.open(&settings);
     let refused = lab.log_in(&oidc, json!({"groups": ["staff"]})).await;
     assert_eq!(refused, Err(ConnectorError::NotInGroup));
     let admitted = lab
@@ -158,7 +158,7 @@ async fn who_is_in_no_allowed_group_is_told_so() {
 #[tokio::test]
 async fn a_forced_login_wants_a_fresh_proof() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     let ctx = insula_connector_kit::LoginContext {
         force_login: true,
         ..a_login()
@@ -180,7 +180,7 @@ async fn a_forced_login_wants_a_fresh_proof() {
 #[tokio::test]
 async fn an_answer_without_a_remembered_question_is_refused() {
     let lab = Lab::new().await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     for memory in [Value::Null, json!({}), json!("nonce")] {
         bad_reply(oidc.complete(&a_login(), &memory, query("code=c")).await);
     }

@@ -15,7 +15,7 @@ async fn logged_in(settings: Value) -> (Lab, Oidc, UpstreamIdentity) {
         "email_verified": true}),
     )
     .await;
-    let oidc = lab.open(settings);
+    let oidc = lab.open(&settings);
     let known = lab.log_in(&oidc, json!({"amr": ["pwd"]})).await.unwrap();
     (lab, oidc, known)
 }
@@ -37,7 +37,7 @@ fn kept_token(identity: &UpstreamIdentity) -> String {
 #[tokio::test]
 async fn a_refresh_tells_the_claims_of_today_and_keeps_the_new_token() {
     let (lab, oidc, known) = logged_in(json!({})).await;
-    let today = merged(lab.claims(""), json!({"nonce": null, "name": "Jane Doe"}));
+    let today = merged(lab.claims(""), &json!({"nonce": null, "name": "Jane Doe"}));
     let id_token = lab.key.sign(None, &today).unwrap();
     answer(
         &lab,
@@ -79,7 +79,7 @@ async fn without_an_id_token_userinfo_is_needed() {
 #[tokio::test]
 async fn a_refresh_about_another_person_is_denied() {
     let (lab, oidc, known) = logged_in(json!({})).await;
-    let other = merged(lab.claims(""), json!({"sub": "root"}));
+    let other = merged(lab.claims(""), &json!({"sub": "root"}));
     let id_token = lab.key.sign(None, &other).unwrap();
     answer(&lab, json!({"access_token": "a", "id_token": id_token})).await;
     let refused = oidc.refresh(&a_login(), &known).await;

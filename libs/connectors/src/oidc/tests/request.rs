@@ -14,7 +14,7 @@ use crate::testing::{CALLBACK, a_login};
 
 async fn an_oidc() -> (Oidc, Lab) {
     let lab = Lab::new().await;
-    (lab.open(json!({})), lab)
+    (lab.open(&json!({})), lab)
 }
 
 connector_contract!(contract, an_oidc().await, a_login());
@@ -60,7 +60,7 @@ async fn what_a_login_needs_beyond_that_is_asked_for() {
     let lab = Lab::new().await;
     let settings = json!({"scopes": ["email", "openid", "offline_access"],
         "acrValues": ["gold", "silver"]});
-    let oidc = lab.open(settings);
+    let oidc = lab.open(&settings);
     let demanding = LoginContext {
         offline_access: true,
         force_login: true,
@@ -92,7 +92,7 @@ async fn the_prompt_follows_what_is_wanted_and_what_is_configured() {
         (Some("login consent"), true, true, Some("login consent")),
         (Some(""), true, false, None),
     ] {
-        let oidc = lab.open(json!({"promptType": prompt_type}));
+        let oidc = lab.open(&json!({"promptType": prompt_type}));
         let ctx = LoginContext {
             offline_access,
             force_login,
@@ -118,7 +118,7 @@ async fn a_challenge_is_made_if_the_upstream_takes_it_or_the_settings_demand_it(
     ] {
         let metadata = json!({"code_challenge_methods_supported": offered});
         let lab = Lab::with_metadata(metadata).await;
-        let oidc = lab.open(json!({"pkceChallenge": configured}));
+        let oidc = lab.open(&json!({"pkceChallenge": configured}));
         let (asked, memory) = begin(&oidc, &a_login()).await;
         assert_eq!(asked.get("code_challenge_method").map(String::as_str), made);
         assert_eq!(memory.get("verifier").is_some(), made.is_some());
@@ -129,7 +129,7 @@ async fn a_challenge_is_made_if_the_upstream_takes_it_or_the_settings_demand_it(
 async fn endpoints_can_be_elsewhere_than_discovery_says() {
     let lab = Lab::new().await;
     let overrides = json!({"AuthURL": "https://other.test/auth"});
-    let oidc = lab.open(json!({"providerDiscoveryOverrides": overrides}));
+    let oidc = lab.open(&json!({"providerDiscoveryOverrides": overrides}));
     let Challenge::Redirect { to, .. } = oidc.begin(&a_login()).await.unwrap() else {
         panic!("no redirect");
     };
@@ -156,12 +156,12 @@ async fn another_callback_than_ours_is_a_settings_error_naming_both() {
 #[tokio::test]
 async fn metadata_of_another_issuer_are_refused_unless_it_is_the_alias() {
     let lab = Lab::with_metadata(json!({"issuer": "https://idp.test/{tenant}"})).await;
-    let refused = lab.open(json!({})).begin(&a_login()).await;
+    let refused = lab.open(&json!({})).begin(&a_login()).await;
     assert!(
         matches!(refused, Err(ConnectorError::Upstream(_))),
         "{refused:?}"
     );
-    let aliased = lab.open(json!({"issuerAlias": "https://idp.test/{tenant}"}));
+    let aliased = lab.open(&json!({"issuerAlias": "https://idp.test/{tenant}"}));
     assert!(aliased.begin(&a_login()).await.is_ok());
 }
 
@@ -173,7 +173,7 @@ async fn an_upstream_that_was_down_is_asked_again() {
         .respond_with(ResponseTemplate::new(503))
         .mount_as_scoped(&lab.server)
         .await;
-    let oidc = lab.open(json!({}));
+    let oidc = lab.open(&json!({}));
     for _ in 0..3 {
         let refused = oidc.begin(&a_login()).await;
         assert!(matches!(refused, Err(ConnectorError::Upstream(_))));
@@ -199,7 +199,7 @@ async fn settings_that_cannot_work_are_refused_when_it_is_opened() {
         json!({"rootCAs": ["/no/such/file"]}),
         json!({"redirectURI": "https://other.test/callback"}),
     ] {
-        let refused = lab.try_open(settings.clone()).err();
+        let refused = lab.try_open(&settings).err();
         assert!(
             matches!(refused, Some(ConnectorError::Settings(_))),
             "{settings}"
