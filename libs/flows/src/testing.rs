@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use insula_ambient::{ManualClock, SeededEntropy};
 use insula_connector_kit::Connector;
-use insula_model::TenantSpec;
-use insula_oauth::Params;
+use insula_engine::Refusal;
+use insula_model::{CodeGrant, TenantSpec, TokenHash};
+use insula_oauth::{Params, TokenResponse};
 use insula_store::{Cache as _, CacheLimits, Durable as _, MemoryCache, MemoryStore};
-use insula_testkit::{FakeConnector, NOW, test_keys, test_rotation};
+use insula_testkit::{FakeConnector, NOW, VERIFIER, a_code_grant, test_keys, test_rotation};
 
-use crate::{Effects, OpenedConnector, TenantView};
+use crate::{Effects, Fault, FlowError, OpenedConnector, TenantView};
 
 /// A tenant in which every connector is a [`FakeConnector::redirecting`], and the clock under it,
 /// standing at [`NOW`].
@@ -74,4 +75,64 @@ pub(crate) fn reconfigured(view: &TenantView, change: impl FnOnce(&mut TenantSpe
 /// A form body, or a query.
 pub(crate) fn form(pairs: &[(&str, &str)]) -> Params {
     Params::from_pairs(pairs.iter().copied())
+}
+
+/// `Authorization` of the client `id` with a secret.
+pub(crate) fn basic(id: &str, secret: &str) -> String {
+    use base64::Engine as _;
+    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
+    format!("Basic {pair}")
+}
+
+/// `Authorization` of the client [`a_client`](insula_testkit::a_client) makes.
+pub(crate) fn app() -> String {
+    basic("app", "app-secret")
+}
+
+/// Stores `grant` under the code `code`, as a login leaves it behind.
+pub(crate) async fn with_code(view: &TenantView, code: &str, grant: &CodeGrant) {
+    let cache = &view.effects.cache;
+    let hash = TokenHash::of(code);
+    cache.put_code(&hash, grant, view.now()).await.unwrap();
+}
+
+/// The form that redeems a code of [`a_code_grant`](insula_testkit::a_code_grant).
+pub(crate) fn code_form(code: &str) -> Params {
+    form(&[
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", "https://app.test/cb"),
+        ("code_verifier", VERIFIER),
+    ])
+}
+
+/// What the client gets for [`a_code_grant`](insula_testkit::a_code_grant).
+pub(crate) async fn tokens(view: &TenantView) -> TokenResponse {
+    with_code(view, "code", &a_code_grant()).await;
+    let answer = crate::token::exchange(view, Some(&app()), &code_form("code")).await;
+    answer.unwrap()
+}
+
+/// The refusal a flow ended in.
+pub(crate) fn refusal<T: std::fmt::Debug>(answer: Result<T, FlowError>) -> Refusal {
+    match answer {
+        Err(FlowError::Refused(refused)) => refused.refusal,
+        other => panic!("not a refusal: {other:?}"),
+    }
+}
+
+/// The fault a flow ended in.
+pub(crate) fn fault<T: std::fmt::Debug>(answer: Result<T, FlowError>) -> Fault {
+    match answer {
+        Err(FlowError::Fault { fault, .. }) => fault,
+        other => panic!("not a fault: {other:?}"),
+    }
+}
+
+/// The claims of a token, unverified.
+pub(crate) fn claims_of(token: &str) -> serde_json::Value {
+    use base64::Engine as _;
+    let body = token.split('.').nth(1).unwrap();
+    let json = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(body);
+    serde_json::from_slice(&json.unwrap()).unwrap()
 }

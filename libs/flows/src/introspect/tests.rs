@@ -1,1 +1,157 @@
+use std::time::Duration;
 
+use insula_engine::Refusal;
+use insula_model::CodeGrant;
+use insula_oauth::{IntrospectResponse, Scopes};
+use insula_testkit::{NOW, a_client, a_code_grant, a_tenant};
+use serde_json::json;
+
+use super::answer;
+use crate::TenantView;
+use crate::testing::{app, basic, code_form, form, reconfigured, refusal, tokens, view, with_code};
+use crate::token::exchange;
+
+async fn told(view: &TenantView, header: Option<&str>, token: &str) -> IntrospectResponse {
+    let asked = form(&[("token", token)]);
+    answer(view, header, &asked).await.unwrap()
+}
+
+#[tokio::test]
+async fn our_access_token_is_described_to_its_client() {
+    let (view, _) = view(a_tenant());
+    let token = tokens(&view).await.access_token;
+    let told = told(&view, Some(&app()), &token).await;
+    let mut said = serde_json::to_value(&told).unwrap();
+    let jti = said.as_object_mut().unwrap().remove("jti").unwrap();
+    assert!(jti.as_str().unwrap().starts_with("family1."));
+    assert_eq!(
+        said,
+        json!({
+            "active": true,
+            "scope": "openid email profile groups offline_access",
+            "client_id": "app",
+            "sub": "CgZqYW5lLTESBG1vY2s",
+            "exp": NOW.as_secs() + 600,
+            "iat": NOW.as_secs(),
+            "nbf": NOW.as_secs(),
+            "username": "jane",
+            "aud": ["app", "https://acme.test"],
+            "iss": "https://acme.test",
+            "token_type": "Bearer",
+            "token_use": "access_token",
+            "ext": {
+                "sid": "session1",
+                "email": "jane@example.test",
+                "email_verified": true,
+                "groups": ["staff", "admins"],
+                "name": "Jane Doe",
+                "preferred_username": "jane",
+            },
+        })
+    );
+}
+
+#[tokio::test]
+async fn dexs_token_is_described_to_anybody_without_scope_or_jti() {
+    let (view, _) = view(a_tenant().dex());
+    let tokens = tokens(&view).await;
+    let access = told(&view, None, &tokens.access_token).await;
+    assert!(access.active);
+    assert_eq!((access.scope, access.jti), (None, None));
+    assert_eq!(access.client_id.as_deref(), Some("app"));
+    assert_eq!(access.token_type, Some("Bearer"));
+    assert_eq!(access.token_use, Some("access_token"));
+
+    let refresh = told(&view, None, &tokens.refresh_token.unwrap()).await;
+    assert!(refresh.active);
+    assert_eq!(refresh.token_use, Some("refresh_token"));
+    assert_eq!(refresh.exp, Some(NOW.as_secs()), "a token without an end");
+    let ext = refresh.ext.unwrap().0;
+    assert_eq!(ext["federated_claims"]["user_id"], "jane-1", "all claims");
+}
+
+#[tokio::test]
+async fn our_refresh_token_is_described_to_its_client_alone() {
+    let (view, _) = view(a_tenant().with_client(a_client().named("other")));
+    let token = tokens(&view).await.refresh_token.unwrap();
+    let own = told(&view, Some(&app()), &token).await;
+    assert!(own.active);
+    assert_eq!(own.token_use, Some("refresh_token"));
+    let ends = NOW + Duration::from_hours(2160);
+    assert_eq!(own.exp, Some(ends.as_secs()));
+    assert_eq!(own.ext.unwrap().0.get("federated_claims"), None);
+    let other = told(&view, Some(&basic("other", "app-secret")), &token).await;
+    assert_eq!(other, IntrospectResponse::inactive());
+}
+
+#[tokio::test]
+async fn rfc_7662_2_1_who_asks_must_prove_who_they_are() {
+    let (view, _) = view(a_tenant().with_client(a_client().named("spa").public()));
+    let asked = |pairs: &[(&str, &str)]| form(pairs);
+    let token = ("token", "x");
+    let nobody = refusal(answer(&view, None, &asked(&[token])).await);
+    assert!(matches!(nobody, Refusal::ClientAuth(_)));
+    let public = asked(&[token, ("client_id", "spa")]);
+    let told = refusal(answer(&view, None, &public).await);
+    assert_eq!(told, Refusal::ClientCredentials);
+    let without = refusal(answer(&view, Some(&app()), &asked(&[])).await);
+    assert_eq!(without, Refusal::MissingToken);
+}
+
+#[tokio::test]
+async fn a_token_is_active_to_its_client_and_its_audience_and_to_nobody_else() {
+    let tenant = a_tenant()
+        .with_client(a_client().named("api").trusting("app"))
+        .with_client(a_client().named("stranger"));
+    let (view, _) = view(tenant);
+    let grant = CodeGrant {
+        scopes: Scopes::parse("openid audience:server:client_id:api"),
+        ..a_code_grant()
+    };
+    with_code(&view, "code", &grant).await;
+    let answer = exchange(&view, Some(&app()), &code_form("code")).await;
+    let token = answer.unwrap().access_token;
+    for (id, active) in [("app", true), ("api", true), ("stranger", false)] {
+        let told = told(&view, Some(&basic(id, "app-secret")), &token).await;
+        assert_eq!(told.active, active, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_good_token_is_inactive_and_says_nothing_else() {
+    for tenant in [a_tenant(), a_tenant().dex()] {
+        let is_dex = tenant.clone().build().dialect == insula_model::Dialect::Dex;
+        let (view, clock) = view(tenant);
+        let tokens = tokens(&view).await;
+        for bad in ["garbage", "a.b.c", "CgJpZBICc2U"] {
+            let told = told(&view, Some(&app()), bad).await;
+            assert_eq!(
+                serde_json::to_value(&told).unwrap(),
+                json!({"active": false})
+            );
+        }
+        let id_token = told(&view, Some(&app()), tokens.id_token.as_ref().unwrap()).await;
+        assert_eq!(id_token.active, is_dex, "only dex cannot tell them apart");
+
+        let orphaned = reconfigured(&view, |spec| spec.clients.clear());
+        if is_dex {
+            let told = told(&orphaned, None, &tokens.access_token).await;
+            assert!(!told.active, "its client is gone");
+        }
+        clock.advance(Duration::from_hours(25));
+        let late = told(&view, Some(&app()), &tokens.access_token).await;
+        assert!(!late.active);
+    }
+}
+
+#[tokio::test]
+async fn asking_about_a_replaced_refresh_token_revokes_nothing() {
+    let (view, clock) = view(a_tenant());
+    let first = tokens(&view).await.refresh_token.unwrap();
+    let request = form(&[("grant_type", "refresh_token"), ("refresh_token", &first)]);
+    let second = exchange(&view, Some(&app()), &request).await.unwrap();
+    clock.advance(Duration::from_secs(10));
+    assert!(!told(&view, Some(&app()), &first).await.active);
+    let second = second.refresh_token.unwrap();
+    assert!(told(&view, Some(&app()), &second).await.active);
+}
