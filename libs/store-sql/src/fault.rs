@@ -36,7 +36,9 @@ impl Fault {
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Raced => true,
-            Self::Db(error) => database_error(error).is_some_and(is_conflict),
+            Self::Db(error) => {
+                database_error(error).is_some_and(is_conflict) || is_broken_read(error)
+            }
             Self::Corrupt(..) => false,
         }
     }
@@ -101,12 +103,30 @@ fn is_absence(error: &DbErr) -> bool {
     }
 }
 
+/// Whether a connection was found cut when it was read from: a database that was started anew cuts
+/// all that a pool holds. Only what reads is a query; all that writes is executed, and may have
+/// been done before the cut.
+fn is_broken_read(error: &DbErr) -> bool {
+    let DbErr::Query(RuntimeErr::SqlxError(driver)) = error else {
+        return false;
+    };
+    match driver.as_ref() {
+        SqlxError::Io(_) => true,
+        SqlxError::Database(said) => match said.try_downcast_ref::<MySqlDatabaseError>() {
+            Some(mysql) => mysql.number() == 1927,
+            // Shut down by an operator, by a crash, or not yet up.
+            None => matches!(said.code().as_deref(), Some("57P01" | "57P02" | "57P03")),
+        },
+        _ => false,
+    }
+}
+
 /// Whether the database answered only that it cannot serve now.
 fn is_refused_service(said: &dyn DatabaseError) -> bool {
     if let Some(mysql) = said.try_downcast_ref::<MySqlDatabaseError>() {
-        // 1040 too many connections, 1053 shutting down, 1205 lock wait timed out, 1317 and 1969
-        // interrupted.
-        return matches!(mysql.number(), 1040 | 1053 | 1205 | 1317 | 1969);
+        // 1040 too many connections, 1053 shutting down, 1205 lock wait timed out, 1317,
+        // 1927 and 1969 interrupted or killed.
+        return matches!(mysql.number(), 1040 | 1053 | 1205 | 1317 | 1927 | 1969);
     }
     if said.try_downcast_ref::<SqliteError>().is_some() {
         return is_conflict(said);

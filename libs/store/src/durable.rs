@@ -148,7 +148,7 @@ pub trait TenantStore: Send + Sync + 'static {
 
     // --- refresh grants and revocation ---
 
-    /// Stores a new refresh grant.
+    /// Stores a new refresh grant. One of a family that was revoked already is dead from the start.
     async fn add_refresh(&self, grant: &RefreshGrant) -> Result<(), StoreError>;
 
     /// A refresh grant by the first half of its token, expired or not.

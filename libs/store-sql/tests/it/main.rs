@@ -32,6 +32,7 @@ macro_rules! on {
                 cost: a_login_soon_after_another_writes_nothing,
                 trouble: a_store_may_be_awaited_from_any_runtime,
                 trouble: what_is_locked_for_too_long_is_unavailable,
+                trouble: a_read_survives_that_every_connection_was_cut,
                 trouble: a_corrupt_row_is_named_without_its_values,
                 trouble: an_error_of_the_database_quotes_no_value,
                 trouble: two_stores_of_one_database_lose_no_consent,

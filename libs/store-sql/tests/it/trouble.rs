@@ -6,7 +6,7 @@ use insula_oauth::Scopes;
 use insula_store::{Durable as _, StoreError, UpgradedPassword};
 use insula_store_sql::SqlOptions;
 use prometheus::{Registry, TextEncoder};
-use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
+use sea_orm::{ConnectionTrait as _, Statement, TransactionTrait as _};
 
 use crate::cost::{EVENING, NOON, jane, local, refresh, tenant};
 use crate::scratch::{IO, Scratch, Service};
@@ -64,6 +64,46 @@ pub(crate) async fn what_is_locked_for_too_long_is_unavailable(scratch: &Scratch
         .revoke_grant(&GrantId::parse("g1").unwrap(), EVENING)
         .await
         .unwrap();
+    store.close().await;
+}
+
+/// As when the database is started anew.
+pub(crate) async fn a_read_survives_that_every_connection_was_cut(scratch: &Scratch) {
+    let list = match scratch.service {
+        Service::Sqlite => return,
+        Service::Postgres => {
+            "SELECT 'SELECT pg_terminate_backend(' || pid || ')' FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        }
+        Service::MariaDb => {
+            "SELECT CONCAT('KILL ', id) FROM information_schema.processlist \
+             WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+        }
+    };
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let readers = (0..8).map(|_| {
+        let acme = tenant(&store);
+        async move { acme.load_keys().await }
+    });
+    for read in join_all(readers).await {
+        read.unwrap();
+    }
+    let raw = scratch.raw().await;
+    let list = Statement::from_string(raw.get_database_backend(), list);
+    let cutting = IO.spawn(async move {
+        let rows = raw.query_all_raw(list).await.unwrap();
+        for row in &rows {
+            let cut: String = row.try_get_by_index(0).unwrap();
+            raw.execute_unprepared(&cut).await.unwrap();
+        }
+        rows.len()
+    });
+    assert!(cutting.await.unwrap() >= 1);
+    for _ in 0..4 {
+        tenant(&store).load_keys().await.unwrap();
+    }
+    tenant(&store).add_refresh(&refresh()).await.unwrap();
     store.close().await;
 }
 
