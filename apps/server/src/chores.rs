@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insula_ambient::Clock;
-use insula_store::{Durable, MemoryCache};
+use insula_store::{Cache, Durable, MemoryCache};
+use insula_telemetry::Health;
 use insula_tenancy::Tenancy;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, warn};
 
-use crate::health::Health;
 use crate::tls::Certificates;
 use crate::wiring::House;
 
@@ -25,16 +25,16 @@ const BATCH: u32 = 500;
 pub(crate) fn start(
     house: &House,
     tenancy: &Tenancy,
-    health: &Arc<Health>,
+    health: &Health,
     certificates: Option<&Arc<Certificates>>,
 ) {
     let io = &house.io;
     let (durable, cache) = (Arc::clone(&house.durable), Arc::clone(&house.cache));
-    let asked = Arc::clone(health);
+    let (clock, asked) = (Arc::clone(&house.clock), health.clone());
     every(io, ASK_HEALTH, move || {
-        let (durable, cache, health) =
-            (Arc::clone(&durable), Arc::clone(&cache), Arc::clone(&asked));
-        async move { health.ask(&durable, &cache).await }
+        let (durable, cache) = (Arc::clone(&durable), Arc::clone(&cache));
+        let (clock, health) = (Arc::clone(&clock), asked.clone());
+        async move { ask_health(&health, durable.as_ref(), cache.as_ref(), clock.as_ref()).await }
     });
 
     let watching = tenancy.clone();
@@ -64,6 +64,19 @@ pub(crate) fn start(
             std::future::ready(())
         });
     }
+}
+
+/// Asks every backend how it is. Probes read the last word, so that none of them burdens a backend.
+pub(crate) async fn ask_health(
+    health: &Health,
+    durable: &dyn Durable,
+    cache: &dyn Cache,
+    clock: &dyn Clock,
+) {
+    let storage = durable.ping().await.map_err(|error| error.to_string());
+    health.record("storage", storage, clock.now().as_millis());
+    let cache = cache.ping().await.map_err(|error| error.to_string());
+    health.record("cache", cache, clock.now().as_millis());
 }
 
 fn every<F>(

@@ -6,7 +6,6 @@
 mod check;
 mod chores;
 mod cli;
-mod health;
 mod listeners;
 mod master_key;
 mod serve;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use insula_config::{LogFormat, ServerConfig};
-use insula_telemetry::{LogSettings, init_tracing};
+use insula_telemetry::{Build, Health, LogSettings, init_tracing};
 use insula_tenancy::{Tenancy, TenancyOptions};
 use insula_web::{TelemetryState, WebMetrics, WebSettings, WebState};
 use tokio::runtime::{Builder, Runtime};
@@ -12,7 +12,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
 use crate::cli::Exit;
-use crate::health::Health;
 use crate::listeners::Listeners;
 use crate::tls::Certificates;
 use crate::{chores, wiring};
@@ -66,8 +65,9 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
     let tenancy = Tenancy::start(house.tenancy_deps(), options);
     tenancy.rescan().await?;
 
-    let health = Arc::new(Health::default());
-    health.ask(&house.durable, &house.cache).await;
+    let health = Health::new();
+    let (durable, cache) = (house.durable.as_ref(), house.cache.as_ref());
+    chores::ask_health(&health, durable, cache, house.clock.as_ref()).await;
     chores::start(&house, &tenancy, &health, certificates.as_ref());
 
     let state = WebState {
@@ -79,18 +79,34 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
         clock: Arc::clone(&house.clock),
         entropy: Arc::clone(&house.entropy),
     };
+    let build = Build {
+        version: env!("CARGO_PKG_VERSION"),
+        revision: "",
+    };
+    insula_telemetry::register_process(&house.metrics, &build)?;
     let registry = house.metrics.clone();
     let telemetry = TelemetryState {
         metrics: Arc::new(move || insula_telemetry::metrics_text(&registry)),
         health: {
-            let health = Arc::clone(&health);
-            Arc::new(move || health.report())
+            let health = health.clone();
+            Arc::new(move || {
+                let report = health.report();
+                (
+                    report.is_ready(),
+                    serde_json::to_value(report).unwrap_or_default(),
+                )
+            })
         },
     };
     let listeners = Listeners::open(config, state, telemetry, certificates.clone())?;
     reload_on_hangup(tenancy.clone(), certificates)?;
     info!("insula {} serves", env!("CARGO_PKG_VERSION"));
-    listeners.run_until(stop_signal()?).await?;
+    let stop = stop_signal()?;
+    let draining = async move {
+        stop.await;
+        health.drain();
+    };
+    listeners.run_until(draining).await?;
     tenancy.shutdown().await;
     info!("drained; goodbye");
     Ok(())

@@ -2,15 +2,14 @@ use std::sync::Arc;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpResponse, web};
-use serde_json::json;
 
 /// What the telemetry listener asks of the process.
 #[derive(Clone)]
 pub struct TelemetryState {
     /// The text of all metrics (Prometheus exposition format 0.0.4).
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    /// The state of every check: its name, and what is wrong with it, if anything is.
-    pub health: Arc<dyn Fn() -> Vec<(String, Option<String>)> + Send + Sync>,
+    /// Whether the process wants work, and the last word of every check.
+    pub health: Arc<dyn Fn() -> (bool, serde_json::Value) + Send + Sync>,
 }
 
 /// `/metrics`, `/healthz`, `/healthz/live`, `/healthz/ready`: for the operator's network only.
@@ -36,16 +35,10 @@ async fn live() -> &'static str {
 }
 
 async fn ready(state: web::Data<TelemetryState>) -> HttpResponse {
-    let checks = (state.health)();
-    let is_healthy = checks.iter().all(|(_, trouble)| trouble.is_none());
-    let details: serde_json::Map<_, _> = checks
-        .into_iter()
-        .map(|(name, trouble)| (name, trouble.unwrap_or_else(|| "ok".to_owned()).into()))
-        .collect();
-    let body = json!({ "status": if is_healthy { "ok" } else { "failing" }, "checks": details });
-    if is_healthy {
-        HttpResponse::Ok().json(body)
+    let (is_ready, report) = (state.health)();
+    if is_ready {
+        HttpResponse::Ok().json(report)
     } else {
-        HttpResponse::ServiceUnavailable().json(body)
+        HttpResponse::ServiceUnavailable().json(report)
     }
 }
