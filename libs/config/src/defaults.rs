@@ -3,8 +3,8 @@ use std::time::Duration;
 use insula_model::{Dialect, Limits, Rate, SsoDefault};
 use insula_oauth::{CodeChallengeMethod, GrantType};
 
-pub(crate) const MINUTE: Duration = Duration::from_secs(60);
-pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const MINUTE: Duration = Duration::from_mins(1);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
 /// What holds where a file is silent, and how far it may go: all that tells the two dialects apart
 /// once a file is read.
@@ -40,7 +40,7 @@ pub(crate) const LIMITS: Limits = Limits {
     },
     password_failures: Rate {
         count: 10,
-        per: Duration::from_secs(600),
+        per: Duration::from_mins(10),
     },
     password_hashes: 4,
     upstream_calls: 16,
@@ -49,4 +49,4 @@ pub(crate) const LIMITS: Limits = Limits {
 /// How long one call to an upstream may take where its connector does not say.
 pub(crate) const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(10);
 /// After how much idleness a tenant is let go where its file does not say.
-pub(crate) const PASSIVATE_AFTER: Duration = Duration::from_secs(1800);
+pub(crate) const PASSIVATE_AFTER: Duration = Duration::from_mins(30);

@@ -55,16 +55,14 @@ pub(crate) fn process_wide(top: &mut Section<'_>, reading: &mut Reading<'_>) {
     let Some((at, key)) = first else {
         return;
     };
-    let verb = if named.len() == 1 {
-        "belongs"
-    } else {
-        "belong"
+    let (verb, next) = match named.len() {
+        1 => ("belongs", "set it in insula.yaml"),
+        _ => ("belong", "set them in insula.yaml"),
     };
     let cause = format!(
         "{} {verb} to the server and not to a tenant",
         listed(&named)
     );
-    let next = "set it in insula.yaml";
     reading.tell(Severity::Info, at, key, cause, next);
 }
 

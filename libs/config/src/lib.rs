@@ -22,6 +22,9 @@ mod source;
 mod tenant;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 pub use clash::check_tenants;
 pub use environment::process_environment;
 pub use fingerprint::{Fingerprint, fingerprint};

@@ -72,6 +72,14 @@ impl<'e> Reading<'e> {
         self.tell(Severity::Warning, at, key, cause, next);
     }
 
+    /// An error on the command line and not in the file.
+    pub(crate) fn error_at_flag(&mut self, flag: &str, cause: impl Into<String>, next: &str) {
+        self.error(Position::default(), "", cause, next);
+        if let Some(problem) = self.problems.last_mut() {
+            problem.file = PathBuf::from(format!("--{flag}"));
+        }
+    }
+
     /// An error in a file of ours, a warning in a dex file.
     pub(crate) fn object(&mut self, at: Position, key: &str, cause: impl Into<String>, next: &str) {
         let severity = if self.lenient {
@@ -176,12 +184,7 @@ impl<'e> Reading<'e> {
             SecretRef::Plain(text) if text.reveal().is_empty() => return None,
             reference => reference,
         };
-        let value = self.resolve(&reference, node.at, key)?;
-        if value.reveal().is_empty() {
-            let cause = format!("refers to {}, which is empty", named(&reference));
-            self.error(node.at, key, cause, "put the secret there");
-            return None;
-        }
+        let value = self.resolve_secret(&reference, node.at, key)?;
         Some(Spot {
             value,
             at: node.at,
@@ -254,6 +257,22 @@ impl<'e> Reading<'e> {
         }
     }
 
+    /// Fetches a secret; an empty one would let everybody in.
+    pub(crate) fn resolve_secret(
+        &mut self,
+        reference: &SecretRef,
+        at: Position,
+        key: &str,
+    ) -> Option<SecretText> {
+        let secret = self.resolve(reference, at, key)?;
+        if secret.reveal().is_empty() {
+            let cause = format!("refers to {}, which is empty", named(reference));
+            self.error(at, key, cause, "put the secret there");
+            return None;
+        }
+        Some(secret)
+    }
+
     /// A bool.
     pub(crate) fn flag(&mut self, node: &Node, key: &str) -> Option<bool> {
         let spot = self.text(node, key)?;
@@ -282,14 +301,12 @@ impl<'e> Reading<'e> {
     /// A whole number that is not negative.
     pub(crate) fn number(&mut self, node: &Node, key: &str) -> Option<Spot<u32>> {
         let spot = self.text(node, key)?;
-        match spot.value.parse() {
-            Ok(number) => Some(spot.map(|_| number)),
-            Err(_) => {
-                let cause = format!("{} is not a whole number", spot.shown);
-                self.error(spot.at, key, cause, "write digits only");
-                None
-            }
-        }
+        let Ok(number) = spot.value.parse() else {
+            let cause = format!("{} is not a whole number", spot.shown);
+            self.error(spot.at, key, cause, "write digits only");
+            return None;
+        };
+        Some(spot.map(|_| number))
     }
 
     /// The items of a list with their keys; null is an empty one.

@@ -17,16 +17,13 @@ pub(crate) struct Section<'n> {
 impl<'n> Section<'n> {
     /// Opens a mapping; null is an empty one, anything else a problem.
     pub(crate) fn open(node: &'n Node, path: &str, reading: &mut Reading<'_>) -> Self {
-        let entries = match &node.kind {
-            Kind::Map(entries) => entries.as_slice(),
-            _ => {
-                if !node.is_null() {
-                    let cause = format!("is {} where a mapping belongs", node.noun());
-                    reading.error(node.at, path, cause, "write key: value lines below it");
-                }
-                &[]
-            }
-        };
+        let mut entries: &[Entry] = &[];
+        if let Kind::Map(written) = &node.kind {
+            entries = written;
+        } else if !node.is_null() {
+            let cause = format!("is {} where a mapping belongs", node.noun());
+            reading.error(node.at, path, cause, "write key: value lines below it");
+        }
         Self {
             entries,
             path: path.to_owned(),

@@ -118,6 +118,8 @@ impl ServerConfig {
         let mut root = root.unwrap_or_else(|| Node::empty_map(Position::default()));
         setting::override_with(&mut root, flags, &mut reading);
         let config = read(&root, &mut reading);
+        let place = |p: &Problem| (p.line == 0, p.line, p.column);
+        reading.problems.sort_by_key(place);
         match config {
             Some(config) if reading.problems.is_empty() => Ok(config),
             _ => Err(ConfigError {
@@ -237,7 +239,7 @@ fn pool(mut section: Section<'_>, reading: &mut Reading<'_>) -> DatabasePool {
         max_connections: most,
         min_connections: min.map_or(0, |min| min.value),
         acquire_timeout: acquire.map_or(Duration::from_secs(5), |span| span.value),
-        idle_timeout: idle.map_or(Duration::from_secs(600), |span| span.value),
+        idle_timeout: idle.map_or(Duration::from_mins(10), |span| span.value),
     }
 }
 

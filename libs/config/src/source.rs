@@ -153,8 +153,11 @@ fn load(source: &TenantSource, env: Lookup<'_>, kinds: Option<&[&str]>) -> Loade
     let mut files = vec![source.file.clone()];
     files
         .extend(Some(source.file.with_file_name(tenant::OVERLAY)).filter(|folder| folder.is_dir()));
-    files.append(&mut reading.files);
-    files.dedup();
+    for file in std::mem::take(&mut reading.files) {
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
     let mut problems = reading.problems;
     problems.sort_by_key(|problem| (problem.line, problem.column));
     Loaded {

@@ -83,6 +83,11 @@ impl Node {
         }
     }
 
+    /// Whether it is a text of no letters.
+    pub(crate) fn is_empty_text(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar { text, .. } if text.is_empty())
+    }
+
     /// Sets a value in a mapping of mappings, making those that lack. What is in the way is replaced.
     pub(crate) fn set(&mut self, path: &[&str], value: Node) {
         let Some((first, rest)) = path.split_first() else {
@@ -114,7 +119,7 @@ impl Node {
 
 /// Reads a file into a tree and tells what is in the way.
 pub(crate) fn read_file(file: &Path, reading: &mut Reading<'_>) -> Option<Node> {
-    let text = match std::fs::read_to_string(file) {
+    let text = match parse::read_text(file) {
         Ok(text) => text,
         Err(error) => {
             let cause = format!("the file cannot be read: {error}");

@@ -19,31 +19,11 @@ pub struct Listen {
     pub admin: Option<SocketAddr>,
 }
 
-/// Which private addresses connectors may call; to all others of that kind they may not.
+/// Which addresses connectors may call although they are not of the public internet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outbound {
-    /// Networks that may be called.
-    pub networks: Vec<IpNet>,
-    /// Host names that may be called wherever they lead; `*.example` stands for every name below.
-    pub hosts: Vec<String>,
-}
-
-impl Outbound {
-    /// Whether an address may be called although it is private.
-    pub fn allows_address(&self, address: IpAddr) -> bool {
-        self.networks.iter().any(|net| net.contains(&address))
-    }
-
-    /// Whether a host may be called wherever it leads.
-    pub fn allows_host(&self, host: &str) -> bool {
-        let host = host.to_ascii_lowercase();
-        self.hosts
-            .iter()
-            .any(|allowed| match allowed.strip_prefix('*') {
-                Some(suffix) => host.ends_with(suffix),
-                None => &host == allowed,
-            })
-    }
+    /// Networks that may be called; none where the file names none.
+    pub allow_private: Vec<IpNet>,
 }
 
 pub(super) fn addresses(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Listen {
@@ -91,13 +71,12 @@ pub(super) fn networks(
 ) -> Vec<IpNet> {
     let mut networks = Vec::new();
     for text in section.texts(key, reading) {
-        match network(&text.value) {
-            Some(network) => networks.push(network),
-            None => {
-                let cause = format!("{} is not a network", text.shown);
-                let next = "write such as 10.0.0.0/8 or one IP address";
-                reading.error(text.at, &text.key, cause, next);
-            }
+        if let Some(network) = network(&text.value) {
+            networks.push(network);
+        } else {
+            let cause = format!("{} is not a network", text.shown);
+            let next = "write such as 10.0.0.0/8 or one IP address";
+            reading.error(text.at, &text.key, cause, next);
         }
     }
     networks
@@ -109,26 +88,7 @@ fn network(text: &str) -> Option<IpNet> {
 }
 
 pub(super) fn outbound(mut section: Section<'_>, reading: &mut Reading<'_>) -> Outbound {
-    let mut allowed = Outbound::default();
-    for text in section.texts("allowPrivate", reading) {
-        let host = text.value.to_ascii_lowercase();
-        let bare = host.strip_prefix("*.").unwrap_or(&host);
-        let is_host = !bare.is_empty()
-            && bare
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-' || b == b'_');
-        // `10.0.0` is no network, and nobody's host name either.
-        let looks_like_address = bare.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        match network(&text.value) {
-            Some(network) => allowed.networks.push(network),
-            None if is_host && !looks_like_address => allowed.hosts.push(host),
-            None => {
-                let cause = format!("{} is neither a network nor a host", text.shown);
-                let next = "write such as 10.0.0.0/8, idp.internal or *.internal";
-                reading.error(text.at, &text.key, cause, next);
-            }
-        }
-    }
+    let allow_private = networks(&mut section, "allowPrivate", reading);
     section.finish(reading);
-    allowed
+    Outbound { allow_private }
 }

@@ -113,7 +113,7 @@ pub(super) const SETTINGS: [Setting; 23] = [
     ),
     list(
         "outbound.allowPrivate",
-        "private networks and hosts connectors may call",
+        "private networks connectors may call",
     ),
 ];
 
@@ -148,8 +148,9 @@ pub(super) fn override_with(
         } else {
             let known = SETTINGS.map(|setting| setting.flag());
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            let cause = format!("no setting goes by the flag --{flag}");
-            reading.error(Position::default(), "", cause, &suggestion(flag, &known));
+            let cause = "no setting goes by this flag";
+            let next = suggestion(flag, &known);
+            reading.error_at_flag(flag, cause, &next);
         }
     }
 }

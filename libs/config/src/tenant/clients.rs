@@ -202,7 +202,9 @@ fn secrets(
 ) -> Vec<ClientSecret> {
     let at = section.at();
     let key = section.key("secret");
-    let is_written = section.node("secret").is_some();
+    let is_written = section
+        .node("secret")
+        .is_some_and(|node| !node.is_empty_text());
     let written = section.secret("secret", reading);
     let variable = section
         .text("secretEnv", reading)
@@ -238,7 +240,8 @@ fn secrets(
     let mut secrets = Vec::new();
     secrets.extend(written.map(|secret| secret.value));
     if let Some(name) = variable {
-        secrets.extend(reading.resolve(&SecretRef::Env(name.value), name.at, &name.key));
+        let reference = SecretRef::Env(name.value);
+        secrets.extend(reading.resolve_secret(&reference, name.at, &name.key));
     }
     for (node, key) in more {
         secrets.extend(reading.secret(node, &key).map(|secret| secret.value));

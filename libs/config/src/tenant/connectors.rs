@@ -166,15 +166,14 @@ fn grant_types(grants: &[Spot<String>], id: &str, reading: &mut Reading<'_>) -> 
     }
     let mut read = Vec::new();
     for text in grants {
-        match GrantType::parse(&text.value) {
-            Some(grant) => read.push(grant),
-            None => {
-                let cause = format!(
-                    "invalid config: unknown grant type {} for connector {id:?}",
-                    text.shown
-                );
-                reading.error(text.at, &text.key, cause, "");
-            }
+        if let Some(grant) = GrantType::parse(&text.value) {
+            read.push(grant);
+        } else {
+            let cause = format!(
+                "invalid config: unknown grant type {} for connector {id:?}",
+                text.shown
+            );
+            reading.error(text.at, &text.key, cause, "");
         }
     }
     read

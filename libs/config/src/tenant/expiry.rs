@@ -7,7 +7,7 @@ use crate::duration::display;
 use crate::reading::{Reading, Spot};
 use crate::section::Section;
 
-const LONGEST_REUSE: Duration = Duration::from_secs(300);
+const LONGEST_REUSE: Duration = Duration::from_mins(5);
 
 /// Reads `expiry`.
 pub(super) fn read(
@@ -70,7 +70,7 @@ struct Bound {
 
 const AUTH_REQUESTS: Bound = Bound {
     longest: Some((
-        Duration::from_secs(24 * 3600),
+        Duration::from_hours(24),
         "a login takes minutes; who comes back tomorrow begins anew",
     )),
 };

@@ -64,8 +64,8 @@ fn parse_rate(text: &str) -> Option<Rate> {
     let count: u32 = count.trim().parse().ok().filter(|count| *count > 0)?;
     let per = match per.trim() {
         "s" => Duration::from_secs(1),
-        "m" => Duration::from_secs(60),
-        "h" => Duration::from_secs(3600),
+        "m" => Duration::from_mins(1),
+        "h" => Duration::from_hours(1),
         span => duration::parse(span).ok()?,
     };
     (!per.is_zero()).then_some(Rate { count, per })

@@ -57,16 +57,15 @@ fn person(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<PasswordR
         let next = "write the mail address the person logs in with";
         reading.error(node.at, &format!("{key}.email"), "is missing", next);
     }
-    let user_id = match user_id {
-        Some(text) => UserId::parse(&text.value)
+    if user_id.is_none() {
+        let next = "write an id that stays when name and address change, such as a UUID";
+        reading.error(node.at, &format!("{key}.userID"), "is missing", next);
+    }
+    let user_id = user_id.and_then(|text| {
+        UserId::parse(&text.value)
             .map_err(|error| reading.error(text.at, &text.key, error.to_string(), ""))
-            .ok(),
-        None => {
-            let next = "write an id that stays when name and address change, such as a UUID";
-            reading.error(node.at, &format!("{key}.userID"), "is missing", next);
-            None
-        }
-    };
+            .ok()
+    });
     Some(PasswordRecord {
         email: email?.value.trim().to_lowercase(),
         hash: hash?,
@@ -89,7 +88,7 @@ fn hash(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<String> 
         (Some(written), _) => written,
         (None, Some(variable)) => {
             let reference = crate::SecretRef::Env(variable.value.clone());
-            let secret = reading.resolve(&reference, variable.at, &variable.key)?;
+            let secret = reading.resolve_secret(&reference, variable.at, &variable.key)?;
             variable.map(|_| secret)
         }
         (None, None) => {

@@ -31,7 +31,7 @@ pub(super) fn read(
     let cookie_name = cookie_name(&mut section, defaults, reading);
     let absolute = section.duration("absoluteLifetime", reading);
     let idle = section.duration("validIfNotUsedFor", reading);
-    let (absolute_lifetime, valid_if_not_used_for) = lives(absolute, idle, reading);
+    let (absolute_lifetime, valid_if_not_used_for) = lives(absolute.as_ref(), idle, reading);
     let sso_default = sso(&mut section, defaults, reading);
     let remember_me_by_default = section
         .flag("rememberMeCheckedByDefault", reading)
@@ -72,12 +72,12 @@ fn cookie_name(
 }
 
 fn lives(
-    absolute: Option<Spot<Duration>>,
+    absolute: Option<&Spot<Duration>>,
     idle: Option<Spot<Duration>>,
     reading: &mut Reading<'_>,
 ) -> (Duration, Duration) {
-    let longest = absolute.as_ref().map_or(24 * HOUR, |a| a.value);
-    for span in [&absolute, &idle].into_iter().flatten() {
+    let longest = absolute.map_or(24 * HOUR, |a| a.value);
+    for span in [absolute, idle.as_ref()].into_iter().flatten() {
         if span.value.is_zero() {
             let cause = format!("{} ends a session as it begins", span.shown);
             reading.error(span.at, &span.key, cause, "write a positive duration");

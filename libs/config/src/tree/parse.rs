@@ -1,4 +1,7 @@
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
@@ -21,14 +24,23 @@ pub(crate) struct Trouble {
     pub(crate) next_step: &'static str,
 }
 
+/// Reads a file, one byte more than is allowed at most.
+pub(crate) fn read_text(file: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    File::open(file)?
+        .take(MAX_BYTES as u64 + 1)
+        .read_to_string(&mut text)?;
+    Ok(text)
+}
+
 /// Reads one YAML document (JSON is one). `Err` where no tree can be made; otherwise the tree and
 /// the keys that stand twice in one mapping, of which the last counts.
 pub(crate) fn parse(text: &str) -> Result<(Node, Vec<Trouble>), Trouble> {
     if text.len() > MAX_BYTES {
         return Err(trouble(
             Position::default(),
-            format!("the file is {} bytes long", text.len()),
-            "a file may have at most 1 MiB",
+            "the file is longer than 1 MiB".to_owned(),
+            "split it, or repeat less",
         ));
     }
     let mut builder = Builder {
@@ -136,12 +148,9 @@ impl<'t> Builder<'t> {
             if matches!(event, Event::MappingEnd | Event::StreamEnd) {
                 break;
             }
-            let key = match self.node(event, at, depth + 1)?.kind {
-                Kind::Scalar { text, .. } => text,
-                _ => {
-                    let cause = "a key must be a text".to_owned();
-                    return Err(trouble(at, cause, "write a word before the colon"));
-                }
+            let Kind::Scalar { text: key, .. } = self.node(event, at, depth + 1)?.kind else {
+                let cause = "a key must be a text".to_owned();
+                return Err(trouble(at, cause, "write a word before the colon"));
             };
             let (event, value_at) = self.next()?;
             let value = self.node(event, value_at, depth + 1)?;
@@ -305,7 +314,8 @@ mod tests {
         for n in 1..12 {
             let before = format!("*a{}", n - 1);
             let ten = vec![before; 10].join(", ");
-            bomb.push_str(&format!("a{n}: &a{n} [{ten}]\n"));
+            let line = format!("a{n}: &a{n} [{ten}]\n");
+            bomb.push_str(&line);
         }
         assert!(parse(&bomb).err().unwrap().cause.contains("more than"));
     }
@@ -314,8 +324,8 @@ mod tests {
     fn a_file_too_long_or_too_deep_is_refused() {
         let long = format!("a: {}", "x".repeat(MAX_BYTES));
         assert_eq!(
-            parse(&long).err().unwrap().next_step,
-            "a file may have at most 1 MiB"
+            parse(&long).err().unwrap().cause,
+            "the file is longer than 1 MiB"
         );
         let deep = format!("a: {}{}", "[".repeat(80), "]".repeat(80));
         assert!(parse(&deep).err().unwrap().cause.contains("nested"));

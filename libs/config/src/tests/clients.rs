@@ -1,0 +1,187 @@
+use insula_oauth::GrantType;
+
+use super::{dexs, ours};
+
+fn client(fields: &str) -> String {
+    format!("staticClients:\n  - {{ {fields} }}\n")
+}
+
+#[test]
+fn a_client_is_read_with_every_field() {
+    let spec = ours(
+        "staticClients:
+  - id: portal
+    name: Portal
+    secrets: [one, two]
+    redirectURIs: [https://portal.test/cb]
+    postLogoutRedirectURIs: [https://portal.test/]
+    trustedPeers: [cli]
+    allowedConnectors: [local]
+    grantTypes: [authorization_code]
+    skipApprovalScreen: true
+    requirePKCE: true
+    logoURL: https://portal.test/logo.svg
+    ssoSharedWith: [cli]
+  - { id: cli, public: true, redirectURIs: ['http://127.0.0.1/cb'] }
+",
+    )
+    .spec();
+    let portal = spec.client("portal").unwrap();
+    assert_eq!(portal.name, "Portal");
+    assert!(portal.secrets.iter().any(|secret| secret.matches("two")));
+    assert_eq!(portal.post_logout_redirect_uris, ["https://portal.test/"]);
+    assert_eq!(portal.trusted_peers[0].as_str(), "cli");
+    assert_eq!(portal.allowed_connectors[0].as_str(), "local");
+    assert_eq!(portal.grant_types, [GrantType::AuthorizationCode]);
+    assert!(portal.skip_approval && portal.require_pkce && !portal.public);
+    assert_eq!(
+        portal.sso_shared_with.as_deref(),
+        Some(&["cli".to_owned()][..])
+    );
+    let cli = spec.client("cli").unwrap();
+    assert_eq!(cli.name, "cli");
+    assert!(cli.public && cli.secrets.is_empty() && cli.sso_shared_with.is_none());
+}
+
+#[test]
+fn an_empty_list_of_sharers_is_not_the_same_as_none() {
+    let fields = "id: a, secret: s, redirectURIs: [https://a.test/cb], ssoSharedWith: []";
+    let spec = ours(&client(fields)).spec();
+    assert_eq!(spec.client("a").unwrap().sso_shared_with, Some(vec![]));
+}
+
+#[test]
+fn what_our_clients_must_not_be_is_refused() {
+    for (fields, cause) in [
+        (
+            "secret: s, redirectURIs: [https://a.test/cb]",
+            "staticClients[0].id: is missing",
+        ),
+        (
+            "id: a, redirectURIs: [https://a.test/cb]",
+            "staticClients[0].secret: is missing",
+        ),
+        (
+            "id: a, secret: '', redirectURIs: [https://a.test/cb]",
+            "staticClients[0].secret: is missing",
+        ),
+        (
+            "id: a, secretEnv: EMPTY, redirectURIs: [https://a.test/cb]",
+            "refers to env:EMPTY, which is empty",
+        ),
+        (
+            "id: a, secret: s",
+            "staticClients[0].redirectURIs: is missing",
+        ),
+        (
+            "id: a, secret: s, public: true, redirectURIs: [https://a.test/cb]",
+            "a public client can keep no secret",
+        ),
+        (
+            "id: a, secret: s, secretEnv: S, redirectURIs: [https://a.test/cb]",
+            "stands beside secretEnv",
+        ),
+        (
+            "id: a, idEnv: A, secret: s, redirectURIs: [https://a.test/cb]",
+            "stands beside idEnv",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb#x]",
+            "carries a fragment",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [http://a.test/cb]",
+            "unencrypted",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], trustedPeers: [b]",
+            "no client has the id \"b\"",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], allowedConnectors: [locl]",
+            "no connector has the id \"locl\"; did you mean \"local\"?",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], grantTypes: [password]",
+            "\"password\" is not served by this version",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], mfaChain: [totp]",
+            "a second factor is not served",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], backchannelLogoutURI: https://a.test",
+            "is not served by this version",
+        ),
+    ] {
+        let folder = ours(&client(fields));
+        let folder = folder.env("S", "s").env("A", "a").env("EMPTY", "");
+        let said = folder.only();
+        assert!(
+            said.starts_with("error") && said.contains(cause),
+            "{fields}: {said}"
+        );
+        assert!(folder.load().spec.is_err());
+    }
+}
+
+#[test]
+fn two_clients_cannot_share_an_id() {
+    let one = "{ id: a, secret: s, redirectURIs: [https://a.test/cb] }";
+    let said = ours(&format!("staticClients: [{one}, {one}]\n")).only();
+    assert!(
+        said.contains("staticClients[1].id: another client has the id \"a\""),
+        "{said}"
+    );
+}
+
+#[test]
+fn dexs_messages_for_clients_are_dexs() {
+    for (fields, cause) in [
+        (
+            "secret: s, name: A",
+            "invalid config: ID or IDEnv field is required for a client",
+        ),
+        (
+            "id: a, secret: s",
+            "invalid config: Name field is required for a client",
+        ),
+        (
+            "id: a, name: A",
+            "invalid config: Secret or SecretEnv field is required for client \"a\"",
+        ),
+        (
+            "id: a, idEnv: A, name: A, secret: s",
+            "invalid config: ID and IDEnv fields are exclusive for client \"a\"",
+        ),
+        (
+            "id: a, name: A, secret: s, secretEnv: S",
+            "invalid config: Secret and SecretEnv fields are exclusive for client \"a\"",
+        ),
+    ] {
+        let said = dexs(&client(fields)).env("S", "s").env("A", "a").only();
+        assert!(
+            said.starts_with("error") && said.contains(cause),
+            "{fields}: {said}"
+        );
+    }
+}
+
+#[test]
+fn dex_clients_may_be_public_without_redirect_uris_and_have_any_of_them() {
+    let spec = dexs(
+        "staticClients:
+  - { id: cli, name: CLI, public: true }
+  - { id: app, name: App, secret: s, redirectURIs: [http://app.test/cb, /device/callback] }
+",
+    )
+    .spec();
+    assert!(spec.client("cli").unwrap().redirect_uris.is_empty());
+    assert_eq!(spec.client("app").unwrap().redirect_uris.len(), 2);
+}
+
+#[test]
+fn a_dex_secret_that_looks_like_base64_or_a_reference_is_meant_as_written() {
+    let spec = dexs(&client("id: a, name: A, secret: env:HOME")).spec();
+    assert!(spec.client("a").unwrap().secrets[0].matches("env:HOME"));
+}

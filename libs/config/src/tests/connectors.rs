@@ -1,0 +1,176 @@
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Folder, dexs, ours};
+
+#[test]
+fn the_password_db_is_the_connector_local_and_stands_last() {
+    let spec = ours("connectors: [{ type: mockCallback, id: mock, name: Mock }]\n").spec();
+    let ids: Vec<_> = spec.connectors.iter().map(|c| c.id.as_str()).collect();
+    assert_eq!(ids, ["mock", "local"]);
+    let local = spec.connector("local").unwrap();
+    assert_eq!(
+        (local.kind.as_str(), local.name.as_str()),
+        ("local", "Email")
+    );
+}
+
+#[test]
+fn a_tenant_nobody_could_log_in_to_is_refused() {
+    let issuer = "issuer: https://acme.test\n";
+    let said = Folder::native(issuer).only();
+    assert!(
+        said.contains("connectors: there are none, so nobody could log in"),
+        "{said}"
+    );
+    let said = Folder::dex(issuer).only();
+    assert!(said.contains("server: no connectors specified"), "{said}");
+}
+
+#[test]
+fn config_reaches_the_connector_as_it_is_with_variables_replaced() {
+    let spec = ours(
+        "connectors:
+  - type: oidc
+    id: workforce
+    name: Workforce
+    domains: ['@Acme.Test']
+    timeout: 5s
+    config:
+      clientID: id-$PLACE
+      clientSecret: { env: SECRET }
+      issuer: https://idp.test
+      scopes: [profile, '${PLACE}']
+      getUserInfo: true
+      userIDKey: '007'
+      price: 5$$
+",
+    )
+    .env("PLACE", "here")
+    .env("SECRET", "$not again")
+    .spec();
+    let workforce = spec.connector("workforce").unwrap();
+    assert_eq!(
+        workforce.config,
+        json!({
+            "clientID": "id-here",
+            "clientSecret": "$not again",
+            "issuer": "https://idp.test",
+            "scopes": ["profile", "here"],
+            "getUserInfo": true,
+            "userIDKey": "007",
+            "price": "5$",
+        })
+    );
+    assert_eq!(workforce.domains, ["acme.test"]);
+    assert_eq!(workforce.timeout, Duration::from_secs(5));
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_an_error_in_ours_and_empty_in_dexs() {
+    let text = "connectors: [{ type: oidc, id: o, name: O, config: { clientSecret: $NOPE } }]\n";
+    let said = ours(text).only();
+    assert!(said.starts_with("error tenant.yaml:3:"), "{said}");
+    assert!(said.contains("connectors[0].config.clientSecret: refers to $NOPE, which is not set"));
+
+    let dex = dexs(text);
+    assert!(dex.only().starts_with("warning"));
+    let config = &dex.load().spec.unwrap().connectors[0].config;
+    assert_eq!(config, &json!({ "clientSecret": "" }));
+}
+
+#[test]
+fn dex_expand_env_false_leaves_dollars_alone() {
+    let text = "connectors: [{ type: oidc, id: o, name: O, config: { clientSecret: pa$word } }]\n";
+    let spec = dexs(text).env("DEX_EXPAND_ENV", "false").spec();
+    assert_eq!(
+        spec.connectors[0].config,
+        json!({ "clientSecret": "pa$word" })
+    );
+}
+
+#[test]
+fn a_secret_of_a_connector_may_be_named_by_env_and_file_in_ours_only() {
+    let text = "connectors: [{ type: oidc, id: o, name: O, config: { clientSecret: 'env:S' } }]\n";
+    let spec = ours(text).env("S", "s3cret").spec();
+    assert_eq!(
+        spec.connectors[0].config,
+        json!({ "clientSecret": "s3cret" })
+    );
+    let spec = dexs(text).env("S", "s3cret").spec();
+    assert_eq!(
+        spec.connectors[0].config,
+        json!({ "clientSecret": "env:S" })
+    );
+}
+
+#[test]
+fn what_a_connector_must_not_be_is_refused() {
+    for (fields, cause) in [
+        ("id: a, name: A", "connectors[0].type: is missing"),
+        ("type: oidc, name: A", "connectors[0].id: is missing"),
+        (
+            "type: odic, id: a",
+            "is not a connector this version has; did you mean \"oidc\"?",
+        ),
+        ("type: local, id: a", "is not a connector this version has"),
+        ("type: oidc, id: a/b", "does not fit into a URL"),
+        ("type: oidc, id: local", "is the id of the password DB"),
+        (
+            "type: oidc, id: a, timeout: 5m",
+            "is not between 1ms and 1m",
+        ),
+        (
+            "type: oidc, id: a, domains: [https://a.test]",
+            "is not a mail domain",
+        ),
+        (
+            "type: oidc, id: a, grantTypes: [magic]",
+            "is not a grant type",
+        ),
+    ] {
+        let said = ours(&format!("connectors: [{{ {fields} }}]\n")).only();
+        assert!(
+            said.starts_with("error") && said.contains(cause),
+            "{fields}: {said}"
+        );
+    }
+    let one = "{ type: oidc, id: a }";
+    let said = ours(&format!("connectors: [{one}, {one}]\n")).only();
+    assert!(
+        said.contains("another connector has the id \"a\""),
+        "{said}"
+    );
+}
+
+#[test]
+fn dexs_messages_for_connectors_are_dexs() {
+    for (fields, cause) in [
+        (
+            "type: oidc, id: a",
+            "invalid config: ID, Type and Name fields are required for a connector",
+        ),
+        (
+            "type: magic, id: a, name: A",
+            "unknown connector type \"magic\"",
+        ),
+        (
+            "type: oidc, id: a, name: A, grantTypes: [magic]",
+            "invalid config: unknown grant type \"magic\" for connector \"a\"",
+        ),
+    ] {
+        let said = dexs(&format!("connectors: [{{ {fields} }}]\n")).only();
+        assert!(
+            said.starts_with("error") && said.contains(cause),
+            "{fields}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_connectors_config_is_not_in_its_debug() {
+    let text = "connectors: [{ type: oidc, id: o, name: O, config: { clientSecret: hunter2 } }]\n";
+    let spec = ours(text).spec();
+    assert!(!format!("{spec:?}").contains("hunter2"));
+}

@@ -1,0 +1,137 @@
+use std::time::Duration;
+
+use insula_model::{Dialect, SsoDefault};
+use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
+
+use super::{Folder, dexs};
+
+#[test]
+fn where_a_dex_file_is_silent_dexs_defaults_hold() {
+    let spec = dexs("").spec();
+    let day = Duration::from_hours(24);
+    assert_eq!(spec.dialect, Dialect::Dex);
+    assert_eq!(spec.expiry.id_tokens, day);
+    assert_eq!(spec.expiry.access_tokens, day);
+    assert_eq!(spec.expiry.auth_requests, day);
+    assert_eq!(spec.expiry.codes, Duration::from_mins(30));
+    assert_eq!(spec.expiry.device_requests, Duration::from_mins(5));
+    assert!(spec.expiry.refresh.rotate);
+    assert_eq!(spec.expiry.refresh.reuse_interval, Duration::ZERO);
+    assert_eq!(spec.expiry.refresh.valid_if_not_used_for, None);
+    assert_eq!(spec.expiry.refresh.absolute_lifetime, None);
+    assert_eq!(spec.signer.algorithms, ["RS256"]);
+    assert_eq!(spec.signer.rotation_period, Duration::from_hours(6));
+    assert_eq!(spec.signer.publish_ahead, Duration::from_mins(10));
+    assert_eq!(
+        spec.oauth2.pkce_methods,
+        [CodeChallengeMethod::S256, CodeChallengeMethod::Plain]
+    );
+    assert!(!spec.oauth2.pkce_enforce && !spec.oauth2.skip_approval_screen);
+    assert_eq!(spec.oauth2.response_types, [ResponseType::CODE]);
+    assert!(!spec.sessions.enabled);
+    assert_eq!(spec.sessions.cookie_name, "dex_session");
+    assert_eq!(spec.sessions.sso_default, SsoDefault::None);
+    assert!(spec.sessions.remember_me_by_default);
+}
+
+#[test]
+fn process_wide_sections_are_named_in_one_line() {
+    assert_eq!(
+        dexs("storage: { type: memory }\nweb: { http: 0.0.0.0:5556 }\ntelemetry: { http: x }\n")
+            .only(),
+        "info dex.yaml:3:1: storage: storage, web and telemetry belong to the server and not to a \
+         tenant; set them in insula.yaml"
+    );
+    assert!(
+        dexs("logger: { level: debug }\n")
+            .only()
+            .contains("logger belongs to the server")
+    );
+}
+
+#[test]
+fn access_tokens_live_as_long_as_id_tokens() {
+    let spec = dexs("expiry: { idTokens: 1h }\n").spec();
+    assert_eq!(spec.expiry.access_tokens, Duration::from_hours(1));
+}
+
+#[test]
+fn the_signer_wins_over_the_deprecated_signing_keys() {
+    let old = dexs("expiry: { signingKeys: 2h }\n").spec();
+    assert_eq!(old.signer.rotation_period, Duration::from_hours(2));
+    let new = "expiry: { signingKeys: 2h }\nsigner: { type: local, config: { keysRotationPeriod: $PERIOD, algorithm: ES256 } }\n";
+    let new = dexs(new).env("PERIOD", "3h").spec();
+    assert_eq!(new.signer.rotation_period, Duration::from_hours(3));
+    assert_eq!(new.signer.algorithms, ["ES256"]);
+}
+
+#[test]
+fn sessions_and_mfa_need_dexs_flag() {
+    let text = "sessions: { absoluteLifetime: 2h, ssoSharedWithDefault: all, cookieEncryptionKey: 0123456789abcdef }\n";
+    let said = dexs(text).only();
+    assert!(
+        said.contains(
+            "sessions config requires sessions to be enabled (DEX_SESSIONS_ENABLED=true)"
+        )
+    );
+    let spec = dexs(text).env("DEX_SESSIONS_ENABLED", "true").spec();
+    assert!(spec.sessions.enabled);
+    assert_eq!(spec.sessions.absolute_lifetime, Duration::from_hours(2));
+    assert_eq!(spec.sessions.sso_default, SsoDefault::All);
+
+    let said = dexs("mfa: { authenticators: [] }\n").only();
+    assert!(
+        said.contains("mfa requires sessions to be enabled"),
+        "{said}"
+    );
+    let said = dexs("mfa: {}\n").env("DEX_SESSIONS_ENABLED", "1").only();
+    assert!(
+        said.starts_with("error") && said.contains("second factor"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_dex_serves_and_this_version_does_not_is_a_warning_and_left_out() {
+    let folder =
+        dexs("oauth2: { responseTypes: [code, token, id_token], passwordConnector: local }\n");
+    let said = folder.said();
+    assert_eq!(said.len(), 3, "{said:#?}");
+    assert!(said.iter().all(|line| line.starts_with("warning")));
+    let spec = folder.load().spec.unwrap();
+    assert_eq!(spec.oauth2.response_types, [ResponseType::CODE]);
+    assert_eq!(
+        spec.oauth2.grant_types,
+        [GrantType::AuthorizationCode, GrantType::RefreshToken]
+    );
+    let said = dexs("oauth2: { responseTypes: [magic] }\n").only();
+    assert!(
+        said.contains("unsupported response_type \"magic\""),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_dex_file_reads_the_bools_of_yaml_1_1() {
+    assert!(
+        dexs("oauth2: { skipApprovalScreen: yes }\n")
+            .spec()
+            .oauth2
+            .skip_approval_screen
+    );
+}
+
+#[test]
+fn an_empty_dex_file_is_refused_in_dexs_words() {
+    insta::assert_snapshot!(Folder::dex("").said().join("\n"));
+}
+
+#[test]
+fn words_of_ours_in_a_dex_file_are_warned_of_and_mean_nothing() {
+    let folder = dexs("hosts: [a.test]\nlimits: { requests: 1/s }\nexpiry: { codes: 1m }\n");
+    let said = folder.said();
+    assert_eq!(said.len(), 3, "{said:#?}");
+    let spec = folder.load().spec.unwrap();
+    assert!(spec.hosts.is_empty());
+    assert_eq!(spec.expiry.codes, Duration::from_mins(30));
+}

@@ -1,0 +1,46 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::KINDS;
+use crate::{ServerConfig, Severity, TenantFiles, check_tenants, load_tenant_knowing};
+
+fn examples() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tenants.example")
+}
+
+#[test]
+fn every_example_tenant_is_served_without_a_warning() {
+    let found = TenantFiles::discover(&examples());
+    assert_eq!(found.problems, []);
+    let names: Vec<_> = found.sources.iter().map(|s| s.id.as_str()).collect();
+    assert_eq!(names, ["acme", "globex", "initech"]);
+    let mut specs = Vec::new();
+    for source in &found.sources {
+        let loaded = load_tenant_knowing(source, &|_| None, &KINDS);
+        let weighty = loaded
+            .problems
+            .iter()
+            .filter(|p| p.severity > Severity::Info);
+        assert_eq!(
+            weighty.map(ToString::to_string).collect::<Vec<_>>(),
+            [""; 0]
+        );
+        specs.push(loaded.spec.unwrap());
+    }
+    assert_eq!(check_tenants(&specs), []);
+}
+
+#[test]
+fn the_example_of_a_process_is_read() {
+    let file = examples().join("insula.yaml");
+    let config = ServerConfig::load(Some(&file), |_| None, &BTreeMap::new()).unwrap();
+    assert_eq!(config.listen.http, Some("127.0.0.1:5556".parse().unwrap()));
+    assert_eq!(
+        config.listen.telemetry,
+        Some("127.0.0.1:5558".parse().unwrap())
+    );
+    let loopback: std::net::IpAddr = "127.0.0.1".parse().unwrap();
+    let allowed = config.outbound.allow_private;
+    assert!(allowed.iter().any(|net| net.contains(&loopback)));
+    assert!(TenantFiles::discover(&config.tenants).sources.len() >= 3);
+}

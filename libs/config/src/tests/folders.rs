@@ -1,0 +1,54 @@
+use std::fs;
+
+use super::ours;
+use crate::{Format, TenantFiles};
+
+#[test]
+fn a_folder_with_a_file_is_a_tenant_of_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    for (folder, file) in [
+        ("acme", "tenant.yaml"),
+        ("globex", "dex.yaml"),
+        ("Big Corp", "tenant.yaml"),
+        ("both", "tenant.yaml"),
+        ("both", "dex.yaml"),
+        (".hidden", "tenant.yaml"),
+        ("notes", "README.md"),
+        ("typo", "tenant.yml"),
+    ] {
+        fs::create_dir_all(dir.path().join(folder)).unwrap();
+        fs::write(dir.path().join(folder).join(file), "").unwrap();
+    }
+    fs::write(dir.path().join("insula.yaml"), "").unwrap();
+
+    let found = TenantFiles::discover(dir.path());
+    let sources: Vec<_> = found
+        .sources
+        .iter()
+        .map(|s| (s.id.as_str(), s.format))
+        .collect();
+    assert_eq!(sources, [("acme", Format::Native), ("globex", Format::Dex)]);
+    let said: Vec<_> = found.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 3, "{said:#?}");
+    assert!(said[0].contains("is not a tenant id"), "{said:#?}");
+    assert!(
+        said[1].contains("only one of them can be the tenant"),
+        "{said:#?}"
+    );
+    assert!(said[2].contains("is not read under this name"), "{said:#?}");
+}
+
+#[test]
+fn a_folder_of_tenants_that_is_not_there_is_one_problem() {
+    let found = TenantFiles::discover("/nowhere/tenants".as_ref());
+    assert_eq!((found.sources.len(), found.problems.len()), (0, 1));
+}
+
+#[test]
+fn a_sources_fingerprint_changes_with_its_file_and_its_theme() {
+    let folder = ours("");
+    let before = folder.source().fingerprint();
+    assert_eq!(before, folder.source().fingerprint());
+    let folder = folder.file("theme/style.css", "a {}");
+    assert_ne!(before, folder.source().fingerprint());
+}

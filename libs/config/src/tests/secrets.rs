@@ -1,0 +1,160 @@
+use super::{Folder, dexs, ours};
+
+const ARGON: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA";
+const BCRYPT: &str = "$2a$10$2b2cU8CPhOTaGrs1HRQuAueS7JTT5ZHsHSzYiFPm1leZck7Mc8T4W";
+
+fn portal(secret: &str) -> Folder {
+    let client = format!("{{ id: a, {secret}, redirectURIs: [https://a.test/cb] }}");
+    ours(&format!("staticClients: [{client}]\n"))
+        .file("secret", "from-file\n")
+        .env("S", "from-env")
+}
+
+fn jane(fields: &str) -> String {
+    format!("staticPasswords: [{{ email: Jane@Acme.Test, userID: '1', {fields} }}]\n")
+}
+
+#[test]
+fn a_client_secret_is_written_in_five_ways() {
+    for (written, secret) in [
+        ("secret: plain", "plain"),
+        ("secret: 12345", "12345"),
+        ("secret: { env: S }", "from-env"),
+        ("secret: env:S", "from-env"),
+        ("secretEnv: S", "from-env"),
+        ("secret: { file: secret }", "from-file"),
+        ("secret: file:secret", "from-file"),
+    ] {
+        let spec = portal(written).spec();
+        assert!(
+            spec.client("a").unwrap().secrets[0].matches(secret),
+            "{written}"
+        );
+    }
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_named_and_the_file_is_not_served() {
+    for (written, cause) in [
+        ("secret: env:NOPE", "refers to env:NOPE, which is not set"),
+        ("secretEnv: NOPE", "refers to env:NOPE, which is not set"),
+        (
+            "secret: { file: nope }",
+            "refers to file:nope, which cannot be read",
+        ),
+        ("secret: { key: x }", "is a mapping where a secret belongs"),
+    ] {
+        let said = portal(written).only();
+        assert!(
+            said.starts_with("error") && said.contains(cause),
+            "{written}: {said}"
+        );
+    }
+}
+
+#[test]
+fn files_of_secrets_are_watched_with_the_tenants_own() {
+    let folder = portal("secret: { file: secret }").file("theme/logo.svg", "<svg/>");
+    let files = folder.load().files;
+    let names: Vec<_> = files
+        .iter()
+        .map(|f| f.file_name().unwrap().to_str().unwrap())
+        .collect();
+    assert_eq!(names, ["tenant.yaml", "theme", "secret"]);
+}
+
+#[test]
+fn every_value_of_ours_may_come_from_elsewhere_and_is_then_not_shown() {
+    let folder = ours("expiry: { idTokens: { env: LIFE } }\n").env("LIFE", "hunter2");
+    let said = folder.only();
+    assert!(
+        said.contains("the value of env:LIFE is not a duration"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"));
+    let spec = ours("expiry: { idTokens: { env: LIFE } }\n")
+        .env("LIFE", "5m")
+        .spec();
+    assert_eq!(spec.expiry.id_tokens.as_secs(), 300);
+}
+
+#[test]
+fn a_password_record_is_read_with_every_field() {
+    let text = jane(&format!(
+        "hash: '{ARGON}', username: jane, name: Jane Doe, preferredUsername: jd, emailVerified: false, groups: [a, b]"
+    ));
+    let spec = ours(&text).spec();
+    let jane = &spec.passwords["jane@acme.test"];
+    assert_eq!(jane.hash, ARGON);
+    assert_eq!(
+        (jane.user_id.as_str(), jane.username.as_str()),
+        ("1", "jane")
+    );
+    assert_eq!(jane.name.as_deref(), Some("Jane Doe"));
+    assert_eq!(jane.preferred_username, "jd");
+    assert!(!jane.email_verified);
+    assert_eq!(jane.groups, ["a", "b"]);
+}
+
+#[test]
+fn a_hash_may_be_bcrypt_its_base64_or_named_by_a_variable() {
+    use base64::Engine as _;
+    let base64 = base64::engine::general_purpose::STANDARD.encode(BCRYPT);
+    for fields in [
+        format!("hash: '{BCRYPT}'"),
+        format!("hash: {base64}"),
+        "hashFromEnv: H".to_owned(),
+    ] {
+        for folder in [ours(&jane(&fields)), dexs(&jane(&fields))] {
+            let spec = folder.env("H", BCRYPT).spec();
+            assert_eq!(spec.passwords["jane@acme.test"].hash, BCRYPT, "{fields}");
+            assert!(spec.passwords["jane@acme.test"].email_verified);
+        }
+    }
+}
+
+#[test]
+fn a_malformed_hash_is_refused_and_never_said() {
+    let said = ours(&jane("hash: hunter2")).only();
+    assert!(
+        said.starts_with("error") && !said.contains("hunter2"),
+        "{said}"
+    );
+    let said = dexs(&jane("hash: hunter2")).only();
+    assert!(said.contains("malformed bcrypt hash: "), "{said}");
+    assert!(
+        dexs(&jane("username: x"))
+            .only()
+            .contains("no password hash provided")
+    );
+}
+
+#[test]
+fn one_mail_address_is_one_person_letters_case_set_aside() {
+    let one = format!("{{ email: a@a.test, userID: '1', hash: '{ARGON}' }}");
+    let two = format!("{{ email: A@A.Test, userID: '2', hash: '{ARGON}' }}");
+    let said = ours(&format!("staticPasswords: [{one}, {two}]\n")).only();
+    assert!(said.contains("staticPasswords[1].email"), "{said}");
+}
+
+#[test]
+fn passwords_without_the_password_db_are_refused() {
+    let text = format!(
+        "issuer: https://acme.test\nconnectors: [{{ type: mockCallback, id: m, name: M }}]\n{}",
+        jane(&format!("hash: '{BCRYPT}'"))
+    );
+    let said = Folder::dex(&text).only();
+    assert!(said.contains("cannot specify static passwords without enabling password db"));
+    assert!(
+        Folder::native(&text)
+            .only()
+            .contains("the password DB is off")
+    );
+}
+
+#[test]
+fn secrets_are_in_no_debug() {
+    let folder = portal("secret: hunter2");
+    let loaded = folder.load();
+    assert!(!format!("{loaded:?}").contains("hunter2"));
+}
