@@ -1,1 +1,35 @@
-//! The harness: processes, relying parties, browsers, upstreams.
+//! What the end-to-end tests stand on: the real server process, and the people and programs around it.
+//!
+//! Owns the harness: [`House`] (a folder of tenants and the processes that serve it), [`Agent`] (a
+//! browser without a screen), [`Page`], [`RelyingParty`] (a client that checks everything it is
+//! told, with other people's code), [`Relay`] (a network that can fail). Owns no test, and uses no
+//! crate of ours: what it knows of the server it knows from outside.
+
+mod agent;
+mod house;
+mod jar;
+mod metrics;
+mod page;
+mod process;
+mod relay;
+mod relying_party;
+mod services;
+mod tokens;
+mod walk;
+
+pub use agent::{Agent, Answer};
+pub use house::{House, HouseBuilder};
+pub use jar::Cookie;
+pub use metrics::Metrics;
+pub use page::{Form, Page};
+pub use process::Process;
+pub use relay::Relay;
+pub use relying_party::{ClientAuth, Login, RelyingParty};
+pub use services::{insula, program, service};
+pub use tokens::{Keys, Tokens, Verified, claims_of, header_of, left_half, members_of};
+pub use walk::{Back, Person, walk};
+
+/// A word nobody else uses: 32 hexadecimal digits.
+pub fn unique() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}

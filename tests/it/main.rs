@@ -1,0 +1,2 @@
+//! Insula end to end: every test speaks to the real process over HTTP.
+fn main() {}

@@ -1,0 +1,149 @@
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use crate::{Agent, Answer, Login};
+
+const MOST_PAGES: usize = 20;
+
+/// Somebody who logs in, and how they answer what they are asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Person<'a> {
+    /// What they type as their name.
+    pub login: &'a str,
+    /// What they type as their password.
+    pub password: &'a str,
+    /// The way they choose where there is a choice.
+    pub connector: Option<&'a str>,
+    /// Whether they refuse what they are asked to allow.
+    pub denies: bool,
+}
+
+impl<'a> Person<'a> {
+    /// Somebody with a password.
+    pub fn new(login: &'a str, password: &'a str) -> Self {
+        Self {
+            login,
+            password,
+            connector: Some("local"),
+            denies: false,
+        }
+    }
+
+    /// Somebody the upstream of this connector knows.
+    pub fn at(connector: &'a str) -> Self {
+        Self {
+            connector: Some(connector),
+            ..Self::default()
+        }
+    }
+}
+
+/// How the browser came back to the client.
+#[derive(Debug, Clone)]
+pub struct Back {
+    /// The redirect URI with whatever was put on it.
+    pub url: Url,
+    /// The parameters, from the query or the posted form.
+    pub params: BTreeMap<String, String>,
+    /// What was asked on the way: method, path and status of each step.
+    pub steps: Vec<String>,
+}
+
+impl Back {
+    /// Reads a redirect to a client.
+    pub fn of(url: Url, steps: Vec<String>) -> Self {
+        let params = url.query_pairs().into_owned().collect();
+        Self { url, params, steps }
+    }
+
+    /// A parameter, empty if it is not there.
+    pub fn get(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+
+    /// The code; fails if there is none.
+    #[track_caller]
+    pub fn code(&self) -> &str {
+        let code = self.params.get("code");
+        code.unwrap_or_else(|| panic!("no code came back: {} after {:?}", self.url, self.steps))
+    }
+}
+
+/// Walks a person through whatever is asked of them, until the browser is back at the client.
+pub async fn walk(agent: &Agent, login: &Login, person: &Person<'_>) -> Back {
+    let first = agent.get(&login.url).await;
+    go_on(agent, first, &login.redirect_uri, person).await
+}
+
+async fn go_on(agent: &Agent, first: Answer, redirect_uri: &str, person: &Person<'_>) -> Back {
+    let mut answer = first;
+    let mut steps = vec![step("GET", &answer)];
+    for _ in 0..MOST_PAGES {
+        if (300..400).contains(&answer.status) {
+            let to = answer.location();
+            if is_at(&to, redirect_uri) {
+                return Back::of(to, steps);
+            }
+            answer = agent.get(&to).await;
+            steps.push(step("GET", &answer));
+            continue;
+        }
+        let page = answer.page();
+        assert!(
+            answer.status < 400,
+            "stuck at {} with {} after {steps:?}: {}",
+            answer.url,
+            answer.status,
+            page.words()
+        );
+        if let Some(link) = person.connector.and_then(|id| page.link_to(id)) {
+            answer = agent.get(answer.url.join(&link).unwrap()).await;
+            steps.push(step("GET", &answer));
+            continue;
+        }
+        let (form, values) = if let Some(form) = page.form_with("submit-approve") {
+            let button = if person.denies {
+                "submit-deny"
+            } else {
+                "submit-approve"
+            };
+            (form, form.filled(&[], button))
+        } else if let Some(form) = page.form_with("password") {
+            let answers = [("login", person.login), ("password", person.password)];
+            (form, form.filled(&answers, "submit-login"))
+        } else if let Some(form) = page.forms.iter().find(|form| form.id == "form-post") {
+            let url = answer.url.join(&form.action).unwrap();
+            let values = form.filled(&[], "submit-continue");
+            if is_at(&url, redirect_uri) {
+                let params = values.into_iter().collect();
+                return Back { url, params, steps };
+            }
+            (form, values)
+        } else {
+            panic!(
+                "nothing to do at {} after {steps:?}: {}",
+                answer.url,
+                page.words()
+            );
+        };
+        let to = answer.url.join(&form.action).unwrap();
+        let values: Vec<_> = values
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
+        answer = agent.post(&to, &values).await;
+        steps.push(step("POST", &answer));
+    }
+    panic!("not back after {MOST_PAGES} pages: {steps:?}");
+}
+
+fn is_at(url: &Url, redirect_uri: &str) -> bool {
+    url.as_str()
+        .strip_prefix(redirect_uri)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['?', '#', '&']))
+}
+
+fn step(method: &str, answer: &Answer) -> String {
+    format!("{method} {} {}", answer.url.path(), answer.status)
+}
