@@ -1,7 +1,8 @@
 //! Databases of this run's own, on services that may be shared.
 
+use std::io::Write as _;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use insula_ambient::{Entropy as _, SystemEntropy};
@@ -38,8 +39,7 @@ impl Service {
     /// The server of this service, if there is one. Loud if there is none.
     #[expect(
         clippy::disallowed_methods,
-        clippy::print_stderr,
-        reason = "tests are told by the environment where services are, and say so if they are not"
+        reason = "tests are told by the environment where services are"
     )]
     fn server(self) -> Option<String> {
         let variable = match self {
@@ -51,9 +51,22 @@ impl Service {
         if server.is_none() {
             let required = std::env::var("INSULA_REQUIRE_SERVICES").is_ok_and(|v| v == "1");
             assert!(!required, "{self:?} is required, but {variable} is not set");
-            eprintln!("SKIPPED: {self:?} is not tested, because {variable} is not set");
+            self.say_skipped(variable);
         }
         server
+    }
+}
+
+impl Service {
+    /// Once for each service, and past the harness, which keeps to itself what a test prints.
+    fn say_skipped(self, variable: &str) {
+        static SAID: Mutex<Vec<Service>> = Mutex::new(Vec::new());
+        let mut said = SAID.lock().unwrap();
+        if !said.contains(&self) {
+            said.push(self);
+            let line = format!("SKIPPED: {self:?} is not tested, because {variable} is not set\n");
+            std::io::stderr().write_all(line.as_bytes()).unwrap();
+        }
     }
 }
 
