@@ -70,7 +70,7 @@ impl From<Refusal> for IssueError {
 pub struct TokenSet {
     /// The access token.
     pub access_token: AccessToken,
-    /// The ID token. Its text is as good as a login hint only, but it names a person: not printed.
+    /// The ID token; it names a person, so it is wrapped like the other and not printed.
     pub id_token: Option<AccessToken>,
     /// `bearer` in dex's dialect, `Bearer` in ours (RFC 6750 §4 writes it so).
     pub token_type: &'static str,

@@ -11,7 +11,7 @@ const RSA: &str = include_str!("keys/NOT-SECRET-rsa-2048.txt");
 
 /// A fixed key. NOT SECRET: it is published with the source and good for nothing else.
 ///
-/// There is one each for ES256, `EdDSA` and RS256 (PS256 shares it).
+/// There is one each for ES256, `EdDSA` and RS256 (PS256 shares it); none for ES384.
 pub fn test_key(alg: Alg, kid: &str) -> SigningKey {
     let text = match alg {
         Alg::ES256 | Alg::ES384 => P256,

@@ -76,7 +76,11 @@ fn a_code_is_worth_nothing_from_its_last_moment_on() {
 #[test]
 fn rfc_6749_4_1_3_the_redirect_uri_must_be_the_same_text() {
     for dialect in BOTH {
-        for sent in [None, Some("https://app.test/cb/"), Some("https://APP.test/cb")] {
+        for sent in [
+            None,
+            Some("https://app.test/cb/"),
+            Some("https://APP.test/cb"),
+        ] {
             let request = |request: &mut CodeRequest| {
                 request.redirect_uri = sent.map(str::to_owned);
             };
@@ -132,5 +136,8 @@ fn a_used_code_is_remembered_as_long_as_its_tokens_may_live() {
     let life = |life| a_tenant().with(|t| t.expiry.access_tokens = life).build();
     assert_eq!(remember_code_for(&life(minutes(1))), minutes(10));
     assert_eq!(remember_code_for(&life(minutes(90))), minutes(90));
-    assert_eq!(remember_code_for(&a_tenant().dex().build()), minutes(24 * 60));
+    assert_eq!(
+        remember_code_for(&a_tenant().dex().build()),
+        minutes(24 * 60)
+    );
 }

@@ -124,10 +124,18 @@ fn what_a_secret_comes_to_by_dialect_rotation_and_reuse_interval() {
             let told = |spec: &TenantSpec, since| Case::of(spec.clone(), 5).told(&presented, since);
             spec.expiry.refresh.reuse_interval = 3 * SECOND;
             assert_eq!(told(&spec, SECOND), within, "{table}: {secret}, within");
-            assert_eq!(told(&spec, 3 * SECOND), within, "{table}: {secret}, at the end");
+            assert_eq!(
+                told(&spec, 3 * SECOND),
+                within,
+                "{table}: {secret}, at the end"
+            );
             assert_eq!(told(&spec, 4 * SECOND), after, "{table}: {secret}, after");
             spec.expiry.refresh.reuse_interval = Duration::ZERO;
-            assert_eq!(told(&spec, SECOND), without, "{table}: {secret}, no interval");
+            assert_eq!(
+                told(&spec, SECOND),
+                without,
+                "{table}: {secret}, no interval"
+            );
         }
     }
 }
@@ -246,7 +254,10 @@ fn a_refresh_may_ask_for_less_and_never_for_more() {
     let told = |asked: Option<&str>| narrowed_scopes(asked.map(Scopes::parse).as_ref(), &granted);
     assert_eq!(told(None), Ok(granted.clone()));
     assert_eq!(told(Some("")), Ok(granted.clone()));
-    assert_eq!(told(Some("openid email")), Ok(Scopes::parse("openid email")));
+    assert_eq!(
+        told(Some("openid email")),
+        Ok(Scopes::parse("openid email"))
+    );
     let beyond = vec!["profile".to_owned(), "root".to_owned()];
     assert_eq!(
         told(Some("openid profile root")),
@@ -263,13 +274,69 @@ fn a_login_gets_a_refresh_token_only_where_everybody_agrees() {
     let scopes = "openid offline_access";
     let any = || a_client();
     let rows = [
-        ("all agree", scopes, any(), a_tenant(), a_connector("mock"), true, true),
-        ("not asked", "openid", any(), a_tenant(), a_connector("mock"), true, false),
-        ("the connector cannot", scopes, any(), a_tenant(), a_connector("mock"), false, false),
-        ("the connector may not", scopes, any(), a_tenant(), refreshless, true, false),
-        ("the client may not", scopes, any().with_grants(&code_only), a_tenant(), a_connector("mock"), true, false),
-        ("the tenant does not serve it", scopes, any(), a_tenant().with(unserved), a_connector("mock"), true, false),
-        ("dex does not ask the tenant", scopes, any(), a_tenant().dex().with(unserved), a_connector("mock"), true, true),
+        (
+            "all agree",
+            scopes,
+            any(),
+            a_tenant(),
+            a_connector("mock"),
+            true,
+            true,
+        ),
+        (
+            "not asked",
+            "openid",
+            any(),
+            a_tenant(),
+            a_connector("mock"),
+            true,
+            false,
+        ),
+        (
+            "the connector cannot",
+            scopes,
+            any(),
+            a_tenant(),
+            a_connector("mock"),
+            false,
+            false,
+        ),
+        (
+            "the connector may not",
+            scopes,
+            any(),
+            a_tenant(),
+            refreshless,
+            true,
+            false,
+        ),
+        (
+            "the client may not",
+            scopes,
+            any().with_grants(&code_only),
+            a_tenant(),
+            a_connector("mock"),
+            true,
+            false,
+        ),
+        (
+            "the tenant does not serve it",
+            scopes,
+            any(),
+            a_tenant().with(unserved),
+            a_connector("mock"),
+            true,
+            false,
+        ),
+        (
+            "dex does not ask the tenant",
+            scopes,
+            any(),
+            a_tenant().dex().with(unserved),
+            a_connector("mock"),
+            true,
+            true,
+        ),
     ];
     for (why, scopes, client, spec, connector, can, expected) in rows {
         let (client, spec) = (client.build(), spec.build());
