@@ -1,0 +1,268 @@
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use insula_ambient::Timestamp;
+use insula_model::TenantId;
+
+use crate::{TenantHandle, TenantRoute};
+
+/// How many parts the map has: a tenant that comes or goes costs a copy of its part only.
+const SHARDS: usize = 64;
+/// The longest host name there can be (RFC 1035 §2.3.4).
+const LONGEST_HOST: usize = 253;
+
+/// Which tenant a request is for: host and path to what stands there. Read by everybody without a
+/// lock or a message; written by the router alone.
+///
+/// What a tenant *is* (awake, asleep, resting) is swapped in place, in a seat that all of its hosts
+/// share; only a tenant that comes, goes or moves changes the map.
+#[derive(Clone)]
+pub struct Directory(Arc<Rooms>);
+
+struct Rooms {
+    hasher: RandomState,
+    shards: Vec<ArcSwap<Shard>>,
+}
+
+type Shard = HashMap<Arc<str>, Arc<Host>>;
+
+/// The tenants of one host.
+#[derive(Clone, Default)]
+struct Host {
+    /// By path prefix.
+    paths: HashMap<Box<str>, Arc<Seat>>,
+    /// The longest prefix, in bytes: nothing beyond it is worth a look.
+    longest: usize,
+}
+
+/// Where a tenant is found by readers.
+pub(crate) struct Seat {
+    id: TenantId,
+    slot: ArcSwap<Slot>,
+}
+
+/// What stands at a seat.
+#[derive(Debug, Clone)]
+pub(crate) enum Slot {
+    Awake(TenantHandle),
+    Asleep,
+    Resting {
+        until: Timestamp,
+        last: Option<TenantHandle>,
+    },
+}
+
+/// What a host and a path lead to.
+#[derive(Debug, Clone)]
+pub enum Lookup {
+    /// A tenant that can be served at once.
+    Awake(TenantHandle),
+    /// A tenant that must be woken first.
+    Asleep(TenantId),
+    /// A tenant that failed too often.
+    Resting {
+        /// The tenant.
+        id: TenantId,
+        /// When it is tried again.
+        until: Timestamp,
+        /// What it last published, to be served meanwhile.
+        last: Option<TenantHandle>,
+    },
+    /// Nobody lives here.
+    Unknown,
+}
+
+impl Directory {
+    pub(crate) fn empty() -> Self {
+        let shards = (0..SHARDS).map(|_| ArcSwap::from_pointee(Shard::new()));
+        Self(Arc::new(Rooms {
+            hasher: RandomState::new(),
+            shards: shards.collect(),
+        }))
+    }
+
+    /// Who answers for `path` at `host`, the value of a `Host` header or `:authority`: case and port
+    /// do not matter. The longest prefix wins, at the borders of segments.
+    pub fn lookup(&self, host: &str, path: &str) -> Lookup {
+        let mut lower = [0_u8; LONGEST_HOST];
+        let Some(host) = canonical(host, &mut lower) else {
+            return Lookup::Unknown;
+        };
+        let Some(shard) = self.shard(host) else {
+            return Lookup::Unknown;
+        };
+        let shard = shard.load();
+        let Some(seat) = shard.get(host).and_then(|host| host.seat(path)) else {
+            return Lookup::Unknown;
+        };
+        match &**seat.slot.load() {
+            Slot::Awake(handle) => Lookup::Awake(handle.clone()),
+            Slot::Asleep => Lookup::Asleep(seat.id.clone()),
+            Slot::Resting { until, last } => Lookup::Resting {
+                id: seat.id.clone(),
+                until: *until,
+                last: last.clone(),
+            },
+        }
+    }
+
+    fn shard(&self, host: &str) -> Option<&ArcSwap<Shard>> {
+        let index = usize::try_from(self.0.hasher.hash_one(host) % SHARDS as u64).ok()?;
+        self.0.shards.get(index)
+    }
+
+    /// Replaces the hosts that any of `changes` names by what the changes say. Each part of the map
+    /// is copied once, however many changes it sees.
+    pub(crate) fn publish(&self, changes: &[Change]) {
+        let mut by_shard: Vec<Vec<&Change>> = vec![Vec::new(); SHARDS];
+        for change in changes {
+            let index = self.0.hasher.hash_one(&*change.place.host) % SHARDS as u64;
+            let bucket = usize::try_from(index)
+                .ok()
+                .and_then(|i| by_shard.get_mut(i));
+            if let Some(bucket) = bucket {
+                bucket.push(change);
+            }
+        }
+        for (shard, changes) in self.0.shards.iter().zip(by_shard) {
+            if changes.is_empty() {
+                continue;
+            }
+            let mut next = Shard::clone(&shard.load());
+            // Hosts are taken out before they are changed, so that one with ten thousand paths is
+            // copied once.
+            let mut touched: HashMap<Arc<str>, Host> = HashMap::new();
+            for change in changes {
+                let host = touched
+                    .entry(Arc::clone(&change.place.host))
+                    .or_insert_with(|| {
+                        let there = next.get(&change.place.host);
+                        there.map_or_else(Host::default, |host| Host::clone(host))
+                    });
+                match &change.seat {
+                    Some(seat) => host
+                        .paths
+                        .insert(change.place.path.clone(), Arc::clone(seat)),
+                    None => host.paths.remove(&change.place.path),
+                };
+            }
+            for (name, mut host) in touched {
+                host.longest = host.paths.keys().map(|path| path.len()).max().unwrap_or(0);
+                if host.paths.is_empty() {
+                    next.remove(&name);
+                } else {
+                    next.insert(name, Arc::new(host));
+                }
+            }
+            shard.store(Arc::new(next));
+        }
+    }
+}
+
+impl std::fmt::Debug for Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hosts: usize = self.0.shards.iter().map(|shard| shard.load().len()).sum();
+        f.debug_struct("Directory").field("hosts", &hosts).finish()
+    }
+}
+
+impl Host {
+    /// The seat of the longest prefix of `path`. Prefixes longer than any there is are not tried, so
+    /// that a path of a thousand slashes costs no more than a short one.
+    fn seat(&self, path: &str) -> Option<&Arc<Seat>> {
+        let path = path.split(['?', '#']).next().unwrap_or_default();
+        let mut end = path.len();
+        loop {
+            let prefix = path.get(..end)?;
+            if end <= self.longest
+                && let Some(seat) = self.paths.get(prefix)
+            {
+                return Some(seat);
+            }
+            if end == 0 {
+                return None;
+            }
+            // Cuts at the last border that can still lead to a prefix that exists.
+            let window = path.as_bytes().get(..end.min(self.longest + 1))?;
+            end = window.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        }
+    }
+}
+
+impl Seat {
+    pub(crate) fn asleep(id: TenantId) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            slot: ArcSwap::from_pointee(Slot::Asleep),
+        })
+    }
+
+    pub(crate) fn put(&self, slot: Slot) {
+        self.slot.store(Arc::new(slot));
+    }
+
+    pub(crate) fn slot(&self) -> Arc<Slot> {
+        self.slot.load_full()
+    }
+}
+
+/// A line of the map: where a tenant is found.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    host: Arc<str>,
+    path: Box<str>,
+}
+
+/// A change of one line: who is found there from now on, if anybody.
+pub(crate) struct Change {
+    pub(crate) place: Place,
+    pub(crate) seat: Option<Arc<Seat>>,
+}
+
+impl Place {
+    /// The lines of a route. What can be no host name is left out.
+    pub(crate) fn of(route: &TenantRoute) -> Vec<Self> {
+        let place = |host: &String| {
+            let mut lower = [0_u8; LONGEST_HOST];
+            let host = canonical(host, &mut lower)?;
+            Some(Self {
+                host: host.into(),
+                path: route.path.trim_end_matches('/').into(),
+            })
+        };
+        route.hosts.iter().filter_map(place).collect()
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.host, self.path)
+    }
+}
+
+/// A host name as the map keeps it: lower-case, without port and without the dot of the root.
+/// Borrows, or writes into `lower`; allocates nothing.
+fn canonical<'a>(host: &'a str, lower: &'a mut [u8; LONGEST_HOST]) -> Option<&'a str> {
+    let name = if host.starts_with('[') {
+        // An IPv6 address in brackets (RFC 3986 §3.2.2).
+        host.get(..=host.find(']')?)?
+    } else {
+        host.split(':').next().unwrap_or_default()
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.is_empty() || name.len() > LONGEST_HOST {
+        return None;
+    }
+    if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Some(name);
+    }
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name.as_bytes());
+    lower.make_ascii_lowercase();
+    std::str::from_utf8(lower).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use arc_swap::ArcSwap;
+use insula_ambient::Timestamp;
+use insula_model::TenantId;
+
+use crate::{TenantLimits, TenantSnapshot};
+
+/// An awake tenant, as requests hold it. Outlives its actor: while one is dead or loading, the last
+/// snapshot is served.
+#[derive(Clone)]
+pub struct TenantHandle(Arc<Shared>);
+
+struct Shared {
+    id: TenantId,
+    snapshot: ArcSwap<TenantSnapshot>,
+    limits: TenantLimits,
+    /// Milliseconds since the epoch.
+    last_used: AtomicI64,
+}
+
+impl TenantHandle {
+    pub(crate) fn new(snapshot: Arc<TenantSnapshot>, now: Timestamp) -> Self {
+        let spec = &snapshot.view.spec;
+        Self(Arc::new(Shared {
+            id: spec.id.clone(),
+            limits: TenantLimits::new(spec.limits.requests),
+            last_used: AtomicI64::new(now.as_millis()),
+            snapshot: ArcSwap::new(snapshot),
+        }))
+    }
+
+    /// Whose it is.
+    pub fn id(&self) -> &TenantId {
+        &self.0.id
+    }
+
+    /// The tenant as it stands. Take it once per request.
+    pub fn snapshot(&self) -> Arc<TenantSnapshot> {
+        self.0.snapshot.load_full()
+    }
+
+    /// Says that somebody came, so that the tenant is not taken for idle.
+    pub fn touch(&self, now: Timestamp) {
+        self.0.last_used.store(now.as_millis(), Ordering::Relaxed);
+    }
+
+    /// The tenant's walls.
+    pub fn limits(&self) -> &TenantLimits {
+        &self.0.limits
+    }
+
+    pub(crate) fn last_used(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.last_used.load(Ordering::Relaxed))
+    }
+
+    /// Only the [`Cell`](crate::cell::Cell) calls this: it knows who may.
+    pub(crate) fn replace(&self, snapshot: Arc<TenantSnapshot>) {
+        self.0.limits.set(snapshot.view.spec.limits.requests);
+        self.0.snapshot.store(snapshot);
+    }
+}
+
+impl std::fmt::Debug for TenantHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TenantHandle({})", self.0.id)
+    }
+}

@@ -1,0 +1,43 @@
+use std::sync::Arc;
+
+use insula_ambient::Timestamp;
+use tokio::sync::Semaphore;
+
+use crate::{Directory, Metrics, TenancyDeps, TenancyOptions};
+
+/// How many tenants load at once: enough to keep the stores busy, few enough to leave room for
+/// requests.
+const LOADS_AT_ONCE: usize = 64;
+/// How many keys are made at once: each takes a core.
+const KEYS_AT_ONCE: usize = 2;
+
+/// What all actors share.
+pub(crate) struct House {
+    pub(crate) deps: TenancyDeps,
+    pub(crate) options: TenancyOptions,
+    pub(crate) directory: Directory,
+    pub(crate) metrics: Metrics,
+    pub(crate) loading: Arc<Semaphore>,
+    pub(crate) key_making: Arc<Semaphore>,
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub(crate) hangs: crate::fault::Hangs,
+}
+
+impl House {
+    pub(crate) fn new(deps: TenancyDeps, options: TenancyOptions, metrics: Metrics) -> Arc<Self> {
+        Arc::new(Self {
+            deps,
+            options,
+            metrics,
+            directory: Directory::empty(),
+            loading: Arc::new(Semaphore::new(LOADS_AT_ONCE)),
+            key_making: Arc::new(Semaphore::new(KEYS_AT_ONCE)),
+            #[cfg(any(test, feature = "fault-injection"))]
+            hangs: crate::fault::Hangs::default(),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.deps.clock.now()
+    }
+}

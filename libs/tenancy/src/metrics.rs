@@ -1,0 +1,116 @@
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::Downfall;
+
+/// What is counted of tenants' lives. No series carries a tenant's name: there may be a hundred
+/// thousand of them.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// Tenants there are.
+    pub(crate) registered: IntGauge,
+    /// Tenants whose actor runs.
+    pub(crate) awake: IntGauge,
+    /// Tenants that failed too often and are left alone for a while.
+    pub(crate) resting: IntGauge,
+    /// How long it took from waking a tenant to its first snapshot, in seconds.
+    activation_seconds: Histogram,
+    /// Tenants put to sleep because nobody came.
+    pub(crate) passivations: IntCounter,
+    /// Times a tenant fell and was tried again, by reason.
+    downfalls: IntCounterVec,
+    /// Reloads of tenants, by outcome.
+    reloads: IntCounterVec,
+    /// Key rings changed, by outcome: swapped, or lost to another process, or failed.
+    rotations: IntCounterVec,
+}
+
+/// How a change of a key ring ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rotated {
+    Swapped,
+    Lost,
+    Failed,
+}
+
+impl Metrics {
+    /// Fresh counters, not registered anywhere yet.
+    pub fn new() -> prometheus::Result<Self> {
+        let seconds = HistogramOpts::new(
+            "insula_tenant_activation_seconds",
+            "How long it took from waking a tenant to its first snapshot, in seconds.",
+        )
+        .buckets(vec![
+            0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+        ]);
+        Ok(Self {
+            registered: IntGauge::new("insula_tenants_registered", "Tenants there are.")?,
+            awake: IntGauge::new("insula_tenants_awake", "Tenants whose actor runs.")?,
+            resting: IntGauge::new(
+                "insula_tenants_resting",
+                "Tenants that failed too often and are left alone for a while.",
+            )?,
+            activation_seconds: Histogram::with_opts(seconds)?,
+            passivations: IntCounter::new(
+                "insula_tenant_passivations_total",
+                "Tenants put to sleep because nobody came.",
+            )?,
+            downfalls: IntCounterVec::new(
+                Opts::new(
+                    "insula_tenant_restarts_total",
+                    "Times a tenant fell and was tried again, by reason.",
+                ),
+                &["reason"],
+            )?,
+            reloads: IntCounterVec::new(
+                Opts::new(
+                    "insula_tenant_reloads_total",
+                    "Reloads of tenants, by outcome.",
+                ),
+                &["outcome"],
+            )?,
+            rotations: IntCounterVec::new(
+                Opts::new(
+                    "insula_key_rotations_total",
+                    "Key rings changed, by outcome: swapped, or lost to another process, or failed.",
+                ),
+                &["outcome"],
+            )?,
+        })
+    }
+
+    /// Has them served with everything else in `registry`.
+    pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        registry.register(Box::new(self.registered.clone()))?;
+        registry.register(Box::new(self.awake.clone()))?;
+        registry.register(Box::new(self.resting.clone()))?;
+        registry.register(Box::new(self.activation_seconds.clone()))?;
+        registry.register(Box::new(self.passivations.clone()))?;
+        registry.register(Box::new(self.downfalls.clone()))?;
+        registry.register(Box::new(self.reloads.clone()))?;
+        registry.register(Box::new(self.rotations.clone()))
+    }
+
+    pub(crate) fn activated(&self, took: Duration) {
+        self.activation_seconds.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn fell(&self, how: Downfall) {
+        self.downfalls.with_label_values(&[how.as_str()]).inc();
+    }
+
+    pub(crate) fn reloaded(&self, succeeded: bool) {
+        let outcome = if succeeded { "ok" } else { "failed" };
+        self.reloads.with_label_values(&[outcome]).inc();
+    }
+
+    pub(crate) fn rotated(&self, outcome: Rotated) {
+        let outcome = match outcome {
+            Rotated::Swapped => "swapped",
+            Rotated::Lost => "lost",
+            Rotated::Failed => "failed",
+        };
+        self.rotations.with_label_values(&[outcome]).inc();
+    }
+}

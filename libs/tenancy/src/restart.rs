@@ -1,0 +1,232 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use insula_ambient::{Entropy, Timestamp};
+
+/// When a tenant that fell is tried again. Pure: it is handed the time and the dice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestartPolicy {
+    /// The wait after a first downfall; doubled by each further one.
+    pub first_wait: Duration,
+    /// The longest wait.
+    pub longest_wait: Duration,
+    /// How many downfalls within [`window`](Self::window) put a tenant to rest.
+    pub tolerated: usize,
+    /// The window they are counted in; a tenant that stood this long begins anew.
+    pub window: Duration,
+    /// How long it rests.
+    pub quarantine: Duration,
+}
+
+impl Default for RestartPolicy {
+    /// 100 ms doubling to 30 s; five in a minute rest for five minutes.
+    fn default() -> Self {
+        Self {
+            first_wait: Duration::from_millis(100),
+            longest_wait: Duration::from_secs(30),
+            tolerated: 5,
+            window: Duration::from_mins(1),
+            quarantine: Duration::from_mins(5),
+        }
+    }
+}
+
+/// How a tenant fell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Downfall {
+    /// Its actor panicked.
+    Panicked,
+    /// Its actor ended without having been told to.
+    Ended,
+    /// Its actor missed its pings.
+    Hung,
+    /// Its configuration or its keys cannot be used.
+    Unloadable,
+    /// A store did not answer. No fault of the tenant's: it waits, and is never put to rest.
+    OutOfReach,
+}
+
+impl Downfall {
+    /// The word in metrics and logs.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Panicked => "panicked",
+            Self::Ended => "ended",
+            Self::Hung => "hung",
+            Self::Unloadable => "unloadable",
+            Self::OutOfReach => "out_of_reach",
+        }
+    }
+}
+
+/// What is to be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Try again after this long.
+    Retry(Duration),
+    /// Let it rest until then.
+    Rest(Timestamp),
+}
+
+/// The downfalls of one tenant that still count.
+#[derive(Debug, Clone, Default)]
+pub struct CrashWindow {
+    at: VecDeque<(Timestamp, Downfall)>,
+    /// Downfalls one after the other, none a window later than the one before.
+    in_a_row: u32,
+}
+
+impl RestartPolicy {
+    /// Counts a downfall and judges. Up to a fifth of the wait is left to chance, so that tenants
+    /// that fell together do not rise together.
+    pub fn judge(
+        &self,
+        crashes: &mut CrashWindow,
+        how: Downfall,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> Verdict {
+        let recent = |at: Timestamp| now.since(at) < self.window;
+        if !crashes.at.back().is_some_and(|(at, _)| recent(*at)) {
+            crashes.in_a_row = 0;
+        }
+        crashes.at.retain(|(at, _)| recent(*at));
+        crashes.at.push_back((now, how));
+        // A store may be away for hours: only the newest are needed for any judgement.
+        while crashes.at.len() > self.tolerated.max(1) * 2 {
+            crashes.at.pop_front();
+        }
+        crashes.in_a_row = crashes.in_a_row.saturating_add(1);
+        let own_fault = crashes
+            .at
+            .iter()
+            .filter(|(_, how)| *how != Downfall::OutOfReach)
+            .count();
+        if how != Downfall::OutOfReach && own_fault >= self.tolerated {
+            *crashes = CrashWindow::default();
+            return Verdict::Rest(now + self.quarantine);
+        }
+        let doubled = 2_u32.saturating_pow(crashes.in_a_row - 1);
+        let wait = self
+            .first_wait
+            .saturating_mul(doubled)
+            .min(self.longest_wait);
+        let mut dice = [0_u8; 1];
+        entropy.fill(&mut dice);
+        let [dice] = dice;
+        Verdict::Retry(wait - (wait / 5).mul_f64(f64::from(dice) / 255.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insula_ambient::SeededEntropy;
+
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_secs(1_000);
+
+    struct NoChance;
+
+    impl Entropy for NoChance {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+
+    fn judge(crashes: &mut CrashWindow, how: Downfall, now: Timestamp) -> Verdict {
+        RestartPolicy::default().judge(crashes, how, now, &NoChance)
+    }
+
+    #[test]
+    fn waits_double_and_the_fifth_death_in_a_minute_is_put_to_rest() {
+        let mut crashes = CrashWindow::default();
+        for (second, wait) in [(0, 100), (1, 200), (2, 400), (3, 800)] {
+            let now = START + Duration::from_secs(second);
+            assert_eq!(
+                judge(&mut crashes, Downfall::Panicked, now),
+                Verdict::Retry(Duration::from_millis(wait))
+            );
+        }
+        let now = START + Duration::from_secs(59);
+        assert_eq!(
+            judge(&mut crashes, Downfall::Hung, now),
+            Verdict::Rest(now + Duration::from_mins(5))
+        );
+    }
+
+    #[test]
+    fn five_deaths_over_more_than_a_minute_are_restarts() {
+        let mut crashes = CrashWindow::default();
+        for n in 0..20 {
+            let now = START + Duration::from_secs(15 * n);
+            let verdict = judge(&mut crashes, Downfall::Panicked, now);
+            assert!(matches!(verdict, Verdict::Retry(_)), "{n}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn the_wait_never_exceeds_the_longest() {
+        let mut crashes = CrashWindow::default();
+        let mut now = START;
+        for _ in 0..40 {
+            now = now + Duration::from_secs(30);
+            judge(&mut crashes, Downfall::OutOfReach, now);
+        }
+        assert_eq!(
+            judge(&mut crashes, Downfall::OutOfReach, now),
+            Verdict::Retry(Duration::from_secs(30))
+        );
+    }
+
+    #[test]
+    fn who_stood_for_a_minute_begins_anew() {
+        let mut crashes = CrashWindow::default();
+        judge(&mut crashes, Downfall::Panicked, START);
+        judge(&mut crashes, Downfall::Panicked, START);
+        assert_eq!(
+            judge(
+                &mut crashes,
+                Downfall::Panicked,
+                START + Duration::from_mins(1)
+            ),
+            Verdict::Retry(Duration::from_millis(100))
+        );
+    }
+
+    #[test]
+    fn a_store_that_is_away_puts_nobody_to_rest() {
+        let mut crashes = CrashWindow::default();
+        for _ in 0..100 {
+            let verdict = judge(&mut crashes, Downfall::OutOfReach, START);
+            assert!(matches!(verdict, Verdict::Retry(_)));
+        }
+    }
+
+    #[test]
+    fn after_a_rest_the_count_begins_anew() {
+        let mut crashes = CrashWindow::default();
+        for _ in 0..5 {
+            judge(&mut crashes, Downfall::Unloadable, START);
+        }
+        let again = judge(&mut crashes, Downfall::Unloadable, START);
+        assert_eq!(again, Verdict::Retry(Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn chance_shortens_a_wait_by_a_fifth_at_most() {
+        let entropy = SeededEntropy::new(7);
+        for _ in 0..100 {
+            let verdict = RestartPolicy::default().judge(
+                &mut CrashWindow::default(),
+                Downfall::Ended,
+                START,
+                &entropy,
+            );
+            let Verdict::Retry(wait) = verdict else {
+                panic!("{verdict:?}")
+            };
+            assert!((80..=100).contains(&wait.as_millis()), "{wait:?}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+use insula_ambient::Timestamp;
+use insula_flows::OpenedConnector;
+use insula_jose::{Alg, KeyId, Phase, RingKey};
+use insula_model::{ConnectorId, Dialect, TenantId};
+use serde::Serialize;
+
+use crate::TenantSnapshot;
+
+/// Where in its life a tenant is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantPhase {
+    /// Registered, and nothing more: the next request wakes it.
+    Asleep,
+    /// Its actor gathers configuration, keys, connectors and theme.
+    Loading,
+    /// All is well.
+    Serving,
+    /// It serves, and loads what changed.
+    Refreshing,
+    /// It could not be loaded, or died; it is tried again soon.
+    Failing,
+    /// It failed too often: nobody tries until the quarantine ends or somebody revives it.
+    Resting,
+    /// Its actor finishes what it began and stops.
+    Draining,
+}
+
+/// A key as its status tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyStatus {
+    /// Its name.
+    pub kid: KeyId,
+    /// Its algorithm.
+    pub alg: Alg,
+    /// Where in its life it is.
+    pub phase: Phase,
+}
+
+/// A connector as its status tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConnectorHealth {
+    /// The connector.
+    pub id: ConnectorId,
+    /// What kind it is.
+    pub kind: String,
+    /// Why it could not be opened; absent if it could.
+    pub problem: Option<String>,
+}
+
+/// A tenant, as operators ask for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TenantStatus {
+    /// The tenant.
+    pub id: TenantId,
+    /// Where in its life it is.
+    pub phase: TenantPhase,
+    /// Which actor it has; 0 if none.
+    pub generation: u64,
+    /// How many snapshots that actor has published.
+    pub epoch: u64,
+    /// Its issuer, once loaded.
+    pub issuer: Option<String>,
+    /// Whose letter it follows, once loaded.
+    pub dialect: Option<Dialect>,
+    /// Which configuration it serves, once loaded.
+    pub fingerprint: Option<String>,
+    /// Its keys, the signing ones first.
+    pub keys: Vec<KeyStatus>,
+    /// Its connectors.
+    pub connectors: Vec<ConnectorHealth>,
+    /// What went wrong when it was last loaded, reloaded or rotated; absent once that succeeded.
+    pub last_error: Option<String>,
+    /// How often it was restarted since it woke.
+    pub restarts: u32,
+    /// Since when it serves without having slept.
+    pub awake_since: Option<Timestamp>,
+    /// Until when it rests.
+    pub resting_until: Option<Timestamp>,
+    /// Whether a snapshot stands for requests, be it an old one.
+    pub is_served: bool,
+}
+
+impl TenantStatus {
+    /// A tenant nobody has woken.
+    pub(crate) fn asleep(id: TenantId) -> Self {
+        Self {
+            id,
+            phase: TenantPhase::Asleep,
+            generation: 0,
+            epoch: 0,
+            issuer: None,
+            dialect: None,
+            fingerprint: None,
+            keys: Vec::new(),
+            connectors: Vec::new(),
+            last_error: None,
+            restarts: 0,
+            awake_since: None,
+            resting_until: None,
+            is_served: false,
+        }
+    }
+
+    /// Fills in what its last snapshot says.
+    pub(crate) fn tell(&mut self, snapshot: &TenantSnapshot) {
+        let view = &snapshot.view;
+        self.epoch = snapshot.epoch;
+        self.issuer = Some(view.spec.issuer.as_str().to_owned());
+        self.dialect = Some(view.spec.dialect);
+        self.fingerprint = Some(snapshot.fingerprint.as_ref().to_owned());
+        let key = |key: &RingKey| KeyStatus {
+            kid: key.kid().clone(),
+            alg: key.alg(),
+            phase: key.phase(),
+        };
+        self.keys = view.keys.keys().iter().map(key).collect();
+        let connector = |connector: &OpenedConnector| ConnectorHealth {
+            id: connector.spec.id.clone(),
+            kind: connector.spec.kind.clone(),
+            problem: connector.opened.as_ref().err().cloned(),
+        };
+        self.connectors = view.connectors.values().map(connector).collect();
+    }
+}

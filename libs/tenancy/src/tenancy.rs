@@ -1,0 +1,303 @@
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::{Actor as _, Addr, Arbiter};
+use futures_util::StreamExt as _;
+use insula_ambient::{Clock, Entropy};
+use insula_connector_kit::{OpenConnector, PasswordCheck};
+use insula_jose::MasterKey;
+use insula_model::TenantId;
+use insula_store::{Cache, ChangeBus, ChangeKind, Durable};
+use insula_theming::ThemeLibrary;
+use thiserror::Error;
+
+use crate::house::House;
+use crate::router::{Activate, Observe, ObserveAll, Reload, Rescan, Revive, RouterActor, Shutdown};
+use crate::supervisor::SupervisorActor;
+use crate::tenant::WhatChanged;
+use crate::{
+    Directory, Metrics, RescanError, RescanReport, RestartPolicy, SpecSource, TenantHandle,
+    TenantStatus,
+};
+
+/// How long the bus is left alone after it failed.
+const BUS_RETRY: Duration = Duration::from_secs(1);
+/// How long a status is waited for before the supervisor's own knowledge must do.
+const OBSERVE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How many tenants are asked for their status at once.
+const ABREAST: usize = 64;
+/// Messages that may wait for the router before askers wait themselves.
+const ROUTER_MAILBOX: usize = 4096;
+
+/// Makes a tenant's share of the hashing pool, of a size its limits name.
+pub type HashingShare = Arc<dyn Fn(u32) -> Arc<dyn PasswordCheck> + Send + Sync>;
+
+/// What the house is built with.
+#[derive(Clone)]
+pub struct TenancyDeps {
+    /// What must survive.
+    pub durable: Arc<dyn Durable>,
+    /// What lives minutes.
+    pub cache: Arc<dyn Cache>,
+    /// Word of changes between processes.
+    pub bus: Arc<dyn ChangeBus>,
+    /// All kinds of connectors.
+    pub connectors: Arc<dyn OpenConnector>,
+    /// Shares of the hashing pool.
+    pub hashing: HashingShare,
+    /// All themes.
+    pub themes: Arc<ThemeLibrary>,
+    /// All configurations.
+    pub specs: Arc<dyn SpecSource>,
+    /// What key rings are sealed under.
+    pub master_key: Arc<MasterKey>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where sockets live, and all waiting for them: it outlives every actor.
+    pub io: tokio::runtime::Handle,
+    /// Names this process on the bus.
+    pub process_id: String,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// How tenants are kept.
+#[derive(Debug, Clone)]
+pub struct TenancyOptions {
+    /// How many threads tenants share; at least two, so that a tenant can be moved off a hung one.
+    pub arbiters: usize,
+    /// How long a request waits for a tenant to wake.
+    pub activation_timeout: Duration,
+    /// When a tenant that fell is tried again.
+    pub restart: RestartPolicy,
+    /// How often every actor is asked whether it is there.
+    pub ping_every: Duration,
+    /// How many unanswered pings make a new generation.
+    pub hang_after_misses: u32,
+    /// How often files and key rings are looked at without word of a change.
+    pub poll_every: Duration,
+    /// How long one call to a store or a load may take.
+    pub io_timeout: Duration,
+    /// How many tenants may be awake; beyond it those unused for longest go to sleep.
+    pub max_awake: usize,
+    /// How long clients may keep a JWK Set; keys are announced at least this long.
+    pub jwks_max_age: Duration,
+    /// Whether all tenants are woken at the first scan, instead of by their first request.
+    pub boot_all: bool,
+}
+
+impl Default for TenancyOptions {
+    fn default() -> Self {
+        Self {
+            arbiters: 2,
+            activation_timeout: Duration::from_secs(5),
+            restart: RestartPolicy::default(),
+            ping_every: Duration::from_secs(5),
+            hang_after_misses: 3,
+            poll_every: Duration::from_mins(1),
+            io_timeout: Duration::from_secs(10),
+            max_awake: 100_000,
+            jwks_max_age: Duration::from_hours(1),
+            boot_all: false,
+        }
+    }
+}
+
+/// The tenant cannot be served now.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the tenant cannot be served now; try again in {} s", .retry_after.as_secs().max(1))]
+pub struct Unavailable {
+    /// When to try again (`Retry-After`, RFC 9110 §10.2.3).
+    pub retry_after: Duration,
+}
+
+/// All tenants of a process. Clones are the same house.
+#[derive(Clone)]
+pub struct Tenancy(Arc<Inner>);
+
+struct Inner {
+    house: Arc<House>,
+    router: Addr<RouterActor>,
+    arbiters: Mutex<Vec<Arbiter>>,
+    listening: tokio::task::JoinHandle<()>,
+}
+
+impl Tenancy {
+    /// Starts the actors; to be called within an actix `System`. Nobody is known yet: call
+    /// [`rescan`](Self::rescan) before the doors open.
+    pub fn start(deps: TenancyDeps, options: TenancyOptions) -> Self {
+        let metrics = deps.metrics.clone();
+        let house = House::new(deps, options, metrics);
+        let tenants: Vec<_> = (0..house.options.arbiters.max(2))
+            .map(|_| Arbiter::new())
+            .collect();
+        // Router and supervisor live apart from tenants, so that one that hangs blocks neither.
+        let reception = Arbiter::new();
+        let handles: Vec<_> = tenants.iter().map(Arbiter::handle).collect();
+        let router = RouterActor::start_in_arbiter(&reception.handle(), {
+            let house = Arc::clone(&house);
+            move |ctx: &mut actix::Context<RouterActor>| {
+                use actix::AsyncContext as _;
+                ctx.set_mailbox_capacity(ROUTER_MAILBOX);
+                let news = ctx.address().recipient();
+                let supervisor = SupervisorActor::new(Arc::clone(&house), handles, news).start();
+                RouterActor::new(house, supervisor)
+            }
+        });
+        let listening = house
+            .deps
+            .io
+            .spawn(listen(Arc::clone(&house), router.clone()));
+        let mut arbiters = tenants;
+        arbiters.push(reception);
+        Self(Arc::new(Inner {
+            house,
+            router,
+            arbiters: Mutex::new(arbiters),
+            listening,
+        }))
+    }
+
+    /// Who answers for which host and path.
+    pub fn directory(&self) -> &Directory {
+        &self.0.house.directory
+    }
+
+    /// Wakes a tenant, or finds it awake. All who ask meanwhile share one waking.
+    pub async fn activate(&self, id: &TenantId) -> Result<TenantHandle, Unavailable> {
+        let unavailable = Unavailable {
+            retry_after: Duration::from_secs(1),
+        };
+        let answer = self.0.router.send(Activate(id.clone()));
+        let waited = tokio::time::timeout(self.0.house.options.activation_timeout, answer).await;
+        match waited {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => Err(unavailable),
+        }
+    }
+
+    /// Loads one tenant anew, or the themes and everything (as after SIGHUP). Comes back when it is
+    /// under way; how it ended is told by the tenants' status.
+    pub async fn reload(&self, which: Option<TenantId>) -> Result<RescanReport, RescanError> {
+        if which.is_none() {
+            let themes = Arc::clone(&self.0.house.deps.themes);
+            let reloaded = self.0.house.deps.io.spawn_blocking(move || themes.reload());
+            if let Ok(Err(error)) = reloaded.await {
+                tracing::warn!(%error, "the themes stay as they were: {error}");
+            }
+        }
+        let report = self.rescan().await;
+        self.0.router.do_send(Reload {
+            which,
+            what: WhatChanged::Spec,
+        });
+        report
+    }
+
+    /// Looks which tenants there are: new ones appear, those that are gone are drained, those whose
+    /// files changed are reloaded.
+    pub async fn rescan(&self) -> Result<RescanReport, RescanError> {
+        let scanned = self.0.router.send(Rescan).await;
+        scanned.unwrap_or(Err(RescanError::ShutDown))
+    }
+
+    /// How a tenant fares; `None` if there is none of that name.
+    pub async fn status(&self, id: &TenantId) -> Option<TenantStatus> {
+        let asked = self.0.router.send(Observe(id.clone())).await.ok()??;
+        Some(asked.answer(OBSERVE_TIMEOUT).await)
+    }
+
+    /// How all tenants fare, by name.
+    pub async fn statuses(&self) -> Vec<TenantStatus> {
+        let all = self.0.router.send(ObserveAll).await.unwrap_or_default();
+        futures_util::stream::iter(all)
+            .map(|asked| asked.answer(OBSERVE_TIMEOUT))
+            .buffered(ABREAST)
+            .collect()
+            .await
+    }
+
+    /// Tries a tenant that rests at once, and forgets how often it fell.
+    pub fn revive(&self, id: &TenantId) {
+        self.0.router.do_send(Revive(id.clone()));
+    }
+
+    /// Lets all actors finish what they began, then stops them and their threads. Snapshots that
+    /// requests hold stay good.
+    pub async fn shutdown(&self) {
+        self.0.listening.abort();
+        let patience = self.0.house.options.io_timeout;
+        let drained = tokio::time::timeout(patience, self.0.router.send(Shutdown)).await;
+        if !matches!(drained, Ok(Ok(()))) {
+            tracing::warn!("some tenants did not finish in time and are stopped as they are");
+        }
+        let arbiters = self.take_arbiters();
+        for arbiter in &arbiters {
+            arbiter.stop();
+        }
+        let joined = self.0.house.deps.io.spawn_blocking(move || {
+            for arbiter in arbiters {
+                // A thread that panicked is as gone as one that ended.
+                let _gone = arbiter.join();
+            }
+        });
+        // A thread that hangs is left to the end of the process.
+        let _given_up = tokio::time::timeout(Duration::from_secs(1), joined).await;
+    }
+
+    fn take_arbiters(&self) -> Vec<Arbiter> {
+        let held = self.0.arbiters.lock();
+        std::mem::take(&mut *held.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Does something bad to a tenant's actor. Answers whether there was one.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub async fn inject(&self, id: &TenantId, fault: crate::Fault) -> bool {
+        let injected = self.0.router.send(crate::router::Inject(id.clone(), fault));
+        injected.await.unwrap_or(false)
+    }
+
+    /// Lets all hung actors go on.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub fn release_hung(&self) {
+        self.0.house.hangs.release();
+    }
+}
+
+impl std::fmt::Debug for Tenancy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tenancy")
+            .field("directory", self.directory())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Hears what other processes changed. Word that is lost meanwhile is covered by the slow poll.
+async fn listen(house: Arc<House>, router: Addr<RouterActor>) {
+    loop {
+        let mut changes = match house.deps.bus.subscribe().await {
+            Ok(changes) => changes,
+            Err(error) => {
+                tracing::warn!(%error, "changes by other processes are not heard: {error}");
+                tokio::time::sleep(BUS_RETRY).await;
+                continue;
+            }
+        };
+        while let Some(change) = changes.next().await {
+            if change.origin == house.deps.process_id {
+                continue;
+            }
+            router.do_send(Reload {
+                which: Some(change.tenant),
+                what: match change.kind {
+                    ChangeKind::Keys => WhatChanged::Keys,
+                    ChangeKind::Spec => WhatChanged::Spec,
+                },
+            });
+        }
+        // The stream ends only with the bus; should it come back, so do we.
+        tokio::time::sleep(BUS_RETRY).await;
+    }
+}

@@ -1,0 +1,491 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use actix::{
+    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message,
+    MessageResult, Recipient, SpawnHandle, WrapFuture as _,
+};
+use insula_ambient::Timestamp;
+use insula_jose::RotationStep;
+use insula_model::TenantId;
+use insula_store::{Change, ChangeKind, TenantStore};
+
+use crate::cell::Cell;
+use crate::death_watch::{DeathWatch, Terminated};
+use crate::house::House;
+use crate::metrics::Rotated;
+use crate::supervisor::{News, What};
+use crate::tenant::build::{Configured, Furnished};
+use crate::tenant::connectors::Opened;
+use crate::tenant::life::{Command, Event, Job, TenantLife, Trouble, WhatChanged};
+use crate::tenant::rotation::{self, Keys};
+use crate::{Downfall, TenantHandle, TenantPhase};
+
+/// The shell around a [`TenantLife`]: does what it says, and tells it how that ended. Whatever takes
+/// time runs on the I/O runtime and comes back as an event, so the mailbox is never held.
+pub(crate) struct TenantActor {
+    house: Arc<House>,
+    id: TenantId,
+    generation: u64,
+    cell: Arc<Cell>,
+    news: Recipient<News>,
+    store: Arc<dyn TenantStore>,
+    life: TenantLife,
+    keys: Keys,
+    /// What is served.
+    furnished: Option<Furnished>,
+    /// What is being loaded to replace it.
+    next: Next,
+    epoch: u64,
+    timer: Option<SpawnHandle>,
+    spec_trouble: Option<String>,
+    keys_trouble: Option<String>,
+    /// Dropped last.
+    _watch: DeathWatch,
+}
+
+#[derive(Default)]
+struct Next {
+    configured: Option<Configured>,
+    opened: Option<Opened>,
+    theme: Option<Arc<insula_theming::Theme>>,
+}
+
+/// What the supervisor tells an actor.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) enum Instruction {
+    /// Load something anew.
+    Reload(WhatChanged),
+    /// Try again what could not be loaded.
+    Retry,
+    /// Finish what was begun, and stop.
+    Drain,
+}
+
+/// Are you there?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Ping;
+
+/// How are you?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "OwnStatus")]
+pub(crate) struct Observe;
+
+/// What only the actor knows of itself.
+pub(crate) struct OwnStatus {
+    pub(crate) phase: TenantPhase,
+    pub(crate) epoch: u64,
+    pub(crate) last_error: Option<String>,
+}
+
+/// Something bad happens.
+#[cfg(any(test, feature = "fault-injection"))]
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Suffer(pub(crate) crate::Fault);
+
+impl TenantActor {
+    pub(crate) fn new(
+        house: Arc<House>,
+        id: TenantId,
+        generation: u64,
+        cell: Arc<Cell>,
+        news: Recipient<News>,
+        watch: Recipient<Terminated>,
+    ) -> Self {
+        Self {
+            life: TenantLife::new(house.options.poll_every),
+            store: house.deps.durable.tenant(&id),
+            _watch: DeathWatch::new(id.clone(), generation, watch),
+            house,
+            id,
+            generation,
+            cell,
+            news,
+            keys: Keys::default(),
+            furnished: None,
+            next: Next::default(),
+            epoch: 0,
+            timer: None,
+            spec_trouble: None,
+            keys_trouble: None,
+        }
+    }
+
+    /// Lives through `event`, and whatever follows from it at once.
+    fn live(&mut self, event: Event, ctx: &mut Context<Self>) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let now = self.house.now();
+            for command in self.life.on(event, now) {
+                events.extend(self.carry_out(command, now, ctx));
+            }
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        command: Command,
+        now: Timestamp,
+        ctx: &mut Context<Self>,
+    ) -> Option<Event> {
+        match command {
+            Command::LoadSpec => self.load_spec(ctx),
+            Command::LoadKeys => self.load_keys(ctx),
+            Command::OpenConnectors => self.open_connectors(ctx),
+            Command::CompileTheme => self.compile_theme(ctx),
+            Command::PlanKeys { at } => return self.plan_keys(at),
+            Command::MakeKey { alg, activate, at } => {
+                let house = Arc::clone(&self.house);
+                let making = async move { rotation::make_key(&house, alg).await };
+                self.run(ctx, Job::NewKey, making, move |actor, key| {
+                    let Some(policy) = actor.configured().map(|c| Arc::clone(&c.rotation)) else {
+                        return Event::Superseded;
+                    };
+                    let house = Arc::clone(&actor.house);
+                    let ring = actor.keys.draft(&house);
+                    *ring = if activate {
+                        ring.with_active(key, at, &policy)
+                    } else {
+                        ring.with_announced(key, at)
+                    };
+                    Event::KeyMade
+                });
+            }
+            Command::ChangeRing { step, at } => self.change_ring(&step, at),
+            Command::SwapKeys => self.swap_keys(ctx),
+            Command::ForgetRing => {
+                self.house.metrics.rotated(Rotated::Failed);
+                self.keys.forget_draft();
+            }
+            Command::ForgetSpec => self.next = Next::default(),
+            Command::TellOthers => self.tell_others(),
+            Command::Publish => return self.publish(now),
+            Command::SayReady => {
+                if let Some(handle) = self.cell.handle() {
+                    self.say(What::Ready(handle));
+                }
+            }
+            Command::SayCannotLoad(trouble) => {
+                let how = if trouble.out_of_reach {
+                    Downfall::OutOfReach
+                } else {
+                    Downfall::Unloadable
+                };
+                self.spec_trouble = Some(trouble.text.clone());
+                let why = trouble.text;
+                self.say(What::CannotLoad { how, why });
+            }
+            Command::SayIdle => self.say(What::Idle),
+            Command::NoteSpec(trouble) => self.note_spec(trouble),
+            Command::NoteKeys(trouble) => {
+                if let Some(text) = &trouble {
+                    tracing::error!(tenant.id = %self.id, "{text}");
+                }
+                self.keys_trouble = trouble;
+            }
+            Command::WakeAt(at) => self.wake_at(at, now, ctx),
+            Command::Stop => ctx.stop(),
+        }
+        None
+    }
+
+    /// Runs something on the I/O runtime; its end comes back as an event.
+    fn run<T: Send + 'static>(
+        &self,
+        ctx: &mut Context<Self>,
+        job: Job,
+        work: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+        done: impl FnOnce(&mut Self, T) -> Event + 'static,
+    ) {
+        let patience = self.house.options.io_timeout;
+        let loading = Arc::clone(&self.house.loading);
+        let running = self.house.deps.io.spawn(async move {
+            // A key is made however long it takes, and waits for others of its kind only.
+            if job == Job::NewKey {
+                return Ok(work.await);
+            }
+            let _permit = loading.acquire().await;
+            tokio::time::timeout(patience, work).await
+        });
+        let id = self.id.clone();
+        let running = running.into_actor(self).map(move |ended, actor, ctx| {
+            let failed = |text: String, out_of_reach| {
+                Event::Failed(Trouble {
+                    job,
+                    text,
+                    out_of_reach,
+                })
+            };
+            let event = match ended {
+                Ok(Ok(Ok(fruit))) => done(actor, fruit),
+                Ok(Ok(Err(trouble))) => Event::Failed(trouble),
+                Ok(Err(_)) => {
+                    let ms = patience.as_millis();
+                    let text = format!("{job:?} of tenant {id} took longer than {ms} ms");
+                    failed(text, true)
+                }
+                Err(error) => failed(format!("{job:?} of tenant {id} failed: {error}"), false),
+            };
+            actor.live(event, ctx);
+        });
+        ctx.spawn(running);
+    }
+
+    /// What is being loaded, or else what is served.
+    fn configured(&self) -> Option<&Configured> {
+        let served = self
+            .furnished
+            .as_ref()
+            .map(|furnished| &furnished.configured);
+        self.next.configured.as_ref().or(served)
+    }
+
+    fn load_spec(&mut self, ctx: &mut Context<Self>) {
+        self.next = Next::default();
+        let (house, id) = (Arc::clone(&self.house), self.id.clone());
+        let loading = async move { Configured::load(&house, &id).await };
+        self.run(ctx, Job::Spec, loading, |actor, configured: Configured| {
+            let passivate_after = configured.spec.passivate_after;
+            actor.next.configured = Some(configured);
+            Event::SpecLoaded { passivate_after }
+        });
+    }
+
+    fn load_keys(&mut self, ctx: &mut Context<Self>) {
+        let (house, id) = (Arc::clone(&self.house), self.id.clone());
+        let (store, known) = (Arc::clone(&self.store), self.keys.stored());
+        let loading = async move { rotation::load(&house, &id, &*store, known).await };
+        self.run(ctx, Job::Keys, loading, |actor, stored| {
+            let are_new = actor.keys.take(stored);
+            let can_sign = actor.keys.can_sign();
+            Event::KeysLoaded { are_new, can_sign }
+        });
+    }
+
+    fn open_connectors(&mut self, ctx: &mut Context<Self>) {
+        let Some(configured) = self.configured() else {
+            return;
+        };
+        let (house, spec) = (Arc::clone(&self.house), Arc::clone(&configured.spec));
+        let before = self.furnished.as_ref().map(|served| {
+            let spec = Arc::clone(&served.configured.spec);
+            (spec, served.opened.clone())
+        });
+        let opening = async move { Ok(Opened::of(&house, spec, before).await) };
+        self.run(ctx, Job::Connectors, opening, |actor, opened| {
+            actor.next.opened = Some(opened);
+            Event::ConnectorsOpened
+        });
+    }
+
+    fn compile_theme(&mut self, ctx: &mut Context<Self>) {
+        let Some(configured) = self.configured().cloned() else {
+            return;
+        };
+        let house = Arc::clone(&self.house);
+        let compiling = async move {
+            let compiled = tokio::task::spawn_blocking(move || configured.theme(&house)).await;
+            compiled.unwrap_or_else(|error| {
+                Err(Trouble {
+                    job: Job::Theme,
+                    text: format!("the theme could not be compiled: {error}"),
+                    out_of_reach: false,
+                })
+            })
+        };
+        self.run(ctx, Job::Theme, compiling, |actor, theme| {
+            actor.next.theme = Some(theme);
+            Event::ThemeCompiled
+        });
+    }
+
+    fn plan_keys(&mut self, at: Timestamp) -> Option<Event> {
+        let policy = Arc::clone(&self.configured()?.rotation);
+        let house = Arc::clone(&self.house);
+        Some(Event::KeysPlanned(
+            self.keys.draft(&house).plan(at, &policy),
+        ))
+    }
+
+    fn change_ring(&mut self, step: &RotationStep, at: Timestamp) {
+        let Some(policy) = self.configured().map(|c| Arc::clone(&c.rotation)) else {
+            return;
+        };
+        let house = Arc::clone(&self.house);
+        let ring = self.keys.draft(&house);
+        *ring = rotation::changed(ring, step, at, &policy);
+        match step {
+            RotationStep::Promote { kid } => {
+                tracing::info!(tenant.id = %self.id, key.id = %kid,
+                    "tenant {} now signs with key {kid}", self.id);
+            }
+            RotationStep::Retire { kid } => {
+                tracing::info!(tenant.id = %self.id, key.id = %kid,
+                    "tenant {} no longer publishes key {kid}", self.id);
+            }
+            RotationStep::Nothing | RotationStep::Generate { .. } => {}
+        }
+    }
+
+    fn swap_keys(&mut self, ctx: &mut Context<Self>) {
+        let house = Arc::clone(&self.house);
+        let ring = self.keys.draft(&house).clone();
+        let (id, store, known) = (self.id.clone(), Arc::clone(&self.store), self.keys.stored());
+        let swapping = async move { rotation::swap(&house, &id, &*store, known, ring).await };
+        self.run(ctx, Job::Swap, swapping, |actor, swapped| {
+            let metrics = &actor.house.metrics;
+            let Some(stored) = swapped else {
+                metrics.rotated(Rotated::Lost);
+                tracing::info!(tenant.id = %actor.id,
+                    "another process changed the keys of tenant {} first", actor.id);
+                actor.keys.forget_draft();
+                return Event::SwapLost;
+            };
+            metrics.rotated(Rotated::Swapped);
+            actor.keys.take(Some(stored));
+            Event::KeysSwapped
+        });
+    }
+
+    fn tell_others(&self) {
+        let change = Change {
+            tenant: self.id.clone(),
+            kind: ChangeKind::Keys,
+            origin: self.house.deps.process_id.clone(),
+        };
+        let bus = Arc::clone(&self.house.deps.bus);
+        self.house.deps.io.spawn(async move {
+            if let Err(error) = bus.publish(&change).await {
+                let id = &change.tenant;
+                tracing::warn!(tenant.id = %id, %error,
+                    "other processes learn only by polling that the keys of tenant {id} changed");
+            }
+        });
+    }
+
+    fn publish(&mut self, now: Timestamp) -> Option<Event> {
+        let next = std::mem::take(&mut self.next);
+        if let (Some(configured), Some(opened), Some(theme)) =
+            (next.configured, next.opened, next.theme)
+        {
+            opened.people.go_by(Arc::clone(&configured.spec));
+            self.furnished = Some(Furnished {
+                configured,
+                opened,
+                theme,
+            });
+        }
+        let (furnished, keys) = (self.furnished.as_ref()?, self.keys.ring()?);
+        let epoch = self.epoch + 1;
+        let made = furnished.snapshot(&self.house, keys, self.generation, epoch, now);
+        let snapshot = match made {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                tracing::error!(tenant.id = %self.id,
+                    "the discovery document of tenant {} cannot be written: {error}", self.id);
+                return None;
+            }
+        };
+        match self.cell.publish(Arc::new(snapshot), now) {
+            Ok(_) => {
+                self.epoch = epoch;
+                None
+            }
+            Err(_) => Some(Event::Superseded),
+        }
+    }
+
+    fn note_spec(&mut self, trouble: Option<String>) {
+        // The first load of an actor is no reload.
+        if self.furnished.is_some() {
+            self.house.metrics.reloaded(trouble.is_none());
+        }
+        if let Some(text) = &trouble {
+            tracing::warn!(tenant.id = %self.id,
+                "tenant {} serves on as it was: {text}", self.id);
+        }
+        self.spec_trouble = trouble;
+    }
+
+    fn wake_at(&mut self, at: Timestamp, now: Timestamp, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        if at != Timestamp::NEVER {
+            let timer = ctx.run_later(at.since(now), Self::tick);
+            self.timer = Some(timer);
+        }
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        let last_used = self.cell.handle().as_ref().map(TenantHandle::last_used);
+        let last_used = last_used.unwrap_or(Timestamp::EPOCH);
+        self.live(Event::Tick { last_used }, ctx);
+    }
+
+    fn say(&self, what: What) {
+        self.news.do_send(News {
+            tenant: self.id.clone(),
+            generation: self.generation,
+            what,
+        });
+    }
+}
+
+impl Actor for TenantActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.live(Event::Started, ctx);
+    }
+}
+
+impl Handler<Instruction> for TenantActor {
+    type Result = ();
+
+    fn handle(&mut self, instruction: Instruction, ctx: &mut Self::Context) {
+        let event = match instruction {
+            Instruction::Reload(what) => Event::ReloadAsked(what),
+            Instruction::Retry => Event::RetryAsked,
+            Instruction::Drain => Event::DrainAsked,
+        };
+        self.live(event, ctx);
+    }
+}
+
+impl Handler<Ping> for TenantActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ping, _: &mut Self::Context) {
+        self.say(What::Here);
+    }
+}
+
+impl Handler<Observe> for TenantActor {
+    type Result = MessageResult<Observe>;
+
+    fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
+        MessageResult(OwnStatus {
+            phase: self.life.phase(),
+            epoch: self.epoch,
+            last_error: self.spec_trouble.clone().or(self.keys_trouble.clone()),
+        })
+    }
+}
+
+#[cfg(any(test, feature = "fault-injection"))]
+impl Handler<Suffer> for TenantActor {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "this is the panic that tests ask for")]
+    fn handle(&mut self, Suffer(fault): Suffer, ctx: &mut Self::Context) {
+        match fault {
+            crate::Fault::Panic => panic!("tenant {} was asked to panic", self.id),
+            crate::Fault::Hang => self.house.hangs.hang(),
+            crate::Fault::Tick => self.tick(ctx),
+        }
+    }
+}

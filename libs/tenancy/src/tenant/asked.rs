@@ -1,0 +1,33 @@
+use std::time::Duration;
+
+use actix::Addr;
+
+use crate::TenantStatus;
+use crate::tenant::actor::{Observe, TenantActor};
+
+/// A tenant's status as far as the supervisor knows it, and whom to ask for the rest.
+pub(crate) struct Asked {
+    known: TenantStatus,
+    actor: Option<Addr<TenantActor>>,
+}
+
+impl Asked {
+    pub(crate) fn new(known: TenantStatus, actor: Option<Addr<TenantActor>>) -> Self {
+        Self { known, actor }
+    }
+
+    /// Asks the actor, for so long. One that hangs is described by what is known of it.
+    pub(crate) async fn answer(self, patience: Duration) -> TenantStatus {
+        let Some(actor) = self.actor else {
+            return self.known;
+        };
+        let mut status = self.known;
+        let observed = tokio::time::timeout(patience, actor.send(Observe)).await;
+        if let Ok(Ok(own)) = observed {
+            status.phase = own.phase;
+            status.epoch = own.epoch;
+            status.last_error = own.last_error.or(status.last_error);
+        }
+        status
+    }
+}

@@ -1,0 +1,136 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use insula_ambient::Timestamp;
+use insula_flows::{Effects, TenantView};
+use insula_jose::{Alg, KeyRing, RotationPolicy};
+use insula_model::{TenantId, TenantSpec};
+use insula_theming::Theme;
+
+use crate::TenantSnapshot;
+use crate::house::House;
+use crate::tenant::branding;
+use crate::tenant::connectors::Opened;
+use crate::tenant::life::{Job, Trouble};
+use crate::tenant::rotation;
+
+/// A configuration as it was read, and what follows from it alone.
+#[derive(Clone)]
+pub(crate) struct Configured {
+    pub(crate) spec: Arc<TenantSpec>,
+    pub(crate) rotation: Arc<RotationPolicy>,
+    fingerprint: Arc<str>,
+}
+
+/// All a snapshot needs but the keys.
+#[derive(Clone)]
+pub(crate) struct Furnished {
+    pub(crate) configured: Configured,
+    pub(crate) opened: Opened,
+    pub(crate) theme: Arc<Theme>,
+}
+
+impl Configured {
+    pub(crate) async fn load(house: &House, id: &TenantId) -> Result<Self, Trouble> {
+        let refused = |problems: Vec<String>| Trouble {
+            job: Job::Spec,
+            text: format!("tenant {id} cannot be loaded: {}", problems.join("\n")),
+            out_of_reach: false,
+        };
+        let loaded = house.deps.specs.load(id).await;
+        let loaded = loaded.map_err(|error| refused(error.0))?;
+        if loaded.spec.id != *id {
+            let other = &loaded.spec.id;
+            return Err(refused(vec![format!(
+                "its configuration is that of {other}"
+            )]));
+        }
+        let rotation = rotation::policy(&loaded.spec, &house.options).map_err(refused)?;
+        Ok(Self {
+            spec: Arc::new(loaded.spec),
+            rotation: Arc::new(rotation),
+            fingerprint: loaded.fingerprint.into(),
+        })
+    }
+
+    /// Compiles the theme; blocks on the file system where the tenant has a folder of its own.
+    pub(crate) fn theme(&self, house: &House) -> Result<Arc<Theme>, Trouble> {
+        let id = &self.spec.id;
+        let refused = |problems: &[String]| Trouble {
+            job: Job::Theme,
+            text: format!(
+                "the pages of tenant {id} cannot be made: {}",
+                problems.join("\n")
+            ),
+            out_of_reach: false,
+        };
+        let request = branding::theme_request(&self.spec).map_err(|problems| refused(&problems))?;
+        let theme = house.deps.themes.theme(&request);
+        theme.map_err(|error| refused(&[error.to_string()]))
+    }
+}
+
+impl Furnished {
+    /// Puts everything together for readers.
+    pub(crate) fn snapshot(
+        &self,
+        house: &House,
+        keys: Arc<KeyRing>,
+        generation: u64,
+        epoch: u64,
+        now: Timestamp,
+    ) -> Result<TenantSnapshot, serde_json::Error> {
+        let Configured {
+            spec,
+            rotation,
+            fingerprint,
+        } = &self.configured;
+        let signing = signing(&keys, rotation, now);
+        let discovery = insula_engine::discovery::metadata(spec, &signing);
+        Ok(TenantSnapshot {
+            discovery_json: serde_json::to_vec(&discovery)?.into(),
+            jwks_json: Bytes::from_owner(SharedText(keys.jwks_json())),
+            jwks_max_age: house.options.jwks_max_age,
+            theme: Arc::clone(&self.theme),
+            generation,
+            epoch,
+            fingerprint: Arc::clone(fingerprint),
+            view: TenantView {
+                keys,
+                spec: Arc::clone(spec),
+                rotation: Arc::clone(rotation),
+                connectors: Arc::clone(&self.opened.connectors),
+                effects: Effects {
+                    store: house.deps.durable.tenant(&spec.id),
+                    cache: house.deps.cache.tenant(&spec.id),
+                    clock: Arc::clone(&house.deps.clock),
+                    entropy: Arc::clone(&house.deps.entropy),
+                },
+            },
+        })
+    }
+}
+
+/// The algorithms whose keys sign now, the default first. While a new default is being announced,
+/// the former one stands in for it.
+fn signing(keys: &KeyRing, policy: &RotationPolicy, now: Timestamp) -> Vec<Alg> {
+    let mut signing = Vec::new();
+    for alg in &policy.algs {
+        let signs = keys.signing_key_at(*alg, now, policy).map(|key| key.alg());
+        if let Ok(alg) = signs
+            && !signing.contains(&alg)
+        {
+            signing.push(alg);
+        }
+    }
+    signing
+}
+
+/// The ring's own JWK Set, lent to every answer instead of copied.
+struct SharedText(Arc<str>);
+
+impl AsRef<[u8]> for SharedText {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}

@@ -1,0 +1,97 @@
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use insula_connector_kit::{OpenContext, PasswordCheck};
+use insula_flows::{Connectors, OpenedConnector};
+use insula_model::TenantSpec;
+
+use crate::house::House;
+use crate::tenant::passwords::ConfiguredPeople;
+
+/// How many connectors of one tenant are opened at once.
+const ABREAST: usize = 8;
+
+/// A tenant's connectors, and what they were opened with.
+#[derive(Clone)]
+pub(crate) struct Opened {
+    pub(crate) connectors: Arc<Connectors>,
+    pub(crate) people: Arc<ConfiguredPeople>,
+    hashing: Arc<dyn PasswordCheck>,
+}
+
+impl Opened {
+    /// Opens the connectors of `spec`. Those of `before` (which served `before_spec`) whose settings
+    /// are the same are kept as they are; one that cannot be opened is marked, not fatal.
+    pub(crate) async fn of(
+        house: &House,
+        spec: Arc<TenantSpec>,
+        before: Option<(Arc<TenantSpec>, Self)>,
+    ) -> Self {
+        // A new share of another size replaces the old one, and with it whoever holds it.
+        let is_kept = |then: &TenantSpec| {
+            then.limits.password_hashes == spec.limits.password_hashes
+                && then.limits.upstream_calls == spec.limits.upstream_calls
+                && then.issuer == spec.issuer
+        };
+        let (people, hashing, kept) = match before {
+            Some((then, opened)) if is_kept(&then) => {
+                (opened.people, opened.hashing, Some(opened.connectors))
+            }
+            Some((_, opened)) => (opened.people, share(house, &spec), None),
+            None => {
+                let store = house.deps.durable.tenant(&spec.id);
+                let people = ConfiguredPeople::new(Arc::clone(&spec), store);
+                (Arc::new(people), share(house, &spec), None)
+            }
+        };
+        let context = OpenContext {
+            issuer: spec.issuer.clone(),
+            passwords: Arc::clone(&people) as _,
+            hashing: Arc::clone(&hashing),
+            upstream_calls: spec.limits.upstream_calls,
+            clock: Arc::clone(&house.deps.clock),
+            entropy: Arc::clone(&house.deps.entropy),
+        };
+        let (context, kept) = (&context, kept.as_deref());
+        let opened = futures_util::stream::iter(spec.connectors.clone())
+            .map(|connector| async move {
+                let same = kept
+                    .and_then(|kept| kept.get(&connector.id))
+                    .filter(|kept| kept.spec == connector && kept.opened.is_ok());
+                let opened = match same {
+                    Some(same) => same.opened.clone(),
+                    None => house
+                        .deps
+                        .connectors
+                        .open(&connector, context)
+                        .await
+                        .map_err(|error| {
+                            let id = &connector.id;
+                            tracing::warn!(tenant.id = %context.issuer, connector.id = %id,
+                            "connector {id} of {} could not open: {error}", context.issuer);
+                            error.to_string()
+                        }),
+                };
+                let id = connector.id.clone();
+                (
+                    id,
+                    OpenedConnector {
+                        spec: connector,
+                        opened,
+                    },
+                )
+            })
+            .buffer_unordered(ABREAST)
+            .collect()
+            .await;
+        Self {
+            connectors: Arc::new(opened),
+            people,
+            hashing,
+        }
+    }
+}
+
+fn share(house: &House, spec: &TenantSpec) -> Arc<dyn PasswordCheck> {
+    (house.deps.hashing)(spec.limits.password_hashes)
+}

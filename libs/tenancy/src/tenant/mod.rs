@@ -1,0 +1,16 @@
+//! One tenant's actor: `life` decides, `actor` does, the rest says how.
+
+mod actor;
+mod asked;
+mod branding;
+mod build;
+mod connectors;
+mod life;
+mod passwords;
+mod rotation;
+
+#[cfg(any(test, feature = "fault-injection"))]
+pub(crate) use actor::Suffer;
+pub(crate) use actor::{Instruction, Ping, TenantActor};
+pub(crate) use asked::Asked;
+pub(crate) use life::WhatChanged;

@@ -1,0 +1,131 @@
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use insula_connector_kit::{ConnectorError, PasswordBook};
+use insula_model::{PasswordRecord, TenantSpec, TokenHash};
+use insula_store::{StoreError, TenantStore};
+
+/// The people of a tenant's configuration, with the better hashes that were made of their passwords
+/// since. A hash that is changed in the file counts again.
+pub(crate) struct ConfiguredPeople {
+    spec: ArcSwap<TenantSpec>,
+    store: Arc<dyn TenantStore>,
+}
+
+impl ConfiguredPeople {
+    pub(crate) fn new(spec: Arc<TenantSpec>, store: Arc<dyn TenantStore>) -> Self {
+        Self {
+            spec: ArcSwap::new(spec),
+            store,
+        }
+    }
+
+    /// Goes by another configuration from now on; connectors need not be opened anew for that.
+    pub(crate) fn go_by(&self, spec: Arc<TenantSpec>) {
+        self.spec.store(spec);
+    }
+}
+
+#[async_trait]
+impl PasswordBook for ConfiguredPeople {
+    async fn find(&self, email: &str) -> Result<Option<PasswordRecord>, ConnectorError> {
+        let spec = self.spec.load_full();
+        // Asked for nobody too, so that the time it takes tells nobody who is known.
+        let upgraded = self.store.find_upgraded_password(email).await;
+        let upgraded = upgraded.map_err(|error| unreachable_store(&error))?;
+        let Some(configured) = spec.passwords.get(email) else {
+            return Ok(None);
+        };
+        let mut record = configured.clone();
+        if let Some(upgraded) = upgraded.filter(|up| up.replaces.matches(&configured.hash)) {
+            record.hash = upgraded.hash;
+        }
+        Ok(Some(record))
+    }
+
+    async fn upgrade(&self, was: &PasswordRecord, hash: String) -> Result<(), ConnectorError> {
+        let Some(current) = self.find(&was.email).await? else {
+            return Ok(());
+        };
+        // The file changed, or another login upgraded first: what was checked is not current.
+        if current.hash != was.hash {
+            return Ok(());
+        }
+        let spec = self.spec.load_full();
+        let Some(configured) = spec.passwords.get(&was.email) else {
+            return Ok(());
+        };
+        let upgraded = insula_store::UpgradedPassword {
+            email: was.email.clone(),
+            replaces: TokenHash::of(&configured.hash),
+            hash,
+        };
+        let stored = self.store.upgrade_password(&upgraded).await;
+        stored.map_err(|error| unreachable_store(&error))
+    }
+}
+
+fn unreachable_store(error: &StoreError) -> ConnectorError {
+    ConnectorError::Upstream(format!("the password store failed: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use insula_model::UserId;
+    use insula_store::{Durable as _, MemoryStore};
+
+    use super::*;
+    use crate::tests::a_spec;
+
+    fn with_hash(hash: &str) -> Arc<TenantSpec> {
+        let mut spec = a_spec("acme");
+        let record = PasswordRecord {
+            email: "jane@acme.test".into(),
+            hash: hash.into(),
+            user_id: UserId::parse("u1").unwrap(),
+            username: "jane".into(),
+            name: None,
+            preferred_username: String::new(),
+            email_verified: true,
+            groups: Vec::new(),
+        };
+        spec.passwords.insert(record.email.clone(), record);
+        Arc::new(spec)
+    }
+
+    async fn hash_of(people: &ConfiguredPeople) -> String {
+        people.find("jane@acme.test").await.unwrap().unwrap().hash
+    }
+
+    #[tokio::test]
+    async fn a_better_hash_stands_for_the_configured_one_until_the_file_changes() {
+        let spec = with_hash("bcrypt-1");
+        let store = MemoryStore::new().tenant(&spec.id);
+        let people = ConfiguredPeople::new(spec, store);
+        let was = people.find("jane@acme.test").await.unwrap().unwrap();
+        people.upgrade(&was, "argon2-1".into()).await.unwrap();
+        assert_eq!(hash_of(&people).await, "argon2-1");
+
+        let was = people.find("jane@acme.test").await.unwrap().unwrap();
+        people.upgrade(&was, "argon2-2".into()).await.unwrap();
+        assert_eq!(hash_of(&people).await, "argon2-2");
+
+        people.go_by(with_hash("bcrypt-2"));
+        assert_eq!(hash_of(&people).await, "bcrypt-2");
+        people.upgrade(&was, "argon2-3".into()).await.unwrap();
+        assert_eq!(
+            hash_of(&people).await,
+            "bcrypt-2",
+            "checked against an old hash"
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_is_found_under_a_name_that_is_not_configured() {
+        let spec = with_hash("h");
+        let store = MemoryStore::new().tenant(&spec.id);
+        let people = ConfiguredPeople::new(spec, store);
+        assert!(people.find("joe@acme.test").await.unwrap().is_none());
+    }
+}

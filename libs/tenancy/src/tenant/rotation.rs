@@ -1,0 +1,206 @@
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use insula_ambient::Timestamp;
+use insula_jose::{
+    Alg, KeyId, KeyRing, Phase, RotationPolicy, RotationStep, SealedKeyRing, SigningKey,
+};
+use insula_model::{TenantId, TenantSpec};
+use insula_store::{KeySwap, SealedKeys, TenantStore};
+
+use crate::TenancyOptions;
+use crate::house::House;
+use crate::tenant::life::{Job, Trouble};
+
+/// What clocks and caches may add to a time.
+const SLACK: Duration = Duration::from_mins(10);
+
+/// The keys of a tenant: as they are stored, and as they shall be.
+#[derive(Default)]
+pub(crate) struct Keys {
+    stored: Option<Stored>,
+    /// Grows step by step, and is swapped in once.
+    draft: Option<KeyRing>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Stored {
+    version: u64,
+    ring: Arc<KeyRing>,
+}
+
+impl Keys {
+    pub(crate) fn stored(&self) -> Option<Stored> {
+        self.stored.clone()
+    }
+
+    /// What is published.
+    pub(crate) fn ring(&self) -> Option<Arc<KeyRing>> {
+        Some(Arc::clone(&self.stored.as_ref()?.ring))
+    }
+
+    pub(crate) fn can_sign(&self) -> bool {
+        let is_active = |phase| matches!(phase, Phase::Active { .. });
+        let stored = self.stored.as_ref();
+        stored.is_some_and(|stored| stored.ring.keys().iter().any(|key| is_active(key.phase())))
+    }
+
+    /// Takes over what is stored; answers whether it is another ring than before.
+    pub(crate) fn take(&mut self, stored: Option<Stored>) -> bool {
+        let version = |stored: &Option<Stored>| stored.as_ref().map(|stored| stored.version);
+        let is_new = version(&self.stored) != version(&stored);
+        self.stored = stored;
+        self.draft = None;
+        is_new
+    }
+
+    pub(crate) fn forget_draft(&mut self) {
+        self.draft = None;
+    }
+
+    /// The ring as it shall be; a first one is made here.
+    pub(crate) fn draft(&mut self, house: &House) -> &mut KeyRing {
+        let stored = self.stored.as_ref();
+        self.draft.get_or_insert_with(|| match stored {
+            Some(stored) => KeyRing::clone(&stored.ring),
+            None => KeyRing::empty(&*house.deps.entropy),
+        })
+    }
+}
+
+/// The rotation a tenant's configuration asks for. Keys are announced for at least as long as
+/// clients may keep a JWK Set, and stay until the last token they signed is dead and out of caches.
+pub(crate) fn policy(
+    spec: &TenantSpec,
+    options: &TenancyOptions,
+) -> Result<RotationPolicy, Vec<String>> {
+    let mut problems = Vec::new();
+    let mut algs = Vec::new();
+    for name in &spec.signer.algorithms {
+        match Alg::from_str(name) {
+            Ok(alg) if !algs.contains(&alg) => algs.push(alg),
+            Ok(_) => {}
+            Err(error) => problems.push(format!("signer: {error}")),
+        }
+    }
+    if algs.is_empty() && problems.is_empty() {
+        problems.push("signer: no algorithm is named; name ES256 or RS256".to_owned());
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let rotation_period = spec.signer.rotation_period;
+    let publish_ahead = spec.signer.publish_ahead.max(options.jwks_max_age);
+    let longest_token = spec.expiry.id_tokens.max(spec.expiry.access_tokens);
+    let in_time = rotation_period.max(publish_ahead);
+    Ok(RotationPolicy {
+        algs,
+        rotation_period: in_time,
+        publish_ahead,
+        keep_retired_for: longest_token + options.jwks_max_age + SLACK,
+        hard_end_after: in_time.saturating_mul(2),
+    })
+}
+
+/// Reads the stored ring. `known` is answered as it is if nothing changed.
+pub(crate) async fn load(
+    house: &House,
+    id: &TenantId,
+    store: &dyn TenantStore,
+    known: Option<Stored>,
+) -> Result<Option<Stored>, Trouble> {
+    let loaded = store.load_keys().await.map_err(|error| Trouble {
+        job: Job::Keys,
+        text: format!("the key ring of tenant {id} cannot be loaded: {error}"),
+        out_of_reach: true,
+    })?;
+    let own_fault = |text| Trouble {
+        job: Job::Keys,
+        text,
+        out_of_reach: false,
+    };
+    let Some(SealedKeys { version, sealed }) = loaded else {
+        // A ring is never thrown away: a new one would sign what nobody can verify.
+        return match known {
+            None => Ok(None),
+            Some(_) => Err(own_fault(format!(
+                "the stored key ring of tenant {id} is gone; the one in memory serves on"
+            ))),
+        };
+    };
+    if let Some(known) = known.filter(|known| known.version == version) {
+        return Ok(Some(known));
+    }
+    let opened = SealedKeyRing::open(&sealed, &house.deps.master_key, id.as_str());
+    let ring = opened.map_err(|error| {
+        own_fault(format!(
+            "the key ring of tenant {id} cannot be used: {error}; start with the master key it was \
+             sealed under"
+        ))
+    })?;
+    Ok(Some(Stored {
+        version,
+        ring: Arc::new(ring),
+    }))
+}
+
+/// Makes a key, on the blocking pool and a few at once.
+pub(crate) async fn make_key(house: &House, alg: Alg) -> Result<SigningKey, Trouble> {
+    let failed = |text: String| Trouble {
+        job: Job::NewKey,
+        text,
+        out_of_reach: false,
+    };
+    let _permit = house.key_making.acquire().await;
+    let kid = KeyId::random(&*house.deps.entropy);
+    let made = tokio::task::spawn_blocking(move || SigningKey::generate(alg, kid)).await;
+    let made = made.map_err(|error| failed(format!("no {alg} key could be made: {error}")))?;
+    made.map_err(|error| failed(error.to_string()))
+}
+
+/// The ring with one planned change more.
+pub(crate) fn changed(
+    ring: &KeyRing,
+    step: &RotationStep,
+    at: Timestamp,
+    policy: &RotationPolicy,
+) -> KeyRing {
+    match step {
+        RotationStep::Promote { kid } => ring.promoted(kid, at, policy),
+        RotationStep::Retire { kid } => ring.without(kid),
+        RotationStep::Nothing | RotationStep::Generate { .. } => ring.clone(),
+    }
+}
+
+/// Stores `ring` in the place of `known`, if that is still what is stored. `None`: it is not.
+pub(crate) async fn swap(
+    house: &House,
+    id: &TenantId,
+    store: &dyn TenantStore,
+    known: Option<Stored>,
+    ring: KeyRing,
+) -> Result<Option<Stored>, Trouble> {
+    let failed = |text: String, out_of_reach| Trouble {
+        job: Job::Swap,
+        text: format!("the new key ring of tenant {id} cannot be stored: {text}"),
+        out_of_reach,
+    };
+    let deps = &house.deps;
+    let sealed = SealedKeyRing::seal(&ring, &deps.master_key, id.as_str(), &*deps.entropy);
+    let expected = known.map(|known| known.version);
+    let new = SealedKeys {
+        version: ring
+            .version()
+            .max(expected.map_or(1, |version| version + 1)),
+        sealed: sealed.map_err(|error| failed(error.to_string(), false))?,
+    };
+    let swapped = store.swap_keys(expected, &new).await;
+    match swapped.map_err(|error| failed(error.to_string(), true))? {
+        KeySwap::Swapped => Ok(Some(Stored {
+            version: new.version,
+            ring: Arc::new(ring),
+        })),
+        KeySwap::Lost => Ok(None),
+    }
+}
