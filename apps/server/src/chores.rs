@@ -16,7 +16,7 @@ use crate::wiring::House;
 
 const ASK_HEALTH: Duration = Duration::from_secs(5);
 const LOOK_FOR_CHANGES: Duration = Duration::from_secs(2);
-const COLLECT: Duration = Duration::from_secs(60);
+const COLLECT: Duration = Duration::from_mins(1);
 const SWEEP: Duration = Duration::from_secs(10);
 /// Small, so that no statement holds a lock for long.
 const BATCH: u32 = 500;

@@ -7,7 +7,8 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use insula_config::{
-    Loaded, Problem, TenantFiles, TenantSource, check_tenants, load_tenant, process_environment,
+    Format, Loaded, Problem, Severity, TenantFiles, TenantSource, check_tenants, load_tenant,
+    process_environment,
 };
 use insula_connectors::Registry;
 use insula_model::TenantId;
@@ -87,53 +88,11 @@ impl Inner {
         known.retain(|id, _| found.sources.iter().any(|source| &source.id == id));
         let mut routes = Vec::with_capacity(found.sources.len());
         for source in &found.sources {
-            if let Some(route) = self.route(source, &mut known) {
+            if let Some(route) = route(source, &mut known) {
                 routes.push(route);
             }
         }
         Ok(routes)
-    }
-
-    /// The route of a tenant: read again only where its files look changed.
-    fn route(
-        &self,
-        source: &TenantSource,
-        known: &mut BTreeMap<TenantId, Known>,
-    ) -> Option<TenantRoute> {
-        let old = known.get(&source.id);
-        if let Some(old) = old
-            && old.stamp == stamps(old.stamp.iter().map(|(path, ..)| path.clone()))
-        {
-            return Some(old.route.clone());
-        }
-        let loaded = self.read(source);
-        tell(source, &loaded);
-        let stamp = stamps(watched(loaded.files));
-        let fingerprint = format!("{:?}", source.fingerprint());
-        let route = match loaded.spec {
-            Ok(spec) => {
-                let own = std::iter::once(spec.issuer.host().to_owned());
-                TenantRoute {
-                    id: source.id.clone(),
-                    hosts: own.chain(spec.hosts.iter().cloned()).collect(),
-                    path: spec.issuer.path().to_owned(),
-                    fingerprint,
-                }
-            }
-            // The fingerprint moves on, so that the actor hears of it and reports what is wrong.
-            Err(_) => TenantRoute {
-                fingerprint,
-                ..old?.route.clone()
-            },
-        };
-        known.insert(
-            source.id.clone(),
-            Known {
-                stamp,
-                route: route.clone(),
-            },
-        );
-        Some(route)
     }
 
     fn load(&self, id: &TenantId) -> Result<LoadedSpec, SpecError> {
@@ -146,7 +105,7 @@ impl Inner {
             )])
         })?;
         let fingerprint = format!("{:?}", source.fingerprint());
-        let Loaded { spec, problems, .. } = self.read(&source);
+        let Loaded { spec, problems, .. } = read(&source);
         match spec {
             Ok(spec) => Ok(LoadedSpec { spec, fingerprint }),
             Err(_) => {
@@ -158,10 +117,6 @@ impl Inner {
             }
         }
     }
-
-    fn read(&self, source: &TenantSource) -> Loaded {
-        load_tenant(source, &process_environment)
-    }
 }
 
 impl Inner {
@@ -172,7 +127,7 @@ impl Inner {
         let mut problems = found.problems;
         let mut specs = Vec::new();
         for source in &found.sources {
-            let loaded = self.read(source);
+            let loaded = read(source);
             problems.extend(loaded.problems);
             if let Ok(spec) = loaded.spec {
                 problems.extend(self.check_spec(source, &spec));
@@ -185,8 +140,13 @@ impl Inner {
 
     fn check_spec(&self, source: &TenantSource, spec: &insula_model::TenantSpec) -> Vec<Problem> {
         use insula_connector_kit::OpenConnector as _;
+        // A dex file is served whatever stands in it that dex would pass over.
+        let severity = match source.format {
+            Format::Native => Severity::Error,
+            Format::Dex => Severity::Warning,
+        };
         let problem = |key: String, cause: String| Problem {
-            severity: insula_config::Severity::Error,
+            severity,
             file: source.file.clone(),
             line: 0,
             column: 0,
@@ -200,7 +160,7 @@ impl Inner {
                 .into_iter()
                 .map(|cause| problem(format!("connectors[{}]", connector.id), cause))
         });
-        let theme = match insula_tenancy::theme_request(&spec.frontend) {
+        let theme = match insula_tenancy::theme_request(spec) {
             Ok(request) => self.themes.check(&request),
             Err(problems) => problems,
         };
@@ -216,6 +176,48 @@ impl FileSpecs {
     pub(crate) fn check(&self) -> Vec<Problem> {
         self.inner.check()
     }
+}
+
+/// The route of a tenant: read again only where its files look changed.
+fn route(source: &TenantSource, known: &mut BTreeMap<TenantId, Known>) -> Option<TenantRoute> {
+    let old = known.get(&source.id);
+    if let Some(old) = old
+        && old.stamp == stamps(old.stamp.iter().map(|(path, ..)| path.clone()))
+    {
+        return Some(old.route.clone());
+    }
+    let loaded = read(source);
+    tell(source, &loaded);
+    let stamp = stamps(watched(loaded.files));
+    let fingerprint = format!("{:?}", source.fingerprint());
+    let route = match loaded.spec {
+        Ok(spec) => {
+            let own = std::iter::once(spec.issuer.host().to_owned());
+            TenantRoute {
+                id: source.id.clone(),
+                hosts: own.chain(spec.hosts.iter().cloned()).collect(),
+                path: spec.issuer.path().to_owned(),
+                fingerprint,
+            }
+        }
+        // The fingerprint moves on, so that the actor hears of it and reports what is wrong.
+        Err(_) => TenantRoute {
+            fingerprint,
+            ..old?.route.clone()
+        },
+    };
+    known.insert(
+        source.id.clone(),
+        Known {
+            stamp,
+            route: route.clone(),
+        },
+    );
+    Some(route)
+}
+
+fn read(source: &TenantSource) -> Loaded {
+    load_tenant(source, &process_environment)
 }
 
 /// A theme folder counts with each file in it: editing one leaves the folder's own time alone.
@@ -254,7 +256,7 @@ fn stamps(paths: impl Iterator<Item = PathBuf>) -> Vec<Stamp> {
 fn tell(source: &TenantSource, loaded: &Loaded) {
     for problem in &loaded.problems {
         match problem.severity {
-            insula_config::Severity::Info => info!(tenant.id = %source.id, "{problem}"),
+            Severity::Info => info!(tenant.id = %source.id, "{problem}"),
             _ => warn!(tenant.id = %source.id, "{problem}"),
         }
     }

@@ -54,8 +54,8 @@ pub(crate) fn themes(config: &ServerConfig) -> Result<ThemeLibrary> {
 
 fn registry(config: &ServerConfig, io: &Handle) -> Result<Arc<Registry>> {
     let policy = OutboundPolicy {
-        allow: config.outbound.networks.clone(),
-        allow_hosts: config.outbound.hosts.clone(),
+        allow: config.outbound.allow_private.clone(),
+        ..OutboundPolicy::default()
     };
     let http = UpstreamHttp::new(policy, io.clone())?;
     Ok(Arc::new(Registry::new(Arc::new(http))))

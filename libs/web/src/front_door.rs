@@ -17,7 +17,7 @@ use futures_util::FutureExt as _;
 use insula_ambient::{Clock, Entropy};
 use insula_engine::Refusal;
 use insula_model::Dialect;
-use insula_tenancy::{Lookup, Tenancy, TenantHandle};
+use insula_tenancy::{Lookup, Tenancy};
 use insula_theming::{ErrorPage, plain_error};
 use ipnet::IpNet;
 use tracing::{Instrument as _, error, info_span, warn};
@@ -139,13 +139,9 @@ pub async fn front_door(
         _ => 0,
     };
     let status = answer.status().as_u16();
-    state.metrics.request(
-        &route,
-        &method.as_str().to_lowercase(),
-        status,
-        began.elapsed(),
-        size,
-    );
+    state
+        .metrics
+        .request(&route, &method, status, began.elapsed(), size);
     answer
 }
 
@@ -162,7 +158,7 @@ async fn guarded(
     state: &WebState,
 ) -> HttpResponse {
     let run: Pin<Box<dyn Future<Output = HttpResponse>>> = match refused {
-        Some(refusal) => Box::pin(async { refuse_at(ctx, route, &refusal) }),
+        Some(refusal) => Box::pin(async move { refuse_at(ctx, route, &refusal) }),
         None => Box::pin(dispatch(ctx, route, payload, state)),
     };
     match AssertUnwindSafe(run).catch_unwind().await {

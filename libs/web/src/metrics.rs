@@ -1,9 +1,14 @@
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use actix_web::http::Method;
+use arc_swap::ArcSwap;
 use insula_oauth::GrantType;
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+};
 
 use crate::route::Route;
 
@@ -19,7 +24,23 @@ pub struct WebMetrics {
     tokens: IntCounterVec,
     logins: IntCounterVec,
     tenants: IntCounterVec,
-    known_tenants: Mutex<HashMap<String, ()>>,
+    known_tenants: ArcSwap<HashMap<String, IntCounter>>,
+    learning: Mutex<()>,
+}
+
+/// The series of one route, method and status.
+#[derive(Clone)]
+struct Series {
+    requests: IntCounter,
+    durations: Histogram,
+    sizes: Histogram,
+}
+
+thread_local! {
+    /// Finding a series by its labels costs more than counting in it, so each worker remembers the
+    /// few it meets: routes, methods and statuses are all bounded.
+    static SERIES: RefCell<HashMap<(&'static str, &'static str, u16), Series>> =
+        RefCell::default();
 }
 
 impl WebMetrics {
@@ -68,45 +89,58 @@ impl WebMetrics {
                 "Requests by tenant; beyond 200 tenants the rest count as _other.",
                 &["tenant"],
             )?,
-            known_tenants: Mutex::default(),
+            known_tenants: ArcSwap::default(),
+            learning: Mutex::default(),
         })
     }
 
     pub(crate) fn request(
         &self,
         route: &Route,
-        method: &str,
+        method: &Method,
         status: u16,
         took: Duration,
         size: u64,
     ) {
+        let key = (route.pattern(), method_label(method), status);
+        SERIES.with_borrow_mut(|known| {
+            let series = known.entry(key).or_insert_with(|| self.series(key));
+            series.requests.inc();
+            series.durations.observe(took.as_secs_f64());
+            #[expect(clippy::cast_precision_loss, reason = "no body has 2^53 bytes")]
+            series.sizes.observe(size as f64);
+        });
+    }
+
+    fn series(&self, (handler, method, status): (&str, &str, u16)) -> Series {
         let code = status.to_string();
-        let labels = [code.as_str(), method, route.pattern()];
-        self.requests.with_label_values(&labels).inc();
-        self.durations
-            .with_label_values(&labels)
-            .observe(took.as_secs_f64());
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a body of 2^53 bytes is not sent"
-        )]
-        self.sizes.with_label_values(&labels).observe(size as f64);
+        let labels = [code.as_str(), method, handler];
+        Series {
+            requests: self.requests.with_label_values(&labels),
+            durations: self.durations.with_label_values(&labels),
+            sizes: self.sizes.with_label_values(&labels),
+        }
     }
 
     pub(crate) fn tenant(&self, tenant: &str) {
-        let mut known = self
-            .known_tenants
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let label = if known.contains_key(tenant) {
-            tenant
-        } else if known.len() < TENANT_LABELS {
-            known.insert(tenant.to_owned(), ());
-            tenant
-        } else {
-            "_other"
-        };
-        self.tenants.with_label_values(&[label]).inc();
+        match self.known_tenants.load().get(tenant) {
+            Some(counter) => counter.inc(),
+            None => self.learn(tenant).inc(),
+        }
+    }
+
+    /// The counter of a tenant that is met for the first time, or everybody else's.
+    fn learn(&self, tenant: &str) -> IntCounter {
+        let _one_at_a_time = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known_tenants.load_full();
+        if known.len() >= TENANT_LABELS {
+            return self.tenants.with_label_values(&["_other"]);
+        }
+        let counter = self.tenants.with_label_values(&[tenant]);
+        let mut more = HashMap::clone(&known);
+        more.insert(tenant.to_owned(), counter.clone());
+        self.known_tenants.store(Arc::new(more));
+        counter
     }
 
     pub(crate) fn token(&self, grant: Option<GrantType>, is_ok: bool) {
@@ -117,5 +151,16 @@ impl WebMetrics {
 
     pub(crate) fn login(&self, result: &str) {
         self.logins.with_label_values(&[result]).inc();
+    }
+}
+
+/// Lower-case, as dex has it; what strangers make up counts as one.
+fn method_label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "get",
+        "HEAD" => "head",
+        "POST" => "post",
+        "OPTIONS" => "options",
+        _ => "other",
     }
 }
