@@ -63,6 +63,7 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
     };
     let options = TenancyOptions::default();
     let tenancy = Tenancy::start(house.tenancy_deps(), options);
+    tenancy.metrics().register(&house.metrics)?;
     tenancy.rescan().await?;
 
     let health = Health::new();

@@ -34,7 +34,6 @@ pub(crate) struct House {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) metrics: Metrics,
-    pub(crate) tenancy_metrics: insula_tenancy::Metrics,
     pub(crate) process_id: String,
 }
 
@@ -108,8 +107,6 @@ pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
         Arc::clone(&themes),
         io.clone(),
     );
-    let tenancy_metrics = insula_tenancy::Metrics::new()?;
-    tenancy_metrics.register(&metrics)?;
     let cores = available_parallelism().map_or(1, usize::from);
     Ok(House {
         hashing: HashingPool::new(io.clone(), cores, cores * 64, Arc::clone(&entropy)),
@@ -125,7 +122,6 @@ pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
         clock,
         entropy,
         metrics,
-        tenancy_metrics,
         io,
     })
 }
@@ -176,7 +172,6 @@ impl House {
             entropy: Arc::clone(&self.entropy),
             io: self.io.clone(),
             process_id: self.process_id.clone(),
-            metrics: self.tenancy_metrics.clone(),
         }
     }
 }

@@ -68,7 +68,11 @@ struct Anchored {
 
 impl<'t> Builder<'t> {
     fn next(&mut self) -> Result<(Event<'t>, Position), Trouble> {
-        match self.events.next() {
+        // Comments are events of this parser; they say nothing to us.
+        let told = self
+            .events
+            .find(|event| !matches!(event, Ok((Event::Comment(..), _))));
+        match told {
             Some(Ok((event, span))) => Ok((event, position(span))),
             Some(Err(error)) => {
                 let mark = error.marker();
