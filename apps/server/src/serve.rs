@@ -147,13 +147,22 @@ fn start_logging(config: &ServerConfig) -> Result<(), Exit> {
             LogFormat::Pretty => insula_telemetry::LogFormat::Pretty,
             LogFormat::Json => insula_telemetry::LogFormat::Json,
         },
-        level: config.log.level.clone(),
+        level: quiet(&config.log.level),
         exclude: config.log.exclude.clone(),
     };
     init_tracing(&settings).map_err(|error| {
         eprintln!("log: {error}");
         Exit::Config
     })
+}
+
+/// A bare level is meant for the house; libraries that tell of each worker and migration are asked
+/// for warnings only. Directives are taken as they are.
+fn quiet(level: &str) -> String {
+    if level.contains(['=', ',']) {
+        return level.to_owned();
+    }
+    format!("{level},actix_server=warn,sea_orm_migration=warn")
 }
 
 fn io_runtime() -> Result<Runtime, Exit> {
