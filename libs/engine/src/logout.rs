@@ -118,3 +118,6 @@ fn is_of_session(hint: Option<&Claims>, session: &BrowserSession) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,3 +34,6 @@ pub fn proves(keys: &KeyRing, subject: &str, step: Step, presented: &str) -> boo
         presented.as_bytes(),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+mod dex;
+
 use std::borrow::Cow;
 
 use insula_model::{Dialect, GrantId};
@@ -17,14 +19,16 @@ pub enum Refusal {
     MissingRedirectUri,
     RedirectUriMismatch,
     DuplicateParameter(String),
+    TooLong {
+        parameter: &'static str,
+        most: usize,
+    },
     RequestObjectNotSupported,
     RequestUriNotSupported,
     RegistrationNotSupported,
     MissingResponseType,
     UnknownResponseType(String),
     ResponseTypeNotServed(String),
-    ResponseTypeTokenAlone,
-    NonceRequired,
     BadResponseMode(String),
     MissingOpenIdScope,
     UnknownScope(Vec<String>),
@@ -41,7 +45,6 @@ pub enum Refusal {
     ConnectorUnavailable(String),
     GrantNotAllowed,
     LoginRequired,
-    InteractionRequired,
     ConsentRequired,
     WrongPerson,
     ConsentDenied,
@@ -62,22 +65,48 @@ pub enum Refusal {
     UnsupportedGrantType(String),
     MissingCode,
     CodeUnknown,
-    CodeExpired { grant: GrantId },
-    CodeOfAnotherClient { grant: GrantId },
-    CodeReplayed { grant: GrantId },
-    RedirectUriChanged { grant: GrantId },
-    PkceMismatch { grant: GrantId },
-    PkceNotStarted { grant: GrantId },
-    PkceVerifierMissing { grant: GrantId },
+    CodeExpired {
+        grant: GrantId,
+    },
+    CodeOfAnotherClient {
+        grant: GrantId,
+    },
+    CodeReplayed {
+        grant: GrantId,
+    },
+    RedirectUriChanged {
+        grant: GrantId,
+    },
+    PkceMismatch {
+        grant: GrantId,
+    },
+    PkceNotStarted {
+        grant: GrantId,
+    },
+    PkceVerifierMissing {
+        grant: GrantId,
+    },
     MissingRefreshToken,
     RefreshUnknown,
-    RefreshOfAnotherClient { grant: GrantId },
-    RefreshExpired { grant: GrantId },
-    RefreshReused { grant: GrantId },
+    RefreshOfAnotherClient {
+        grant: GrantId,
+    },
+    RefreshExpired {
+        grant: GrantId,
+    },
+    RefreshReused {
+        grant: GrantId,
+    },
     RefreshScopeBeyond(Vec<String>),
-    RefreshConnectorGone { grant: GrantId },
-    RefreshDenied { grant: GrantId },
-    SessionEnded { grant: GrantId },
+    RefreshConnectorGone {
+        grant: GrantId,
+    },
+    RefreshDenied {
+        grant: GrantId,
+    },
+    SessionEnded {
+        grant: GrantId,
+    },
     // userinfo, introspection, revocation, logout
     BearerMissing,
     BearerInvalid,
@@ -91,7 +120,9 @@ pub enum Refusal {
     // everywhere
     MethodNotAllowed(String),
     MalformedBody(String),
-    TooManyRequests { retry_after_s: u64 },
+    TooManyRequests {
+        retry_after_s: u64,
+    },
 }
 
 impl Refusal {
@@ -117,7 +148,6 @@ impl Refusal {
             | Self::RefreshScopeBeyond(_) => E::InvalidScope,
             Self::GrantNotAllowed => E::UnauthorizedClient,
             Self::LoginRequired | Self::WrongPerson => E::LoginRequired,
-            Self::InteractionRequired => E::InteractionRequired,
             Self::ConsentRequired => E::ConsentRequired,
             Self::ConsentDenied | Self::UpstreamDenied(_) | Self::NotInGroup => E::AccessDenied,
             Self::ConnectorUnavailable(_) | Self::TooManyRequests { .. } => {
@@ -149,61 +179,68 @@ impl Refusal {
         }
     }
 
-    /// Where dex's word is not the RFC's.
-    fn dex_code(&self) -> Option<ErrorCode> {
-        use ErrorCode as E;
+    /// Whether the client hears of it at its proven redirect URI (RFC 6749 §4.1.2.1); otherwise a
+    /// page tells the person. Once a request is found good, dex tells clients only what
+    /// `prompt=none` forbids to show.
+    pub fn is_for_client(&self, dialect: Dialect) -> bool {
         match self {
-            Self::UnknownResponseType(_)
-            | Self::ClientAuth(
-                ClientAuthError::ClientIdEncoding | ClientAuthError::ClientSecretEncoding,
-            )
-            | Self::RedirectUriChanged { .. }
-            | Self::PkceNotStarted { .. }
-            | Self::RefreshUnknown
-            | Self::RefreshReused { .. }
-            | Self::RefreshExpired { .. }
-            | Self::RefreshScopeBeyond(_)
-            | Self::RefreshConnectorGone { .. }
-            | Self::RefreshDenied { .. } => Some(E::InvalidRequest),
-            Self::MissingGrantType => Some(E::UnsupportedGrantType),
-            Self::ConsentRequired | Self::InteractionRequired => Some(E::InteractionRequired),
-            Self::BearerMissing | Self::BearerInvalid | Self::BearerLacksOpenId => {
-                Some(E::AccessDenied)
-            }
-            _ => None,
+            // What went wrong in the browser: the client had its answer, or has it from another tab.
+            Self::LoginUnknown
+            | Self::LoginExpired
+            | Self::WrongBrowser
+            | Self::WrongStage
+            | Self::WrongConnector
+            | Self::BadProof
+            // What the person can mend: another account, another connector, another minute.
+            | Self::NotInGroup
+            | Self::UpstreamReply(_)
+            | Self::ConnectorUnavailable(_)
+            | Self::TooManyRequests { .. }
+            // Nobody is left to hear it.
+            | Self::UnknownClient => false,
+            Self::LoginRequired | Self::ConsentRequired | Self::WrongPerson => true,
+            _ => dialect == Dialect::Standard,
         }
     }
 
-    /// For the integrator; never a fact about a person. Empty where dex says nothing.
+    /// For the integrator; never a fact about a person. Empty where dex says nothing. In our
+    /// dialect of the characters RFC 6749 §4.1.2.1 allows, whatever was sent to us.
     pub fn description(&self, dialect: Dialect) -> Cow<'static, str> {
         if dialect == Dialect::Dex
             && let Some(text) = self.dex_description()
         {
             return text;
         }
+        match self.plain_description() {
+            Cow::Owned(text) => repeatable(&text).into(),
+            text @ Cow::Borrowed(_) => text,
+        }
+    }
+
+    fn plain_description(&self) -> Cow<'static, str> {
         let text = match self {
             Self::MissingClientId => "client_id is missing",
             Self::UnknownClient => "no client with this client_id is registered",
             Self::MissingRedirectUri => "redirect_uri is missing",
             Self::RedirectUriMismatch => "redirect_uri is not registered for this client",
             Self::DuplicateParameter(name) => {
-                return format!("parameter {name:?} is included more than once").into();
+                return format!("parameter '{name}' is included more than once").into();
+            }
+            Self::TooLong { parameter, most } => {
+                return format!("{parameter} is longer than {most} bytes").into();
             }
             Self::RequestObjectNotSupported => "request objects are not supported",
             Self::RequestUriNotSupported => "request_uri is not supported",
             Self::RegistrationNotSupported => "the registration parameter is not supported",
             Self::MissingResponseType => "response_type is missing",
             Self::UnknownResponseType(word) => {
-                return format!("response_type {word:?} is not known").into();
+                return format!("response_type '{word}' is not known").into();
             }
             Self::ResponseTypeNotServed(words) => {
-                return format!("response_type {words:?} is not served here").into();
+                return format!("response_type '{words}' is not served here").into();
             }
-            Self::ResponseTypeTokenAlone => "response_type token needs id_token or code beside it",
-            Self::NonceRequired => "nonce is required when an ID token travels through the browser",
             Self::BadResponseMode(mode) => {
-                return format!("response_mode {mode:?} cannot be used with this response_type")
-                    .into();
+                return format!("response_mode '{mode}' is not known").into();
             }
             Self::MissingOpenIdScope => "scope must contain openid",
             Self::UnknownScope(words) => {
@@ -213,7 +250,7 @@ impl Refusal {
                 return format!("this client may not ask for {}", words.join(" ")).into();
             }
             Self::PkceMethodNotSupported(method) => {
-                return format!("code_challenge_method {method:?} is not supported; use S256")
+                return format!("code_challenge_method '{method}' is not supported; use S256")
                     .into();
             }
             Self::PkceRequired => "code_challenge is required; send one with method S256",
@@ -227,7 +264,6 @@ impl Refusal {
             Self::ConnectorUnavailable(_) => "the way to sign in is not available right now",
             Self::GrantNotAllowed => "this client may not use this grant",
             Self::LoginRequired => "nobody is logged in and prompt=none forbids asking",
-            Self::InteractionRequired => "the person must act and prompt=none forbids asking",
             Self::ConsentRequired => "consent is missing and prompt=none forbids asking",
             Self::WrongPerson => "another person than the hinted one is logged in",
             Self::ConsentDenied => "the person did not give consent",
@@ -289,82 +325,6 @@ impl Refusal {
         text.into()
     }
 
-    /// dex's words, to the letter, where clients are known to match on them.
-    fn dex_description(&self) -> Option<Cow<'static, str>> {
-        let quoted = |words: &[String]| {
-            let quoted: Vec<_> = words.iter().map(|w| format!("{w:?}")).collect();
-            quoted.join(" ")
-        };
-        Some(match self {
-            Self::UnknownClient => "Invalid client_id.".into(),
-            Self::RedirectUriMismatch | Self::MissingRedirectUri => {
-                "Unregistered redirect_uri.".into()
-            }
-            Self::RequestObjectNotSupported => "Server does not support request parameter.".into(),
-            Self::MissingResponseType => "No response_type provided".into(),
-            Self::UnknownResponseType(word) => format!("Invalid response type {word:?}").into(),
-            Self::ResponseTypeNotServed(words) => {
-                format!("Unsupported response type {words:?}").into()
-            }
-            Self::MissingOpenIdScope => r#"Missing required scope(s) ["openid"]."#.into(),
-            Self::UnknownScope(words) => {
-                format!("Unrecognized scope(s) [{}]", quoted(words)).into()
-            }
-            Self::UntrustedAudience(words) => {
-                format!("Client can't request scope(s) [{}]", quoted(words)).into()
-            }
-            Self::PkceMethodNotSupported(method) => {
-                format!("Unsupported PKCE challenge method ({method:?}).").into()
-            }
-            Self::BadIdTokenHint | Self::BadLogoutHint => "Invalid id_token_hint.".into(),
-            Self::UnknownConnector(_) => "Invalid ConnectorID".into(),
-            Self::ConnectorNotAllowed(_) => "Connector not allowed for this client".into(),
-            Self::ClientCredentials => "Invalid client credentials.".into(),
-            Self::MissingCode => "Required param: code.".into(),
-            Self::CodeUnknown
-            | Self::CodeExpired { .. }
-            | Self::CodeReplayed { .. }
-            | Self::CodeOfAnotherClient { .. } => "Invalid or expired code parameter.".into(),
-            Self::PkceMismatch { .. } => "Invalid code_verifier.".into(),
-            Self::PkceNotStarted { .. } => {
-                "No PKCE flow started. Cannot check code_verifier.".into()
-            }
-            Self::PkceVerifierMissing { .. } => {
-                "Expecting parameter code_verifier in PKCE flow.".into()
-            }
-            Self::RedirectUriChanged { .. } => {
-                "redirect_uri did not match URI from initial request.".into()
-            }
-            Self::MissingRefreshToken => "No refresh token is found in request.".into(),
-            Self::RefreshUnknown
-            | Self::RefreshReused { .. }
-            | Self::RefreshOfAnotherClient { .. } => {
-                "Refresh token is invalid or has already been claimed by another client.".into()
-            }
-            Self::RefreshExpired { .. } => "Refresh token expired.".into(),
-            Self::RefreshScopeBeyond(words) => format!(
-                "Requested scopes contain unauthorized scope(s): [{}].",
-                quoted(words)
-            )
-            .into(),
-            Self::RefreshConnectorGone { .. } => "Requested connector does not exist.".into(),
-            Self::RefreshDenied { .. } | Self::UnsupportedGrantType(_) | Self::MissingGrantType => {
-                "".into()
-            }
-            Self::SessionEnded { .. } => {
-                "The session this refresh token belongs to has ended.".into()
-            }
-            Self::BearerMissing | Self::BearerInvalid => "Invalid bearer token.".into(),
-            Self::MissingToken => "The POST body doesn't contain 'token' parameter.".into(),
-            Self::MethodNotAllowed(_) => "method not allowed".into(),
-            Self::LogoutRedirectNeedsHint => {
-                "post_logout_redirect_uri requires id_token_hint.".into()
-            }
-            Self::LogoutRedirectUnregistered => "Unregistered post_logout_redirect_uri.".into(),
-            _ => return None,
-        })
-    }
-
     /// The family whose tokens this refusal condemns: a replay or a reuse means that somebody else
     /// holds them too (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
     pub fn condemns(&self) -> Option<&GrantId> {
@@ -375,42 +335,16 @@ impl Refusal {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dex_spells_a_wrong_refresh_token_as_an_invalid_request() {
-        assert_eq!(
-            Refusal::RefreshUnknown.code(Dialect::Standard),
-            ErrorCode::InvalidGrant
-        );
-        assert_eq!(
-            Refusal::RefreshUnknown.code(Dialect::Dex),
-            ErrorCode::InvalidRequest
-        );
-    }
-
-    #[test]
-    fn dex_lists_scopes_in_its_own_brackets() {
-        let refusal = Refusal::UnknownScope(vec!["a".into(), "b".into()]);
-        assert_eq!(
-            refusal.description(Dialect::Dex),
-            r#"Unrecognized scope(s) ["a" "b"]"#
-        );
-    }
-
-    #[test]
-    fn only_replay_and_reuse_condemn_a_family() {
-        let grant = GrantId::parse("g").unwrap();
-        assert_eq!(
-            Refusal::CodeReplayed {
-                grant: grant.clone()
-            }
-            .condemns(),
-            Some(&grant)
-        );
-        assert_eq!(Refusal::CodeUnknown.condemns(), None);
-        assert_eq!(Refusal::PkceMismatch { grant }.condemns(), None);
-    }
+/// A text that repeats what somebody sent: the characters of `error_description`
+/// (RFC 6749 §4.1.2.1), and no more of them than anybody reads.
+fn repeatable(text: &str) -> String {
+    let shown = |c: char| match c {
+        '"' => '\'',
+        ' '..='!' | '#'..='[' | ']'..='~' => c,
+        _ => '?',
+    };
+    text.chars().take(200).map(shown).collect()
 }
+
+#[cfg(test)]
+mod tests;

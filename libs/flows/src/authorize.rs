@@ -1,20 +1,25 @@
 //! `GET` and `POST /auth`, `/auth/{connector}`: a request arrives.
 
-use insula_connector_kit::{Challenge, ConnectorError};
+use std::sync::Arc;
+
+use insula_connector_kit::{Challenge, Connector, ConnectorError};
 use insula_engine::Refusal;
 use insula_engine::authorize::{
-    Next, Rejection, ReplyTo, Standing, depends_on_consent, next, validate,
+    Next, Rejection, ReplyTo, Standing, available, depends_on_consent, next, validate,
 };
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Dialect, Stage,
+    AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Dialect, Login, Stage,
     TokenHash,
 };
-use insula_oauth::{AuthorizeRequest, Params, encode_pairs};
+use insula_oauth::{AuthorizeRequest, Params, Scopes, encode_pairs};
 
 use crate::{
     Browser, ConnectorChoice, CookieChange, Fault, FlowError, Outcome, Refused, Screen, TenantView,
-    Turn, finish, session,
+    Turn, finish, login, session,
 };
+
+/// All parameters together may be this long; the cache keeps them while the login is under way.
+const LONGEST_REQUEST: usize = 16 * 1024;
 
 /// Answers an authorization request, up to the first question a person or an upstream is asked.
 ///
@@ -26,7 +31,9 @@ pub async fn start(
     at_connector: Option<&str>,
     browser: &Browser,
 ) -> Result<Turn, FlowError> {
+    check_length(params)?;
     let mut asked = AuthorizeRequest::from_params(params);
+    let insists = asked.connector_id.is_some();
     if let Some(id) = at_connector {
         connector_of_path(view, &asked, id)?;
         asked.connector_id = Some(id.to_owned());
@@ -37,11 +44,20 @@ pub async fn start(
         .and_then(|id| view.spec.client(id));
     let now = view.now();
     let request = validate(&asked, client, &view.spec, &view.keys, now)
-        .map_err(|rejection| rejected(view, rejection, at_connector))?;
+        .map_err(|rejection| rejected(view, rejection, at_connector.is_some() && insists))?;
     let client = client.ok_or(Refusal::UnknownClient)?;
     let reply_to = reply_to(&request);
     let turn = answer(view, params, at_connector, browser, request, client).await;
-    turn.map_err(|error| error.reply_to(&reply_to))
+    turn.map_err(|error| told(view, error, &reply_to))
+}
+
+fn check_length(params: &Params) -> Result<(), Refusal> {
+    let length: usize = params.pairs().map(|(n, v)| n.len() + v.len()).sum();
+    if length > LONGEST_REQUEST {
+        let why = format!("it is longer than {LONGEST_REQUEST} bytes");
+        return Err(Refusal::MalformedBody(why));
+    }
+    Ok(())
 }
 
 async fn answer(
@@ -75,15 +91,18 @@ async fn answer(
     }
 }
 
-/// dex answers a `connector_id` nobody has with a page at `/auth`, and one that contradicts the path
-/// with a page too; only our dialect tells the client.
-fn rejected(view: &TenantView, rejection: Rejection, at_connector: Option<&str>) -> FlowError {
+/// dex tells the client of a connector it cannot have only if the client insisted on the very one
+/// of the path; at `/auth`, or for the path alone, a page tells.
+fn rejected(view: &TenantView, rejection: Rejection, insists_at_path: bool) -> FlowError {
     let Rejection {
         refusal,
         mut reply_to,
     } = rejection;
-    let is_connector = matches!(refusal, Refusal::UnknownConnector(_));
-    if view.dialect() == Dialect::Dex && at_connector.is_none() && is_connector {
+    let is_connector = matches!(
+        refusal,
+        Refusal::UnknownConnector(_) | Refusal::ConnectorNotAllowed(_)
+    );
+    if view.dialect() == Dialect::Dex && is_connector && !insists_at_path {
         reply_to = None;
     }
     Refused { refusal, reply_to }.into()
@@ -134,28 +153,35 @@ fn choose(
 /// `/auth/{connector}?…`: the same request, at one connector. A choice that was asked for
 /// (`select_account`) is made by following it.
 fn connector_route(id: &ConnectorId, params: &Params) -> String {
-    let prompt = params.get("prompt").unwrap_or_default();
-    let kept: Vec<_> = prompt
+    let prompt: Vec<_> = params
+        .get("prompt")
+        .unwrap_or_default()
         .split_whitespace()
-        .filter(|w| *w != "select_account")
+        .filter(|word| *word != "select_account")
         .collect();
-    let kept = kept.join(" ");
-    let pairs = params
-        .pairs()
-        .filter(|(name, _)| *name != "connector_id")
-        .map(|(name, value)| {
-            if name == "prompt" {
-                (name, kept.as_str())
-            } else {
-                (name, value)
-            }
-        })
-        .filter(|(name, value)| *name != "prompt" || !value.is_empty());
+    let prompt = prompt.join(" ");
+    let mut pairs = without_connector(params);
+    for (name, value) in &mut pairs {
+        if *name == "prompt" {
+            *value = &prompt;
+        }
+    }
+    pairs.retain(|(name, value)| *name != "prompt" || !value.is_empty());
     format!(
         "/auth/{}?{}",
         path_segment(id.as_str()),
         encode_pairs(pairs)
     )
+}
+
+/// The parameters of a request but the connector, sorted by name as dex has them.
+fn without_connector(params: &Params) -> Vec<(&str, &str)> {
+    let mut pairs: Vec<_> = params
+        .pairs()
+        .filter(|(name, _)| *name != "connector_id")
+        .collect();
+    pairs.sort_by_key(|(name, _)| *name);
+    pairs
 }
 
 /// Percent-encodes a connector's id as one segment of a path.
@@ -180,7 +206,7 @@ async fn log_in(
     let (binding, cookie) = bind(view, browser);
     let auth_id = AuthRequestId::generate(entropy);
     let mut ctx = view.login_context(&auth_id, &request.scopes);
-    ctx.force_login = request.prompts.login || request.max_age == Some(0);
+    ctx.force_login = forces_login(&request, view.dialect());
     ctx.login_hint.clone_from(&request.login_hint);
 
     let connector = opened(view, id)?;
@@ -198,7 +224,7 @@ async fn log_in(
         }
         Challenge::AskPassword { .. } => {
             let back = back_to_choice(view, params, client);
-            let route = password_route(id, &auth_id, back.as_deref());
+            let route = login::route(view, id, &auth_id, back.as_deref());
             let stage = Stage::AwaitingPassword {
                 connector_id: id.clone(),
                 back,
@@ -235,30 +261,32 @@ fn awaiting(id: &ConnectorId, memory: serde_json::Value) -> Stage {
     }
 }
 
-/// `/auth/{connector}/login?back=…&state=…`, as dex spells it.
-fn password_route(id: &ConnectorId, auth_id: &AuthRequestId, back: Option<&str>) -> String {
-    let query = encode_pairs([
-        ("back", back.unwrap_or_default()),
-        ("state", auth_id.as_str()),
-    ]);
-    format!("/auth/{}/login?{query}", path_segment(id.as_str()))
+/// Whether the upstream must ask again, whatever session it has. How old that is it does not say, so
+/// that only a new login is sure to keep `max_age` (OpenID Connect Core §3.1.2.1); dex leaves that
+/// to the upstream.
+fn forces_login(request: &AuthorizationRequest, dialect: Dialect) -> bool {
+    let too_old = match dialect {
+        Dialect::Standard => request.max_age.is_some(),
+        Dialect::Dex => request.max_age == Some(0),
+    };
+    request.prompts.login || too_old
 }
 
-/// Where "choose another way" leads: the same request without a connector, if there is a choice.
+/// Where "choose another way" leads: the same request without a connector, if there is a choice. A
+/// client of ours that insists on a connector leaves none.
 fn back_to_choice(view: &TenantView, params: &Params, client: &Client) -> Option<String> {
-    let open = view
-        .spec
-        .connectors
-        .iter()
-        .filter(|c| client.allows_connector(&c.id))
-        .count();
-    (open > 1).then(|| format!("/auth?{}", params.encode_without(&["connector_id"])))
+    let insists = view.dialect() == Dialect::Standard && params.get("connector_id").is_some();
+    let is_choice = !insists && available(client, &view.spec).count() > 1;
+    is_choice.then(|| format!("/auth?{}", encode_pairs(without_connector(params))))
 }
 
 /// The browser's binding, old or new. A login is finished by the browser that began it, or by
 /// nobody ([RFC 9700 §4.7](https://www.rfc-editor.org/rfc/rfc9700#section-4.7)). dex as released
 /// sets no cookie, and works in browsers that take none; so does its dialect, without sessions.
-fn bind(view: &TenantView, browser: &Browser) -> (Option<TokenHash>, Option<CookieChange>) {
+pub(crate) fn bind(
+    view: &TenantView,
+    browser: &Browser,
+) -> (Option<TokenHash>, Option<CookieChange>) {
     if view.dialect() == Dialect::Dex && !view.spec.sessions.enabled {
         return (None, None);
     }
@@ -272,10 +300,7 @@ fn bind(view: &TenantView, browser: &Browser) -> (Option<TokenHash>, Option<Cook
 }
 
 /// The opened connector of an id.
-pub(crate) fn opened(
-    view: &TenantView,
-    id: &ConnectorId,
-) -> Result<std::sync::Arc<dyn insula_connector_kit::Connector>, FlowError> {
+pub(crate) fn opened(view: &TenantView, id: &ConnectorId) -> Result<Arc<dyn Connector>, FlowError> {
     let known = view
         .connectors
         .get(id)
@@ -286,9 +311,11 @@ pub(crate) fn opened(
         .map_err(|_| Refusal::ConnectorUnavailable(id.to_string()).into())
 }
 
-fn not_begun(id: &ConnectorId, error: ConnectorError) -> FlowError {
+/// Why a connector did not begin a login.
+pub(crate) fn not_begun(id: &ConnectorId, error: ConnectorError) -> FlowError {
     match error {
         ConnectorError::Denied(why) => Refusal::UpstreamDenied(why).into(),
+        ConnectorError::Busy(_) => Refusal::TooManyRequests { retry_after_s: 1 }.into(),
         cause => Fault::Connector {
             connector: id.to_string(),
             cause,
@@ -306,13 +333,28 @@ pub(crate) fn reply_to(request: &AuthorizationRequest) -> ReplyTo {
     }
 }
 
+/// Tells the client of a proven request what it may hear; a page tells the rest. dex's clients hear
+/// nothing of our faults either.
+pub(crate) fn told(view: &TenantView, error: FlowError, to: &ReplyTo) -> FlowError {
+    let dialect = view.dialect();
+    let is_for_client = match &error {
+        FlowError::Refused(refused) => refused.refusal.is_for_client(dialect),
+        FlowError::Fault { .. } => dialect == Dialect::Standard,
+    };
+    if is_for_client {
+        error.reply_to(to)
+    } else {
+        error
+    }
+}
+
 /// What a person allowed a client before, where it can matter.
 pub(crate) async fn consented(
     view: &TenantView,
     request: &AuthorizationRequest,
     client: &Client,
-    login: &insula_model::Login,
-) -> Result<Option<insula_oauth::Scopes>, FlowError> {
+    login: &Login,
+) -> Result<Option<Scopes>, FlowError> {
     if !depends_on_consent(request, client, &view.spec) {
         return Ok(None);
     }

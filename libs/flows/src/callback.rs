@@ -1,13 +1,13 @@
 //! `/callback`: the browser comes back from an upstream.
 
-use insula_connector_kit::{ConnectorError, Reply};
+use insula_connector_kit::Reply;
 use insula_engine::Refusal;
-use insula_model::{AuthRequest, Dialect, Stage};
+use insula_model::Stage;
 use insula_oauth::Params;
 
-use crate::authorize::{opened, reply_to};
-use crate::finish::{self, Arrival, approval_route, under_way};
-use crate::{Browser, Fault, FlowError, Outcome, TenantView, Turn};
+use crate::authorize::opened;
+use crate::finish::{self, Arrival, under_way};
+use crate::{Browser, FlowError, TenantView, Turn};
 
 /// How the upstream sent the browser back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,14 +40,7 @@ pub async fn complete(
             memory,
         } => (connector_id.clone(), memory.clone()),
         // The page was loaded again: the answer is known already.
-        Stage::Authenticated { .. } => {
-            let to = approval_route(view, &auth.id);
-            return Ok(Outcome::Redirect {
-                to,
-                see_other: true,
-            }
-            .into());
-        }
+        Stage::Authenticated { .. } => return Ok(finish::go_on(view, &auth.id).into()),
         Stage::AwaitingPassword { .. } => return Err(Refusal::WrongStage.into()),
     };
     if at_connector.is_some_and(|id| id != connector_id.as_str()) {
@@ -61,29 +54,6 @@ pub async fn complete(
     let connector = opened(view, &connector_id)?;
     match connector.complete(&ctx, &memory, reply).await {
         Ok(identity) => finish::logged_in(view, browser, auth, identity, arrival).await,
-        Err(error) => Err(failed(view, &auth, error).await),
+        Err(error) => Err(finish::failed(view, &auth, &connector_id, error).await),
     }
-}
-
-/// What an upstream's failure is to the person and to the client. In our dialect a client hears
-/// that its person was denied (RFC 6749 §4.1.2.1); dex never tells it.
-async fn failed(view: &TenantView, auth: &AuthRequest, error: ConnectorError) -> FlowError {
-    let refusal = match error {
-        ConnectorError::Denied(why) => Refusal::UpstreamDenied(why),
-        ConnectorError::WrongPassword => Refusal::UpstreamDenied("wrong credentials".into()),
-        ConnectorError::NotInGroup => return Refusal::NotInGroup.into(),
-        ConnectorError::BadReply(why) => return Refusal::UpstreamReply(why).into(),
-        cause => {
-            let connector = auth
-                .awaited_connector()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            return Fault::Connector { connector, cause }.into();
-        }
-    };
-    if view.dialect() == Dialect::Dex {
-        return refusal.into();
-    }
-    finish::give_up(view, &auth.id).await;
-    FlowError::from(refusal).reply_to(&reply_to(&auth.request))
 }

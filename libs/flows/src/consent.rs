@@ -1,9 +1,9 @@
 //! `/approval`: a person allows a client, or does not.
 
 use insula_engine::{Refusal, Step, proves};
-use insula_model::{AuthRequest, Dialect};
+use insula_model::AuthRequest;
 
-use crate::authorize::reply_to;
+use crate::authorize::{reply_to, told};
 use crate::finish::{self, Approved, client, consent_screen, under_way};
 use crate::{Browser, FlowError, Outcome, TenantView, Turn};
 
@@ -32,15 +32,10 @@ pub async fn answer(
     let auth = proven(view, req, hmac, browser).await?;
     let login = auth.login().map_err(|_| Refusal::WrongStage)?;
     let reply_to = reply_to(&auth.request);
+    client(view, &auth.request)?;
     if !approved {
         finish::give_up(view, &auth.id).await;
-        let denied = FlowError::from(Refusal::ConsentDenied);
-        let tell_client = view.dialect() == Dialect::Standard;
-        return Err(if tell_client {
-            denied.reply_to(&reply_to)
-        } else {
-            denied
-        });
+        return Err(told(view, Refusal::ConsentDenied.into(), &reply_to));
     }
     finish::issue(
         view,
@@ -51,7 +46,7 @@ pub async fn answer(
         Approved::Now,
     )
     .await
-    .map_err(|error| error.reply_to(&reply_to))
+    .map_err(|error| told(view, error, &reply_to))
 }
 
 async fn proven(

@@ -1,20 +1,21 @@
 //! The last steps of every login: the session, the consent, the code.
 
-use insula_connector_kit::UpstreamIdentity;
+use insula_connector_kit::{ConnectorError, UpstreamIdentity};
 use insula_engine::authorize::{Next, Standing, next};
 use insula_engine::{Refusal, Step, proof_of};
 use insula_model::{
     AuthRequest, AuthRequestId, AuthorizationCode, AuthorizationRequest, BrowserSession, Client,
-    CodeGrant, Dialect, GrantId, Login, Stage, TokenHash,
+    CodeGrant, ConnectorId, Dialect, GrantId, Login, Stage, TokenHash,
 };
 use insula_oauth::encode_pairs;
 use insula_store::Finish;
 use tracing::info;
 use url::Url;
 
-use crate::authorize::{consented, reply_to};
+use crate::authorize::{bind, consented, reply_to, told};
 use crate::{
-    AuthorizationResponse, Browser, FlowError, Outcome, Screen, TenantView, Turn, sealed, session,
+    AuthorizationResponse, Browser, Fault, FlowError, Outcome, Screen, TenantView, Turn, sealed,
+    session,
 };
 
 /// How the browser came back from a login, which decides whether a page may answer it.
@@ -84,6 +85,13 @@ pub(crate) async fn logged_in(
     let reply_to = reply_to(&auth.request);
     let request = auth.request.clone();
     let finished = async {
+        let consented = consented(view, &request, client, &login).await?;
+        let standing = Standing::Known {
+            login: &login,
+            consented: consented.as_ref(),
+        };
+        // Decided first: a person whom the client did not mean gets no session.
+        let next = next(&request, client, &view.spec, standing, view.now())?;
         let cookie = session::begin(view, browser, &request, &mut login).await?;
         let auth = auth
             .authenticated(login.clone())
@@ -93,12 +101,7 @@ pub(crate) async fn logged_in(
             client.id = %client.id,
             "login successful through connector {}", login.connector_id
         );
-        let consented = consented(view, &request, client, &login).await?;
-        let standing = Standing::Known {
-            login: &login,
-            consented: consented.as_ref(),
-        };
-        let mut turn = match next(&request, client, &view.spec, standing, view.now())? {
+        let mut turn = match next {
             Next::Consent => ask_consent(view, client, auth, &login, arrival).await?,
             _ => {
                 let stored = auth.version - 1;
@@ -110,7 +113,33 @@ pub(crate) async fn logged_in(
     };
     finished
         .await
-        .map_err(|error: FlowError| error.reply_to(&reply_to))
+        .map_err(|error: FlowError| told(view, error, &reply_to))
+}
+
+/// What a connector's failure is to the person and to the client. In our dialect a client hears
+/// that its person was denied (RFC 6749 §4.1.2.1), and the login is over; dex never tells it. An
+/// answer that cannot be used may be a stranger's: it ends nothing.
+pub(crate) async fn failed(
+    view: &TenantView,
+    auth: &AuthRequest,
+    connector: &ConnectorId,
+    error: ConnectorError,
+) -> FlowError {
+    let refusal = match error {
+        ConnectorError::Denied(why) => Refusal::UpstreamDenied(why),
+        ConnectorError::WrongPassword => Refusal::UpstreamDenied("wrong credentials".into()),
+        ConnectorError::NotInGroup => Refusal::NotInGroup,
+        ConnectorError::BadReply(why) => Refusal::UpstreamReply(why),
+        ConnectorError::Busy(_) => Refusal::TooManyRequests { retry_after_s: 1 },
+        cause => {
+            let connector = connector.to_string();
+            return Fault::Connector { connector, cause }.into();
+        }
+    };
+    if refusal.is_for_client(view.dialect()) {
+        give_up(view, &auth.id).await;
+    }
+    told(view, refusal.into(), &reply_to(&auth.request))
 }
 
 async fn ask_consent(
@@ -125,17 +154,21 @@ async fn ask_consent(
         return Err(Refusal::LoginUnknown.into());
     }
     if arrival == Arrival::Post || view.dialect() == Dialect::Dex {
-        return Ok(Outcome::Redirect {
-            to: approval_route(view, &auth.id),
-            see_other: true,
-        }
-        .into());
+        return Ok(go_on(view, &auth.id).into());
     }
     Ok(Outcome::Show(consent_screen(view, client, &auth, login)).into())
 }
 
+/// Sends a browser whose person is known on to the question of consent.
+pub(crate) fn go_on(view: &TenantView, id: &AuthRequestId) -> Outcome {
+    Outcome::Redirect {
+        to: approval_route(view, id),
+        see_other: true,
+    }
+}
+
 /// `/approval?req=…&hmac=…`, as dex spells it.
-pub(crate) fn approval_route(view: &TenantView, id: &AuthRequestId) -> String {
+fn approval_route(view: &TenantView, id: &AuthRequestId) -> String {
     let hmac = proof_of(&view.keys, id.as_str(), Step::Approval);
     format!(
         "/approval?{}",
@@ -227,10 +260,11 @@ pub(crate) async fn resume(
     let now = view.now();
     match next(&request, client, &view.spec, standing, now)? {
         Next::Consent => {
+            let (binding, cookie) = bind(view, browser);
             let auth = AuthRequest {
                 id: AuthRequestId::generate(view.effects.entropy.as_ref()),
                 version: 1,
-                browser: browser.binding.as_deref().map(TokenHash::of),
+                browser: binding,
                 created_at: now,
                 expires_at: now + view.spec.expiry.auth_requests,
                 stage: Stage::Authenticated {
@@ -240,7 +274,14 @@ pub(crate) async fn resume(
             };
             view.effects.cache.put_auth_request(&auth, now).await?;
             session::touch(view, browser, session, &client.id).await?;
-            Ok(Outcome::Show(consent_screen(view, client, &auth, &login)).into())
+            let outcome = match view.dialect() {
+                Dialect::Standard => Outcome::Show(consent_screen(view, client, &auth, &login)),
+                Dialect::Dex => go_on(view, &auth.id),
+            };
+            Ok(Turn {
+                outcome,
+                cookies: cookie.into_iter().collect(),
+            })
         }
         _ => {
             let (code, grant) = code_for(view, &request, &login);

@@ -4,13 +4,19 @@ use std::time::Duration;
 
 use insula_connector_kit::{Challenge, ConnectorError, Reply};
 use insula_engine::Refusal;
-use insula_model::{AuthRequest, Password, Stage, TokenHash};
+use insula_model::{AuthRequest, AuthRequestId, ConnectorId, Password, Stage, TokenHash};
 use insula_oauth::encode_pairs;
 use tracing::info;
 
-use crate::authorize::{opened, path_segment};
-use crate::finish::{self, Arrival, approval_route, client, under_way};
-use crate::{Browser, Fault, FlowError, Outcome, PasswordTrouble, Screen, TenantView, Turn};
+use crate::authorize::{not_begun, opened, path_segment};
+use crate::finish::{self, Arrival, client, under_way};
+use crate::{Browser, FlowError, Outcome, PasswordTrouble, Screen, TenantView, Turn};
+
+/// Nobody is called by a longer name.
+const LONGEST_NAME: usize = 1024;
+
+/// Nobody types a longer password; hashing one would only be work.
+const LONGEST_PASSWORD: usize = 4096;
 
 /// Shows the password form of a login under way.
 pub async fn show(
@@ -21,12 +27,7 @@ pub async fn show(
 ) -> Result<Turn, FlowError> {
     let auth = under_way(view, state.ok_or(Refusal::LoginUnknown)?, browser).await?;
     if auth.login().is_ok() {
-        let to = approval_route(view, &auth.id);
-        return Ok(Outcome::Redirect {
-            to,
-            see_other: true,
-        }
-        .into());
+        return Ok(finish::go_on(view, &auth.id).into());
     }
     let hint = auth.request.login_hint.clone().unwrap_or_default();
     let screen = screen(view, at_connector, &auth, hint, None).await?;
@@ -44,11 +45,18 @@ pub async fn submit(
     browser: &Browser,
 ) -> Result<Turn, FlowError> {
     let auth = under_way(view, state.ok_or(Refusal::LoginUnknown)?, browser).await?;
-    let Stage::AwaitingPassword { connector_id, .. } = &auth.stage else {
-        return Err(Refusal::WrongStage.into());
+    let connector_id = match &auth.stage {
+        Stage::AwaitingPassword { connector_id, .. } => connector_id,
+        // The form was sent twice: the answer is known already.
+        Stage::Authenticated { .. } => return Ok(finish::go_on(view, &auth.id).into()),
+        Stage::AwaitingUpstream { .. } => return Err(Refusal::WrongStage.into()),
     };
     if connector_id.as_str() != at_connector {
         return Err(Refusal::WrongConnector.into());
+    }
+    if username.len() > LONGEST_NAME || password.reveal().len() > LONGEST_PASSWORD {
+        let (nobody, trouble) = (String::new(), PasswordTrouble::Wrong);
+        return wrong(view, at_connector, &auth, nobody, trouble).await;
     }
     let limit = view.spec.limits.password_failures;
     let (cache, now) = (&view.effects.cache, view.now());
@@ -84,12 +92,7 @@ pub async fn submit(
             );
             wrong(view, at_connector, &auth, username, PasswordTrouble::Wrong).await
         }
-        Err(ConnectorError::Denied(why)) => Err(Refusal::UpstreamDenied(why).into()),
-        Err(ConnectorError::NotInGroup) => Err(Refusal::NotInGroup.into()),
-        Err(cause) => {
-            let connector = at_connector.to_owned();
-            Err(Fault::Connector { connector, cause }.into())
-        }
+        Err(error) => Err(finish::failed(view, &auth, connector_id, error).await),
     }
 }
 
@@ -110,6 +113,22 @@ async fn wrong(
     Ok(Outcome::Show(screen).into())
 }
 
+/// `/auth/{connector}/login?back=…&state=…`, as dex spells it. `back` is there for whoever reads
+/// the address; what the page links to is kept with the login, where nobody can plant another.
+pub(crate) fn route(
+    view: &TenantView,
+    connector: &ConnectorId,
+    id: &AuthRequestId,
+    back: Option<&str>,
+) -> String {
+    let back = back.map(|route| format!("{}{route}", view.spec.issuer.path()));
+    let query = encode_pairs([
+        ("back", back.as_deref().unwrap_or_default()),
+        ("state", id.as_str()),
+    ]);
+    format!("/auth/{}/login?{query}", path_segment(connector.as_str()))
+}
+
 async fn screen(
     view: &TenantView,
     at_connector: &str,
@@ -124,19 +143,16 @@ async fn screen(
         return Err(Refusal::WrongConnector.into());
     }
     let ctx = view.login_context(&auth.id, &auth.request.scopes);
-    let label = match opened(view, connector_id)?.begin(&ctx).await {
-        Ok(Challenge::AskPassword { label }) => label,
-        _ => return Err(Refusal::WrongStage.into()),
+    let challenge = opened(view, connector_id)?.begin(&ctx).await;
+    let challenge = challenge.map_err(|error| not_begun(connector_id, error))?;
+    let Challenge::AskPassword { label } = challenge else {
+        return Err(Refusal::WrongStage.into());
     };
-    let query = encode_pairs([
-        ("back", back.as_deref().unwrap_or_default()),
-        ("state", auth.id.as_str()),
-    ]);
     Ok(Screen::Password {
         client_name: client(view, &auth.request)?.name.clone(),
         label,
         username,
-        action: format!("/auth/{}/login?{query}", path_segment(at_connector)),
+        action: route(view, connector_id, &auth.id, back.as_deref()),
         trouble,
         back: back.clone(),
         redirect_uri: auth.request.redirect_uri.clone(),

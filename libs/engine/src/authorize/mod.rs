@@ -1,5 +1,6 @@
 //! The authorization endpoint: is the request good, and what happens next.
 
+mod length;
 mod next;
 mod redirect_uri;
 mod reply_to;
@@ -9,6 +10,6 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
-pub use next::{Next, Standing, depends_on_consent, next};
+pub use next::{Next, Standing, available, depends_on_consent, next};
 pub use reply_to::ReplyTo;
 pub use validate::{Rejection, validate};

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use insula_ambient::Timestamp;
 use insula_model::{
-    AuthorizationRequest, BrowserSession, Client, ConnectorId, ConnectorSpec, Login, SsoDefault,
-    TenantSpec,
+    AuthorizationRequest, BrowserSession, Client, ConnectorId, ConnectorSpec, Dialect, Login,
+    SsoDefault, TenantSpec,
 };
 use insula_oauth::{GrantType, Scopes};
 
@@ -66,10 +66,7 @@ fn arriving(
     session: Option<&BrowserSession>,
     now: Timestamp,
 ) -> Result<Next, Refusal> {
-    let available: Vec<&ConnectorSpec> = spec
-        .connectors
-        .iter()
-        .filter(|c| client.allows_connector(&c.id) && c.serves(GrantType::AuthorizationCode))
+    let available: Vec<&ConnectorSpec> = available(client, spec)
         .filter(|c| {
             request
                 .connector_id
@@ -81,8 +78,11 @@ fn arriving(
         return Err(Refusal::NoConnectorForClient);
     }
     let is_available = |id: &ConnectorId| available.iter().any(|c| &c.id == id);
-    let asks_nothing_new = !request.prompts.login && !request.prompts.select_account;
-    if let Some(session) = session.filter(|s| asks_nothing_new && is_available(&s.connector_id))
+    let always_shown = spec.oauth2.always_show_login_screen && request.connector_id.is_none();
+    // dex shows its choice also to those who have a session, unless nothing may be shown.
+    let is_shown = spec.dialect == Dialect::Dex && always_shown && !request.prompts.none;
+    let asks_anew = request.prompts.login || request.prompts.select_account || is_shown;
+    if let Some(session) = session.filter(|s| !asks_anew && is_available(&s.connector_id))
         && session_serves(session, request, client, spec, now)
     {
         return Ok(Next::Resume);
@@ -90,12 +90,23 @@ fn arriving(
     if request.prompts.none {
         return Err(Refusal::LoginRequired);
     }
-    let must_choose = request.connector_id.is_none()
-        && (spec.oauth2.always_show_login_screen || request.prompts.select_account);
+    let must_choose =
+        always_shown || (request.prompts.select_account && request.connector_id.is_none());
     match available.as_slice() {
         [only] if !must_choose => Ok(Next::LogIn(only.id.clone())),
         several => Ok(Next::Choose(several.iter().map(|c| c.id.clone()).collect())),
     }
+}
+
+/// The connectors a client's people may come through, in the order of the file.
+pub fn available<'a>(
+    client: &'a Client,
+    spec: &'a TenantSpec,
+) -> impl Iterator<Item = &'a ConnectorSpec> {
+    let open = |c: &&ConnectorSpec| {
+        client.allows_connector(&c.id) && c.serves(GrantType::AuthorizationCode)
+    };
+    spec.connectors.iter().filter(open)
 }
 
 /// Whether a live session may stand for a login of this request.
@@ -106,9 +117,10 @@ fn session_serves(
     spec: &TenantSpec,
     now: Timestamp,
 ) -> bool {
-    let young_enough = request
-        .max_age
-        .is_none_or(|limit| now.since(session.auth_time) <= Duration::from_secs(limit));
+    // No session is young enough for max_age=0, which asks for a new login like prompt=login.
+    let young_enough = request.max_age.is_none_or(|limit| {
+        limit > 0 && now.since(session.auth_time) <= Duration::from_secs(limit)
+    });
     let sub = || subject::encode(&session.claims.user_id, &session.connector_id);
     let is_hinted = request
         .hinted_sub
@@ -117,20 +129,21 @@ fn session_serves(
     spec.sessions.enabled && young_enough && is_hinted && is_shared(session, client, spec)
 }
 
-/// Whether a login made for some client of the session serves `client` too. One-directional, as
-/// dex has it: the client that was logged in to says with whom it shares.
+/// Whether the login of a session serves `client` too: it did before, or the client that was logged
+/// in to, the first of the session, shares with it. As in dex this goes in one direction and one
+/// step: who came by sharing passes nothing on.
 fn is_shared(session: &BrowserSession, client: &Client, spec: &TenantSpec) -> bool {
-    session.clients.contains(&client.id)
-        || session.clients.iter().any(|id| {
-            let shared_with = spec
-                .clients
-                .get(id)
-                .and_then(|c| c.sso_shared_with.as_ref());
-            match shared_with {
-                Some(ids) => ids.iter().any(|id| id == "*" || id == client.id.as_str()),
-                None => spec.sessions.sso_default == SsoDefault::All,
-            }
-        })
+    if session.clients.contains(&client.id) {
+        return true;
+    }
+    let Some(logged_in_to) = session.clients.first() else {
+        return false;
+    };
+    let known = spec.clients.get(logged_in_to);
+    match known.and_then(|c| c.sso_shared_with.as_ref()) {
+        Some(ids) => ids.iter().any(|id| id == "*" || id == client.id.as_str()),
+        None => spec.sessions.sso_default == SsoDefault::All,
+    }
 }
 
 fn known(
@@ -169,3 +182,6 @@ pub fn depends_on_consent(
         || spec.oauth2.skip_approval_screen
         || client.skip_approval)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,9 @@
+use std::net::Ipv4Addr;
+
 use insula_model::{Client, Dialect};
-use url::{Host, Url};
+
+/// No honest loopback URI is longer.
+const LONGEST: usize = 2048;
 
 /// Whether `presented` is a redirect URI of `client`.
 ///
@@ -15,36 +19,55 @@ pub(super) fn is_registered(presented: &str, client: &Client, dialect: Dialect) 
     if !client.public {
         return false;
     }
+    let Some(presented) = Loopback::of(presented) else {
+        return false;
+    };
     match dialect {
         Dialect::Standard => client
             .redirect_uris
             .iter()
-            .any(|uri| differ_in_port(uri, presented)),
-        Dialect::Dex => client.redirect_uris.is_empty() && loopback(presented).is_some(),
+            .any(|uri| Loopback::of(uri).is_some_and(|known| known == presented)),
+        Dialect::Dex => client.redirect_uris.is_empty(),
     }
 }
 
-/// Whether both are plain-http URIs of the same loopback address that differ in nothing but port.
-fn differ_in_port(registered: &str, presented: &str) -> bool {
-    let (Some(mut registered), Some(mut presented)) = (loopback(registered), loopback(presented))
-    else {
-        return false;
-    };
-    let cleared = registered.set_port(None).is_ok() && presented.set_port(None).is_ok();
-    cleared && registered == presented
+/// A plain-http URI of this machine, without its port.
+///
+/// Read as text, by a grammar so narrow that browsers and libraries cannot disagree about it: a URL
+/// parser would forgive odd spellings (`http:\\`, `127.1`, `/a/../b`, a line break), and what is
+/// sent to the browser later is the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Loopback<'a> {
+    host: &'a str,
+    path_and_query: &'a str,
 }
 
-/// The URI, if it is plain http to a loopback address and hides no user name or fragment.
-fn loopback(uri: &str) -> Option<Url> {
-    let url = Url::parse(uri).ok()?;
-    let is_loopback = match url.host()? {
-        Host::Domain(name) => name == "localhost",
-        Host::Ipv4(ip) => ip.is_loopback(),
-        Host::Ipv6(ip) => ip.is_loopback(),
-    };
-    let is_plain = url.scheme() == "http"
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.fragment().is_none();
-    (is_loopback && is_plain).then_some(url)
+impl<'a> Loopback<'a> {
+    fn of(uri: &'a str) -> Option<Self> {
+        let is_plain = |b: u8| b.is_ascii_graphic() && b != b'\\' && b != b'#';
+        let rest = uri.strip_prefix("http://")?;
+        if uri.len() > LONGEST || !uri.bytes().all(is_plain) {
+            return None;
+        }
+        let (authority, path_and_query) =
+            rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (authority, None),
+        };
+        let is_port =
+            |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+        (is_loopback(host) && port.is_none_or(is_port)).then_some(Self {
+            host,
+            path_and_query,
+        })
+    }
 }
+
+fn is_loopback(host: &str) -> bool {
+    matches!(host, "localhost" | "[::1]")
+        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests;

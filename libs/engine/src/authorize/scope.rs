@@ -6,8 +6,8 @@ use crate::Refusal;
 /// The scopes a request may have.
 ///
 /// OpenID Connect Core §3.1.2.1 has unknown scopes ignored; dex refuses them, and refuses a request
-/// without `openid`, which the RFCs leave to plain OAuth. A cross-client audience must be of a
-/// client that trusts this one, in both dialects.
+/// without `openid`, which the RFCs leave to plain OAuth. dex keeps words that come twice. A
+/// cross-client audience must be of a client that trusts this one, in both dialects.
 pub(super) fn allowed(
     asked: Option<&str>,
     client: &Client,
@@ -39,10 +39,12 @@ pub(super) fn allowed(
     if !untrusted.is_empty() {
         return Err(Refusal::UntrustedAudience(untrusted));
     }
+    if spec.dialect == Dialect::Dex {
+        return Ok(scopes);
+    }
     let known = scopes.retain(|word| !unknown(word));
     if known.is_empty() {
-        Err(Refusal::MissingOpenIdScope)
-    } else {
-        Ok(known)
+        return Err(Refusal::MissingOpenIdScope);
     }
+    Ok(Scopes::default().union(&known))
 }

@@ -6,7 +6,7 @@ use insula_oauth::{
     ResponseType,
 };
 
-use super::{ReplyTo, redirect_uri, scope};
+use super::{ReplyTo, length, redirect_uri, scope};
 use crate::Refusal;
 
 /// A request that is refused, and where that may be told.
@@ -43,7 +43,9 @@ pub fn validate(
     if let Some(name @ ("client_id" | "redirect_uri")) = request.duplicate.as_deref() {
         return Err(Refusal::DuplicateParameter(name.to_owned()).into());
     }
-    let _ = request.client_id.as_ref().ok_or(Refusal::MissingClientId)?;
+    if request.client_id.is_none() {
+        return Err(Refusal::MissingClientId.into());
+    }
     let client = client.ok_or(Refusal::UnknownClient)?;
     let redirect_uri = request
         .redirect_uri
@@ -54,7 +56,7 @@ pub fn validate(
     }
     let reply_to = ReplyTo {
         redirect_uri: redirect_uri.to_owned(),
-        response_mode: fallback_mode(request, spec.dialect),
+        response_mode: asked_mode(request, spec.dialect),
         state: request.state.clone(),
     };
     checked(request, client, spec, keys, now, &reply_to).map_err(|refusal| Rejection {
@@ -75,6 +77,7 @@ fn checked(
     if let (true, Some(name)) = (standard, &request.duplicate) {
         return Err(Refusal::DuplicateParameter(name.clone()));
     }
+    length::check(request)?;
     let connector_id = connector(request, client, spec)?;
     if request.request.is_some() {
         return Err(Refusal::RequestObjectNotSupported);
@@ -88,16 +91,13 @@ fn checked(
     let code_challenge = pkce(request, client, spec)?;
     let scopes = scope::allowed(request.scope.as_deref(), client, spec)?;
     let response_type = response_type(request, client, spec)?;
-    let response_mode = response_mode(request, response_type, reply_to, spec.dialect)?;
-    if response_type.has_front_channel_tokens() && request.nonce.is_none() {
-        return Err(Refusal::NonceRequired);
-    }
+    let response_mode = response_mode(request, reply_to, spec.dialect)?;
     let prompts = Prompts::parse(request.prompt.as_deref().unwrap_or_default())
         .map_err(Refusal::BadPrompt)?;
     let max_age = request
         .max_age
         .as_deref()
-        .map(|text| text.parse::<u64>().map_err(|_| Refusal::BadMaxAge))
+        .map(|text| seconds(text).ok_or(Refusal::BadMaxAge))
         .transpose()?;
     let hinted_sub = hinted_sub(request, spec, keys, now)?;
     Ok(AuthorizationRequest {
@@ -120,6 +120,12 @@ fn checked(
     })
 }
 
+/// Digits and nothing else: Rust would read a sign too.
+fn seconds(text: &str) -> Option<u64> {
+    let is_number = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}
+
 fn words(text: Option<&str>) -> Vec<String> {
     text.unwrap_or_default()
         .split_whitespace()
@@ -127,8 +133,9 @@ fn words(text: Option<&str>) -> Vec<String> {
         .collect()
 }
 
-/// How an error travels before the response type is known to be good.
-fn fallback_mode(request: &AuthorizeRequest, dialect: Dialect) -> ResponseMode {
+/// How an answer travels: as the client asked, else as its response type has it. Errors travel so
+/// even if the response type is not served.
+fn asked_mode(request: &AuthorizeRequest, dialect: Dialect) -> ResponseMode {
     if dialect == Dialect::Dex {
         return ResponseMode::Query;
     }
@@ -208,7 +215,7 @@ fn response_type(
             .iter()
             .any(|t| t.words().any(|w| w == word))
     };
-    // Only the code flow is served yet; a configured front-channel type is refused, not half done.
+    // Only the code flow is served; a configured front-channel type is refused, not half done.
     if !asked.words().all(served) || asked.has_front_channel_tokens() {
         return Err(Refusal::ResponseTypeNotServed(text.to_owned()));
     }
@@ -221,24 +228,15 @@ fn response_type(
 /// `response_mode`; dex does not know the parameter and always answers in the query.
 fn response_mode(
     request: &AuthorizeRequest,
-    response_type: ResponseType,
     reply_to: &ReplyTo,
     dialect: Dialect,
 ) -> Result<ResponseMode, Refusal> {
-    let default = ResponseMode::default_for(response_type);
-    let Some(word) = request
-        .response_mode
-        .as_deref()
-        .filter(|_| dialect == Dialect::Standard)
-    else {
-        return Ok(default);
-    };
-    let mode = ResponseMode::parse(word).ok_or_else(|| Refusal::BadResponseMode(word.into()))?;
-    debug_assert_eq!(mode, reply_to.response_mode);
-    if mode == ResponseMode::Query && response_type.has_front_channel_tokens() {
-        return Err(Refusal::BadResponseMode(word.into()));
+    match request.response_mode.as_deref() {
+        Some(word) if dialect == Dialect::Standard && ResponseMode::parse(word).is_none() => {
+            Err(Refusal::BadResponseMode(word.to_owned()))
+        }
+        _ => Ok(reply_to.response_mode),
     }
-    Ok(mode)
 }
 
 /// Who the client says is logged in. Signature and issuer count, age and audience do not

@@ -1,0 +1,569 @@
+use insula_ambient::Timestamp;
+use insula_model::{ClientId, SessionId};
+use insula_oauth::Prompts;
+use insula_testkit::{
+    NOW, TenantBuilder, a_client, a_connector, a_login, a_tenant, an_authorization_request, jane,
+};
+
+use super::*;
+
+const NO_PROMPT: Prompts = Prompts {
+    none: false,
+    login: false,
+    consent: false,
+    select_account: false,
+};
+const NONE: Prompts = Prompts {
+    none: true,
+    ..NO_PROMPT
+};
+const LOGIN: Prompts = Prompts {
+    login: true,
+    ..NO_PROMPT
+};
+const CONSENT: Prompts = Prompts {
+    consent: true,
+    ..NO_PROMPT
+};
+const SELECT: Prompts = Prompts {
+    select_account: true,
+    ..NO_PROMPT
+};
+
+fn id(text: &str) -> ConnectorId {
+    ConnectorId::parse(text).unwrap()
+}
+
+fn client_id(text: &str) -> ClientId {
+    ClientId::parse(text).unwrap()
+}
+
+/// Jane's session through `mock`, logged in to `app`, ten minutes ago.
+fn a_session() -> BrowserSession {
+    BrowserSession {
+        id: SessionId::parse("session1").unwrap(),
+        connector_id: id("mock"),
+        claims: jane(),
+        auth_time: NOW - Duration::from_mins(10),
+        amr: Vec::new(),
+        clients: vec![client_id("app")],
+        last_seen_at: NOW,
+        expires_at: NOW + Duration::from_hours(1),
+    }
+}
+
+fn jane_at(connector: &str) -> String {
+    subject::encode(&jane().user_id, &id(connector))
+}
+
+fn arriving_at(
+    spec: &TenantSpec,
+    request: &AuthorizationRequest,
+    session: Option<&BrowserSession>,
+    now: Timestamp,
+) -> Result<Next, Refusal> {
+    let client = spec.clients.get(&request.client_id).unwrap();
+    next(request, client, spec, Standing::Arriving { session }, now)
+}
+
+fn asking(change: impl FnOnce(&mut AuthorizationRequest)) -> AuthorizationRequest {
+    let mut request = an_authorization_request();
+    change(&mut request);
+    request
+}
+
+#[test]
+fn a_session_stands_for_a_login_unless_the_client_wants_a_new_one() {
+    let two = a_tenant().with_connector(a_connector("other")).build();
+    let choose = || Ok(Next::Choose(vec![id("mock"), id("other")]));
+    let at = |text| Ok(Next::LogIn(id(text)));
+    let refused = || Err(Refusal::LoginRequired);
+    let hint = |sub: &str| {
+        let sub = sub.to_owned();
+        asking(|r| r.hinted_sub = Some(sub))
+    };
+    let prompt = |prompts| asking(|r| r.prompts = prompts);
+    let aged = |max_age, prompts| {
+        asking(|r| {
+            r.max_age = Some(max_age);
+            r.prompts = prompts;
+        })
+    };
+    let named = |connector, prompts| {
+        asking(|r| {
+            r.connector_id = Some(id(connector));
+            r.prompts = prompts;
+        })
+    };
+    // OIDC Core clause, request, next with Jane's session (ten minutes old), without one
+    let rows = [
+        (
+            "§3.1.2.3 nothing asked",
+            prompt(NO_PROMPT),
+            Ok(Next::Resume),
+            choose(),
+        ),
+        (
+            "§3.1.2.1 prompt=none",
+            prompt(NONE),
+            Ok(Next::Resume),
+            refused(),
+        ),
+        ("§3.1.2.1 prompt=login", prompt(LOGIN), choose(), choose()),
+        (
+            "§3.1.2.1 prompt=select_account",
+            prompt(SELECT),
+            choose(),
+            choose(),
+        ),
+        (
+            "§3.1.2.1 prompt=consent needs no login",
+            prompt(CONSENT),
+            Ok(Next::Resume),
+            choose(),
+        ),
+        (
+            "§3.1.2.1 max_age kept",
+            aged(600, NO_PROMPT),
+            Ok(Next::Resume),
+            choose(),
+        ),
+        (
+            "§3.1.2.1 max_age exceeded",
+            aged(599, NO_PROMPT),
+            choose(),
+            choose(),
+        ),
+        (
+            "§3.1.2.6 max_age exceeded, prompt=none",
+            aged(599, NONE),
+            refused(),
+            refused(),
+        ),
+        (
+            "§3.1.2.1 id_token_hint of this person",
+            hint(&jane_at("mock")),
+            Ok(Next::Resume),
+            choose(),
+        ),
+        (
+            "§3.1.2.1 id_token_hint of another",
+            hint(&jane_at("other")),
+            choose(),
+            choose(),
+        ),
+        (
+            "the connector of the session",
+            named("mock", NO_PROMPT),
+            Ok(Next::Resume),
+            at("mock"),
+        ),
+        (
+            "another connector",
+            named("other", NO_PROMPT),
+            at("other"),
+            at("other"),
+        ),
+        (
+            "another connector, prompt=none",
+            named("other", NONE),
+            refused(),
+            refused(),
+        ),
+        (
+            "a connector and select_account",
+            named("mock", SELECT),
+            at("mock"),
+            at("mock"),
+        ),
+    ];
+    for (clause, request, with_session, without) in rows {
+        let told = arriving_at(&two, &request, Some(&a_session()), NOW);
+        assert_eq!(told, with_session, "{clause}, with a session");
+        let told = arriving_at(&two, &request, None, NOW);
+        assert_eq!(told, without, "{clause}, without");
+    }
+    let hinted = asking(|r| {
+        r.hinted_sub = Some("somebody".into());
+        r.prompts = NONE;
+    });
+    assert_eq!(
+        arriving_at(&two, &hinted, Some(&a_session()), NOW),
+        refused()
+    );
+}
+
+#[test]
+fn max_age_of_nothing_wants_a_new_login_even_at_the_moment_of_the_last() {
+    let spec = a_tenant().build();
+    let session = a_session();
+    let request = asking(|r| r.max_age = Some(0));
+    let told = arriving_at(&spec, &request, Some(&session), session.auth_time);
+    assert_eq!(told, Ok(Next::LogIn(id("mock"))));
+}
+
+#[test]
+fn the_choice_is_shown_where_there_is_one() {
+    use insula_oauth::GrantType::{AuthorizationCode, Password};
+    let mut by_password = a_connector("pw");
+    by_password.grant_types = vec![Password];
+    let mut by_code = a_connector("code");
+    by_code.grant_types = vec![AuthorizationCode];
+    let one = a_tenant;
+    let two = || {
+        a_tenant()
+            .with_connector(by_code.clone())
+            .with_connector(by_password.clone())
+    };
+    let always = |t: TenantBuilder| t.with(|s| s.oauth2.always_show_login_screen = true);
+    let only = |c| two().with_client(a_client().allowing(c));
+    let mock = || Ok(Next::LogIn(id("mock")));
+    let nobody = || Err(Refusal::NoConnectorForClient);
+    let rows = [
+        ("dex §1.6.6 one connector", one(), NO_PROMPT, mock()),
+        (
+            "dex §1.6.6 alwaysShowLoginScreen",
+            always(one()),
+            NO_PROMPT,
+            Ok(Next::Choose(vec![id("mock")])),
+        ),
+        (
+            "select_account",
+            one(),
+            SELECT,
+            Ok(Next::Choose(vec![id("mock")])),
+        ),
+        (
+            "dex §1.6.3 by grant",
+            two(),
+            NO_PROMPT,
+            Ok(Next::Choose(vec![id("mock"), id("code")])),
+        ),
+        ("dex §1.6.4 by client", only("mock"), NO_PROMPT, mock()),
+        ("dex §1.6.4 nothing left", only("pw"), NO_PROMPT, nobody()),
+        ("nothing left, prompt=none", only("pw"), NONE, nobody()),
+        (
+            "no connectors",
+            one().without_connectors(),
+            NO_PROMPT,
+            nobody(),
+        ),
+    ];
+    for (clause, tenant, prompts, expected) in rows {
+        let request = asking(|r| r.prompts = prompts);
+        let told = arriving_at(&tenant.build(), &request, None, NOW);
+        assert_eq!(told, expected, "{clause}");
+    }
+    let picked = asking(|r| r.connector_id = Some(id("mock")));
+    let told = arriving_at(&always(two()).build(), &picked, None, NOW);
+    assert_eq!(told, mock(), "a choice that is made is not asked again");
+}
+
+#[test]
+fn dex_shows_its_choice_also_to_those_who_have_a_session() {
+    let tenant = || a_tenant().with(|s| s.oauth2.always_show_login_screen = true);
+    let dex = tenant().with(|s| s.dialect = Dialect::Dex).build();
+    let session = a_session();
+    let plain = asking(|_| {});
+    let chosen = asking(|r| r.connector_id = Some(id("mock")));
+    let silent = asking(|r| r.prompts = NONE);
+    let told = |spec: &TenantSpec, request| arriving_at(spec, request, Some(&session), NOW);
+    assert_eq!(
+        told(&dex, &plain),
+        Ok(Next::Choose(vec![id("mock")])),
+        "dex §1.6.7"
+    );
+    assert_eq!(told(&dex, &chosen), Ok(Next::Resume));
+    assert_eq!(told(&dex, &silent), Ok(Next::Resume));
+    assert_eq!(told(&tenant().build(), &plain), Ok(Next::Resume));
+}
+
+#[test]
+fn a_login_serves_other_clients_in_one_direction_and_one_step() {
+    let shop = |t: TenantBuilder| t.with_client(a_client().named("shop"));
+    let none = |t: TenantBuilder| t.with(|s| s.sessions.sso_default = SsoDefault::None);
+    let app = |ids: &'static [&'static str]| {
+        move |t: TenantBuilder| t.with_client(a_client().sharing_with(ids))
+    };
+    let shop_shares =
+        |t: TenantBuilder| t.with_client(a_client().named("shop").sharing_with(&["app", "third"]));
+    let third = |t: TenantBuilder| t.with_client(a_client().named("third"));
+    let off = |t: TenantBuilder| t.with(|s| s.sessions.enabled = false);
+    // dex §2.8: tenant, clients of the session, client that asks, whether it is served
+    let rows = [
+        (
+            "the same client",
+            none(shop(a_tenant())),
+            vec!["app"],
+            "app",
+            true,
+        ),
+        ("default all", shop(a_tenant()), vec!["app"], "shop", true),
+        (
+            "default none",
+            none(shop(a_tenant())),
+            vec!["app"],
+            "shop",
+            false,
+        ),
+        (
+            "shared by name",
+            app(&["shop"])(none(shop(a_tenant()))),
+            vec!["app"],
+            "shop",
+            true,
+        ),
+        (
+            "shared with all",
+            app(&["*"])(none(shop(a_tenant()))),
+            vec!["app"],
+            "shop",
+            true,
+        ),
+        (
+            "shared with none, against the default",
+            app(&[])(shop(a_tenant())),
+            vec!["app"],
+            "shop",
+            false,
+        ),
+        (
+            "shared with another",
+            app(&["third"])(none(shop(a_tenant()))),
+            vec!["app"],
+            "shop",
+            false,
+        ),
+        (
+            "not backwards",
+            shop_shares(none(a_tenant())),
+            vec!["app"],
+            "shop",
+            false,
+        ),
+        (
+            "it was served before",
+            none(shop(a_tenant())),
+            vec!["app", "shop"],
+            "shop",
+            true,
+        ),
+        (
+            "not onwards",
+            third(shop_shares(none(a_tenant()))),
+            vec!["app", "shop"],
+            "third",
+            false,
+        ),
+        (
+            "the first client is gone",
+            none(shop(a_tenant())),
+            vec!["gone"],
+            "shop",
+            false,
+        ),
+        (
+            "a session without clients",
+            shop(a_tenant()),
+            vec![],
+            "shop",
+            false,
+        ),
+        (
+            "sessions are off",
+            off(shop(a_tenant())),
+            vec!["app"],
+            "app",
+            false,
+        ),
+    ];
+    for (what, tenant, clients, asks, served) in rows {
+        let mut session = a_session();
+        session.clients = clients.into_iter().map(client_id).collect();
+        let request = asking(|r| r.client_id = client_id(asks));
+        let told = arriving_at(&tenant.build(), &request, Some(&session), NOW);
+        let expected = if served {
+            Next::Resume
+        } else {
+            Next::LogIn(id("mock"))
+        };
+        assert_eq!(told, Ok(expected), "{what}");
+    }
+}
+
+#[test]
+fn a_session_of_a_connector_the_client_may_not_use_is_none() {
+    let spec = a_tenant()
+        .with_connector(a_connector("other"))
+        .with_client(a_client().allowing("other"))
+        .build();
+    let told = arriving_at(&spec, &asking(|_| {}), Some(&a_session()), NOW);
+    assert_eq!(told, Ok(Next::LogIn(id("other"))));
+}
+
+type Change = fn(&mut AuthorizationRequest);
+
+/// Clause, tenant, request, what was allowed before, what is next.
+type ConsentRow = (
+    &'static str,
+    TenantBuilder,
+    Change,
+    Option<&'static str>,
+    Result<Next, Refusal>,
+);
+
+#[test]
+fn consent_is_asked_once_and_again_when_forced_or_not_enough() {
+    let all = "openid email profile";
+    let tenant_skips = |t: TenantBuilder| t.with(|s| s.oauth2.skip_approval_screen = true);
+    let client_skips = |t: TenantBuilder| t.with_client(a_client().skipping_approval());
+    let force = |r: &mut AuthorizationRequest| r.force_approval = true;
+    let silent = |r: &mut AuthorizationRequest| r.prompts = NONE;
+    let anew = |r: &mut AuthorizationRequest| r.prompts = CONSENT;
+    let as_is = |_: &mut AuthorizationRequest| {};
+    let rows: [ConsentRow; 14] = [
+        (
+            "§3.1.2.4 never asked",
+            a_tenant(),
+            as_is,
+            None,
+            Ok(Next::Consent),
+        ),
+        (
+            "§3.1.2.4 allowed before",
+            a_tenant(),
+            as_is,
+            Some(all),
+            Ok(Next::Issue),
+        ),
+        (
+            "openid needs none of its own",
+            a_tenant(),
+            as_is,
+            Some("email profile"),
+            Ok(Next::Issue),
+        ),
+        (
+            "more was allowed",
+            a_tenant(),
+            as_is,
+            Some("openid email profile groups"),
+            Ok(Next::Issue),
+        ),
+        (
+            "less was allowed",
+            a_tenant(),
+            as_is,
+            Some("openid email"),
+            Ok(Next::Consent),
+        ),
+        (
+            "skipApprovalScreen",
+            tenant_skips(a_tenant()),
+            as_is,
+            None,
+            Ok(Next::Issue),
+        ),
+        (
+            "the client skips",
+            client_skips(a_tenant()),
+            as_is,
+            None,
+            Ok(Next::Issue),
+        ),
+        (
+            "dex §12.63 force beats skip",
+            tenant_skips(a_tenant()),
+            force,
+            Some(all),
+            Ok(Next::Consent),
+        ),
+        (
+            "force beats the client's skip",
+            client_skips(a_tenant()),
+            force,
+            Some(all),
+            Ok(Next::Consent),
+        ),
+        (
+            "prompt=consent",
+            a_tenant(),
+            anew,
+            Some(all),
+            Ok(Next::Consent),
+        ),
+        (
+            "prompt=consent beats skip",
+            tenant_skips(a_tenant()),
+            anew,
+            None,
+            Ok(Next::Consent),
+        ),
+        (
+            "§3.1.2.6 prompt=none",
+            a_tenant(),
+            silent,
+            None,
+            Err(Refusal::ConsentRequired),
+        ),
+        (
+            "prompt=none, allowed before",
+            a_tenant(),
+            silent,
+            Some(all),
+            Ok(Next::Issue),
+        ),
+        (
+            "prompt=none, skipped",
+            tenant_skips(a_tenant()),
+            silent,
+            None,
+            Ok(Next::Issue),
+        ),
+    ];
+    for (clause, tenant, change, granted, expected) in rows {
+        let spec = tenant.build();
+        let request = asking(change);
+        let client = spec.clients.get(&request.client_id).unwrap();
+        let granted = granted.map(Scopes::parse);
+        let login = a_login();
+        let standing = Standing::Known {
+            login: &login,
+            consented: granted.as_ref(),
+        };
+        let told = next(&request, client, &spec, standing, NOW);
+        assert_eq!(told, expected, "{clause}");
+        if !depends_on_consent(&request, client, &spec) {
+            let standing = Standing::Known {
+                login: &login,
+                consented: None,
+            };
+            let unread = next(&request, client, &spec, standing, NOW);
+            assert_eq!(
+                unread, told,
+                "{clause}: what nobody looks up must not matter"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_hint_binds_the_login_that_was_made_too() {
+    let spec = a_tenant().build();
+    let client = spec.client("app").unwrap();
+    let login = a_login();
+    let standing = Standing::Known {
+        login: &login,
+        consented: None,
+    };
+    let told = |sub: &str| {
+        let request = asking(|r| r.hinted_sub = Some(sub.to_owned()));
+        next(&request, client, &spec, standing, NOW)
+    };
+    assert_eq!(told(&jane_at("mock")), Ok(Next::Consent));
+    assert_eq!(
+        told(&jane_at("other")),
+        Err(Refusal::WrongPerson),
+        "OIDC Core §3.1.2.2"
+    );
+}
