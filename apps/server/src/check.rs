@@ -5,7 +5,7 @@ use std::sync::Arc;
 use insula_config::ServerConfig;
 use tokio::runtime::Builder;
 
-use crate::cli::Exit;
+use crate::exit::Exit;
 use crate::wiring;
 
 /// Validates what `serve` would read. Opens no socket and no database, prints no secret.

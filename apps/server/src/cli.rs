@@ -10,24 +10,8 @@ use insula_ambient::SystemEntropy;
 use insula_config::{ServerConfig, process_environment};
 use insula_model::Password;
 
+use crate::exit::Exit;
 use crate::{check, serve};
-
-/// How the process ends, beside 0. Documented in `--help` and in the README.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// It failed while it ran.
-    Failed = 1,
-    /// A configuration has errors; each was printed.
-    Config = 3,
-    /// A service it needs cannot be reached, or a port cannot be had.
-    Unavailable = 4,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed while running; 2 wrong usage; \
 3 a configuration has errors (all are printed); 4 a port, the database or Redis cannot be had.";

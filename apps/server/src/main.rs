@@ -6,6 +6,7 @@
 mod check;
 mod chores;
 mod cli;
+mod exit;
 mod listeners;
 mod master_key;
 mod serve;

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
-use crate::cli::Exit;
+use crate::exit::Exit;
 use crate::listeners::Listeners;
 use crate::tls::Certificates;
 use crate::{chores, wiring};
