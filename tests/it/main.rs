@@ -1,2 +1,16 @@
-//! Insula end to end: every test speaks to the real process over HTTP.
-fn main() {}
+//! Insula end to end: every test speaks to the real process over HTTP, as a browser, a client or an
+//! operator would. Mirrored by endpoint; each test is a sentence.
+
+mod attacks;
+mod authorize;
+mod budget;
+mod check;
+mod clients;
+mod logout;
+mod observability;
+mod pages;
+mod restarts;
+mod tenants;
+mod token;
+mod village;
+mod walls;

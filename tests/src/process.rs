@@ -27,12 +27,7 @@ pub struct Process {
 
 impl Process {
     /// Starts the command. `rubbish` is removed should this program end without saying so.
-    pub(crate) fn start(
-        command: &mut Command,
-        rubbish: &Path,
-        port: u16,
-        telemetry: u16,
-    ) -> Self {
+    pub(crate) fn start(command: &mut Command, rubbish: &Path, port: u16, telemetry: u16) -> Self {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -70,7 +65,10 @@ impl Process {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("the server ended while starting ({status}):\n{}", self.log());
+                panic!(
+                    "the server ended while starting ({status}):\n{}",
+                    self.log()
+                );
             }
             let asked = agent.try_send(reqwest::Method::GET, &url, &[], None).await;
             if asked.is_ok_and(|answer| answer.status == 200) {

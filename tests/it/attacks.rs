@@ -1,0 +1,445 @@
+//! The attacks of RFC 9700 that reach an authorization server of today, each under its section; and
+//! what lies around them: headers of strangers, frames, logs.
+
+use insula_tests::{Agent, Back, House, Login, Person, RelyingParty, unique, walk};
+use reqwest::Method;
+
+use crate::village::{self, JANE, MOCK, village};
+
+/// §2.1 and §4.1: redirect URIs are compared as text.
+#[tokio::test]
+async fn s4_1_a_redirect_uri_that_is_almost_right_is_wrong() {
+    let village = village().await;
+    let registered = "https://portal.example/callback";
+    for party in [village.portal(), village.wiki()] {
+        for uri in [
+            "https://portal.example/callback/",
+            "https://portal.example/callback?x=1",
+            "https://portal.example/callback#x",
+            "https://portal.example/Callback",
+            "https://portal.example/callback/../evil",
+            "https://portal.example/callback%2f..",
+            "https://portal.example:443/callback",
+            "https://portal.example.evil.example/callback",
+            "https://evil.example/?u=https://portal.example/callback",
+            "https://portal.example@evil.example/callback",
+            "https://sub.portal.example/callback",
+            "http://portal.example/callback",
+            "HTTPS://portal.example/callback",
+            "//portal.example/callback",
+            "javascript:alert(1)",
+            "https://wiki.example/callback/../../portal.example/callback",
+            " https://portal.example/callback",
+        ] {
+            let login = party.begin_with(&[("redirect_uri", uri), ("connector_id", "mock")]);
+            let answer = Agent::new().get(&login.url).await.expect(400);
+            assert_eq!(answer.header("location"), "", "{uri}");
+        }
+    }
+    let right = village.portal().begin_with(&[("redirect_uri", registered)]);
+    Agent::new().get(right.url).await.expect(200);
+}
+
+/// §2.1: the one exception is the port of a loopback address (RFC 8252 §7.3).
+#[tokio::test]
+async fn s2_1_only_a_loopback_uri_may_come_with_another_port() {
+    let mut spa = village().await.spa();
+    for (uri, is_good) in [
+        ("http://127.0.0.1:49152/cb", true),
+        ("http://127.0.0.1:49152/other", false),
+        ("http://localhost:49152/cb", false),
+        ("https://127.0.0.1:49152/cb", false),
+        ("http://127.0.0.1.evil.example:1/cb", false),
+        ("http://user@127.0.0.1:49152/cb", false),
+        ("https://spa.example:8443/cb", false),
+    ] {
+        spa.redirect_uri = uri.to_owned();
+        let login = spa.begin_with(&[("prompt", "none")]);
+        let answer = Agent::new().get(&login.url).await;
+        let status = if is_good { 303 } else { 400 };
+        assert_eq!(answer.status, status, "{uri}");
+    }
+}
+
+/// §2.1.1 and §4.8: nobody takes PKCE out of a login.
+#[tokio::test]
+async fn s4_8_pkce_cannot_be_stripped_or_added_on_the_way() {
+    let village = village().await;
+    for party in [village.hooli(), village.umbrella()] {
+        let party = party.without_pkce();
+        let (login, back) = party.code(&Agent::new(), &MOCK).await;
+        // The client's challenge was stripped by an attacker: its verifier tells.
+        let stripped = Login {
+            verifier: Some(format!("{}{}", unique(), unique())),
+            ..login
+        };
+        let answer = party.redeem(&stripped, back.code()).await.expect(400);
+        assert!(["invalid_grant", "invalid_request"].contains(&answer.error().as_str()));
+    }
+    let spa = village.spa().without_pkce();
+    let answer = Agent::new().get(spa.begin().url).await.expect(303);
+    assert!(answer.header("location").contains("error=invalid_request"));
+}
+
+/// §4.5: a stolen code is worth nothing in the attacker's own login.
+#[tokio::test]
+async fn s4_5_a_stolen_code_cannot_be_injected_into_another_login() {
+    let hooli = village().await.hooli();
+    let (_, victims) = hooli.code(&Agent::new(), &MOCK).await;
+    let attackers = hooli.begin();
+    let answer = hooli.redeem(&attackers, victims.code()).await.expect(400);
+    assert_eq!(answer.error(), "invalid_grant");
+}
+
+/// §4.4: every answer says who gave it.
+#[tokio::test]
+async fn s4_4_every_answer_names_its_issuer_and_lets_mix_ups_be_seen() {
+    let village = village().await;
+    for (party, person) in [(village.portal(), JANE), (village.initech(), village::KIM)] {
+        let (_, back) = party.code(&Agent::new(), &person).await;
+        assert_eq!(back.get("iss"), party.issuer);
+        let login = party.begin_with(&[("prompt", "none")]);
+        let answer = Agent::new().get(&login.url).await.expect(303);
+        let back = Back::of(answer.location(), Vec::new());
+        assert_eq!(back.get("iss"), party.issuer, "errors too");
+    }
+}
+
+/// §4.7: a login is finished by the browser that began it.
+#[tokio::test]
+async fn s4_7_a_login_begun_by_an_attacker_cannot_be_finished_by_a_victim() {
+    let village = village().await;
+    let portal = village.portal();
+    let attacker = Agent::new();
+
+    let login = portal.begin_with(&[("connector_id", "mock")]);
+    let callback = attacker.get(&login.url).await.expect(303).location();
+    let victim = Agent::new();
+    victim.get(&callback).await.expect(400);
+    assert_eq!(victim.cookies(), [], "nobody was logged in");
+
+    let login = portal.begin_with(&[("connector_id", "local")]);
+    let form = attacker.get(&login.url).await.expect(302).location();
+    victim.get(&form).await.expect(400);
+    let credentials = [("login", JANE.login), ("password", JANE.password)];
+    victim.post(&form, &credentials).await.expect(400);
+
+    let login = portal.begin_with(&[("connector_id", "mock"), ("prompt", "consent")]);
+    let mut answer = attacker.get(&login.url).await;
+    while answer.status != 200 {
+        answer = attacker.get(answer.location()).await;
+    }
+    let consent = answer.page().form_with("submit-approve").unwrap().clone();
+    let filled = consent.filled(&[], "submit-approve");
+    let filled: Vec<_> = filled
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect();
+    victim
+        .post(portal.at("/approval"), &filled)
+        .await
+        .expect(400);
+}
+
+/// §4.7.1: `state` comes back as it went, whatever is in it.
+#[tokio::test]
+async fn s4_7_1_state_comes_back_byte_for_byte() {
+    let hooli = village().await.hooli();
+    for state in ["a b+c%20&d=e", "\u{e9}\u{1f980}\"'<script>", "?#/\\"] {
+        let login = hooli.begin_with(&[("state", state), ("prompt", "none")]);
+        let answer = Agent::new().get(&login.url).await.expect(303);
+        let back = Back::of(answer.location(), Vec::new());
+        assert_eq!(back.get("state"), state);
+    }
+}
+
+/// §4.11: no address of ours sends a browser where somebody else says.
+#[tokio::test]
+async fn s4_11_nothing_here_is_an_open_redirector() {
+    let village = village().await;
+    let evil = "https://evil.example/";
+    for party in [village.portal(), village.globex(), village.initech()] {
+        let agent = Agent::new();
+        let login = party.begin_with(&[("connector_id", "local")]);
+        let mut answer = agent.get(&login.url).await;
+        while answer.status == 302 {
+            answer = agent.get(answer.location()).await;
+        }
+        let query: Vec<_> = answer.url.query_pairs().into_owned().collect();
+        let state = &query.iter().find(|(n, _)| n == "state").unwrap().1;
+        for path in [
+            format!("/auth/local/login?back={evil}&state={state}"),
+            format!("/auth/local/login?back=//evil.example&state={state}"),
+            format!("/auth?redirect_uri={evil}"),
+            format!("/auth?client_id={}&redirect_uri={evil}", party.client_id),
+            format!("/logout?post_logout_redirect_uri={evil}"),
+            format!(
+                "/logout?post_logout_redirect_uri={evil}&client_id={}",
+                party.client_id
+            ),
+            format!("/callback?state={state}&redirect_uri={evil}"),
+            format!("/approval?req={state}&hmac=x&redirect_uri={evil}"),
+            "//evil.example/".to_owned(),
+            "/%2f%2fevil.example/".to_owned(),
+        ] {
+            let answer = agent.get(party.at(&path)).await;
+            let to = answer.header("location");
+            assert!(!to.contains("evil.example"), "{path}: {to}");
+            let links = answer.page().links;
+            assert!(
+                !links.iter().any(|link| link.contains("evil.example")),
+                "{path}: {links:?}"
+            );
+        }
+    }
+}
+
+/// §4.12: after a POST that carried a password, nothing repeats it.
+#[tokio::test]
+async fn s4_12_a_posted_password_is_answered_with_303_and_never_307() {
+    let village = village().await;
+    for (party, person) in [
+        (village.portal(), JANE),
+        (village.globex(), village::ADMIN),
+        (village.initech(), village::KIM),
+    ] {
+        let (_, back) = party.code(&Agent::new(), &person).await;
+        let posts = back.steps.iter().filter(|step| step.starts_with("POST"));
+        for step in posts {
+            assert!(step.ends_with(" 303"), "{step}");
+        }
+    }
+}
+
+/// §4.14: a refresh token used twice ends its family; in full in `token/refresh.rs`.
+#[tokio::test]
+async fn s4_14_a_stolen_refresh_token_ends_with_its_family() {
+    let portal = village().await.portal();
+    let tokens = portal.log_in(&Agent::new(), &JANE).await;
+    let thiefs = portal.refresh(tokens.refresh(), &[]).await.expect(200);
+    let thiefs = portal.read(&thiefs).await;
+    // The owner comes with the one they know.
+    portal.refresh(tokens.refresh(), &[]).await.expect(400);
+    portal.refresh(thiefs.refresh(), &[]).await.expect(400);
+    portal.userinfo(&thiefs.access_token).await.expect(401);
+}
+
+/// §4.16: no page is shown in anybody's frame.
+#[tokio::test]
+async fn s4_16_pages_are_framed_by_nobody() {
+    let village = village().await;
+    for party in [village.portal(), village.globex()] {
+        for path in ["/", "/auth", "/logout", "/callback", "/approval"] {
+            let answer = Agent::new().get(party.at(path)).await;
+            let policy = answer.header("content-security-policy");
+            assert!(
+                policy.contains("frame-ancestors 'none'"),
+                "{path}: {policy}"
+            );
+            assert!(policy.contains("default-src 'none'"), "{path}: {policy}");
+            assert!(!policy.contains("unsafe-inline"), "{path}: {policy}");
+            assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
+            assert_eq!(answer.header("x-content-type-options"), "nosniff");
+            assert_eq!(answer.header("referrer-policy"), "no-referrer");
+            assert_eq!(answer.header("cache-control"), "no-store");
+        }
+    }
+}
+
+/// A nonce that is known before the page is one that lets an injected script run.
+#[tokio::test]
+async fn the_nonce_of_a_page_is_new_each_time() {
+    let portal = village().await.portal();
+    let policy = async || {
+        let answer = Agent::new().get(portal.begin().url).await.expect(200);
+        answer.header("content-security-policy").to_owned()
+    };
+    assert_ne!(policy().await, policy().await);
+}
+
+/// What a stranger writes is text on a page, never markup.
+#[tokio::test]
+async fn what_a_stranger_writes_is_never_markup() {
+    let village = village().await;
+    let evil = "\"><script>alert(1)</script>";
+    for party in [village.portal(), village.globex()] {
+        for what in [
+            "client_id",
+            "redirect_uri",
+            "scope",
+            "login_hint",
+            "ui_locales",
+            "state",
+        ] {
+            let login = party.begin_with(&[(what, evil), ("connector_id", "local")]);
+            let agent = Agent::new();
+            let mut answer = agent.get(&login.url).await;
+            while answer.status == 302 {
+                answer = agent.get(answer.location()).await;
+            }
+            assert!(!answer.body.contains("<script>alert"), "{what}");
+        }
+    }
+}
+
+/// Which tenant is asked is decided by `Host`, unless a proxy we trust says otherwise.
+#[tokio::test]
+async fn a_forwarded_host_from_a_stranger_counts_for_nothing() {
+    let village = village().await;
+    let url = village.portal().at("/.well-known/openid-configuration");
+    for header in [
+        ("x-forwarded-host", "globex.localhost"),
+        ("forwarded", "host=globex.localhost"),
+        ("x-host", "globex.localhost"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-prefix", "/initech"),
+    ] {
+        let answer = Agent::new().send(Method::GET, &url, &[header], None).await;
+        assert_eq!(
+            answer.json()["issuer"],
+            village.issuer("acme"),
+            "{header:?}"
+        );
+    }
+}
+
+/// A proxy we trust may say which host was asked for.
+#[tokio::test]
+async fn a_forwarded_host_from_a_trusted_proxy_counts() {
+    let house = House::build()
+        .tenant("hooli", village::HOOLI)
+        .setting("trustedProxies: [127.0.0.0/8]")
+        .done();
+    let _process = house.open().await;
+    let port = house.port;
+    let url = format!("http://proxy.internal:{port}/.well-known/openid-configuration");
+    Agent::new().get(&url).await.expect(404);
+    for header in [
+        ("x-forwarded-host", "evil.example, hooli.localhost"),
+        ("forwarded", "host=evil.example, for=1;host=hooli.localhost"),
+    ] {
+        let answer = Agent::new().send(Method::GET, &url, &[header], None).await;
+        assert_eq!(answer.json()["issuer"], village::issuer(port, "hooli"));
+    }
+}
+
+/// Whatever the host is, what we write of ourselves is the configured issuer.
+#[tokio::test]
+async fn no_answer_repeats_the_host_it_was_asked_with() {
+    let village = village().await;
+    let port = village.house.port;
+    let by_alias = format!("http://login.acme.example:{port}/.well-known/openid-configuration");
+    let answer = Agent::through(&[port]).get(by_alias).await.expect(200);
+    assert_eq!(answer.json()["issuer"], village.issuer("acme"));
+    assert!(!answer.body.contains("login.acme.example"));
+}
+
+/// The whole life of a login and of its mistakes leaves no secret in the log, however much is logged.
+#[tokio::test]
+async fn the_log_holds_no_secret_and_no_person() {
+    let house = House::build()
+        .tenant("acme", village::ACME)
+        .tenant("globex", village::GLOBEX)
+        .tenant("initech", village::INITECH)
+        .log("debug")
+        .done();
+    let process = house.open().await;
+    let mut secrets = Vec::new();
+    let kilgore = Person {
+        connector: Some("directory"),
+        ..Person::new("kilgore", "trout")
+    };
+    let upstream = Person {
+        connector: Some("initech"),
+        ..village::KIM
+    };
+    let portal = village::portal(house.port);
+    let globex = village::globex(house.port);
+    for (party, person) in [
+        (&portal, JANE),
+        (&portal, kilgore),
+        (&portal, upstream),
+        (&globex, village::ADMIN),
+    ] {
+        one_life(party, &person, &mut secrets).await;
+    }
+    let log = process.terminate().await;
+    assert!(log.contains("login successful"), "the log is read at all");
+    for secret in &secrets {
+        assert!(
+            secret.len() < 4 || !log.contains(secret.as_str()),
+            "the log holds {secret:?}: {}",
+            log.lines()
+                .find(|line| line.contains(secret.as_str()))
+                .unwrap()
+        );
+    }
+}
+
+/// A login, its uses and its abuses; every secret in it is remembered.
+async fn one_life(party: &RelyingParty, person: &Person<'_>, secrets: &mut Vec<String>) {
+    let agent = Agent::new();
+    let wrong = unique();
+    let login = party.begin_with(&[
+        ("connector_id", "local"),
+        ("login_hint", "hint@acme.example"),
+    ]);
+    let mut answer = agent.get(&login.url).await;
+    while answer.status == 302 {
+        answer = agent.get(answer.location()).await;
+    }
+    let form = [("login", "who@ever.example"), ("password", wrong.as_str())];
+    let action = answer.page().form_with("password").unwrap().action.clone();
+    agent
+        .post(answer.url.join(&action).unwrap(), &form)
+        .await
+        .expect(401);
+
+    let login = party.begin();
+    let back = walk(&agent, &login, person).await;
+    let tokens = party.tokens(&login, &back).await;
+    let refreshed = party.refresh(tokens.refresh(), &[]).await.expect(200);
+    let refreshed = party.read(&refreshed).await;
+    party.userinfo(&refreshed.access_token).await.expect(200);
+    party.introspect(&refreshed.access_token).await;
+    party.introspect(refreshed.refresh()).await;
+    party.redeem(&login, back.code()).await.expect(400);
+    party.refresh(tokens.refresh(), &[]).await.expect(400);
+    party.revoke(refreshed.refresh()).await.expect(200);
+    let mut thief = RelyingParty::new(&party.issuer, &party.client_id, &unique(), "x");
+    thief.at_dex = party.at_dex;
+    thief.refresh(refreshed.refresh(), &[]).await.expect(401);
+    agent
+        .get(party.at(&format!("/logout?id_token_hint={}", tokens.id().token)))
+        .await;
+
+    secrets.extend(agent.cookies().into_iter().map(|cookie| cookie.value));
+    secrets.extend([
+        wrong,
+        thief.secret.clone(),
+        party.secret.clone(),
+        back.code().to_owned(),
+        tokens.access_token.clone(),
+        tokens.refresh().to_owned(),
+        tokens.id().token.clone(),
+        refreshed.access_token.clone(),
+        refreshed.refresh().to_owned(),
+        refreshed.id().token.clone(),
+        login.nonce.clone(),
+        login.state.clone(),
+        "acme-at-initech".to_owned(),
+        "who@ever.example".to_owned(),
+        "hint@acme.example".to_owned(),
+        "jane@acme.example".to_owned(),
+        "admin@example.com".to_owned(),
+        "kim@initech.example".to_owned(),
+        "kilgore@kilgore.trout".to_owned(),
+        "$argon2id$".to_owned(),
+        "$2a$10$".to_owned(),
+    ]);
+    secrets.extend(login.verifier.clone());
+    // The parts that are secrets by themselves.
+    for token in [&tokens.access_token, &tokens.id().token] {
+        secrets.push(token.rsplit('.').next().unwrap().to_owned());
+    }
+}

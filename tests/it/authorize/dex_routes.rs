@@ -1,0 +1,159 @@
+//! A tenant from a dex file, route by route, as dex answers (reference: dex §1.6 to §1.11).
+
+use insula_tests::Agent;
+
+use crate::village::{ADMIN, village};
+
+#[tokio::test]
+async fn one_connector_is_gone_to_at_once_with_all_parameters_but_its_name() {
+    let umbrella = village().await.umbrella();
+    let login = umbrella.begin();
+    let answer = Agent::new().get(&login.url).await.expect(302);
+    let to = answer.location();
+    assert_eq!(to.path(), "/auth/mock");
+    for (name, value) in &login.params {
+        assert!(to.query_pairs().any(|(n, v)| n == *name && v == *value));
+    }
+    let globex = village().await.globex();
+    let login = globex.begin_with(&[("connector_id", "mock")]);
+    let answer = Agent::new().get(&login.url).await.expect(302);
+    assert_eq!(answer.location().path(), "/auth/mock");
+    assert!(!answer.location().as_str().contains("connector_id"));
+}
+
+#[tokio::test]
+async fn a_callback_connector_is_sent_to_with_302_and_comes_back_with_303() {
+    let umbrella = village().await.umbrella();
+    let agent = Agent::new();
+    let login = umbrella.begin();
+    let at = login.url.replace("/auth?", "/auth/mock?");
+    let answer = agent.get(at).await.expect(302);
+    let to = answer.location();
+    assert_eq!(to.path(), "/callback");
+    let state = to.query_pairs().find(|(n, _)| n == "state").unwrap().1;
+    assert_eq!(state.len(), 25, "an auth request's id is 25 letters");
+    assert!(
+        state
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b))
+    );
+    let answer = agent.get(&to).await.expect(303);
+    let back = answer.location();
+    assert!(back.as_str().starts_with(&umbrella.redirect_uri));
+    let names: Vec<_> = back.query_pairs().map(|(n, _)| n.into_owned()).collect();
+    assert_eq!(names, ["code", "state"], "sorted, and no iss");
+    let code = back.query_pairs().next().unwrap().1;
+    assert_eq!(code.len(), 25);
+}
+
+#[tokio::test]
+async fn a_password_connector_is_sent_to_its_form_and_the_consent_follows() {
+    let globex = village().await.globex();
+    let agent = Agent::new();
+    let login = globex.begin();
+    let at = login.url.replace("/auth?", "/auth/local?");
+    let answer = agent.get(at).await.expect(302);
+    let form = answer.location();
+    assert_eq!(form.path(), "/auth/local/login");
+    let names: Vec<_> = form.query_pairs().map(|(n, _)| n.into_owned()).collect();
+    assert_eq!(names, ["back", "state"]);
+    let (_, back) = form.query_pairs().next().unwrap();
+    assert!(back.starts_with("/auth?"), "{back}");
+
+    let page = agent.get(&form).await.expect(200);
+    for id in ["login", "password", "submit-login"] {
+        assert!(page.page().has(id), "{id}");
+    }
+    let wrong = [("login", ADMIN.login), ("password", "wrong")];
+    let again = agent.post(&form, &wrong).await.expect(401);
+    assert!(again.page().has("login-error"));
+
+    let right = [("login", ADMIN.login), ("password", ADMIN.password)];
+    let answer = agent.post(&form, &right).await.expect(303);
+    let approval = answer.location();
+    assert_eq!(approval.path(), "/approval");
+    let names: Vec<_> = approval
+        .query_pairs()
+        .map(|(n, _)| n.into_owned())
+        .collect();
+    assert_eq!(names, ["req", "hmac"]);
+    agent.get(&approval).await.expect(200);
+    let answer = agent
+        .post(&approval, &[("approval", "approve")])
+        .await
+        .expect(303);
+    assert!(answer.location().as_str().starts_with(&globex.redirect_uri));
+}
+
+#[tokio::test]
+async fn back_is_empty_where_there_is_nothing_to_choose() {
+    let printer = village().await.initech();
+    let answer = Agent::new().get(printer.begin().url).await.expect(302);
+    let form = answer.location();
+    assert_eq!(
+        form.query_pairs().next().unwrap(),
+        ("back".into(), "".into())
+    );
+}
+
+#[tokio::test]
+async fn state_comes_back_even_if_it_is_empty_but_not_in_our_dialect() {
+    let village = village().await;
+    let umbrella = village.umbrella();
+    let url = umbrella
+        .begin_with(&[("state", ""), ("scope", "email")])
+        .url;
+    let answer = Agent::new().get(url).await.expect(303);
+    let to = answer.location();
+    assert!(
+        to.query_pairs().any(|(n, v)| n == "state" && v.is_empty()),
+        "{to}"
+    );
+    let hooli = village.hooli();
+    let url = hooli.begin_with(&[("state", ""), ("prompt", "none")]).url;
+    let answer = Agent::new().get(url).await.expect(303);
+    assert!(!answer.location().query_pairs().any(|(n, _)| n == "state"));
+}
+
+#[tokio::test]
+async fn a_connector_nobody_has_is_told_on_a_page() {
+    let globex = village().await.globex();
+    let login = globex.begin_with(&[("connector_id", "nobody")]);
+    Agent::new().get(&login.url).await.expect(400);
+    let at = globex.begin().url.replace("/auth?", "/auth/nobody?");
+    Agent::new().get(at).await.expect(400);
+}
+
+#[tokio::test]
+async fn a_login_that_is_not_there_or_not_proven_is_told_on_a_page() {
+    let globex = village().await.globex();
+    let agent = Agent::new();
+    for (path, status) in [
+        ("/auth/local/login", 400),
+        ("/auth/local/login?state=unknown", 400),
+        ("/callback", 400),
+        ("/callback?state=unknown", 400),
+        ("/approval", 400),
+        ("/approval?req=unknown&hmac=AAAA", 400),
+    ] {
+        agent.get(globex.at(path)).await.expect(status);
+    }
+}
+
+#[tokio::test]
+async fn a_released_dex_sets_no_cookie() {
+    let globex = village().await.globex();
+    let agent = Agent::new();
+    globex.log_in(&agent, &ADMIN).await;
+    assert_eq!(agent.cookies(), []);
+}
+
+#[tokio::test]
+async fn no_slash_is_forgiven() {
+    let village = village().await;
+    for party in [village.globex(), village.portal()] {
+        for path in ["/auth/", "/token/", "/keys/", "/nothing"] {
+            Agent::new().get(party.at(path)).await.expect(404);
+        }
+    }
+}

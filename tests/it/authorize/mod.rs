@@ -1,0 +1,11 @@
+//! The authorization endpoint, and everything a person meets on the way to a code.
+
+mod code_flow;
+mod consent;
+mod dex_routes;
+mod errors;
+mod pkce;
+mod prompts;
+mod response_modes;
+mod single_sign_on;
+mod upstream;

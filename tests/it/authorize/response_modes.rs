@@ -1,0 +1,78 @@
+//! How the answer travels back.
+
+use insula_tests::{Agent, Back, walk};
+
+use crate::village::{MOCK, village};
+
+#[tokio::test]
+async fn form_post_brings_the_answer_in_a_form_that_works_without_a_script() {
+    let hooli = village().await.hooli();
+    let login = hooli.begin_with(&[("response_mode", "form_post")]);
+    let agent = Agent::new();
+    let back = walk(&agent, &login, &MOCK).await;
+    assert_eq!(back.url.query(), None, "nothing in the address");
+    hooli.tokens(&login, &back).await;
+}
+
+#[tokio::test]
+async fn the_page_of_form_post_may_end_at_the_client_and_nowhere_else() {
+    let hooli = village().await.hooli();
+    let login = hooli.begin_with(&[("response_mode", "form_post"), ("prompt", "none")]);
+    let answer = Agent::new().get(login.url).await.expect(200);
+    let policy = answer.header("content-security-policy");
+    let form_action = policy
+        .split(';')
+        .map(str::trim)
+        .find(|d| d.starts_with("form-action"))
+        .unwrap();
+    assert!(form_action.contains("https://phone.example"), "{policy}");
+    assert!(!form_action.contains('*'));
+    let page = answer.page();
+    let form = page.forms.iter().find(|f| f.id == "form-post").unwrap();
+    assert_eq!(form.action, "https://phone.example/callback");
+    assert_eq!(form.value("error"), Some("login_required"));
+    assert_eq!(form.value("state"), Some(login.state.as_str()));
+    assert_eq!(form.value("iss"), Some(hooli.issuer.as_str()));
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn a_client_may_have_the_fragment() {
+    let hooli = village().await.hooli();
+    let login = hooli.begin_with(&[("response_mode", "fragment"), ("prompt", "none")]);
+    let answer = Agent::new().get(login.url).await.expect(303);
+    let to = answer.location();
+    assert_eq!(to.query(), None);
+    assert!(to.fragment().unwrap().contains("error=login_required"));
+}
+
+#[tokio::test]
+async fn dex_does_not_know_the_parameter() {
+    let umbrella = village().await.umbrella();
+    let login = umbrella.begin_with(&[("response_mode", "form_post")]);
+    let back = walk(&Agent::new(), &login, &MOCK).await;
+    assert!(back.url.query().unwrap().contains("code="));
+}
+
+#[tokio::test]
+async fn the_query_a_redirect_uri_has_is_kept() {
+    let mut portal = village().await.portal();
+    portal.redirect_uri = "https://portal.example/other?tab=1".to_owned();
+    let login = portal.begin_with(&[("prompt", "none")]);
+    let answer = Agent::new().get(&login.url).await.expect(303);
+    let back = Back::of(answer.location(), Vec::new());
+    assert!(
+        back.url
+            .as_str()
+            .starts_with("https://portal.example/other?tab=1&")
+    );
+    portal.check_response(&login, &back);
+}
+
+#[tokio::test]
+async fn no_redirect_is_kept_or_told_on() {
+    let hooli = village().await.hooli();
+    let answer = Agent::new().get(hooli.begin().url).await.expect(303);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("referrer-policy"), "no-referrer");
+}

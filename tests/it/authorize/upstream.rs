@@ -1,0 +1,71 @@
+//! One tenant as another's upstream: the whole chain, through the same process.
+
+use insula_tests::{Agent, Person, walk};
+
+use crate::village::{KIM, village};
+
+const THROUGH_INITECH: Person<'static> = Person {
+    connector: Some("initech"),
+    ..KIM
+};
+
+#[tokio::test]
+async fn people_of_initech_log_in_at_acme() {
+    let village = village().await;
+    let portal = village
+        .portal()
+        .with_scope("openid profile email groups offline_access federated:id");
+    let agent = Agent::new();
+    let (login, back) = portal.code(&agent, &THROUGH_INITECH).await;
+    assert!(
+        back.steps
+            .contains(&"GET /initech/auth/local/login 200".to_owned()),
+        "{:?}",
+        back.steps
+    );
+    let tokens = portal.tokens(&login, &back).await;
+    assert_eq!(tokens.claim("iss"), village.issuer("acme").as_str());
+    assert_eq!(tokens.claim("email"), "kim@initech.example");
+    assert_eq!(tokens.claim("name"), "Kim Lee");
+    assert_eq!(tokens.claim("groups"), &serde_json::json!(["printers"]));
+    assert_eq!(tokens.claim("federated_claims")["connector_id"], "initech");
+    let names: Vec<_> = agent
+        .cookies()
+        .into_iter()
+        .map(|c| (c.host, c.name))
+        .collect();
+    assert_eq!(names.len(), 4, "a session at each: {names:?}");
+
+    // The upstream is asked again when tokens are refreshed.
+    let refreshed = portal.refresh(tokens.refresh(), &[]).await.expect(200);
+    let refreshed = portal.read(&refreshed).await;
+    assert_eq!(refreshed.claim("sub"), tokens.claim("sub"));
+    assert_eq!(refreshed.claim("email"), "kim@initech.example");
+}
+
+#[tokio::test]
+async fn a_session_upstream_saves_the_password() {
+    let village = village().await;
+    let agent = Agent::new();
+    village.initech().log_in(&agent, &KIM).await;
+    let login = village.wiki().begin_with(&[("connector_id", "initech")]);
+    let back = walk(&agent, &login, &Person::default()).await;
+    assert!(back.steps.iter().all(|step| step.starts_with("GET ")));
+    village.wiki().tokens(&login, &back).await;
+}
+
+#[tokio::test]
+async fn an_answer_the_upstream_never_gave_is_refused() {
+    let village = village().await;
+    let agent = Agent::new();
+    let login = village.wiki().begin_with(&[("connector_id", "initech")]);
+    let answer = agent.get(login.url).await.expect(303);
+    let to = answer.location();
+    let state = to.query_pairs().find(|(n, _)| n == "state").unwrap().1;
+    let forged = format!(
+        "{}/callback?code=forged&state={state}",
+        village.issuer("acme")
+    );
+    let answer = agent.get(forged).await;
+    assert!(answer.status >= 400 || answer.location().as_str().contains("error="));
+}

@@ -1,0 +1,149 @@
+//! `insula check` and its neighbours on the command line.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use insula_tests::{House, insula};
+
+use crate::village;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .unwrap()
+}
+
+#[test]
+fn the_examples_that_are_shipped_would_be_served() {
+    let output = Command::new(insula())
+        .args(["check", "--config", "tenants.example/insula.yaml"])
+        .current_dir(repository())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(!said.contains("error: "), "{said}");
+}
+
+#[tokio::test]
+async fn every_problem_is_told_with_its_file_and_line_and_no_secret() {
+    let broken = "issuer: http://broken.localhost:PORT
+enablePasswordDB: true
+staticClients:
+  - id: app
+    secret: hunter2-hunter2
+    redirectURIs: [\"not a uri\"]
+    skipAprovalScreen: true
+expiry: { codes: 10h }
+";
+    let house = House::build()
+        .tenant("broken", broken)
+        .tenant("hooli", village::HOOLI)
+        .done();
+    let output = house.run("check").await;
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    for line in [6, 7, 8] {
+        let place = format!("broken/tenant.yaml:{line}");
+        assert!(said.contains(&place), "{place} is not in:\n{said}");
+    }
+    assert!(said.contains("skipApprovalScreen"), "did you mean:\n{said}");
+    assert!(!said.contains("hunter2-hunter2"), "{said}");
+    assert!(
+        !house.folder().join("insula.db").exists(),
+        "check touches nothing"
+    );
+}
+
+#[tokio::test]
+async fn a_dex_file_with_a_word_nobody_knows_is_served_with_a_warning() {
+    let text = format!("{}\nunknownWord: true\n", village::UMBRELLA);
+    let house = House::build().tenant("umbrella", &text).done();
+    let output = house.run("check").await;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("unknownWord"), "{said}");
+}
+
+#[tokio::test]
+async fn two_tenants_with_one_issuer_are_a_clash() {
+    let house = House::build()
+        .tenant("one", village::HOOLI)
+        .tenant("two", village::HOOLI)
+        .done();
+    let output = house.run("check").await;
+    assert_eq!(output.status.code(), Some(3));
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_there_is_told_with_4() {
+    let house = House::build()
+        .tenant("hooli", village::HOOLI)
+        .database("postgres://nobody@127.0.0.1:9/none")
+        .done();
+    let output = house.run("serve").await;
+    assert_eq!(
+        output.status.code(),
+        Some(4),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[tokio::test]
+async fn migrate_makes_the_database_and_may_be_run_again() {
+    let house = House::build().tenant("hooli", village::HOOLI).done();
+    for _ in 0..2 {
+        let output = house.run("migrate").await;
+        assert_eq!(output.status.code(), Some(0));
+    }
+    assert!(house.folder().join("insula.db").exists());
+}
+
+#[test]
+fn a_password_is_hashed_from_standard_input() {
+    let mut child = Command::new(insula())
+        .arg("hash-password")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"secret\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert!(
+        output
+            .stdout
+            .starts_with(b"$argon2id$v=19$m=19456,t=2,p=1$")
+    );
+}
+
+#[test]
+fn wrong_usage_is_told_with_2_and_the_version_with_0() {
+    let status = |args: &[&str]| {
+        let output = Command::new(insula()).args(args).output().unwrap();
+        output.status.code()
+    };
+    assert_eq!(status(&["version"]), Some(0));
+    assert_eq!(status(&["--help"]), Some(0));
+    assert_eq!(status(&["dance"]), Some(2));
+    assert_eq!(status(&["serve", "--no-such-flag", "x"]), Some(2));
+}
+
+#[tokio::test]
+async fn a_master_key_is_made_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let house = House::build().tenant("hooli", village::HOOLI).done();
+    let process = house.open().await;
+    let key = house.folder().join("insula.key");
+    let mode = std::fs::metadata(&key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let log = process.terminate().await;
+    assert!(log.contains("WARN") && log.contains("master key"), "{log}");
+    let secret = std::fs::read_to_string(&key).unwrap();
+    assert!(!log.contains(secret.trim()));
+}

@@ -1,0 +1,222 @@
+//! Clients and a browser that nobody here wrote.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use insula_tests::{RelyingParty, program};
+use serde_json::Value;
+
+use crate::village::{ADMIN, JANE, KIM, MOCK, village};
+
+/// Runs a program of `tests/clients` and reads the line it prints.
+async fn run(mut command: Command) -> Value {
+    let output = ended(&mut command).await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let line = said.lines().last().unwrap_or_default();
+    let told = serde_json::from_str::<Value>(line).unwrap_or_else(|error| {
+        panic!(
+            "{command:?}: {error}: {said}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        )
+    });
+    assert_eq!(told["ok"], true, "{told:#}");
+    told
+}
+
+async fn ended(command: &mut Command) -> Output {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    child.wait_with_output().unwrap()
+}
+
+fn node(clients: &Path, script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(clients.join(script)).current_dir(clients);
+    command
+}
+
+fn python(clients: &Path, script: &str) -> Command {
+    let mut command = Command::new(clients.join("venv/bin/python"));
+    command.arg(clients.join(script)).current_dir(clients);
+    command
+}
+
+fn describe(command: &mut Command, party: &RelyingParty, person: &insula_tests::Person<'_>) {
+    command
+        .env("ISSUER", &party.issuer)
+        .env("CLIENT_ID", &party.client_id)
+        .env("CLIENT_SECRET", &party.secret)
+        .env("REDIRECT_URI", &party.redirect_uri)
+        .env("SCOPE", &party.scope)
+        .env("LOGIN", person.login)
+        .env("PASSWORD", person.password);
+    if let Some(connector) = person.connector {
+        command.env("CONNECTOR", connector);
+    }
+}
+
+type Made = fn(&Path, &str) -> Command;
+
+async fn drives_the_whole_life_of_a_login(make: Made, script: &str) {
+    let Some(clients) = program("INSULA_TEST_CLIENTS") else {
+        return;
+    };
+    let village = village().await;
+    let spa = village
+        .spa()
+        .with_scope("openid profile email offline_access");
+    for (party, person, auth) in [
+        (village.portal(), JANE, "basic"),
+        (village.portal(), MOCK, "post"),
+        (spa, JANE, "none"),
+        (village.initech(), KIM, "basic"),
+        (village.globex(), ADMIN, "basic"),
+        (village.globex(), MOCK, "post"),
+    ] {
+        let mut command = make(&clients, script);
+        describe(&mut command, &party, &person);
+        command.env("CLIENT_AUTH", auth);
+        let told = run(command).await;
+        assert_eq!(told["issuer"], party.issuer, "{told:#}");
+        assert_eq!(told["claims"]["iss"], party.issuer);
+        assert_eq!(told["refreshed"], true, "{told:#}");
+        assert_eq!(told["rotated"], true, "{told:#}");
+        assert_eq!(told["same_subject"], true, "{told:#}");
+        if party.at_dex {
+            assert_eq!(told["iss_in_response"], Value::Null);
+        } else {
+            assert_eq!(told["iss_in_response"], party.issuer);
+            assert_eq!(told["revoked"], true, "{told:#}");
+            assert_eq!(
+                told["refresh_after_revocation"], "invalid_grant",
+                "{told:#}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn openid_client_of_npm_drives_the_whole_life_of_a_login() {
+    drives_the_whole_life_of_a_login(node, "openid_client.mjs").await;
+}
+
+#[tokio::test]
+async fn authlib_of_pypi_drives_the_whole_life_of_a_login() {
+    drives_the_whole_life_of_a_login(python, "authlib_client.py").await;
+}
+
+struct Look {
+    scheme: &'static str,
+    viewport: &'static str,
+    javascript: &'static str,
+}
+
+async fn chromium_logs_in(
+    party: &RelyingParty,
+    person: &insula_tests::Person<'_>,
+    look: &Look,
+    more: &[(&str, &str)],
+) -> Option<(Value, PathBuf)> {
+    let clients = program("INSULA_TEST_CLIENTS")?;
+    let chromium = program("INSULA_TEST_CHROMIUM")?;
+    let shots = tempfile::tempdir().unwrap().keep();
+    let login = party.begin_with(more);
+    let mut command = node(&clients, "browser_login.mjs");
+    describe(&mut command, party, person);
+    command
+        .env("INSULA_TEST_CHROMIUM", chromium)
+        .env("AUTHORIZATION_URL", &login.url)
+        .env("SHOTS_DIR", &shots)
+        .env("COLOR_SCHEME", look.scheme)
+        .env("VIEWPORT", look.viewport)
+        .env("JAVASCRIPT", look.javascript);
+    let told = run(command).await;
+    let url = url::Url::parse(told["final_url"].as_str().unwrap()).unwrap();
+    let mut back = insula_tests::Back::of(url, Vec::new());
+    if let Some(body) = told["body"].as_str() {
+        back.params = url::form_urlencoded::parse(body.as_bytes())
+            .into_owned()
+            .collect();
+    }
+    party.tokens(&login, &back).await;
+    for step in told["steps"].as_array().unwrap() {
+        let shot = Path::new(step["shot"].as_str().unwrap());
+        assert!(shot.metadata().unwrap().len() > 1000, "{step}");
+    }
+    Some((told, shots))
+}
+
+#[tokio::test]
+async fn chromium_logs_in_with_a_password() {
+    let look = Look {
+        scheme: "light",
+        viewport: "1280x900",
+        javascript: "on",
+    };
+    let party = client_of(village().await);
+    let prompt = [("prompt", "consent")];
+    let Some((told, shots)) = chromium_logs_in(&party, &JANE, &look, &prompt).await else {
+        return;
+    };
+    let names: Vec<_> = told["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["chooser", "login", "consent"]);
+    std::fs::remove_dir_all(shots).unwrap();
+}
+
+#[tokio::test]
+async fn chromium_logs_in_without_javascript_on_a_phone_in_the_dark() {
+    let look = Look {
+        scheme: "dark",
+        viewport: "400x800",
+        javascript: "off",
+    };
+    let party = client_of(village().await);
+    let prompt = [("prompt", "consent")];
+    let Some((_, shots)) = chromium_logs_in(&party, &JANE, &look, &prompt).await else {
+        return;
+    };
+    std::fs::remove_dir_all(shots).unwrap();
+}
+
+#[tokio::test]
+async fn chromium_posts_the_answer_where_the_client_wants_a_form() {
+    let look = Look {
+        scheme: "light",
+        viewport: "1280x900",
+        javascript: "on",
+    };
+    let party = client_of(village().await);
+    let more = [("response_mode", "form_post"), ("prompt", "consent")];
+    let Some((told, shots)) = chromium_logs_in(&party, &MOCK, &look, &more).await else {
+        return;
+    };
+    assert_eq!(told["method"], "POST");
+    std::fs::remove_dir_all(shots).unwrap();
+}
+
+/// A client whose redirect URI a listener of the driver can stand in for.
+fn client_of(village: &crate::village::Village) -> RelyingParty {
+    RelyingParty::new(
+        &village.issuer("acme"),
+        "browser",
+        "browser-secret",
+        "http://browser.localhost:8300/callback",
+    )
+}

@@ -1,0 +1,182 @@
+//! What an operator sees from outside: metrics, health, logs, and a process that ends when asked.
+
+use std::time::{Duration, Instant};
+
+use insula_tests::{Agent, House, Relay, service, unique};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::village::{self, JANE, village};
+
+#[tokio::test]
+async fn metrics_have_the_format_and_the_names_dashboards_read() {
+    let village = village().await;
+    village.portal().log_in(&Agent::new(), &JANE).await;
+    let metrics = village.process.metrics().await;
+    for name in [
+        "http_requests_total",
+        "request_duration_seconds_count",
+        "response_size_bytes_count",
+        "insula_token_requests_total",
+        "insula_logins_total",
+        "insula_tenant_requests_total",
+        "insula_sql_statements_total",
+        "insula_sql_pool_connections",
+        "insula_build_info",
+    ] {
+        assert!(metrics.has(name), "{name} is missing:\n{}", metrics.text);
+    }
+    let tokens = metrics.sum(
+        "insula_token_requests_total",
+        &["grant=\"authorization_code\"", "result=\"ok\""],
+    );
+    assert!(tokens >= 1.0);
+    let requests = metrics.sum(
+        "http_requests_total",
+        &["handler=\"/token\"", "code=\"200\""],
+    );
+    assert!(requests >= 1.0);
+}
+
+#[tokio::test]
+async fn no_stranger_makes_metrics_grow() {
+    let village = village().await;
+    for _ in 0..5 {
+        let path = format!("/{}", unique());
+        Agent::new()
+            .get(village.portal().at(&path))
+            .await
+            .expect(404);
+        let method = reqwest::Method::from_bytes(unique().to_uppercase().as_bytes()).unwrap();
+        let url = village.portal().at("/auth");
+        Agent::new().send(method, &url, &[], None).await;
+        let host = format!("http://{}.localhost:{}/", unique(), village.house.port);
+        Agent::new().get(host).await.expect(404);
+    }
+    let metrics = village.process.metrics().await;
+    let series = metrics
+        .text
+        .lines()
+        .filter(|line| line.starts_with("http_requests_total"))
+        .count();
+    let strange = metrics.text.lines().find(|line| {
+        line.starts_with("http_requests_total")
+            && line
+                .split("method=\"")
+                .nth(1)
+                .is_some_and(|m| m.split('"').next().unwrap().len() > 10)
+    });
+    assert_eq!(strange, None, "of {series}");
+}
+
+#[tokio::test]
+async fn health_is_told_in_three_ways() {
+    let village = village().await;
+    for path in ["/healthz", "/healthz/live", "/healthz/ready"] {
+        let url = village.process.telemetry(path);
+        Agent::new().get(url).await.expect(200);
+    }
+    // Nobody of the tenants' world sees any of it.
+    Agent::new()
+        .get(village.portal().at("/metrics"))
+        .await
+        .expect(404);
+}
+
+#[tokio::test]
+async fn the_log_is_one_json_object_a_line_and_names_tenant_and_request() {
+    let village = village().await;
+    village.portal().log_in(&Agent::new(), &JANE).await;
+    let log = village.process.log();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    let login = lines
+        .iter()
+        .find(|line| line.to_string().contains("login successful"));
+    let login = login.expect("a login is told").to_string();
+    assert!(
+        login.contains("\"acme\"") || login.contains("\"hooli\"") || login.contains("tenant.id"),
+        "{login}"
+    );
+    assert!(login.contains("request.id"), "{login}");
+}
+
+#[tokio::test]
+async fn a_process_that_is_asked_to_end_drains_and_exits_with_0() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let house = House::build().tenant("hooli", village::HOOLI).done();
+        let mut process = house.open().await;
+        let hooli = village::hooli(house.port);
+        hooli.log_in(&Agent::new(), &village::MOCK).await;
+        process.signal(signal);
+        let status = process.ended().await;
+        assert!(status.success(), "{status}: {}", process.log());
+    }
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_before_the_process_ends() {
+    let house = House::build().tenant("initech", village::INITECH).done();
+    let mut process = house.open().await;
+    let printer = village::initech(house.port);
+    let agent = Agent::new();
+    let form = agent.get(printer.begin().url).await.expect(302).location();
+    // A password takes long enough to hash that the signal comes in between.
+    let wrong = [("login", "kim@initech.example"), ("password", "wrong")];
+    let posting = async { agent.post(&form, &wrong).await };
+    let ending = async {
+        tokio::task::yield_now().await;
+        process.signal(Signal::SIGTERM);
+    };
+    let (answer, ()) = tokio::join!(posting, ending);
+    assert_eq!(answer.status, 401);
+    assert!(process.ended().await.success());
+}
+
+#[tokio::test]
+async fn readiness_fails_while_the_database_is_away_and_comes_back_with_it() {
+    let Some(postgres) = service("INSULA_TEST_POSTGRES") else {
+        return;
+    };
+    let (relay, through) = Relay::before(&postgres).await;
+    let tenant = format!("t{}", unique());
+    let text = village::HOOLI.replace("hooli.localhost", &format!("{tenant}.localhost"));
+    let house = House::build()
+        .tenant(&tenant, &text)
+        .database(&through)
+        .done();
+    let process = house.open().await;
+    let ready = process.telemetry("/healthz/ready");
+    relay.cut();
+    status_becomes(&ready, 503).await;
+    // It lives: restarting it would not bring the database back.
+    Agent::new()
+        .get(process.telemetry("/healthz/live"))
+        .await
+        .expect(200);
+    // And what needs no database is still served.
+    let issuer = format!("http://{tenant}.localhost:{}", house.port);
+    Agent::new().get(format!("{issuer}/keys")).await.expect(200);
+    relay.mend();
+    status_becomes(&ready, 200).await;
+    process.terminate().await;
+}
+
+async fn status_becomes(url: &str, status: u16) {
+    let deadline = Instant::now() + Duration::from_secs(40);
+    loop {
+        let answer = Agent::new().get(url).await;
+        if answer.status == status {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "{url} stays at {}: {}",
+            answer.status,
+            answer.body
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -1,0 +1,180 @@
+//! Pages as they leave the server: their weight, their languages, their hooks, their files.
+
+use insula_tests::{Agent, House};
+use reqwest::Method;
+
+use crate::village::{self, village};
+
+#[tokio::test]
+async fn every_page_is_under_thirty_kilobytes_on_the_wire() {
+    let village = village().await;
+    let portal = village.portal();
+    let agent = Agent::new();
+    let packed = [("accept-encoding", "gzip")];
+    let form = agent
+        .get(portal.begin_with(&[("connector_id", "local")]).url)
+        .await
+        .location();
+    for url in [
+        portal.begin().url,
+        form.into(),
+        portal.at("/"),
+        portal.at("/approval"),
+    ] {
+        let answer = agent.send(Method::GET, &url, &packed, None).await;
+        let bytes: usize = match answer.header("content-length") {
+            "" => answer.body.len(),
+            length => length.parse().unwrap(),
+        };
+        assert!(bytes < 30_000, "{url}: {bytes}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_in_the_language_the_browser_prefers_among_the_tenants() {
+    let portal = village().await.portal();
+    for (accepted, lang) in [
+        ("de-CH, de;q=0.9, en;q=0.5", "de"),
+        ("fr", "fr"),
+        ("ja, en;q=0.1", "en"),
+        ("ja", "en"),
+        ("*", "en"),
+    ] {
+        let headers = [("accept-language", accepted)];
+        let url = portal.begin().url;
+        let answer = Agent::new().send(Method::GET, &url, &headers, None).await;
+        assert_eq!(answer.header("content-language"), lang, "{accepted}");
+        let opening = format!("<html lang=\"{lang}\" dir=\"ltr\"");
+        assert!(answer.body.contains(&opening), "{accepted}");
+    }
+}
+
+#[tokio::test]
+async fn password_managers_find_what_they_look_for() {
+    let village = village().await;
+    for party in [village.portal(), village.globex(), village.initech()] {
+        let agent = Agent::new();
+        let mut answer = agent
+            .get(party.begin_with(&[("connector_id", "local")]).url)
+            .await;
+        while answer.status == 302 {
+            answer = agent.get(answer.location()).await;
+        }
+        let page = answer.page();
+        let form = page.form_with("password").unwrap();
+        assert_eq!(form.method, "post");
+        let field = |name: &str| form.fields.iter().find(|f| f.name == name).unwrap();
+        assert_eq!(field("login").id, "login");
+        assert_eq!(field("login").autocomplete, "username");
+        assert_eq!(field("password").id, "password");
+        assert_eq!(field("password").kind, "password");
+        assert_eq!(field("password").autocomplete, "current-password");
+        assert_eq!(field("password").value, "");
+        assert_eq!(form.buttons[0].id, "submit-login");
+    }
+}
+
+#[tokio::test]
+async fn a_tenants_overlay_is_laid_over_its_theme() {
+    let tenant = "issuer: http://branded.localhost:PORT
+frontend:
+  issuer: Branded & Sons
+  logoURL: theme/logo.svg
+  colors: { light: { accent: \"#b4235a\" } }
+  links: { support: \"mailto:help@branded.example\" }
+connectors:
+  - { type: mockCallback, id: mock, name: Mock }
+  - { type: mockPassword, id: directory, name: Directory, config: { username: a, password: b } }
+staticClients:
+  - { id: app, secret: s, redirectURIs: [\"https://app.example/cb\"] }
+";
+    let house = House::build().done();
+    let overlay = house.folder().join("tenants/branded/theme");
+    std::fs::create_dir_all(&overlay).unwrap();
+    let logo =
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\"><path d=\"M0 0\"/></svg>";
+    std::fs::write(overlay.join("logo.svg"), logo).unwrap();
+    house.write_tenant("branded", tenant);
+    let _process = house.open().await;
+    let issuer = village::issuer(house.port, "branded");
+    let app = insula_tests::RelyingParty::new(&issuer, "app", "s", "https://app.example/cb");
+    let answer = Agent::new().get(app.begin().url).await.expect(200);
+    assert!(answer.body.contains("Branded &amp; Sons"));
+    assert!(answer.body.contains("#b4235a"), "the accent");
+    assert!(answer.body.contains("mailto:help@branded.example"));
+    let image = answer.body.split("<img src=\"").nth(1).unwrap();
+    let source = image.split('"').next().unwrap();
+    if !source.starts_with("data:") {
+        let file = Agent::new()
+            .get(answer.url.join(source).unwrap())
+            .await
+            .expect(200);
+        assert_eq!(file.header("content-type"), "image/svg+xml");
+        assert_eq!(file.header("x-content-type-options"), "nosniff");
+        assert!(file.header("content-security-policy").contains("sandbox"));
+        let known = [("if-none-match", file.header("etag"))];
+        let url = answer.url.join(source).unwrap();
+        let again = Agent::new()
+            .send(Method::GET, url.as_str(), &known, None)
+            .await;
+        assert_eq!(again.status, 304);
+    }
+}
+
+#[tokio::test]
+async fn no_path_leads_out_of_the_theme() {
+    let portal = village().await.portal();
+    for path in [
+        "/static/../tenant.yaml",
+        "/static/..%2ftenant.yaml",
+        "/static/%2e%2e%2f%2e%2e%2finsula.key",
+        "/theme/..%5c..%5cinsula.yaml",
+        "/static//etc/passwd",
+        "/static/%00",
+    ] {
+        let answer = Agent::new().get(portal.at(path)).await;
+        assert_eq!(answer.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_asks_nobody_else_for_anything() {
+    let village = village().await;
+    for party in [village.portal(), village.globex()] {
+        let answer = Agent::new().get(party.begin().url).await.expect(200);
+        for opening in ["src=\"", "href=\""] {
+            for source in answer.body.split(opening).skip(1) {
+                let source = source.split('"').next().unwrap();
+                let is_ours = source.starts_with(['/', '#'])
+                    || source.starts_with("data:")
+                    || source.starts_with(&party.issuer);
+                assert!(is_ours, "{source}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_says_what_happened_and_names_no_machine() {
+    let portal = village().await.portal();
+    let login = portal.begin_with(&[("client_id", "nobody")]);
+    let answer = Agent::new().get(login.url).await.expect(400);
+    let page = answer.page();
+    assert!(page.has("error-title") && page.has("error-message"));
+    let words = page.words();
+    for leak in ["panick", "src/", "sqlx", "redis", "Error:"] {
+        assert!(!words.contains(leak), "{words}");
+    }
+    assert_eq!(answer.header("server"), "");
+}
+
+#[tokio::test]
+async fn the_front_page_and_the_robots_are_there() {
+    let portal = village().await.portal();
+    let answer = Agent::new().get(portal.at("/")).await.expect(200);
+    assert!(answer.page().has("discovery"));
+    let robots = Agent::new().get(portal.at("/robots.txt")).await.expect(200);
+    assert!(robots.body.contains("Disallow: /"));
+    let health = Agent::new().get(portal.at("/healthz")).await.expect(200);
+    assert_eq!(health.body, "Health check passed");
+}

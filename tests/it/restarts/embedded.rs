@@ -1,0 +1,78 @@
+//! One process, SQLite, a cache in memory: what lasts, lasts.
+
+use insula_tests::{Agent, Back, House};
+
+use crate::village::{self, JANE};
+
+#[tokio::test]
+async fn sessions_consents_keys_and_refresh_tokens_outlive_the_process() {
+    let house = House::build()
+        .tenant("acme", village::ACME)
+        .tenant("globex", village::GLOBEX)
+        .done();
+    let process = house.open().await;
+    let (portal, globex) = (village::portal(house.port), village::globex(house.port));
+    let agent = Agent::new();
+    let tokens = portal.log_in(&agent, &JANE).await;
+    let at_dex = globex.log_in(&Agent::new(), &village::ADMIN).await;
+    let keys = (portal.keys().await.ids(), globex.keys().await.ids());
+    process.crash();
+
+    let process = house.open().await;
+    assert_eq!((portal.keys().await.ids(), globex.keys().await.ids()), keys);
+    portal.userinfo(&tokens.access_token).await.expect(200);
+    let refreshed = portal.refresh(tokens.refresh(), &[]).await.expect(200);
+    let refreshed = portal.read(&refreshed).await;
+    assert_eq!(refreshed.id().header["kid"], tokens.id().header["kid"]);
+    globex.refresh(at_dex.refresh(), &[]).await.expect(200);
+    let login = portal.begin_with(&[("prompt", "none")]);
+    let answer = agent.get(&login.url).await.expect(303);
+    let back = Back::of(answer.location(), Vec::new());
+    portal.tokens(&login, &back).await;
+    process.terminate().await;
+}
+
+#[tokio::test]
+async fn what_was_ended_stays_ended() {
+    let house = House::build().tenant("acme", village::ACME).done();
+    let process = house.open().await;
+    let portal = village::portal(house.port);
+    let agent = Agent::new();
+    let revoked = portal.log_in(&Agent::new(), &JANE).await;
+    portal.revoke(revoked.refresh()).await.expect(200);
+    let left = portal.log_in(&agent, &JANE).await;
+    let session = agent.cookie("insula_session");
+    let url = portal.at(&format!("/logout?id_token_hint={}", left.id().token));
+    agent.get(url).await.expect(200);
+    process.crash();
+
+    let process = house.open().await;
+    portal.refresh(revoked.refresh(), &[]).await.expect(400);
+    portal.userinfo(&revoked.access_token).await.expect(401);
+    agent.plant(session);
+    let login = portal.begin_with(&[("prompt", "none")]);
+    let answer = agent.get(&login.url).await.expect(303);
+    assert!(answer.header("location").contains("login_required"));
+    process.terminate().await;
+}
+
+#[tokio::test]
+async fn a_database_sealed_with_another_master_key_is_not_served_as_if_it_were_new() {
+    let house = House::build().tenant("hooli", village::HOOLI).done();
+    let process = house.open().await;
+    let hooli = village::hooli(house.port);
+    let keys = hooli.keys().await.ids();
+    process.terminate().await;
+    let key = house.folder().join("insula.key");
+    let kept = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let process = house.open().await;
+    let answer = Agent::new().get(hooli.at("/keys")).await;
+    assert!(answer.status >= 500, "{}", answer.body);
+    process.terminate().await;
+    // With the right one, everything is as it was.
+    std::fs::write(&key, kept).unwrap();
+    let process = house.open().await;
+    assert_eq!(hooli.keys().await.ids(), keys);
+    process.terminate().await;
+}

@@ -1,0 +1,5 @@
+//! Processes come and go; logins, sessions and tokens stay.
+
+mod between_steps;
+mod embedded;
+mod twins;

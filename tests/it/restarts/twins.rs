@@ -1,0 +1,148 @@
+//! Two processes, one PostgreSQL, one Redis: any of them answers any step.
+
+use insula_tests::{Agent, House, Person, Process, service, walk};
+
+use super::between_steps::{house_on, portal_of};
+use crate::village::{JANE, MOCK};
+
+struct Twins {
+    house: House,
+    one: Process,
+    other: Process,
+    issuer: String,
+}
+
+impl Twins {
+    async fn born() -> Option<Self> {
+        let database = service("INSULA_TEST_POSTGRES")?;
+        let redis = service("INSULA_TEST_REDIS")?;
+        let (house, issuer) = house_on(&database, &redis);
+        // Born at once, on a tenant that has no keys yet.
+        let (one, other) = tokio::join!(house.open(), house.open_another());
+        Some(Self {
+            house,
+            one,
+            other,
+            issuer,
+        })
+    }
+
+    fn doors(&self) -> [u16; 2] {
+        [self.one.port, self.other.port]
+    }
+}
+
+#[tokio::test]
+async fn each_step_of_a_login_is_answered_by_the_other() {
+    let Some(twins) = Twins::born().await else {
+        return;
+    };
+    let portal = portal_of(&twins.issuer, twins.house.port).through(&twins.doors());
+    for person in [JANE, MOCK] {
+        for offset in 0..2 {
+            let agent = Agent::through(&twins.doors());
+            for _ in 0..offset {
+                agent.get(format!("{}/keys", twins.issuer)).await;
+            }
+            let login = portal.begin_with(&[("prompt", "consent")]);
+            let back = walk(&agent, &login, &person).await;
+            let tokens = portal.tokens(&login, &back).await;
+            portal.userinfo(&tokens.access_token).await.expect(200);
+            let answer = portal.refresh(tokens.refresh(), &[]).await.expect(200);
+            let refreshed = portal.read(&answer).await;
+            // Revoked at one, dead at both.
+            portal.revoke(refreshed.refresh()).await.expect(200);
+            for _ in 0..2 {
+                portal.userinfo(&refreshed.access_token).await.expect(401);
+                portal.refresh(refreshed.refresh(), &[]).await.expect(400);
+            }
+            // Logged in at one, logged in at both; logged out at one, at both.
+            for _ in 0..2 {
+                let login = portal.begin_with(&[("prompt", "none")]);
+                let back = walk(&agent, &login, &Person::default()).await;
+                portal.tokens(&login, &back).await;
+            }
+            let url = portal.at(&format!("/logout?id_token_hint={}", tokens.id().token));
+            let session = agent.cookie("insula_session");
+            agent.get(url).await.expect(200);
+            agent.plant(session);
+            for _ in 0..2 {
+                let login = portal.begin_with(&[("prompt", "none")]);
+                let answer = agent.get(&login.url).await.expect(303);
+                assert!(answer.header("location").contains("login_required"));
+            }
+        }
+    }
+    twins.one.terminate().await;
+    twins.other.terminate().await;
+}
+
+#[tokio::test]
+async fn both_serve_the_same_keys_from_the_first_moment() {
+    let Some(twins) = Twins::born().await else {
+        return;
+    };
+    let mut ids = Vec::new();
+    for door in twins.doors() {
+        let portal = portal_of(&twins.issuer, twins.house.port).through(&[door]);
+        ids.push(portal.keys().await.ids());
+    }
+    assert_eq!(ids[0], ids[1]);
+}
+
+#[tokio::test]
+async fn a_code_redeemed_at_both_at_once_is_taken_once() {
+    let Some(twins) = Twins::born().await else {
+        return;
+    };
+    let [one, other] = twins
+        .doors()
+        .map(|door| portal_of(&twins.issuer, twins.house.port).through(&[door]));
+    for _ in 0..5 {
+        let (login, back) = one.code(&Agent::new(), &MOCK).await;
+        let code = back.code();
+        let (first, second) = tokio::join!(one.redeem(&login, code), other.redeem(&login, code));
+        let mut statuses = [first.status, second.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 400]);
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_used_at_both_at_once_never_makes_two_families() {
+    let Some(twins) = Twins::born().await else {
+        return;
+    };
+    let [one, other] = twins
+        .doors()
+        .map(|door| portal_of(&twins.issuer, twins.house.port).through(&[door]));
+    let tokens = one.log_in(&Agent::new(), &MOCK).await;
+    let (first, second) = tokio::join!(
+        one.refresh(tokens.refresh(), &[]),
+        other.refresh(tokens.refresh(), &[])
+    );
+    // No reuse interval here: one of them came second, and is a thief.
+    let mut statuses = [first.status, second.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 400]);
+}
+
+#[tokio::test]
+async fn one_that_dies_is_missed_by_nobody() {
+    let Some(twins) = Twins::born().await else {
+        return;
+    };
+    let agent = Agent::through(&twins.doors());
+    let portal = portal_of(&twins.issuer, twins.house.port).through(&[twins.other.port]);
+    let login = portal.begin_with(&[("connector_id", "local")]);
+    let form = agent.get(&login.url).await.expect(302).location();
+    twins.one.crash();
+    let survivor = Agent::through(&[twins.other.port]);
+    for cookie in agent.cookies() {
+        survivor.plant(cookie);
+    }
+    survivor.get(&form).await.expect(200);
+    let filled = [("login", JANE.login), ("password", JANE.password)];
+    survivor.post(&form, &filled).await.expect(303);
+    twins.other.terminate().await;
+}

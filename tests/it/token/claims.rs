@@ -1,0 +1,223 @@
+//! What tokens say.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use insula_tests::{Agent, claims_of, members_of, walk};
+use serde_json::{Value, json};
+
+use crate::village::{ADMIN, JANE, MOCK, village};
+
+/// The members of a token's claims, in order, with what differs from run to run named only.
+fn snapshot(token: &str) -> String {
+    let lines = members_of(token).into_iter().map(|(name, value)| {
+        let value = match name.as_str() {
+            "exp" | "iat" | "auth_time" => "[seconds]".to_owned(),
+            "jti" | "nonce" | "at_hash" | "c_hash" | "sid" => "[random]".to_owned(),
+            "iss" => "[issuer]".to_owned(),
+            _ => value.to_string(),
+        };
+        format!("{name}: {value}\n")
+    });
+    lines.collect()
+}
+
+#[tokio::test]
+async fn an_id_token_of_a_dex_tenant_is_dexs_member_for_member() {
+    let globex = village().await.globex();
+    let tokens = globex.log_in(&Agent::new(), &MOCK).await;
+    assert_eq!(
+        snapshot(&tokens.id().token),
+        r#"iss: [issuer]
+sub: "Cg0wLTM4NS0yODA4OS0wEgRtb2Nr"
+aud: "example-app"
+exp: [seconds]
+iat: [seconds]
+jti: [random]
+nonce: [random]
+auth_time: [seconds]
+at_hash: [random]
+c_hash: [random]
+email: "kilgore@kilgore.trout"
+email_verified: true
+groups: ["authors"]
+name: "Kilgore Trout"
+"#
+    );
+    let exp = tokens.claim("exp").as_i64().unwrap();
+    assert_eq!(exp - tokens.claim("iat").as_i64().unwrap(), 24 * 3600);
+}
+
+#[tokio::test]
+async fn an_access_token_of_a_dex_tenant_looks_like_its_id_token() {
+    let globex = village().await.globex();
+    let tokens = globex.log_in(&Agent::new(), &ADMIN).await;
+    assert_eq!(
+        snapshot(&tokens.access_token),
+        r#"iss: [issuer]
+sub: "CiQwOGE4Njg0Yi1kYjg4LTRiNzMtOTBhOS0zY2QxNjYxZjU0NjYSBWxvY2Fs"
+aud: "example-app"
+exp: [seconds]
+iat: [seconds]
+jti: [random]
+nonce: [random]
+auth_time: [seconds]
+at_hash: [random]
+email: "admin@example.com"
+email_verified: true
+name: "admin"
+"#
+    );
+}
+
+#[tokio::test]
+async fn the_answer_of_a_dex_tenant_has_dexs_members() {
+    let globex = village().await.globex();
+    let (login, back) = globex.code(&Agent::new(), &MOCK).await;
+    let answer = globex.redeem(&login, back.code()).await.expect(200);
+    let names: Vec<_> = [
+        "access_token",
+        "token_type",
+        "expires_in",
+        "refresh_token",
+        "id_token",
+    ]
+    .map(|name| answer.body.find(&format!("\"{name}\"")).unwrap())
+    .into();
+    assert!(names.is_sorted(), "{}", answer.body);
+    let members = answer.json().as_object().unwrap().len();
+    assert_eq!(members, 5, "{}", answer.body);
+    assert_eq!(answer.header("pragma"), "no-cache");
+    assert_eq!(answer.header("content-type"), "application/json");
+}
+
+#[tokio::test]
+async fn tokens_of_our_dialect_are_those_of_the_specifications() {
+    let village = village().await;
+    let portal = village.portal();
+    let tokens = portal.log_in(&Agent::new(), &JANE).await;
+    assert_eq!(
+        snapshot(&tokens.id().token),
+        r#"iss: [issuer]
+sub: "CiQwOGE4Njg0Yi1kYjg4LTRiNzMtOTBhOS0zY2QxNjYxZjU0NjYSBWxvY2Fs"
+aud: "portal"
+exp: [seconds]
+iat: [seconds]
+jti: [random]
+nonce: [random]
+auth_time: [seconds]
+sid: [random]
+amr: ["pwd"]
+at_hash: [random]
+c_hash: [random]
+email: "jane@acme.example"
+email_verified: true
+groups: ["staff","engineering"]
+name: "Jane Doe"
+preferred_username: "jane"
+"#
+    );
+    let issuer = village.issuer("acme");
+    let access = portal
+        .keys()
+        .await
+        .verify(&tokens.access_token, &issuer, &issuer);
+    assert_eq!(access.header["typ"], "at+jwt", "RFC 9068 §2.1");
+    for claim in ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"] {
+        assert_ne!(access.claims[claim], Value::Null, "RFC 9068 §2.2: {claim}");
+    }
+    assert_eq!(access.claims["client_id"], "portal");
+    assert_eq!(
+        access.claims["scope"],
+        "openid profile email groups offline_access"
+    );
+    assert_eq!(tokens.answer["scope"], access.claims["scope"]);
+    let life = access.claims["exp"].as_i64().unwrap() - access.claims["iat"].as_i64().unwrap();
+    assert_eq!(tokens.answer["expires_in"], life);
+    assert_eq!(life, 600);
+}
+
+#[tokio::test]
+async fn sub_is_the_bytes_dex_would_write() {
+    let umbrella = village().await.umbrella();
+    let tokens = umbrella.log_in(&Agent::new(), &MOCK).await;
+    let sub = tokens.claim("sub").as_str().unwrap();
+    let bytes = URL_SAFE_NO_PAD.decode(sub).unwrap();
+    let (user, connector) = ("0-385-28089-0", "mock");
+    let message = [
+        &[0x0a, 13],
+        user.as_bytes(),
+        &[0x12, 4],
+        connector.as_bytes(),
+    ];
+    assert_eq!(bytes, message.concat());
+}
+
+#[tokio::test]
+async fn scopes_release_what_they_name_and_no_more() {
+    let hooli = village().await.hooli();
+    for (scope, there, not_there) in [
+        (
+            "openid",
+            &[][..],
+            &["email", "groups", "name", "federated_claims"][..],
+        ),
+        (
+            "openid email",
+            &["email", "email_verified"],
+            &["name", "groups"],
+        ),
+        (
+            "openid profile",
+            &["name"],
+            &["email", "email_verified", "groups"],
+        ),
+        ("openid groups", &["groups"], &["email", "name"]),
+        ("openid federated:id", &["federated_claims"], &["email"]),
+    ] {
+        let login = hooli.begin_with(&[("scope", scope)]);
+        let back = walk(&Agent::new(), &login, &MOCK).await;
+        let tokens = hooli.tokens(&login, &back).await;
+        let userinfo = hooli.userinfo(&tokens.access_token).await.json();
+        for claim in there {
+            assert_ne!(tokens.claim(claim), &Value::Null, "{scope}: {claim}");
+            assert_ne!(userinfo[claim], Value::Null, "{scope}: {claim}");
+        }
+        for claim in not_there {
+            assert_eq!(tokens.claim(claim), &Value::Null, "{scope}: {claim}");
+            assert_eq!(userinfo[claim], Value::Null, "{scope}: {claim}");
+        }
+        assert_eq!(tokens.refresh_token, None, "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_trusts_is_an_audience_and_azp_says_for_whom() {
+    let village = village().await;
+    for (party, person, peer) in [
+        (village.portal(), MOCK, "wiki"),
+        (village.globex(), MOCK, "kubernetes"),
+    ] {
+        let scope = format!("openid audience:server:client_id:{peer}");
+        let login = party.begin_with(&[("scope", &scope)]);
+        let back = walk(&Agent::new(), &login, &person).await;
+        let tokens = party.tokens(&login, &back).await;
+        assert_eq!(tokens.claim("aud"), &json!([peer, party.client_id]));
+        assert_eq!(tokens.claim("azp"), party.client_id.as_str());
+        // The peer reads it as its own.
+        party
+            .keys()
+            .await
+            .verify(&tokens.id().token, &party.issuer, peer);
+    }
+}
+
+#[tokio::test]
+async fn without_openid_there_is_no_id_token() {
+    let hooli = village().await.hooli();
+    let login = hooli.begin_with(&[("scope", "email")]);
+    let back = walk(&Agent::new(), &login, &MOCK).await;
+    let answer = hooli.redeem(&login, back.code()).await.expect(200).json();
+    assert_eq!(answer["id_token"], Value::Null);
+    let claims = claims_of(answer["access_token"].as_str().unwrap());
+    assert_eq!(claims["scope"], "email");
+}

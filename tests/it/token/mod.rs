@@ -1,0 +1,11 @@
+//! The token endpoint and what its tokens are good for.
+
+mod algorithms;
+mod claims;
+mod client_auth;
+mod codes;
+mod discovery;
+mod introspection;
+mod refresh;
+mod revocation;
+mod userinfo;

@@ -1,0 +1,148 @@
+//! Refresh tokens: rotation, reuse, and what is left of them.
+
+use insula_tests::{Agent, unique};
+use serde_json::Value;
+
+use crate::village::{JANE, MOCK, tokens_live, village};
+
+#[tokio::test]
+async fn a_refresh_token_is_rotated_with_every_use() {
+    let village = village().await;
+    for (party, person) in [(village.portal(), JANE), (village.globex(), MOCK)] {
+        let first = party.log_in(&Agent::new(), &person).await;
+        let answer = party.refresh(first.refresh(), &[]).await.expect(200);
+        let second = party.read(&answer).await;
+        assert_ne!(second.refresh(), first.refresh());
+        for claim in ["sub", "aud", "iss", "auth_time", "nonce"] {
+            assert_eq!(second.claim(claim), first.claim(claim), "{claim}");
+        }
+        assert_eq!(second.claim("c_hash"), &Value::Null);
+        assert_ne!(second.claim("jti"), first.claim("jti"));
+        let answer = party.refresh(second.refresh(), &[]).await.expect(200);
+        let third = party.read(&answer).await;
+        assert_eq!(tokens_live(&party, &third).await, (true, true));
+    }
+}
+
+#[tokio::test]
+async fn one_that_was_replaced_takes_its_family_with_it() {
+    let village = village().await;
+    for (party, person, error) in [
+        (village.portal(), JANE, "invalid_grant"),
+        (village.globex(), MOCK, "invalid_request"),
+    ] {
+        let first = party.log_in(&Agent::new(), &person).await;
+        let second = party.refresh(first.refresh(), &[]).await.expect(200);
+        let second = party.read(&second).await;
+        let answer = party.refresh(first.refresh(), &[]).await.expect(400);
+        assert_eq!(answer.error(), error);
+        assert_eq!(tokens_live(&party, &second).await, (false, false));
+        let answer = party.refresh(second.refresh(), &[]).await.expect(400);
+        assert_eq!(answer.error(), error);
+        assert_eq!(tokens_live(&party, &first).await, (false, false));
+    }
+}
+
+#[tokio::test]
+async fn within_the_reuse_interval_a_lost_answer_is_given_again() {
+    let hooli = village().await.hooli();
+    let first = hooli.log_in(&Agent::new(), &MOCK).await;
+    let second = hooli.refresh(first.refresh(), &[]).await.expect(200);
+    let second = hooli.read(&second).await;
+    let again = hooli.refresh(first.refresh(), &[]).await.expect(200);
+    let again = hooli.read(&again).await;
+    assert_eq!(again.refresh(), second.refresh());
+    // Only the last one: what was replaced before it is stolen.
+    let third = hooli.refresh(second.refresh(), &[]).await.expect(200);
+    let third = hooli.read(&third).await;
+    hooli.refresh(first.refresh(), &[]).await.expect(400);
+    assert_eq!(tokens_live(&hooli, &third).await, (false, false));
+}
+
+#[tokio::test]
+async fn less_may_be_asked_for_this_once_and_more_never() {
+    let portal = village().await.portal();
+    let tokens = portal.log_in(&Agent::new(), &JANE).await;
+    let narrow = [("scope", "openid email")];
+    let answer = portal.refresh(tokens.refresh(), &narrow).await.expect(200);
+    let less = portal.read(&answer).await;
+    assert_eq!(less.answer["scope"], "openid email");
+    assert_eq!(less.claim("name"), &Value::Null);
+    let more = [("scope", "openid federated:id")];
+    let answer = portal.refresh(less.refresh(), &more).await.expect(400);
+    assert_eq!(answer.error(), "invalid_scope");
+    let answer = portal.refresh(less.refresh(), &[]).await.expect(200);
+    let all = portal.read(&answer).await;
+    assert_eq!(all.claim("name"), "Jane Doe");
+}
+
+#[tokio::test]
+async fn dex_tells_of_a_scope_beyond_in_its_own_words() {
+    let globex = village().await.globex();
+    let tokens = globex.log_in(&Agent::new(), &MOCK).await;
+    let more = [("scope", "openid federated:id")];
+    let answer = globex.refresh(tokens.refresh(), &more).await.expect(400);
+    assert_eq!(answer.error(), "invalid_request");
+    let description = answer.json()["error_description"].to_string();
+    assert!(
+        description.contains("unauthorized scope(s)"),
+        "{description}"
+    );
+}
+
+#[tokio::test]
+async fn another_clients_token_is_refused_and_lives_on() {
+    let village = village().await;
+    let portal = village.portal();
+    let tokens = portal.log_in(&Agent::new(), &JANE).await;
+    let answer = village.wiki().refresh(tokens.refresh(), &[]).await;
+    assert_eq!(answer.expect(400).error(), "invalid_grant");
+    portal.refresh(tokens.refresh(), &[]).await.expect(200);
+}
+
+#[tokio::test]
+async fn garbage_condemns_nobody() {
+    let portal = village().await.portal();
+    let tokens = portal.log_in(&Agent::new(), &JANE).await;
+    let token = tokens.refresh();
+    let mut forged = token[..token.len() - 6].to_owned();
+    forged.push_str("aaaaaa");
+    for garbage in [forged.as_str(), "x", &unique(), &tokens.access_token] {
+        let answer = portal.refresh(garbage, &[]).await.expect(400);
+        assert_eq!(answer.error(), "invalid_grant");
+    }
+    portal.refresh(token, &[]).await.expect(200);
+}
+
+#[tokio::test]
+async fn two_who_refresh_at_once_get_one_family_between_them() {
+    let hooli = village().await.hooli();
+    let first = hooli.log_in(&Agent::new(), &MOCK).await;
+    let (one, other) = tokio::join!(
+        hooli.refresh(first.refresh(), &[]),
+        hooli.refresh(first.refresh(), &[])
+    );
+    let one = hooli.read(&one.expect(200)).await;
+    let other = hooli.read(&other.expect(200)).await;
+    assert_eq!(one.refresh(), other.refresh());
+    hooli.refresh(one.refresh(), &[]).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_refresh_token_has_dexs_form() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let globex = village().await.globex();
+    let tokens = globex.log_in(&Agent::new(), &MOCK).await;
+    let message = URL_SAFE_NO_PAD.decode(tokens.refresh()).unwrap();
+    assert_eq!(message.len(), 54);
+    assert_eq!(message[..2], [0x0a, 25]);
+    assert_eq!(message[27..29], [0x12, 25]);
+}
+
+#[tokio::test]
+async fn without_offline_access_there_is_none() {
+    let hooli = village().await.hooli().with_scope("openid");
+    let tokens = hooli.log_in(&Agent::new(), &MOCK).await;
+    assert_eq!(tokens.refresh_token, None);
+}

@@ -1,0 +1,203 @@
+//! One server with many tenants, which all tests share that change nothing but what they bring.
+
+use insula_tests::{House, Person, Process, RelyingParty, Tokens};
+use tokio::sync::OnceCell;
+
+/// The tenants of the village.
+pub const ACME: &str = include_str!("village/acme.yaml");
+pub const HOOLI: &str = include_str!("village/hooli.yaml");
+pub const GLOBEX: &str = include_str!("village/globex.yaml");
+pub const UMBRELLA: &str = include_str!("village/umbrella.yaml");
+pub const INITECH: &str = include_str!("village/initech.yaml");
+
+pub const JANE: Person<'static> = Person {
+    login: "jane@acme.example",
+    password: "password",
+    connector: Some("local"),
+    denies: false,
+};
+pub const ADMIN: Person<'static> = Person {
+    login: "admin@example.com",
+    password: "password",
+    connector: Some("local"),
+    denies: false,
+};
+pub const MOCK: Person<'static> = Person {
+    login: "",
+    password: "",
+    connector: Some("mock"),
+    denies: false,
+};
+
+/// The shared server.
+#[derive(Debug)]
+pub struct Village {
+    pub house: House,
+    pub process: Process,
+}
+
+/// The shared server, started by the first who asks.
+pub async fn village() -> &'static Village {
+    static VILLAGE: OnceCell<Village> = OnceCell::const_new();
+    VILLAGE
+        .get_or_init(|| async {
+            let mut builder = House::build().setting("trustedProxies: [10.0.0.0/8]");
+            for (id, text) in tenants() {
+                builder = builder.tenant(id, text);
+            }
+            for alg in ["RS256", "PS256", "ES256", "ES384", "EdDSA"] {
+                let id = format!("alg-{}", alg.to_lowercase());
+                builder = builder.tenant(&id, &signing_with(alg));
+            }
+            let house = builder.done();
+            let process = house.open().await;
+            Village { house, process }
+        })
+        .await
+}
+
+/// The tenants that several tests know by name.
+pub fn tenants() -> [(&'static str, &'static str); 5] {
+    [
+        ("acme", ACME),
+        ("hooli", HOOLI),
+        ("globex", GLOBEX),
+        ("umbrella", UMBRELLA),
+        ("initech", INITECH),
+    ]
+}
+
+/// A tenant that signs with an algorithm, and asks nobody anything.
+fn signing_with(alg: &str) -> String {
+    let path = alg.to_lowercase();
+    format!(
+        "issuer: http://alg.localhost:PORT/{path}
+connectors: [{{ type: mockCallback, id: mock, name: Mock }}]
+oauth2: {{ skipApprovalScreen: true }}
+signer: {{ type: local, config: {{ algorithm: {alg} }} }}
+staticClients:
+  - {{ id: app, secret: app-secret, redirectURIs: [\"https://app.example/callback\"] }}
+"
+    )
+}
+
+impl Village {
+    /// The issuer of a tenant with a host of its own.
+    pub fn issuer(&self, tenant: &str) -> String {
+        issuer(self.house.port, tenant)
+    }
+
+    /// Acme's portal: asks for consent, may refresh.
+    pub fn portal(&self) -> RelyingParty {
+        portal(self.house.port)
+    }
+
+    /// Acme's wiki: asks for no consent; what the portal asks for in its name, it trusts.
+    pub fn wiki(&self) -> RelyingParty {
+        let issuer = self.issuer("acme");
+        RelyingParty::new(
+            &issuer,
+            "wiki",
+            "wiki-secret",
+            "https://wiki.example/callback",
+        )
+    }
+
+    /// Acme's single-page app: public.
+    pub fn spa(&self) -> RelyingParty {
+        RelyingParty::new(&self.issuer("acme"), "spa", "", "https://spa.example/cb")
+    }
+
+    /// Hooli's one client; its refresh tokens may be used again for a while.
+    pub fn hooli(&self) -> RelyingParty {
+        hooli(self.house.port)
+    }
+
+    /// Globex's client, at a dex config with three ways to log in.
+    pub fn globex(&self) -> RelyingParty {
+        globex(self.house.port)
+    }
+
+    /// Umbrella's client, at a dex config with one way to log in, and nobody asked for consent.
+    pub fn umbrella(&self) -> RelyingParty {
+        let issuer = self.issuer("umbrella");
+        let party = RelyingParty::new(
+            &issuer,
+            "example-app",
+            "ZXhhbXBsZS1hcHAtc2VjcmV0",
+            "http://127.0.0.1:5555/callback",
+        );
+        party.of_dex().without_pkce()
+    }
+
+    /// Initech's client, at a path.
+    pub fn initech(&self) -> RelyingParty {
+        initech(self.house.port)
+    }
+}
+
+pub fn issuer(port: u16, tenant: &str) -> String {
+    match tenant {
+        "initech" => format!("http://login.localhost:{port}/initech"),
+        _ => format!("http://{tenant}.localhost:{port}"),
+    }
+}
+
+pub fn portal(port: u16) -> RelyingParty {
+    let party = RelyingParty::new(
+        &issuer(port, "acme"),
+        "portal",
+        "portal-secret",
+        "https://portal.example/callback",
+    );
+    party.with_scope("openid profile email groups offline_access")
+}
+
+pub fn hooli(port: u16) -> RelyingParty {
+    let party = RelyingParty::new(
+        &issuer(port, "hooli"),
+        "phone",
+        "phone-secret",
+        "https://phone.example/callback",
+    );
+    party.with_scope("openid profile email groups offline_access")
+}
+
+pub fn globex(port: u16) -> RelyingParty {
+    let party = RelyingParty::new(
+        &issuer(port, "globex"),
+        "example-app",
+        "ZXhhbXBsZS1hcHAtc2VjcmV0",
+        "http://127.0.0.1:5555/callback",
+    );
+    let party = party.with_scope("openid profile email groups offline_access");
+    party.of_dex().without_pkce()
+}
+
+pub fn initech(port: u16) -> RelyingParty {
+    let party = RelyingParty::new(
+        &issuer(port, "initech"),
+        "printer",
+        "printer-secret",
+        "https://printer.example/callback",
+    );
+    party.with_scope("openid profile email groups offline_access")
+}
+
+/// Whether everything that came of a login still works.
+pub async fn tokens_live(party: &RelyingParty, tokens: &Tokens) -> (bool, bool) {
+    let userinfo = party.userinfo(&tokens.access_token).await.status == 200;
+    let refresh = match &tokens.refresh_token {
+        Some(token) => party.is_active(token).await,
+        None => false,
+    };
+    (userinfo, refresh)
+}
+
+/// Kim, whom only initech knows.
+pub const KIM: Person<'static> = Person {
+    login: "kim@initech.example",
+    password: "password",
+    connector: Some("local"),
+    denies: false,
+};

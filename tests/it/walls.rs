@@ -1,0 +1,327 @@
+//! The walls: whatever one tenant gave, its neighbours refuse at every endpoint.
+//!
+//! Each pair of three tenants is tried: two with hosts of their own, one with a path.
+
+use insula_tests::{Agent, Answer, Back, Cookie, Login, Person, RelyingParty, Tokens, unique};
+use reqwest::Method;
+
+use crate::village::{JANE, KIM, MOCK, Village, village};
+
+/// A tenant as one of its own sees it.
+struct Household {
+    party: RelyingParty,
+    person: Person<'static>,
+}
+
+fn households(village: &Village) -> Vec<Household> {
+    [
+        (village.portal(), JANE),
+        (village.hooli(), MOCK),
+        (village.initech(), KIM),
+    ]
+    .map(|(party, person)| Household { party, person })
+    .into()
+}
+
+/// Two different tenants, in every order.
+fn neighbours(village: &Village) -> Vec<(Household, Household)> {
+    let mut pairs = Vec::new();
+    for from in 0..3 {
+        for to in (0..3).filter(|to| *to != from) {
+            let mut one = households(village);
+            let mut other = households(village);
+            pairs.push((one.remove(from), other.remove(to)));
+        }
+    }
+    pairs
+}
+
+/// The client of one tenant, knocking at another's door with its own credentials.
+fn knocking_at(other: &Household, own: &Household) -> RelyingParty {
+    let own = &own.party;
+    RelyingParty::new(
+        &other.party.issuer,
+        &own.client_id,
+        &own.secret,
+        &own.redirect_uri,
+    )
+}
+
+fn assert_refused(answer: &Answer, what: &str) {
+    assert!(
+        (400..500).contains(&answer.status),
+        "{what} at {}: {} {}",
+        answer.url,
+        answer.status,
+        answer.body
+    );
+}
+
+/// Nothing that grants anything: no code at the client, no page but of an error or of a new login.
+fn assert_no_code(answer: &Answer, what: &str) {
+    let to = answer.header("location");
+    assert!(
+        !to.contains("code="),
+        "{what} at {}: {} {to}",
+        answer.url,
+        answer.status
+    );
+}
+
+#[tokio::test]
+async fn a_code_of_one_tenant_is_nothing_to_another() {
+    let village = village().await;
+    for (one, other) in neighbours(village) {
+        let (login, back) = one.party.code(&Agent::new(), &one.person).await;
+        for thief in [&other.party, &knocking_at(&other, &one)] {
+            let answer = thief.redeem(&login, back.code()).await;
+            assert_refused(&answer, "code");
+        }
+        // Nobody used it up meanwhile.
+        one.party.tokens(&login, &back).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_one_tenant_is_nothing_to_another() {
+    let village = village().await;
+    for (one, other) in neighbours(village) {
+        let tokens = one.party.log_in(&Agent::new(), &one.person).await;
+        for thief in [&other.party, &knocking_at(&other, &one)] {
+            let answer = thief.refresh(tokens.refresh(), &[]).await;
+            assert_refused(&answer, "refresh token");
+        }
+        assert!(!other.party.is_active(tokens.refresh()).await);
+        other.party.revoke(tokens.refresh()).await.expect(200);
+        one.party.refresh(tokens.refresh(), &[]).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn an_access_token_of_one_tenant_is_nothing_to_another() {
+    let village = village().await;
+    for (one, other) in neighbours(village) {
+        let tokens = one.party.log_in(&Agent::new(), &one.person).await;
+        let answer = other.party.userinfo(&tokens.access_token).await;
+        assert_refused(&answer, "access token");
+        assert!(!other.party.is_active(&tokens.access_token).await);
+        other.party.revoke(&tokens.access_token).await.expect(200);
+        one.party.userinfo(&tokens.access_token).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn an_id_token_of_one_tenant_hints_at_nobody_at_another() {
+    let village = village().await;
+    for (one, other) in neighbours(village) {
+        let tokens: Tokens = one.party.log_in(&Agent::new(), &one.person).await;
+        let hint = tokens.id().token.as_str();
+        let agent = Agent::new();
+        other.party.log_in(&agent, &other.person).await;
+        let login = other.party.begin_with(&[("id_token_hint", hint)]);
+        let answer = agent.get(&login.url).await.expect(303);
+        let back = Back::of(answer.location(), Vec::new());
+        assert_eq!(back.get("error"), "invalid_request");
+        let url = other.party.at(&format!("/logout?id_token_hint={hint}"));
+        let answer = agent.get(url).await;
+        assert_refused(&answer, "logout hint");
+        assert!(agent.cookies().iter().any(|c| c.name == "insula_session"));
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_one_tenant_is_nothing_to_another() {
+    let village = village().await;
+    for (one, other) in neighbours(village) {
+        let agent = Agent::new();
+        one.party.log_in(&agent, &one.person).await;
+        let thief = Agent::new();
+        for cookie in agent.cookies() {
+            thief.plant(carried_to(&other, cookie));
+        }
+        let login = other.party.begin_with(&[("prompt", "none")]);
+        let answer = thief.get(&login.url).await.expect(303);
+        let back = Back::of(answer.location(), Vec::new());
+        assert_eq!(back.get("error"), "login_required");
+        // Nor can it be ended from there.
+        thief.get(other.party.at("/logout")).await.expect(200);
+        let login = one.party.begin_with(&[("prompt", "none")]);
+        let answer = agent.get(&login.url).await.expect(303);
+        assert!(answer.header("location").contains("code="));
+    }
+}
+
+fn carried_to(other: &Household, cookie: Cookie) -> Cookie {
+    let issuer = url::Url::parse(&other.party.issuer).unwrap();
+    Cookie {
+        host: issuer.host_str().unwrap().to_owned(),
+        path: issuer.path().to_owned(),
+        ..cookie
+    }
+}
+
+#[tokio::test]
+async fn a_login_under_way_at_one_tenant_is_nothing_to_another() {
+    let village = village().await;
+    for (one, other) in neighbours(village) {
+        let (agent, states) = under_way(&one).await;
+        for cookie in agent.cookies() {
+            agent.plant(carried_to(&other, cookie));
+        }
+        for state in states {
+            for path in [
+                format!("/callback?state={state}&code=x"),
+                format!("/callback/mock?state={state}"),
+                format!("/auth/local/login?back=&state={state}"),
+                format!("/auth/mock/login?back=&state={state}"),
+                format!("/auth/directory/login?back=&state={state}"),
+                format!("/approval?req={state}&hmac=AAAA"),
+            ] {
+                let url = other.party.at(&path);
+                let answer = agent.get(&url).await;
+                assert_refused(&answer, "auth request");
+                let form = [
+                    ("login", one.person.login),
+                    ("password", one.person.password),
+                    ("approval", "approve"),
+                    ("state", state.as_str()),
+                    ("RelayState", state.as_str()),
+                ];
+                let answer = agent.post(&url, &form).await;
+                assert_refused(&answer, "auth request");
+            }
+        }
+    }
+}
+
+/// Begins a login at a tenant and answers the ids it is known by.
+async fn under_way(one: &Household) -> (Agent, Vec<String>) {
+    let agent = Agent::new();
+    let connector = one.person.connector.unwrap();
+    let login = one.party.begin_with(&[("connector_id", connector)]);
+    let answer = agent.get(&login.url).await;
+    let to = answer.location();
+    let state = to.query_pairs().find(|(name, _)| name == "state");
+    (agent, vec![state.unwrap().1.into_owned()])
+}
+
+#[tokio::test]
+async fn a_proof_of_one_tenant_is_nothing_to_another() {
+    let village = village().await;
+    let portal = village.portal();
+    // Acme's portal asks for consent: its page carries a request and a proof.
+    let agent = Agent::new();
+    let login = portal.begin_with(&[("connector_id", "mock"), ("prompt", "consent")]);
+    let mut answer = agent.get(login.url).await;
+    while answer.status != 200 {
+        answer = agent.get(answer.location()).await;
+    }
+    let form = answer.page().form_with("submit-approve").unwrap().clone();
+    let (req, hmac) = (form.value("req").unwrap(), form.value("hmac").unwrap());
+    for other in [village.hooli(), village.initech(), village.globex()] {
+        let household = Household {
+            party: other,
+            person: MOCK,
+        };
+        for cookie in agent.cookies() {
+            agent.plant(carried_to(&household, cookie));
+        }
+        let url = household
+            .party
+            .at(&format!("/approval?req={req}&hmac={hmac}"));
+        assert_refused(&agent.get(&url).await, "proof");
+        let fields = [("req", req), ("hmac", hmac), ("approval", "approve")];
+        let answer = agent.post(household.party.at("/approval"), &fields).await;
+        assert_refused(&answer, "proof");
+    }
+    // At home it is still good.
+    let fields = [("req", req), ("hmac", hmac), ("approval", "approve")];
+    let answer = agent.post(portal.at("/approval"), &fields).await;
+    assert!(answer.header("location").contains("code="));
+}
+
+#[tokio::test]
+async fn a_client_of_one_tenant_is_unknown_at_another() {
+    let village = village().await;
+    for (one, other) in neighbours(village) {
+        let stranger = knocking_at(&other, &one);
+        let login: Login = stranger.begin();
+        let answer = Agent::new().get(&login.url).await.expect(400);
+        assert_no_code(&answer, "client");
+        let form = [("token", unique())];
+        let form = [("token", form[0].1.as_str())];
+        for path in ["/token/introspect", "/revoke"] {
+            let answer = stranger.post(path, &form).await.expect(401);
+            assert_eq!(answer.error(), "invalid_client");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_endpoint_of_a_tenant_grants_anything_for_what_another_gave() {
+    let village = village().await;
+    for (one, other) in neighbours(village) {
+        let agent = Agent::new();
+        let (_, back) = one.party.code(&agent, &one.person).await;
+        let tokens = one.party.log_in(&agent, &one.person).await;
+        let (_, states) = under_way(&one).await;
+        let mut loot = vec![
+            back.code().to_owned(),
+            tokens.access_token.clone(),
+            tokens.refresh().to_owned(),
+            tokens.id().token.clone(),
+            agent.cookie("insula_session").value,
+            agent.cookie("insula_browser").value,
+        ];
+        loot.extend(states);
+        let thief = Agent::new();
+        for cookie in agent.cookies() {
+            thief.plant(carried_to(&other, cookie));
+        }
+        for piece in &loot {
+            for path in [
+                "/auth",
+                "/auth/local",
+                "/auth/mock",
+                "/auth/local/login",
+                "/callback",
+                "/callback/mock",
+                "/approval",
+                "/logout",
+                "/token",
+                "/token/introspect",
+                "/revoke",
+                "/userinfo",
+            ] {
+                let names = [
+                    "state",
+                    "code",
+                    "req",
+                    "hmac",
+                    "token",
+                    "refresh_token",
+                    "id_token_hint",
+                    "access_token",
+                    "client_id",
+                    "RelayState",
+                ];
+                let mut query: Vec<_> = names.map(|name| (name, piece.as_str())).into();
+                query.push(("grant_type", "refresh_token"));
+                let mut url = url::Url::parse(&other.party.at(path)).unwrap();
+                url.query_pairs_mut().extend_pairs(&query);
+                let bearer = format!("Bearer {piece}");
+                let headers = [("authorization", bearer.as_str())];
+                let get = thief.send(Method::GET, url.as_str(), &headers, None).await;
+                let post = thief
+                    .post_with(other.party.at(path), &query, &headers)
+                    .await;
+                for answer in [get, post] {
+                    assert_no_code(&answer, path);
+                    for granted in ["access_token\":", "\"active\":true", "\"sub\":"] {
+                        assert!(!answer.body.contains(granted), "{path}: {}", answer.body);
+                    }
+                }
+            }
+        }
+    }
+}
