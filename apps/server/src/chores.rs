@@ -2,13 +2,13 @@
 //! files.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use insula_ambient::Clock;
 use insula_store::{Cache, Durable, MemoryCache};
 use insula_telemetry::Health;
 use insula_tenancy::Tenancy;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{debug, warn};
 
 use crate::tls::Certificates;
@@ -37,19 +37,7 @@ pub(crate) fn start(
         async move { ask_health(&health, durable.as_ref(), cache.as_ref(), clock.as_ref()).await }
     });
 
-    let watching = tenancy.clone();
-    let certificates = certificates.cloned();
-    every(io, LOOK_FOR_CHANGES, move || {
-        let (tenancy, certificates) = (watching.clone(), certificates.clone());
-        async move {
-            if let Err(error) = tenancy.rescan().await {
-                warn!("tenants could not be looked at again: {error}");
-            }
-            if let Some(certificates) = certificates {
-                certificates.reload(false);
-            }
-        }
-    });
+    io.spawn(look_for_changes(tenancy.clone(), certificates.cloned()));
 
     let (durable, clock) = (Arc::clone(&house.durable), Arc::clone(&house.clock));
     let holder = house.process_id.clone();
@@ -94,6 +82,21 @@ fn every<F>(
             chore().await;
         }
     });
+}
+
+/// Looks at every file again and again. A scan of very many tenants takes its time, so it rests in
+/// proportion: looking costs a fiftieth of a core at most.
+async fn look_for_changes(tenancy: Tenancy, certificates: Option<Arc<Certificates>>) {
+    loop {
+        let began = Instant::now();
+        if let Err(error) = tenancy.rescan().await {
+            warn!("tenants could not be looked at again: {error}");
+        }
+        if let Some(certificates) = &certificates {
+            certificates.reload(false);
+        }
+        sleep(LOOK_FOR_CHANGES.max(began.elapsed() * 50)).await;
+    }
 }
 
 /// Collects expired rows, by one process at a time, a batch after the other until none is left.
