@@ -24,11 +24,11 @@ pub(crate) struct House {
 }
 
 impl House {
-    pub(crate) fn new(deps: TenancyDeps, options: TenancyOptions, metrics: Metrics) -> Arc<Self> {
+    pub(crate) fn new(deps: TenancyDeps, options: TenancyOptions) -> Arc<Self> {
         Arc::new(Self {
             deps,
             options,
-            metrics,
+            metrics: Metrics::new(),
             directory: Directory::empty(),
             loading: Arc::new(Semaphore::new(LOADS_AT_ONCE)),
             key_making: Arc::new(Semaphore::new(KEYS_AT_ONCE)),

@@ -35,8 +35,15 @@ pub(crate) enum Rotated {
 }
 
 impl Metrics {
-    /// Fresh counters, not registered anywhere yet.
-    pub fn new() -> prometheus::Result<Self> {
+    #[expect(
+        clippy::expect_used,
+        reason = "names, help and buckets are constants, and a test makes them"
+    )]
+    pub(crate) fn new() -> Self {
+        Self::try_new().expect("the names of metrics are well formed")
+    }
+
+    fn try_new() -> prometheus::Result<Self> {
         let seconds = HistogramOpts::new(
             "insula_tenant_activation_seconds",
             "How long it took from waking a tenant to its first snapshot, in seconds.",
@@ -112,5 +119,23 @@ impl Metrics {
             Rotated::Failed => "failed",
         };
         self.rotations.with_label_values(&[outcome]).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_metrics_can_be_registered_and_say_what_they_are() {
+        let registry = Registry::new();
+        let metrics = Metrics::new();
+        metrics.register(&registry).unwrap();
+        metrics.fell(Downfall::Panicked);
+        metrics.reloaded(true);
+        metrics.rotated(Rotated::Lost);
+        let families = registry.gather();
+        assert_eq!(families.len(), 8);
+        assert!(families.iter().all(|family| family.help().ends_with('.')));
     }
 }

@@ -114,7 +114,8 @@ impl RestartPolicy {
         let mut dice = [0_u8; 1];
         entropy.fill(&mut dice);
         let [dice] = dice;
-        Verdict::Retry(wait - (wait / 5).mul_f64(f64::from(dice) / 255.0))
+        let spared = (wait / 5).mul_f64(f64::from(dice) / 255.0);
+        Verdict::Retry(wait.saturating_sub(spared))
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct RouterActor {
     seats: HashMap<TenantId, Arc<Seat>>,
     waiting: HashMap<TenantId, Vec<Answer<TenantHandle, Unavailable>>>,
     scan: Scan,
+    /// What the last scan complained of.
+    problems: Vec<String>,
     /// Set by the first scan that succeeded.
     has_scanned: bool,
 }
@@ -141,6 +143,7 @@ impl RouterActor {
             seats: HashMap::new(),
             waiting: HashMap::new(),
             scan: Scan::Idle,
+            problems: Vec::new(),
             has_scanned: false,
         }
     }
@@ -189,9 +192,13 @@ impl RouterActor {
     }
 
     fn apply(&mut self, routes: Routes, moves: &Moves) -> RescanReport {
+        // Told once, not at every poll.
         for problem in &moves.problems {
-            tracing::warn!("{problem}");
+            if !self.problems.contains(problem) {
+                tracing::warn!("{problem}");
+            }
         }
+        self.problems.clone_from(&moves.problems);
         for id in &moves.arrived {
             self.seats.insert(id.clone(), Seat::asleep(id.clone()));
         }

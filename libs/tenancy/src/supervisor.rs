@@ -1,22 +1,20 @@
+mod charge;
+mod orders;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{
-    Actor, Addr, ArbiterHandle, AsyncContext as _, Context, Handler, Message, MessageResult,
-    Recipient, ResponseFuture, SpawnHandle,
-};
-use insula_ambient::Timestamp;
+use actix::{Actor, ArbiterHandle, AsyncContext as _, Context, Message, Recipient, SpawnHandle};
 use insula_model::TenantId;
 use tokio::sync::oneshot;
 
-use crate::cell::Cell;
-use crate::death_watch::Terminated;
+use self::charge::{Charge, Stand};
 use crate::house::House;
 use crate::router::Tidings;
 use crate::tenant::{Asked, Instruction, Ping, TenantActor, WhatChanged};
-use crate::{CrashWindow, Downfall, TenantHandle, TenantPhase, TenantStatus, Verdict};
+use crate::{Downfall, TenantHandle, Verdict};
 
 /// In how many portions a round of pings goes out, so that ten thousand of them do not hold up one
 /// who wants a tenant woken.
@@ -35,37 +33,6 @@ pub(crate) struct SupervisorActor {
     /// Actors that were told to stop and have not yet.
     leaving: usize,
     closing: Option<oneshot::Sender<()>>,
-}
-
-/// One tenant that is not asleep.
-struct Charge {
-    cell: Arc<Cell>,
-    generation: u64,
-    stand: Stand,
-    crashes: CrashWindow,
-    /// How often it was moved to another arbiter.
-    moves: usize,
-    restarts: u32,
-    /// Why it was last restarted or could not be loaded.
-    trouble: Option<String>,
-    waking_since: Instant,
-    awake_since: Option<Timestamp>,
-    /// Pings sent since the last answer.
-    unanswered: u32,
-}
-
-/// How it stands with a charge.
-enum Stand {
-    /// Its actor loads.
-    Waking(Addr<TenantActor>),
-    /// Its actor serves.
-    Awake(Addr<TenantActor>),
-    /// Its actor could not load, and is told to try again later.
-    Failing(Addr<TenantActor>, SpawnHandle),
-    /// It has no actor; a new one is made later.
-    Fallen(SpawnHandle),
-    /// It has no actor, and gets none before then.
-    Resting(Timestamp, SpawnHandle),
 }
 
 /// What the router asks for.
@@ -137,18 +104,7 @@ impl SupervisorActor {
         }
         self.generations += 1;
         let generation = self.generations;
-        let charge = self.charges.entry(id.clone()).or_insert_with(|| Charge {
-            cell: Arc::default(),
-            generation,
-            stand: Stand::Fallen(SpawnHandle::default()),
-            crashes: CrashWindow::default(),
-            moves: 0,
-            restarts: 0,
-            trouble: None,
-            waking_since: Instant::now(),
-            awake_since: None,
-            unanswered: 0,
-        });
+        let charge = self.charges.entry(id.clone()).or_insert_with(Charge::begun);
         charge.generation = generation;
         charge.waking_since = Instant::now();
         charge.unanswered = 0;
@@ -378,214 +334,11 @@ impl SupervisorActor {
     }
 }
 
-impl Charge {
-    fn addr(&self) -> Option<&Addr<TenantActor>> {
-        match &self.stand {
-            Stand::Waking(addr) | Stand::Awake(addr) | Stand::Failing(addr, _) => Some(addr),
-            Stand::Fallen(_) | Stand::Resting(..) => None,
-        }
-    }
-
-    /// What is known of it without asking its actor.
-    fn status(&self, id: TenantId) -> TenantStatus {
-        let (phase, resting_until) = match self.stand {
-            Stand::Waking(_) => (TenantPhase::Loading, None),
-            Stand::Awake(_) => (TenantPhase::Serving, None),
-            Stand::Failing(..) | Stand::Fallen(_) => (TenantPhase::Failing, None),
-            Stand::Resting(until, _) => (TenantPhase::Resting, Some(until)),
-        };
-        let served = self.cell.handle();
-        let mut status = TenantStatus {
-            phase,
-            generation: self.generation,
-            last_error: self.trouble.clone(),
-            restarts: self.restarts,
-            awake_since: self.awake_since,
-            resting_until,
-            is_served: served.is_some(),
-            ..TenantStatus::asleep(id)
-        };
-        if let Some(handle) = served {
-            status.tell(&handle.snapshot());
-        }
-        status
-    }
-}
-
 impl Actor for SupervisorActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let every = self.house.options.ping_every / u32::try_from(PORTIONS).unwrap_or(1);
         ctx.run_interval(every.max(Duration::from_millis(1)), Self::ping);
-    }
-}
-
-impl Handler<Order> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, order: Order, ctx: &mut Self::Context) {
-        match order {
-            Order::Wake(id) => match self.charges.get(&id) {
-                None => {
-                    self.begin(&id, ctx);
-                    self.make_room(ctx);
-                }
-                // Its tidings crossed the order.
-                Some(charge) => {
-                    let last = charge.cell.handle();
-                    match (&charge.stand, last) {
-                        (Stand::Awake(_), Some(handle)) => {
-                            self.router.do_send(Tidings::Woke(handle));
-                        }
-                        (Stand::Resting(until, _), last) => {
-                            let until = *until;
-                            self.router.do_send(Tidings::WentToRest { id, until, last });
-                        }
-                        _ => {}
-                    }
-                }
-            },
-            Order::Reload {
-                which: Some(id),
-                what,
-            } => {
-                let Some(charge) = self.charges.get(&id) else {
-                    return;
-                };
-                match &charge.stand {
-                    Stand::Waking(addr) | Stand::Awake(addr) => {
-                        addr.do_send(Instruction::Reload(what));
-                    }
-                    // What was wrong with it may be put right now.
-                    Stand::Failing(addr, timer) => {
-                        ctx.cancel_future(*timer);
-                        addr.do_send(Instruction::Retry);
-                        let addr = addr.clone();
-                        if let Some(charge) = self.charges.get_mut(&id) {
-                            charge.stand = Stand::Waking(addr);
-                        }
-                    }
-                    Stand::Resting(..) if what == WhatChanged::Spec => self.end_rest(&id, ctx),
-                    Stand::Resting(..) | Stand::Fallen(_) => {}
-                }
-            }
-            Order::Reload { which: None, what } => {
-                for charge in self.charges.values() {
-                    if let Some(addr) = charge.addr() {
-                        addr.do_send(Instruction::Reload(what));
-                    }
-                }
-            }
-            Order::Remove(id) => self.dismiss(&id, ctx),
-            Order::Revive(id) => {
-                if let Some(charge) = self.charges.get_mut(&id) {
-                    charge.crashes = CrashWindow::default();
-                    self.end_rest(&id, ctx);
-                }
-            }
-        }
-    }
-}
-
-impl Handler<News> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, news: News, ctx: &mut Self::Context) {
-        let Some(charge) = self.charges.get_mut(&news.tenant) else {
-            return;
-        };
-        if charge.generation != news.generation {
-            return;
-        }
-        charge.unanswered = 0;
-        match news.what {
-            What::Ready(handle) => {
-                if let Some(addr) = charge.addr() {
-                    charge.stand = Stand::Awake(addr.clone());
-                }
-                charge.trouble = None;
-                charge.awake_since.get_or_insert(self.house.now());
-                let took = charge.waking_since.elapsed();
-                self.house.metrics.activated(took);
-                self.router.do_send(Tidings::Woke(handle));
-                self.count();
-            }
-            What::CannotLoad { how, why } => self.fell(&news.tenant, how, why, ctx),
-            What::Idle => self.put_to_sleep(&news.tenant, ctx),
-            What::Here => {}
-        }
-    }
-}
-
-impl Handler<Terminated> for SupervisorActor {
-    type Result = ();
-
-    fn handle(&mut self, dead: Terminated, ctx: &mut Self::Context) {
-        let charge = self.charges.get_mut(&dead.tenant);
-        let current =
-            charge.filter(|charge| charge.generation == dead.generation && charge.addr().is_some());
-        let Some(charge) = current else {
-            // It had been told to go.
-            self.leaving = self.leaving.saturating_sub(1);
-            self.close_if_empty();
-            return;
-        };
-        if let Stand::Failing(_, timer) = charge.stand {
-            ctx.cancel_future(timer);
-        }
-        charge.stand = Stand::Fallen(SpawnHandle::default());
-        let (how, why) = if dead.panicked {
-            (Downfall::Panicked, "its actor panicked")
-        } else {
-            (Downfall::Ended, "its actor ended unasked")
-        };
-        if self.closing.is_none() {
-            self.fell(&dead.tenant, how, why.to_owned(), ctx);
-        }
-    }
-}
-
-impl Handler<Describe> for SupervisorActor {
-    type Result = MessageResult<Describe>;
-
-    fn handle(&mut self, Describe(ids): Describe, _: &mut Self::Context) -> Self::Result {
-        let describe = |id: TenantId| match self.charges.get(&id) {
-            Some(charge) => Asked::new(charge.status(id), charge.addr().cloned()),
-            None => Asked::new(TenantStatus::asleep(id), None),
-        };
-        MessageResult(ids.into_iter().map(describe).collect())
-    }
-}
-
-impl Handler<DrainAll> for SupervisorActor {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, _: DrainAll, ctx: &mut Self::Context) -> Self::Result {
-        let (closed, closing) = oneshot::channel();
-        self.closing = Some(closed);
-        let all: Vec<_> = self.charges.keys().cloned().collect();
-        for id in all {
-            self.dismiss(&id, ctx);
-        }
-        self.close_if_empty();
-        Box::pin(async move {
-            // Whoever closed in between closed for both.
-            let _closed = closing.await;
-        })
-    }
-}
-
-#[cfg(any(test, feature = "fault-injection"))]
-impl Handler<crate::router::Inject> for SupervisorActor {
-    type Result = bool;
-
-    fn handle(&mut self, inject: crate::router::Inject, _: &mut Self::Context) -> bool {
-        let crate::router::Inject(id, fault) = inject;
-        let addr = self.charges.get(&id).and_then(Charge::addr);
-        if let Some(addr) = addr {
-            addr.do_send(crate::tenant::Suffer(fault));
-        }
-        addr.is_some()
     }
 }

@@ -59,8 +59,6 @@ pub struct TenancyDeps {
     pub io: tokio::runtime::Handle,
     /// Names this process on the bus.
     pub process_id: String,
-    /// What is counted.
-    pub metrics: Metrics,
 }
 
 /// How tenants are kept.
@@ -128,8 +126,7 @@ impl Tenancy {
     /// Starts the actors; to be called within an actix `System`. Nobody is known yet: call
     /// [`rescan`](Self::rescan) before the doors open.
     pub fn start(deps: TenancyDeps, options: TenancyOptions) -> Self {
-        let metrics = deps.metrics.clone();
-        let house = House::new(deps, options, metrics);
+        let house = House::new(deps, options);
         let tenants: Vec<_> = (0..house.options.arbiters.max(2))
             .map(|_| Arbiter::new())
             .collect();
@@ -163,6 +160,11 @@ impl Tenancy {
     /// Who answers for which host and path.
     pub fn directory(&self) -> &Directory {
         &self.0.house.directory
+    }
+
+    /// What is counted of tenants' lives.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.house.metrics
     }
 
     /// Wakes a tenant, or finds it awake. All who ask meanwhile share one waking.

@@ -1,1 +1,132 @@
+use insula_testkit::NOW;
 
+use super::*;
+
+fn id(name: &str) -> TenantId {
+    TenantId::parse(name).unwrap()
+}
+
+fn route(name: &str, hosts: &[&str], path: &str) -> TenantRoute {
+    TenantRoute {
+        id: id(name),
+        hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+        path: path.to_owned(),
+        fingerprint: String::new(),
+    }
+}
+
+fn register(directory: &Directory, routes: &[TenantRoute]) -> Vec<Arc<Seat>> {
+    let mut changes = Vec::new();
+    let mut seats = Vec::new();
+    for route in routes {
+        let seat = Seat::asleep(route.id.clone());
+        changes.extend(Place::of(route).into_iter().map(|place| Change {
+            place,
+            seat: Some(Arc::clone(&seat)),
+        }));
+        seats.push(seat);
+    }
+    directory.publish(&changes);
+    seats
+}
+
+fn found(directory: &Directory, host: &str, path: &str) -> Option<String> {
+    match directory.lookup(host, path) {
+        Lookup::Asleep(id) | Lookup::Resting { id, .. } => Some(id.as_str().to_owned()),
+        Lookup::Awake(handle) => Some(handle.id().as_str().to_owned()),
+        Lookup::Unknown => None,
+    }
+}
+
+#[test]
+fn hosts_and_paths_lead_to_the_tenant_of_the_longest_prefix() {
+    let directory = Directory::empty();
+    register(
+        &directory,
+        &[
+            route("acme", &["acme.test", "login.acme.test"], ""),
+            route("root", &["Login.Test"], "/"),
+            route("initech", &["login.test"], "/initech"),
+            route("labs", &["login.test"], "/initech/labs/"),
+            route("v6", &["[::1]"], ""),
+            route("alone", &["paths.test"], "/alone"),
+        ],
+    );
+    for (host, path, tenant) in [
+        ("acme.test", "/", Some("acme")),
+        ("ACME.test:8443", "/token", Some("acme")),
+        ("login.acme.test.", "/auth?x=/initech", Some("acme")),
+        ("login.test", "/", Some("root")),
+        ("login.test", "", Some("root")),
+        ("login.test", "/initech", Some("initech")),
+        ("login.test", "/initech/", Some("initech")),
+        ("login.test", "/initech/token", Some("initech")),
+        ("login.test", "/initechs/token", Some("root")),
+        ("login.test", "/Initech/token", Some("root")),
+        ("login.test", "/initech/labs", Some("labs")),
+        ("login.test", "/initech/labs/token", Some("labs")),
+        ("login.test", "/initech/laboratory", Some("initech")),
+        ("[::1]:5556", "/", Some("v6")),
+        ("paths.test", "/alone/token", Some("alone")),
+        ("paths.test", "/", None),
+        ("paths.test", "/alon", None),
+        ("other.test", "/", None),
+        ("sub.acme.test", "/", None),
+        ("", "/", None),
+        ("[::1", "/", None),
+    ] {
+        assert_eq!(
+            found(&directory, host, path).as_deref(),
+            tenant,
+            "{host}{path}"
+        );
+    }
+}
+
+#[test]
+fn a_path_of_ten_thousand_slashes_and_a_host_beyond_all_names_are_unknown() {
+    let directory = Directory::empty();
+    register(&directory, &[route("alone", &["paths.test"], "/alone")]);
+    assert_eq!(found(&directory, "paths.test", &"/".repeat(10_000)), None);
+    assert_eq!(found(&directory, "paths.test", &"/é".repeat(10_000)), None);
+    assert_eq!(found(&directory, &"A".repeat(10_000), "/"), None);
+}
+
+#[test]
+fn a_line_struck_out_leads_nowhere_and_leaves_its_neighbours() {
+    let directory = Directory::empty();
+    let gone = route("initech", &["login.test"], "/initech");
+    register(
+        &directory,
+        &[route("root", &["login.test"], ""), gone.clone()],
+    );
+    let strike = |route: &TenantRoute| {
+        let lines = Place::of(route).into_iter();
+        let lines: Vec<_> = lines.map(|place| Change { place, seat: None }).collect();
+        directory.publish(&lines);
+    };
+    strike(&gone);
+    assert_eq!(
+        found(&directory, "login.test", "/initech").as_deref(),
+        Some("root")
+    );
+    strike(&route("root", &["login.test"], ""));
+    assert_eq!(found(&directory, "login.test", "/"), None);
+}
+
+#[test]
+fn what_becomes_of_a_tenant_is_seen_at_all_of_its_hosts_at_once() {
+    let directory = Directory::empty();
+    let seats = register(&directory, &[route("acme", &["a.test", "b.test"], "")]);
+    seats[0].put(Slot::Resting {
+        until: NOW,
+        last: None,
+    });
+    for host in ["a.test", "b.test"] {
+        let looked = directory.lookup(host, "/");
+        assert!(
+            matches!(looked, Lookup::Resting { until: NOW, .. }),
+            "{looked:?}"
+        );
+    }
+}

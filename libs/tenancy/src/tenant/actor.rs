@@ -1,9 +1,11 @@
+mod messages;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actix::{
-    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message,
-    MessageResult, Recipient, SpawnHandle, WrapFuture as _,
+    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Recipient,
+    SpawnHandle, WrapFuture as _,
 };
 use insula_ambient::Timestamp;
 use insula_jose::RotationStep;
@@ -17,9 +19,13 @@ use crate::metrics::Rotated;
 use crate::supervisor::{News, What};
 use crate::tenant::build::{Configured, Furnished};
 use crate::tenant::connectors::Opened;
-use crate::tenant::life::{Command, Event, Job, TenantLife, Trouble, WhatChanged};
+use crate::tenant::life::{Command, Event, Job, TenantLife, Trouble};
 use crate::tenant::rotation::{self, Keys};
-use crate::{Downfall, TenantHandle, TenantPhase};
+use crate::{Downfall, TenantHandle};
+
+#[cfg(any(test, feature = "fault-injection"))]
+pub(crate) use messages::Suffer;
+pub(crate) use messages::{Instruction, Observe, Ping};
 
 /// The shell around a [`TenantLife`]: does what it says, and tells it how that ended. Whatever takes
 /// time runs on the I/O runtime and comes back as an event, so the mailbox is never held.
@@ -50,41 +56,6 @@ struct Next {
     opened: Option<Opened>,
     theme: Option<Arc<insula_theming::Theme>>,
 }
-
-/// What the supervisor tells an actor.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
-pub(crate) enum Instruction {
-    /// Load something anew.
-    Reload(WhatChanged),
-    /// Try again what could not be loaded.
-    Retry,
-    /// Finish what was begun, and stop.
-    Drain,
-}
-
-/// Are you there?
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Ping;
-
-/// How are you?
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "OwnStatus")]
-pub(crate) struct Observe;
-
-/// What only the actor knows of itself.
-pub(crate) struct OwnStatus {
-    pub(crate) phase: TenantPhase,
-    pub(crate) epoch: u64,
-    pub(crate) last_error: Option<String>,
-}
-
-/// Something bad happens.
-#[cfg(any(test, feature = "fault-injection"))]
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Suffer(pub(crate) crate::Fault);
 
 impl TenantActor {
     pub(crate) fn new(
@@ -440,52 +411,5 @@ impl Actor for TenantActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.live(Event::Started, ctx);
-    }
-}
-
-impl Handler<Instruction> for TenantActor {
-    type Result = ();
-
-    fn handle(&mut self, instruction: Instruction, ctx: &mut Self::Context) {
-        let event = match instruction {
-            Instruction::Reload(what) => Event::ReloadAsked(what),
-            Instruction::Retry => Event::RetryAsked,
-            Instruction::Drain => Event::DrainAsked,
-        };
-        self.live(event, ctx);
-    }
-}
-
-impl Handler<Ping> for TenantActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Ping, _: &mut Self::Context) {
-        self.say(What::Here);
-    }
-}
-
-impl Handler<Observe> for TenantActor {
-    type Result = MessageResult<Observe>;
-
-    fn handle(&mut self, _: Observe, _: &mut Self::Context) -> Self::Result {
-        MessageResult(OwnStatus {
-            phase: self.life.phase(),
-            epoch: self.epoch,
-            last_error: self.spec_trouble.clone().or(self.keys_trouble.clone()),
-        })
-    }
-}
-
-#[cfg(any(test, feature = "fault-injection"))]
-impl Handler<Suffer> for TenantActor {
-    type Result = ();
-
-    #[expect(clippy::panic, reason = "this is the panic that tests ask for")]
-    fn handle(&mut self, Suffer(fault): Suffer, ctx: &mut Self::Context) {
-        match fault {
-            crate::Fault::Panic => panic!("tenant {} was asked to panic", self.id),
-            crate::Fault::Hang => self.house.hangs.hang(),
-            crate::Fault::Tick => self.tick(ctx),
-        }
     }
 }

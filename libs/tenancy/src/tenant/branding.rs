@@ -4,7 +4,7 @@ use insula_model::{Dialect, Frontend, TenantSpec};
 use insula_theming::{Branding, Color, Colors, Links, ThemeRequest, Tokens};
 
 /// What a tenant's configuration asks of theming, or everything that is wrong with it.
-pub(crate) fn theme_request(spec: &TenantSpec) -> Result<ThemeRequest, Vec<String>> {
+pub fn theme_request(spec: &TenantSpec) -> Result<ThemeRequest, Vec<String>> {
     let frontend = &spec.frontend;
     let mut problems = Vec::new();
     let branding = Branding {
@@ -84,12 +84,13 @@ fn tokens(scheme: &str, named: &BTreeMap<String, String>, problems: &mut Vec<Str
 
 #[cfg(test)]
 mod tests {
+    use insula_testkit::a_tenant;
+
     use super::*;
-    use crate::tests::a_spec;
 
     #[test]
     fn colours_are_parsed_and_problems_named_all_at_once() {
-        let mut spec = a_spec("acme");
+        let mut spec = a_tenant().build();
         spec.frontend
             .light
             .insert("accent".into(), "#3b5bdb".into());
@@ -109,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_logo_elsewhere_is_left_out_for_dex_and_refused_for_ours() {
-        let mut spec = a_spec("acme");
+        let mut spec = a_tenant().build();
         spec.frontend.logo_url = Some("https://cdn.test/logo.png".into());
         assert!(theme_request(&spec).is_err());
         spec.dialect = Dialect::Dex;

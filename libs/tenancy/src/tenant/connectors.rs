@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use insula_connector_kit::{OpenContext, PasswordCheck};
+use insula_connector_kit::{Connector, OpenContext, PasswordCheck};
 use insula_flows::{Connectors, OpenedConnector};
-use insula_model::TenantSpec;
+use insula_model::{ConnectorSpec, TenantId, TenantSpec};
 
 use crate::house::House;
 use crate::tenant::passwords::ConfiguredPeople;
@@ -52,7 +52,7 @@ impl Opened {
             clock: Arc::clone(&house.deps.clock),
             entropy: Arc::clone(&house.deps.entropy),
         };
-        let (context, kept) = (&context, kept.as_deref());
+        let (context, kept, tenant) = (&context, kept.as_deref(), &spec.id);
         let opened = futures_util::stream::iter(spec.connectors.clone())
             .map(|connector| async move {
                 let same = kept
@@ -60,17 +60,7 @@ impl Opened {
                     .filter(|kept| kept.spec == connector && kept.opened.is_ok());
                 let opened = match same {
                     Some(same) => same.opened.clone(),
-                    None => house
-                        .deps
-                        .connectors
-                        .open(&connector, context)
-                        .await
-                        .map_err(|error| {
-                            let id = &connector.id;
-                            tracing::warn!(tenant.id = %context.issuer, connector.id = %id,
-                            "connector {id} of {} could not open: {error}", context.issuer);
-                            error.to_string()
-                        }),
+                    None => open(house, tenant, &connector, context).await,
                 };
                 let id = connector.id.clone();
                 (
@@ -90,6 +80,21 @@ impl Opened {
             hashing,
         }
     }
+}
+
+async fn open(
+    house: &House,
+    tenant: &TenantId,
+    connector: &ConnectorSpec,
+    context: &OpenContext,
+) -> Result<Arc<dyn Connector>, String> {
+    let opened = house.deps.connectors.open(connector, context).await;
+    opened.map_err(|error| {
+        let id = &connector.id;
+        tracing::warn!(tenant.id = %tenant, connector.id = %id,
+            "connector {id} of tenant {tenant} could not open: {error}");
+        error.to_string()
+    })
 }
 
 fn share(house: &House, spec: &TenantSpec) -> Arc<dyn PasswordCheck> {

@@ -3,6 +3,7 @@
 mod actor;
 mod asked;
 mod branding;
+pub use branding::theme_request;
 mod build;
 mod connectors;
 mod life;

@@ -72,26 +72,13 @@ fn unreachable_store(error: &StoreError) -> ConnectorError {
 
 #[cfg(test)]
 mod tests {
-    use insula_model::UserId;
     use insula_store::{Durable as _, MemoryStore};
+    use insula_testkit::a_tenant;
 
     use super::*;
-    use crate::tests::a_spec;
 
     fn with_hash(hash: &str) -> Arc<TenantSpec> {
-        let mut spec = a_spec("acme");
-        let record = PasswordRecord {
-            email: "jane@acme.test".into(),
-            hash: hash.into(),
-            user_id: UserId::parse("u1").unwrap(),
-            username: "jane".into(),
-            name: None,
-            preferred_username: String::new(),
-            email_verified: true,
-            groups: Vec::new(),
-        };
-        spec.passwords.insert(record.email.clone(), record);
-        Arc::new(spec)
+        Arc::new(a_tenant().with_password("jane@acme.test", hash).build())
     }
 
     async fn hash_of(people: &ConfiguredPeople) -> String {

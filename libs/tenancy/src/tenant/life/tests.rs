@@ -1,1 +1,598 @@
+use insula_jose::KeyId;
+use insula_testkit::NOW;
 
+use super::*;
+
+const POLL: Duration = Duration::from_mins(1);
+const IDLE: Duration = Duration::from_mins(30);
+const ROTATION: Duration = Duration::from_hours(24);
+
+use Command as C;
+use Event as E;
+use TenantPhase::{Draining, Failing, Loading, Refreshing, Serving};
+
+fn spec() -> Event {
+    E::SpecLoaded {
+        passivate_after: IDLE,
+    }
+}
+
+fn keys() -> Event {
+    E::KeysLoaded {
+        are_new: true,
+        can_sign: true,
+    }
+}
+
+fn no_keys() -> Event {
+    E::KeysLoaded {
+        are_new: false,
+        can_sign: false,
+    }
+}
+
+fn same_keys() -> Event {
+    E::KeysLoaded {
+        are_new: false,
+        can_sign: true,
+    }
+}
+
+fn plan(step: RotationStep) -> Event {
+    E::KeysPlanned(RotationPlan {
+        step,
+        next_at: NOW + ROTATION,
+    })
+}
+
+fn generate() -> RotationStep {
+    RotationStep::Generate {
+        alg: Alg::ES256,
+        activate: true,
+    }
+}
+
+fn trouble(job: Job) -> Trouble {
+    Trouble {
+        job,
+        text: format!("{job:?}"),
+        out_of_reach: false,
+    }
+}
+
+fn failed(job: Job) -> Event {
+    E::Failed(trouble(job))
+}
+
+fn said(job: Job) -> String {
+    format!("{job:?}")
+}
+
+/// Events that lead from nothing to `Serving`.
+fn loaded() -> Vec<Event> {
+    vec![
+        E::Started,
+        spec(),
+        keys(),
+        E::ConnectorsOpened,
+        E::ThemeCompiled,
+        plan(RotationStep::Nothing),
+    ]
+}
+
+fn after(events: impl IntoIterator<Item = Event>) -> TenantLife {
+    let mut life = TenantLife::new(POLL);
+    for event in events {
+        life.on(event, NOW);
+    }
+    life
+}
+
+fn then(before: Vec<Event>, more: impl IntoIterator<Item = Event>) -> Vec<Event> {
+    before.into_iter().chain(more).collect()
+}
+
+const PLAN: Command = C::PlanKeys { at: NOW };
+const POLLED: Command = C::WakeAt(Timestamp::from_millis(NOW.as_millis() + 60_000));
+
+/// One line of the picture: what was, what happens, what is then, what is done.
+type Line = (&'static str, Vec<Event>, Event, TenantPhase, Vec<Command>);
+
+fn check(lines: Vec<Line>) {
+    for (line, before, event, phase, todo) in lines {
+        let mut life = after(before);
+        assert_eq!(life.on(event, NOW), todo, "{line}");
+        assert_eq!(life.phase(), phase, "{line}");
+    }
+}
+
+#[test]
+fn loading_goes_from_nothing_to_serving() {
+    let round = |more: &[Event]| then(loaded()[..3].to_vec(), more.iter().cloned());
+    check(vec![
+        (
+            "it begins with configuration and keys at once",
+            vec![],
+            E::Started,
+            Loading,
+            vec![C::LoadSpec, C::LoadKeys],
+        ),
+        (
+            "a configuration leads to connectors and pages",
+            vec![E::Started],
+            spec(),
+            Loading,
+            vec![C::OpenConnectors, C::CompileTheme],
+        ),
+        (
+            "keys wait for the rest",
+            vec![E::Started, spec(), E::ConnectorsOpened, E::ThemeCompiled],
+            keys(),
+            Loading,
+            vec![PLAN],
+        ),
+        (
+            "the last of them to come home leads to the plan",
+            round(&[E::ConnectorsOpened]),
+            E::ThemeCompiled,
+            Loading,
+            vec![PLAN],
+        ),
+        (
+            "a ring that needs nothing is published",
+            loaded()[..5].to_vec(),
+            plan(RotationStep::Nothing),
+            Serving,
+            vec![C::NoteSpec(None), C::Publish, POLLED, C::SayReady],
+        ),
+    ]);
+}
+
+#[test]
+fn a_first_ring_is_made_step_by_step_and_stored_once() {
+    let before = vec![
+        E::Started,
+        spec(),
+        no_keys(),
+        E::ConnectorsOpened,
+        E::ThemeCompiled,
+    ];
+    let make = C::MakeKey {
+        alg: Alg::ES256,
+        activate: true,
+        at: NOW,
+    };
+    let made = then(before.clone(), [plan(generate()), E::KeyMade]);
+    let swapping = then(made.clone(), [plan(RotationStep::Nothing)]);
+    check(vec![
+        (
+            "a key is made",
+            before.clone(),
+            plan(generate()),
+            Loading,
+            vec![make],
+        ),
+        (
+            "the plan is asked again, at the very same moment",
+            then(before, [plan(generate())]),
+            E::KeyMade,
+            Loading,
+            vec![PLAN],
+        ),
+        (
+            "what is whole is stored",
+            made,
+            plan(RotationStep::Nothing),
+            Loading,
+            vec![C::SwapKeys],
+        ),
+        (
+            "what is stored is told and published",
+            swapping.clone(),
+            E::KeysSwapped,
+            Serving,
+            vec![
+                C::TellOthers,
+                C::NoteSpec(None),
+                C::Publish,
+                POLLED,
+                C::SayReady,
+            ],
+        ),
+        (
+            "another process was first: its ring is loaded",
+            swapping.clone(),
+            E::SwapLost,
+            Loading,
+            vec![C::LoadKeys],
+        ),
+        (
+            "and planned anew",
+            then(swapping.clone(), [E::SwapLost]),
+            keys(),
+            Loading,
+            vec![PLAN],
+        ),
+        (
+            "a store that keeps no first ring is a failure",
+            swapping,
+            failed(Job::Swap),
+            Failing,
+            vec![C::ForgetRing, C::SayCannotLoad(trouble(Job::Swap))],
+        ),
+    ]);
+}
+
+#[test]
+fn all_steps_of_one_change_are_planned_at_the_moment_of_the_first() {
+    let mut life = after([
+        E::Started,
+        spec(),
+        no_keys(),
+        E::ConnectorsOpened,
+        E::ThemeCompiled,
+        plan(generate()),
+    ]);
+    let later = NOW + Duration::from_secs(3);
+    assert_eq!(life.on(E::KeyMade, later), [PLAN]);
+}
+
+#[test]
+fn what_cannot_be_loaded_fails_once_everything_came_home() {
+    let cannot = |job| vec![C::SayCannotLoad(trouble(job))];
+    check(vec![
+        (
+            "a bad configuration waits for the keys under way",
+            vec![E::Started],
+            failed(Job::Spec),
+            Loading,
+            vec![],
+        ),
+        (
+            "and then fails",
+            vec![E::Started, failed(Job::Spec)],
+            keys(),
+            Failing,
+            cannot(Job::Spec),
+        ),
+        (
+            "keys that do not open fail",
+            vec![E::Started, spec(), E::ConnectorsOpened, E::ThemeCompiled],
+            failed(Job::Keys),
+            Failing,
+            cannot(Job::Keys),
+        ),
+        (
+            "pages that cannot be made fail",
+            loaded()[..4].to_vec(),
+            failed(Job::Theme),
+            Failing,
+            cannot(Job::Theme),
+        ),
+        (
+            "of two troubles that of the configuration is told",
+            vec![E::Started, failed(Job::Keys)],
+            failed(Job::Spec),
+            Failing,
+            cannot(Job::Spec),
+        ),
+        (
+            "the backoff over, it loads again",
+            vec![E::Started, failed(Job::Spec), keys()],
+            E::RetryAsked,
+            Loading,
+            vec![C::LoadSpec, C::LoadKeys],
+        ),
+        (
+            "who serves is not retried",
+            loaded(),
+            E::RetryAsked,
+            Serving,
+            vec![],
+        ),
+        (
+            "a ring that signs serves, even if it could not be changed",
+            then(
+                loaded()[..5].to_vec(),
+                [plan(generate()), E::KeyMade, plan(RotationStep::Nothing)],
+            ),
+            failed(Job::Swap),
+            Serving,
+            vec![
+                C::ForgetRing,
+                C::NoteSpec(None),
+                C::NoteKeys(Some(said(Job::Swap))),
+                C::Publish,
+                C::WakeAt(NOW + ROTATION_RETRY),
+                C::SayReady,
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn a_reload_ends_in_a_new_snapshot_or_keeps_the_old_one() {
+    let asked = then(loaded(), [E::ReloadAsked(WhatChanged::Spec)]);
+    let round = then(asked.clone(), [spec(), same_keys(), E::ConnectorsOpened]);
+    check(vec![
+        (
+            "asked, it loads both",
+            loaded(),
+            E::ReloadAsked(WhatChanged::Spec),
+            Refreshing,
+            vec![C::LoadKeys, C::LoadSpec],
+        ),
+        (
+            "asked for keys, it loads keys",
+            loaded(),
+            E::ReloadAsked(WhatChanged::Keys),
+            Refreshing,
+            vec![C::LoadKeys],
+        ),
+        (
+            "a good one is published",
+            then(round.clone(), [E::ThemeCompiled]),
+            plan(RotationStep::Nothing),
+            Serving,
+            vec![C::NoteSpec(None), C::Publish],
+        ),
+        (
+            "a bad one leaves everything as it was; the keys are looked at all the same",
+            then(asked.clone(), [same_keys()]),
+            failed(Job::Spec),
+            Serving,
+            vec![C::ForgetSpec, C::NoteSpec(Some(said(Job::Spec))), PLAN],
+        ),
+        (
+            "and then nothing is published",
+            then(asked.clone(), [same_keys(), failed(Job::Spec)]),
+            plan(RotationStep::Nothing),
+            Serving,
+            vec![],
+        ),
+        (
+            "bad pages leave everything as it was",
+            round,
+            failed(Job::Theme),
+            Serving,
+            vec![C::ForgetSpec, C::NoteSpec(Some(said(Job::Theme))), PLAN],
+        ),
+        (
+            "keys that cannot be read leave the old ones, under a good configuration",
+            then(
+                asked.clone(),
+                [spec(), E::ConnectorsOpened, E::ThemeCompiled],
+            ),
+            failed(Job::Keys),
+            Serving,
+            vec![
+                C::NoteSpec(None),
+                C::NoteKeys(Some(said(Job::Keys))),
+                C::Publish,
+                C::WakeAt(NOW + ROTATION_RETRY),
+            ],
+        ),
+        (
+            "keys that are the same change nothing",
+            then(loaded(), [E::ReloadAsked(WhatChanged::Keys), same_keys()]),
+            plan(RotationStep::Nothing),
+            Serving,
+            vec![],
+        ),
+        (
+            "keys of another process are published",
+            then(loaded(), [E::ReloadAsked(WhatChanged::Keys), keys()]),
+            plan(RotationStep::Nothing),
+            Serving,
+            vec![C::Publish],
+        ),
+        (
+            "asked meanwhile, it loads once more when it is done",
+            then(
+                asked,
+                [
+                    E::ReloadAsked(WhatChanged::Spec),
+                    spec(),
+                    same_keys(),
+                    E::ConnectorsOpened,
+                    E::ThemeCompiled,
+                ],
+            ),
+            plan(RotationStep::Nothing),
+            Refreshing,
+            vec![C::NoteSpec(None), C::Publish, C::LoadKeys, C::LoadSpec],
+        ),
+        (
+            "asked while it loads first, it loads again once it serves",
+            then(
+                vec![E::Started, E::ReloadAsked(WhatChanged::Keys)],
+                loaded()[1..5].to_vec(),
+            ),
+            plan(RotationStep::Nothing),
+            Refreshing,
+            vec![C::NoteSpec(None), C::Publish, C::LoadKeys, C::SayReady],
+        ),
+    ]);
+}
+
+fn tick_at(now: Timestamp, last_used: Timestamp) -> (TenantPhase, Vec<Command>) {
+    let mut life = after(loaded());
+    let todo = life.on(E::Tick { last_used }, now);
+    (life.phase(), todo)
+}
+
+#[test]
+fn the_timer_polls_rotates_and_tells_of_idleness() {
+    let later = NOW + Duration::from_secs(30);
+    assert_eq!(
+        tick_at(later, later),
+        (Serving, vec![POLLED]),
+        "too early: the timer is set again"
+    );
+    let polled = NOW + POLL;
+    assert_eq!(
+        tick_at(polled, polled),
+        (Serving, vec![C::LoadKeys]),
+        "the ring is looked at without word of a change"
+    );
+    let idle = NOW + IDLE;
+    let mut life = after(loaded());
+    let todo = life.on(E::Tick { last_used: NOW }, idle);
+    assert_eq!(todo, [C::SayIdle, POLLED], "nobody came");
+    let busy = idle - Duration::from_mins(1);
+    assert_eq!(
+        tick_at(idle, busy).1,
+        [C::LoadKeys],
+        "somebody came a minute ago"
+    );
+}
+
+#[test]
+fn a_rotation_runs_while_the_tenant_serves() {
+    let due = NOW + ROTATION;
+    let mut life = after(loaded());
+    // The ring is looked at first, in case another process changed it.
+    assert_eq!(life.on(E::Tick { last_used: due }, due), [C::LoadKeys]);
+    assert_eq!(life.on(same_keys(), due), [C::PlanKeys { at: due }]);
+    let announce = RotationStep::Generate {
+        alg: Alg::ES256,
+        activate: false,
+    };
+    let planned = |step| {
+        E::KeysPlanned(RotationPlan {
+            step,
+            next_at: due + ROTATION,
+        })
+    };
+    let make = C::MakeKey {
+        alg: Alg::ES256,
+        activate: false,
+        at: due,
+    };
+    assert_eq!(life.on(planned(announce), due), [make]);
+    assert_eq!(life.phase(), Serving);
+    assert_eq!(life.on(E::KeyMade, due), [C::PlanKeys { at: due }]);
+    assert_eq!(life.on(planned(RotationStep::Nothing), due), [C::SwapKeys]);
+    let wake = C::WakeAt(due + POLL);
+    assert_eq!(
+        life.on(E::KeysSwapped, due),
+        [C::TellOthers, C::Publish, wake]
+    );
+}
+
+#[test]
+fn promotion_and_retirement_are_changes_of_the_ring() {
+    for step in [
+        RotationStep::Promote {
+            kid: KeyId::new("k"),
+        },
+        RotationStep::Retire {
+            kid: KeyId::new("k"),
+        },
+    ] {
+        let mut life = after(loaded()[..5].to_vec());
+        let change = C::ChangeRing {
+            step: step.clone(),
+            at: NOW,
+        };
+        assert_eq!(life.on(plan(step), NOW), [change, PLAN]);
+        assert_eq!(life.on(plan(RotationStep::Nothing), NOW), [C::SwapKeys]);
+    }
+}
+
+#[test]
+fn a_rotation_that_fails_is_told_and_tried_again() {
+    let mut life = after(loaded());
+    let due = NOW + POLL;
+    life.on(E::Tick { last_used: due }, due);
+    life.on(same_keys(), due);
+    life.on(plan(generate()), due);
+    let retry = due + ROTATION_RETRY;
+    assert_eq!(
+        life.on(failed(Job::NewKey), due),
+        [
+            C::ForgetRing,
+            C::NoteKeys(Some(said(Job::NewKey))),
+            C::WakeAt(retry)
+        ]
+    );
+    assert_eq!(
+        life.on(E::Tick { last_used: retry }, retry),
+        [C::PlanKeys { at: retry }]
+    );
+    assert_eq!(
+        life.on(plan(RotationStep::Nothing), retry).first(),
+        Some(&C::NoteKeys(None)),
+        "it went well"
+    );
+}
+
+#[test]
+fn a_tenant_that_never_passivates_is_never_idle() {
+    let mut events = loaded();
+    events[1] = E::SpecLoaded {
+        passivate_after: Duration::ZERO,
+    };
+    let mut life = after(events);
+    let later = NOW + Duration::from_hours(10_000);
+    assert_eq!(life.on(E::Tick { last_used: NOW }, later), [C::LoadKeys]);
+}
+
+#[test]
+fn draining_finishes_what_was_begun_and_stops() {
+    check(vec![
+        (
+            "at once, where nothing is under way",
+            loaded(),
+            E::DrainAsked,
+            Draining,
+            vec![C::Stop],
+        ),
+        (
+            "not before a swap came home",
+            then(
+                loaded()[..5].to_vec(),
+                [plan(generate()), E::KeyMade, plan(RotationStep::Nothing)],
+            ),
+            E::DrainAsked,
+            Draining,
+            vec![],
+        ),
+        (
+            "who fails stops",
+            vec![E::Started, failed(Job::Spec), keys()],
+            E::DrainAsked,
+            Draining,
+            vec![C::Stop],
+        ),
+        (
+            "a configuration that comes home late opens no connector",
+            vec![E::Started, keys(), E::DrainAsked],
+            spec(),
+            Draining,
+            vec![C::Stop],
+        ),
+        (
+            "who is superseded waits for nothing",
+            vec![E::Started],
+            E::Superseded,
+            Draining,
+            vec![C::Stop],
+        ),
+    ]);
+    let mut life = after(then(
+        loaded()[..5].to_vec(),
+        [
+            plan(generate()),
+            E::KeyMade,
+            plan(RotationStep::Nothing),
+            E::DrainAsked,
+        ],
+    ));
+    assert_eq!(life.on(E::KeysSwapped, NOW), [C::TellOthers, C::Stop]);
+    for late in [E::ReloadAsked(WhatChanged::Spec), E::RetryAsked] {
+        let mut life = after(then(loaded(), [E::DrainAsked]));
+        assert_eq!(life.on(late, NOW), [C::Stop]);
+        assert_eq!(life.phase(), Draining);
+    }
+}

@@ -1,0 +1,176 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use insula_ambient::{Clock as _, SystemEntropy};
+use insula_jose::{MasterKey, Phase};
+use insula_store::Durable as _;
+
+use super::world::{id, in_world, quick, tenant, until, until_status};
+use crate::{Fault, Tenancy, TenancyOptions, TenantHandle, TenantPhase};
+
+fn kids(handle: &TenantHandle) -> Vec<String> {
+    let snapshot = handle.snapshot();
+    let keys = snapshot.view.keys.keys().iter();
+    keys.map(|key| key.kid().as_str().to_owned()).collect()
+}
+
+fn active(handle: &TenantHandle) -> String {
+    let snapshot = handle.snapshot();
+    let mut keys = snapshot.view.keys.keys().iter();
+    let active = keys.find(|key| matches!(key.phase(), Phase::Active { .. }));
+    active.unwrap().kid().as_str().to_owned()
+}
+
+async fn tick(houses: &[&Tenancy]) {
+    for house in houses {
+        house.inject(&id("acme"), Fault::Tick).await;
+    }
+}
+
+/// Polls often by the clock, which only the test moves.
+fn polling() -> TenancyOptions {
+    TenancyOptions {
+        poll_every: Duration::from_hours(1),
+        ..quick()
+    }
+}
+
+#[test]
+fn two_processes_that_wake_and_rotate_at_once_serve_the_same_keys() {
+    in_world(async |world| {
+        let mut spec = tenant("acme");
+        spec.passivate_after = Duration::ZERO;
+        spec.signer.algorithms = vec!["ES256".into(), "EdDSA".into()];
+        world.files.write(spec);
+        let one = world.process("one", polling()).await;
+        let two = world.process("two", polling()).await;
+        let acme = id("acme");
+        let (a, b) = tokio::join!(one.activate(&acme), two.activate(&acme));
+        let (a, b) = (a.unwrap(), b.unwrap());
+        until(async || (kids(&a) == kids(&b)).then_some(())).await;
+        assert_eq!(kids(&a).len(), 2, "both algorithms have a key that signs");
+        let statuses = one.status(&id("acme")).await.unwrap().keys;
+        assert!(
+            statuses
+                .iter()
+                .all(|key| matches!(key.phase, Phase::Active { .. }))
+        );
+
+        let first = active(&a);
+        // A day before the thirtieth the next keys are announced.
+        world.clock.advance(Duration::from_hours(24 * 29));
+        tick(&[&one, &two]).await;
+        until(async || (kids(&a).len() == 4 && kids(&a) == kids(&b)).then_some(())).await;
+        assert_eq!(active(&a), first, "announced keys sign nothing yet");
+
+        world.clock.advance(Duration::from_hours(24));
+        tick(&[&one, &two]).await;
+        until(async || (active(&a) != first && kids(&a) == kids(&b)).then_some(())).await;
+        assert_eq!(kids(&a).len(), 4, "the former keys are published on");
+
+        world.clock.advance(Duration::from_hours(24));
+        tick(&[&one, &two]).await;
+        until(async || (kids(&a).len() == 2 && kids(&a) == kids(&b)).then_some(())).await;
+        assert!(!kids(&a).contains(&first));
+        let ring = one.status(&id("acme")).await.unwrap();
+        assert_eq!(ring.last_error, None);
+        one.shutdown().await;
+        two.shutdown().await;
+    });
+}
+
+#[test]
+fn keys_outlive_the_process() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let one = world.process("one", quick()).await;
+        let before = kids(&one.activate(&id("acme")).await.unwrap());
+        one.shutdown().await;
+        let two = world.process("two", quick()).await;
+        assert_eq!(kids(&two.activate(&id("acme")).await.unwrap()), before);
+        two.shutdown().await;
+    });
+}
+
+#[test]
+fn under_another_master_key_a_tenant_does_not_load_and_its_keys_are_left_alone() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let one = world.process("one", quick()).await;
+        one.activate(&id("acme")).await.unwrap();
+        one.shutdown().await;
+        let store = world.store.tenant(&id("acme"));
+        let sealed = store.load_keys().await.unwrap();
+
+        let mut other = world.clone();
+        other.master_key = Arc::new(MasterKey::generate(&SystemEntropy));
+        let two = other.process("two", quick()).await;
+        assert!(two.activate(&id("acme")).await.is_err());
+        let status = two.status(&id("acme")).await.unwrap();
+        assert_eq!(status.phase, TenantPhase::Resting);
+        let said = status.last_error.unwrap();
+        assert!(said.contains("master key"), "{said}");
+        assert_eq!(store.load_keys().await.unwrap(), sealed);
+        two.shutdown().await;
+    });
+}
+
+#[test]
+fn keys_are_announced_no_shorter_than_clients_may_keep_a_jwk_set() {
+    in_world(async |world| {
+        let mut spec = tenant("acme");
+        spec.signer.publish_ahead = Duration::ZERO;
+        world.files.write(spec);
+        let house = world.house().await;
+        let handle = house.activate(&id("acme")).await.unwrap();
+        let snapshot = handle.snapshot();
+        assert_eq!(snapshot.view.rotation.publish_ahead, snapshot.jwks_max_age);
+        let longest = snapshot.view.spec.expiry.id_tokens;
+        assert!(snapshot.view.rotation.keep_retired_for > longest + snapshot.jwks_max_age);
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn an_algorithm_nobody_offers_is_no_configuration() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        house.activate(&id("acme")).await.unwrap();
+        let mut spec = tenant("acme");
+        spec.signer.algorithms = vec!["HS256".into()];
+        world.files.write(spec);
+        house.rescan().await.unwrap();
+        let status = until_status(&house, "acme", |status| status.last_error.is_some()).await;
+        assert!(status.last_error.unwrap().contains("HS256"));
+        let now = world.clock.now();
+        let snapshot = house.activate(&id("acme")).await.unwrap().snapshot();
+        let alg = insula_jose::Alg::ES256;
+        assert!(
+            snapshot
+                .view
+                .keys
+                .signing_key_at(alg, now, &snapshot.view.rotation)
+                .is_ok()
+        );
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn a_dex_tenant_wakes_with_an_rsa_key() {
+    in_world(async |world| {
+        let spec = insula_testkit::a_tenant()
+            .dex()
+            .at("globex", "https://globex.test/dex");
+        world.files.write(spec.build());
+        let house = world.house().await;
+        let handle = house.activate(&id("globex")).await.unwrap();
+        let snapshot = handle.snapshot();
+        let jwks = String::from_utf8(snapshot.jwks_json.to_vec()).unwrap();
+        assert!(jwks.contains(r#""alg":"RS256""#), "{jwks}");
+        let looked = house.directory().lookup("globex.test", "/dex/token");
+        assert!(matches!(looked, crate::Lookup::Awake(_)), "{looked:?}");
+        house.shutdown().await;
+    });
+}

@@ -1,0 +1,338 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use insula_store::{Change, ChangeBus as _, ChangeKind};
+use insula_testkit::a_connector;
+
+use super::world::{found, id, in_world, quick, tenant, until, until_phase, until_status};
+use crate::{Fault, Lookup, TenancyOptions, TenantPhase};
+
+#[test]
+fn a_sleeping_tenant_is_woken_by_who_asks_first_and_found_awake_by_the_next() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        let looked = house.directory().lookup("ACME.test:443", "/auth");
+        assert!(matches!(looked, Lookup::Asleep(_)), "{looked:?}");
+        assert!(matches!(
+            house.directory().lookup("other.test", "/"),
+            Lookup::Unknown
+        ));
+
+        let handle = house.activate(&id("acme")).await.unwrap();
+        let snapshot = handle.snapshot();
+        let discovery = String::from_utf8(snapshot.discovery_json.to_vec()).unwrap();
+        assert!(
+            discovery.contains(r#""issuer":"https://acme.test""#),
+            "{discovery}"
+        );
+        let jwks = String::from_utf8(snapshot.jwks_json.to_vec()).unwrap();
+        assert!(jwks.contains(r#""alg":"ES256""#), "{jwks}");
+        assert_eq!((snapshot.epoch, snapshot.fingerprint.as_ref()), (1, "1"));
+        assert!(found(&house, "acme").is_some());
+
+        let status = house.status(&id("acme")).await.unwrap();
+        assert_eq!(status.phase, TenantPhase::Serving);
+        assert_eq!(status.issuer.as_deref(), Some("https://acme.test"));
+        assert_eq!(status.keys.len(), 1);
+        assert_eq!(status.connectors.len(), 1);
+        assert!(
+            serde_json::to_string(&status)
+                .unwrap()
+                .contains(r#""phase":"serving""#)
+        );
+        assert_eq!(house.status(&id("nobody")).await, None);
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn a_hundred_who_ask_at_once_share_one_load() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        let gate = world.files.hold();
+        let asked: Vec<_> = (0..100)
+            .map(|_| {
+                let house = house.clone();
+                tokio::spawn(async move { house.activate(&id("acme")).await.unwrap() })
+            })
+            .collect();
+        until(async || (!world.files.loads().is_empty()).then_some(())).await;
+        gate.add_permits(100);
+        let mut generations = Vec::new();
+        for asked in asked {
+            generations.push(asked.await.unwrap().snapshot().generation);
+        }
+        generations.dedup();
+        assert_eq!((generations.len(), world.files.loads().len()), (1, 1));
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn who_waits_too_long_is_told_to_come_again_and_the_waking_goes_on() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let gate = world.files.hold();
+        let hasty = TenancyOptions {
+            activation_timeout: Duration::from_millis(1),
+            ..quick()
+        };
+        let house = world.process("one", hasty).await;
+        let refused = house.activate(&id("acme")).await.unwrap_err();
+        assert!(refused.retry_after >= Duration::from_secs(1));
+        gate.add_permits(1);
+        until(async || found(&house, "acme")).await;
+        assert_eq!(world.files.loads(), ["acme"]);
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn an_idle_tenant_falls_asleep_and_wakes_as_another_generation() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        let in_flight = house.activate(&id("acme")).await.unwrap();
+
+        world.clock.advance(Duration::from_mins(29));
+        in_flight.touch(insula_ambient::Clock::now(&world.clock));
+        world.clock.advance(Duration::from_mins(29));
+        assert!(house.inject(&id("acme"), Fault::Tick).await);
+        let status = house.status(&id("acme")).await.unwrap();
+        assert_eq!(status.phase, TenantPhase::Serving, "somebody came");
+
+        world.clock.advance(Duration::from_mins(2));
+        house.inject(&id("acme"), Fault::Tick).await;
+        until_phase(&house, "acme", TenantPhase::Asleep).await;
+        until(async || found(&house, "acme").is_none().then_some(())).await;
+        assert_eq!(
+            in_flight.snapshot().generation,
+            1,
+            "requests keep what they have"
+        );
+
+        let again = house.activate(&id("acme")).await.unwrap();
+        assert!(again.snapshot().generation > 1);
+        assert_eq!(
+            again.snapshot().view.keys.jwks_json(),
+            in_flight.snapshot().view.keys.jwks_json()
+        );
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn a_bad_reload_keeps_the_good_configuration_and_says_why() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        let handle = house.activate(&id("acme")).await.unwrap();
+
+        world.files.spoil("acme", "line 3: it is broken");
+        let report = house.rescan().await.unwrap();
+        assert_eq!((report.changed, report.left), (1, 0));
+        let status = until_status(&house, "acme", |status| status.last_error.is_some()).await;
+        assert!(status.last_error.unwrap().contains("line 3"));
+        assert_eq!(handle.snapshot().fingerprint.as_ref(), "1");
+        assert!(found(&house, "acme").is_some());
+
+        let mut mended = tenant("acme");
+        mended.limits.requests.count = 1;
+        world.files.write(mended);
+        house.rescan().await.unwrap();
+        until_status(&house, "acme", |status| status.last_error.is_none()).await;
+        assert_eq!(handle.snapshot().fingerprint.as_ref(), "3");
+        let now = insula_ambient::Clock::now(&world.clock);
+        assert!(handle.limits().admit(now).is_ok());
+        assert!(
+            handle.limits().admit(now).is_err(),
+            "budgets follow the file"
+        );
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn unreadable_colours_are_no_configuration() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        house.activate(&id("acme")).await.unwrap();
+        let mut spec = tenant("acme");
+        spec.frontend.light.insert("accent".into(), "mauve".into());
+        world.files.write(spec);
+        house.rescan().await.unwrap();
+        let status = until_status(&house, "acme", |status| status.last_error.is_some()).await;
+        assert!(status.last_error.unwrap().contains("colors.light.accent"));
+        assert_eq!(status.fingerprint.as_deref(), Some("1"));
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn a_connector_that_cannot_open_is_marked_and_only_changed_ones_are_opened_anew() {
+    in_world(async |world| {
+        let mut spec = tenant("acme");
+        spec.connectors = vec![a_connector("a"), a_connector("b"), a_connector("c")];
+        world.files.write(spec.clone());
+        world.upstreams.broken.lock().unwrap().insert("c".into());
+        let house = world.house().await;
+        let handle = house.activate(&id("acme")).await.unwrap();
+        let status = house.status(&id("acme")).await.unwrap();
+        let problems: Vec<_> = status
+            .connectors
+            .iter()
+            .map(|c| c.problem.clone())
+            .collect();
+        assert_eq!(problems, [None, None, Some("it is broken".to_owned())]);
+        let before = handle.snapshot().view.connectors["a"]
+            .opened
+            .clone()
+            .unwrap();
+
+        world.upstreams.broken.lock().unwrap().clear();
+        spec.connectors[1].name = "another name".into();
+        world.files.write(spec);
+        house.rescan().await.unwrap();
+        until(async || (&*handle.snapshot().fingerprint == "2").then_some(())).await;
+        let mut opened = world.upstreams.opened()[3..].to_vec();
+        opened.sort();
+        assert_eq!(
+            opened,
+            ["b", "c"],
+            "the changed one, and the one that could not open"
+        );
+        let after = handle.snapshot().view.connectors["a"]
+            .opened
+            .clone()
+            .unwrap();
+        assert!(Arc::ptr_eq(&before, &after));
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn a_removed_tenant_is_gone_and_a_new_one_appears() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        let handle = house.activate(&id("acme")).await.unwrap();
+        world.files.remove("acme");
+        world.files.write(tenant("globex"));
+        let report = house.rescan().await.unwrap();
+        assert_eq!((report.tenants, report.arrived, report.left), (1, 1, 1));
+        assert!(matches!(
+            house.directory().lookup("acme.test", "/"),
+            Lookup::Unknown
+        ));
+        assert!(matches!(
+            house.directory().lookup("globex.test", "/"),
+            Lookup::Asleep(_)
+        ));
+        assert_eq!(handle.snapshot().epoch, 1, "requests under way end well");
+        assert_eq!(house.status(&id("acme")).await, None);
+        assert!(house.activate(&id("acme")).await.is_err());
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn word_of_another_process_reloads_and_word_of_our_own_does_not() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        house.activate(&id("acme")).await.unwrap();
+        let word = |origin: &str| Change {
+            tenant: id("acme"),
+            kind: ChangeKind::Spec,
+            origin: origin.to_owned(),
+        };
+        // Published until heard: nobody can tell from outside when the listening began.
+        until(async || {
+            world.bus.publish(&word("one")).await.unwrap();
+            world.bus.publish(&word("two")).await.unwrap();
+            (world.files.loads().len() > 1).then_some(())
+        })
+        .await;
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn ten_thousand_tenants_are_registered_without_loading_one() {
+    in_world(async |world| {
+        for n in 0..10_000 {
+            world.files.write(tenant(&format!("t{n}")));
+        }
+        let house = world.house().await;
+        assert!(matches!(
+            house.directory().lookup("t9999.test", "/"),
+            Lookup::Asleep(_)
+        ));
+        assert_eq!(house.metrics().registered.get(), 10_000);
+        assert_eq!(world.files.loads(), Vec::<String>::new());
+        assert_eq!(house.statuses().await.len(), 10_000);
+        house.activate(&id("t5000")).await.unwrap();
+        assert_eq!(world.files.loads(), ["t5000"]);
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn with_boot_all_everybody_wakes_unasked() {
+    in_world(async |world| {
+        for name in ["acme", "globex"] {
+            world.files.write(tenant(name));
+        }
+        let options = TenancyOptions {
+            boot_all: true,
+            ..quick()
+        };
+        let house = world.process("one", options).await;
+        for name in ["acme", "globex"] {
+            until(async || found(&house, name)).await;
+        }
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn beyond_the_limit_those_unused_for_longest_sleep() {
+    in_world(async |world| {
+        for n in 0..4 {
+            world.files.write(tenant(&format!("t{n}")));
+        }
+        let options = TenancyOptions {
+            max_awake: 2,
+            ..quick()
+        };
+        let house = world.process("one", options).await;
+        for n in 0..4 {
+            world.clock.advance(Duration::from_secs(1));
+            house.activate(&id(&format!("t{n}"))).await.unwrap();
+        }
+        until_phase(&house, "t0", TenantPhase::Asleep).await;
+        until_phase(&house, "t1", TenantPhase::Asleep).await;
+        for name in ["t2", "t3"] {
+            let status = house.status(&id(name)).await.unwrap();
+            assert_eq!(status.phase, TenantPhase::Serving, "{name}");
+        }
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn after_shutdown_nobody_is_woken_and_snapshots_stay_good() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        world.files.write(tenant("globex"));
+        let house = world.house().await;
+        let handle = house.activate(&id("acme")).await.unwrap();
+        house.shutdown().await;
+        assert!(house.activate(&id("globex")).await.is_err());
+        assert_eq!(handle.snapshot().epoch, 1);
+        assert!(house.rescan().await.is_err());
+    });
+}

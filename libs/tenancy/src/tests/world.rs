@@ -1,0 +1,271 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use insula_ambient::{Entropy, ManualClock, SystemEntropy};
+use insula_connector_kit::{
+    Connector, ConnectorError, OpenConnector, OpenContext, PasswordCheck, PasswordVerdict,
+};
+use insula_jose::MasterKey;
+use insula_model::{ConnectorSpec, Issuer, Password, TenantId, TenantSpec};
+use insula_store::{CacheLimits, MemoryBus, MemoryCache, MemoryStore};
+use insula_testkit::{FakeConnector, NOW, a_tenant};
+use insula_theming::ThemeLibrary;
+use tokio::sync::Semaphore;
+
+use crate::{
+    LoadedSpec, Lookup, RestartPolicy, SpecError, SpecSource, Tenancy, TenancyDeps, TenancyOptions,
+    TenantHandle, TenantPhase, TenantRoute, TenantStatus,
+};
+
+/// How long anything may take before a test is given up.
+const BOUND: Duration = Duration::from_mins(1);
+
+static THEMES: LazyLock<Arc<ThemeLibrary>> =
+    LazyLock::new(|| Arc::new(ThemeLibrary::embedded().unwrap()));
+
+/// What processes share, and what a test moves.
+#[derive(Clone)]
+pub(super) struct World {
+    pub(super) clock: ManualClock,
+    pub(super) store: MemoryStore,
+    pub(super) bus: MemoryBus,
+    pub(super) files: Arc<Files>,
+    pub(super) upstreams: Arc<Upstreams>,
+    pub(super) master_key: Arc<MasterKey>,
+    io: tokio::runtime::Handle,
+}
+
+/// Runs a test within an actix system, with a runtime for I/O beside it.
+pub(super) fn in_world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
+    let io = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let world = World {
+        clock: ManualClock::at(NOW),
+        store: MemoryStore::new(),
+        bus: MemoryBus::new(),
+        files: Arc::default(),
+        upstreams: Arc::default(),
+        master_key: Arc::new(MasterKey::generate(&SystemEntropy)),
+        io: io.handle().clone(),
+    };
+    actix::System::new().block_on(async {
+        let tested = tokio::time::timeout(BOUND, test(world)).await;
+        tested.expect("what the test waits for comes in time");
+    });
+    io.shutdown_background();
+}
+
+impl World {
+    /// A process over the shared stores.
+    pub(super) async fn process(&self, name: &str, options: TenancyOptions) -> Tenancy {
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let deps = TenancyDeps {
+            durable: Arc::new(self.store.clone()),
+            cache: Arc::new(MemoryCache::new(
+                Arc::new(self.clock.clone()),
+                CacheLimits::default(),
+            )),
+            bus: Arc::new(self.bus.clone()),
+            connectors: Arc::clone(&self.upstreams) as _,
+            hashing: Arc::new(|_| Arc::new(NoHashing) as Arc<dyn PasswordCheck>),
+            themes: Arc::clone(&THEMES),
+            specs: Arc::clone(&self.files) as _,
+            master_key: Arc::clone(&self.master_key),
+            clock: Arc::new(self.clock.clone()),
+            entropy,
+            io: self.io.clone(),
+            process_id: name.to_owned(),
+        };
+        let tenancy = Tenancy::start(deps, options);
+        tenancy.rescan().await.unwrap();
+        tenancy
+    }
+
+    /// The usual process.
+    pub(super) async fn house(&self) -> Tenancy {
+        self.process("one", quick()).await
+    }
+}
+
+/// Options under which nothing waits long, and nothing happens of itself.
+pub(super) fn quick() -> TenancyOptions {
+    TenancyOptions {
+        restart: RestartPolicy {
+            first_wait: Duration::from_millis(1),
+            ..RestartPolicy::default()
+        },
+        ping_every: Duration::from_hours(1),
+        poll_every: Duration::from_hours(24 * 365),
+        activation_timeout: BOUND,
+        ..TenancyOptions::default()
+    }
+}
+
+pub(super) fn id(name: &str) -> TenantId {
+    TenantId::parse(name).unwrap()
+}
+
+/// A tenant at `https://{name}.test`.
+pub(super) fn tenant(name: &str) -> TenantSpec {
+    a_tenant().at(name, &format!("https://{name}.test")).build()
+}
+
+/// Looks until there is something to see. Each look asks an actor or yields to one.
+pub(super) async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    loop {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+pub(super) async fn until_phase(tenancy: &Tenancy, name: &str, phase: TenantPhase) -> TenantStatus {
+    until_status(tenancy, name, |status| status.phase == phase).await
+}
+
+pub(super) async fn until_status(
+    tenancy: &Tenancy,
+    name: &str,
+    is_it: impl Fn(&TenantStatus) -> bool,
+) -> TenantStatus {
+    let id = id(name);
+    until(async || tenancy.status(&id).await.filter(|status| is_it(status))).await
+}
+
+/// The tenant as a request finds it, awake.
+pub(super) fn found(tenancy: &Tenancy, name: &str) -> Option<TenantHandle> {
+    match tenancy.directory().lookup(&format!("{name}.test"), "/") {
+        Lookup::Awake(handle) => Some(handle),
+        _ => None,
+    }
+}
+
+/// Configurations, as a test writes them.
+#[derive(Default)]
+pub(super) struct Files {
+    written: Mutex<BTreeMap<TenantId, File>>,
+    loads: Mutex<Vec<TenantId>>,
+    gate: Mutex<Option<Arc<Semaphore>>>,
+}
+
+#[derive(Clone)]
+struct File {
+    content: Result<TenantSpec, Vec<String>>,
+    route: TenantRoute,
+}
+
+impl Files {
+    pub(super) fn write(&self, spec: TenantSpec) {
+        let mut files = self.written.lock().unwrap();
+        let version = files
+            .get(&spec.id)
+            .map_or(0, |file| file.route.fingerprint.parse::<u32>().unwrap());
+        let route = TenantRoute {
+            id: spec.id.clone(),
+            hosts: vec![spec.issuer.host().to_owned()],
+            path: spec.issuer.path().to_owned(),
+            fingerprint: (version + 1).to_string(),
+        };
+        let content = Ok(spec);
+        files.insert(route.id.clone(), File { content, route });
+    }
+
+    /// Makes a file unreadable, as a slip of the pen does.
+    pub(super) fn spoil(&self, name: &str, problem: &str) {
+        let mut files = self.written.lock().unwrap();
+        let file = files.get_mut(&id(name)).unwrap();
+        file.content = Err(vec![problem.to_owned()]);
+        file.route.hosts.clear();
+        file.route.fingerprint = (file.route.fingerprint.parse::<u32>().unwrap() + 1).to_string();
+    }
+
+    pub(super) fn remove(&self, name: &str) {
+        self.written.lock().unwrap().remove(&id(name));
+    }
+
+    /// Which tenants were loaded, in order.
+    pub(super) fn loads(&self) -> Vec<String> {
+        let loads = self.loads.lock().unwrap();
+        loads.iter().map(|id| id.as_str().to_owned()).collect()
+    }
+
+    /// Lets loads begin but not end, until permits are added.
+    pub(super) fn hold(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.gate.lock().unwrap() = Some(Arc::clone(&gate));
+        gate
+    }
+}
+
+#[async_trait]
+impl SpecSource for Files {
+    async fn list(&self) -> Result<Vec<TenantRoute>, String> {
+        let files = self.written.lock().unwrap();
+        Ok(files.values().map(|file| file.route.clone()).collect())
+    }
+
+    async fn load(&self, id: &TenantId) -> Result<LoadedSpec, SpecError> {
+        self.loads.lock().unwrap().push(id.clone());
+        let gate = self.gate.lock().unwrap().clone();
+        if let Some(gate) = gate {
+            gate.acquire().await.unwrap().forget();
+        }
+        let file = self.written.lock().unwrap().get(id).cloned();
+        let file = file.ok_or_else(|| SpecError(vec!["it is gone".to_owned()]))?;
+        let fingerprint = file.route.fingerprint;
+        let spec = file.content.map_err(SpecError)?;
+        Ok(LoadedSpec { spec, fingerprint })
+    }
+}
+
+/// Opens fakes; those named `broken` it cannot.
+#[derive(Default)]
+pub(super) struct Upstreams {
+    opened: Mutex<Vec<String>>,
+    pub(super) broken: Mutex<BTreeSet<String>>,
+}
+
+impl Upstreams {
+    pub(super) fn opened(&self) -> Vec<String> {
+        self.opened.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl OpenConnector for Upstreams {
+    fn check(&self, _: &ConnectorSpec, _: &Issuer) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn open(
+        &self,
+        spec: &ConnectorSpec,
+        _: &OpenContext,
+    ) -> Result<Arc<dyn Connector>, ConnectorError> {
+        let id = spec.id.as_str().to_owned();
+        self.opened.lock().unwrap().push(id.clone());
+        if self.broken.lock().unwrap().contains(&id) {
+            return Err(ConnectorError::Settings("it is broken".to_owned()));
+        }
+        Ok(Arc::new(FakeConnector::redirecting()))
+    }
+}
+
+struct NoHashing;
+
+#[async_trait]
+impl PasswordCheck for NoHashing {
+    async fn check(
+        &self,
+        _: Password,
+        _: Option<String>,
+    ) -> Result<PasswordVerdict, ConnectorError> {
+        Ok(PasswordVerdict::Wrong)
+    }
+}
