@@ -1,0 +1,65 @@
+//! What the authorization endpoint decides before anything is loaded or shown.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark that cannot begin should stop at once"
+)]
+
+use std::hint::black_box;
+
+use criterion::Criterion;
+use insula_engine::authorize::{Standing, next, validate};
+use insula_model::{ClientId, TenantSpec};
+use insula_oauth::{AuthorizeRequest, Params};
+use insula_testkit::{CHALLENGE, NOW, a_login, a_tenant, an_authorization_request, test_keys};
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let spec = a_tenant().build();
+    let id = ClientId::parse("app").expect("a word is an id");
+    let client = spec.clients.get(&id).expect("the tenant has this client");
+    let keys = test_keys();
+    let query = format!(
+        "client_id=app&redirect_uri=https%3A%2F%2Fapp.test%2Fcb&response_type=code\
+         &scope=openid+email+profile&state=af0ifjsldkj&nonce=n-0S6_WzA2Mj\
+         &code_challenge={CHALLENGE}&code_challenge_method=S256"
+    );
+    let request = read(&query);
+    let wrong = read(&query.replace("app.test", "evil.test"));
+
+    let mut group = criterion.benchmark_group("decide");
+    group.bench_function("read an authorization request", |b| {
+        b.iter(|| read(black_box(&query)));
+    });
+    group.bench_function("validate a good one", |b| {
+        b.iter(|| validate(black_box(&request), Some(client), &spec, &keys, NOW).is_ok());
+    });
+    group.bench_function("validate one with a wrong redirect URI", |b| {
+        b.iter(|| validate(black_box(&wrong), Some(client), &spec, &keys, NOW).is_err());
+    });
+    let arriving = Standing::Arriving { session: None };
+    group.bench_function("next for somebody who arrives", |b| {
+        b.iter(|| ask(&spec, black_box(arriving)));
+    });
+    let login = a_login();
+    let known = Standing::Known {
+        login: &login,
+        consented: None,
+    };
+    group.bench_function("next for somebody who is known", |b| {
+        b.iter(|| ask(&spec, black_box(known)));
+    });
+    group.finish();
+    criterion.final_summary();
+}
+
+fn read(query: &str) -> AuthorizeRequest {
+    let params = Params::parse(query).expect("the query is well formed");
+    AuthorizeRequest::from_params(&params)
+}
+
+fn ask(spec: &TenantSpec, standing: Standing<'_>) -> bool {
+    let request = an_authorization_request();
+    let client = spec.clients.get(&request.client_id);
+    client.is_some_and(|client| next(&request, client, spec, standing, NOW).is_ok())
+}

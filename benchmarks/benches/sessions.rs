@@ -1,0 +1,114 @@
+//! The verbs of the short-lived half in the memory of the process.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark that cannot begin should stop at once"
+)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion};
+use futures_util::FutureExt as _;
+use insula_ambient::ManualClock;
+use insula_model::{AuthRequest, AuthRequestId, BrowserSession, SessionId, TenantId, TokenHash};
+use insula_store::{Cache as _, CacheLimits, MemoryCache, TenantCache};
+use insula_testkit::{NOW, a_code_grant, a_login, an_auth_request};
+
+const HOUR: Duration = Duration::from_hours(1);
+const SESSIONS: u32 = 40_000;
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let limits = CacheLimits {
+        auth_requests: usize::MAX,
+        codes: usize::MAX,
+        total: usize::MAX,
+        ..CacheLimits::default()
+    };
+    let cache = MemoryCache::new(Arc::new(ManualClock::at(NOW)), limits);
+    let tenant = cache.tenant(&TenantId::parse("acme").expect("a word is an id"));
+    let mut group = criterion.benchmark_group("memory cache");
+
+    let session = a_session();
+    for number in 0..SESSIONS {
+        at_once(tenant.put_session(&cookie(number), &session, HOUR));
+    }
+    let known = cookie(SESSIONS / 2);
+    group.bench_function("get one of 40000 sessions", |b| {
+        b.iter(|| at_once(tenant.get_session(black_box(&known))));
+    });
+    group.bench_function("put a session", |b| {
+        b.iter(|| at_once(tenant.put_session(black_box(&known), &session, HOUR)));
+    });
+    group.bench_function("count", |b| {
+        b.iter(|| at_once(tenant.count(black_box("password:jane"), HOUR, NOW)));
+    });
+
+    let mut number = 0;
+    let mut fresh = || {
+        number += 1;
+        a_request(number)
+    };
+    group.bench_function("put and drop a login", |b| {
+        b.iter_batched(
+            &mut fresh,
+            |request| {
+                at_once(tenant.put_auth_request(&request, NOW));
+                at_once(tenant.drop_auth_request(&request.id))
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.bench_function("a whole login: put, get, advance, finish, redeem", |b| {
+        b.iter_batched(
+            &mut fresh,
+            |request| a_whole_login(tenant.as_ref(), request),
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+    criterion.final_summary();
+}
+
+fn a_whole_login(tenant: &dyn TenantCache, request: AuthRequest) {
+    let code = TokenHash::of(request.id.as_str());
+    at_once(tenant.put_auth_request(&request, NOW));
+    let mut next = at_once(tenant.get_auth_request(&request.id)).unwrap_or(request);
+    next.version += 1;
+    at_once(tenant.advance_auth_request(&next, NOW));
+    let grant = a_code_grant();
+    at_once(tenant.finish_auth_request(&next.id, next.version, &code, &grant, NOW));
+    at_once(tenant.take_code(&code, NOW, HOUR));
+}
+
+/// The memory form never waits: each verb is done when it is first looked at.
+fn at_once<T>(verb: impl Future<Output = Result<T, insula_store::StoreError>>) -> T {
+    let done = verb.now_or_never().expect("the memory form never waits");
+    done.expect("there is room")
+}
+
+fn cookie(number: u32) -> TokenHash {
+    TokenHash::of(&format!("cookie {number}"))
+}
+
+fn a_request(number: u32) -> AuthRequest {
+    let mut request = an_auth_request().build();
+    request.id = AuthRequestId::parse(format!("request{number}")).expect("a word is an id");
+    request
+}
+
+fn a_session() -> BrowserSession {
+    let login = a_login();
+    BrowserSession {
+        id: SessionId::parse("session1").expect("a word is an id"),
+        connector_id: login.connector_id,
+        claims: login.claims,
+        auth_time: login.auth_time,
+        amr: login.amr,
+        clients: Vec::new(),
+        last_seen_at: NOW,
+        expires_at: NOW + HOUR,
+    }
+}

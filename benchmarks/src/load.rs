@@ -1,0 +1,129 @@
+//! The order in which things are measured, and the time all of it may take.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::bare::{self, BareOptions};
+use crate::cores::{self, Cores};
+use crate::measure::{crowd, idle, logins, metadata, tokens};
+use crate::report::{Machine, Report};
+
+/// The whole program ends by then, whatever hangs.
+const LIMIT: Duration = Duration::from_secs(235);
+
+/// What to measure, and where the server is.
+#[derive(Debug, Clone, Parser)]
+#[command(about = "Measures the server against bare handlers and bare signatures, in one run")]
+pub struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The server's program, built for release.
+    #[arg(long, env = "INSULA_BIN", default_value = "target/release/insula")]
+    server: PathBuf,
+    /// Where the figures are written.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"))]
+    out: PathBuf,
+    /// Where criterion left the figures of the function benchmarks; beside this program by default.
+    #[arg(long)]
+    criterion: Option<PathBuf>,
+    /// How many times each figure is taken; the one in the middle counts.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// How long a round of asking takes, in milliseconds.
+    #[arg(long, default_value_t = 2000)]
+    span_ms: u64,
+    /// How many connections ask at once.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// How many tenants there are where there are many.
+    #[arg(long, default_value_t = 10_000)]
+    tenants: u32,
+    /// How many of them are woken.
+    #[arg(long, default_value_t = 100)]
+    awake: u32,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+enum Command {
+    /// Serve what another server serves, from memory: the yardstick.
+    Bare(BareOptions),
+}
+
+/// How the measurements are made.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) server: PathBuf,
+    pub(crate) cores: Cores,
+    pub(crate) rounds: u32,
+    pub(crate) span: Duration,
+    pub(crate) connections: usize,
+    pub(crate) tenants: u32,
+    pub(crate) awake: u32,
+}
+
+/// Measures, prints, and writes the figures down.
+pub fn run(options: Options) -> Result<()> {
+    if let Some(Command::Bare(bare)) = &options.command {
+        return bare::run(bare);
+    }
+    let server = options.server.canonicalize().with_context(|| {
+        let shown = options.server.display();
+        format!("{shown} is no program; build the server for release, or name it in INSULA_BIN")
+    })?;
+    let plan = Plan {
+        server,
+        cores: Cores::split(),
+        rounds: options.rounds,
+        span: Duration::from_millis(options.span_ms),
+        connections: options.connections,
+        tenants: options.tenants,
+        awake: options.awake,
+    };
+    let mut report = Report::new(Machine::find(&plan.cores));
+    let runtime = client_runtime(&plan.cores)?;
+    let measured =
+        runtime.block_on(async { tokio::time::timeout(LIMIT, measure(&plan, &mut report)).await });
+    match measured {
+        Ok(measured) => measured?,
+        Err(_) => bail!("not done after {LIMIT:?}; nothing was written"),
+    }
+    let criterion = options.criterion.or_else(beside_this_program);
+    report.add_functions(criterion.as_deref());
+    let text = report.text();
+    println!("{text}");
+    let shown = options.out.display().to_string();
+    std::fs::write(&options.out, text).with_context(|| format!("{shown} cannot be written"))
+}
+
+/// Everything, one after the other.
+pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
+    idle::measure(plan, report)
+        .await
+        .context("one idle tenant")?;
+    metadata::measure(plan, report).await.context("metadata")?;
+    tokens::measure(plan, report).await.context("tokens")?;
+    logins::measure(plan, report).await.context("logins")?;
+    crowd::measure(plan, report).await.context("many tenants")
+}
+
+/// The runtime that asks. It stays on its own cores.
+fn client_runtime(cores: &Cores) -> Result<Runtime> {
+    cores::confine(&cores.client);
+    let mut builder = match cores.client.len() {
+        0 | 1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    let threads = cores.client.len().max(1);
+    Ok(builder.worker_threads(threads).enable_all().build()?)
+}
+
+/// `criterion` in the folder that `release/load` is built in.
+fn beside_this_program() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let folder = program.parent()?.parent()?.join("criterion");
+    folder.is_dir().then_some(folder)
+}

@@ -1,0 +1,104 @@
+//! Discovery and keys, against a bare handler that answers the same bytes.
+
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::bare::{DISCOVERY, KEYS};
+use crate::house::House;
+use crate::load::Plan;
+use crate::process::{Process, free_port};
+use crate::report::{Figure, Report, Target, rate, ratio, spread};
+use crate::storm::{Round, median, storm};
+use crate::wire::{Wire, get};
+
+const TENANT: &str = "one";
+
+pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
+    let workers = plan.cores.server.len();
+    let house = House::new(&plan.server, workers)?;
+    house.add_tenant(TENANT, "RS256")?;
+    let host = house.host(TENANT);
+    let mut server = house.open(&plan.cores.server)?;
+    server.ready().await?;
+    let mut bare = start_bare(plan, &server, &house, &host)?;
+    bare.ready().await?;
+    for (what, target) in [("Discovery", DISCOVERY), ("JWKS", KEYS)] {
+        eprintln!("{what} against a bare handler …");
+        let request = get(&host, target);
+        let length = same_bytes(&server, &bare, &request).await?;
+        let mut pairs = Vec::new();
+        for _ in 0..plan.rounds {
+            let ours = storm(&server, &request, length, plan.connections, plan.span).await?;
+            let theirs = storm(&bare, &request, length, plan.connections, plan.span).await?;
+            pairs.push((ours, theirs));
+        }
+        add(report, what, length, &pairs);
+    }
+    bare.stop().await?;
+    server.stop().await
+}
+
+fn add(report: &mut Report, what: &str, length: usize, pairs: &[(Round, Round)]) {
+    let of = |read: fn(&Round) -> f64| {
+        let ours: Vec<f64> = pairs.iter().map(|(ours, _)| read(ours)).collect();
+        let theirs: Vec<f64> = pairs.iter().map(|(_, theirs)| read(theirs)).collect();
+        let ratios: Vec<f64> = pairs
+            .iter()
+            .map(|(ours, theirs)| read(ours) / read(theirs))
+            .collect();
+        (median(&ours), median(&theirs), ratios)
+    };
+    let (ours, theirs, ratios) = of(Round::per_second);
+    report.add(Figure {
+        what: format!("{what} ({length} bytes), requests/s, to those of a bare handler"),
+        value: format!(
+            "{} ({} to {}; {})",
+            ratio(median(&ratios)),
+            rate(ours),
+            rate(theirs),
+            spread(&ratios)
+        ),
+        target: Some(Target::new("at least 0.8", median(&ratios) >= 0.8)),
+    });
+    let (ours, theirs, ratios) = of(|round| round.per_processor_second().unwrap_or_default());
+    if ours > 0.0 && theirs > 0.0 {
+        report.add(Figure {
+            what: format!("{what}, the same per second of the server's processor time"),
+            value: format!(
+                "{} ({:.1} µs to {:.1} µs a request)",
+                ratio(median(&ratios)),
+                1e6 / ours,
+                1e6 / theirs
+            ),
+            target: Some(Target::new("at least 0.8", median(&ratios) >= 0.8)),
+        });
+    }
+}
+
+fn start_bare(plan: &Plan, like: &Process, house: &House, host: &str) -> Result<Process> {
+    let port = free_port()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .args(["bare", "--host", host, "--port"])
+        .arg(port.to_string())
+        .arg("--like")
+        .arg(like.port.to_string())
+        .arg("--workers")
+        .arg(plan.cores.server.len().to_string());
+    let log = house.folder().join("bare.log");
+    Process::start(&mut command, port, &log, &plan.cores.server)
+}
+
+/// Checks that both answer the same, and says how many bytes that is.
+async fn same_bytes(server: &Process, bare: &Process, request: &[u8]) -> Result<usize> {
+    let mut ours = Wire::open(server.port).await?;
+    let mut theirs = Wire::open(bare.port).await?;
+    let ours = ours.ask(request).await?.expect(200)?;
+    let theirs = theirs.ask(request).await?.expect(200)?;
+    ensure!(
+        ours.body == theirs.body,
+        "the bare handler answers other bytes"
+    );
+    Ok(ours.body.len())
+}

@@ -1,0 +1,183 @@
+//! Token responses signed with RS256, against the signatures the crypto library makes on the same
+//! cores when nothing else is asked of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use crate::browser::{Browser, OFFLINE, ONLINE};
+use crate::house::House;
+use crate::load::Plan;
+use crate::process::Process;
+use crate::raw::Signer;
+use crate::report::{Figure, Report, Target, rate, ratio, spread};
+use crate::storm::{Round, median, sum};
+use crate::wire::Wire;
+
+const TENANT: &str = "one";
+/// How many ask for tokens at once, for each core that serves.
+const ABREAST: usize = 4;
+/// Codes collected before a round, for each second of it; more than can be signed in it.
+const CODES_PER_SECOND: u32 = 1500;
+
+pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
+    let house = House::new(&plan.server, plan.cores.server.len())?;
+    house.add_tenant(TENANT, "RS256")?;
+    let host = house.host(TENANT);
+    let mut server = house.open(&plan.cores.server)?;
+    let (wire, _) = server.ready().await?;
+
+    let mut first = Browser::new(wire, &host);
+    let tokens = first.log_in(ONLINE).await?;
+    let signer = Signer::for_token(tokens.id_token.as_deref().context("no ID token came")?)?;
+    let signatures = f64::from(tokens.signatures);
+    ensure!(signatures > 0.0, "no token is signed");
+
+    eprintln!("codes for RS256 tokens, against raw signatures …");
+    let mut seats = seats(plan, &server, &host).await?;
+    let mut pairs = Vec::new();
+    for _ in 0..plan.rounds {
+        let codes = collect(plan, &mut seats).await?;
+        let round = redeem(plan, &server, &mut seats, codes).await?;
+        pairs.push((round, signer.per_second(&plan.cores.server, plan.span / 2)?));
+    }
+    let what = "RS256 token responses for codes";
+    add(report, what, signatures, &pairs, true);
+
+    eprintln!("refresh tokens for RS256 tokens, against raw signatures …");
+    let mut pairs = Vec::new();
+    for _ in 0..plan.rounds {
+        let round = refresh(plan, &server, &mut seats).await?;
+        pairs.push((round, signer.per_second(&plan.cores.server, plan.span / 2)?));
+    }
+    let what = "RS256 token responses for refresh tokens, each rotated in SQLite";
+    add(report, what, signatures, &pairs, false);
+    server.stop().await
+}
+
+fn add(report: &mut Report, what: &str, signatures: f64, pairs: &[(Round, f64)], is_goal: bool) {
+    let responses: Vec<f64> = pairs.iter().map(|(round, _)| round.per_second()).collect();
+    let raw: Vec<f64> = pairs.iter().map(|(_, raw)| *raw).collect();
+    let ratios: Vec<f64> = pairs
+        .iter()
+        .map(|(round, raw)| round.per_second() * signatures / raw)
+        .collect();
+    let met = median(&ratios) >= 0.7;
+    let costs: Vec<f64> = pairs
+        .iter()
+        .filter_map(|(round, _)| Some(1000.0 / round.per_processor_second()?))
+        .collect();
+    report.add(Figure {
+        what: format!("{what}: {signatures} signatures each, signatures/s to the raw signing rate"),
+        value: format!(
+            "{} ({} × {signatures} to {}; {}; {:.2} ms of the server's processor time each)",
+            ratio(median(&ratios)),
+            rate(median(&responses)),
+            rate(median(&raw)),
+            spread(&ratios),
+            median(&costs)
+        ),
+        target: is_goal.then(|| Target::new("at least 0.7", met)),
+    });
+}
+
+/// Browsers on connections of their own, as many as ask at once.
+async fn seats(plan: &Plan, server: &Process, host: &str) -> Result<Vec<Browser>> {
+    let mut seats = Vec::new();
+    for _ in 0..plan.cores.server.len() * ABREAST {
+        seats.push(Browser::new(Wire::open(server.port).await?, host));
+    }
+    Ok(seats)
+}
+
+/// Logs in until there are enough codes, in the browsers' sessions.
+async fn collect(plan: &Plan, seats: &mut Vec<Browser>) -> Result<Vec<String>> {
+    let cores = u32::try_from(plan.cores.server.len())?;
+    let wanted = u32::try_from(plan.span.as_millis())? * CODES_PER_SECOND / 1000 * cores;
+    let each = wanted / u32::try_from(seats.len())?.max(1);
+    let mut tasks = JoinSet::new();
+    for mut browser in seats.drain(..) {
+        tasks.spawn(async move {
+            let mut codes = Vec::new();
+            for _ in 0..each {
+                codes.push(browser.code(ONLINE).await?);
+            }
+            anyhow::Ok((browser, codes))
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        let (browser, codes) = done??;
+        seats.push(browser);
+        all.extend(codes);
+    }
+    Ok(all)
+}
+
+/// Exchanges codes for tokens, for the time of a round or until none is left.
+async fn redeem(
+    plan: &Plan,
+    server: &Process,
+    seats: &mut Vec<Browser>,
+    codes: Vec<String>,
+) -> Result<Round> {
+    let codes = Arc::new(Mutex::new(codes));
+    let back = Arc::new(Mutex::new(Vec::new()));
+    let round = Round::of(server, async {
+        let until = Instant::now() + plan.span;
+        let mut tasks = JoinSet::new();
+        for mut browser in seats.drain(..) {
+            let (codes, back) = (Arc::clone(&codes), Arc::clone(&back));
+            tasks.spawn(async move {
+                let mut answers = 0;
+                while Instant::now() < until {
+                    let Some(code) = codes.lock().await.pop() else {
+                        break;
+                    };
+                    browser.redeem(&code).await?;
+                    answers += 1;
+                }
+                back.lock().await.push(browser);
+                Ok(answers)
+            });
+        }
+        sum(tasks).await
+    })
+    .await?;
+    seats.append(&mut *back.lock().await);
+    Ok(round)
+}
+
+/// Every seat refreshes its tokens again and again.
+async fn refresh(plan: &Plan, server: &Process, seats: &mut Vec<Browser>) -> Result<Round> {
+    let mut families = Vec::new();
+    for mut browser in seats.drain(..) {
+        let tokens = browser.log_in(OFFLINE).await?;
+        families.push((browser, tokens.refresh_token));
+    }
+    let back = Arc::new(Mutex::new(Vec::new()));
+    let round = Round::of(server, async {
+        let until = Instant::now() + plan.span;
+        let mut tasks = JoinSet::new();
+        for (mut browser, mut held) in families {
+            let back = Arc::clone(&back);
+            tasks.spawn(async move {
+                let mut answers = 0;
+                while Instant::now() < until {
+                    let token = held.take().context("no refresh token came")?;
+                    held = browser.refresh(&token).await?.refresh_token;
+                    answers += 1;
+                }
+                back.lock().await.push(browser);
+                Ok(answers)
+            });
+        }
+        sum(tasks).await
+    })
+    .await?;
+    seats.append(&mut *back.lock().await);
+    Ok(round)
+}

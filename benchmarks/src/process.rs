@@ -1,0 +1,149 @@
+//! A process that is measured: started on its cores, watched through `/proc`, ended with us.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::time::sleep;
+
+use crate::cores;
+use crate::wire::Wire;
+
+const PATIENCE: Duration = Duration::from_mins(1);
+const A_MOMENT: Duration = Duration::from_millis(2);
+/// `/proc` counts time in hundredths of a second, on every Linux there is.
+const TICKS_PER_SECOND: u32 = 100;
+
+/// A server that runs. Dropping it kills it; so does the end of this program, however it ends.
+pub(crate) struct Process {
+    /// Where it listens.
+    pub(crate) port: u16,
+    child: Child,
+    guard: Child,
+    log: PathBuf,
+    began: Instant,
+}
+
+impl Process {
+    /// Starts a command that will listen at `port`, on these cores. What it says goes to `log`.
+    pub(crate) fn start(
+        command: &mut Command,
+        port: u16,
+        log: &Path,
+        on_cores: &[usize],
+    ) -> Result<Self> {
+        let sink = File::create(log).context("the log of a server cannot be made")?;
+        command
+            .stdin(Stdio::null())
+            .stdout(sink.try_clone()?)
+            .stderr(sink);
+        let began = Instant::now();
+        let child = cores::on(on_cores, || command.spawn());
+        let child = child.with_context(|| format!("{command:?} cannot be started"))?;
+        // A shell that hears our end through its pipe stands in where destructors do not run.
+        let guard = Command::new("sh")
+            .args(["-c", "read -r _; kill -KILL \"$1\"", "guard"])
+            .arg(child.id().to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        Ok(Self {
+            port,
+            child,
+            guard,
+            log: log.to_owned(),
+            began,
+        })
+    }
+
+    /// Waits until it takes connections; answers the first, and how long that took from its start.
+    pub(crate) async fn ready(&mut self) -> Result<(Wire, Duration)> {
+        loop {
+            if let Ok(wire) = Wire::open(self.port).await {
+                return Ok((wire, self.began.elapsed()));
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!(
+                    "the server ended while starting ({status}):\n{}",
+                    self.said()
+                );
+            }
+            if self.began.elapsed() > PATIENCE {
+                bail!(
+                    "the server does not listen after {PATIENCE:?}:\n{}",
+                    self.said()
+                );
+            }
+            sleep(A_MOMENT).await;
+        }
+    }
+
+    /// How long it has been since it was started.
+    pub(crate) fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Resident memory in kibibytes, where the system tells.
+    pub(crate) fn resident_kib(&self) -> Option<u32> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Processor time used so far by all its threads, where the system tells.
+    pub(crate) fn processor_time(&self) -> Option<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        // The name, in parentheses, may hold anything; user and system time are the 12th and 13th
+        // field after it.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let mut times = fields.split_whitespace().skip(11);
+        let user: u32 = times.next()?.parse().ok()?;
+        let system: u32 = times.next()?.parse().ok()?;
+        Some(Duration::from_secs(u64::from(user + system)) / TICKS_PER_SECOND)
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        let pid = i32::try_from(self.child.id()).context("a process id beyond 2^31")?;
+        kill(Pid::from_raw(pid), Signal::SIGTERM)?;
+        let asked = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            if asked.elapsed() > PATIENCE {
+                bail!("the server does not end:\n{}", self.said());
+            }
+            sleep(A_MOMENT).await;
+        }
+        Ok(())
+    }
+
+    /// The end of what it said.
+    pub(crate) fn said(&self) -> String {
+        let said = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = said.lines().collect();
+        let from = lines.len().saturating_sub(20);
+        lines.get(from..).unwrap_or_default().join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = self.guard.kill();
+        let _ = self.guard.wait();
+    }
+}
+
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").context("no port can be had")?;
+    Ok(listener.local_addr()?.port())
+}
