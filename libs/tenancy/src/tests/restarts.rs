@@ -1,6 +1,10 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use insula_testkit::NOW;
+
 use super::world::{found, id, in_world, quick, tenant, until, until_phase, until_status};
+use crate::cell::{Cell, Superseded};
 use crate::{Fault, Lookup, Tenancy, TenancyOptions, TenantPhase};
 
 #[test]
@@ -23,7 +27,8 @@ fn a_tenant_that_panics_is_restarted_while_its_last_snapshot_serves_and_neighbou
         let gate = world.files.hold();
         let first = handle.snapshot().generation;
         house.inject(&id("acme"), Fault::Panic).await;
-        until_status(&house, "acme", |status| status.restarts == 1).await;
+        let status = until_status(&house, "acme", |status| status.restarts == 1).await;
+        assert_eq!(status.last_error.as_deref(), Some("its actor panicked"));
         let served = found(&house, "acme").expect("it is served meanwhile");
         assert_eq!(served.snapshot().generation, first);
 
@@ -130,7 +135,8 @@ fn a_tenant_that_hangs_is_replaced_elsewhere_and_cannot_publish_the_past() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
         let watchful = TenancyOptions {
-            ping_every: Duration::from_millis(16),
+            // Long enough that a busy machine is not taken for a hung tenant.
+            ping_every: Duration::from_millis(160),
             ..quick()
         };
         let house = world.process("one", watchful).await;
@@ -149,6 +155,32 @@ fn a_tenant_that_hangs_is_replaced_elsewhere_and_cannot_publish_the_past() {
         // Comes back only when the sleeper is gone too.
         house.shutdown().await;
         assert!(handle.snapshot().generation >= second);
+    });
+}
+
+#[test]
+fn only_the_generation_a_cell_was_passed_to_may_publish() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        let any = house.activate(&id("acme")).await.unwrap().snapshot();
+        let of = |generation, epoch| {
+            let mut snapshot = (*any).clone();
+            snapshot.generation = generation;
+            snapshot.epoch = epoch;
+            Arc::new(snapshot)
+        };
+        let cell = Cell::default();
+        cell.pass_to(7);
+        let handle = cell.publish(of(7, 1), NOW).unwrap();
+        cell.pass_to(8);
+        assert_eq!(handle.snapshot().generation, 7, "the last one serves on");
+        assert_eq!(cell.publish(of(7, 2), NOW).unwrap_err(), Superseded);
+        assert_eq!(handle.snapshot().epoch, 1);
+        cell.publish(of(8, 1), NOW).unwrap();
+        assert_eq!(cell.publish(of(7, 3), NOW).unwrap_err(), Superseded);
+        assert_eq!(handle.snapshot().generation, 8, "readers keep their handle");
+        house.shutdown().await;
     });
 }
 
