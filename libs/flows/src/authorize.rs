@@ -366,3 +366,6 @@ pub(crate) async fn consented(
         .await?;
     Ok(known.and_then(|mut identity| identity.consents.remove(&client.id)))
 }
+
+#[cfg(test)]
+mod tests;

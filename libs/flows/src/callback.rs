@@ -57,3 +57,6 @@ pub async fn complete(
         Err(error) => Err(finish::failed(view, &auth, &connector_id, error).await),
     }
 }
+
+#[cfg(test)]
+mod tests;

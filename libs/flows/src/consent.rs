@@ -64,3 +64,6 @@ async fn proven(
     }
     under_way(view, req, browser).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,3 +118,6 @@ impl From<JoseError> for FlowError {
         Fault::Signing(error.to_string()).into()
     }
 }
+
+#[cfg(test)]
+mod tests;

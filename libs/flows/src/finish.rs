@@ -342,3 +342,6 @@ pub(crate) async fn give_up(view: &TenantView, id: &AuthRequestId) {
         tracing::warn!(%error, "a login that was given up could not be dropped");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,3 +159,6 @@ async fn screen(
         ui_locales: auth.request.ui_locales.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,3 +83,6 @@ fn fields(request: &LogoutRequest, hmac: String) -> Vec<(String, String)> {
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

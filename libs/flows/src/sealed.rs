@@ -18,3 +18,6 @@ pub(crate) fn open(view: &TenantView, sealed: &[u8]) -> Result<Vec<u8>, SealErro
 fn key(view: &TenantView) -> MasterKey {
     MasterKey::from_bytes(view.keys.derive(PURPOSE))
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,3 +136,6 @@ pub(crate) async fn end(view: &TenantView, cookie: &SessionCookie) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,8 @@
 //! A tenant on a bench: memory stores, a clock that stands still, fake connectors.
 
+mod person;
+mod watched;
+
 use std::sync::Arc;
 
 use insula_ambient::{ManualClock, SeededEntropy};
@@ -11,6 +14,9 @@ use insula_store::{Cache as _, CacheLimits, Durable as _, MemoryCache, MemorySto
 use insula_testkit::{FakeConnector, NOW, VERIFIER, a_code_grant, test_keys, test_rotation};
 
 use crate::{Effects, Fault, FlowError, OpenedConnector, TenantView};
+
+pub(crate) use person::{ASK, Person, code_in, consent_fields, destination, heard, state_in};
+pub(crate) use watched::watched;
 
 /// A tenant in which every connector is a [`FakeConnector::redirecting`], and the clock under it,
 /// standing at [`NOW`].

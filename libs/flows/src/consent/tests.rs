@@ -1,0 +1,251 @@
+use insula_engine::proof_of;
+use insula_model::{AuthRequestId, ConnectorId, TokenHash};
+use insula_oauth::Scopes;
+use insula_testkit::{a_client, a_tenant, jane};
+
+use super::*;
+use crate::testing::{ASK, Person, code_in, consent_fields, heard, reconfigured, view, watched};
+
+/// A person before the consent page.
+async fn asked(view: &TenantView) -> (Person, Outcome) {
+    let mut person = Person::default();
+    let sent = person
+        .opens(view, &format!("/auth/mock?{ASK}"))
+        .await
+        .unwrap();
+    let mut shown = person.logs_in(view, &sent).await.unwrap();
+    if matches!(shown, Outcome::Redirect { .. }) {
+        shown = person.follows(view, &shown).await.unwrap();
+    }
+    (person, shown)
+}
+
+async fn allowed(view: &TenantView, client: &str) -> Option<Scopes> {
+    let mock = ConnectorId::parse("mock").unwrap();
+    let found = view
+        .effects
+        .store
+        .find_identity(&mock, &jane().user_id)
+        .await;
+    found
+        .unwrap()
+        .and_then(|identity| identity.consents.get(client).cloned())
+}
+
+#[tokio::test]
+async fn a_yes_sent_twice_makes_one_code() {
+    let (view, _) = view(a_tenant());
+    let (person, shown) = asked(&view).await;
+    let (mut once, mut twice) = (person.clone(), person);
+    let (first, second) = tokio::join!(
+        once.answers(&view, &shown, true),
+        twice.answers(&view, &shown, true)
+    );
+    assert_eq!(
+        [&first, &second]
+            .iter()
+            .filter(|answer| answer.is_ok())
+            .count(),
+        1
+    );
+    let lost = if first.is_ok() { second } else { first };
+    assert_eq!(
+        heard(lost),
+        (Refusal::LoginUnknown, false),
+        "the client had its answer"
+    );
+    let late = twice.answers(&view, &shown, true).await;
+    assert_eq!(heard(late), (Refusal::LoginUnknown, false));
+}
+
+#[tokio::test]
+async fn two_yeses_that_read_the_same_state_make_one_code() {
+    let (view, _) = view(a_tenant());
+    let (_, shown) = asked(&view).await;
+    let (req, _) = consent_fields(&shown);
+    let id = AuthRequestId::parse(&req).unwrap();
+    let auth = view
+        .effects
+        .cache
+        .get_auth_request(&id)
+        .await
+        .unwrap()
+        .unwrap();
+    let login = auth.login().unwrap();
+    let finish = || {
+        finish::issue(
+            &view,
+            &auth.id,
+            auth.version,
+            &auth.request,
+            login,
+            Approved::Now,
+        )
+    };
+    assert!(finish().await.is_ok());
+    assert_eq!(heard(finish().await), (Refusal::LoginUnknown, false));
+}
+
+#[tokio::test]
+async fn a_no_ends_the_login_and_only_our_clients_hear_of_it() {
+    for (tenant, told) in [(a_tenant(), true), (a_tenant().dex(), false)] {
+        let (view, _) = view(tenant);
+        let (mut person, shown) = asked(&view).await;
+        let denied = heard(person.answers(&view, &shown, false).await);
+        assert_eq!(
+            denied,
+            (Refusal::ConsentDenied, told),
+            "RFC 6749 §4.1.2.1, dex §12.54"
+        );
+        assert_eq!(allowed(&view, "app").await, None);
+        let late = heard(person.answers(&view, &shown, true).await);
+        assert_eq!(late, (Refusal::LoginUnknown, false), "a no stays a no");
+    }
+}
+
+#[tokio::test]
+async fn what_was_allowed_is_remembered_by_client_and_scope() {
+    let (view, _) = view(a_tenant().with_client(a_client().named("shop")));
+    let mut person = Person::default();
+    person.walks(&view, ASK).await;
+    assert_eq!(
+        allowed(&view, "app").await,
+        Some(Scopes::parse("openid email"))
+    );
+    assert_eq!(allowed(&view, "shop").await, None);
+
+    let mut stranger = Person::default();
+    let sent = stranger.asks(&view, ASK).await.unwrap();
+    code_in(&stranger.logs_in(&view, &sent).await.unwrap());
+    let more = ASK.replace("openid+email", "openid+email+groups");
+    stranger.walks(&view, &format!("{more}&prompt=login")).await;
+    assert_eq!(
+        allowed(&view, "app").await,
+        Some(Scopes::parse("openid email groups"))
+    );
+    stranger
+        .walks(&view, &format!("{ASK}&prompt=login+consent"))
+        .await;
+    assert_eq!(
+        allowed(&view, "app").await,
+        Some(Scopes::parse("openid email groups"))
+    );
+    stranger
+        .walks(
+            &view,
+            &ASK.replace("=app&", "=shop&")
+                .replace("state", "prompt=login&state"),
+        )
+        .await;
+    assert_eq!(
+        allowed(&view, "shop").await,
+        Some(Scopes::parse("openid email"))
+    );
+}
+
+#[tokio::test]
+async fn a_proof_is_of_this_login_and_this_step() {
+    let (view, _) = view(a_tenant());
+    let (person, shown) = asked(&view).await;
+    let (_, other) = asked(&view).await;
+    let (req, hmac) = consent_fields(&shown);
+    let (_, another) = consent_fields(&other);
+    let logout = proof_of(&view.keys, &req, Step::Logout);
+    let browser = &person.browser;
+    let rows = [
+        (
+            "dex §1.11 no proof",
+            Some(req.as_str()),
+            None,
+            Refusal::BadProof,
+        ),
+        (
+            "an empty proof",
+            Some(req.as_str()),
+            Some(""),
+            Refusal::BadProof,
+        ),
+        (
+            "the proof of another login",
+            Some(req.as_str()),
+            Some(another.as_str()),
+            Refusal::BadProof,
+        ),
+        (
+            "the proof of another step",
+            Some(req.as_str()),
+            Some(logout.as_str()),
+            Refusal::BadProof,
+        ),
+        ("no login", None, Some(hmac.as_str()), Refusal::LoginUnknown),
+        (
+            "another login",
+            Some("request1"),
+            Some(hmac.as_str()),
+            Refusal::BadProof,
+        ),
+    ];
+    for (clause, req, hmac, cause) in rows {
+        let told = heard(show(&view, req, hmac, browser).await);
+        assert_eq!(told, (cause.clone(), false), "{clause}");
+        let told = heard(answer(&view, req, hmac, true, browser).await);
+        assert_eq!(told, (cause, false), "{clause}");
+    }
+    assert!(show(&view, Some(&req), Some(&hmac), browser).await.is_ok());
+}
+
+#[tokio::test]
+async fn nobody_is_asked_before_they_are_known() {
+    let (view, _) = view(a_tenant());
+    let mut person = Person::default();
+    let sent = person.asks(&view, ASK).await.unwrap();
+    let req = crate::testing::state_in(&sent);
+    let hmac = proof_of(&view.keys, &req, Step::Approval);
+    let (req, hmac) = (Some(req.as_str()), Some(hmac.as_str()));
+    let told = heard(show(&view, req, hmac, &person.browser).await);
+    assert_eq!(told, (Refusal::WrongStage, false), "dex §1.11");
+    let told = heard(answer(&view, req, hmac, true, &person.browser).await);
+    assert_eq!(told, (Refusal::WrongStage, false));
+}
+
+#[tokio::test]
+async fn a_client_that_was_removed_meanwhile_gets_nothing() {
+    let (view, _) = view(a_tenant());
+    let (mut person, shown) = asked(&view).await;
+    let without = reconfigured(&view, |spec| spec.clients.clear());
+    for yes in [true, false] {
+        let told = heard(person.answers(&without, &shown, yes).await);
+        assert_eq!(told, (Refusal::UnknownClient, false));
+    }
+    assert_eq!(allowed(&view, "app").await, None);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_keeps_the_login_for_another_try() {
+    let (view, _) = view(a_tenant());
+    let (mut person, shown) = asked(&view).await;
+    let (broken, store, cache) = watched(&view);
+    store.set_down(true);
+    let error = person.answers(&broken, &shown, true).await.unwrap_err();
+    assert!(matches!(
+        error,
+        FlowError::Fault {
+            reply_to: Some(_),
+            ..
+        }
+    ));
+    assert!(!cache.calls().contains(&"finish_auth_request"));
+    store.set_down(false);
+    let answered = person.answers(&broken, &shown, true).await.unwrap();
+    let hash = TokenHash::of(&code_in(&answered));
+    assert!(view.effects.cache.peek_code(&hash).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn the_page_can_be_loaded_again() {
+    let (view, _) = view(a_tenant().dex());
+    let (mut person, shown) = asked(&view).await;
+    let (req, hmac) = consent_fields(&shown);
+    let route = format!("/approval?req={req}&hmac={hmac}");
+    assert_eq!(person.opens(&view, &route).await.unwrap(), shown);
+}

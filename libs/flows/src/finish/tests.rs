@@ -1,0 +1,124 @@
+use insula_model::ConnectorId;
+use insula_testkit::{FakeConnector, PASSWORD, a_tenant, jane};
+
+use crate::testing::{ASK, Person, code_in, destination, view, watched, with_connector};
+
+const WRITES: [&str; 4] = [
+    "record_login",
+    "save_session",
+    "end_session",
+    "upgrade_password",
+];
+
+#[tokio::test]
+async fn a_login_costs_at_most_three_writes_and_six_calls_of_the_cache() {
+    let (ours, _) = view(a_tenant());
+    let (ours, store, cache) = watched(&ours);
+    let mut person = Person::default();
+    person.walks(&ours, ASK).await;
+    let writes: Vec<_> = store
+        .calls()
+        .into_iter()
+        .filter(|c| WRITES.contains(c))
+        .collect();
+    assert_eq!(writes, ["save_session", "record_login"]);
+    let calls = cache.calls();
+    assert_eq!(
+        calls,
+        [
+            "put_auth_request",
+            "get_auth_request",
+            "advance_auth_request",
+            "get_auth_request",
+            "finish_auth_request"
+        ]
+    );
+    // Once more in the same browser, where the old session is ended too.
+    person
+        .walks(&ours, &format!("{ASK}&prompt=login+consent"))
+        .await;
+    let writes: Vec<_> = store
+        .calls()
+        .into_iter()
+        .filter(|c| WRITES.contains(c))
+        .collect();
+    assert_eq!(writes, ["end_session", "save_session", "record_login"]);
+    assert!(
+        cache.calls().len() <= 8,
+        "the session is looked up and dropped as well"
+    );
+}
+
+#[tokio::test]
+async fn a_login_of_dexs_dialect_writes_nothing_but_the_person() {
+    let (dex, _) = view(a_tenant().dex());
+    let (dex, _) = with_connector(&dex, "mock", FakeConnector::asking_password());
+    let (dex, store, cache) = watched(&dex);
+    let mut person = Person::default();
+    let sent = person
+        .opens(&dex, &format!("/auth/mock?{ASK}"))
+        .await
+        .unwrap();
+    let proven = person
+        .types(&dex, destination(&sent), "jane", PASSWORD)
+        .await
+        .unwrap();
+    let asked = person.follows(&dex, &proven).await.unwrap();
+    code_in(&person.answers(&dex, &asked, true).await.unwrap());
+    let writes: Vec<_> = store
+        .calls()
+        .into_iter()
+        .filter(|c| WRITES.contains(c))
+        .collect();
+    assert_eq!(writes, ["record_login"]);
+    let calls = cache.calls();
+    assert!(calls.len() <= 7, "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_session_that_stands_for_a_login_costs_one_write_of_the_cache() {
+    let (ours, _) = view(a_tenant());
+    let mut person = Person::default();
+    person.walks(&ours, ASK).await;
+    person.asks(&ours, ASK).await.unwrap();
+    let (ours, store, cache) = watched(&ours);
+    code_in(&person.asks(&ours, ASK).await.unwrap());
+    assert_eq!(store.calls(), ["find_identity"]);
+    assert_eq!(cache.calls(), ["get_session", "put_code"]);
+}
+
+#[tokio::test]
+async fn a_person_is_recorded_once_their_login_is_done() {
+    let (ours, _) = view(a_tenant());
+    let mock = ConnectorId::parse("mock").unwrap();
+    let known = async || {
+        let store = &ours.effects.store;
+        store.find_identity(&mock, &jane().user_id).await.unwrap()
+    };
+    let mut person = Person::default();
+    let sent = person.asks(&ours, ASK).await.unwrap();
+    let asked = person.logs_in(&ours, &sent).await.unwrap();
+    assert_eq!(known().await, None, "they may still say no");
+    person.answers(&ours, &asked, true).await.unwrap();
+    let identity = known().await.unwrap();
+    assert_eq!(identity.claims, jane());
+    assert_eq!(identity.consents.len(), 1);
+    assert_eq!(identity.last_login_at, ours.now());
+}
+
+#[tokio::test]
+async fn a_cache_that_is_down_fails_the_login_and_logs_nobody_in() {
+    let (ours, _) = view(a_tenant());
+    let (ours, store, cache) = watched(&ours);
+    let mut person = Person::default();
+    let sent = person.asks(&ours, ASK).await.unwrap();
+    cache.set_down(true);
+    assert!(person.logs_in(&ours, &sent).await.is_err());
+    assert!(person.session().is_none());
+    assert!(store.calls().is_empty());
+    cache.set_down(false);
+    assert!(
+        person.logs_in(&ours, &sent).await.is_ok(),
+        "nothing is lost but time"
+    );
+}

@@ -1,0 +1,256 @@
+use insula_connector_kit::ConnectorError;
+use insula_oauth::Params;
+use insula_testkit::{FakeConnector, PASSWORD, TenantBuilder, a_connector, a_tenant};
+
+use super::*;
+use crate::testing::{ASK, Person, code_in, destination, heard, view, watched, with_connector};
+
+fn asking_password(tenant: TenantBuilder) -> (TenantView, insula_ambient::ManualClock) {
+    let (view, clock) = view(tenant);
+    let fake = FakeConnector::asking_password();
+    (with_connector(&view, "mock", fake).0, clock)
+}
+
+/// A person before the password form, and its route.
+async fn at_the_form(view: &TenantView) -> (Person, String) {
+    let mut person = Person::default();
+    let sent = person
+        .opens(view, &format!("/auth/mock?{ASK}"))
+        .await
+        .unwrap();
+    let route = destination(&sent).to_owned();
+    (person, route)
+}
+
+fn trouble(outcome: &Outcome) -> (String, Option<PasswordTrouble>) {
+    match outcome {
+        Outcome::Show(Screen::Password {
+            username, trouble, ..
+        }) => (username.clone(), *trouble),
+        other => panic!("not the form: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_password_login_goes_from_request_to_code_in_both_dialects() {
+    for tenant in [a_tenant(), a_tenant().dex()] {
+        let (view, _) = asking_password(tenant);
+        let (mut person, route) = at_the_form(&view).await;
+        assert!(
+            route.starts_with("/auth/mock/login?back=&state="),
+            "dex §1.8: {route}"
+        );
+        let shown = person
+            .opens(&view, &format!("{route}&login_hint=x"))
+            .await
+            .unwrap();
+        let Outcome::Show(Screen::Password { action, label, .. }) = &shown else {
+            panic!("not the form");
+        };
+        assert_eq!((action, label.as_str()), (&route, "Username"));
+        let wrong = person.types(&view, action, "jane", "wrong").await.unwrap();
+        assert_eq!(
+            trouble(&wrong),
+            ("jane".to_owned(), Some(PasswordTrouble::Wrong))
+        );
+        let proven = person.types(&view, action, "jane", PASSWORD).await.unwrap();
+        assert!(
+            destination(&proven).starts_with("/approval?"),
+            "a POST is answered by a redirect"
+        );
+        let asked = person.follows(&view, &proven).await.unwrap();
+        let answered = person.answers(&view, &asked, true).await.unwrap();
+        assert!(!code_in(&answered).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_form_begins_with_the_name_the_client_expects() {
+    let (view, _) = asking_password(a_tenant());
+    let mut person = Person::default();
+    let sent = person
+        .asks(&view, &format!("{ASK}&login_hint=jane"))
+        .await
+        .unwrap();
+    let shown = person.follows(&view, &sent).await.unwrap();
+    assert_eq!(trouble(&shown), ("jane".to_owned(), None));
+}
+
+#[tokio::test]
+async fn a_form_that_was_sent_already_goes_on_where_the_login_stands() {
+    let (view, _) = asking_password(a_tenant());
+    let (mut person, route) = at_the_form(&view).await;
+    let first = person.types(&view, &route, "jane", PASSWORD).await.unwrap();
+    let session = person.session().map(str::to_owned);
+    for again in [
+        person.types(&view, &route, "jane", PASSWORD).await.unwrap(),
+        person
+            .types(&view, &route, "somebody", "wrong")
+            .await
+            .unwrap(),
+        person.opens(&view, &route).await.unwrap(),
+    ] {
+        assert_eq!(again, first);
+    }
+    assert_eq!(person.session(), session.as_deref());
+}
+
+#[tokio::test]
+async fn after_too_many_wrong_passwords_the_name_rests_whoever_asks() {
+    let tenant = a_tenant().with(|spec| spec.limits.password_failures.count = 3);
+    let (view, clock) = asking_password(tenant);
+    let (mut person, route) = at_the_form(&view).await;
+    for name in ["jane", "JANE", " jane "] {
+        let wrong = person.types(&view, &route, name, "wrong").await.unwrap();
+        assert_eq!(trouble(&wrong).1, Some(PasswordTrouble::Wrong), "{name}");
+    }
+    let rests = Some(PasswordTrouble::Throttled {
+        retry_after: Duration::from_mins(5),
+    });
+    let throttled = person.types(&view, &route, "jane", PASSWORD).await.unwrap();
+    assert_eq!(trouble(&throttled).1, rests, "also for the right password");
+    let (mut other, elsewhere) = at_the_form(&view).await;
+    let throttled = other
+        .types(&view, &elsewhere, "jane", PASSWORD)
+        .await
+        .unwrap();
+    assert_eq!(trouble(&throttled).1, rests, "also in another browser");
+    let john = other
+        .types(&view, &elsewhere, "john", PASSWORD)
+        .await
+        .unwrap();
+    assert!(
+        destination(&john).starts_with("/approval?"),
+        "another name does not rest"
+    );
+    clock.advance(Duration::from_mins(5));
+    let proven = person.types(&view, &route, "jane", PASSWORD).await.unwrap();
+    assert!(
+        destination(&proven).starts_with("/approval?"),
+        "nor does this one for ever"
+    );
+}
+
+#[tokio::test]
+async fn no_key_of_the_cache_names_a_person() {
+    let key = failures_key("mock", "jane@example.test");
+    assert!(!key.contains("jane"), "{key}");
+    assert_eq!(key, failures_key("mock", " Jane@Example.test "));
+    assert_ne!(key, failures_key("other", "jane@example.test"));
+}
+
+#[tokio::test]
+async fn a_name_or_password_nobody_has_is_not_looked_up() {
+    let (view, _) = asking_password(a_tenant());
+    let (view, store, cache) = watched(&view);
+    let (mut person, route) = at_the_form(&view).await;
+    store.calls();
+    for (name, password) in [
+        ("a".repeat(1025), "p".to_owned()),
+        ("a".into(), "p".repeat(4097)),
+    ] {
+        cache.calls();
+        let wrong = person.types(&view, &route, &name, &password).await.unwrap();
+        assert_eq!(
+            trouble(&wrong),
+            (String::new(), Some(PasswordTrouble::Wrong))
+        );
+        assert_eq!(cache.calls(), ["get_auth_request"]);
+    }
+}
+
+#[tokio::test]
+async fn the_way_back_cannot_be_planted() {
+    let (view, _) = asking_password(a_tenant().with_connector(a_connector("other")));
+    let (mut person, route) = at_the_form(&view).await;
+    let query = Params::parse(route.split_once('?').unwrap().1).unwrap();
+    let state = query.get("state").unwrap();
+    for planted in [
+        "https%3A%2F%2Fevil.test",
+        "%2F%2Fevil.test",
+        "%2F%5Cevil.test",
+        "javascript%3A1",
+    ] {
+        let link = format!("/auth/mock/login?back={planted}&state={state}");
+        let shown = person.opens(&view, &link).await.unwrap();
+        let Outcome::Show(Screen::Password { back, action, .. }) = shown else {
+            panic!("not the form");
+        };
+        assert!(
+            back.unwrap().starts_with("/auth?client_id=app&"),
+            "dex §1.9: {planted}"
+        );
+        assert_eq!(action, route);
+    }
+}
+
+#[tokio::test]
+async fn a_form_belongs_to_its_connector_its_browser_and_its_stage() {
+    let (view, _) = asking_password(a_tenant().with_connector(a_connector("other")));
+    let (mut person, route) = at_the_form(&view).await;
+    let moved = route.replace("/auth/mock/", "/auth/other/");
+    let told = heard(person.types(&view, &moved, "jane", PASSWORD).await);
+    assert_eq!(told, (Refusal::WrongConnector, false), "dex §1.9");
+    assert_eq!(
+        heard(person.opens(&view, &moved).await),
+        (Refusal::WrongConnector, false)
+    );
+    let mut thief = Person::default();
+    let told = heard(thief.types(&view, &route, "jane", PASSWORD).await);
+    assert_eq!(told, (Refusal::WrongBrowser, false));
+    assert_eq!(
+        heard(thief.opens(&view, &route).await),
+        (Refusal::WrongBrowser, false)
+    );
+    for bare in ["/auth/mock/login", "/auth/mock/login?state=nothing"] {
+        assert_eq!(
+            heard(person.opens(&view, bare).await),
+            (Refusal::LoginUnknown, false)
+        );
+    }
+    let sent = person
+        .opens(&view, &format!("/auth/other?{ASK}"))
+        .await
+        .unwrap();
+    let form = format!(
+        "/auth/other/login?state={}",
+        crate::testing::state_in(&sent)
+    );
+    let told = heard(person.types(&view, &form, "jane", PASSWORD).await);
+    assert_eq!(
+        told,
+        (Refusal::WrongStage, false),
+        "a redirect is awaited, not a password"
+    );
+}
+
+#[tokio::test]
+async fn a_connector_that_fails_or_denies_is_no_wrong_password() {
+    let denied = || ConnectorError::Denied("locked".into());
+    for (tenant, told) in [(a_tenant(), true), (a_tenant().dex(), false)] {
+        let (view, _) = view(tenant);
+        let fake = FakeConnector::asking_password()
+            .on_login(Err(ConnectorError::Busy("full")))
+            .on_login(Err(ConnectorError::Upstream("down".into())))
+            .on_login(Err(ConnectorError::NotInGroup))
+            .on_login(Err(denied()));
+        let (view, _) = with_connector(&view, "mock", fake);
+        let (mut person, route) = at_the_form(&view).await;
+        let (view, _, cache) = watched(&view);
+        let busy = heard(person.types(&view, &route, "jane", PASSWORD).await);
+        assert_eq!(busy, (Refusal::TooManyRequests { retry_after_s: 1 }, false));
+        let down = person
+            .types(&view, &route, "jane", PASSWORD)
+            .await
+            .unwrap_err();
+        assert!(matches!(down, FlowError::Fault { .. }));
+        let group = heard(person.types(&view, &route, "jane", PASSWORD).await);
+        assert_eq!(group, (Refusal::NotInGroup, false));
+        let denied = heard(person.types(&view, &route, "jane", PASSWORD).await);
+        assert_eq!(denied, (Refusal::UpstreamDenied("locked".into()), told));
+        assert!(
+            !cache.calls().contains(&"count"),
+            "none of it counts against the name"
+        );
+    }
+}

@@ -1,0 +1,30 @@
+use std::sync::Arc;
+
+use insula_ambient::SeededEntropy;
+use insula_jose::KeyRing;
+use insula_testkit::a_tenant;
+
+use super::*;
+use crate::testing::view;
+
+#[test]
+fn only_the_tenant_that_sealed_it_can_read_what_a_connector_keeps() {
+    let (ours, _) = view(a_tenant());
+    let sealed = seal(&ours, b"upstream-refresh-token");
+    assert!(!sealed.windows(8).any(|part| part == b"upstream"));
+    assert_eq!(open(&ours, &sealed).unwrap(), b"upstream-refresh-token");
+    let keys = Arc::new(KeyRing::empty(&SeededEntropy::new(7)));
+    let theirs = TenantView {
+        keys,
+        ..ours.clone()
+    };
+    assert!(open(&theirs, &sealed).is_err());
+    let mut broken = sealed.clone();
+    *broken.last_mut().unwrap() ^= 1;
+    assert!(open(&ours, &broken).is_err());
+    assert_ne!(
+        seal(&ours, b"x"),
+        seal(&ours, b"x"),
+        "a nonce is never used twice"
+    );
+}

@@ -1,0 +1,296 @@
+use insula_connector_kit::UpstreamIdentity;
+use insula_engine::Refusal;
+use insula_model::{ConnectorId, SsoDefault, UserId};
+use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_tenant, jane};
+
+use super::*;
+use crate::testing::{
+    ASK, Person, code_in, consent_fields, destination, heard, view, watched, with_connector,
+};
+use crate::{Outcome, Screen};
+
+/// Another client of the tenant, which asks nobody for consent.
+fn with_shop(tenant: TenantBuilder) -> TenantBuilder {
+    tenant.with_client(a_client().named("shop").skipping_approval())
+}
+
+fn shop() -> String {
+    ASK.replace("client_id=app", "client_id=shop")
+}
+
+async fn stored(view: &TenantView, person: &Person) -> Option<BrowserSession> {
+    let cookie = person.browser.session.as_ref()?;
+    let found = view
+        .effects
+        .store
+        .find_session(&cookie.hash(), view.now())
+        .await;
+    found.unwrap()
+}
+
+/// A person logged in to `app`.
+async fn logged_in(view: &TenantView) -> Person {
+    let mut person = Person::default();
+    person.walks(view, ASK).await;
+    person
+}
+
+#[tokio::test]
+async fn a_login_makes_a_session_and_the_code_knows_it() {
+    let (view, _) = view(a_tenant());
+    let mut person = Person::default();
+    let code = person.walks(&view, ASK).await;
+    let session = stored(&view, &person).await.unwrap();
+    let code = view.effects.cache.peek_code(&TokenHash::of(&code)).await;
+    assert_eq!(
+        code.unwrap().unwrap().login.session_id.as_ref(),
+        Some(&session.id)
+    );
+    assert_eq!(session.claims, jane());
+    assert_eq!(session.clients.len(), 1);
+    assert_eq!(session.expires_at, view.now() + Duration::from_hours(24));
+}
+
+#[tokio::test]
+async fn the_cookie_lasts_as_long_as_the_session_or_the_browser() {
+    for (remember, max_age) in [(true, Some(Duration::from_hours(24))), (false, None)] {
+        let tenant = a_tenant().with(|spec| spec.sessions.remember_me_by_default = remember);
+        let (view, _) = view(tenant);
+        let request = insula_testkit::an_authorization_request();
+        let mut login = insula_testkit::a_login();
+        let made = begin(&view, &Browser::default(), &request, &mut login)
+            .await
+            .unwrap();
+        assert!(matches!(made, Some(CookieChange::LogIn { max_age: age, .. }) if age == max_age));
+    }
+}
+
+#[tokio::test]
+async fn every_login_gets_a_new_cookie_and_ends_what_the_old_one_stood_for() {
+    let (view, _) = view(a_tenant());
+    let mut person = Person::default();
+    // An attacker knows this cookie, which stands for nothing.
+    person.browser.session = Some(SessionCookie::new("planted"));
+    person.walks(&view, ASK).await;
+    let first = person.clone();
+    assert_ne!(first.session(), Some("planted"));
+    let planted = Browser {
+        session: Some(SessionCookie::new("planted")),
+        ..Browser::default()
+    };
+    assert_eq!(live(&view, &planted).await.unwrap(), None);
+
+    // An attacker knows a cookie that stands for a session.
+    person
+        .walks(&view, &format!("{ASK}&prompt=login+consent"))
+        .await;
+    assert_ne!(person.session(), first.session());
+    assert!(stored(&view, &first).await.is_none());
+    assert_eq!(
+        live(&view, &first.browser).await.unwrap(),
+        None,
+        "nor does the cache know it"
+    );
+    assert!(stored(&view, &person).await.is_some());
+}
+
+#[tokio::test]
+async fn a_session_serves_another_client_without_an_upstream() {
+    let (view, _) = view(with_shop(a_tenant()));
+    let mut person = logged_in(&view).await;
+    let before = person.session().map(str::to_owned);
+    let code = code_in(&person.asks(&view, &shop()).await.unwrap());
+    let grant = view.effects.cache.peek_code(&TokenHash::of(&code)).await;
+    let grant = grant.unwrap().unwrap();
+    let session = stored(&view, &person).await.unwrap();
+    assert_eq!(grant.client_id.as_str(), "shop");
+    assert_eq!(grant.login.session_id, Some(session.id));
+    assert_eq!(grant.login.auth_time, session.auth_time);
+    let clients: Vec<_> = session.clients.iter().map(ClientId::as_str).collect();
+    assert_eq!(clients, ["app", "shop"]);
+    assert_eq!(person.session(), before.as_deref());
+}
+
+#[tokio::test]
+async fn a_session_without_consent_asks_for_it_in_the_browser_that_has_it() {
+    let (view, _) = view(with_shop(a_tenant()));
+    let mut person = logged_in(&view).await;
+    person.browser.binding = None;
+    let more = ASK.replace("openid+email", "openid+groups");
+    let shown = person.asks(&view, &more).await.unwrap();
+    assert!(matches!(shown, Outcome::Show(Screen::Consent { .. })));
+    assert!(
+        person.browser.binding.is_some(),
+        "RFC 9700 §4.7: bound, though no upstream was asked"
+    );
+    let mut thief = Person::default();
+    assert_eq!(
+        heard(thief.answers(&view, &shown, true).await),
+        (Refusal::WrongBrowser, false)
+    );
+    code_in(&person.answers(&view, &shown, true).await.unwrap());
+
+    let silent = format!("{}&prompt=none", ASK.replace("email", "profile"));
+    let told = heard(person.asks(&view, &silent).await);
+    assert_eq!(told, (Refusal::ConsentRequired, true), "OIDC Core §3.1.2.6");
+    let silent = format!("{more}&prompt=none");
+    code_in(&person.asks(&view, &silent).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_session_of_dexs_dialect_asks_for_consent_by_a_redirect() {
+    let tenant = a_tenant().dex().with(|spec| spec.sessions.enabled = true);
+    let (view, _) = view(tenant);
+    let mut person = Person::default();
+    let sent = person
+        .opens(&view, &format!("/auth/mock?{ASK}"))
+        .await
+        .unwrap();
+    person.logs_in(&view, &sent).await.unwrap();
+    let again = person.asks(&view, ASK).await.unwrap();
+    assert!(destination(&again).starts_with("/approval?"), "dex §1.11");
+    let shown = person.follows(&view, &again).await.unwrap();
+    consent_fields(&shown);
+}
+
+#[tokio::test]
+async fn a_session_ends_when_it_is_idle_too_long_or_too_old() {
+    let (view, clock) = view(with_shop(a_tenant()));
+    let mut person = logged_in(&view).await;
+    for _ in 0..30 {
+        clock.advance(Duration::from_mins(45));
+        let outcome = person.asks(&view, &shop()).await.unwrap();
+        code_in(&outcome);
+    }
+    clock.advance(Duration::from_mins(59));
+    assert!(live(&view, &person.browser).await.unwrap().is_some());
+    clock.advance(Duration::from_mins(1));
+    assert!(
+        live(&view, &person.browser).await.unwrap().is_none(),
+        "idle for an hour"
+    );
+
+    let mut person = logged_in(&view).await;
+    for _ in 0..31 {
+        clock.advance(Duration::from_mins(45));
+        code_in(&person.asks(&view, &shop()).await.unwrap());
+    }
+    clock.advance(Duration::from_mins(45));
+    assert!(
+        live(&view, &person.browser).await.unwrap().is_none(),
+        "24 hours old"
+    );
+}
+
+#[tokio::test]
+async fn a_visit_is_written_down_only_where_it_says_something_new() {
+    let (view, clock) = view(with_shop(a_tenant()));
+    let mut person = logged_in(&view).await;
+    let (view, store, _) = watched(&view);
+    let writes = async |person: &mut Person| {
+        store.calls();
+        code_in(&person.asks(&view, &shop()).await.unwrap());
+        store
+            .calls()
+            .iter()
+            .filter(|call| **call == "save_session")
+            .count()
+    };
+    assert_eq!(writes(&mut person).await, 1, "the first visit of a client");
+    assert_eq!(writes(&mut person).await, 0, "the second");
+    clock.advance(Duration::from_mins(15));
+    assert_eq!(writes(&mut person).await, 0, "a quarter of the idle life");
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(writes(&mut person).await, 1, "more than that");
+}
+
+#[tokio::test]
+async fn sessions_are_read_from_their_rows_while_the_cache_is_down() {
+    let (view, _) = view(with_shop(a_tenant()));
+    let person = logged_in(&view).await;
+    let (view, store, cache) = watched(&view);
+    cache.set_down(true);
+    let found = live(&view, &person.browser).await.unwrap();
+    assert_eq!(found, stored(&view, &person).await);
+    assert!(store.calls().contains(&"find_session"));
+    end(&view, person.browser.session.as_ref().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        live(&view, &person.browser).await.unwrap(),
+        None,
+        "a logout needs no cache"
+    );
+    store.set_down(true);
+    assert!(
+        live(&view, &person.browser).await.is_err(),
+        "without the row nobody knows"
+    );
+}
+
+#[tokio::test]
+async fn a_session_in_the_cache_needs_no_row() {
+    let (view, _) = view(with_shop(a_tenant()));
+    let person = logged_in(&view).await;
+    let (view, store, _) = watched(&view);
+    assert!(live(&view, &person.browser).await.unwrap().is_some());
+    store.calls();
+    assert!(live(&view, &person.browser).await.unwrap().is_some());
+    assert!(store.calls().is_empty());
+}
+
+#[tokio::test]
+async fn where_sessions_are_off_a_cookie_means_nothing() {
+    let (on, _) = view(with_shop(a_tenant()));
+    let mut person = logged_in(&on).await;
+    let off = crate::testing::reconfigured(&on, |spec| spec.sessions.enabled = false);
+    assert_eq!(live(&off, &person.browser).await.unwrap(), None);
+    let sent = person.asks(&off, &shop()).await.unwrap();
+    assert!(destination(&sent).starts_with("https://upstream.test/"));
+    let before = person.session().map(str::to_owned);
+    person.logs_in(&off, &sent).await.unwrap();
+    assert_eq!(person.session(), before.as_deref());
+}
+
+#[tokio::test]
+async fn a_client_that_shares_with_nobody_has_people_log_in_again_elsewhere() {
+    let tenant = with_shop(a_tenant()).with(|s| s.sessions.sso_default = SsoDefault::None);
+    let (view, _) = view(tenant);
+    let mut person = logged_in(&view).await;
+    let sent = person.asks(&view, &shop()).await.unwrap();
+    assert!(destination(&sent).starts_with("https://upstream.test/"));
+}
+
+#[tokio::test]
+async fn another_person_than_the_hinted_one_gets_neither_code_nor_session() {
+    let (base, _) = view(a_tenant());
+    let mut claims = jane();
+    claims.user_id = UserId::parse("john").unwrap();
+    let john = UpstreamIdentity {
+        claims,
+        ..FakeConnector::identity()
+    };
+    let fake = FakeConnector::redirecting().on_login(Ok(john));
+    let (view, _) = with_connector(&base, "mock", fake);
+    let mock = ConnectorId::parse("mock").unwrap();
+    let hint = serde_json::json!({
+        "iss": "https://acme.test",
+        "sub": insula_engine::subject::encode(&jane().user_id, &mock),
+    });
+    let key = insula_testkit::test_key(insula_jose::Alg::ES256, "es256");
+    let hint = key.sign(None, &hint).unwrap();
+    let mut person = logged_in(&base).await;
+    let before = person.session().map(str::to_owned);
+    let query = format!("{ASK}&id_token_hint={hint}&prompt=login");
+    let sent = person.asks(&view, &query).await.unwrap();
+    let told = heard(person.logs_in(&view, &sent).await);
+    assert_eq!(told, (Refusal::WrongPerson, true), "OIDC Core §3.1.2.2");
+    assert_eq!(person.session(), before.as_deref());
+    assert!(
+        stored(&view, &person).await.is_some(),
+        "Jane's session stays"
+    );
+    let john = UserId::parse("john").unwrap();
+    let known = view.effects.store.find_identity(&mock, &john).await;
+    assert!(known.unwrap().is_none());
+}
