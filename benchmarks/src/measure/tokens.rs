@@ -22,10 +22,15 @@ const TENANT: &str = "one";
 const ABREAST: usize = 4;
 /// Codes collected before a round, for each second of it; more than can be signed in it.
 const CODES_PER_SECOND: u32 = 1500;
+/// But no more, because a tenant holds no more than ten thousand at once, used ones included.
+const MOST_CODES: u32 = 8000;
 
 pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     let house = House::new(&plan.server, plan.cores.server.len())?;
     house.add_tenant(TENANT, "RS256")?;
+    for round in 0..plan.rounds {
+        house.add_tenant(&of_round(round), "RS256")?;
+    }
     let host = house.host(TENANT);
     let mut server = house.open(&plan.cores.server)?;
     let (wire, _) = server.ready().await?;
@@ -37,17 +42,18 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     ensure!(signatures > 0.0, "no token is signed");
 
     eprintln!("codes for RS256 tokens, against raw signatures …");
-    let mut seats = seats(plan, &server, &host).await?;
     let mut pairs = Vec::new();
-    for _ in 0..plan.rounds {
+    for round in 0..plan.rounds {
+        let mut seats = seats(plan, &server, &house.host(&of_round(round))).await?;
         let codes = collect(plan, &mut seats).await?;
-        let round = redeem(plan, &server, &mut seats, codes).await?;
+        let round = redeem(plan, &server, seats, codes).await?;
         pairs.push((round, signer.per_second(&plan.cores.server, plan.span / 2)?));
     }
     let what = "RS256 token responses for codes";
     add(report, what, signatures, &pairs, true);
 
     eprintln!("refresh tokens for RS256 tokens, against raw signatures …");
+    let mut seats = seats(plan, &server, &host).await?;
     let mut pairs = Vec::new();
     for _ in 0..plan.rounds {
         let round = refresh(plan, &server, &mut seats).await?;
@@ -97,7 +103,7 @@ async fn seats(plan: &Plan, server: &Process, host: &str) -> Result<Vec<Browser>
 async fn collect(plan: &Plan, seats: &mut Vec<Browser>) -> Result<Vec<String>> {
     let cores = u32::try_from(plan.cores.server.len())?;
     let wanted = u32::try_from(plan.span.as_millis())? * CODES_PER_SECOND / 1000 * cores;
-    let each = wanted / u32::try_from(seats.len())?.max(1);
+    let each = wanted.min(MOST_CODES) / u32::try_from(seats.len())?.max(1);
     let mut tasks = JoinSet::new();
     for mut browser in seats.drain(..) {
         tasks.spawn(async move {
@@ -121,16 +127,15 @@ async fn collect(plan: &Plan, seats: &mut Vec<Browser>) -> Result<Vec<String>> {
 async fn redeem(
     plan: &Plan,
     server: &Process,
-    seats: &mut Vec<Browser>,
+    seats: Vec<Browser>,
     codes: Vec<String>,
 ) -> Result<Round> {
     let codes = Arc::new(Mutex::new(codes));
-    let back = Arc::new(Mutex::new(Vec::new()));
-    let round = Round::of(server, async {
+    Round::of(server, async {
         let until = Instant::now() + plan.span;
         let mut tasks = JoinSet::new();
-        for mut browser in seats.drain(..) {
-            let (codes, back) = (Arc::clone(&codes), Arc::clone(&back));
+        for mut browser in seats {
+            let codes = Arc::clone(&codes);
             tasks.spawn(async move {
                 let mut answers = 0;
                 while Instant::now() < until {
@@ -140,15 +145,12 @@ async fn redeem(
                     browser.redeem(&code).await?;
                     answers += 1;
                 }
-                back.lock().await.push(browser);
                 Ok(answers)
             });
         }
         sum(tasks).await
     })
-    .await?;
-    seats.append(&mut *back.lock().await);
-    Ok(round)
+    .await
 }
 
 /// Every seat refreshes its tokens again and again.
@@ -180,4 +182,9 @@ async fn refresh(plan: &Plan, server: &Process, seats: &mut Vec<Browser>) -> Res
     .await?;
     seats.append(&mut *back.lock().await);
     Ok(round)
+}
+
+/// Each round has a tenant of its own, so that its codes fit.
+fn of_round(round: u32) -> String {
+    format!("round{round}")
 }
