@@ -1,6 +1,7 @@
 //! `insula serve`: from a configuration to a drained exit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use insula_config::{LogFormat, ServerConfig};
@@ -15,6 +16,9 @@ use crate::exit::Exit;
 use crate::listeners::Listeners;
 use crate::tls::Certificates;
 use crate::{chores, wiring};
+
+/// How long clients may keep a JWK Set: as long as dex's may, so that a swap changes nothing.
+const JWKS_MAX_AGE: Duration = Duration::from_mins(10);
 
 /// Serves until SIGTERM or SIGINT, then drains.
 ///
@@ -36,7 +40,7 @@ pub(crate) fn run(config: ServerConfig) -> Result<(), Exit> {
         };
         serve(&config, house).await.map_err(|error| told(&error))
     });
-    io.shutdown_timeout(std::time::Duration::from_secs(5));
+    io.shutdown_timeout(Duration::from_secs(5));
     served
 }
 
@@ -61,7 +65,10 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
         Some(_) => Some(Certificates::load(&config.tls)?),
         None => None,
     };
-    let options = TenancyOptions::default();
+    let options = TenancyOptions {
+        jwks_max_age: JWKS_MAX_AGE,
+        ..TenancyOptions::default()
+    };
     let tenancy = Tenancy::start(house.tenancy_deps(), options);
     tenancy.metrics().register(&house.metrics)?;
     tenancy.rescan().await?;

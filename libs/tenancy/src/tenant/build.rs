@@ -4,7 +4,7 @@ use bytes::Bytes;
 use insula_ambient::Timestamp;
 use insula_flows::{Effects, TenantView};
 use insula_jose::{Alg, KeyRing, RotationPolicy};
-use insula_model::{TenantId, TenantSpec};
+use insula_model::{Dialect, TenantId, TenantSpec};
 use insula_theming::Theme;
 
 use crate::TenantSnapshot;
@@ -88,8 +88,14 @@ impl Furnished {
         let signing = signing(&keys, rotation, now);
         let discovery = insula_engine::discovery::metadata(spec, &signing);
         Ok(TenantSnapshot {
-            discovery_json: serde_json::to_vec(&discovery)?.into(),
-            jwks_json: Bytes::from_owner(SharedText(keys.jwks_json())),
+            discovery_json: json(&discovery, spec.dialect)?,
+            jwks_json: match spec.dialect {
+                Dialect::Standard => Bytes::from_owner(SharedText(keys.jwks_json())),
+                Dialect::Dex => {
+                    let jwks: serde_json::Value = serde_json::from_str(&keys.jwks_json())?;
+                    json(&jwks, spec.dialect)?
+                }
+            },
             jwks_max_age: house.options.jwks_max_age,
             theme: Arc::clone(&self.theme),
             generation,
@@ -109,6 +115,15 @@ impl Furnished {
             },
         })
     }
+}
+
+/// A document in the dialect's layout: dex indents.
+fn json(document: &impl serde::Serialize, dialect: Dialect) -> serde_json::Result<Bytes> {
+    let text = match dialect {
+        Dialect::Standard => serde_json::to_vec(document)?,
+        Dialect::Dex => serde_json::to_vec_pretty(document)?,
+    };
+    Ok(text.into())
 }
 
 /// The algorithms whose keys sign now, the default first. While a new default is being announced,
