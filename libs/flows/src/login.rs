@@ -61,15 +61,16 @@ pub async fn submit(
     let limit = view.spec.limits.password_failures;
     let (cache, now) = (&view.effects.cache, view.now());
     let key = failures_key(at_connector, &username);
-    if cache.counted(&key, now).await? >= u64::from(limit.count) {
+    let most = u64::from(limit.count);
+    let throttled = PasswordTrouble::Throttled {
+        retry_after: limit.per,
+    };
+    if cache.counted(&key, now).await? >= most {
         info!(
             connector.id = at_connector,
             "failed login attempt: too many for this name"
         );
-        let trouble = PasswordTrouble::Throttled {
-            retry_after: limit.per,
-        };
-        return wrong(view, at_connector, &auth, username, trouble).await;
+        return wrong(view, at_connector, &auth, username, throttled).await;
     }
     let ctx = view.login_context(&auth.id, &auth.request.scopes);
     let connector = opened(view, connector_id)?;
@@ -81,16 +82,25 @@ pub async fn submit(
         .complete(&ctx, &serde_json::Value::Null, reply)
         .await
     {
+        // Guesses sent at once are all let in above; those beyond the limit must not be told apart.
+        Ok(_) if cache.counted(&key, now).await? >= most => {
+            wrong(view, at_connector, &auth, username, throttled).await
+        }
         Ok(identity) => finish::logged_in(view, browser, auth, identity, Arrival::Post).await,
         Err(ConnectorError::WrongPassword) => {
-            cache
-                .count(&key, limit.per.max(Duration::from_secs(1)), now)
-                .await?;
+            let window = limit.per.max(Duration::from_secs(1));
+            let failures = cache.count(&key, window, now).await?;
             info!(
                 connector.id = at_connector,
                 "failed login attempt: Invalid credentials."
             );
-            wrong(view, at_connector, &auth, username, PasswordTrouble::Wrong).await
+            let is_beyond = failures > most;
+            let trouble = if is_beyond {
+                throttled
+            } else {
+                PasswordTrouble::Wrong
+            };
+            wrong(view, at_connector, &auth, username, trouble).await
         }
         Err(error) => Err(finish::failed(view, &auth, connector_id, error).await),
     }

@@ -159,7 +159,8 @@ fn known(
         return Err(Refusal::WrongPerson);
     }
     let forced = request.prompts.consent || request.force_approval;
-    let allowed = consented.is_some_and(|granted| request.scopes.is_covered_by(granted));
+    let allowed = remembers_consent(spec)
+        && consented.is_some_and(|granted| request.scopes.is_covered_by(granted));
     let may_skip = spec.oauth2.skip_approval_screen || client.skip_approval || allowed;
     if !forced && may_skip {
         return Ok(Next::Issue);
@@ -177,10 +178,16 @@ pub fn depends_on_consent(
     client: &Client,
     spec: &TenantSpec,
 ) -> bool {
-    !(request.prompts.consent
+    let is_settled = request.prompts.consent
         || request.force_approval
         || spec.oauth2.skip_approval_screen
-        || client.skip_approval)
+        || client.skip_approval;
+    remembers_consent(spec) && !is_settled
+}
+
+/// dex without browser sessions asks at every login.
+fn remembers_consent(spec: &TenantSpec) -> bool {
+    spec.dialect == Dialect::Standard || spec.sessions.enabled
 }
 
 #[cfg(test)]

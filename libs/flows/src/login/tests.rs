@@ -1,4 +1,8 @@
-use insula_connector_kit::ConnectorError;
+use std::sync::Arc;
+
+use insula_connector_kit::{
+    Capabilities, Connector, ConnectorError, LoginContext, Memory, UpstreamIdentity,
+};
 use insula_oauth::Params;
 use insula_testkit::{FakeConnector, PASSWORD, TenantBuilder, a_connector, a_tenant};
 
@@ -128,6 +132,66 @@ async fn after_too_many_wrong_passwords_the_name_rests_whoever_asks() {
     assert!(
         destination(&proven).starts_with("/approval?"),
         "nor does this one for ever"
+    );
+}
+
+/// Answers nobody before so many have asked.
+struct Together(FakeConnector, tokio::sync::Barrier);
+
+#[async_trait::async_trait]
+impl Connector for Together {
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn begin(&self, ctx: &LoginContext) -> Result<Challenge, ConnectorError> {
+        self.0.begin(ctx).await
+    }
+
+    async fn complete(
+        &self,
+        ctx: &LoginContext,
+        memory: &Memory,
+        reply: Reply,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        self.1.wait().await;
+        self.0.complete(ctx, memory, reply).await
+    }
+}
+
+#[tokio::test]
+async fn guesses_sent_at_once_tell_no_more_than_guesses_sent_in_turn() {
+    let tenant = a_tenant().with(|spec| spec.limits.password_failures.count = 3);
+    let (view, _) = asking_password(tenant);
+    let together = Together(
+        FakeConnector::asking_password(),
+        tokio::sync::Barrier::new(6),
+    );
+    let together: Arc<dyn Connector> = Arc::new(together);
+    let mut connectors = view.connectors.as_ref().clone();
+    for connector in connectors.values_mut() {
+        connector.opened = Ok(Arc::clone(&together));
+    }
+    let view = TenantView {
+        connectors: Arc::new(connectors),
+        ..view
+    };
+    let (person, route) = at_the_form(&view).await;
+    // The last to come opens the door and is answered first, the others in turn: the right one last.
+    let guesses = ["1", "2", "3", "4", PASSWORD, "5"].map(|guess| {
+        let (view, route, mut person) = (&view, &route, person.clone());
+        async move { trouble(&person.types(view, route, "jane", guess).await.unwrap()).1 }
+    });
+    let told = futures_util::future::join_all(guesses).await;
+    let throttled = Some(PasswordTrouble::Throttled {
+        retry_after: Duration::from_mins(5),
+    });
+    let wrong = told.iter().filter(|t| **t == Some(PasswordTrouble::Wrong));
+    assert_eq!(wrong.count(), 3, "{told:?}");
+    assert_eq!(
+        told.iter().filter(|t| **t == throttled).count(),
+        3,
+        "{told:?}"
     );
 }
 

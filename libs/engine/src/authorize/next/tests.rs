@@ -567,3 +567,32 @@ fn a_hint_binds_the_login_that_was_made_too() {
         "OIDC Core §3.1.2.2"
     );
 }
+
+#[test]
+fn dex_without_sessions_asks_for_consent_at_every_login() {
+    let granted = Scopes::parse("openid email profile");
+    let request = asking(|_| {});
+    let login = a_login();
+    let dex = || a_tenant().dex();
+    for (tenant, expected) in [
+        (dex(), Next::Consent),
+        (dex().with(|s| s.sessions.enabled = true), Next::Issue),
+        (
+            dex().with(|s| s.oauth2.skip_approval_screen = true),
+            Next::Issue,
+        ),
+        (a_tenant().with(|s| s.sessions.enabled = false), Next::Issue),
+    ] {
+        let spec = tenant.build();
+        let client = spec.client("app").unwrap();
+        let standing = Standing::Known {
+            login: &login,
+            consented: Some(&granted),
+        };
+        let told = next(&request, client, &spec, standing, NOW);
+        assert_eq!(told, Ok(expected), "dex §1.11");
+    }
+    let spec = dex().build();
+    let client = spec.client("app").unwrap();
+    assert!(!depends_on_consent(&request, client, &spec));
+}
