@@ -149,6 +149,8 @@ async fn readiness_fails_while_the_database_is_away_and_comes_back_with_it() {
         .done();
     let process = house.open().await;
     let ready = process.telemetry("/healthz/ready");
+    let keys = format!("http://{tenant}.localhost:{}/keys", house.port);
+    Agent::new().get(&keys).await.expect(200);
     relay.cut();
     status_becomes(&ready, 503).await;
     // It lives: restarting it would not bring the database back.
@@ -157,8 +159,7 @@ async fn readiness_fails_while_the_database_is_away_and_comes_back_with_it() {
         .await
         .expect(200);
     // And what needs no database is still served.
-    let issuer = format!("http://{tenant}.localhost:{}", house.port);
-    Agent::new().get(format!("{issuer}/keys")).await.expect(200);
+    Agent::new().get(&keys).await.expect(200);
     relay.mend();
     status_becomes(&ready, 200).await;
     process.terminate().await;

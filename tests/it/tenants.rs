@@ -131,6 +131,7 @@ async fn a_bad_file_never_takes_the_place_of_a_good_one() {
         .done();
     let process = house.open().await;
     let at = village::issuer(house.port, "steady");
+    assert!(knows(&at, "good").await);
     house.write_tenant("steady", "issuer: [this is no issuer\n");
     process.signal(Signal::SIGHUP);
     becomes("the trouble is told", async || {

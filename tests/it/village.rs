@@ -4,25 +4,25 @@ use insula_tests::{House, Person, Process, RelyingParty, Tokens};
 use tokio::sync::OnceCell;
 
 /// The tenants of the village.
-pub const ACME: &str = include_str!("village/acme.yaml");
-pub const HOOLI: &str = include_str!("village/hooli.yaml");
-pub const GLOBEX: &str = include_str!("village/globex.yaml");
-pub const UMBRELLA: &str = include_str!("village/umbrella.yaml");
-pub const INITECH: &str = include_str!("village/initech.yaml");
+pub(crate) const ACME: &str = include_str!("village/acme.yaml");
+pub(crate) const HOOLI: &str = include_str!("village/hooli.yaml");
+pub(crate) const GLOBEX: &str = include_str!("village/globex.yaml");
+pub(crate) const UMBRELLA: &str = include_str!("village/umbrella.yaml");
+pub(crate) const INITECH: &str = include_str!("village/initech.yaml");
 
-pub const JANE: Person<'static> = Person {
+pub(crate) const JANE: Person<'static> = Person {
     login: "jane@acme.example",
     password: "password",
     connector: Some("local"),
     denies: false,
 };
-pub const ADMIN: Person<'static> = Person {
+pub(crate) const ADMIN: Person<'static> = Person {
     login: "admin@example.com",
     password: "password",
     connector: Some("local"),
     denies: false,
 };
-pub const MOCK: Person<'static> = Person {
+pub(crate) const MOCK: Person<'static> = Person {
     login: "",
     password: "",
     connector: Some("mock"),
@@ -31,13 +31,13 @@ pub const MOCK: Person<'static> = Person {
 
 /// The shared server.
 #[derive(Debug)]
-pub struct Village {
-    pub house: House,
-    pub process: Process,
+pub(crate) struct Village {
+    pub(crate) house: House,
+    pub(crate) process: Process,
 }
 
 /// The shared server, started by the first who asks.
-pub async fn village() -> &'static Village {
+pub(crate) async fn village() -> &'static Village {
     static VILLAGE: OnceCell<Village> = OnceCell::const_new();
     VILLAGE
         .get_or_init(|| async {
@@ -57,7 +57,7 @@ pub async fn village() -> &'static Village {
 }
 
 /// The tenants that several tests know by name.
-pub fn tenants() -> [(&'static str, &'static str); 5] {
+pub(crate) fn tenants() -> [(&'static str, &'static str); 5] {
     [
         ("acme", ACME),
         ("hooli", HOOLI),
@@ -83,17 +83,17 @@ staticClients:
 
 impl Village {
     /// The issuer of a tenant with a host of its own.
-    pub fn issuer(&self, tenant: &str) -> String {
+    pub(crate) fn issuer(&self, tenant: &str) -> String {
         issuer(self.house.port, tenant)
     }
 
     /// Acme's portal: asks for consent, may refresh.
-    pub fn portal(&self) -> RelyingParty {
+    pub(crate) fn portal(&self) -> RelyingParty {
         portal(self.house.port)
     }
 
     /// Acme's wiki: asks for no consent; what the portal asks for in its name, it trusts.
-    pub fn wiki(&self) -> RelyingParty {
+    pub(crate) fn wiki(&self) -> RelyingParty {
         let issuer = self.issuer("acme");
         RelyingParty::new(
             &issuer,
@@ -104,22 +104,22 @@ impl Village {
     }
 
     /// Acme's single-page app: public.
-    pub fn spa(&self) -> RelyingParty {
+    pub(crate) fn spa(&self) -> RelyingParty {
         RelyingParty::new(&self.issuer("acme"), "spa", "", "https://spa.example/cb")
     }
 
     /// Hooli's one client; its refresh tokens may be used again for a while.
-    pub fn hooli(&self) -> RelyingParty {
+    pub(crate) fn hooli(&self) -> RelyingParty {
         hooli(self.house.port)
     }
 
     /// Globex's client, at a dex config with three ways to log in.
-    pub fn globex(&self) -> RelyingParty {
+    pub(crate) fn globex(&self) -> RelyingParty {
         globex(self.house.port)
     }
 
     /// Umbrella's client, at a dex config with one way to log in, and nobody asked for consent.
-    pub fn umbrella(&self) -> RelyingParty {
+    pub(crate) fn umbrella(&self) -> RelyingParty {
         let issuer = self.issuer("umbrella");
         let party = RelyingParty::new(
             &issuer,
@@ -131,19 +131,19 @@ impl Village {
     }
 
     /// Initech's client, at a path.
-    pub fn initech(&self) -> RelyingParty {
+    pub(crate) fn initech(&self) -> RelyingParty {
         initech(self.house.port)
     }
 }
 
-pub fn issuer(port: u16, tenant: &str) -> String {
+pub(crate) fn issuer(port: u16, tenant: &str) -> String {
     match tenant {
         "initech" => format!("http://login.localhost:{port}/initech"),
         _ => format!("http://{tenant}.localhost:{port}"),
     }
 }
 
-pub fn portal(port: u16) -> RelyingParty {
+pub(crate) fn portal(port: u16) -> RelyingParty {
     let party = RelyingParty::new(
         &issuer(port, "acme"),
         "portal",
@@ -153,7 +153,7 @@ pub fn portal(port: u16) -> RelyingParty {
     party.with_scope("openid profile email groups offline_access")
 }
 
-pub fn hooli(port: u16) -> RelyingParty {
+pub(crate) fn hooli(port: u16) -> RelyingParty {
     let party = RelyingParty::new(
         &issuer(port, "hooli"),
         "phone",
@@ -163,7 +163,7 @@ pub fn hooli(port: u16) -> RelyingParty {
     party.with_scope("openid profile email groups offline_access")
 }
 
-pub fn globex(port: u16) -> RelyingParty {
+pub(crate) fn globex(port: u16) -> RelyingParty {
     let party = RelyingParty::new(
         &issuer(port, "globex"),
         "example-app",
@@ -174,7 +174,7 @@ pub fn globex(port: u16) -> RelyingParty {
     party.of_dex().without_pkce()
 }
 
-pub fn initech(port: u16) -> RelyingParty {
+pub(crate) fn initech(port: u16) -> RelyingParty {
     let party = RelyingParty::new(
         &issuer(port, "initech"),
         "printer",
@@ -185,7 +185,7 @@ pub fn initech(port: u16) -> RelyingParty {
 }
 
 /// Whether everything that came of a login still works.
-pub async fn tokens_live(party: &RelyingParty, tokens: &Tokens) -> (bool, bool) {
+pub(crate) async fn tokens_live(party: &RelyingParty, tokens: &Tokens) -> (bool, bool) {
     let userinfo = party.userinfo(&tokens.access_token).await.status == 200;
     let refresh = match &tokens.refresh_token {
         Some(token) => party.is_active(token).await,
@@ -195,7 +195,7 @@ pub async fn tokens_live(party: &RelyingParty, tokens: &Tokens) -> (bool, bool) 
 }
 
 /// Kim, whom only initech knows.
-pub const KIM: Person<'static> = Person {
+pub(crate) const KIM: Person<'static> = Person {
     login: "kim@initech.example",
     password: "password",
     connector: Some("local"),

@@ -44,16 +44,21 @@ impl<'a> Person<'a> {
 pub struct Back {
     /// The redirect URI with whatever was put on it.
     pub url: Url,
-    /// The parameters, from the query or the posted form.
+    /// The parameters, from the query, the fragment or the posted form.
     pub params: BTreeMap<String, String>,
     /// What was asked on the way: method, path and status of each step.
     pub steps: Vec<String>,
 }
 
 impl Back {
-    /// Reads a redirect to a client.
+    /// Reads a redirect to a client: its query and its fragment.
     pub fn of(url: Url, steps: Vec<String>) -> Self {
-        let params = url.query_pairs().into_owned().collect();
+        let fragment = url.fragment().unwrap_or_default().as_bytes();
+        let fragment = url::form_urlencoded::parse(fragment);
+        let pairs = url.query_pairs().chain(fragment);
+        let params = pairs
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
         Self { url, params, steps }
     }
 

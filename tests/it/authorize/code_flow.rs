@@ -8,7 +8,8 @@ use crate::village::{ADMIN, JANE, MOCK, village};
 async fn a_person_with_a_password_logs_in_at_a_tenant_of_our_format() {
     let portal = village().await.portal();
     let agent = Agent::new();
-    let (login, back) = portal.code(&agent, &JANE).await;
+    let login = portal.begin_with(&[("prompt", "consent")]);
+    let back = walk(&agent, &login, &JANE).await;
     assert_eq!(
         back.steps,
         [
@@ -49,7 +50,8 @@ async fn a_person_with_a_password_logs_in_at_a_dex_tenant() {
 #[tokio::test]
 async fn a_person_an_upstream_knows_logs_in_at_a_dex_tenant() {
     let globex = village().await.globex();
-    let (login, back) = globex.code(&Agent::new(), &MOCK).await;
+    let login = globex.begin_with(&[("approval_prompt", "force")]);
+    let back = walk(&Agent::new(), &login, &MOCK).await;
     assert_eq!(
         back.steps,
         [
@@ -165,7 +167,11 @@ async fn the_name_a_client_hints_at_stands_in_the_form() {
 async fn pages_speak_the_language_a_client_asks_for_from_the_first_to_the_last() {
     let portal = village().await.portal();
     let agent = Agent::new().with_header("accept-language", "en");
-    let login = portal.begin_with(&[("ui_locales", "de fr"), ("connector_id", "local")]);
+    let login = portal.begin_with(&[
+        ("ui_locales", "de fr"),
+        ("connector_id", "local"),
+        ("prompt", "consent"),
+    ]);
     let form = agent.get(agent.get(login.url).await.location()).await;
     assert_eq!(form.header("content-language"), "de");
     assert!(form.body.contains("<html lang=\"de\""));

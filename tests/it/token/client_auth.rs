@@ -147,5 +147,5 @@ async fn a_client_gets_only_the_grants_it_is_registered_for() {
     let tokens = kiosk.log_in(&Agent::new(), &kilgore).await;
     assert_eq!(tokens.refresh_token, None);
     let answer = kiosk.refresh("anything", &[]).await.expect(400);
-    assert_eq!(answer.error(), "invalid_request");
+    assert_eq!(answer.error(), "unauthorized_client");
 }
