@@ -122,8 +122,12 @@ pub(crate) async fn touch(
     }
     session.last_seen_at = now;
     let hash = cookie.hash();
-    view.effects.store.save_session(&hash, &session).await?;
+    // The cache first: whoever logs out meanwhile drops this entry after deleting the row, or the
+    // row is found gone here.
     remember(view, &hash, &session, now).await;
+    if !view.effects.store.prolong_session(&hash, &session).await? {
+        forget(view, &hash).await;
+    }
     Ok(())
 }
 
@@ -131,10 +135,14 @@ pub(crate) async fn touch(
 pub(crate) async fn end(view: &TenantView, cookie: &SessionCookie) -> Result<(), FlowError> {
     let hash = cookie.hash();
     view.effects.store.end_session(&hash).await?;
-    if let Err(error) = view.effects.cache.drop_session(&hash).await {
+    forget(view, &hash).await;
+    Ok(())
+}
+
+async fn forget(view: &TenantView, hash: &TokenHash) {
+    if let Err(error) = view.effects.cache.drop_session(hash).await {
         warn!(%error, "an ended session could not be dropped from the cache; it leaves by itself");
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -140,6 +140,14 @@ pub trait TenantStore: Send + Sync + 'static {
         session: &BrowserSession,
     ) -> Result<(), StoreError>;
 
+    /// Stores what a session became, if it is still there: `false`, and nothing is stored, if it
+    /// was ended meanwhile. A logout must not be undone by a request that was under way.
+    async fn prolong_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+    ) -> Result<bool, StoreError>;
+
     /// Ends a session; answers it if it was there.
     async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError>;
 

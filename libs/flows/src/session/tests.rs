@@ -193,7 +193,7 @@ async fn a_visit_is_written_down_only_where_it_says_something_new() {
         store
             .calls()
             .iter()
-            .filter(|call| **call == "save_session")
+            .filter(|call| matches!(**call, "save_session" | "prolong_session"))
             .count()
     };
     assert_eq!(writes(&mut person).await, 1, "the first visit of a client");
@@ -202,6 +202,20 @@ async fn a_visit_is_written_down_only_where_it_says_something_new() {
     assert_eq!(writes(&mut person).await, 0, "a quarter of the idle life");
     clock.advance(Duration::from_millis(1));
     assert_eq!(writes(&mut person).await, 1, "more than that");
+}
+
+#[tokio::test]
+async fn a_visit_under_way_does_not_bring_back_who_logs_out_meanwhile() {
+    let (view, _) = view(with_shop(a_tenant()));
+    let person = logged_in(&view).await;
+    let seen = live(&view, &person.browser).await.unwrap().unwrap();
+    end(&view, person.browser.session.as_ref().unwrap())
+        .await
+        .unwrap();
+    let shop = ClientId::parse("shop").unwrap();
+    touch(&view, &person.browser, seen, &shop).await.unwrap();
+    assert_eq!(stored(&view, &person).await, None);
+    assert_eq!(live(&view, &person.browser).await.unwrap(), None);
 }
 
 #[tokio::test]

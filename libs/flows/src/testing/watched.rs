@@ -133,6 +133,15 @@ impl TenantStore for WatchedStore {
         self.0.save_session(cookie, session).await
     }
 
+    async fn prolong_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+    ) -> Result<bool, StoreError> {
+        self.1.call("prolong_session")?;
+        self.0.prolong_session(cookie, session).await
+    }
+
     async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
         self.1.call("end_session")?;
         self.0.end_session(cookie).await

@@ -116,6 +116,14 @@ impl TenantStore for SqlTenant {
         run!(self, "save_session", sessions::save, cookie, session)
     }
 
+    async fn prolong_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+    ) -> Result<bool, StoreError> {
+        run!(self, "prolong_session", sessions::prolong, cookie, session)
+    }
+
     async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
         run!(self, "end_session", sessions::end, cookie)
     }

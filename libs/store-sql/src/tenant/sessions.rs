@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::{BrowserSession, SessionId, TenantId, TokenHash};
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _,
     Select,
@@ -47,6 +47,26 @@ pub(super) async fn save(
         .exec_without_returning(sql.write())
         .await?;
     Ok(())
+}
+
+pub(super) async fn prolong(
+    sql: Arc<Sql>,
+    tenant: TenantId,
+    (cookie, session): (TokenHash, BrowserSession),
+) -> Result<bool, Fault> {
+    let body = to_json(WHAT, "body", &session)?;
+    let prolonged = Entity::update_many()
+        .col_expr(Column::SessionId, Expr::value(session.id.as_str()))
+        .col_expr(Column::Body, Expr::value(body))
+        .col_expr(
+            Column::ExpiresAt,
+            Expr::value(session.expires_at.as_millis()),
+        )
+        .filter(Column::TenantId.eq(tenant.as_str()))
+        .filter(Column::CookieHash.eq(cookie.to_text()))
+        .exec(sql.write())
+        .await?;
+    Ok(prolonged.rows_affected == 1)
 }
 
 /// Of many who end a session the one that deleted its row is answered.

@@ -55,6 +55,7 @@ macro_rules! durable_conformance {
             a_session_ends_at_its_expiry_and_not_a_millisecond_before,
             ending_a_session_answers_it_once,
             of_many_who_end_a_session_one_is_answered,
+            a_session_is_prolonged_while_it_is_there_and_not_brought_back,
             a_session_is_found_by_its_sid_until_it_ends,
             a_session_saved_under_a_new_sid_forgets_the_old_one,
             a_refresh_grant_comes_back_as_it_was_stored,

@@ -225,6 +225,19 @@ impl TenantStore for TenantMemory {
         Ok(())
     }
 
+    async fn prolong_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+    ) -> Result<bool, StoreError> {
+        let mut rows = self.rows();
+        let Some(stored) = rows.sessions.get_mut(cookie) else {
+            return Ok(false);
+        };
+        *stored = session.clone();
+        Ok(true)
+    }
+
     async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
         Ok(self.rows().sessions.remove(cookie))
     }

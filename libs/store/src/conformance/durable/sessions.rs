@@ -30,6 +30,29 @@ pub async fn a_session_saved_again_is_replaced(durable: Arc<dyn Durable>) {
     assert_eq!(found.unwrap(), Some(prolonged));
 }
 
+pub async fn a_session_is_prolonged_while_it_is_there_and_not_brought_back(
+    durable: Arc<dyn Durable>,
+) {
+    let tenant = a_tenant(&durable);
+    let saved = session("sid", NOON + HOUR);
+    let prolonged = BrowserSession {
+        last_seen_at: NOON + MS,
+        ..saved.clone()
+    };
+    let early = tenant.prolong_session(&cookie("c"), &prolonged).await;
+    assert!(!early.unwrap());
+    tenant.save_session(&cookie("c"), &saved).await.unwrap();
+    let there = tenant.prolong_session(&cookie("c"), &prolonged).await;
+    assert!(there.unwrap());
+    let found = tenant.find_session(&cookie("c"), NOON).await.unwrap();
+    assert_eq!(found.as_ref(), Some(&prolonged));
+    tenant.end_session(&cookie("c")).await.unwrap();
+    let late = tenant.prolong_session(&cookie("c"), &prolonged).await;
+    assert!(!late.unwrap());
+    let found = tenant.find_session(&cookie("c"), NOON).await.unwrap();
+    assert_eq!(found, None);
+}
+
 pub async fn a_session_ends_at_its_expiry_and_not_a_millisecond_before(durable: Arc<dyn Durable>) {
     let tenant = a_tenant(&durable);
     let end = NOON + HOUR;
