@@ -2,6 +2,7 @@ mod shelf;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,7 +23,12 @@ const IN_PASSING: usize = 8;
 /// How many ended entries a sweep removes under one lock.
 const AT_ONCE: usize = 1024;
 
-/// How much of each kind a [`MemoryCache`] holds.
+/// A login under way that takes more than this counts as several. One without tricks takes about a
+/// kilobyte; a stranger who fills every parameter, ten times that and more.
+const PORTION: usize = 4096;
+
+/// How much of each kind a [`MemoryCache`] holds. Logins under way are counted by their size, in
+/// portions of 4 KiB, because strangers choose it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheLimits {
     /// Logins under way, per tenant; beyond it new ones are refused.
@@ -219,10 +225,10 @@ impl OfTenant {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         shelf.expire(now, IN_PASSING);
-        if shelf.len() >= limit {
+        if shelf.weight() >= limit {
             shelf.expire(now, usize::MAX);
         }
-        if shelf.len() >= limit {
+        if shelf.weight() >= limit {
             return Err(StoreError::Full(what));
         }
         Ok(())
@@ -240,6 +246,7 @@ impl TenantCache for OfTenant {
             return Ok(());
         }
         let stored = Arc::new(request.clone());
+        let weight = portions(request);
         let requests = &mut lock(&self.shelves.logins).requests;
         let limit = self.house.limits.auth_requests;
         Self::refuse_if_full(requests, limit, "logins under way", now)?;
@@ -251,7 +258,7 @@ impl TenantCache for OfTenant {
         if requests.get(&request.id, now).is_some() {
             return Err(exists("auth request"));
         }
-        requests.put(request.id.clone(), stored, request.expires_at);
+        requests.put_weighing(request.id.clone(), stored, request.expires_at, weight);
         Ok(())
     }
 
@@ -270,12 +277,13 @@ impl TenantCache for OfTenant {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let stored = Arc::new(next.clone());
+        let weight = portions(next);
         let requests = &mut lock(&self.shelves.logins).requests;
         let stands = requests.get(&next.id, now).map(|r| r.version);
         if stands.is_none() || stands != next.version.checked_sub(1) || next.is_expired(now) {
             return Ok(false);
         }
-        requests.put(next.id.clone(), stored, next.expires_at);
+        requests.put_weighing(next.id.clone(), stored, next.expires_at, weight);
         Ok(true)
     }
 
@@ -414,6 +422,24 @@ impl TenantCache for OfTenant {
             .copied()
             .unwrap_or_default())
     }
+}
+
+/// How many portions a login under way counts for: its length, written out.
+fn portions(request: &AuthRequest) -> usize {
+    struct Length(usize);
+    impl io::Write for Length {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut length = Length(0);
+    // What cannot be written out broke off at some length, which counts.
+    let _ = serde_json::to_writer(&mut length, request);
+    1 + length.0 / PORTION
 }
 
 /// Ids and codes are random: one that exists already was not made as it should have been.

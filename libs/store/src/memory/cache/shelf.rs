@@ -13,6 +13,8 @@ pub(super) struct Shelf<K, V> {
     by_end: BTreeMap<(Timestamp, u64), K>,
     by_use: BTreeMap<u64, K>,
     ticks: u64,
+    /// How much the slots weigh together.
+    weight: usize,
     /// How much all shelves of the process hold.
     total: Arc<AtomicUsize>,
 }
@@ -22,6 +24,7 @@ struct Slot<V> {
     ends: Timestamp,
     stored: u64,
     used: u64,
+    weight: usize,
 }
 
 impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
@@ -31,12 +34,18 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
             by_end: BTreeMap::new(),
             by_use: BTreeMap::new(),
             ticks: 0,
+            weight: 0,
             total,
         }
     }
 
     pub(super) fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    /// What the entries weigh together; one that was put without a weight counts once.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
     pub(super) fn get(&self, key: &K, now: Timestamp) -> Option<&V> {
@@ -64,6 +73,11 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
 
     /// Stores an entry in place of any that had its key.
     pub(super) fn put(&mut self, key: K, value: V, ends: Timestamp) {
+        self.put_weighing(key, value, ends, 1);
+    }
+
+    /// As [`Shelf::put`], an entry that counts as several.
+    pub(super) fn put_weighing(&mut self, key: K, value: V, ends: Timestamp, weight: usize) {
         self.take(&key);
         let tick = self.tick();
         self.by_end.insert((ends, tick), key.clone());
@@ -73,9 +87,11 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
             ends,
             stored: tick,
             used: tick,
+            weight,
         };
         self.slots.insert(key, slot);
-        self.total.fetch_add(1, Ordering::Relaxed);
+        self.weight += weight;
+        self.total.fetch_add(weight, Ordering::Relaxed);
     }
 
     /// Removes an entry, ended or not, and answers when it ends.
@@ -83,7 +99,8 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         let slot = self.slots.remove(key)?;
         self.by_end.remove(&(slot.ends, slot.stored));
         self.by_use.remove(&slot.used);
-        self.total.fetch_sub(1, Ordering::Relaxed);
+        self.weight -= slot.weight;
+        self.total.fetch_sub(slot.weight, Ordering::Relaxed);
         Some((slot.value, slot.ends))
     }
 
@@ -129,7 +146,7 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
 
 impl<K, V> Drop for Shelf<K, V> {
     fn drop(&mut self) {
-        self.total.fetch_sub(self.slots.len(), Ordering::Relaxed);
+        self.total.fetch_sub(self.weight, Ordering::Relaxed);
     }
 }
 
@@ -177,6 +194,18 @@ mod tests {
         shelf.drop_least_used();
         assert_eq!(shelf.get(&"a", at(0)), Some(&1));
         assert_eq!(shelf.get(&"b", at(0)), None);
+    }
+
+    #[test]
+    fn a_heavy_entry_counts_as_several_until_it_goes() {
+        let (mut shelf, total) = shelf();
+        shelf.put_weighing("heavy", 1, at(10), 5);
+        shelf.put("light", 2, at(20));
+        assert_eq!((shelf.len(), shelf.weight()), (2, 6));
+        shelf.put_weighing("heavy", 1, at(10), 3);
+        assert_eq!(shelf.weight(), 4);
+        assert_eq!(shelf.expire(at(10), 1), 1);
+        assert_eq!((shelf.weight(), total.load(Ordering::Relaxed)), (1, 1));
     }
 
     #[test]

@@ -158,6 +158,25 @@ async fn a_tenant_full_of_logins_refuses_new_ones_and_keeps_the_old() {
 }
 
 #[tokio::test]
+async fn a_login_blown_up_by_a_stranger_counts_as_several() {
+    let limits = CacheLimits {
+        auth_requests: 10,
+        ..CacheLimits::default()
+    };
+    let trial = Trial::with(limits);
+    let tenant = trial.tenant("acme");
+    let mut large = request(0, NOON + MINUTE);
+    large.request.state = Some("a".repeat(10 * 4096));
+    tenant.put_auth_request(&large, NOON).await.unwrap();
+    let small = request(1, NOON + MINUTE);
+    let refused = tenant.put_auth_request(&small, NOON).await;
+    assert!(matches!(refused, Err(StoreError::Full("logins under way"))));
+    tenant.drop_auth_request(&large.id).await.unwrap();
+    tenant.put_auth_request(&small, NOON).await.unwrap();
+    assert_eq!(trial.cache.entries(), 1);
+}
+
+#[tokio::test]
 async fn logins_that_have_ended_make_room_for_new_ones() {
     let trial = Trial::with(small());
     let tenant = trial.tenant("acme");
