@@ -5,7 +5,7 @@ use insula_engine::grants::{
 };
 use insula_engine::issue::Authorization;
 use insula_jose::SigningKey;
-use insula_model::{AuthRequestId, Client, IdentityClaims, Login, RefreshGrant};
+use insula_model::{AuthRequestId, Client, Dialect, IdentityClaims, Login, RefreshGrant};
 use insula_oauth::{GrantType, RefreshRequest, TokenResponse};
 use insula_store::{RefreshRotation, StoreError};
 
@@ -68,13 +68,20 @@ fn answer(
         client_id: &grant.client_id,
         grant_id: &grant.grant_id,
         scopes,
-        nonce: grant.nonce.as_deref(),
+        nonce: repeated_nonce(view.dialect(), grant),
         login: &grant.login,
         code: None,
     };
     let tokens = signed(view, key, &authorization)?;
     let token = RefreshToken::current(grant, &view.keys);
     Ok(tokens.into_response(Some(&token)))
+}
+
+/// An ID token of a refresh answers no authorization request, so it carries no `nonce`
+/// ([OpenID Connect Core §12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse));
+/// dex repeats the one of the login.
+fn repeated_nonce(dialect: Dialect, grant: &RefreshGrant) -> Option<&str> {
+    grant.nonce.as_deref().filter(|_| dialect == Dialect::Dex)
 }
 
 /// The connector of the login, if it still is there, still serves refreshes and still is one this
