@@ -58,7 +58,9 @@ impl<'n> Section<'n> {
 
     /// The entry of a key, which is known from now on.
     pub(crate) fn entry(&mut self, key: &'static str) -> Option<&'n Entry> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         // The last one counts, as it does within one spelling.
         self.entries
             .iter()

@@ -63,6 +63,12 @@ fn a_key_far_from_every_known_one_gets_the_list_of_them() {
 }
 
 #[test]
+fn the_list_names_each_key_once() {
+    let said = ours("colour: red\n").only();
+    assert_eq!(said.matches("sessions").count(), 1, "{said}");
+}
+
+#[test]
 fn dexs_strict_flag_turns_unknown_keys_into_errors() {
     let folder = dexs("nonsense: 1\n").env("DEX_CONFIG_DISALLOW_UNKNOWN_FIELDS", "true");
     assert!(folder.only().starts_with("error dex.yaml:3:1: nonsense"));
