@@ -119,8 +119,9 @@ id!(
 );
 id!(
     /// A connector within its tenant; part of every `sub` it brings.
-    ConnectorId, "connector id", "1 to 128 printable characters",
-    |t| is_printable(t, 128)
+    ConnectorId, "connector id", "1 to 128 printable characters, and neither . nor ..",
+    // Browsers fold `/auth/..`, so such a connector could not be reached.
+    |t| is_printable(t, 128) && t != "." && t != ".."
 );
 id!(
     /// A person, as the upstream of a connector names them.
@@ -169,6 +170,12 @@ mod tests {
         let id = AuthRequestId::generate(&SeededEntropy::new(1));
         assert_eq!(AuthRequestId::parse(id.as_str()), Ok(id.clone()));
         assert_eq!(id.as_str().len(), 33);
+    }
+
+    #[test]
+    fn a_connector_id_survives_as_a_segment_of_a_path() {
+        assert!(ConnectorId::parse("a/b c").is_ok());
+        assert!(ConnectorId::parse(".").is_err() && ConnectorId::parse("..").is_err());
     }
 
     #[test]
