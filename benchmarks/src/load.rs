@@ -31,10 +31,10 @@ pub struct Options {
     #[arg(long)]
     criterion: Option<PathBuf>,
     /// How many times each figure is taken; the one in the middle counts.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 9)]
     rounds: u32,
     /// How long a round of asking takes, in milliseconds.
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 1000)]
     span_ms: u64,
     /// How many connections ask at once.
     #[arg(long, default_value_t = 32)]

@@ -142,6 +142,25 @@ impl Drop for Process {
     }
 }
 
+/// Processor time used so far by this thread, where the system tells.
+#[cfg(target_os = "linux")]
+pub(crate) fn own_processor_time() -> Option<Duration> {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let usage = getrusage(UsageWho::RUSAGE_THREAD).ok()?;
+    let of = |time: nix::sys::time::TimeVal| {
+        let seconds = u64::try_from(time.tv_sec()).ok()?;
+        let micros = u64::try_from(time.tv_usec()).ok()?;
+        Some(Duration::from_secs(seconds) + Duration::from_micros(micros))
+    };
+    Some(of(usage.user_time())? + of(usage.system_time())?)
+}
+
+/// Elsewhere threads are not told apart.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn own_processor_time() -> Option<Duration> {
+    None
+}
+
 /// A port that nobody listens on now.
 pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").context("no port can be had")?;

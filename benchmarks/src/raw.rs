@@ -9,6 +9,15 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 
 use crate::cores;
+use crate::process::own_processor_time;
+
+/// How many signatures were made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rate {
+    pub(crate) per_second: f64,
+    /// Per second of processor time, where the system tells.
+    pub(crate) per_processor_second: Option<f64>,
+}
 
 /// A key of the kind the server signs with, and what it signs.
 pub(crate) struct Signer {
@@ -29,8 +38,8 @@ impl Signer {
         })
     }
 
-    /// RS256 signatures per second, by one thread for each of these cores.
-    pub(crate) fn per_second(&self, on_cores: &[usize], span: Duration) -> Result<f64> {
+    /// RS256 signatures by one thread for each of these cores, for so long.
+    pub(crate) fn rate(&self, on_cores: &[usize], span: Duration) -> Result<Rate> {
         let rates = cores::on(on_cores, || {
             thread::scope(|scope| {
                 let threads: Vec<_> = on_cores
@@ -41,16 +50,22 @@ impl Signer {
                     let done = thread.join();
                     done.map_err(|_| anyhow!("a signing thread panicked"))?
                 });
-                rates.collect::<Result<Vec<f64>>>()
+                rates.collect::<Result<Vec<Rate>>>()
             })
         })?;
-        Ok(rates.iter().sum())
+        let threads = f64::from(u32::try_from(rates.len())?);
+        let costs: Option<Vec<f64>> = rates.iter().map(|r| r.per_processor_second).collect();
+        Ok(Rate {
+            per_second: rates.iter().map(|rate| rate.per_second).sum(),
+            per_processor_second: costs.map(|costs| costs.iter().sum::<f64>() / threads),
+        })
     }
 
-    fn sign_for(&self, span: Duration) -> Result<f64> {
+    fn sign_for(&self, span: Duration) -> Result<Rate> {
         let random = SystemRandom::new();
         let mut signature = vec![0; self.pair.public_modulus_len()];
         let mut made = 0_u32;
+        let before = own_processor_time();
         let began = Instant::now();
         while began.elapsed() < span {
             self.pair
@@ -58,6 +73,14 @@ impl Signer {
                 .map_err(|_| anyhow!("the key does not sign"))?;
             made += 1;
         }
-        Ok(f64::from(made) / began.elapsed().as_secs_f64())
+        let took = began.elapsed().as_secs_f64();
+        let processor = own_processor_time().zip(before);
+        let processor = processor.map(|(after, before)| (after - before).as_secs_f64());
+        Ok(Rate {
+            per_second: f64::from(made) / took,
+            per_processor_second: processor
+                .filter(|seconds| *seconds > 0.0)
+                .map(|seconds| f64::from(made) / seconds),
+        })
     }
 }

@@ -73,7 +73,7 @@ fn memory(plan: &Plan, report: &mut Report, server: &Process, asleep: Option<u32
 
 /// What looking for changed files and asking backends costs while nobody comes.
 async fn idle(plan: &Plan, report: &mut Report, server: &Process) {
-    let rest = plan.span * 3;
+    let rest = plan.span * 6;
     let before = server.processor_time();
     sleep(rest).await;
     if let Some((after, before)) = server.processor_time().zip(before) {

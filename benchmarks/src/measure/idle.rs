@@ -26,7 +26,7 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
             first_tokens.push(server.age().as_secs_f64() * 1000.0);
         }
         if start == plan.rounds {
-            sleep(plan.span).await;
+            sleep(plan.span * 2).await;
             resident = server.resident_kib();
         }
         server.stop().await?;

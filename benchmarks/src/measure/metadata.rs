@@ -66,10 +66,11 @@ fn add(report: &mut Report, what: &str, length: usize, pairs: &[(Round, Round)])
         report.add(Figure {
             what: format!("{what}, the same per second of the server's processor time"),
             value: format!(
-                "{} ({:.1} µs to {:.1} µs a request)",
+                "{} ({:.1} µs to {:.1} µs a request; {})",
                 ratio(median(&ratios)),
                 1e6 / ours,
-                1e6 / theirs
+                1e6 / theirs,
+                spread(&ratios)
             ),
             target: Some(Target::new("at least 0.8", median(&ratios) >= 0.8)),
         });
