@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use actix_web::http::header::ACCEPT_ENCODING;
 use insula_ambient::Entropy;
 use insula_model::{Dialect, TenantSpec};
 use insula_tenancy::TenantSnapshot;
@@ -32,13 +33,40 @@ impl Context {
         }
     }
 
+    /// Whether the answer may be packed (RFC 9110 §12.5.3).
     pub(crate) fn accepts_gzip(&self) -> bool {
-        let accepted = self
-            .request
-            .headers()
-            .get(actix_web::http::header::ACCEPT_ENCODING);
+        let accepted = self.request.headers().get(ACCEPT_ENCODING);
         accepted
             .and_then(|v| v.to_str().ok())
-            .is_some_and(|v| v.contains("gzip"))
+            .is_some_and(|v| v.split(',').any(is_gzip))
+    }
+}
+
+fn is_gzip(coding: &str) -> bool {
+    let mut parts = coding.split(';').map(str::trim);
+    let is_named = parts
+        .next()
+        .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+    let is_unwanted = |weight: &str| {
+        let value = weight
+            .strip_prefix("q=")
+            .or_else(|| weight.strip_prefix("Q="));
+        value.is_some_and(|value| value.chars().all(|c| matches!(c, '0' | '.')))
+    };
+    is_named && !parts.any(is_unwanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_taken_where_it_is_named_and_not_where_it_weighs_nothing() {
+        for yes in ["gzip", " GZIP ", "gzip;q=0.5", "gzip; q=1"] {
+            assert!(is_gzip(yes), "{yes}");
+        }
+        for no in ["br", "gzip;q=0", "gzip; q=0.000", "x-gzip", "", "identity"] {
+            assert!(!is_gzip(no), "{no}");
+        }
     }
 }

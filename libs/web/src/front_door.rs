@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::{BodySize, MessageBody as _};
-use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, HeaderValue, ORIGIN, RETRY_AFTER,
+    ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::FutureExt as _;
 use insula_ambient::{Clock, Entropy};
@@ -20,7 +21,7 @@ use insula_model::Dialect;
 use insula_tenancy::{Lookup, Tenancy};
 use insula_theming::{ErrorPage, plain_error};
 use ipnet::IpNet;
-use tracing::{Instrument as _, error, info_span, warn};
+use tracing::{Instrument as _, info_span, warn};
 
 use crate::context::Context;
 use crate::endpoints::{authorize, metadata, token};
@@ -28,6 +29,8 @@ use crate::host::requested_host;
 use crate::metrics::WebMetrics;
 use crate::respond::{self, Surface};
 use crate::route::{Route, below, metadata_of};
+
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
 /// How the front door behaves.
 #[derive(Debug, Clone, Default)]
@@ -63,17 +66,17 @@ pub async fn front_door(
     let authority = request.uri().host();
     let trusted = &state.settings.trusted_proxies;
     let Some(host) = requested_host(request.headers(), authority, peer, trusted) else {
-        return HttpResponse::BadRequest().body("Host is missing\n");
+        return HttpResponse::BadRequest()
+            .insert_header((CONTENT_TYPE, PLAIN_TEXT))
+            .body("Host is missing, or there are two\n");
     };
     let path = request.path();
-    let mut found = state.tenancy.directory().lookup(host, path);
-    let mut metadata_path = None;
-    if matches!(found, Lookup::Unknown)
-        && let Some(rest) = metadata_of(path)
-    {
-        found = state.tenancy.directory().lookup(host, rest);
-        metadata_path = Some(rest.to_owned());
-    }
+    // RFC 8414 puts the well-known part before the issuer's path, where another tenant may live.
+    let metadata_path = metadata_of(path);
+    let found = state
+        .tenancy
+        .directory()
+        .lookup(host, metadata_path.unwrap_or(path));
     let handle = match found {
         Lookup::Awake(handle) => handle,
         Lookup::Resting {
@@ -94,7 +97,7 @@ pub async fn front_door(
     let now = state.clock.now();
     handle.touch(now);
     let prefix = snapshot.view.spec.issuer.path();
-    let route = match &metadata_path {
+    let route = match metadata_path {
         Some(rest) => (rest == prefix).then_some(Route::Discovery),
         None => below(prefix, path).and_then(Route::of),
     };
@@ -103,11 +106,10 @@ pub async fn front_door(
     };
     state.metrics.tenant(handle.id().as_str());
     let method = request.method().clone();
-    let origin = request.headers().get(ORIGIN).cloned();
     let dialect = snapshot.view.spec.dialect;
     let mut answer = match (&route, handle.limits().admit(now)) {
-        (Route::Discovery, Ok(())) if metadata_methods(&method) => metadata::discovery(&snapshot),
-        (Route::Keys, Ok(())) if metadata_methods(&method) => metadata::keys(&snapshot),
+        (Route::Discovery, Ok(())) if is_get(&method) => metadata::discovery(&snapshot),
+        (Route::Keys, Ok(())) if is_get(&method) => metadata::keys(&snapshot),
         (_, admitted) => {
             let request_id: Arc<str> = state.entropy.word(10).into();
             let ctx = Context {
@@ -130,9 +132,14 @@ pub async fn front_door(
                 .await
         }
     };
-    if origin.is_some() && route.is_for_scripts() && dialect == Dialect::Standard {
+    // Whoever asks: a cache may hand the answer to a script of another origin.
+    if route.is_for_scripts() && dialect == Dialect::Standard {
         let headers = answer.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
+    if answer.status() == StatusCode::METHOD_NOT_ALLOWED {
+        let allow = HeaderValue::from_static(route.allow());
+        answer.headers_mut().insert(ALLOW, allow);
     }
     let size = match answer.body().size() {
         BodySize::Sized(bytes) => bytes,
@@ -145,7 +152,7 @@ pub async fn front_door(
     answer
 }
 
-fn metadata_methods(method: &Method) -> bool {
+fn is_get(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
@@ -163,11 +170,7 @@ async fn guarded(
     };
     match AssertUnwindSafe(run).catch_unwind().await {
         Ok(answer) => answer,
-        Err(_) => {
-            error!(incident.id = %ctx.request_id, "an endpoint panicked");
-            let page = ErrorPage::our_fault(&*ctx.request_id);
-            respond::show(ctx, &page.into(), &[])
-        }
+        Err(_) => respond::panicked(ctx, surface(route)),
     }
 }
 
@@ -179,6 +182,7 @@ fn refuse_at(ctx: &Context, route: &Route, refusal: &Refusal) -> HttpResponse {
 const fn surface(route: &Route) -> Surface {
     match route {
         Route::Token | Route::Introspect | Route::Revoke => Surface::Program,
+        Route::Discovery | Route::Keys => Surface::Program,
         Route::UserInfo => Surface::Bearer,
         _ => Surface::Browser,
     }
@@ -191,10 +195,11 @@ async fn dispatch(
     state: &WebState,
 ) -> HttpResponse {
     let method = ctx.request.method();
-    if *method == Method::OPTIONS && route.is_for_scripts() {
-        return preflight(ctx);
+    let dialect = ctx.dialect();
+    if *method == Method::OPTIONS && route.is_for_scripts() && dialect == Dialect::Standard {
+        return preflight();
     }
-    if !matches!(*method, Method::GET | Method::HEAD | Method::POST) {
+    if !route.answers_to(method, dialect) {
         return refuse_at(ctx, route, &Refusal::MethodNotAllowed(method.to_string()));
     }
     let walked = match route {
@@ -216,9 +221,8 @@ async fn dispatch(
         Route::Home => return metadata::home(ctx),
         Route::Robots => return metadata::robots(),
         Route::Health => return HttpResponse::Ok().body("Health check passed"),
-        Route::Discovery | Route::Keys => {
-            return refuse_at(ctx, route, &Refusal::MethodNotAllowed(method.to_string()));
-        }
+        Route::Discovery => return metadata::discovery(&ctx.snapshot),
+        Route::Keys => return metadata::keys(&ctx.snapshot),
     };
     let result = match &walked {
         Ok(turn) if matches!(turn.outcome, insula_flows::Outcome::Respond(_)) => Some("code"),
@@ -233,11 +237,8 @@ async fn dispatch(
 }
 
 /// CORS for scripts (Fetch §3.2): any origin, no credentials, because these endpoints act on what
-/// is sent to them and never on a cookie. dex answers none unless configured.
-fn preflight(ctx: &Context) -> HttpResponse {
-    if ctx.dialect() == Dialect::Dex {
-        return HttpResponse::Ok().finish();
-    }
+/// is sent to them and never on a cookie. dex, unless configured, knows no CORS.
+fn preflight() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
         .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
@@ -249,15 +250,21 @@ fn preflight(ctx: &Context) -> HttpResponse {
 /// No tenant, no theme, no message to anybody.
 fn not_found() -> HttpResponse {
     HttpResponse::NotFound()
-        .insert_header(("Content-Type", "text/plain; charset=utf-8"))
+        .insert_header((CONTENT_TYPE, PLAIN_TEXT))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .body("404 page not found\n")
 }
 
 fn resting(retry_after_s: u64) -> HttpResponse {
     HttpResponse::ServiceUnavailable()
         .insert_header((RETRY_AFTER, retry_after_s.to_string()))
-        .insert_header(("Content-Type", "text/html; charset=utf-8"))
-        .insert_header(("Cache-Control", "no-store"))
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ))
         .body(plain_error(
             503,
             "Back in a moment",

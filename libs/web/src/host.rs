@@ -7,14 +7,20 @@ use ipnet::IpNet;
 ///
 /// The `Host` header, unless the peer is a trusted proxy that tells another: then the last
 /// `Forwarded` element (RFC 7239), else the last `X-Forwarded-Host`. Strangers' headers count for
-/// nothing: a forged host would lead to another tenant.
+/// nothing: a forged host would lead to another tenant. A request with two `Host` headers is for
+/// nobody (RFC 9112 §3.2).
 pub(crate) fn requested_host<'a>(
     headers: &'a HeaderMap,
     authority: Option<&'a str>,
     peer: Option<IpAddr>,
     trusted: &[IpNet],
 ) -> Option<&'a str> {
+    // A dual-stack socket tells IPv4 peers as ::ffff:a.b.c.d.
+    let peer = peer.map(|ip| ip.to_canonical());
     let is_trusted = peer.is_some_and(|ip| trusted.iter().any(|net| net.contains(&ip)));
+    if headers.get_all(header::HOST).count() > 1 {
+        return None;
+    }
     let told = if is_trusted {
         forwarded_host(headers)
     } else {
@@ -99,6 +105,42 @@ mod tests {
             ("forwarded", "host=evil.test, for=1;host=\"a.test:8\""),
         ];
         assert_eq!(host(&pairs, "10.1.2.3").unwrap(), "a.test");
+    }
+
+    #[test]
+    fn a_proxy_is_known_whichever_way_its_address_is_written() {
+        let pairs = [("host", "in.test"), ("x-forwarded-host", "acme.test")];
+        assert_eq!(host(&pairs, "::ffff:10.1.2.3").unwrap(), "acme.test");
+        assert_eq!(host(&pairs, "::ffff:203.0.113.9").unwrap(), "in.test");
+    }
+
+    #[test]
+    fn what_a_proxy_leaves_empty_is_as_if_it_said_nothing() {
+        for said in ["", " , ", "acme.test,"] {
+            let mut map = headers(&[("host", "in.test")]);
+            map.append(
+                HeaderName::from_static("x-forwarded-host"),
+                HeaderValue::from_str(said).unwrap(),
+            );
+            let trusted = ["10.0.0.0/8".parse().unwrap()];
+            let peer = "10.1.2.3".parse().ok();
+            assert_eq!(requested_host(&map, None, peer, &trusted), Some("in.test"));
+        }
+    }
+
+    #[test]
+    fn two_hosts_are_none() {
+        assert_eq!(
+            host(&[("host", "a.test"), ("host", "b.test")], "1.1.1.1"),
+            None
+        );
+    }
+
+    #[test]
+    fn the_authority_of_http_2_comes_before_the_host_header() {
+        let map = headers(&[("host", "b.test")]);
+        let found = requested_host(&map, Some("a.test"), None, &[]);
+        assert_eq!(found, Some("a.test"));
     }
 
     #[test]

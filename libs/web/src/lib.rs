@@ -16,6 +16,8 @@ mod respond;
 mod route;
 mod screen;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 
 pub use front_door::{WebSettings, WebState, front_door};
 pub use metrics::WebMetrics;

@@ -4,7 +4,8 @@ use std::io::Write as _;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, VARY,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER,
+    VARY,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use flate2::Compression;
@@ -70,6 +71,9 @@ pub(crate) fn answer_in(
         .insert_header((CONTENT_LANGUAGE, lang))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((VARY, "Accept-Encoding, Accept-Language, Cookie"));
+    if let Some(seconds) = retry_after_s(page) {
+        builder.insert_header((RETRY_AFTER, seconds.to_string()));
+    }
     harden(
         &mut builder,
         &content_security_policy(&nonce, form_targets),
@@ -83,6 +87,15 @@ pub(crate) fn answer_in(
             .body(packed);
     }
     builder.body(body)
+}
+
+/// Seconds until a page is worth asking for again, where it says so itself.
+fn retry_after_s(page: &Page) -> Option<u64> {
+    match page {
+        Page::Password(form) => form.retry_after_s,
+        Page::Resting(resting) => resting.retry_after_s,
+        _ => None,
+    }
 }
 
 /// Headers that keep a page from being framed, sniffed, or followed to where it came from.

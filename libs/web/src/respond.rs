@@ -11,11 +11,15 @@ use insula_flows::{Fault, FlowError};
 use insula_model::Dialect;
 use insula_oauth::{ErrorCode, OAuthError, ResponseMode, encode_pairs};
 use insula_theming::{ErrorPage, FormPost, Page};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use tracing::{error, info};
 
 use crate::context::Context;
 use crate::page;
+
+/// Must not stand in `Location` as they are: they could end the line.
+const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b' ');
 
 /// Who hears the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +67,7 @@ pub(crate) fn refuse(
     let mut answer = match surface {
         Surface::Browser => page::answer(ctx, &error_page(ctx, refusal).into(), &[], page_status),
         Surface::Program | Surface::Bearer => {
-            let status = program_status(refusal, surface, dialect);
+            let status = program_status(refusal, dialect);
             let body = OAuthError {
                 error: code,
                 error_description: description.into_owned(),
@@ -83,7 +87,7 @@ pub(crate) fn refuse(
 }
 
 /// The status of a refusal that a program hears (RFC 6749 §5.2, RFC 6750 §3.1, RFC 6585 §4).
-fn program_status(refusal: &Refusal, surface: Surface, dialect: Dialect) -> StatusCode {
+fn program_status(refusal: &Refusal, dialect: Dialect) -> StatusCode {
     let dex = dialect == Dialect::Dex;
     match refusal {
         Refusal::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -97,7 +101,6 @@ fn program_status(refusal: &Refusal, surface: Surface, dialect: Dialect) -> Stat
         Refusal::BearerInvalid if dex => StatusCode::FORBIDDEN,
         Refusal::BearerInvalid => StatusCode::UNAUTHORIZED,
         Refusal::BearerLacksOpenId => StatusCode::FORBIDDEN,
-        _ if surface == Surface::Bearer => StatusCode::UNAUTHORIZED,
         _ => StatusCode::BAD_REQUEST,
     }
 }
@@ -108,6 +111,10 @@ fn error_page(ctx: &Context, refusal: &Refusal) -> ErrorPage {
     let dex = ctx.dialect() == Dialect::Dex;
     match refusal {
         Refusal::TooManyRequests { .. } => ErrorPage::busy(None),
+        Refusal::BadProof if dex => ErrorPage {
+            status: 401,
+            ..ErrorPage::expired(None)
+        },
         Refusal::LoginUnknown | Refusal::LoginExpired | Refusal::WrongStage | Refusal::BadProof => {
             ErrorPage::expired(None)
         }
@@ -189,12 +196,7 @@ fn fault_answer(ctx: &Context, surface: Surface, fault: &Fault) -> HttpResponse 
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     if surface != Surface::Browser {
-        let description = format!("incident {}", ctx.request_id);
-        let body = OAuthError {
-            error: fault_code(fault),
-            error_description: description,
-        };
-        return json(status, &body, Cacheable::No);
+        return incident(ctx, status, fault_code(fault));
     }
     let page = match fault {
         Fault::Connector { connector, .. } => {
@@ -211,6 +213,26 @@ fn fault_answer(ctx: &Context, surface: Surface, fault: &Fault) -> HttpResponse 
         ..page
     };
     page::answer(ctx, &page.into(), &[], page_status)
+}
+
+/// What a program hears of our failing: what to tell support, and no more.
+fn incident(ctx: &Context, status: StatusCode, error: ErrorCode) -> HttpResponse {
+    let body = OAuthError {
+        error,
+        error_description: format!("incident {}", ctx.request_id),
+    };
+    json(status, &body, Cacheable::No)
+}
+
+/// What is left to say when an endpoint panicked.
+pub(crate) fn panicked(ctx: &Context, surface: Surface) -> HttpResponse {
+    error!(incident.id = %ctx.request_id, "an endpoint panicked");
+    if surface == Surface::Browser {
+        let page = ErrorPage::our_fault(&*ctx.request_id);
+        return show(ctx, &page.into(), &[]);
+    }
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    incident(ctx, status, ErrorCode::ServerError)
 }
 
 /// An error to the client at its proven redirect URI (RFC 6749 §4.1.2.1).
@@ -249,12 +271,26 @@ pub(crate) fn reply(
         return show(ctx, &page.into(), &[&origin]);
     }
     let pairs = encode_pairs(params.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-    let joiner = match to.response_mode {
-        ResponseMode::Fragment => '#',
-        _ if to.redirect_uri.contains('?') => '&',
-        _ => '?',
+    let to = if to.response_mode == ResponseMode::Fragment {
+        format!("{}#{pairs}", to.redirect_uri)
+    } else {
+        with_query(&to.redirect_uri, &pairs)
     };
-    redirect(&format!("{}{joiner}{pairs}", to.redirect_uri), true)
+    redirect(&to, true)
+}
+
+/// What the URI has already, is kept (RFC 6749 §3.1.2).
+fn with_query(uri: &str, pairs: &str) -> String {
+    let (front, fragment) = match uri.find('#') {
+        Some(at) => uri.split_at(at),
+        None => (uri, ""),
+    };
+    let joiner = match front.find('?') {
+        None => "?",
+        Some(_) if front.ends_with(['?', '&']) => "",
+        Some(_) => "&",
+    };
+    format!("{front}{joiner}{pairs}{fragment}")
 }
 
 /// Sends the browser elsewhere. Never cached: the URL may carry a code.
@@ -265,7 +301,10 @@ pub(crate) fn redirect(to: &str, see_other: bool) -> HttpResponse {
         StatusCode::FOUND
     };
     HttpResponseBuilder::new(status)
-        .insert_header((LOCATION, to))
+        .insert_header((
+            LOCATION,
+            utf8_percent_encode(to, NOT_IN_HEADERS).to_string(),
+        ))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header(("Referrer-Policy", "no-referrer"))
         .finish()
@@ -308,12 +347,16 @@ fn challenge(
         let is_missing = surface == Surface::Bearer && status == StatusCode::UNAUTHORIZED;
         return is_missing.then(|| HeaderValue::from_static("Bearer"));
     }
-    let realm = ctx.spec().issuer.as_str();
+    let realm = ctx.spec().issuer.as_str().replace(['"', '\\'], "");
+    let is_about_the_token = matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+    );
     let text = match surface {
         Surface::Bearer if *refusal == Refusal::BearerMissing => {
             format!("Bearer realm=\"{realm}\"")
         }
-        Surface::Bearer => format!(
+        Surface::Bearer if is_about_the_token => format!(
             "Bearer realm=\"{realm}\", error=\"{}\", error_description=\"{}\"",
             code.as_str(),
             refusal.description(Dialect::Standard)

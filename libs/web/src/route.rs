@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use actix_web::http::Method;
+use insula_model::Dialect;
 use percent_encoding::percent_decode_str;
 
 /// A route below a tenant's issuer. Paths are dex's; ours beyond them are `/revoke` and the
@@ -86,6 +88,44 @@ impl Route {
             Self::Static(_) => "/static",
             Self::Robots => "/robots.txt",
             Self::Health => "/healthz",
+        }
+    }
+
+    /// The methods there are, as `Allow` lists them (RFC 9110 §10.2.1).
+    pub(crate) const fn allow(&self) -> &'static str {
+        match self {
+            Self::Discovery | Self::Keys => "GET, HEAD, OPTIONS",
+            Self::Home | Self::Static(_) | Self::Robots | Self::Health => "GET, HEAD",
+            Self::Token | Self::Revoke => "POST, OPTIONS",
+            Self::Introspect => "POST",
+            Self::UserInfo => "GET, HEAD, POST, OPTIONS",
+            Self::Authorize
+            | Self::AuthorizeAt(_)
+            | Self::Password(_)
+            | Self::Callback
+            | Self::CallbackAt(_)
+            | Self::Approval
+            | Self::Logout => "GET, HEAD, POST",
+        }
+    }
+
+    /// Whether the route answers to `method`. dex's pages and documents answer to any; its
+    /// endpoints for programs refuse a wrong one in words of their own.
+    pub(crate) fn answers_to(&self, method: &Method, dialect: Dialect) -> bool {
+        let is_listed = |list: &str| list.split(", ").any(|known| known == method.as_str());
+        match (self, dialect) {
+            (
+                Self::Discovery
+                | Self::Keys
+                | Self::Token
+                | Self::Introspect
+                | Self::UserInfo
+                | Self::Home
+                | Self::Robots
+                | Self::Health,
+                Dialect::Dex,
+            ) => true,
+            _ => is_listed(self.allow()),
         }
     }
 

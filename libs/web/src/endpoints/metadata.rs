@@ -1,6 +1,8 @@
 //! What is the same for everybody: discovery, keys, static files, the front page.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::{HttpRequest, HttpResponse};
 use insula_model::Dialect;
 use insula_tenancy::TenantSnapshot;
@@ -12,7 +14,9 @@ use crate::{page, respond};
 /// Provider metadata, made when the snapshot was made.
 pub(crate) fn discovery(snapshot: &TenantSnapshot) -> HttpResponse {
     let mut answer = HttpResponse::Ok();
-    answer.insert_header((CONTENT_TYPE, "application/json"));
+    answer
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
     if snapshot.view.spec.dialect == Dialect::Standard {
         answer.insert_header((CACHE_CONTROL, "public, max-age=300"));
     }
@@ -25,6 +29,7 @@ pub(crate) fn keys(snapshot: &TenantSnapshot) -> HttpResponse {
     let max_age = snapshot.jwks_max_age.as_secs();
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((CACHE_CONTROL, format!("max-age={max_age}, must-revalidate")))
         .body(snapshot.jwks_json.clone())
 }
@@ -59,12 +64,18 @@ pub(crate) fn file(ctx: &Context, path: &str) -> Option<HttpResponse> {
     })
 }
 
+/// Compared weakly, as `If-None-Match` is (RFC 9110 §13.1.2).
 fn knows(request: &HttpRequest, etag: &str) -> bool {
     let tags = request
         .headers()
         .get(IF_NONE_MATCH)
         .and_then(|v| v.to_str().ok());
-    tags.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == etag))
+    tags.is_some_and(|tags| {
+        tags.split(',').map(str::trim).any(|tag| {
+            let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+            opaque == etag || tag == "*"
+        })
+    })
 }
 
 /// The issuer's front page.

@@ -1,0 +1,172 @@
+use std::time::Duration;
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::test::TestRequest;
+use insula_model::Rate;
+use insula_testkit::a_tenant;
+
+use super::world::{AUTHORIZE, Answer, World, connecting};
+use crate::respond::{Surface, panicked};
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+#[actix_web::test]
+async fn a_tenant_asked_too_often_says_when_to_come_back() {
+    let narrow = a_tenant().with(|spec| {
+        spec.limits.requests = Rate {
+            count: 2,
+            per: Duration::from_mins(1),
+        };
+    });
+    let other = a_tenant().at("other", "https://other.test");
+    let world = World::of([narrow.build(), other.build()]).await;
+    for _ in 0..2 {
+        assert_eq!(world.get("/keys").await.status, 200);
+    }
+    let keys = world.get("/keys").await;
+    assert_eq!(keys.status, 429);
+    assert_eq!(keys.header("retry-after"), "30");
+    assert_eq!(keys.json()["error"], "temporarily_unavailable");
+    let page = world.get("/auth").await;
+    assert_eq!((page.status, page.header("retry-after")), (429, "30"));
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let post = TestRequest::post().uri("/token").insert_header(FORM);
+    let token = world.ask(post).await;
+    assert_eq!((token.status, token.header("retry-after")), (429, "30"));
+    assert_eq!(token.header("www-authenticate"), "");
+    let userinfo = world.get("/userinfo").await;
+    assert_eq!(userinfo.status, 429);
+    assert_eq!(userinfo.header("www-authenticate"), "");
+    let neighbour = world.get_at("other.test", "/keys").await;
+    assert_eq!(neighbour.status, 200, "a flood costs its tenant alone");
+    world.clock.advance(Duration::from_secs(30));
+    assert_eq!(world.get("/keys").await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_tenant_that_cannot_be_served_says_so_and_when_to_come_back() {
+    let broken = a_tenant().at("broken", "https://broken.test");
+    let world = World::of([broken.build(), a_tenant().build()]).await;
+    for path in ["/keys", "/auth", "/keys"] {
+        let answer = world.get_at("broken.test", path).await;
+        assert_eq!(answer.status, 503, "{path}");
+        let wait: u64 = answer.header("retry-after").parse().unwrap();
+        assert!(wait >= 1);
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        let policy = answer.header("content-security-policy");
+        assert_eq!(policy, "default-src 'none'; frame-ancestors 'none'");
+        assert!(!answer.text().contains("it is broken"));
+    }
+    assert_eq!(world.get("/keys").await.status, 200);
+}
+
+#[actix_web::test]
+async fn an_endpoint_that_panics_answers_500_with_an_incident_and_lives_on() {
+    let world = World::of([connecting("panics").build()]).await;
+    let answer = world.get(AUTHORIZE).await;
+    assert_eq!(answer.status, 500);
+    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    assert_ne!(answer.header("content-security-policy"), "");
+    let text = answer.text();
+    assert!(text.contains("incident"), "{text}");
+    assert!(!text.contains("last words"), "{text}");
+    assert_eq!(world.get("/keys").await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_program_hears_of_a_panic_in_json() {
+    let world = World::usual().await;
+    for surface in [Surface::Program, Surface::Bearer] {
+        let ctx = world.context("acme", TestRequest::post()).await;
+        let answer = Answer::of(panicked(&ctx, surface)).await;
+        assert_eq!(answer.status, 500);
+        assert_eq!(answer.json()["error"], "server_error");
+        let description = answer.json()["error_description"].clone();
+        assert_eq!(description, "incident incident-1");
+    }
+}
+
+#[actix_web::test]
+async fn an_upstream_that_fails_is_a_bad_gateway() {
+    let world = World::of([connecting("fails").build()]).await;
+    let answer = world.get(AUTHORIZE).await;
+    assert_eq!(answer.status, 502);
+    assert!(answer.text().contains("Log in with mock"));
+    assert!(!answer.text().contains("connection refused"));
+    let dex = connecting("fails").dex().with(|spec| {
+        spec.signer.algorithms = vec!["ES256".to_owned()];
+    });
+    let world = World::of([dex.build()]).await;
+    let at_connector = AUTHORIZE.replace("/auth?", "/auth/mock?");
+    assert_eq!(world.get(&at_connector).await.status, 500);
+}
+
+#[actix_web::test]
+async fn a_body_no_honest_form_has_is_refused() {
+    let world = World::usual().await;
+    let many = "a=1&".repeat(200);
+    let bodies = [
+        vec![b'a'; 256 * 1024 + 1],
+        b"a=\xff".to_vec(),
+        b"a=%ff".to_vec(),
+        b"a=%c3%28".to_vec(),
+        many.into_bytes(),
+    ];
+    for path in [
+        "/token",
+        "/revoke",
+        "/token/introspect",
+        "/auth",
+        "/logout",
+        "/callback",
+    ] {
+        for body in &bodies {
+            let request = TestRequest::post()
+                .uri(path)
+                .insert_header(FORM)
+                .set_payload(body.clone());
+            let answer = world.ask(request).await;
+            let start: String = String::from_utf8_lossy(body).chars().take(6).collect();
+            assert_eq!(answer.status, 400, "{path}: {start}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_body_of_another_type_is_an_empty_form() {
+    let world = World::usual().await;
+    for kind in [
+        "application/json",
+        "multipart/form-data; boundary=x",
+        "text/plain",
+        "",
+    ] {
+        let request = TestRequest::post()
+            .uri("/token")
+            .insert_header((CONTENT_TYPE, kind))
+            .set_payload("grant_type=authorization_code");
+        let answer = world.ask(request).await;
+        assert!(
+            matches!(answer.status, 400 | 401),
+            "{kind}: {}",
+            answer.status
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_query_that_is_not_utf_8_is_refused_on_a_page() {
+    let world = World::usual().await;
+    for path in [
+        "/auth?state=%ff",
+        "/callback?state=%ff",
+        "/logout?x=%ff",
+        "/approval?req=%ff",
+    ] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.status, 400, "{path}");
+        assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    }
+    assert_eq!(world.get("/auth?ui_locales=%ff").await.status, 400);
+}

@@ -1,0 +1,11 @@
+//! The doors, over a real house on memory stores.
+
+mod browsers;
+mod doors;
+mod errors;
+mod limits;
+mod pages;
+mod redirects;
+mod scripts;
+mod source;
+mod world;
