@@ -33,8 +33,11 @@ const PORTION: usize = 4096;
 pub struct CacheLimits {
     /// Logins under way, per tenant; beyond it new ones are refused.
     pub auth_requests: usize,
-    /// Codes, used ones included, per tenant; beyond it no login can be finished.
+    /// Codes that wait to be redeemed, per tenant; beyond it no login can be finished.
     pub codes: usize,
+    /// Used codes that are remembered, per tenant; beyond it the one that would end first is
+    /// forgotten: its replay is then unknown instead of an alarm.
+    pub used_codes: usize,
     /// Cached sessions, per tenant; beyond it the one unused for longest goes.
     pub sessions: usize,
     /// Counters, per tenant; beyond it the one that would end first goes.
@@ -49,6 +52,7 @@ impl Default for CacheLimits {
         Self {
             auth_requests: 10_000,
             codes: 10_000,
+            used_codes: 10_000,
             sessions: 50_000,
             counters: 50_000,
             total: 1_000_000,
@@ -82,12 +86,8 @@ struct Shelves {
 
 struct Logins {
     requests: Shelf<AuthRequestId, Arc<AuthRequest>>,
-    codes: Shelf<TokenHash, Code>,
-}
-
-enum Code {
-    Fresh(Arc<CodeGrant>),
-    Used(GrantId),
+    codes: Shelf<TokenHash, Arc<CodeGrant>>,
+    used: Shelf<TokenHash, GrantId>,
 }
 
 /// A thread that panicked under one of these locks left whole entries behind; they serve on.
@@ -162,6 +162,7 @@ impl Shelves {
             logins: Mutex::new(Logins {
                 requests: Shelf::new(total.clone()),
                 codes: Shelf::new(total.clone()),
+                used: Shelf::new(total.clone()),
             }),
             sessions: Mutex::new(Shelf::new(total.clone())),
             counters: Mutex::new(Shelf::new(total.clone())),
@@ -170,15 +171,16 @@ impl Shelves {
 
     fn is_empty(&self) -> bool {
         let logins = lock(&self.logins);
-        logins.requests.len() + logins.codes.len() == 0
+        logins.requests.len() + logins.codes.len() + logins.used.len() == 0
             && lock(&self.sessions).len() == 0
             && lock(&self.counters).len() == 0
     }
 
     fn sweep(&self, now: Timestamp) -> usize {
-        let portions: [&dyn Fn() -> usize; 4] = [
+        let portions: [&dyn Fn() -> usize; 5] = [
             &|| lock(&self.logins).requests.expire(now, AT_ONCE),
             &|| lock(&self.logins).codes.expire(now, AT_ONCE),
+            &|| lock(&self.logins).used.expire(now, AT_ONCE),
             &|| lock(&self.sessions).expire(now, AT_ONCE),
             &|| lock(&self.counters).expire(now, AT_ONCE),
         ];
@@ -306,7 +308,7 @@ impl TenantCache for OfTenant {
         logins.requests.take(id);
         if now < grant.expires_at {
             let ends = grant.expires_at;
-            logins.codes.put(*code, Code::Fresh(stored), ends);
+            logins.codes.put(*code, stored, ends);
         }
         Ok(Finish::Finished)
     }
@@ -326,23 +328,20 @@ impl TenantCache for OfTenant {
         if now >= grant.expires_at {
             return Ok(());
         }
-        let stored = Code::Fresh(Arc::new(grant.clone()));
-        let codes = &mut lock(&self.shelves.logins).codes;
-        Self::refuse_if_full(codes, self.house.limits.codes, "codes", now)?;
-        if codes.get(code, now).is_some() {
+        let stored = Arc::new(grant.clone());
+        let logins = &mut *lock(&self.shelves.logins);
+        Self::refuse_if_full(&mut logins.codes, self.house.limits.codes, "codes", now)?;
+        if logins.codes.get(code, now).is_some() || logins.used.get(code, now).is_some() {
             return Err(exists("code"));
         }
-        codes.put(*code, stored, grant.expires_at);
+        logins.codes.put(*code, stored, grant.expires_at);
         Ok(())
     }
 
     async fn peek_code(&self, code: &TokenHash) -> Result<Option<CodeGrant>, StoreError> {
         let now = self.house.clock.now();
-        let grant = match lock(&self.shelves.logins).codes.get(code, now) {
-            Some(Code::Fresh(grant)) => grant.clone(),
-            Some(Code::Used(_)) | None => return Ok(None),
-        };
-        Ok(Some(Arc::unwrap_or_clone(grant)))
+        let found = lock(&self.shelves.logins).codes.get(code, now).cloned();
+        Ok(found.map(Arc::unwrap_or_clone))
     }
 
     async fn take_code(
@@ -352,14 +351,20 @@ impl TenantCache for OfTenant {
         remember: Duration,
     ) -> Result<RedeemedCode, StoreError> {
         let grant = {
-            let codes = &mut lock(&self.shelves.logins).codes;
-            let grant = match codes.get(code, now) {
-                Some(Code::Fresh(grant)) => grant.clone(),
-                Some(Code::Used(id)) => return Ok(RedeemedCode::Replayed(id.clone())),
-                None => return Ok(RedeemedCode::Unknown),
+            let logins = &mut *lock(&self.shelves.logins);
+            if let Some(id) = logins.used.get(code, now) {
+                return Ok(RedeemedCode::Replayed(id.clone()));
+            }
+            let taken = logins.codes.take(code).filter(|(_, ends)| now < *ends);
+            let Some((grant, ends)) = taken else {
+                return Ok(RedeemedCode::Unknown);
             };
-            let ends = grant.expires_at.max(now + remember);
-            codes.put(*code, Code::Used(grant.grant_id.clone()), ends);
+            logins.used.expire(now, IN_PASSING);
+            if logins.used.len() >= self.house.limits.used_codes || self.house.is_full() {
+                logins.used.drop_first_to_end();
+            }
+            let ends = ends.max(now + remember);
+            logins.used.put(*code, grant.grant_id.clone(), ends);
             grant
         };
         Ok(RedeemedCode::Fresh(Box::new(Arc::unwrap_or_clone(grant))))

@@ -60,6 +60,7 @@ fn small() -> CacheLimits {
     CacheLimits {
         auth_requests: 2,
         codes: 2,
+        used_codes: 2,
         sessions: 2,
         counters: 2,
         total: 100,
@@ -207,6 +208,23 @@ async fn a_login_that_cannot_store_its_code_is_not_ended() {
     assert!(matches!(refused, Err(StoreError::Full("codes"))));
     let stands = tenant.get_auth_request(&login.id).await.unwrap();
     assert_eq!(stands, Some(login));
+}
+
+#[tokio::test]
+async fn used_codes_never_stand_in_the_way_of_a_login() {
+    let trial = Trial::with(small());
+    let tenant = trial.tenant("acme");
+    for n in 0..5 {
+        tenant.put_code(&hash(n), &grant(n), NOON).await.unwrap();
+        let later = Duration::from_mins(n + 1);
+        let taken = tenant.take_code(&hash(n), NOON, later).await.unwrap();
+        assert!(matches!(taken, RedeemedCode::Fresh(_)), "{n}");
+    }
+    for (n, remembered) in [(0, false), (2, false), (3, true), (4, true)] {
+        let again = tenant.take_code(&hash(n), NOON, MINUTE).await.unwrap();
+        assert_eq!(matches!(again, RedeemedCode::Replayed(_)), remembered);
+    }
+    assert_eq!(trial.cache.entries(), 2);
 }
 
 #[tokio::test]
