@@ -55,9 +55,7 @@ impl Serialize for Audience {
 
 /// The audience scopes whose peer does not trust `client`, or does not exist; as words.
 pub(crate) fn untrusted(scopes: &Scopes, client: &ClientId, spec: &TenantSpec) -> Vec<String> {
-    let trusts = |peer: &str| {
-        peer == client.as_str() || spec.client(peer).is_some_and(|peer| peer.trusts(client))
-    };
+    let trusts = |peer: &str| spec.client(peer).is_some_and(|peer| peer.trusts(client));
     let refused = scopes.audiences().filter(|peer| !trusts(peer));
     refused
         .map(|peer| format!("audience:server:client_id:{peer}"))

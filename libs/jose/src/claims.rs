@@ -58,11 +58,6 @@ impl Claims {
         Some(Timestamp::from_millis((secs * 1000.0) as i64))
     }
 
-    /// All of them.
-    pub fn as_map(&self) -> &Map<String, Value> {
-        &self.0
-    }
-
     /// All of them, to keep.
     pub fn into_map(self) -> Map<String, Value> {
         self.0

@@ -90,11 +90,6 @@ impl Params {
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
     }
-
-    /// The same pairs, encoded again; those named in `without` left out.
-    pub fn encode_without(&self, without: &[&str]) -> String {
-        encode_pairs(self.pairs().filter(|(n, _)| !without.contains(n)))
-    }
 }
 
 fn decode(text: &str) -> Result<String, ParamsError> {

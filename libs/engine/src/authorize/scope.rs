@@ -1,7 +1,7 @@
 use insula_model::{Client, Dialect, TenantSpec};
 use insula_oauth::{Scope, Scopes};
 
-use crate::Refusal;
+use crate::{Refusal, audience};
 
 /// The scopes a request may have.
 ///
@@ -28,14 +28,7 @@ pub(super) fn allowed(
             return Err(Refusal::UnknownScope(unknown));
         }
     }
-    let untrusted: Vec<_> = scopes
-        .words()
-        .filter(|word| match Scope::parse(word) {
-            Scope::Audience(peer) => !spec.client(peer).is_some_and(|p| p.trusts(&client.id)),
-            _ => false,
-        })
-        .map(str::to_owned)
-        .collect();
+    let untrusted = audience::untrusted(&scopes, &client.id, spec);
     if !untrusted.is_empty() {
         return Err(Refusal::UntrustedAudience(untrusted));
     }
