@@ -6,7 +6,8 @@ use insula_config::ServerConfig;
 use tokio::runtime::Builder;
 
 use crate::exit::Exit;
-use crate::wiring;
+use crate::tls::Certificates;
+use crate::{master_key, wiring};
 
 /// Validates what `serve` would read. Opens no socket and no database, prints no secret.
 pub(crate) fn run(config: &ServerConfig) -> Result<(), Exit> {
@@ -23,15 +24,32 @@ pub(crate) fn run(config: &ServerConfig) -> Result<(), Exit> {
         eprintln!("{error:#}");
         Exit::Config
     })?;
+    let mut errors = 0;
+    for problem in of_the_server(config) {
+        println!("error: {problem:#}");
+        errors += 1;
+    }
     let problems = specs.check();
     for problem in &problems {
         println!("{}: {problem}", problem.severity);
     }
-    let errors = problems.iter().filter(|p| p.is_error()).count();
+    errors += problems.iter().filter(|p| p.is_error()).count();
     if errors > 0 {
-        eprintln!("{errors} error(s); a tenant with errors is not served");
+        eprintln!("{errors} error(s); mend each, then check again");
         return Err(Exit::Config);
     }
     println!("every file would be served");
     Ok(())
+}
+
+/// What is wrong with the files that belong to no tenant.
+fn of_the_server(config: &ServerConfig) -> Vec<anyhow::Error> {
+    let certificates = match config.listen.https {
+        Some(_) => Certificates::load(&config.tls).map(|_| ()),
+        None => Ok(()),
+    };
+    [master_key::check(&config.master_key), certificates]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect()
 }

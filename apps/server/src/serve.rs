@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use insula_config::{LogFormat, ServerConfig};
 use insula_telemetry::{Build, Health, LogSettings, init_tracing};
 use insula_tenancy::{Tenancy, TenancyOptions};
@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
-use crate::exit::Exit;
+use crate::exit::{Exit, Misconfigured};
 use crate::listeners::Listeners;
 use crate::tls::Certificates;
 use crate::{chores, wiring};
@@ -62,7 +62,7 @@ pub(crate) fn migrate(config: ServerConfig) -> Result<(), Exit> {
 
 async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
     let certificates = match config.listen.https {
-        Some(_) => Some(Certificates::load(&config.tls)?),
+        Some(_) => Some(Certificates::load(&config.tls).context(Misconfigured)?),
         None => None,
     };
     let options = TenancyOptions {
@@ -71,7 +71,7 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
     };
     let tenancy = Tenancy::start(house.tenancy_deps(), options);
     tenancy.metrics().register(&house.metrics)?;
-    tenancy.rescan().await?;
+    tenancy.rescan().await.context(Misconfigured)?;
 
     let health = Health::new();
     let (durable, cache) = (house.durable.as_ref(), house.cache.as_ref());
@@ -186,5 +186,24 @@ fn io_runtime() -> Result<Runtime, Exit> {
 
 fn told(error: &anyhow::Error) -> Exit {
     error!("{error:#}");
-    Exit::Unavailable
+    Exit::of(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_level_is_for_the_house_and_libraries_are_asked_for_warnings() {
+        let wanted = "info,actix_server=warn,sea_orm_migration=warn";
+        assert_eq!(quiet("info"), wanted);
+        assert!(quiet("debug").starts_with("debug,"));
+    }
+
+    #[test]
+    fn directives_are_taken_as_they_are() {
+        for said in ["insula=debug", "warn,sqlx=info", "actix_server=trace"] {
+            assert_eq!(quiet(said), said);
+        }
+    }
 }

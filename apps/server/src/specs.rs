@@ -1,6 +1,6 @@
 //! Tenants from files, for the actors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -28,6 +28,8 @@ struct Inner {
     registry: Arc<Registry>,
     themes: Arc<ThemeLibrary>,
     known: Mutex<BTreeMap<TenantId, Known>>,
+    /// What was loaded last of each tenant that was ever awake.
+    good: Mutex<BTreeMap<TenantId, LoadedSpec>>,
 }
 
 struct Known {
@@ -50,6 +52,7 @@ impl FileSpecs {
             registry,
             themes,
             known: Mutex::default(),
+            good: Mutex::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -71,6 +74,15 @@ impl SpecSource for FileSpecs {
         let loaded = self.io.spawn_blocking(move || inner.load(&id)).await;
         loaded.map_err(|_| SpecError(vec!["the tenant's file could not be read".to_owned()]))?
     }
+
+    async fn last_good(&self, id: &TenantId) -> Option<LoadedSpec> {
+        let good = self
+            .inner
+            .good
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        good.get(id).cloned()
+    }
 }
 
 impl Inner {
@@ -85,7 +97,12 @@ impl Inner {
             warn!("{problem}");
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|id, _| found.sources.iter().any(|source| &source.id == id));
+        let ids: BTreeSet<&TenantId> = found.sources.iter().map(|source| &source.id).collect();
+        known.retain(|id, _| ids.contains(id));
+        self.good
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|id, _| ids.contains(id));
         let mut routes = Vec::with_capacity(found.sources.len());
         for source in &found.sources {
             if let Some(route) = route(source, &mut known) {
@@ -107,7 +124,12 @@ impl Inner {
         let fingerprint = format!("{:?}", source.fingerprint());
         let Loaded { spec, problems, .. } = read(&source);
         match spec {
-            Ok(spec) => Ok(LoadedSpec { spec, fingerprint }),
+            Ok(spec) => {
+                let loaded = LoadedSpec { spec, fingerprint };
+                let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+                good.insert(id.clone(), loaded.clone());
+                Ok(loaded)
+            }
             Err(_) => {
                 let errors = problems
                     .iter()

@@ -1,7 +1,7 @@
 //! Certificates of the HTTPS listener: one per host by SNI, reloaded when their files change.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
@@ -20,11 +20,13 @@ use tracing::{error, info};
 pub(crate) struct Certificates {
     tls: Tls,
     current: ArcSwap<Loaded>,
+    /// The times of the files when they were last looked at, good or bad: each change is tried, and
+    /// told, once.
+    seen: Mutex<Vec<Option<SystemTime>>>,
 }
 
 #[derive(Debug)]
 struct Loaded {
-    stamps: Vec<Option<SystemTime>>,
     by_host: Vec<(String, Arc<CertifiedKey>)>,
     fallback: Option<Arc<CertifiedKey>>,
 }
@@ -32,18 +34,24 @@ struct Loaded {
 impl Certificates {
     /// Loads all; every file must be good.
     pub(crate) fn load(tls: &Tls) -> Result<Arc<Self>> {
+        // Stamps first: a file that changes while it is read is read again.
+        let seen = stamps(tls);
         let loaded = read(tls)?;
         Ok(Arc::new(Self {
             tls: tls.clone(),
             current: ArcSwap::from_pointee(loaded),
+            seen: Mutex::new(seen),
         }))
     }
 
     /// Loads again if a file changed. If anything is wrong, the old certificates stay.
     pub(crate) fn reload(&self, even_unchanged: bool) {
-        if !even_unchanged && stamps(&self.tls) == self.current.load().stamps {
+        let now = stamps(&self.tls);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if !even_unchanged && now == *seen {
             return;
         }
+        *seen = now;
         match read(&self.tls) {
             Ok(loaded) => {
                 self.current.store(Arc::new(loaded));
@@ -56,20 +64,24 @@ impl Certificates {
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let loaded = self.current.load();
-        let by_name = hello.server_name().and_then(|name| {
-            let wild = name.split_once('.').map(|(_, rest)| format!("*.{rest}"));
-            let exact = loaded.by_host.iter().find(|(host, _)| host == name);
-            exact.or_else(|| {
-                loaded
-                    .by_host
-                    .iter()
-                    .find(|(host, _)| Some(host) == wild.as_ref())
-            })
+        self.current.load().of(hello.server_name())
+    }
+}
+
+impl Loaded {
+    /// The certificate of exactly this name, else of its wildcard, else the one for all others.
+    fn of(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        let listed = |host: &str| self.by_host.iter().find(|(known, _)| known == host);
+        let by_name = name.map(str::to_lowercase).and_then(|name| {
+            let wild = || {
+                let (_, rest) = name.split_once('.')?;
+                listed(&format!("*.{rest}"))
+            };
+            listed(&name).or_else(wild)
         });
         by_name
             .map(|(_, key)| Arc::clone(key))
-            .or_else(|| loaded.fallback.clone())
+            .or_else(|| self.fallback.clone())
     }
 }
 
@@ -82,8 +94,6 @@ pub(crate) fn server_config(certificates: Arc<Certificates>) -> ServerConfig {
 }
 
 fn read(tls: &Tls) -> Result<Loaded> {
-    // Stamps first: a file that changes while it is read is read again.
-    let stamps = stamps(tls);
     let fallback = match (&tls.cert, &tls.key) {
         (Some(cert), Some(key)) => Some(certified(cert, key)?),
         _ => None,
@@ -98,11 +108,7 @@ fn read(tls: &Tls) -> Result<Loaded> {
                 .map(|host| (host.to_lowercase(), Arc::clone(&key))),
         );
     }
-    Ok(Loaded {
-        stamps,
-        by_host,
-        fallback,
-    })
+    Ok(Loaded { by_host, fallback })
 }
 
 fn certified(cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>> {
@@ -140,3 +146,6 @@ fn stamps(tls: &Tls) -> Vec<Option<SystemTime>> {
     let modified = |path: &&PathBuf| std::fs::metadata(path).and_then(|m| m.modified()).ok();
     files.iter().map(modified).collect()
 }
+
+#[cfg(test)]
+mod tests;

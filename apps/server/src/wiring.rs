@@ -16,6 +16,7 @@ use insula_theming::ThemeLibrary;
 use prometheus::Registry as Metrics;
 use tokio::runtime::Handle;
 
+use crate::exit::Misconfigured;
 use crate::master_key;
 use crate::specs::FileSpecs;
 
@@ -91,7 +92,7 @@ pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let metrics = Metrics::new();
-    let master_key = Arc::new(master_key::find(&config.master_key)?);
+    let master_key = Arc::new(master_key::find(&config.master_key).context(Misconfigured)?);
     let store = database(config, &io).await?;
     store
         .migrate()
@@ -99,7 +100,7 @@ pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
         .with_context(|| format!("database {}", config.database))?;
     store.register(&metrics)?;
     let (cache, memory_cache, bus) = short_lived(config, &io, &clock, &metrics).await?;
-    let themes = Arc::new(themes(config)?);
+    let themes = Arc::new(themes(config).context(Misconfigured)?);
     let registry = registry(config, &io)?;
     let specs = FileSpecs::new(
         config.tenants.clone(),

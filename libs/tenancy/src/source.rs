@@ -40,4 +40,10 @@ pub trait SpecSource: Send + Sync + 'static {
 
     /// The whole configuration of one.
     async fn load(&self, id: &TenantId) -> Result<LoadedSpec, SpecError>;
+
+    /// The configuration that was loaded before the present one turned bad, for a tenant that has
+    /// to wake on it. `None` where nobody kept one.
+    async fn last_good(&self, _id: &TenantId) -> Option<LoadedSpec> {
+        None
+    }
 }

@@ -150,7 +150,10 @@ impl TenantActor {
                 self.say(What::CannotLoad { how, why });
             }
             Command::SayIdle => self.say(What::Idle),
-            Command::NoteSpec(trouble) => self.note_spec(trouble),
+            Command::NoteSpec(trouble) => {
+                let stale = self.configured().and_then(|own| own.instead_of.clone());
+                self.note_spec(trouble.or(stale));
+            }
             Command::NoteKeys(trouble) => {
                 if let Some(text) = &trouble {
                     tracing::error!(tenant.id = %self.id, "{text}");
@@ -217,7 +220,8 @@ impl TenantActor {
     fn load_spec(&mut self, ctx: &mut Context<Self>) {
         self.next = Next::default();
         let (house, id) = (Arc::clone(&self.house), self.id.clone());
-        let loading = async move { Configured::load(&house, &id).await };
+        let is_first = self.furnished.is_none();
+        let loading = async move { Configured::load(&house, &id, is_first).await };
         self.run(ctx, Job::Spec, loading, |actor, configured: Configured| {
             let passivate_after = configured.spec.passivate_after;
             actor.next.configured = Some(configured);

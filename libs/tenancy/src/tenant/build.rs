@@ -7,12 +7,12 @@ use insula_jose::{Alg, KeyRing, RotationPolicy};
 use insula_model::{Dialect, TenantId, TenantSpec};
 use insula_theming::Theme;
 
-use crate::TenantSnapshot;
 use crate::house::House;
 use crate::tenant::branding;
 use crate::tenant::connectors::Opened;
 use crate::tenant::life::{Job, Trouble};
 use crate::tenant::rotation;
+use crate::{LoadedSpec, TenantSnapshot};
 
 /// A configuration as it was read, and what follows from it alone.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub(crate) struct Configured {
     pub(crate) spec: Arc<TenantSpec>,
     pub(crate) rotation: Arc<RotationPolicy>,
     fingerprint: Arc<str>,
+    /// What is wrong with the configuration that should have been loaded in its stead.
+    pub(crate) instead_of: Option<String>,
 }
 
 /// All a snapshot needs but the keys.
@@ -31,25 +33,42 @@ pub(crate) struct Furnished {
 }
 
 impl Configured {
-    pub(crate) async fn load(house: &House, id: &TenantId) -> Result<Self, Trouble> {
-        let refused = |problems: Vec<String>| Trouble {
-            job: Job::Spec,
-            text: format!("tenant {id} cannot be loaded: {}", problems.join("\n")),
-            out_of_reach: false,
+    /// Loads the configuration. A tenant that has nothing to serve on (`is_first`) wakes on the last
+    /// good one where the present one is bad.
+    pub(crate) async fn load(
+        house: &House,
+        id: &TenantId,
+        is_first: bool,
+    ) -> Result<Self, Trouble> {
+        let error = match house.deps.specs.load(id).await {
+            Ok(loaded) => return Self::of(house, id, loaded, None),
+            Err(error) => refused(id, &error.0),
         };
-        let loaded = house.deps.specs.load(id).await;
-        let loaded = loaded.map_err(|error| refused(error.0))?;
+        match house.deps.specs.last_good(id).await.filter(|_| is_first) {
+            Some(loaded) => Self::of(house, id, loaded, Some(error.text)),
+            None => Err(error),
+        }
+    }
+
+    fn of(
+        house: &House,
+        id: &TenantId,
+        loaded: LoadedSpec,
+        instead_of: Option<String>,
+    ) -> Result<Self, Trouble> {
         if loaded.spec.id != *id {
             let other = &loaded.spec.id;
-            return Err(refused(vec![format!(
-                "its configuration is that of {other}"
-            )]));
+            return Err(refused(
+                id,
+                &[format!("its configuration is that of {other}")],
+            ));
         }
-        let rotation = rotation::policy(&loaded.spec, &house.options).map_err(refused)?;
+        let rotation = rotation::policy(&loaded.spec, &house.options);
         Ok(Self {
             spec: Arc::new(loaded.spec),
-            rotation: Arc::new(rotation),
+            rotation: Arc::new(rotation.map_err(|problems| refused(id, &problems))?),
             fingerprint: loaded.fingerprint.into(),
+            instead_of,
         })
     }
 
@@ -70,6 +89,14 @@ impl Configured {
     }
 }
 
+fn refused(id: &TenantId, problems: &[String]) -> Trouble {
+    Trouble {
+        job: Job::Spec,
+        text: format!("tenant {id} cannot be loaded: {}", problems.join("\n")),
+        out_of_reach: false,
+    }
+}
+
 impl Furnished {
     /// Puts everything together for readers.
     pub(crate) fn snapshot(
@@ -84,6 +111,7 @@ impl Furnished {
             spec,
             rotation,
             fingerprint,
+            ..
         } = &self.configured;
         let signing = signing(&keys, rotation, now);
         let discovery = insula_engine::discovery::metadata(spec, &signing);

@@ -168,7 +168,10 @@ fn a_dex_tenant_wakes_with_an_rsa_key() {
         let handle = house.activate(&id("globex")).await.unwrap();
         let snapshot = handle.snapshot();
         let jwks = String::from_utf8(snapshot.jwks_json.to_vec()).unwrap();
-        assert!(jwks.contains(r#""alg":"RS256""#), "{jwks}");
+        assert!(
+            jwks.contains(r#""alg": "RS256""#),
+            "indented as dex does: {jwks}"
+        );
         let looked = house.directory().lookup("globex.test", "/dex/token");
         assert!(matches!(looked, crate::Lookup::Awake(_)), "{looked:?}");
         house.shutdown().await;

@@ -155,6 +155,26 @@ fn a_bad_reload_keeps_the_good_configuration_and_says_why() {
 }
 
 #[test]
+fn a_tenant_that_slept_while_its_file_turned_bad_wakes_on_the_last_good_one_and_says_why() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        house.activate(&id("acme")).await.unwrap();
+        world.clock.advance(Duration::from_mins(31));
+        house.inject(&id("acme"), Fault::Tick).await;
+        until_phase(&house, "acme", TenantPhase::Asleep).await;
+
+        world.files.spoil("acme", "line 3: it is broken");
+        house.rescan().await.unwrap();
+        let handle = house.activate(&id("acme")).await.unwrap();
+        assert_eq!(handle.snapshot().fingerprint.as_ref(), "1");
+        let status = until_status(&house, "acme", |status| status.last_error.is_some()).await;
+        assert!(status.last_error.unwrap().contains("line 3"));
+        house.shutdown().await;
+    });
+}
+
+#[test]
 fn unreadable_colours_are_no_configuration() {
     in_world(async |world| {
         world.files.write(tenant("acme"));

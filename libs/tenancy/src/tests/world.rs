@@ -152,6 +152,7 @@ pub(super) struct Files {
     written: Mutex<BTreeMap<TenantId, File>>,
     loads: Mutex<Vec<TenantId>>,
     gate: Mutex<Option<Arc<Semaphore>>>,
+    good: Mutex<BTreeMap<TenantId, LoadedSpec>>,
 }
 
 #[derive(Clone)]
@@ -220,7 +221,13 @@ impl SpecSource for Files {
         let file = file.ok_or_else(|| SpecError(vec!["it is gone".to_owned()]))?;
         let fingerprint = file.route.fingerprint;
         let spec = file.content.map_err(SpecError)?;
-        Ok(LoadedSpec { spec, fingerprint })
+        let loaded = LoadedSpec { spec, fingerprint };
+        self.good.lock().unwrap().insert(id.clone(), loaded.clone());
+        Ok(loaded)
+    }
+
+    async fn last_good(&self, id: &TenantId) -> Option<LoadedSpec> {
+        self.good.lock().unwrap().get(id).cloned()
     }
 }
 
