@@ -11,6 +11,7 @@ mod observability;
 mod pages;
 mod restarts;
 mod tenants;
+mod tls;
 mod token;
 mod village;
 mod walls;

@@ -214,7 +214,7 @@ pub(crate) async fn run(mut command: Command) -> Output {
 }
 
 /// A port that nobody listens on now, and that no other test of this program was given.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     use std::sync::Mutex;
     static GIVEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
     let mut given = GIVEN.lock().unwrap();

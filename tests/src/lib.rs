@@ -18,7 +18,7 @@ mod tokens;
 mod walk;
 
 pub use agent::{Agent, Answer};
-pub use house::{House, HouseBuilder};
+pub use house::{House, HouseBuilder, free_port};
 pub use jar::Cookie;
 pub use metrics::Metrics;
 pub use page::{Form, Page};

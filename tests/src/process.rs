@@ -99,6 +99,19 @@ impl Process {
         self.said.lock().unwrap().clone()
     }
 
+    /// Waits until it has said something.
+    pub async fn says(&self, words: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log().contains(words) {
+            assert!(
+                Instant::now() < deadline,
+                "never said {words:?}:\n{}",
+                self.log()
+            );
+            a_moment().await;
+        }
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());

@@ -1,0 +1,29 @@
+use insula_tests::{Agent, House};
+use reqwest::Method;
+
+use crate::village::HOOLI;
+
+/// What a proxy at loopback is heard to say, by a house that trusts it or does not.
+async fn asked(setting: &str, headers: &[(&str, &str)]) -> u16 {
+    let house = House::build()
+        .tenant("hooli", HOOLI)
+        .setting(setting)
+        .done();
+    let process = house.open().await;
+    let url = format!("http://internal.localhost:{}/keys", process.port);
+    let answer = Agent::new().send(Method::GET, &url, headers, None).await;
+    answer.status
+}
+
+#[tokio::test]
+async fn a_forwarded_host_counts_from_a_trusted_proxy_and_from_nobody_else() {
+    let told = [("x-forwarded-host", "hooli.localhost")];
+    assert_eq!(asked("trustedProxies: [127.0.0.0/8]", &told).await, 200);
+    assert_eq!(asked("trustedProxies: [10.0.0.0/8]", &told).await, 404);
+    let told = [(
+        "forwarded",
+        "for=192.0.2.1;host=hooli.localhost;proto=https",
+    )];
+    assert_eq!(asked("trustedProxies: [127.0.0.1]", &told).await, 200);
+    assert_eq!(asked("trustedProxies: []", &told).await, 404);
+}
