@@ -6,15 +6,19 @@
 )]
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::Criterion;
 use insula_engine::authorize::{Standing, next, validate};
-use insula_model::{ClientId, TenantSpec};
+use insula_model::ClientId;
 use insula_oauth::{AuthorizeRequest, Params};
 use insula_testkit::{CHALLENGE, NOW, a_login, a_tenant, an_authorization_request, test_keys};
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
     let spec = a_tenant().build();
     let id = ClientId::parse("app").expect("a word is an id");
     let client = spec.clients.get(&id).expect("the tenant has this client");
@@ -37,9 +41,10 @@ fn main() {
     group.bench_function("validate one with a wrong redirect URI", |b| {
         b.iter(|| validate(black_box(&wrong), Some(client), &spec, &keys, NOW).is_err());
     });
+    let asked = an_authorization_request();
     let arriving = Standing::Arriving { session: None };
     group.bench_function("next for somebody who arrives", |b| {
-        b.iter(|| ask(&spec, black_box(arriving)));
+        b.iter(|| next(black_box(&asked), client, &spec, arriving, NOW).is_ok());
     });
     let login = a_login();
     let known = Standing::Known {
@@ -47,7 +52,7 @@ fn main() {
         consented: None,
     };
     group.bench_function("next for somebody who is known", |b| {
-        b.iter(|| ask(&spec, black_box(known)));
+        b.iter(|| next(black_box(&asked), client, &spec, known, NOW).is_ok());
     });
     group.finish();
     criterion.final_summary();
@@ -56,10 +61,4 @@ fn main() {
 fn read(query: &str) -> AuthorizeRequest {
     let params = Params::parse(query).expect("the query is well formed");
     AuthorizeRequest::from_params(&params)
-}
-
-fn ask(spec: &TenantSpec, standing: Standing<'_>) -> bool {
-    let request = an_authorization_request();
-    let client = spec.clients.get(&request.client_id);
-    client.is_some_and(|client| next(&request, client, spec, standing, NOW).is_ok())
 }

@@ -7,6 +7,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use criterion::Criterion;
@@ -28,7 +29,10 @@ const TENANTS: usize = 100_000;
 const AWAKE: usize = 50_000;
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
     let io = Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

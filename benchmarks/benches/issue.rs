@@ -22,7 +22,8 @@ use insula_testkit::{NOW, a_code_grant, a_tenant};
 
 fn main() {
     let mut criterion = Criterion::default()
-        .measurement_time(Duration::from_secs(3))
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2))
         .configure_from_args();
     let spec = a_tenant().build();
     let grant = a_code_grant();

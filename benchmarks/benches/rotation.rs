@@ -17,7 +17,10 @@ use insula_testkit::{NOW, a_code_grant, a_tenant, test_keys, test_rotation};
 const DAY: Duration = Duration::from_hours(24);
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
     let mut group = criterion.benchmark_group("rotation");
     let (ring, policy) = (test_keys(), test_rotation());
     group.bench_function("plan, nothing due", |b| {

@@ -20,7 +20,10 @@ const HOUR: Duration = Duration::from_hours(1);
 const SESSIONS: u32 = 40_000;
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
     let limits = CacheLimits {
         auth_requests: usize::MAX,
         codes: usize::MAX,

@@ -75,7 +75,7 @@ impl Signer {
         }
         let took = began.elapsed().as_secs_f64();
         let processor = own_processor_time().zip(before);
-        let processor = processor.map(|(after, before)| (after - before).as_secs_f64());
+        let processor = processor.map(|(after, before)| after.saturating_sub(before).as_secs_f64());
         Ok(Rate {
             per_second: f64::from(made) / took,
             per_processor_second: processor
