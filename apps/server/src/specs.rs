@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -28,6 +28,10 @@ struct Inner {
     registry: Arc<Registry>,
     themes: Arc<ThemeLibrary>,
     known: Mutex<BTreeMap<TenantId, Known>>,
+    /// What the last scan found wrong with folders; told once, not at every scan.
+    told: Mutex<Vec<Problem>>,
+    /// The files of the last scan, so that waking one tenant does not look through all folders.
+    sources: Mutex<BTreeMap<TenantId, TenantSource>>,
     /// What was loaded last of each tenant that was ever awake.
     good: Mutex<BTreeMap<TenantId, LoadedSpec>>,
 }
@@ -52,6 +56,8 @@ impl FileSpecs {
             registry,
             themes,
             known: Mutex::default(),
+            told: Mutex::default(),
+            sources: Mutex::default(),
             good: Mutex::default(),
         };
         Self {
@@ -76,12 +82,7 @@ impl SpecSource for FileSpecs {
     }
 
     async fn last_good(&self, id: &TenantId) -> Option<LoadedSpec> {
-        let good = self
-            .inner
-            .good
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        good.get(id).cloned()
+        held(&self.inner.good).get(id).cloned()
     }
 }
 
@@ -93,28 +94,36 @@ impl Inner {
         {
             return Err(problem.to_string());
         }
-        for problem in &found.problems {
+        let mut told = held(&self.told);
+        for problem in found
+            .problems
+            .iter()
+            .filter(|problem| !told.contains(problem))
+        {
             warn!("{problem}");
         }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        told.clone_from(&found.problems);
+        drop(told);
+        let mut known = held(&self.known);
         let ids: BTreeSet<&TenantId> = found.sources.iter().map(|source| &source.id).collect();
         known.retain(|id, _| ids.contains(id));
-        self.good
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|id, _| ids.contains(id));
+        held(&self.good).retain(|id, _| ids.contains(id));
         let mut routes = Vec::with_capacity(found.sources.len());
         for source in &found.sources {
             if let Some(route) = route(source, &mut known) {
                 routes.push(route);
             }
         }
+        let sources = found
+            .sources
+            .into_iter()
+            .map(|source| (source.id.clone(), source));
+        *held(&self.sources) = sources.collect();
         Ok(routes)
     }
 
     fn load(&self, id: &TenantId) -> Result<LoadedSpec, SpecError> {
-        let found = TenantFiles::discover(&self.folder);
-        let source = found.sources.into_iter().find(|source| &source.id == id);
+        let source = held(&self.sources).get(id).cloned();
         let source = source.ok_or_else(|| {
             SpecError(vec![format!(
                 "tenant {id} has no file in {}",
@@ -126,8 +135,7 @@ impl Inner {
         match spec {
             Ok(spec) => {
                 let loaded = LoadedSpec { spec, fingerprint };
-                let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
-                good.insert(id.clone(), loaded.clone());
+                held(&self.good).insert(id.clone(), loaded.clone());
                 Ok(loaded)
             }
             Err(_) => {
@@ -236,6 +244,11 @@ fn route(source: &TenantSource, known: &mut BTreeMap<TenantId, Known>) -> Option
         },
     );
     Some(route)
+}
+
+/// A thread that panicked under one of these locks left whole entries behind.
+fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read(source: &TenantSource) -> Loaded {
