@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::village::{ADMIN, JANE, KIM, MOCK, village};
 
 /// Runs a program of `tests/clients` and reads the line it prints.
-async fn run(mut command: Command) -> Value {
+pub(crate) async fn run(mut command: Command) -> Value {
     let output = ended(&mut command).await;
     let said = String::from_utf8_lossy(&output.stdout);
     let line = said.lines().last().unwrap_or_default();
@@ -41,7 +41,7 @@ async fn ended(command: &mut Command) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn node(clients: &Path, script: &str) -> Command {
+pub(crate) fn node(clients: &Path, script: &str) -> Command {
     let mut command = Command::new("node");
     command.arg(clients.join(script)).current_dir(clients);
     command

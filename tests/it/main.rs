@@ -1,6 +1,7 @@
 //! Insula end to end: every test speaks to the real process over HTTP, as a browser, a client or an
 //! operator would. Mirrored by endpoint; each test is a sentence.
 
+mod accessibility;
 mod attacks;
 mod authorize;
 mod budget;

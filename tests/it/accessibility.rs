@@ -1,0 +1,54 @@
+//! Pages as somebody meets them who sees little, presses keys, or reads on a phone.
+
+use insula_tests::{House, RelyingParty, program};
+
+use crate::clients::{node, run};
+use crate::village::{ACME, JANE, portal, village};
+
+/// Everything axe finds on the pages of a login, a line for each.
+async fn found(party: &RelyingParty) -> Option<Vec<String>> {
+    let clients = program("INSULA_TEST_CLIENTS")?;
+    let chromium = program("INSULA_TEST_CHROMIUM")?;
+    let issuer = &party.issuer;
+    let login = party.begin_with(&[("prompt", "consent")]);
+    let mut command = node(&clients, "a11y.mjs");
+    command
+        .env("INSULA_TEST_CHROMIUM", chromium)
+        .env("AUTHORIZATION_URL", &login.url)
+        .env("ERROR_URL", format!("{issuer}/auth?client_id=nobody"))
+        .env("LOGOUT_URL", format!("{issuer}/logout"))
+        .env("CONNECTOR", "local")
+        .env("LOGIN", JANE.login)
+        .env("PASSWORD", JANE.password);
+    let told = run(command).await;
+    let pages = told["pages"].as_array().unwrap();
+    assert_eq!(pages.len(), 28, "seven pages in four looks: {pages:?}");
+    for page in pages {
+        assert!(
+            page["passed"].as_u64().unwrap() > 10,
+            "nothing was judged: {page}"
+        );
+    }
+    let lines = |kind: &str| -> Vec<String> {
+        let all = told[kind].as_array().unwrap().iter();
+        all.map(|line| format!("{kind}: {line:#}")).collect()
+    };
+    Some([lines("violations"), lines("doubts")].concat())
+}
+
+#[tokio::test]
+async fn axe_finds_nothing_wrong_with_any_page_of_a_login() {
+    if let Some(found) = found(&village().await.portal()).await {
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+}
+
+#[tokio::test]
+async fn a_theme_over_the_base_is_held_to_the_same() {
+    let dark = ACME.replace("frontend: {", "frontend: { theme: midnight,");
+    let house = House::build().tenant("acme", &dark).done();
+    let _process = house.open().await;
+    if let Some(found) = found(&portal(house.port)).await {
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+}
