@@ -250,7 +250,8 @@ impl TenantCache for OfTenant {
         let stored = Arc::new(request.clone());
         let weight = portions(request);
         let requests = &mut lock(&self.shelves.logins).requests;
-        let limit = self.house.limits.auth_requests;
+        // The larger, the sooner there is no room: large ones leave most of the shelf to honest ones.
+        let limit = self.house.limits.auth_requests / weight;
         Self::refuse_if_full(requests, limit, "logins under way", now)?;
         if self.house.is_full() {
             return Err(StoreError::Full(

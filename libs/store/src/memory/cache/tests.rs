@@ -159,22 +159,32 @@ async fn a_tenant_full_of_logins_refuses_new_ones_and_keeps_the_old() {
 }
 
 #[tokio::test]
-async fn a_login_blown_up_by_a_stranger_counts_as_several() {
+async fn logins_blown_up_by_a_stranger_count_as_several_and_leave_room_for_others() {
     let limits = CacheLimits {
-        auth_requests: 10,
+        auth_requests: 40,
         ..CacheLimits::default()
     };
     let trial = Trial::with(limits);
     let tenant = trial.tenant("acme");
-    let mut large = request(0, NOON + MINUTE);
-    large.request.state = Some("a".repeat(10 * 4096));
-    tenant.put_auth_request(&large, NOON).await.unwrap();
-    let small = request(1, NOON + MINUTE);
-    let refused = tenant.put_auth_request(&small, NOON).await;
-    assert!(matches!(refused, Err(StoreError::Full("logins under way"))));
-    tenant.drop_auth_request(&large.id).await.unwrap();
-    tenant.put_auth_request(&small, NOON).await.unwrap();
-    assert_eq!(trial.cache.entries(), 1);
+    let blown_up = |n| {
+        let mut large = request(n, NOON + MINUTE);
+        large.request.state = Some("a".repeat(9 * 4096));
+        large
+    };
+    let first = blown_up(0);
+    tenant.put_auth_request(&first, NOON).await.unwrap();
+    assert_eq!(trial.cache.entries(), 10);
+    let second = tenant.put_auth_request(&blown_up(1), NOON).await;
+    assert!(matches!(second, Err(StoreError::Full("logins under way"))));
+    for n in 2..32 {
+        let honest = request(n, NOON + MINUTE);
+        tenant.put_auth_request(&honest, NOON).await.unwrap();
+    }
+    let beyond = request(32, NOON + MINUTE);
+    let refused = tenant.put_auth_request(&beyond, NOON).await;
+    assert!(matches!(refused, Err(StoreError::Full(_))));
+    tenant.drop_auth_request(&first.id).await.unwrap();
+    assert_eq!(trial.cache.entries(), 30);
 }
 
 #[tokio::test]
