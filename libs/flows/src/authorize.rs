@@ -1,21 +1,18 @@
 //! `GET` and `POST /auth`, `/auth/{connector}`: a request arrives.
 
-use std::sync::Arc;
-
-use insula_connector_kit::{Challenge, Connector, ConnectorError};
+use insula_connector_kit::Challenge;
 use insula_engine::Refusal;
-use insula_engine::authorize::{
-    Next, Rejection, ReplyTo, Standing, available, depends_on_consent, next, validate,
-};
+use insula_engine::authorize::{Next, Rejection, Standing, available, next, validate};
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Dialect, Login, Stage,
-    TokenHash,
+    AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Dialect, Stage,
 };
-use insula_oauth::{AuthorizeRequest, Params, Scopes, encode_pairs};
+use insula_oauth::{AuthorizeRequest, Params, encode_pairs};
 
+use crate::routes::{connector_route, password_route, without_connector};
+use crate::under_way::{bind, not_begun, opened, reply_to, told};
 use crate::{
-    Browser, ConnectorChoice, CookieChange, Fault, FlowError, Outcome, Refused, Screen, TenantView,
-    Turn, finish, login, session,
+    Browser, ConnectorChoice, FlowError, Outcome, Refused, Screen, TenantView, Turn, finish,
+    session,
 };
 
 /// All parameters together may be this long; the cache keeps them while the login is under way.
@@ -150,48 +147,6 @@ fn choose(
     }
 }
 
-/// `/auth/{connector}?…`: the same request, at one connector. A choice that was asked for
-/// (`select_account`) is made by following it.
-fn connector_route(id: &ConnectorId, params: &Params) -> String {
-    let prompt: Vec<_> = params
-        .get("prompt")
-        .unwrap_or_default()
-        .split_whitespace()
-        .filter(|word| *word != "select_account")
-        .collect();
-    let prompt = prompt.join(" ");
-    let mut pairs = without_connector(params);
-    for (name, value) in &mut pairs {
-        if *name == "prompt" {
-            *value = &prompt;
-        }
-    }
-    pairs.retain(|(name, value)| *name != "prompt" || !value.is_empty());
-    format!(
-        "/auth/{}?{}",
-        path_segment(id.as_str()),
-        encode_pairs(pairs)
-    )
-}
-
-/// The parameters of a request but the connector, sorted by name as dex has them.
-fn without_connector(params: &Params) -> Vec<(&str, &str)> {
-    let mut pairs: Vec<_> = params
-        .pairs()
-        .filter(|(name, _)| *name != "connector_id")
-        .collect();
-    pairs.sort_by_key(|(name, _)| *name);
-    pairs
-}
-
-/// Percent-encodes a connector's id as one segment of a path.
-pub(crate) fn path_segment(text: &str) -> String {
-    encode_pairs([(text, "")])
-        .trim_end_matches('=')
-        .replace('+', "%20")
-        .replace('*', "%2A")
-}
-
 /// Sends the person to a connector: stores the login under way, then asks.
 async fn log_in(
     view: &TenantView,
@@ -224,7 +179,7 @@ async fn log_in(
         }
         Challenge::AskPassword { .. } => {
             let back = back_to_choice(view, params, client);
-            let route = login::route(view, id, &auth_id, back.as_deref());
+            let route = password_route(view, id, &auth_id, back.as_deref());
             let stage = Stage::AwaitingPassword {
                 connector_id: id.clone(),
                 back,
@@ -278,93 +233,6 @@ fn back_to_choice(view: &TenantView, params: &Params, client: &Client) -> Option
     let insists = view.dialect() == Dialect::Standard && params.get("connector_id").is_some();
     let is_choice = !insists && available(client, &view.spec).count() > 1;
     is_choice.then(|| format!("/auth?{}", encode_pairs(without_connector(params))))
-}
-
-/// The browser's binding, old or new. A login is finished by the browser that began it, or by
-/// nobody ([RFC 9700 §4.7](https://www.rfc-editor.org/rfc/rfc9700#section-4.7)). dex as released
-/// sets no cookie, and works in browsers that take none; so does its dialect, without sessions.
-pub(crate) fn bind(
-    view: &TenantView,
-    browser: &Browser,
-) -> (Option<TokenHash>, Option<CookieChange>) {
-    if view.dialect() == Dialect::Dex && !view.spec.sessions.enabled {
-        return (None, None);
-    }
-    match browser.binding.as_deref().filter(|value| value.len() >= 32) {
-        Some(value) => (Some(TokenHash::of(value)), None),
-        None => {
-            let value = view.effects.entropy.word(25);
-            (Some(TokenHash::of(&value)), Some(CookieChange::Bind(value)))
-        }
-    }
-}
-
-/// The opened connector of an id.
-pub(crate) fn opened(view: &TenantView, id: &ConnectorId) -> Result<Arc<dyn Connector>, FlowError> {
-    let known = view
-        .connectors
-        .get(id)
-        .ok_or_else(|| Refusal::UnknownConnector(id.to_string()))?;
-    known
-        .opened
-        .clone()
-        .map_err(|_| Refusal::ConnectorUnavailable(id.to_string()).into())
-}
-
-/// Why a connector did not begin a login.
-pub(crate) fn not_begun(id: &ConnectorId, error: ConnectorError) -> FlowError {
-    match error {
-        ConnectorError::Denied(why) => Refusal::UpstreamDenied(why).into(),
-        ConnectorError::Busy(_) => Refusal::TooManyRequests { retry_after_s: 1 }.into(),
-        cause => Fault::Connector {
-            connector: id.to_string(),
-            cause,
-        }
-        .into(),
-    }
-}
-
-/// Where answers of a proven request go.
-pub(crate) fn reply_to(request: &AuthorizationRequest) -> ReplyTo {
-    ReplyTo {
-        redirect_uri: request.redirect_uri.clone(),
-        response_mode: request.response_mode,
-        state: request.state.clone(),
-    }
-}
-
-/// Tells the client of a proven request what it may hear; a page tells the rest. dex's clients hear
-/// nothing of our faults either.
-pub(crate) fn told(view: &TenantView, error: FlowError, to: &ReplyTo) -> FlowError {
-    let dialect = view.dialect();
-    let is_for_client = match &error {
-        FlowError::Refused(refused) => refused.refusal.is_for_client(dialect),
-        FlowError::Fault { .. } => dialect == Dialect::Standard,
-    };
-    if is_for_client {
-        error.reply_to(to)
-    } else {
-        error
-    }
-}
-
-/// What a person allowed a client before, where it can matter.
-pub(crate) async fn consented(
-    view: &TenantView,
-    request: &AuthorizationRequest,
-    client: &Client,
-    login: &Login,
-) -> Result<Option<Scopes>, FlowError> {
-    if !depends_on_consent(request, client, &view.spec) {
-        return Ok(None);
-    }
-    let user = &login.claims.user_id;
-    let known = view
-        .effects
-        .store
-        .find_identity(&login.connector_id, user)
-        .await?;
-    Ok(known.and_then(|mut identity| identity.consents.remove(&client.id)))
 }
 
 #[cfg(test)]

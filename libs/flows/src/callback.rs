@@ -5,8 +5,8 @@ use insula_engine::Refusal;
 use insula_model::Stage;
 use insula_oauth::Params;
 
-use crate::authorize::opened;
-use crate::finish::{self, Arrival, under_way};
+use crate::finish::{self, Arrival};
+use crate::under_way::{failed, opened, under_way};
 use crate::{Browser, FlowError, TenantView, Turn};
 
 /// How the upstream sent the browser back.
@@ -54,7 +54,7 @@ pub async fn complete(
     let connector = opened(view, &connector_id)?;
     match connector.complete(&ctx, &memory, reply).await {
         Ok(identity) => finish::logged_in(view, browser, auth, identity, arrival).await,
-        Err(error) => Err(finish::failed(view, &auth, &connector_id, error).await),
+        Err(error) => Err(failed(view, &auth, &connector_id, error).await),
     }
 }
 

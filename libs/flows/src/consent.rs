@@ -3,8 +3,8 @@
 use insula_engine::{Refusal, Step, proves};
 use insula_model::AuthRequest;
 
-use crate::authorize::{reply_to, told};
-use crate::finish::{self, Approved, client, consent_screen, under_way};
+use crate::finish::{self, Approved, consent_screen};
+use crate::under_way::{client, give_up, reply_to, told, under_way};
 use crate::{Browser, FlowError, Outcome, TenantView, Turn};
 
 /// Shows the question.
@@ -34,7 +34,7 @@ pub async fn answer(
     let reply_to = reply_to(&auth.request);
     client(view, &auth.request)?;
     if !approved {
-        finish::give_up(view, &auth.id).await;
+        give_up(view, &auth.id).await;
         return Err(told(view, Refusal::ConsentDenied.into(), &reply_to));
     }
     finish::issue(

@@ -1,21 +1,21 @@
 //! The last steps of every login: the session, the consent, the code.
 
-use insula_connector_kit::{ConnectorError, UpstreamIdentity};
-use insula_engine::authorize::{Next, Standing, next};
+use insula_connector_kit::UpstreamIdentity;
+use insula_engine::authorize::{Next, Standing, depends_on_consent, next};
 use insula_engine::{Refusal, Step, proof_of};
 use insula_model::{
     AuthRequest, AuthRequestId, AuthorizationCode, AuthorizationRequest, BrowserSession, Client,
-    CodeGrant, ConnectorId, Dialect, GrantId, Login, Stage, TokenHash,
+    CodeGrant, Dialect, GrantId, Login, Stage,
 };
-use insula_oauth::encode_pairs;
+use insula_oauth::Scopes;
 use insula_store::Finish;
 use tracing::info;
 use url::Url;
 
-use crate::authorize::{bind, consented, reply_to, told};
+use crate::routes::approval_route;
+use crate::under_way::{bind, client, reply_to, told};
 use crate::{
-    AuthorizationResponse, Browser, Fault, FlowError, Outcome, Screen, TenantView, Turn, sealed,
-    session,
+    AuthorizationResponse, Browser, FlowError, Outcome, Screen, TenantView, Turn, sealed, session,
 };
 
 /// How the browser came back from a login, which decides whether a page may answer it.
@@ -25,41 +25,6 @@ pub(crate) enum Arrival {
     Get,
     /// By a POST: a redirect must answer, so that reloading does not post again.
     Post,
-}
-
-/// The login a browser came back to, if it may go on with it: known, not expired, begun in this
-/// browser.
-pub(crate) async fn under_way(
-    view: &TenantView,
-    id: &str,
-    browser: &Browser,
-) -> Result<AuthRequest, FlowError> {
-    let id = AuthRequestId::parse(id).map_err(|_| Refusal::LoginUnknown)?;
-    let found = view
-        .effects
-        .cache
-        .get_auth_request(&id)
-        .await?
-        .ok_or(Refusal::LoginUnknown)?;
-    if found.is_expired(view.now()) {
-        return Err(Refusal::LoginExpired.into());
-    }
-    let is_own = |hash: &TokenHash| browser.binding.as_deref().is_some_and(|b| hash.matches(b));
-    if !found.browser.as_ref().is_none_or(is_own) {
-        return Err(Refusal::WrongBrowser.into());
-    }
-    Ok(found)
-}
-
-/// The client of a login under way; it may have been removed since.
-pub(crate) fn client<'a>(
-    view: &'a TenantView,
-    request: &AuthorizationRequest,
-) -> Result<&'a Client, FlowError> {
-    view.spec
-        .clients
-        .get(&request.client_id)
-        .ok_or_else(|| Refusal::UnknownClient.into())
 }
 
 /// Somebody proved who they are. Makes the session, then goes on to consent or to the code.
@@ -116,32 +81,6 @@ pub(crate) async fn logged_in(
         .map_err(|error: FlowError| told(view, error, &reply_to))
 }
 
-/// What a connector's failure is to the person and to the client. In our dialect a client hears
-/// that its person was denied (RFC 6749 §4.1.2.1), and the login is over; dex never tells it. An
-/// answer that cannot be used may be a stranger's: it ends nothing.
-pub(crate) async fn failed(
-    view: &TenantView,
-    auth: &AuthRequest,
-    connector: &ConnectorId,
-    error: ConnectorError,
-) -> FlowError {
-    let refusal = match error {
-        ConnectorError::Denied(why) => Refusal::UpstreamDenied(why),
-        ConnectorError::WrongPassword => Refusal::UpstreamDenied("wrong credentials".into()),
-        ConnectorError::NotInGroup => Refusal::NotInGroup,
-        ConnectorError::BadReply(why) => Refusal::UpstreamReply(why),
-        ConnectorError::Busy(_) => Refusal::TooManyRequests { retry_after_s: 1 },
-        cause => {
-            let connector = connector.to_string();
-            return Fault::Connector { connector, cause }.into();
-        }
-    };
-    if refusal.is_for_client(view.dialect()) {
-        give_up(view, &auth.id).await;
-    }
-    told(view, refusal.into(), &reply_to(&auth.request))
-}
-
 async fn ask_consent(
     view: &TenantView,
     client: &Client,
@@ -165,15 +104,6 @@ pub(crate) fn go_on(view: &TenantView, id: &AuthRequestId) -> Outcome {
         to: approval_route(view, id),
         see_other: true,
     }
-}
-
-/// `/approval?req=…&hmac=…`, as dex spells it.
-fn approval_route(view: &TenantView, id: &AuthRequestId) -> String {
-    let hmac = proof_of(&view.keys, id.as_str(), Step::Approval);
-    format!(
-        "/approval?{}",
-        encode_pairs([("req", id.as_str()), ("hmac", hmac.as_str())])
-    )
 }
 
 /// What is asked of the person before a client gets anything.
@@ -295,6 +225,25 @@ pub(crate) async fn resume(
     }
 }
 
+/// What a person allowed a client before, where it can matter.
+async fn consented(
+    view: &TenantView,
+    request: &AuthorizationRequest,
+    client: &Client,
+    login: &Login,
+) -> Result<Option<Scopes>, FlowError> {
+    if !depends_on_consent(request, client, &view.spec) {
+        return Ok(None);
+    }
+    let user = &login.claims.user_id;
+    let known = view
+        .effects
+        .store
+        .find_identity(&login.connector_id, user)
+        .await?;
+    Ok(known.and_then(|mut identity| identity.consents.remove(&client.id)))
+}
+
 async fn record(
     view: &TenantView,
     request: &AuthorizationRequest,
@@ -333,14 +282,6 @@ fn respond(request: &AuthorizationRequest, code: &AuthorizationCode) -> Outcome 
         to: reply_to(request),
         params: vec![("code".to_owned(), code.reveal().to_owned())],
     })
-}
-
-/// Gives up a login, so that its links are worth nothing. A cache that fails only leaves it to
-/// expire.
-pub(crate) async fn give_up(view: &TenantView, id: &AuthRequestId) {
-    if let Err(error) = view.effects.cache.drop_auth_request(id).await {
-        tracing::warn!(%error, "a login that was given up could not be dropped");
-    }
 }
 
 #[cfg(test)]

@@ -17,10 +17,12 @@ pub mod userinfo;
 mod error;
 mod finish;
 mod outcome;
+mod routes;
 mod sealed;
 mod session;
 #[cfg(test)]
 mod testing;
+mod under_way;
 mod view;
 
 pub use error::{Fault, FlowError, Refused};

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use insula_connector_kit::{Challenge, ConnectorError, Reply};
 use insula_engine::Refusal;
-use insula_model::{AuthRequest, AuthRequestId, ConnectorId, Password, Stage, TokenHash};
-use insula_oauth::encode_pairs;
+use insula_model::{AuthRequest, Password, Stage, TokenHash};
 use tracing::info;
 
-use crate::authorize::{not_begun, opened, path_segment};
-use crate::finish::{self, Arrival, client, under_way};
+use crate::finish::{self, Arrival};
+use crate::routes::password_route;
+use crate::under_way::{client, failed, not_begun, opened, under_way};
 use crate::{Browser, FlowError, Outcome, PasswordTrouble, Screen, TenantView, Turn};
 
 /// Nobody is called by a longer name.
@@ -102,7 +102,7 @@ pub async fn submit(
             };
             wrong(view, at_connector, &auth, username, trouble).await
         }
-        Err(error) => Err(finish::failed(view, &auth, connector_id, error).await),
+        Err(error) => Err(failed(view, &auth, connector_id, error).await),
     }
 }
 
@@ -121,22 +121,6 @@ async fn wrong(
 ) -> Result<Turn, FlowError> {
     let screen = screen(view, at_connector, auth, username, Some(trouble)).await?;
     Ok(Outcome::Show(screen).into())
-}
-
-/// `/auth/{connector}/login?back=…&state=…`, as dex spells it. `back` is there for whoever reads
-/// the address; what the page links to is kept with the login, where nobody can plant another.
-pub(crate) fn route(
-    view: &TenantView,
-    connector: &ConnectorId,
-    id: &AuthRequestId,
-    back: Option<&str>,
-) -> String {
-    let back = back.map(|route| format!("{}{route}", view.spec.issuer.path()));
-    let query = encode_pairs([
-        ("back", back.as_deref().unwrap_or_default()),
-        ("state", id.as_str()),
-    ]);
-    format!("/auth/{}/login?{query}", path_segment(connector.as_str()))
 }
 
 async fn screen(
@@ -162,7 +146,7 @@ async fn screen(
         client_name: client(view, &auth.request)?.name.clone(),
         label,
         username,
-        action: route(view, connector_id, &auth.id, back.as_deref()),
+        action: password_route(view, connector_id, &auth.id, back.as_deref()),
         trouble,
         back: back.clone(),
         redirect_uri: auth.request.redirect_uri.clone(),

@@ -2,11 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insula_connector_kit::ConnectorError;
+use insula_engine::authorize::ReplyTo;
 use insula_model::{Dialect, TenantSpec};
 use insula_oauth::{ErrorCode, ResponseMode};
 use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_connector, a_tenant};
 
 use super::*;
+use crate::Fault;
 use crate::testing::{
     ASK, Person, destination, heard, reconfigured, state_in, view, watched, with_connector,
 };
@@ -423,22 +425,5 @@ async fn what_was_allowed_is_looked_up_only_where_it_matters() {
             .filter(|call| **call == "find_identity")
             .count();
         assert_eq!(found, reads, "{looked:?}");
-    }
-}
-
-#[test]
-fn a_connectors_id_is_one_segment_of_a_path() {
-    for (id, segment) in [
-        ("github", "github"),
-        ("a b", "a%20b"),
-        ("a/b", "a%2Fb"),
-        ("a?b#c", "a%3Fb%23c"),
-        ("a+b", "a%2Bb"),
-        ("a*b", "a%2Ab"),
-        ("a=", "a%3D"),
-        ("ü", "%C3%BC"),
-        ("%2e", "%252e"),
-    ] {
-        assert_eq!(path_segment(id), segment);
     }
 }

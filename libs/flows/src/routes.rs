@@ -1,0 +1,96 @@
+//! Routes below the issuer that the steps of a login lead to, spelled as dex spells them.
+
+use insula_engine::{Step, proof_of};
+use insula_model::{AuthRequestId, ConnectorId};
+use insula_oauth::{Params, encode_pairs};
+
+use crate::TenantView;
+
+/// `/auth/{connector}?…`: the same request, at one connector. A choice that was asked for
+/// (`select_account`) is made by following it.
+pub(crate) fn connector_route(id: &ConnectorId, params: &Params) -> String {
+    let prompt: Vec<_> = params
+        .get("prompt")
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter(|word| *word != "select_account")
+        .collect();
+    let prompt = prompt.join(" ");
+    let mut pairs = without_connector(params);
+    for (name, value) in &mut pairs {
+        if *name == "prompt" {
+            *value = &prompt;
+        }
+    }
+    pairs.retain(|(name, value)| *name != "prompt" || !value.is_empty());
+    format!(
+        "/auth/{}?{}",
+        path_segment(id.as_str()),
+        encode_pairs(pairs)
+    )
+}
+
+/// The parameters of a request but the connector, sorted by name as dex has them.
+pub(crate) fn without_connector(params: &Params) -> Vec<(&str, &str)> {
+    let mut pairs: Vec<_> = params
+        .pairs()
+        .filter(|(name, _)| *name != "connector_id")
+        .collect();
+    pairs.sort_by_key(|(name, _)| *name);
+    pairs
+}
+
+/// Percent-encodes a connector's id as one segment of a path.
+fn path_segment(text: &str) -> String {
+    encode_pairs([(text, "")])
+        .trim_end_matches('=')
+        .replace('+', "%20")
+        .replace('*', "%2A")
+}
+
+/// `/auth/{connector}/login?back=…&state=…`, as dex spells it. `back` is there for whoever reads
+/// the address; what the page links to is kept with the login, where nobody can plant another.
+pub(crate) fn password_route(
+    view: &TenantView,
+    connector: &ConnectorId,
+    id: &AuthRequestId,
+    back: Option<&str>,
+) -> String {
+    let back = back.map(|route| format!("{}{route}", view.spec.issuer.path()));
+    let query = encode_pairs([
+        ("back", back.as_deref().unwrap_or_default()),
+        ("state", id.as_str()),
+    ]);
+    format!("/auth/{}/login?{query}", path_segment(connector.as_str()))
+}
+
+/// `/approval?req=…&hmac=…`, as dex spells it.
+pub(crate) fn approval_route(view: &TenantView, id: &AuthRequestId) -> String {
+    let hmac = proof_of(&view.keys, id.as_str(), Step::Approval);
+    format!(
+        "/approval?{}",
+        encode_pairs([("req", id.as_str()), ("hmac", hmac.as_str())])
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connectors_id_is_one_segment_of_a_path() {
+        for (id, segment) in [
+            ("github", "github"),
+            ("a b", "a%20b"),
+            ("a/b", "a%2Fb"),
+            ("a?b#c", "a%3Fb%23c"),
+            ("a+b", "a%2Bb"),
+            ("a*b", "a%2Ab"),
+            ("a=", "a%3D"),
+            ("ü", "%C3%BC"),
+            ("%2e", "%252e"),
+        ] {
+            assert_eq!(path_segment(id), segment);
+        }
+    }
+}

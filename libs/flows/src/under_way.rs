@@ -1,0 +1,149 @@
+//! A login under way: found again, answered for, given up.
+
+use std::sync::Arc;
+
+use insula_connector_kit::{Connector, ConnectorError};
+use insula_engine::Refusal;
+use insula_engine::authorize::ReplyTo;
+use insula_model::{
+    AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Dialect, TokenHash,
+};
+
+use crate::{Browser, CookieChange, Fault, FlowError, TenantView};
+
+/// The login a browser came back to, if it may go on with it: known, not expired, begun in this
+/// browser.
+pub(crate) async fn under_way(
+    view: &TenantView,
+    id: &str,
+    browser: &Browser,
+) -> Result<AuthRequest, FlowError> {
+    let id = AuthRequestId::parse(id).map_err(|_| Refusal::LoginUnknown)?;
+    let found = view
+        .effects
+        .cache
+        .get_auth_request(&id)
+        .await?
+        .ok_or(Refusal::LoginUnknown)?;
+    if found.is_expired(view.now()) {
+        return Err(Refusal::LoginExpired.into());
+    }
+    let is_own = |hash: &TokenHash| browser.binding.as_deref().is_some_and(|b| hash.matches(b));
+    if !found.browser.as_ref().is_none_or(is_own) {
+        return Err(Refusal::WrongBrowser.into());
+    }
+    Ok(found)
+}
+
+/// The client of a login under way; it may have been removed since.
+pub(crate) fn client<'a>(
+    view: &'a TenantView,
+    request: &AuthorizationRequest,
+) -> Result<&'a Client, FlowError> {
+    view.spec
+        .clients
+        .get(&request.client_id)
+        .ok_or_else(|| Refusal::UnknownClient.into())
+}
+
+/// The browser's binding, old or new. A login is finished by the browser that began it, or by
+/// nobody ([RFC 9700 §4.7](https://www.rfc-editor.org/rfc/rfc9700#section-4.7)). dex as released
+/// sets no cookie, and works in browsers that take none; so does its dialect, without sessions.
+pub(crate) fn bind(
+    view: &TenantView,
+    browser: &Browser,
+) -> (Option<TokenHash>, Option<CookieChange>) {
+    if view.dialect() == Dialect::Dex && !view.spec.sessions.enabled {
+        return (None, None);
+    }
+    match browser.binding.as_deref().filter(|value| value.len() >= 32) {
+        Some(value) => (Some(TokenHash::of(value)), None),
+        None => {
+            let value = view.effects.entropy.word(25);
+            (Some(TokenHash::of(&value)), Some(CookieChange::Bind(value)))
+        }
+    }
+}
+
+/// The opened connector of an id.
+pub(crate) fn opened(view: &TenantView, id: &ConnectorId) -> Result<Arc<dyn Connector>, FlowError> {
+    let known = view
+        .connectors
+        .get(id)
+        .ok_or_else(|| Refusal::UnknownConnector(id.to_string()))?;
+    known
+        .opened
+        .clone()
+        .map_err(|_| Refusal::ConnectorUnavailable(id.to_string()).into())
+}
+
+/// Why a connector did not begin a login.
+pub(crate) fn not_begun(id: &ConnectorId, error: ConnectorError) -> FlowError {
+    match error {
+        ConnectorError::Denied(why) => Refusal::UpstreamDenied(why).into(),
+        ConnectorError::Busy(_) => Refusal::TooManyRequests { retry_after_s: 1 }.into(),
+        cause => Fault::Connector {
+            connector: id.to_string(),
+            cause,
+        }
+        .into(),
+    }
+}
+
+/// What a connector's failure is to the person and to the client. In our dialect a client hears
+/// that its person was denied (RFC 6749 §4.1.2.1), and the login is over; dex never tells it. An
+/// answer that cannot be used may be a stranger's: it ends nothing.
+pub(crate) async fn failed(
+    view: &TenantView,
+    auth: &AuthRequest,
+    connector: &ConnectorId,
+    error: ConnectorError,
+) -> FlowError {
+    let refusal = match error {
+        ConnectorError::Denied(why) => Refusal::UpstreamDenied(why),
+        ConnectorError::WrongPassword => Refusal::UpstreamDenied("wrong credentials".into()),
+        ConnectorError::NotInGroup => Refusal::NotInGroup,
+        ConnectorError::BadReply(why) => Refusal::UpstreamReply(why),
+        ConnectorError::Busy(_) => Refusal::TooManyRequests { retry_after_s: 1 },
+        cause => {
+            let connector = connector.to_string();
+            return Fault::Connector { connector, cause }.into();
+        }
+    };
+    if refusal.is_for_client(view.dialect()) {
+        give_up(view, &auth.id).await;
+    }
+    told(view, refusal.into(), &reply_to(&auth.request))
+}
+
+/// Where answers of a proven request go.
+pub(crate) fn reply_to(request: &AuthorizationRequest) -> ReplyTo {
+    ReplyTo {
+        redirect_uri: request.redirect_uri.clone(),
+        response_mode: request.response_mode,
+        state: request.state.clone(),
+    }
+}
+
+/// Tells the client of a proven request what it may hear; a page tells the rest. dex's clients hear
+/// nothing of our faults either.
+pub(crate) fn told(view: &TenantView, error: FlowError, to: &ReplyTo) -> FlowError {
+    let dialect = view.dialect();
+    let is_for_client = match &error {
+        FlowError::Refused(refused) => refused.refusal.is_for_client(dialect),
+        FlowError::Fault { .. } => dialect == Dialect::Standard,
+    };
+    if is_for_client {
+        error.reply_to(to)
+    } else {
+        error
+    }
+}
+
+/// Gives up a login, so that its links are worth nothing. A cache that fails only leaves it to
+/// expire.
+pub(crate) async fn give_up(view: &TenantView, id: &AuthRequestId) {
+    if let Err(error) = view.effects.cache.drop_auth_request(id).await {
+        tracing::warn!(%error, "a login that was given up could not be dropped");
+    }
+}
