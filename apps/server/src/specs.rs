@@ -38,7 +38,8 @@ struct Inner {
 
 struct Known {
     stamp: Vec<Stamp>,
-    route: TenantRoute,
+    /// `None` while its file was never good: it is told once, not at every look.
+    route: Option<TenantRoute>,
 }
 
 /// What tells cheaply that a file may have changed: its path, time and length.
@@ -214,7 +215,7 @@ fn route(source: &TenantSource, known: &mut BTreeMap<TenantId, Known>) -> Option
     if let Some(old) = old
         && old.stamp == stamps(old.stamp.iter().map(|(path, ..)| path.clone()))
     {
-        return Some(old.route.clone());
+        return old.route.clone();
     }
     let loaded = read(source);
     tell(source, &loaded);
@@ -223,27 +224,24 @@ fn route(source: &TenantSource, known: &mut BTreeMap<TenantId, Known>) -> Option
     let route = match loaded.spec {
         Ok(spec) => {
             let own = std::iter::once(spec.issuer.host().to_owned());
-            TenantRoute {
+            Some(TenantRoute {
                 id: source.id.clone(),
                 hosts: own.chain(spec.hosts.iter().cloned()).collect(),
                 path: spec.issuer.path().to_owned(),
                 fingerprint,
-            }
+            })
         }
         // The fingerprint moves on, so that the actor hears of it and reports what is wrong.
-        Err(_) => TenantRoute {
-            fingerprint,
-            ..old?.route.clone()
-        },
+        Err(_) => old
+            .and_then(|old| old.route.clone())
+            .map(|old| TenantRoute { fingerprint, ..old }),
     };
-    known.insert(
-        source.id.clone(),
-        Known {
-            stamp,
-            route: route.clone(),
-        },
-    );
-    Some(route)
+    let known_as = Known {
+        stamp,
+        route: route.clone(),
+    };
+    known.insert(source.id.clone(), known_as);
+    route
 }
 
 /// A thread that panicked under one of these locks left whole entries behind.
@@ -296,3 +294,6 @@ fn tell(source: &TenantSource, loaded: &Loaded) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
