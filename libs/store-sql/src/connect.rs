@@ -1,3 +1,5 @@
+use std::io::ErrorKind;
+use std::path::Path;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -65,6 +67,9 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> 
             .max_lifetime(None)
             .test_before_acquire(false)
     };
+    if !in_memory && !url.contains("mode=ro") {
+        make_private(connect.get_filename()).await?;
+    }
     let writing = pool(1).connect_with(connect.clone()).await?;
     let writer = SqlxSqliteConnector::from_sqlx_sqlite_pool(writing.clone());
     if in_memory {
@@ -84,6 +89,20 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> 
             ("write", Pool::Sqlite(writing)),
         ],
     })
+}
+
+/// Makes the file of a new database readable by its owner alone: people's claims are in it. One that
+/// is there keeps the mode its operator gave it; the files SQLite puts beside it take it over.
+async fn make_private(file: &Path) -> Result<(), sqlx::Error> {
+    let mut options = tokio::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    match options.open(file).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(sqlx::Error::Io(error)),
+    }
 }
 
 async fn postgres(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> {

@@ -21,7 +21,7 @@ use insula_model::Dialect;
 use insula_tenancy::{Lookup, Tenancy};
 use insula_theming::{ErrorPage, plain_error};
 use ipnet::IpNet;
-use tracing::{Instrument as _, info_span, warn};
+use tracing::{Instrument as _, debug, info_span};
 
 use crate::context::Context;
 use crate::endpoints::{authorize, metadata, token};
@@ -175,7 +175,8 @@ async fn guarded(
 }
 
 fn refuse_at(ctx: &Context, route: &Route, refusal: &Refusal) -> HttpResponse {
-    warn!("refused: {}", refusal.description(Dialect::Standard));
+    // Not louder: a flood of requests must not become a flood of lines; metrics count them.
+    debug!("refused: {}", refusal.description(Dialect::Standard));
     respond::refuse(ctx, surface(route), refusal, None)
 }
 

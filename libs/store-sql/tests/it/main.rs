@@ -6,6 +6,8 @@ mod cost;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod private_file;
+#[cfg(test)]
 mod scratch;
 #[cfg(test)]
 mod sqlite;
