@@ -79,19 +79,87 @@ async fn two_tenants_with_one_issuer_are_a_clash() {
     assert_eq!(output.status.code(), Some(3));
 }
 
+/// Starts the server where it cannot start. Answers its exit code and what it said.
+async fn started(house: &House, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = house.run_with("serve", arguments).await;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), said)
+}
+
 #[tokio::test]
 async fn a_service_that_is_not_there_is_told_with_4() {
-    let house = House::build()
-        .tenant("hooli", village::HOOLI)
-        .database("postgres://nobody@127.0.0.1:9/none")
-        .done();
-    let output = house.run("serve").await;
-    assert_eq!(
-        output.status.code(),
-        Some(4),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    for (database, cache, named) in [
+        (
+            "postgres://nobody:hunter2@127.0.0.1:9/none",
+            "memory",
+            "127.0.0.1:9",
+        ),
+        (
+            "sqlite://insula.db",
+            "redis://:hunter2@127.0.0.1:9",
+            "127.0.0.1:9",
+        ),
+        (
+            "sqlite:///no/such/folder/insula.db",
+            "memory",
+            "/no/such/folder",
+        ),
+    ] {
+        let house = House::build()
+            .tenant("hooli", village::HOOLI)
+            .database(database)
+            .cache(cache)
+            .done();
+        let (code, said) = started(&house, &[]).await;
+        assert_eq!(code, Some(4), "{said}");
+        assert!(said.contains(named), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_somebody_has_is_told_with_4() {
+    let house = House::build().tenant("hooli", village::HOOLI).done();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let _held = std::net::TcpListener::bind(&taken).unwrap();
+    for setting in ["listen.http", "listen.telemetry"] {
+        let flag = format!("--{setting}");
+        let mut arguments = vec![flag.as_str(), taken.as_str()];
+        if setting != "listen.http" {
+            arguments.extend(["--listen.http", "127.0.0.1:0"]);
+        }
+        let (code, said) = started(&house, &arguments).await;
+        assert_eq!(code, Some(4), "{said}");
+        let told = format!("{setting}: cannot listen on {taken}; is something else there?");
+        assert!(said.contains(&told), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_waiting_mends_is_told_with_3() {
+    let house = House::build().tenant("hooli", village::HOOLI).done();
+    let key = house.folder().join("bad.key");
+    std::fs::write(&key, "hunter2").unwrap();
+    for (flag, value, named) in [
+        ("--tenants", "./nowhere", "nowhere"),
+        ("--themes", "./no-themes", "no-themes"),
+        ("--master-key", "file:bad.key", "bad.key"),
+        (
+            "--master-key",
+            "env:INSULA_NO_SUCH_KEY",
+            "INSULA_NO_SUCH_KEY",
+        ),
+        ("--master-key", "file:no/such/folder/key", "no/such/folder"),
+        ("--database", "mongodb://x", "database"),
+        ("--listen.http", "everywhere", "listen.http"),
+    ] {
+        let (code, said) = started(&house, &[flag, value]).await;
+        assert_eq!(code, Some(3), "{flag} {value}: {said}");
+        assert!(said.contains(named), "{flag} {value}: {said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
 }
 
 #[tokio::test]

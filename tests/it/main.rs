@@ -7,6 +7,7 @@ mod authorize;
 mod budget;
 mod check;
 mod clients;
+mod examples;
 mod logout;
 mod observability;
 mod pages;

@@ -116,7 +116,14 @@ impl House {
 
     /// Runs a command to its end.
     pub async fn run(&self, verb: &str) -> Output {
-        run(self.command(verb)).await
+        self.run_with(verb, &[]).await
+    }
+
+    /// Runs a command with more arguments to its end.
+    pub async fn run_with(&self, verb: &str, arguments: &[&str]) -> Output {
+        let mut command = self.command(verb);
+        command.args(arguments);
+        run(command).await
     }
 }
 

@@ -27,16 +27,25 @@ fn is_required() -> bool {
 
 /// The server under test: `INSULA_BIN`, or the one that cargo built beside this test.
 pub fn insula() -> PathBuf {
-    if let Some(path) = env::var_os("INSULA_BIN") {
+    built("INSULA_BIN", "insula")
+}
+
+/// The example client: `INSULA_EXAMPLE_CLIENT_BIN`, or the one that cargo built beside this test.
+pub fn example_client() -> PathBuf {
+    built("INSULA_EXAMPLE_CLIENT_BIN", "insula-example-client")
+}
+
+fn built(variable: &str, name: &str) -> PathBuf {
+    if let Some(path) = env::var_os(variable) {
         return path.into();
     }
     // target/debug/deps/it-… stands beside target/debug/insula
     let here = env::current_exe().expect("a test has a path");
     let beside = here.parent().and_then(|deps| deps.parent());
-    let path = beside.expect("tests are in target/…/deps").join("insula");
+    let path = beside.expect("tests are in target/…/deps").join(name);
     assert!(
         path.is_file(),
-        "{} is not there; build it with `cargo build --workspace --bins`, or name one with INSULA_BIN",
+        "{} is not there; build it with `cargo build --workspace --bins`, or name one with {variable}",
         path.display()
     );
     path

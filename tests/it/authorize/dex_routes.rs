@@ -160,3 +160,35 @@ async fn no_slash_is_forgiven() {
         }
     }
 }
+
+/// `DEX_SESSIONS_ENABLED`: what the next dex does, for a process that asks for it.
+#[tokio::test]
+async fn a_dex_with_its_sessions_flag_remembers_the_browser_for_each_client() {
+    let house = insula_tests::House::build()
+        .tenant("globex", crate::village::GLOBEX)
+        .variable("DEX_SESSIONS_ENABLED", "true")
+        .done();
+    let process = house.open().await;
+    let globex = crate::village::globex(house.port);
+    let agent = Agent::new();
+    let tokens = globex.log_in(&agent, &ADMIN).await;
+    assert!(tokens.claim("sid").is_string());
+    assert!(agent.cookie("dex_session").http_only);
+    let login = globex.begin_with(&[("prompt", "none")]);
+    let back = insula_tests::walk(&agent, &login, &ADMIN).await;
+    globex.tokens(&login, &back).await;
+    // No client shares its login with another unless it says so.
+    let mut kubernetes = crate::village::globex(house.port);
+    kubernetes.client_id = "kubernetes".to_owned();
+    kubernetes.redirect_uri = "http://127.0.0.1:8000".to_owned();
+    let url = kubernetes.begin_with(&[("prompt", "none")]).url;
+    let mut answer = agent.get(url).await;
+    while answer.location().host_str() != Some("127.0.0.1") {
+        answer = agent.get(answer.location()).await;
+    }
+    assert!(answer.header("location").contains("login_required"));
+    let url = globex.at("/.well-known/openid-configuration");
+    let discovery = agent.get(url).await.json();
+    assert_eq!(discovery["end_session_endpoint"], globex.at("/logout"));
+    process.terminate().await;
+}

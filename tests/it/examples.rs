@@ -1,0 +1,150 @@
+//! What the README shows first: the example tenants and the example client, as they are shipped.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use insula_tests::{Agent, Answer, House, Login, Person, example_client, free_port, walk};
+
+/// The example client, ended with the test.
+struct Guest {
+    child: Child,
+    url: String,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Guest {
+    async fn start(port: u16, issuers: &[String]) -> Self {
+        let url = format!("http://127.0.0.1:{port}");
+        let mut command = Command::new(example_client());
+        command.args(["--listen", &format!("127.0.0.1:{port}"), "--url", &url]);
+        for issuer in issuers {
+            command.args(["--issuer", issuer]);
+        }
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let guest = Self { child, url };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let agent = Agent::new();
+        let get = reqwest::Method::GET;
+        while agent
+            .try_send(get.clone(), &guest.url, &[], None)
+            .await
+            .is_err()
+        {
+            assert!(Instant::now() < deadline, "the example client never came");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        guest
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+}
+
+/// Copies the example tenants with the ports of this test.
+fn move_in(from: &Path, to: &Path, ports: &[(&str, u16)]) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            move_in(&path, &target, ports);
+            continue;
+        }
+        let mut text = fs::read_to_string(&path).unwrap();
+        for (usual, port) in ports {
+            text = text.replace(usual, &format!(":{port}"));
+        }
+        fs::write(target, text).unwrap();
+    }
+}
+
+/// Follows redirects until a page.
+async fn page_after(agent: &Agent, mut answer: Answer) -> Answer {
+    while (300..400).contains(&answer.status) {
+        answer = agent.get(answer.location()).await;
+    }
+    answer.expect(200)
+}
+
+#[tokio::test]
+async fn people_log_in_at_every_example_tenant_through_the_example_client() {
+    let house = House::build().done();
+    let client_port = free_port();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tenants.example");
+    let ports = [(":5556", house.port), (":5555", client_port)];
+    move_in(&examples, &house.folder().join("tenants"), &ports);
+    let process = house.open().await;
+    let issuers = [
+        format!("http://acme.localhost:{}", house.port),
+        format!("http://globex.localhost:{}", house.port),
+        format!("http://login.localhost:{}/initech", house.port),
+    ];
+    let guest = Guest::start(client_port, &issuers).await;
+    let people = [
+        Person::new("jane@acme.example", "password"),
+        Person::new("admin@example.com", "password"),
+        Person::new("kim@initech.example", "password"),
+    ];
+    for (issuer, person) in issuers.iter().zip(people) {
+        one_visit(&guest, issuer, &person).await;
+    }
+    // Initech's people at acme, as the example has it.
+    let kim = Person {
+        connector: Some("initech"),
+        ..Person::new("kim@initech.example", "password")
+    };
+    one_visit(&guest, &issuers[0], &kim).await;
+    process.terminate().await;
+}
+
+async fn one_visit(guest: &Guest, issuer: &str, person: &Person<'_>) {
+    let agent = Agent::new();
+    let form = [
+        ("issuer", issuer),
+        ("scope", "profile"),
+        ("scope", "email"),
+        ("scope", "offline_access"),
+    ];
+    let begun = agent.post(guest.at("/login"), &form).await.expect(303);
+    let login = Login {
+        url: begun.location().into(),
+        params: [].into(),
+        state: String::new(),
+        nonce: String::new(),
+        verifier: None,
+        redirect_uri: guest.at("/callback"),
+    };
+    let back = walk(&agent, &login, person).await;
+    let home = page_after(&agent, agent.get(&back.url).await).await;
+    assert!(
+        home.body.contains(person.login),
+        "{issuer}: {}",
+        home.words()
+    );
+    for path in ["/userinfo", "/refresh"] {
+        let answer = agent.post(guest.at(path), &[]).await.expect(303);
+        let home = page_after(&agent, answer).await;
+        assert!(
+            home.body.contains(person.login),
+            "{issuer}: {}",
+            home.words()
+        );
+    }
+    let left = agent.post(guest.at("/logout"), &[]).await;
+    page_after(&agent, left).await;
+    let home = agent.get(guest.at("/")).await.expect(200);
+    assert!(home.page().has("login-form"), "{issuer}: {}", home.words());
+}
