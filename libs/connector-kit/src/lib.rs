@@ -21,4 +21,4 @@ pub use connector::{Capabilities, Connector, LoginContext, UpstreamIdentity};
 pub use contract::{keeps_contract, refuses_refresh_it_cannot};
 pub use error::ConnectorError;
 pub use open::{OpenConnector, OpenContext};
-pub use password::{PasswordBook, PasswordCheck, PasswordVerdict};
+pub use password::{LoginName, PasswordBook, PasswordCheck, PasswordVerdict};

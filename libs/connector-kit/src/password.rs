@@ -26,11 +26,27 @@ pub trait PasswordCheck: Send + Sync + 'static {
     ) -> Result<PasswordVerdict, ConnectorError>;
 }
 
+/// Whom a typed login name leads to.
+pub enum LoginName {
+    /// A person, with the hash that is current.
+    Of(PasswordRecord),
+    /// Nobody. Here is the hash of somebody else, if there is anybody: what is computed for nobody
+    /// must cost what it would cost for a person of this tenant. The same name is always told the
+    /// same person's.
+    Nobodys {
+        /// Whose cost to copy; never to be checked against.
+        like: Option<String>,
+    },
+}
+
 /// The people of a tenant's password DB.
 #[async_trait]
 pub trait PasswordBook: Send + Sync + 'static {
     /// A person by lower-cased login name, with the hash that is current.
     async fn find(&self, email: &str) -> Result<Option<PasswordRecord>, ConnectorError>;
+
+    /// Whom a lower-cased login name leads to, found in the same time for nobody as for somebody.
+    async fn look_up(&self, email: &str) -> Result<LoginName, ConnectorError>;
 
     /// Keeps a better hash for a person. `was` is the record the hash was checked against.
     async fn upgrade(&self, was: &PasswordRecord, hash: String) -> Result<(), ConnectorError>;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_ambient::{ManualClock, SeededEntropy, Timestamp};
 use insula_connector_kit::{
-    ConnectorError, LoginContext, OpenContext, PasswordBook, PasswordCheck, PasswordVerdict,
+    ConnectorError, LoginContext, LoginName, OpenContext, PasswordBook, PasswordCheck,
+    PasswordVerdict,
 };
 use insula_model::{
     AuthRequestId, ConnectorId, ConnectorSpec, Issuer, Password, PasswordRecord, UserId,
@@ -98,6 +99,15 @@ impl FakeBook {
 impl PasswordBook for FakeBook {
     async fn find(&self, email: &str) -> Result<Option<PasswordRecord>, ConnectorError> {
         Ok(self.people.get(email).cloned())
+    }
+
+    async fn look_up(&self, email: &str) -> Result<LoginName, ConnectorError> {
+        Ok(match self.people.get(email) {
+            Some(record) => LoginName::Of(record.clone()),
+            None => LoginName::Nobodys {
+                like: self.people.values().next().map(|r| r.hash.clone()),
+            },
+        })
     }
 
     async fn upgrade(&self, was: &PasswordRecord, hash: String) -> Result<(), ConnectorError> {

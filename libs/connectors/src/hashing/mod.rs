@@ -5,3 +5,4 @@ mod stored;
 
 pub use pool::HashingPool;
 pub use stored::hash_password;
+pub(crate) use stored::nobodys_like;

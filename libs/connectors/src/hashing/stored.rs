@@ -24,6 +24,21 @@ const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=16;
 /// as a wrong password.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// A hash that is nobody's and costs what `hash` costs to compute; `None` if that is not known.
+/// Made up, because a real one would tell who guesses its password under a name that does not exist.
+pub(crate) fn nobodys_like(hash: &str) -> Option<String> {
+    if hash.starts_with("$2") {
+        let costs = hash.get(..7).filter(|costs| costs.ends_with('$'))?;
+        return Some(format!("{costs}{}", ".".repeat(53)));
+    }
+    let costs_of = |hash: &'_ str| hash.rmatch_indices('$').nth(1).map(|(at, _)| at);
+    let costs = hash.get(..costs_of(hash)?)?;
+    let rest = NOBODY.get(costs_of(NOBODY)?..)?;
+    costs
+        .starts_with("$argon2id$")
+        .then(|| format!("{costs}{rest}"))
+}
+
 /// A new argon2id hash of a password, as a PHC string.
 ///
 /// Takes some 40 ms of a processor: callers that serve others use
@@ -122,6 +137,28 @@ mod tests {
 
     fn judge(password: &str, hash: &str) -> Result<PasswordVerdict, ConnectorError> {
         verify(&Password::new(password), Some(hash), &SeededEntropy::new(1))
+    }
+
+    #[test]
+    fn nobodys_hash_costs_what_its_model_costs_and_has_no_password() {
+        let bcrypt = "$2a$10$ug7CK0r8e6dvcTQ1.hE7Su8Ti/JkiC6kU5j0vdu0aKOX6fXviNagi";
+        let argon2 = hash_password(&Password::new("p"), &SeededEntropy::new(1));
+        for (like, costs) in [
+            (bcrypt, "$2a$10$"),
+            (argon2.as_str(), "$argon2id$v=19$m=19456,t=2,p=1$"),
+        ] {
+            let nobodys = nobodys_like(like).unwrap();
+            assert!(nobodys.starts_with(costs), "{nobodys}");
+            for password in ["password", "p", ""] {
+                assert!(matches!(
+                    judge(password, &nobodys),
+                    Ok(PasswordVerdict::Wrong)
+                ));
+            }
+        }
+        for odd in ["", "$2", "$2a$1", "old:x", "$argon2i$v=19$m=1$a$b", "$"] {
+            assert_eq!(nobodys_like(odd), None, "{odd}");
+        }
     }
 
     fn is_right(verdict: &Result<PasswordVerdict, ConnectorError>) -> bool {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use insula_connector_kit::{
-    Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, OpenContext,
-    PasswordBook, PasswordCheck, PasswordVerdict, Reply, UpstreamIdentity,
+    Capabilities, Challenge, Connector, ConnectorError, LoginContext, LoginName, Memory,
+    OpenContext, PasswordBook, PasswordCheck, PasswordVerdict, Reply, UpstreamIdentity,
 };
 use insula_model::{ConnectorSpec, IdentityClaims, PasswordRecord};
 use tracing::warn;
 
+use crate::hashing::nobodys_like;
 use crate::settings::read;
 
 /// It has no settings of its own: whatever is written there is unknown.
@@ -68,9 +69,14 @@ impl Connector for Local {
                 "a password was asked for".to_owned(),
             ));
         };
-        let record = self.passwords.find(&login_name(&username)).await?;
-        let hash = record.as_ref().map(|record| record.hash.clone());
-        // Also without a record: an unknown name must take as long as a wrong password.
+        // An unknown name must take as long as a wrong password.
+        let (record, hash) = match self.passwords.look_up(&login_name(&username)).await? {
+            LoginName::Of(record) => {
+                let hash = record.hash.clone();
+                (Some(record), Some(hash))
+            }
+            LoginName::Nobodys { like } => (None, like.as_deref().and_then(nobodys_like)),
+        };
         let verdict = self.hashing.check(password, hash).await?;
         let (Some(record), PasswordVerdict::Right { upgrade }) = (record, verdict) else {
             return Err(ConnectorError::WrongPassword);

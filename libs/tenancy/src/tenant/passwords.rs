@@ -1,8 +1,9 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use insula_connector_kit::{ConnectorError, PasswordBook};
+use insula_connector_kit::{ConnectorError, LoginName, PasswordBook};
 use insula_model::{PasswordRecord, TenantSpec, TokenHash};
 use insula_store::{StoreError, TenantStore};
 
@@ -27,21 +28,56 @@ impl ConfiguredPeople {
     }
 }
 
-#[async_trait]
-impl PasswordBook for ConfiguredPeople {
-    async fn find(&self, email: &str) -> Result<Option<PasswordRecord>, ConnectorError> {
-        let spec = self.spec.load_full();
-        // Asked for nobody too, so that the time it takes tells nobody who is known.
+impl ConfiguredPeople {
+    async fn current(
+        &self,
+        email: &str,
+        configured: &PasswordRecord,
+    ) -> Result<PasswordRecord, ConnectorError> {
         let upgraded = self.store.find_upgraded_password(email).await;
         let upgraded = upgraded.map_err(|error| unreachable_store(&error))?;
-        let Some(configured) = spec.passwords.get(email) else {
-            return Ok(None);
-        };
         let mut record = configured.clone();
         if let Some(upgraded) = upgraded.filter(|up| up.replaces.matches(&configured.hash)) {
             record.hash = upgraded.hash;
         }
-        Ok(Some(record))
+        Ok(record)
+    }
+}
+
+/// Who stands in for a name that nobody has: anybody, but the same one each time. Names of nobody
+/// then cost what names of people cost, also where some have a bcrypt hash yet and some have not.
+fn stand_in<'p>(
+    people: &'p BTreeMap<String, PasswordRecord>,
+    email: &str,
+) -> Option<(&'p String, &'p PasswordRecord)> {
+    let spread = TokenHash::of(email).to_text();
+    let spread = spread.bytes().fold(0_usize, |sum, byte| {
+        sum.wrapping_mul(31) + usize::from(byte)
+    });
+    people.iter().nth(spread.checked_rem(people.len())?)
+}
+
+#[async_trait]
+impl PasswordBook for ConfiguredPeople {
+    async fn find(&self, email: &str) -> Result<Option<PasswordRecord>, ConnectorError> {
+        let spec = self.spec.load_full();
+        match spec.passwords.get(email) {
+            Some(configured) => self.current(email, configured).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// One read for nobody as for somebody: that of who stands in.
+    async fn look_up(&self, email: &str) -> Result<LoginName, ConnectorError> {
+        let spec = self.spec.load_full();
+        if let Some(configured) = spec.passwords.get(email) {
+            return self.current(email, configured).await.map(LoginName::Of);
+        }
+        let like = match stand_in(&spec.passwords, email) {
+            Some((email, configured)) => Some(self.current(email, configured).await?.hash),
+            None => None,
+        };
+        Ok(LoginName::Nobodys { like })
     }
 
     async fn upgrade(&self, was: &PasswordRecord, hash: String) -> Result<(), ConnectorError> {
@@ -106,6 +142,25 @@ mod tests {
             "bcrypt-2",
             "checked against an old hash"
         );
+    }
+
+    #[tokio::test]
+    async fn somebody_stands_in_for_nobody_with_the_hash_that_is_current() {
+        let spec = with_hash("bcrypt-1");
+        let store = MemoryStore::new().tenant(&spec.id);
+        let people = ConfiguredPeople::new(spec, store.clone());
+        let like = async |people: &ConfiguredPeople| match people.look_up("joe@acme.test").await {
+            Ok(LoginName::Nobodys { like }) => like,
+            _ => panic!("nobody"),
+        };
+        assert_eq!(like(&people).await.as_deref(), Some("bcrypt-1"));
+        let was = people.find("jane@acme.test").await.unwrap().unwrap();
+        people.upgrade(&was, "argon2-1".into()).await.unwrap();
+        assert_eq!(like(&people).await.as_deref(), Some("argon2-1"));
+        let found = people.look_up("jane@acme.test").await.unwrap();
+        assert!(matches!(found, LoginName::Of(jane) if jane.hash == "argon2-1"));
+        let empty = ConfiguredPeople::new(Arc::new(a_tenant().build()), store);
+        assert_eq!(like(&empty).await, None);
     }
 
     #[tokio::test]
