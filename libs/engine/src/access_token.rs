@@ -7,8 +7,7 @@ use insula_jose::{Claims, Expected, KeyRing};
 use insula_model::{Dialect, GrantId, TenantSpec};
 use insula_oauth::Scopes;
 
-/// `typ` of an access token ([RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)).
-pub(crate) const TYP: &str = "at+jwt";
+use crate::issue::TYP;
 
 /// By how much the clocks of our own processes may differ.
 const LEEWAY: Duration = Duration::from_secs(5);

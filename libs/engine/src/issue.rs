@@ -11,7 +11,6 @@ use insula_oauth::{Scopes, TokenResponse};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::access_token::TYP;
 use crate::audience::Audience;
 use crate::claims::PersonClaims;
 use crate::grants::RefreshToken;
@@ -119,6 +118,9 @@ struct IdTokenClaims<'a> {
     #[serde(flatten)]
     person: PersonClaims<'a>,
 }
+
+/// `typ` of an access token ([RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)).
+pub(crate) const TYP: &str = "at+jwt";
 
 /// The claims of an access token
 /// ([RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)).
