@@ -121,9 +121,8 @@ async fn a_service_that_is_not_there_is_told_with_4() {
 #[tokio::test]
 async fn a_port_that_somebody_has_is_told_with_4() {
     let house = House::build().tenant("hooli", village::HOOLI).done();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = taken.local_addr().unwrap().to_string();
-    let _held = std::net::TcpListener::bind(&taken).unwrap();
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = held.local_addr().unwrap().to_string();
     for setting in ["listen.http", "listen.telemetry"] {
         let flag = format!("--{setting}");
         let mut arguments = vec![flag.as_str(), taken.as_str()];

@@ -47,7 +47,14 @@ pub(crate) fn install_crypto() {
 /// The themes of the configured folder, or the built-in ones.
 pub(crate) fn themes(config: &ServerConfig) -> Result<ThemeLibrary> {
     Ok(match &config.themes {
-        Some(folder) => ThemeLibrary::load(folder)?,
+        Some(folder) => {
+            let shown = folder.display();
+            anyhow::ensure!(
+                folder.is_dir(),
+                "themes: {shown} is no folder; make it, or leave the setting out for the built-in themes"
+            );
+            ThemeLibrary::load(folder)?
+        }
         None => ThemeLibrary::embedded()?,
     })
 }

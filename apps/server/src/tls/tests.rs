@@ -44,8 +44,8 @@ fn chosen(certificates: &Certificates, name: Option<&str>) -> Option<Vec<u8>> {
     Some(key.cert[0].to_vec())
 }
 
-fn in_file(path: &Path) -> Option<Vec<u8>> {
-    Some(CertificateDer::from_pem_file(path).unwrap().to_vec())
+fn in_file(path: &Path) -> Vec<u8> {
+    CertificateDer::from_pem_file(path).unwrap().to_vec()
 }
 
 /// As a file that is written again later.
@@ -68,7 +68,7 @@ fn the_exact_name_comes_before_the_wildcard_and_both_before_the_rest() {
         (Some("elsewhere.test"), "fallback.pem"),
         (None, "fallback.pem"),
     ] {
-        let expected = in_file(&folder.path().join(file));
+        let expected = Some(in_file(&folder.path().join(file)));
         assert_eq!(chosen(&certificates, name), expected, "{name:?}");
     }
 }
@@ -97,7 +97,7 @@ fn a_changed_file_is_loaded_and_an_unchanged_one_is_not_looked_into() {
     certificates.reload(false);
     let after = chosen(&certificates, Some("a.test"));
     assert_ne!(after, before);
-    assert_eq!(after, in_file(&cert));
+    assert_eq!(after, Some(in_file(&cert)));
 }
 
 #[test]
