@@ -31,7 +31,7 @@ const PORTION: usize = 4096;
 /// portions of 4 KiB, because strangers choose it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// Logins under way, per tenant; beyond it new ones are refused.
+    /// Logins under way, per tenant; beyond it the oldest goes, and large ones are refused.
     pub auth_requests: usize,
     /// Codes that wait to be redeemed, per tenant; beyond it no login can be finished.
     pub codes: usize,
@@ -250,6 +250,14 @@ impl TenantCache for OfTenant {
         let stored = Arc::new(request.clone());
         let weight = portions(request);
         let requests = &mut lock(&self.shelves.logins).requests;
+        requests.expire(now, IN_PASSING);
+        if weight == 1 {
+            // Anybody may begin a login, so whoever begins ten thousand must not lock out the next
+            // person for as long as those live: the oldest, most likely abandoned, goes.
+            while requests.weight() >= self.house.limits.auth_requests && requests.len() > 0 {
+                requests.drop_first_to_end();
+            }
+        }
         // The larger, the sooner there is no room: large ones leave most of the shelf to honest ones.
         let limit = self.house.limits.auth_requests / weight;
         Self::refuse_if_full(requests, limit, "logins under way", now)?;

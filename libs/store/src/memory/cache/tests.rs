@@ -139,23 +139,23 @@ fn session(n: u64) -> BrowserSession {
 const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
-async fn a_tenant_full_of_logins_refuses_new_ones_and_keeps_the_old() {
+async fn a_tenant_full_of_logins_lets_its_oldest_go_and_no_neighbours() {
     let trial = Trial::with(small());
     let (flooded, calm) = (trial.tenant("flooded"), trial.tenant("calm"));
-    let ends = NOON + MINUTE;
-    for n in 0..2 {
-        flooded
-            .put_auth_request(&request(n, ends), NOON)
-            .await
-            .unwrap();
+    let ends = |n: u64| NOON + MINUTE + Duration::from_secs(n);
+    let neighbour = request(9, ends(0));
+    calm.put_auth_request(&neighbour, NOON).await.unwrap();
+    for n in 0..3 {
+        let login = request(n, ends(n));
+        flooded.put_auth_request(&login, NOON).await.unwrap();
     }
-    let refused = flooded.put_auth_request(&request(3, ends), NOON).await;
-    assert!(matches!(refused, Err(StoreError::Full("logins under way"))));
-    let first = request(0, ends);
-    assert!(flooded.get_auth_request(&first.id).await.unwrap().is_some());
-    calm.put_auth_request(&request(9, ends), NOON)
-        .await
-        .unwrap();
+    let is_there = async |n| {
+        let id = request(n, ends(n)).id;
+        flooded.get_auth_request(&id).await.unwrap().is_some()
+    };
+    assert!(!is_there(0).await && is_there(1).await && is_there(2).await);
+    let kept = calm.get_auth_request(&neighbour.id).await.unwrap();
+    assert_eq!(kept, Some(neighbour));
 }
 
 #[tokio::test]
@@ -181,10 +181,9 @@ async fn logins_blown_up_by_a_stranger_count_as_several_and_leave_room_for_other
         tenant.put_auth_request(&honest, NOON).await.unwrap();
     }
     let beyond = request(32, NOON + MINUTE);
-    let refused = tenant.put_auth_request(&beyond, NOON).await;
-    assert!(matches!(refused, Err(StoreError::Full(_))));
-    tenant.drop_auth_request(&first.id).await.unwrap();
-    assert_eq!(trial.cache.entries(), 30);
+    tenant.put_auth_request(&beyond, NOON).await.unwrap();
+    assert!(tenant.get_auth_request(&first.id).await.unwrap().is_none());
+    assert_eq!(trial.cache.entries(), 31);
 }
 
 #[tokio::test]
