@@ -44,6 +44,8 @@ impl Target {
 pub(crate) struct Machine {
     cores: Cores,
     memory_gib: Option<u32>,
+    /// How many threads wanted to run, on average of the minute before.
+    busy: Option<String>,
     compiler: String,
     is_release: bool,
 }
@@ -55,6 +57,7 @@ impl Machine {
         Self {
             cores: cores.clone(),
             memory_gib: memory_gib(),
+            busy: busy(),
             compiler: said
                 .filter(|text| !text.is_empty())
                 .unwrap_or_else(|| "an unknown rustc".to_owned()),
@@ -70,6 +73,11 @@ fn memory_gib() -> Option<u32> {
         .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u32 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib.div_ceil(1024 * 1024))
+}
+
+fn busy() -> Option<String> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    Some(text.split_whitespace().next()?.to_owned())
 }
 
 impl Report {
@@ -119,10 +127,14 @@ impl Report {
         let Machine {
             cores,
             memory_gib,
+            busy,
             compiler,
             is_release,
         } = &self.machine;
         let memory = memory_gib.map_or_else(String::new, |gib| format!(", {gib} GiB of memory"));
+        let busy = busy.as_ref().map_or_else(String::new, |busy| {
+            format!(" Load average before the run: {busy}.")
+        });
         let all = cores.server.len() + cores.client.len();
         let split = if cores.server == cores.client {
             "one core, which serves and asks".to_owned()
@@ -138,7 +150,7 @@ impl Report {
         } else {
             "debug, so the figures mean nothing"
         };
-        format!("Measured on {split}{memory}; {compiler}; build: {build}.\n")
+        format!("Measured on {split}{memory}; {compiler}; build: {build}.{busy}\n")
     }
 }
 
