@@ -114,6 +114,7 @@ async fn a_service_that_is_not_there_is_told_with_4() {
         let (code, said) = started(&house, &[]).await;
         assert_eq!(code, Some(4), "{said}");
         assert!(said.contains(named), "{said}");
+        assert!(said.contains("start it, or name another"), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
     }
 }

@@ -1,5 +1,6 @@
 //! Which implementation stands behind which contract: the only place that knows.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
@@ -83,6 +84,11 @@ pub(crate) fn specs(
     ))
 }
 
+/// What a person is told of a service that is not there.
+fn absent(setting: &str, url: &dyn Display, cause: &dyn Display) -> anyhow::Error {
+    anyhow::anyhow!("{setting} {url}: {cause}; start it, or name another with `{setting}`")
+}
+
 /// Opens the database.
 pub(crate) async fn database(config: &ServerConfig, io: &Handle) -> Result<SqlStore> {
     let options = SqlOptions {
@@ -91,7 +97,7 @@ pub(crate) async fn database(config: &ServerConfig, io: &Handle) -> Result<SqlSt
         ..SqlOptions::default()
     };
     let store = SqlStore::connect(config.database.reveal(), &options, io.clone()).await;
-    store.with_context(|| format!("database {}", config.database))
+    store.map_err(|error| absent("database", &config.database, &error))
 }
 
 /// Opens everything.
@@ -153,12 +159,12 @@ async fn short_lived(
         }
         CacheUrl::Redis(url) => {
             let options = RedisOptions::default();
-            let named = || format!("cache {url}");
             let cache = RedisCache::connect(url.reveal(), &options, io.clone()).await;
-            let cache = cache.with_context(named)?;
+            let cache = cache.map_err(|error| absent("cache", url, &error))?;
             cache.register(metrics)?;
             let bus = RedisBus::connect(url.reveal(), &options, io.clone()).await;
-            Ok((Arc::new(cache), None, Arc::new(bus.with_context(named)?)))
+            let bus = bus.map_err(|error| absent("cache", url, &error))?;
+            Ok((Arc::new(cache), None, Arc::new(bus)))
         }
     }
 }

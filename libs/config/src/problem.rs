@@ -52,14 +52,17 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if self.line > 0 {
-            write!(f, ":{}:{}", self.line, self.column)?;
-        }
+        // Without a file it is of the command line and the environment together.
+        let place = match (self.file.as_os_str().is_empty(), self.line) {
+            (true, _) => String::new(),
+            (false, 0) => format!("{}: ", self.file.display()),
+            (false, line) => format!("{}:{line}:{}: ", self.file.display(), self.column),
+        };
+        write!(f, "{place}")?;
         if !self.key.is_empty() {
-            write!(f, ": {}", self.key)?;
+            write!(f, "{}: ", self.key)?;
         }
-        write!(f, ": {}", self.cause)?;
+        write!(f, "{}", self.cause)?;
         if !self.next_step.is_empty() {
             write!(f, "; {}", self.next_step)?;
         }
