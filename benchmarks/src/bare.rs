@@ -1,6 +1,6 @@
 //! The yardstick: an actix-web handler that does nothing but answer the same bytes.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::{Context as _, Result};
@@ -38,8 +38,7 @@ struct Pages {
 
 #[derive(Clone)]
 struct Page {
-    content_type: HeaderValue,
-    cache_control: Option<HeaderValue>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
 }
 
@@ -78,9 +77,8 @@ async fn keys(pages: Data<Pages>) -> HttpResponse {
 impl Page {
     fn answer(&self) -> HttpResponse {
         let mut answer = HttpResponse::Ok();
-        answer.insert_header((CONTENT_TYPE, self.content_type.clone()));
-        if let Some(cache_control) = &self.cache_control {
-            answer.insert_header((CACHE_CONTROL, cache_control.clone()));
+        for (name, value) in &self.headers {
+            answer.insert_header((name.clone(), value.clone()));
         }
         answer.body(self.body.clone())
     }
@@ -88,10 +86,13 @@ impl Page {
 
 async fn page(like: &mut Wire, host: &str, target: &str) -> Result<Page> {
     let answer = like.ask(&get(host, target)).await?.expect(200)?;
-    let header = |name| answer.header(name).map(HeaderValue::from_str).transpose();
+    let headers = answer.own_headers().map(|(name, value)| {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let name = name.context("a header has a name that is none")?;
+        Ok((name, HeaderValue::from_str(value)?))
+    });
     Ok(Page {
-        content_type: header("content-type")?.context("content-type is missing")?,
-        cache_control: header("cache-control")?,
+        headers: headers.collect::<Result<_>>()?,
         body: Bytes::copy_from_slice(answer.body),
     })
 }

@@ -83,9 +83,23 @@ impl Wire {
 impl Answer<'_> {
     /// The values of a header, in their order.
     pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.head.lines().skip(1).filter_map(move |line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        let all = self.all_headers();
+        all.filter_map(move |(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
+    }
+
+    /// What the answer says of itself, without what any HTTP server adds.
+    pub(crate) fn own_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.all_headers().filter(|(name, _)| {
+            let added = ["content-length", "date"];
+            !added.iter().any(|added| name.eq_ignore_ascii_case(added))
+        })
+    }
+
+    fn all_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let lines = self.head.lines().skip(1);
+        lines.filter_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            Some((name, value.trim()))
         })
     }
 

@@ -1,5 +1,6 @@
 //! Discovery and keys, against a bare handler that answers the same bytes.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -10,7 +11,7 @@ use crate::load::Plan;
 use crate::process::{Process, free_port};
 use crate::report::{Figure, Report, Target, rate, ratio, spread};
 use crate::storm::{Round, median, storm};
-use crate::wire::{Wire, get};
+use crate::wire::{Answer, Wire, get};
 
 const TENANT: &str = "one";
 
@@ -98,8 +99,16 @@ async fn same_bytes(server: &Process, bare: &Process, request: &[u8]) -> Result<
     let ours = ours.ask(request).await?.expect(200)?;
     let theirs = theirs.ask(request).await?.expect(200)?;
     ensure!(
-        ours.body == theirs.body,
+        ours.body == theirs.body && same_headers(&ours, &theirs),
         "the bare handler answers other bytes"
     );
     Ok(ours.body.len())
+}
+
+fn same_headers(ours: &Answer<'_>, theirs: &Answer<'_>) -> bool {
+    let of = |answer: &Answer<'_>| -> BTreeSet<String> {
+        let headers = answer.own_headers();
+        headers.map(|(n, v)| format!("{n}: {v}")).collect()
+    };
+    of(ours) == of(theirs)
 }

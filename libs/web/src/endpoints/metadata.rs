@@ -1,9 +1,9 @@
 //! What is the same for everybody: discovery, keys, static files, the front page.
 
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use insula_model::Dialect;
 use insula_tenancy::TenantSnapshot;
 use insula_theming::Home;
@@ -13,12 +13,10 @@ use crate::{page, respond};
 
 /// Provider metadata, made when the snapshot was made.
 pub(crate) fn discovery(snapshot: &TenantSnapshot) -> HttpResponse {
-    let mut answer = HttpResponse::Ok();
-    answer
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    let mut answer = json();
     if snapshot.view.spec.dialect == Dialect::Standard {
-        answer.insert_header((CACHE_CONTROL, "public, max-age=300"));
+        let keep = HeaderValue::from_static("public, max-age=300");
+        answer.insert_header((CACHE_CONTROL, keep));
     }
     answer.body(snapshot.discovery_json.clone())
 }
@@ -27,11 +25,18 @@ pub(crate) fn discovery(snapshot: &TenantSnapshot) -> HttpResponse {
 /// client ever meets a `kid` it cannot know.
 pub(crate) fn keys(snapshot: &TenantSnapshot) -> HttpResponse {
     let max_age = snapshot.jwks_max_age.as_secs();
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+    json()
         .insert_header((CACHE_CONTROL, format!("max-age={max_age}, must-revalidate")))
         .body(snapshot.jwks_json.clone())
+}
+
+/// Values that never change are not copied: these two answers are most of what is asked for.
+fn json() -> HttpResponseBuilder {
+    let mut answer = HttpResponse::Ok();
+    answer
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")));
+    answer
 }
 
 /// A static file of the theme.
