@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use insula_config::{
     Format, Loaded, Problem, Severity, TenantFiles, TenantSource, check_tenants, load_tenant,
-    process_environment,
+    load_tenant_knowing, process_environment,
 };
 use insula_connectors::Registry;
 use insula_model::TenantId;
@@ -249,8 +249,13 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// An unknown kind of connector is an error of our own files, told with its line. A dex file is served
+/// without that connector, as dex serves with one that does not open.
 fn read(source: &TenantSource) -> Loaded {
-    load_tenant(source, &process_environment)
+    match source.format {
+        Format::Native => load_tenant_knowing(source, &process_environment, &Registry::kinds()),
+        Format::Dex => load_tenant(source, &process_environment),
+    }
 }
 
 /// A theme folder counts with each file in it: editing one leaves the folder's own time alone.

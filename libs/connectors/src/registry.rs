@@ -56,6 +56,11 @@ impl Registry {
         Self { http }
     }
 
+    /// The names of all kinds there are.
+    pub fn kinds() -> Vec<&'static str> {
+        KINDS.iter().map(|kind| kind.name).collect()
+    }
+
     fn kind(spec: &ConnectorSpec) -> Result<&'static Kind, String> {
         let wanted = &spec.kind;
         let names = || KINDS.iter().map(|kind| kind.name);
