@@ -1,4 +1,4 @@
-//! What every [`Cache`](crate::Cache) must do, one sentence a function.
+//! What every `Cache` must do, one sentence a function.
 //!
 //! A backend runs them all through [`cache_conformance!`](crate::cache_conformance), which makes
 //! each sentence a test of its own. Nothing here waits: what can be judged by a `now` argument is,
