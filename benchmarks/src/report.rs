@@ -184,9 +184,9 @@ const INTRODUCTION: &str = "\
 # Speed and memory
 
 Written by `cargo xtask bench`, which runs the function benchmarks (`benches/`, criterion) and then
-the load program (`src/`) on a release build of the real server. All of it talks to 127.0.0.1 alone,
-needs nothing installed and ends by itself within four minutes. To take the figures of the server
-again without the rest:
+the load program (`src/`) on a release build of the real server. All of it talks to 127.0.0.1 alone
+and needs nothing installed; each of the two ends by itself within four minutes. To take the figures
+of the server again without the rest:
 
 ```
 cargo build --release -p insula-server
@@ -200,15 +200,19 @@ const READING: &str = "
 How they are taken. Servers are confined to one half of the cores and the load comes from the other.
 What is compared runs in turns (ours, theirs, ours, …), and the ratio of each turn is taken; the
 table shows the one in the middle, and the smallest and largest. The bare handler is an actix-web
-application of one line with as many workers and the same allocator; it first asks the server for
-what it is to repeat. Where the client cannot ask faster than a server answers, requests/s flatter
-the slower one: the line on processor time tells what a request costs each of them.
+application of a few lines with as many workers and the same allocator; it first asks the server for
+what it is to repeat, headers included. Where the client cannot ask faster than a server answers,
+requests/s flatter the slower one, and where the machine has other work, both suffer by chance: the
+lines on processor time tell what a request costs each of them.
 
 A token response of our dialect holds two signed tokens, the ID token and the access token, so
 signatures/s are compared: responses times the signatures in each. The raw rate is that of a loop
 around the crypto library, one thread for each serving core, signing what stands before the
 signature of an ID token the server gave. Codes are collected before the clock starts; a refresh
 token is besides looked up, checked with its connector and rotated in the database.
+
+A login is that of somebody without a session, at a tenant with one connector, by a client that asks
+no consent: `/auth`, `/callback` and `/token`, with PKCE. State is in SQLite and in the process.
 
 Tenants of the crowd are folders with a `tenant.yaml` of a dozen lines. Activation is the time of
 the first request to a tenant that sleeps: its file is read and checked, its keys are opened or

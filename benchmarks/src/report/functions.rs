@@ -53,7 +53,7 @@ pub(super) fn text(functions: &[Timed]) -> String {
         .collect();
     let mut text = String::from(
         "\n## Functions\n\nMedians of criterion's newest run on the same machine. An issued set is \
-         two signed tokens, so its yardstick is twice the raw signature.\n\n\
+         two signed\ntokens, so its yardstick is twice the raw signature.\n\n\
          | function | time | of what the crypto library alone would do |\n| --- | --- | --- |\n",
     );
     for (name, nanoseconds) in &by_name {
