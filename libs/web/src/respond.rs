@@ -130,6 +130,11 @@ fn error_page(ctx: &Context, refusal: &Refusal) -> ErrorPage {
                 ..ErrorPage::denied(None)
             }
         }
+        // dex calls whatever a connector answers wrongly its own failure.
+        Refusal::UpstreamReply(_) if dex => ErrorPage {
+            status: 500,
+            ..ErrorPage::client_mistake(detail)
+        },
         Refusal::ConnectorUnavailable(id) => {
             let spec = ctx.spec().connector(id);
             let name = spec.map_or(id.as_str(), |spec| spec.name.as_str());

@@ -213,6 +213,7 @@ async fn a_person_sees_every_refusal_on_a_page_with_its_status() {
         (Refusal::BadProof, 400, 401),
         (Refusal::NotInGroup, 403, 403),
         (Refusal::UpstreamDenied("no".into()), 403, 500),
+        (Refusal::UpstreamReply("no".into()), 400, 500),
         (Refusal::ConsentDenied, 403, 500),
         (Refusal::ConnectorUnavailable("mock".into()), 503, 503),
         (Refusal::MethodNotAllowed("PUT".into()), 405, 400),
