@@ -15,6 +15,7 @@ mod fault;
 mod handle;
 mod house;
 mod limits;
+mod messages;
 mod metrics;
 mod restart;
 mod router;

@@ -5,13 +5,15 @@ use actix::{
     Actor, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, Message, ResponseFuture,
     WrapFuture as _,
 };
-use insula_ambient::Timestamp;
 use insula_model::TenantId;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 use crate::directory::{Change, Seat, Slot};
 use crate::house::House;
+#[cfg(any(test, feature = "fault-injection"))]
+use crate::messages::Inject;
+use crate::messages::Tidings;
 use crate::routes::{Moves, Routes};
 use crate::supervisor::{Order, SupervisorActor};
 use crate::tenant::{Asked, WhatChanged};
@@ -111,28 +113,6 @@ pub(crate) struct ObserveAll;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Shutdown;
-
-/// Do something bad to a tenant.
-#[cfg(any(test, feature = "fault-injection"))]
-#[derive(Message)]
-#[rtype(result = "bool")]
-pub(crate) struct Inject(pub(crate) TenantId, pub(crate) crate::Fault);
-
-/// What the supervisor tells of tenants.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) enum Tidings {
-    /// It can be served.
-    Woke(TenantHandle),
-    /// It must be woken again before it is served.
-    FellAsleep(TenantId),
-    /// It failed too often.
-    WentToRest {
-        id: TenantId,
-        until: Timestamp,
-        last: Option<TenantHandle>,
-    },
-}
 
 impl RouterActor {
     pub(crate) fn new(house: Arc<House>, supervisor: Addr<SupervisorActor>) -> Self {

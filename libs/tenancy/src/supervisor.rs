@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use self::charge::{Charge, Stand};
 use crate::house::House;
-use crate::router::Tidings;
+use crate::messages::Tidings;
 use crate::tenant::{Asked, Instruction, Ping, TenantActor, WhatChanged};
 use crate::{Downfall, TenantHandle, Verdict};
 

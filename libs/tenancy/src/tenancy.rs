@@ -257,7 +257,10 @@ impl Tenancy {
     /// Does something bad to a tenant's actor. Answers whether there was one.
     #[cfg(any(test, feature = "fault-injection"))]
     pub async fn inject(&self, id: &TenantId, fault: crate::Fault) -> bool {
-        let injected = self.0.router.send(crate::router::Inject(id.clone(), fault));
+        let injected = self
+            .0
+            .router
+            .send(crate::messages::Inject(id.clone(), fault));
         injected.await.unwrap_or(false)
     }
 

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::charge::Stand;
 use super::{Describe, DrainAll, News, Order, SupervisorActor, What};
 use crate::death_watch::Terminated;
-use crate::router::Tidings;
+use crate::messages::Tidings;
 use crate::tenant::{Asked, Instruction, WhatChanged};
 use crate::{CrashWindow, Downfall, TenantStatus};
 
@@ -169,11 +169,11 @@ impl Handler<DrainAll> for SupervisorActor {
 }
 
 #[cfg(any(test, feature = "fault-injection"))]
-impl Handler<crate::router::Inject> for SupervisorActor {
+impl Handler<crate::messages::Inject> for SupervisorActor {
     type Result = bool;
 
-    fn handle(&mut self, inject: crate::router::Inject, _: &mut Self::Context) -> bool {
-        let crate::router::Inject(id, fault) = inject;
+    fn handle(&mut self, inject: crate::messages::Inject, _: &mut Self::Context) -> bool {
+        let crate::messages::Inject(id, fault) = inject;
         let addr = self.charges.get(&id).and_then(|charge| charge.addr());
         if let Some(addr) = addr {
             addr.do_send(crate::tenant::Suffer(fault));
