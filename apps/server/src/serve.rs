@@ -78,12 +78,13 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
     chores::ask_health(&health, durable, cache, house.clock.as_ref()).await;
     chores::start(&house, &tenancy, &health, certificates.as_ref());
 
+    let tenant_labels = usize::try_from(config.metrics_tenant_label_limit)?;
     let state = WebState {
         tenancy: tenancy.clone(),
         settings: Arc::new(WebSettings {
             trusted_proxies: config.trusted_proxies.clone(),
         }),
-        metrics: Arc::new(WebMetrics::register(&house.metrics)?),
+        metrics: Arc::new(WebMetrics::register(&house.metrics, tenant_labels)?),
         clock: Arc::clone(&house.clock),
         entropy: Arc::clone(&house.entropy),
     };

@@ -12,9 +12,6 @@ use prometheus::{
 
 use crate::route::Route;
 
-/// Beyond so many tenants, the rest share the label `_other`.
-const TENANT_LABELS: usize = 200;
-
 /// What this crate counts. Names without a prefix are dex's, whose dashboards read them.
 #[derive(Debug)]
 pub struct WebMetrics {
@@ -24,6 +21,7 @@ pub struct WebMetrics {
     tokens: IntCounterVec,
     logins: IntCounterVec,
     tenants: IntCounterVec,
+    tenant_labels: usize,
     known_tenants: ArcSwap<HashMap<String, IntCounter>>,
     learning: Mutex<()>,
 }
@@ -45,7 +43,10 @@ thread_local! {
 
 impl WebMetrics {
     /// Makes the metrics and registers them.
-    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    ///
+    /// Beyond `tenant_labels` tenants the rest share the label `_other`: a series for each of a
+    /// hundred thousand would be more than Prometheus should carry.
+    pub fn register(registry: &Registry, tenant_labels: usize) -> Result<Self, prometheus::Error> {
         let by_route = ["code", "method", "handler"];
         let counter = |name: &str, help: &str, labels: &[&str]| {
             let made = IntCounterVec::new(Opts::new(name, help), labels)?;
@@ -86,9 +87,10 @@ impl WebMetrics {
             )?,
             tenants: counter(
                 "insula_tenant_requests_total",
-                "Requests by tenant; beyond 200 tenants the rest count as _other.",
+                "Requests by tenant; beyond the configured number of tenants the rest count as _other.",
                 &["tenant"],
             )?,
+            tenant_labels,
             known_tenants: ArcSwap::default(),
             learning: Mutex::default(),
         })
@@ -133,7 +135,7 @@ impl WebMetrics {
     fn learn(&self, tenant: &str) -> IntCounter {
         let _one_at_a_time = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.known_tenants.load_full();
-        if known.len() >= TENANT_LABELS {
+        if known.len() >= self.tenant_labels {
             return self.tenants.with_label_values(&["_other"]);
         }
         let counter = self.tenants.with_label_values(&[tenant]);
@@ -162,5 +164,21 @@ fn method_label(method: &Method) -> &'static str {
         "POST" => "post",
         "OPTIONS" => "options",
         _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_limit_tenants_share_a_label() {
+        let registry = Registry::new();
+        let metrics = WebMetrics::register(&registry, 2).unwrap();
+        for tenant in ["a", "b", "c", "d", "a"] {
+            metrics.tenant(tenant);
+        }
+        let count = |tenant| metrics.tenants.with_label_values(&[tenant]).get();
+        assert_eq!((count("a"), count("b"), count("_other")), (2, 1, 2));
     }
 }

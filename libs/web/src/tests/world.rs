@@ -91,7 +91,7 @@ impl World {
         let state = WebState {
             tenancy,
             settings: Arc::new(settings),
-            metrics: Arc::new(WebMetrics::register(&registry).unwrap()),
+            metrics: Arc::new(WebMetrics::register(&registry, 10).unwrap()),
             clock: Arc::new(clock.clone()),
             entropy,
         };
