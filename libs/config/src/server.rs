@@ -60,12 +60,8 @@ pub struct ServerConfig {
 pub struct DatabasePool {
     /// The most it holds.
     pub max_connections: u32,
-    /// The fewest it keeps.
-    pub min_connections: u32,
     /// How long a request waits for one.
     pub acquire_timeout: Duration,
-    /// After how much idleness one is closed.
-    pub idle_timeout: Duration,
 }
 
 /// How the process logs.
@@ -214,9 +210,7 @@ fn master_key(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Secret
 
 fn pool(mut section: Section<'_>, reading: &mut Reading<'_>) -> DatabasePool {
     let max = section.number("maxConnections", reading);
-    let min = section.number("minConnections", reading);
     let acquire = section.duration("acquireTimeout", reading);
-    let idle = section.duration("idleTimeout", reading);
     section.finish(reading);
     let most = max.as_ref().map_or(10, |max| max.value);
     if let Some(max) = &max
@@ -229,17 +223,9 @@ fn pool(mut section: Section<'_>, reading: &mut Reading<'_>) -> DatabasePool {
             "write 1 or more",
         );
     }
-    if let Some(min) = &min
-        && min.value > most
-    {
-        let cause = format!("{} is more than maxConnections {most}", min.shown);
-        reading.error(min.at, &min.key, cause, "write fewer");
-    }
     DatabasePool {
         max_connections: most,
-        min_connections: min.map_or(0, |min| min.value),
         acquire_timeout: acquire.map_or(Duration::from_secs(5), |span| span.value),
-        idle_timeout: idle.map_or(Duration::from_mins(10), |span| span.value),
     }
 }
 

@@ -58,7 +58,7 @@ const fn list(path: &'static str, meaning: &'static str) -> Setting {
     }
 }
 
-pub(super) const SETTINGS: [Setting; 23] = [
+pub(super) const SETTINGS: [Setting; 21] = [
     one(
         "listen.http",
         "address of the tenants, unencrypted; empty for none",
@@ -79,16 +79,8 @@ pub(super) const SETTINGS: [Setting; 23] = [
     one("database", "sqlite://, postgres:// or mysql:// URL"),
     one("databasePool.maxConnections", "most database connections"),
     one(
-        "databasePool.minConnections",
-        "fewest database connections kept",
-    ),
-    one(
         "databasePool.acquireTimeout",
         "how long a request waits for a connection",
-    ),
-    one(
-        "databasePool.idleTimeout",
-        "after how much idleness a connection is closed",
     ),
     one("cache", "memory, or a redis:// URL"),
     one(

@@ -163,7 +163,7 @@ cache: hunter2
 trustedProxies: [10.0.0]
 log: { format: xml }
 workers: 0
-databasePool: { maxConnections: 2, minConnections: 3 }
+databasePool: { maxConnections: 0 }
 outbound: { allowPrivate: [10.0.0] }
 ";
     let env = [

@@ -184,6 +184,9 @@ fn domains(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<String> 
     for domain in section.texts("domains", reading) {
         let lower = domain.value.trim_start_matches('@').to_ascii_lowercase();
         if issuer::is_host(&lower) {
+            let cause =
+                "nobody is asked for an address first yet, so everybody is shown the choice";
+            reading.warn(domain.at, &domain.key, cause, "");
             domains.push(lower);
         } else {
             let cause = format!("{} is not a mail domain", domain.shown);

@@ -35,7 +35,6 @@ fn config_reaches_the_connector_as_it_is_with_variables_replaced() {
   - type: oidc
     id: workforce
     name: Workforce
-    domains: ['@Acme.Test']
     timeout: 5s
     config:
       clientID: id-$PLACE
@@ -63,7 +62,6 @@ fn config_reaches_the_connector_as_it_is_with_variables_replaced() {
             "price": "5$",
         })
     );
-    assert_eq!(workforce.domains, ["acme.test"]);
     assert_eq!(workforce.timeout, Duration::from_secs(5));
 }
 
@@ -173,4 +171,16 @@ fn a_connectors_config_is_not_in_its_debug() {
     let text = "connectors: [{ type: oidc, id: o, name: O, config: { clientSecret: hunter2 } }]\n";
     let spec = ours(text).spec();
     assert!(!format!("{spec:?}").contains("hunter2"));
+}
+
+#[test]
+fn mail_domains_are_read_and_told_to_lead_nowhere_yet() {
+    let folder = ours(
+        "connectors:
+  - { type: mockCallback, id: a, name: A, domains: ['@Acme.Test'] }
+",
+    );
+    let spec = folder.load().spec.unwrap();
+    assert_eq!(spec.connector("a").unwrap().domains, ["acme.test"]);
+    assert!(folder.only().contains("everybody is shown the choice"));
 }
