@@ -104,9 +104,6 @@ pub enum Refusal {
     RefreshDenied {
         grant: GrantId,
     },
-    SessionEnded {
-        grant: GrantId,
-    },
     // userinfo, introspection, revocation, logout
     BearerMissing,
     BearerInvalid,
@@ -170,7 +167,6 @@ impl Refusal {
             | Self::RefreshReused { .. }
             | Self::RefreshConnectorGone { .. }
             | Self::RefreshDenied { .. }
-            | Self::SessionEnded { .. }
             | Self::TokenOfAnotherClient => E::InvalidGrant,
             Self::BearerInvalid => E::InvalidToken,
             Self::BearerLacksOpenId => E::InsufficientScope,
@@ -302,7 +298,6 @@ impl Refusal {
             }
             Self::RefreshConnectorGone { .. } => "the connector of this login is gone",
             Self::RefreshDenied { .. } => "the identity provider no longer vouches for this login",
-            Self::SessionEnded { .. } => "the session this refresh token belongs to has ended",
             Self::BearerMissing => "an access token is missing; send it as Authorization: Bearer",
             Self::BearerInvalid => "the access token is malformed, expired or revoked",
             Self::BearerLacksOpenId => "the access token was not granted the openid scope",

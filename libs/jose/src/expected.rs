@@ -59,12 +59,6 @@ impl Expected {
         }
     }
 
-    /// Accepts one more issuer.
-    pub fn or_issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuers.push(issuer.into());
-        self
-    }
-
     /// Demands `audience` in `aud`.
     pub fn for_audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());

@@ -92,9 +92,6 @@ impl Refusal {
             Self::RefreshDenied { .. } | Self::UnsupportedGrantType(_) | Self::MissingGrantType => {
                 "".into()
             }
-            Self::SessionEnded { .. } => {
-                "The session this refresh token belongs to has ended.".into()
-            }
             Self::BearerMissing | Self::BearerInvalid => "Invalid bearer token.".into(),
             Self::MissingToken => "The POST body doesn't contain 'token' parameter.".into(),
             Self::MethodNotAllowed(_) => "method not allowed".into(),

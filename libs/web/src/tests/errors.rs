@@ -84,7 +84,6 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::RefreshScopeBeyond(words()),
         Refusal::RefreshConnectorGone { grant: grant() },
         Refusal::RefreshDenied { grant: grant() },
-        Refusal::SessionEnded { grant: grant() },
         Refusal::BearerMissing,
         Refusal::BearerInvalid,
         Refusal::BearerLacksOpenId,
