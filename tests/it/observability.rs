@@ -168,6 +168,9 @@ async fn readiness_fails_while_the_database_is_away_and_comes_back_with_it() {
     Agent::new().get(&keys).await.expect(200);
     relay.cut();
     status_becomes(&ready, 503).await;
+    // The tenants' port tells the same, with dex's status.
+    let health = format!("http://{tenant}.localhost:{}/healthz", house.port);
+    Agent::new().get(&health).await.expect(500);
     // It lives: restarting it would not bring the database back.
     Agent::new()
         .get(process.telemetry("/healthz/live"))

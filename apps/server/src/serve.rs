@@ -87,6 +87,10 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
         metrics: Arc::new(WebMetrics::register(&house.metrics, tenant_labels)?),
         clock: Arc::clone(&house.clock),
         entropy: Arc::clone(&house.entropy),
+        is_healthy: {
+            let health = health.clone();
+            Arc::new(move || health.report().is_ready())
+        },
     };
     let build = Build {
         version: env!("CARGO_PKG_VERSION"),

@@ -52,6 +52,8 @@ pub struct WebState {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Whether the process can serve, by the last word of its checks.
+    pub is_healthy: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// Answers any request. Mount it as the default service: which paths there are depends on the
@@ -221,7 +223,7 @@ async fn dispatch(
         }
         Route::Home => return metadata::home(ctx),
         Route::Robots => return metadata::robots(),
-        Route::Health => return HttpResponse::Ok().body("Health check passed"),
+        Route::Health => return respond::health((state.is_healthy)()),
         Route::Discovery => return metadata::discovery(&ctx.snapshot),
         Route::Keys => return metadata::keys(&ctx.snapshot),
     };

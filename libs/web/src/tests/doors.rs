@@ -179,6 +179,16 @@ async fn head_is_answered_wherever_get_is() {
 }
 
 #[actix_web::test]
+async fn the_tenants_port_says_so_when_the_process_cannot_serve() {
+    let mut world = World::usual().await;
+    let well = world.get("/healthz").await;
+    assert_eq!((well.status, well.text()), (200, "Health check passed"));
+    world.state.is_healthy = std::sync::Arc::new(|| false);
+    let ill = world.get("/healthz").await;
+    assert_eq!((ill.status, ill.text()), (500, "Health check failed."));
+}
+
+#[actix_web::test]
 async fn what_strangers_ask_for_makes_no_series_of_its_own() {
     let world = World::usual().await;
     for n in 0..20 {

@@ -94,6 +94,7 @@ impl World {
             metrics: Arc::new(WebMetrics::register(&registry, 10).unwrap()),
             clock: Arc::new(clock.clone()),
             entropy,
+            is_healthy: Arc::new(|| true),
         };
         Self {
             clock,
