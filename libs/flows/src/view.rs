@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use insula_ambient::{Clock, Entropy, Timestamp};
@@ -73,11 +74,13 @@ impl TenantView {
     }
 }
 
-/// What a browser brought along in its cookies.
+/// What is known of a browser that asks: its cookies, and where it is.
 #[derive(Debug, Clone, Default)]
 pub struct Browser {
     /// The binding cookie: names the browser, not the person.
     pub binding: Option<String>,
     /// The session cookie.
     pub session: Option<SessionCookie>,
+    /// The address it asks from, proxies seen through; for the log and for limits, never a proof.
+    pub address: Option<IpAddr>,
 }

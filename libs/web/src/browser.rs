@@ -19,6 +19,7 @@ pub(crate) fn read(request: &HttpRequest, spec: &TenantSpec) -> Browser {
         session: value(full_name(spec, &spec.sessions.cookie_name))
             .filter(|v| v.len() <= 128)
             .map(SessionCookie::new),
+        address: None,
     }
 }
 

@@ -1,16 +1,22 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::ACCEPT_ENCODING;
 use insula_ambient::Entropy;
+use insula_flows::Browser;
 use insula_model::{Dialect, TenantSpec};
 use insula_tenancy::TenantSnapshot;
+
+use crate::browser;
 
 /// One request at one tenant: the snapshot is pinned here and read from nowhere else.
 pub(crate) struct Context {
     pub(crate) request: HttpRequest,
     pub(crate) snapshot: Arc<TenantSnapshot>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    /// Where the request comes from, proxies seen through.
+    pub(crate) client_address: Option<IpAddr>,
     /// Names this request in the log; a fault's page shows it as the incident.
     pub(crate) request_id: Arc<str>,
 }
@@ -22,6 +28,14 @@ impl Context {
 
     pub(crate) fn dialect(&self) -> Dialect {
         self.snapshot.view.spec.dialect
+    }
+
+    /// Who asks: what the browser brought along, and from where.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser {
+            address: self.client_address,
+            ..browser::read(&self.request, self.spec())
+        }
     }
 
     /// A route below the issuer as this browser reaches it; absolute URLs stay as they are.

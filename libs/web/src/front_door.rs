@@ -23,6 +23,7 @@ use insula_theming::{ErrorPage, plain_error};
 use ipnet::IpNet;
 use tracing::{Instrument as _, debug, info_span};
 
+use crate::client_address::client_address;
 use crate::context::Context;
 use crate::endpoints::{authorize, metadata, token};
 use crate::host::requested_host;
@@ -35,7 +36,7 @@ const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 /// How the front door behaves.
 #[derive(Debug, Clone, Default)]
 pub struct WebSettings {
-    /// Peers whose `Forwarded` and `X-Forwarded-Host` count.
+    /// Peers whose `Forwarded`, `X-Forwarded-Host` and `X-Forwarded-For` count.
     pub trusted_proxies: Vec<IpNet>,
 }
 
@@ -118,6 +119,7 @@ pub async fn front_door(
                 request: request.clone(),
                 snapshot,
                 entropy: Arc::clone(&state.entropy),
+                client_address: client_address(request.headers(), peer, trusted),
                 request_id: Arc::clone(&request_id),
             };
             let span = info_span!(

@@ -3,6 +3,8 @@ use std::net::IpAddr;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use ipnet::IpNet;
 
+use crate::client_address::is_trusted;
+
 /// The host name a request is for, without port.
 ///
 /// The `Host` header, unless the peer is a trusted proxy that tells another: then the last
@@ -15,9 +17,7 @@ pub(crate) fn requested_host<'a>(
     peer: Option<IpAddr>,
     trusted: &[IpNet],
 ) -> Option<&'a str> {
-    // A dual-stack socket tells IPv4 peers as ::ffff:a.b.c.d.
-    let peer = peer.map(|ip| ip.to_canonical());
-    let is_trusted = peer.is_some_and(|ip| trusted.iter().any(|net| net.contains(&ip)));
+    let is_trusted = peer.is_some_and(|peer| is_trusted(peer, trusted));
     if headers.get_all(header::HOST).count() > 1 {
         return None;
     }

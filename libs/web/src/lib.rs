@@ -5,6 +5,7 @@
 //! an endpoint reads its input, calls one flow and carries the answer.
 
 mod browser;
+mod client_address;
 mod context;
 mod endpoints;
 mod front_door;

@@ -10,21 +10,21 @@ use insula_oauth::{LogoutRequest, Params};
 
 use crate::context::Context;
 use crate::respond::{self, Surface};
-use crate::{browser, read, screen};
+use crate::{read, screen};
 
 type Walked = Result<Turn, FlowError>;
 
 /// `GET`/`POST /auth` and `/auth/{connector}`.
 pub(crate) async fn start(ctx: &Context, payload: &mut web::Payload, at: Option<&str>) -> Walked {
     let params = query_or_form(ctx, payload).await?;
-    let browser = browser::read(&ctx.request, ctx.spec());
+    let browser = ctx.browser();
     insula_flows::authorize::start(&ctx.snapshot.view, &params, at, &browser).await
 }
 
 /// `GET`/`POST /auth/{connector}/login`.
 pub(crate) async fn password(ctx: &Context, payload: &mut web::Payload, at: &str) -> Walked {
     let query = read::query(&ctx.request)?;
-    let browser = browser::read(&ctx.request, ctx.spec());
+    let browser = ctx.browser();
     let (view, state) = (&ctx.snapshot.view, query.get("state"));
     if is_get(ctx) {
         return insula_flows::login::show(view, at, state, &browser).await;
@@ -46,14 +46,14 @@ pub(crate) async fn callback(
     } else {
         Returned::Form(read::form(&ctx.request, payload).await?)
     };
-    let browser = browser::read(&ctx.request, ctx.spec());
+    let browser = ctx.browser();
     insula_flows::callback::complete(&ctx.snapshot.view, at, returned, &browser).await
 }
 
 /// `GET`/`POST /approval`.
 pub(crate) async fn approval(ctx: &Context, payload: &mut web::Payload) -> Walked {
     let query = read::query(&ctx.request)?;
-    let browser = browser::read(&ctx.request, ctx.spec());
+    let browser = ctx.browser();
     let view = &ctx.snapshot.view;
     if is_get(ctx) {
         let (req, hmac) = (query.get("req"), query.get("hmac"));
@@ -71,7 +71,7 @@ pub(crate) async fn logout(ctx: &Context, payload: &mut web::Payload) -> Walked 
     let request = LogoutRequest::from_params(&params);
     // Only a form of ours can have been posted with a proof; a link with one proves nothing.
     let proof = params.get("hmac").filter(|_| !is_get(ctx));
-    let browser = browser::read(&ctx.request, ctx.spec());
+    let browser = ctx.browser();
     insula_flows::logout::logout(&ctx.snapshot.view, &request, proof, &browser).await
 }
 

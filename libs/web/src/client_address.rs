@@ -1,0 +1,217 @@
+//! Which address a request comes from.
+
+use std::net::{IpAddr, SocketAddrV4};
+
+use actix_web::http::header::{self, HeaderMap, HeaderName};
+use ipnet::IpNet;
+
+/// The address of whoever asks: the peer, or, where trusted proxies pass requests on, the nearest
+/// hop that is none of them.
+///
+/// Hops are read from the right, where the nearest proxy wrote: what stands left of the first
+/// untrusted hop was told by a stranger. `X-Forwarded-For` comes before `Forwarded` (RFC 7239),
+/// because proxies that write the one pass on a stranger's other. A hop that is no address
+/// (`unknown`, a name that hides one) ends the walk at the proxy that told it. `None` where there
+/// is no peer, as on a Unix socket.
+pub(crate) fn client_address(
+    headers: &HeaderMap,
+    peer: Option<IpAddr>,
+    trusted: &[IpNet],
+) -> Option<IpAddr> {
+    let peer = peer?.to_canonical();
+    let x_forwarded_for = HeaderName::from_static("x-forwarded-for");
+    if headers.contains_key(&x_forwarded_for) {
+        let hops = elements(headers, &x_forwarded_for).map(|hop| hop.and_then(address));
+        Some(nearest_untrusted(peer, hops, trusted))
+    } else {
+        let hops = elements(headers, &header::FORWARDED).map(|hop| hop.and_then(forwarded_for));
+        Some(nearest_untrusted(peer, hops, trusted))
+    }
+}
+
+/// Whether an address is a trusted proxy's. A dual-stack socket tells IPv4 peers as
+/// `::ffff:a.b.c.d`, which is the same address.
+pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|net| net.contains(&address))
+}
+
+fn nearest_untrusted(
+    peer: IpAddr,
+    hops: impl Iterator<Item = Option<IpAddr>>,
+    trusted: &[IpNet],
+) -> IpAddr {
+    let mut nearest = peer;
+    for hop in hops {
+        if !is_trusted(nearest, trusted) {
+            break;
+        }
+        let Some(hop) = hop else { break };
+        nearest = hop;
+    }
+    nearest
+}
+
+/// The elements of a list header over all its lines, the last first. `None` for a line that is no
+/// text. Cut at every comma: a quote that a stranger leaves open must not swallow what a proxy
+/// appended.
+fn elements<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = Option<&'a str>> + use<'a> {
+    let lines: Vec<_> = headers.get_all(name).collect();
+    lines.into_iter().rev().flat_map(|line| {
+        let text = line.to_str().ok();
+        let unreadable = text.is_none().then_some(None);
+        let read = text.into_iter().flat_map(|text| text.rsplit(',').map(Some));
+        unreadable.into_iter().chain(read)
+    })
+}
+
+/// The `for` of an element of `Forwarded`.
+fn forwarded_for(element: &str) -> Option<IpAddr> {
+    element
+        .split(';')
+        .find_map(|pair| {
+            let (name, value) = pair.trim().split_once('=')?;
+            name.eq_ignore_ascii_case("for").then_some(value)
+        })
+        .and_then(address)
+}
+
+/// An address with or without port, quotes and brackets: `192.0.2.1`, `192.0.2.1:4711`,
+/// `2001:db8::1`, `[2001:db8::1]`, `"[2001:db8::1]:4711"`.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    let found = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (within, port) = rest.split_once(']')?;
+            let is_port = |port: &str| port.parse::<u16>().is_ok();
+            let ends_well = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+            within.parse().ok().filter(|_| ends_well)?
+        }
+        None => match text.parse() {
+            Ok(address) => address,
+            Err(_) => IpAddr::V4(*text.parse::<SocketAddrV4>().ok()?.ip()),
+        },
+    };
+    Some(found.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    fn resolved(peer: &str, pairs: &[(&'static str, &'static str)]) -> String {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            headers.append(HeaderName::from_static(name), value);
+        }
+        let trusted = ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap());
+        let found = client_address(&headers, peer.parse().ok(), &trusted);
+        found.map_or_else(String::new, |address| address.to_string())
+    }
+
+    #[test]
+    fn a_stranger_cannot_name_another_address_as_its_own() {
+        for header in ["x-forwarded-for", "forwarded"] {
+            assert_eq!(
+                resolved("203.0.113.9", &[(header, "for=192.0.2.1")]),
+                "203.0.113.9"
+            );
+            assert_eq!(
+                resolved("203.0.113.9", &[(header, "192.0.2.1")]),
+                "203.0.113.9"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_stranger_sent_through_a_proxy_does_not_count() {
+        for (name, told) in [
+            ("x-forwarded-for", "192.0.2.66, 198.51.100.7"),
+            ("x-forwarded-for", "192.0.2.66, 198.51.100.7, 10.9.9.9"),
+            ("x-forwarded-for", "10.0.0.1,198.51.100.7,10.9.9.9,10.8.8.8"),
+            ("forwarded", "for=192.0.2.66, for=198.51.100.7"),
+            (
+                "forwarded",
+                "for=\"192.0.2.66, For=198.51.100.7;proto=https",
+            ),
+            (
+                "forwarded",
+                "for=x;for=y, by=10.1.1.1; for=\"198.51.100.7:80\"",
+            ),
+        ] {
+            assert_eq!(
+                resolved("10.1.2.3", &[(name, told)]),
+                "198.51.100.7",
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn lines_of_a_header_are_one_list() {
+        let lines = [
+            ("x-forwarded-for", "192.0.2.66"),
+            ("x-forwarded-for", "198.51.100.7"),
+            ("x-forwarded-for", "10.9.9.9"),
+        ];
+        assert_eq!(resolved("10.1.2.3", &lines), "198.51.100.7");
+    }
+
+    #[test]
+    fn a_header_the_proxy_did_not_write_does_not_overrule_the_one_it_did() {
+        let pairs = [
+            ("forwarded", "for=192.0.2.66"),
+            ("x-forwarded-for", "198.51.100.7"),
+        ];
+        assert_eq!(resolved("10.1.2.3", &pairs), "198.51.100.7");
+    }
+
+    #[test]
+    fn addresses_are_read_however_proxies_write_them() {
+        for (told, address) in [
+            ("198.51.100.7", "198.51.100.7"),
+            ("198.51.100.7:4711", "198.51.100.7"),
+            ("::ffff:198.51.100.7", "198.51.100.7"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:DB8:0::1]:4711", "2001:db8::1"),
+            ("fd00::7, 2001:db8::1, fd00::9", "2001:db8::1"),
+        ] {
+            assert_eq!(
+                resolved("::ffff:10.1.2.3", &[("x-forwarded-for", told)]),
+                address
+            );
+        }
+        let quoted = [("forwarded", "for=\"[2001:db8::1]:4711\"")];
+        assert_eq!(resolved("fd00::1", &quoted), "2001:db8::1");
+    }
+
+    #[test]
+    fn where_the_chain_breaks_off_the_last_known_proxy_is_the_client() {
+        for told in [
+            "unknown", "_hidden", "", " , ", "1.2.3", "[::1", "[::1]x", "\u{e9}",
+        ] {
+            let pairs = [("x-forwarded-for", told)];
+            assert_eq!(resolved("10.1.2.3", &pairs), "10.1.2.3", "{told}");
+        }
+        let pairs = [("x-forwarded-for", "192.0.2.66, unknown, 10.9.9.9")];
+        assert_eq!(resolved("10.1.2.3", &pairs), "10.9.9.9");
+        assert_eq!(resolved("10.1.2.3", &[]), "10.1.2.3");
+    }
+
+    #[test]
+    fn a_chain_of_trusted_proxies_alone_begins_at_the_farthest() {
+        let pairs = [("x-forwarded-for", "10.7.7.7, 10.8.8.8")];
+        assert_eq!(resolved("10.1.2.3", &pairs), "10.7.7.7");
+    }
+
+    #[test]
+    fn a_peer_without_an_address_has_none() {
+        assert_eq!(resolved("", &[("x-forwarded-for", "198.51.100.7")]), "");
+    }
+}
