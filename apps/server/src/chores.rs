@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use insula_ambient::Clock;
+use insula_ambient::{Clock, ForwardClock, SystemClock};
 use insula_store::{Cache, Durable, MemoryCache};
 use insula_telemetry::Health;
 use insula_tenancy::Tenancy;
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::tls::Certificates;
 use crate::wiring::House;
@@ -17,6 +17,9 @@ use crate::wiring::House;
 const ASK_HEALTH: Duration = Duration::from_secs(5);
 const LOOK_FOR_CHANGES: Duration = Duration::from_secs(2);
 const COLLECT: Duration = Duration::from_mins(1);
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
+/// A step back that is less than this is absorbed before anybody could act.
+const NOTED_STEP: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_secs(10);
 /// Small, so that no statement holds a lock for long.
 const BATCH: u32 = 500;
@@ -30,7 +33,7 @@ pub(crate) fn start(
 ) {
     let io = &house.io;
     let (durable, cache) = (Arc::clone(&house.durable), Arc::clone(&house.cache));
-    let (clock, asked) = (Arc::clone(&house.clock), health.clone());
+    let (clock, asked) = (house.clock.clone(), health.clone());
     every(io, ASK_HEALTH, move || {
         let (durable, cache) = (Arc::clone(&durable), Arc::clone(&cache));
         let (clock, health) = (Arc::clone(&clock), asked.clone());
@@ -39,14 +42,21 @@ pub(crate) fn start(
 
     io.spawn(look_for_changes(tenancy.clone(), certificates.cloned()));
 
-    let (durable, clock) = (Arc::clone(&house.durable), Arc::clone(&house.clock));
+    let (durable, clock) = (Arc::clone(&house.durable), house.clock.clone());
     let holder = house.process_id.clone();
     every(io, COLLECT, move || {
-        collect(Arc::clone(&durable), Arc::clone(&clock), holder.clone())
+        collect(Arc::clone(&durable), clock.clone(), holder.clone())
+    });
+
+    let clock = house.clock.clone();
+    let mut told = false;
+    every(io, LOOK_AT_CLOCK, move || {
+        told = look_at_clock(&clock, told);
+        std::future::ready(())
     });
 
     if let Some(memory) = house.memory_cache.clone() {
-        let clock = Arc::clone(&house.clock);
+        let clock = house.clock.clone();
         every(io, SWEEP, move || {
             sweep(&memory, clock.as_ref());
             std::future::ready(())
@@ -117,6 +127,26 @@ async fn collect(durable: Arc<dyn Durable>, clock: Arc<dyn Clock>, holder: Strin
             }
         }
     }
+}
+
+/// Says once that the machine's clock was set back, and once that it has caught up; answers whether
+/// it lies behind.
+fn look_at_clock(clock: &ForwardClock<SystemClock>, told: bool) -> bool {
+    let ahead = clock.ahead();
+    if ahead > NOTED_STEP && !told {
+        let ahead_s = ahead.as_secs();
+        warn!(
+            ahead_s,
+            "the machine's clock was set back: times are told {ahead_s} s ahead of it and come \
+             back to it at half pace; if it is right now, a restart takes it at once"
+        );
+        return true;
+    }
+    if told && ahead.is_zero() {
+        info!("the machine's clock has caught up with the times that were told");
+        return false;
+    }
+    told
 }
 
 fn sweep(cache: &MemoryCache, clock: &dyn Clock) {

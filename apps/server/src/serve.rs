@@ -85,7 +85,7 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
             trusted_proxies: config.trusted_proxies.clone(),
         }),
         metrics: Arc::new(WebMetrics::register(&house.metrics, tenant_labels)?),
-        clock: Arc::clone(&house.clock),
+        clock: house.clock.clone(),
         entropy: Arc::clone(&house.entropy),
         is_healthy: {
             let health = health.clone();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result};
-use insula_ambient::{Clock, Entropy, SystemClock, SystemEntropy};
+use insula_ambient::{Clock, Entropy, ForwardClock, SystemClock, SystemEntropy};
 use insula_config::{CacheUrl, ServerConfig};
 use insula_connectors::{HashingPool, OutboundPolicy, Registry, UpstreamHttp};
 use insula_jose::MasterKey;
@@ -33,7 +33,7 @@ pub(crate) struct House {
     pub(crate) themes: Arc<ThemeLibrary>,
     pub(crate) specs: Arc<FileSpecs>,
     pub(crate) master_key: Arc<MasterKey>,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<ForwardClock<SystemClock>>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) metrics: Metrics,
     pub(crate) process_id: String,
@@ -102,7 +102,7 @@ pub(crate) async fn database(config: &ServerConfig, io: &Handle) -> Result<SqlSt
 
 /// Opens everything.
 pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock = Arc::new(ForwardClock::new(SystemClock));
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let metrics = Metrics::new();
     let master_key = Arc::new(master_key::find(&config.master_key).context(Misconfigured)?);
@@ -112,7 +112,7 @@ pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
         .await
         .with_context(|| format!("database {}", config.database))?;
     store.register(&metrics)?;
-    let (cache, memory_cache, bus) = short_lived(config, &io, &clock, &metrics).await?;
+    let (cache, memory_cache, bus) = short_lived(config, &io, clock.clone(), &metrics).await?;
     let themes = Arc::new(themes(config).context(Misconfigured)?);
     let registry = registry(config, &io)?;
     let specs = FileSpecs::new(
@@ -145,12 +145,12 @@ type ShortLived = (Arc<dyn Cache>, Option<MemoryCache>, Arc<dyn ChangeBus>);
 async fn short_lived(
     config: &ServerConfig,
     io: &Handle,
-    clock: &Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
     metrics: &Metrics,
 ) -> Result<ShortLived> {
     match &config.cache {
         CacheUrl::Memory => {
-            let cache = MemoryCache::new(Arc::clone(clock), CacheLimits::default());
+            let cache = MemoryCache::new(clock, CacheLimits::default());
             Ok((
                 Arc::new(cache.clone()),
                 Some(cache),
@@ -182,7 +182,7 @@ impl House {
             themes: Arc::clone(&self.themes),
             specs: self.specs.clone(),
             master_key: Arc::clone(&self.master_key),
-            clock: Arc::clone(&self.clock),
+            clock: self.clock.clone(),
             entropy: Arc::clone(&self.entropy),
             io: self.io.clone(),
             process_id: self.process_id.clone(),

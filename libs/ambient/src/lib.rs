@@ -2,12 +2,16 @@
 //!
 //! Owns the [`Clock`] and [`Entropy`] seams, their real forms and the forms tests hold in their
 //! hand. Owns no timer, no scheduler and no cryptographic key: who needs the time asks for a
-//! [`Timestamp`] argument, and only the shells of the house hold a clock.
+//! [`Timestamp`] or a [`Monotonic`] argument, and only the shells of the house hold a clock.
 
 mod clock;
 mod entropy;
+mod forward;
+mod monotonic;
 mod timestamp;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy, base32_lower};
+pub use forward::ForwardClock;
+pub use monotonic::Monotonic;
 pub use timestamp::Timestamp;
