@@ -6,7 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::JoseError;
+use crate::header::CompactJws;
+use crate::verify_alg::VerifyAlg;
+use crate::{JoseError, VerifyError, constant_time_eq};
 
 /// An algorithm we sign with, under its JOSE name.
 ///
@@ -78,10 +80,26 @@ impl FromStr for Alg {
 /// assert_eq!(left_half_hash(Alg::RS256, access_token), "77QmUPtjPfzWtF2AnpK9RQ");
 /// ```
 pub fn left_half_hash(alg: Alg, value: &str) -> String {
+    half_hash(alg.into(), value)
+}
+
+/// Whether `told` is the `at_hash` or `c_hash` of `value` in a token, which is already verified:
+/// its header says the algorithm.
+///
+/// [OIDC Core §3.1.3.8](https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowTokenValidation)
+pub fn half_hash_fits(verified: &str, value: &str, told: &str) -> Result<bool, VerifyError> {
+    let alg = CompactJws::parse(verified)?.alg;
+    Ok(constant_time_eq(
+        half_hash(alg, value).as_bytes(),
+        told.as_bytes(),
+    ))
+}
+
+fn half_hash(alg: VerifyAlg, value: &str) -> String {
     let algorithm = match alg {
-        Alg::RS256 | Alg::PS256 | Alg::ES256 => &SHA256,
-        Alg::ES384 => &SHA384,
-        Alg::EdDSA => &SHA512,
+        VerifyAlg::Rs256 | VerifyAlg::Ps256 | VerifyAlg::Es256 => &SHA256,
+        VerifyAlg::Rs384 | VerifyAlg::Ps384 | VerifyAlg::Es384 => &SHA384,
+        VerifyAlg::Rs512 | VerifyAlg::Ps512 | VerifyAlg::Es512 | VerifyAlg::EdDsa => &SHA512,
     };
     let hash = digest::digest(algorithm, value.as_bytes());
     let (left, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
@@ -118,5 +136,23 @@ mod tests {
             let hash = left_half_hash(alg, "x");
             assert_eq!(URL_SAFE_NO_PAD.decode(hash).unwrap().len(), bytes, "{alg}");
         }
+    }
+
+    #[test]
+    fn a_half_hash_is_judged_by_the_algorithm_of_the_token_it_stands_in() {
+        for alg in Alg::ALL {
+            let token = crate::test_keys::key(alg, "k").sign(None, &()).unwrap();
+            let right = left_half_hash(alg, "access");
+            assert_eq!(half_hash_fits(&token, "access", &right), Ok(true), "{alg}");
+            assert_eq!(half_hash_fits(&token, "other", &right), Ok(false), "{alg}");
+            let other = if alg == Alg::ES384 {
+                Alg::ES256
+            } else {
+                Alg::ES384
+            };
+            let wrong = left_half_hash(other, "access");
+            assert_eq!(half_hash_fits(&token, "access", &wrong), Ok(false), "{alg}");
+        }
+        assert!(half_hash_fits("no token", "access", "").is_err());
     }
 }

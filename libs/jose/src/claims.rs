@@ -4,6 +4,12 @@ use serde_json::{Map, Value};
 
 use crate::{Expected, VerifyError};
 
+/// Whether a member of a foreign document says nothing: many providers write `null` or an empty text
+/// where they mean to leave it out.
+pub fn says_nothing(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(str::is_empty)
+}
+
 /// The claims of a token whose signature was verified
 /// ([RFC 7519 §4](https://www.rfc-editor.org/rfc/rfc7519#section-4)).
 #[derive(Clone, PartialEq)]
@@ -63,6 +69,12 @@ impl Claims {
         self.0
     }
 
+    /// Without the members that say nothing.
+    pub(crate) fn without_the_empty(mut self) -> Self {
+        self.0.retain(|_, value| !says_nothing(value));
+        self
+    }
+
     /// All of them, as a type of the caller.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_value(Value::Object(self.0.clone()))
@@ -92,15 +104,17 @@ impl Claims {
                 return Err(VerifyError::Expired);
             }
         }
-        for (name, missing) in [
-            ("nbf", VerifyError::MissingClaim("nbf")),
-            ("iat", VerifyError::MissingClaim("iat")),
+        for (name, leeway) in [
+            ("nbf", Some(expected.leeway_not_before)),
+            ("iat", expected.leeway_issued_at),
         ] {
+            let Some(leeway) = leeway else { continue };
             // Neither must be there; one that is there must be a time, and not one to come.
-            if self.get(name).is_some()
-                && self.timestamp(name).ok_or(missing)? > now + expected.leeway
-            {
-                return Err(VerifyError::NotYetValid);
+            if self.get(name).is_some() {
+                let time = self.timestamp(name);
+                if time.ok_or(VerifyError::MissingClaim(name))? > now + leeway {
+                    return Err(VerifyError::NotYetValid);
+                }
             }
         }
         Ok(())
@@ -190,6 +204,26 @@ mod tests {
         let expected = Expected::from_issuer("i").with_leeway(Duration::ZERO);
         assert_eq!(hint.check(&expected, NOW), Err(VerifyError::Expired));
         assert_eq!(hint.check(&expected.even_expired(), NOW), Ok(()));
+    }
+
+    #[test]
+    fn each_time_has_a_leeway_of_its_own() {
+        let sec = Duration::from_secs;
+        let expected = Expected::from_issuer("i").with_leeways(sec(0), sec(300), None);
+        for (times, verdict) in [
+            (json!({"exp": 1_000_000}), Err(VerifyError::Expired)),
+            (json!({"exp": 1_000_001}), Ok(())),
+            (json!({"exp": 1_000_001, "nbf": 1_000_300}), Ok(())),
+            (
+                json!({"exp": 1_000_001, "nbf": 1_000_301}),
+                Err(VerifyError::NotYetValid),
+            ),
+            (json!({"exp": 1_000_001, "iat": 2_000_000}), Ok(())),
+        ] {
+            let mut all = times.clone();
+            all["iss"] = json!("i");
+            assert_eq!(claims(all).check(&expected, NOW), verdict, "{times}");
+        }
     }
 
     #[test]

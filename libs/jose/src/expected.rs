@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+const MINUTE: Duration = Duration::from_mins(1);
+
 /// What a token must be to be believed, beyond its signature.
 ///
 /// The defaults are strict: an issuer must be named, `exp` must be there and lie in the future,
@@ -21,8 +23,12 @@ pub struct Expected {
     pub typ: TypRule,
     /// Whether `exp` is demanded and checked.
     pub check_expiry: bool,
-    /// How far clocks may differ, in either direction.
+    /// How long after `exp` it is still taken, because clocks differ.
     pub leeway: Duration,
+    /// How long before `nbf` it is taken already.
+    pub leeway_not_before: Duration,
+    /// How far `iat` may lie ahead. `None`: nobody looks.
+    pub leeway_issued_at: Option<Duration>,
 }
 
 /// Which `typ` header is accepted.
@@ -55,7 +61,9 @@ impl Expected {
             audience: None,
             typ: TypRule::AbsentOr(vec!["JWT".to_owned()]),
             check_expiry: true,
-            leeway: Duration::from_mins(1),
+            leeway: MINUTE,
+            leeway_not_before: MINUTE,
+            leeway_issued_at: Some(MINUTE),
         }
     }
 
@@ -83,9 +91,21 @@ impl Expected {
         self
     }
 
-    /// Lets clocks differ by this much.
-    pub fn with_leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
+    /// Lets clocks differ by this much, in either direction.
+    pub fn with_leeway(self, leeway: Duration) -> Self {
+        self.with_leeways(leeway, leeway, Some(leeway))
+    }
+
+    /// Lets clocks differ by a measure for each of `exp`, `nbf` and `iat`.
+    pub fn with_leeways(
+        mut self,
+        expiry: Duration,
+        not_before: Duration,
+        issued_at: Option<Duration>,
+    ) -> Self {
+        self.leeway = expiry;
+        self.leeway_not_before = not_before;
+        self.leeway_issued_at = issued_at;
         self
     }
 }

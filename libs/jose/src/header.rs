@@ -55,10 +55,11 @@ impl<'a> CompactJws<'a> {
         if header.has_crit || header.has_b64 {
             return Err(VerifyError::CriticalHeader);
         }
+        let told = |member: Option<String>| member.filter(|text| !text.is_empty());
         Ok(Self {
             alg: VerifyAlg::named(&header.alg).ok_or(VerifyError::UnsupportedAlg)?,
-            kid: header.kid,
-            typ: header.typ,
+            kid: told(header.kid),
+            typ: told(header.typ),
             signed: signed.as_bytes(),
             signature: base64url(signature)?,
             payload,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::header::CompactJws;
 use crate::verify_alg::VerifyAlg;
 use crate::verifying_key::VerifyingKey;
-use crate::{Claims, Expected, JwksError, VerifyError};
+use crate::{Claims, Expected, JwksError, VerifyError, says_nothing};
 
 /// Some hundred keys with certificates fit in.
 const LARGEST_SET: usize = 512 * 1024;
@@ -44,6 +44,8 @@ pub struct Jwks {
 struct ForeignKey {
     kid: Option<String>,
     key: VerifyingKey,
+    /// As it was written, to tell a key that changed under its `kid`.
+    written: Map<String, Value>,
 }
 
 impl Jwks {
@@ -84,14 +86,22 @@ impl Jwks {
         self.keys.is_empty()
     }
 
-    /// Verifies a token of that provider, then judges its claims.
+    /// Whether it holds a key that `other` does not, under the same `kid` or another.
+    pub fn has_more_than(&self, other: &Self) -> bool {
+        let is_known = |key: &ForeignKey| other.keys.iter().any(|k| k.written == key.written);
+        !self.keys.iter().all(is_known)
+    }
+
+    /// Verifies a token of that provider, then judges its claims. Claims that are `null` or an empty
+    /// text are absent.
     ///
     /// The key is found by `kid`. For a token without one every key fitting its `alg` is tried, at
     /// most eight (RFC 7515 §6 leaves that to us). The algorithm comes from the key: from its
     /// `alg`, else from its type and curve.
     ///
-    /// [`VerifyError::UnknownKid`] alone means that a newer set might help, also for a token
-    /// without `kid` that no key verifies.
+    /// [`VerifyError::UnknownKid`] means that a newer set might help, also for a token without `kid`
+    /// that no key verifies; [`VerifyError::BadSignature`] and [`VerifyError::AlgMismatch`] too,
+    /// where a provider changed the key under its `kid`.
     pub fn verify(
         &self,
         token: &str,
@@ -104,7 +114,7 @@ impl Jwks {
             Some(kid) => self.verify_by_kid(&jws, kid)?,
             None => self.verify_by_trying(&jws)?,
         }
-        let claims = jws.claims()?;
+        let claims = jws.claims()?.without_the_empty();
         claims.check(expected, now)?;
         Ok(claims)
     }
@@ -147,6 +157,8 @@ impl Jwks {
 
 impl ForeignKey {
     fn from_jwk(jwk: &Map<String, Value>) -> Option<Self> {
+        let mut jwk = jwk.clone();
+        jwk.retain(|_, value| !says_nothing(value));
         if jwk.get("use").is_some_and(|usage| usage != "sig") {
             return None;
         }
@@ -160,12 +172,13 @@ impl ForeignKey {
             }
         }
         let kid = match jwk.get("kid") {
-            None | Some(Value::Null) => None,
+            None => None,
             Some(kid) => Some(kid.as_str()?.to_owned()),
         };
         Some(Self {
             kid,
-            key: VerifyingKey::from_jwk(jwk)?,
+            key: VerifyingKey::from_jwk(&jwk)?,
+            written: jwk,
         })
     }
 

@@ -53,8 +53,8 @@ mod signing_key;
 mod verify_alg;
 mod verifying_key;
 
-pub use alg::{Alg, left_half_hash};
-pub use claims::Claims;
+pub use alg::{Alg, half_hash_fits, left_half_hash};
+pub use claims::{Claims, says_nothing};
 pub use digest::{constant_time_eq, hkdf_sha256, hmac_sha256, sha256};
 pub use error::{JoseError, JwksError, KeysStale, MasterKeyError, SealError, VerifyError};
 pub use expected::{Expected, TypRule};

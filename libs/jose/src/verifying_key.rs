@@ -26,7 +26,7 @@ impl VerifyingKey {
             return None;
         }
         let named = match jwk.get("alg") {
-            None | Some(Value::Null) => None,
+            None => None,
             Some(alg) => Some(VerifyAlg::named(alg.as_str()?)?),
         };
         let material: Map<String, Value> = PUBLIC_MEMBERS

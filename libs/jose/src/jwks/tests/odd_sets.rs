@@ -84,6 +84,53 @@ fn members_that_do_not_concern_us_do_not_matter() {
 }
 
 #[test]
+fn members_that_are_null_or_empty_are_absent() {
+    let key = test_keys::key(Alg::EdDSA, "k1");
+    let token = key.sign(None, &claims()).unwrap();
+    for empty in [Value::Null, json!("")] {
+        for member in ["use", "key_ops", "alg", "d", "x5c"] {
+            let jwk = with(key.public_jwk(), member, empty.clone());
+            assert_eq!(verdict(&set(&[&jwk]), &token), Ok(()), "{member}: {empty}");
+        }
+        let nameless = with(key.public_jwk(), "kid", empty.clone());
+        let header = json!({"alg": "EdDSA", "kid": empty, "typ": empty}).to_string();
+        let by_nobody = super::token(&header, by(&key));
+        assert_eq!(verdict(&set(&[&nameless]), &by_nobody), Ok(()), "{empty}");
+    }
+}
+
+#[test]
+fn claims_that_are_null_or_empty_are_absent_and_named_if_they_are_needed() {
+    let key = test_keys::key(Alg::EdDSA, "k1");
+    let jwks = set(&[key.public_jwk()]);
+    for empty in [Value::Null, json!("")] {
+        for (member, verdict) in [
+            ("nbf", Ok(())),
+            ("iat", Ok(())),
+            ("iss", Err(VerifyError::MissingClaim("iss"))),
+            ("aud", Err(VerifyError::MissingClaim("aud"))),
+            ("exp", Err(VerifyError::MissingClaim("exp"))),
+        ] {
+            let claims = with(&claims(), member, empty.clone());
+            let token = key.sign(None, &claims).unwrap();
+            let told = jwks.verify(&token, NOW, &expected());
+            assert_eq!(told.map(drop), verdict, "{member}: {empty}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_changed_under_its_kid_is_a_new_one() {
+    let made = || SigningKey::generate(Alg::EdDSA, crate::KeyId::new("k1")).unwrap();
+    let (one, other) = (made(), made());
+    let [before, again, after] = [&one, &one, &other].map(|key| set(&[key.public_jwk()]));
+    assert!(!again.has_more_than(&before));
+    assert!(after.has_more_than(&before));
+    let both = set(&[one.public_jwk(), other.public_jwk()]);
+    assert!(both.has_more_than(&before) && !before.has_more_than(&both));
+}
+
+#[test]
 fn what_is_no_set_is_refused_with_its_cause() {
     assert!(matches!(
         Jwks::parse("<html>"),
