@@ -6,7 +6,7 @@ use insula_oauth::{CodeChallengeMethod, Params};
 use serde_json::Value;
 use url::Url;
 
-use crate::ConnectorError;
+use crate::{ConnectorError, Document};
 
 /// The secret of a login at an OAuth upstream: proves that who redeems the code is who asked for it
 /// ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)). Kept in the challenge's memory.
@@ -144,23 +144,33 @@ pub struct UpstreamTokens {
 }
 
 impl UpstreamTokens {
-    /// Reads a successful token response.
+    /// Reads a successful token response. One that carries an `error` instead of a token is the
+    /// upstream's failure, whatever its status.
     pub fn parse(body: &[u8]) -> Result<Self, ConnectorError> {
-        let bad = |what: &str| ConnectorError::BadReply(format!("the token response {what}"));
-        let json: Value = serde_json::from_slice(body).map_err(|_| bad("is not JSON"))?;
-        let text = |name: &str| {
-            let value = json.get(name).and_then(Value::as_str);
-            value.filter(|text| !text.is_empty()).map(str::to_owned)
-        };
-        if let Some(kind) = text("token_type")
+        let response = Document::parse("token response", body)?;
+        if let Some(word) = response.get("error").and_then(Value::as_str)
+            && response.get("access_token").is_none()
+        {
+            let word = error_word(word);
+            return Err(ConnectorError::Upstream(format!(
+                "its token endpoint answered with {word}"
+            )));
+        }
+        if let Some(kind) = response.text("token_type")?
             && !kind.eq_ignore_ascii_case("bearer")
         {
-            return Err(bad("holds a token that is not a bearer token"));
+            return Err(ConnectorError::BadReply(
+                "its token response holds a token that is not a bearer token".to_owned(),
+            ));
         }
+        let optional = |name| match response.get(name) {
+            None => Ok(None),
+            Some(_) => response.required(name).map(|text| Some(text.to_owned())),
+        };
         Ok(Self {
-            access_token: text("access_token").ok_or_else(|| bad("has no access_token"))?,
-            id_token: text("id_token"),
-            refresh_token: text("refresh_token"),
+            access_token: response.required("access_token")?.to_owned(),
+            id_token: optional("id_token")?,
+            refresh_token: optional("refresh_token")?,
         })
     }
 }
@@ -173,8 +183,8 @@ impl std::fmt::Debug for UpstreamTokens {
 
 /// The `error` of a refused token request (RFC 6749 §5.2), as far as it is one.
 pub fn refused_with(body: &[u8]) -> Option<String> {
-    let json: Value = serde_json::from_slice(body).ok()?;
-    Some(error_word(json.get("error")?.as_str()?).to_owned())
+    let answer = Document::parse("error answer", body).ok()?;
+    Some(error_word(answer.get("error")?.as_str()?).to_owned())
 }
 
 #[cfg(test)]
@@ -254,6 +264,59 @@ mod tests {
         assert_eq!((tokens.id_token, tokens.refresh_token), (None, None));
         for odd in ["", "[]", "{}", r#"{"access_token":"a","token_type":"mac"}"#] {
             assert!(parse(odd).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_token_response_names_the_member_that_is_wrong() {
+        for (body, cause) in [
+            ("[]", "its token response is not a JSON object"),
+            ("{}", "its token response has no \"access_token\""),
+            (
+                r#"{"access_token":null}"#,
+                "its token response has no \"access_token\"",
+            ),
+            (
+                r#"{"access_token":7}"#,
+                "\"access_token\" in its token response is not a text",
+            ),
+            (
+                r#"{"access_token":"a","id_token":{}}"#,
+                "\"id_token\" in its token response is not a text",
+            ),
+            (
+                r#"{"access_token":"a","token_type":{}}"#,
+                "\"token_type\" in its token response is not one text",
+            ),
+        ] {
+            let told = UpstreamTokens::parse(body.as_bytes());
+            assert_eq!(
+                told,
+                Err(ConnectorError::BadReply(cause.to_owned())),
+                "{body}"
+            );
+        }
+        let empty = r#"{"access_token":"a","token_type":null,"id_token":null,"refresh_token":"",
+            "error":""}"#;
+        let tokens = UpstreamTokens::parse(empty.as_bytes()).unwrap();
+        assert_eq!((tokens.id_token, tokens.refresh_token), (None, None));
+        let failed = UpstreamTokens::parse(br#"{"error":"bad_verification_code"}"#);
+        let cause = "its token endpoint answered with bad_verification_code".to_owned();
+        assert_eq!(failed, Err(ConnectorError::Upstream(cause)));
+    }
+
+    #[test]
+    fn an_error_answer_that_says_nothing_has_no_word() {
+        for (body, word) in [
+            (r#"{"error":"invalid_grant"}"#, Some("invalid_grant")),
+            (r#"{"error":"<b>"}"#, Some("(not a word)")),
+            (r#"{"error":""}"#, None),
+            (r#"{"error":null}"#, None),
+            (r#"{"error":{"code":1}}"#, None),
+            ("null", None),
+            ("", None),
+        ] {
+            assert_eq!(refused_with(body.as_bytes()).as_deref(), word, "{body}");
         }
     }
 

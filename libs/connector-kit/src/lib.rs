@@ -5,6 +5,7 @@
 //! Owns no HTTP client (`connectors`) and no rule of what a login is worth (`engine`).
 
 mod challenge;
+mod claims;
 mod code_flow;
 mod connector;
 mod contract;
@@ -13,6 +14,7 @@ mod open;
 mod password;
 
 pub use challenge::{Challenge, Memory, Reply};
+pub use claims::{Document, Qualified, UpstreamClaims};
 pub use code_flow::{
     PkcePair, RedirectFrom, UpstreamTokens, authorization_url, error_word, random_text, read_code,
     refused_with,
