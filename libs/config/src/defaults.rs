@@ -48,5 +48,9 @@ pub(crate) const LIMITS: Limits = Limits {
 
 /// How long one call to an upstream may take where its connector does not say.
 pub(crate) const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(10);
+/// How far an upstream's clock may differ where its connector does not say.
+pub(crate) const CLOCK_SKEW: Duration = MINUTE;
+/// And how far it may be said to differ.
+pub(crate) const LARGEST_CLOCK_SKEW: Duration = Duration::from_mins(5);
 /// After how much idleness a tenant is let go where its file does not say.
 pub(crate) const PASSIVATE_AFTER: Duration = Duration::from_mins(30);

@@ -11,7 +11,7 @@ use insula_connector_kit::{
     PasswordVerdict,
 };
 use insula_model::{
-    AuthRequestId, ConnectorId, ConnectorSpec, Issuer, Password, PasswordRecord, UserId,
+    AuthRequestId, ClockSkew, ConnectorId, ConnectorSpec, Issuer, Password, PasswordRecord, UserId,
 };
 use serde_json::Value;
 use tokio::runtime::Handle;
@@ -46,6 +46,7 @@ pub(crate) fn a_spec(kind: &str, config: Value) -> ConnectorSpec {
         grant_types: Vec::new(),
         domains: Vec::new(),
         timeout: Duration::from_secs(5),
+        clock_skew: ClockSkew::of(Duration::from_mins(1)),
     }
 }
 

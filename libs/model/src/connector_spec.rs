@@ -22,6 +22,48 @@ pub struct ConnectorSpec {
     pub domains: Vec<String>,
     /// How long one call to the upstream may take.
     pub timeout: Duration,
+    /// How far the upstream's clock may differ from ours.
+    pub clock_skew: ClockSkew,
+}
+
+/// How far two clocks may differ, by what is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockSkew {
+    /// How long after its end something is still taken.
+    pub after_end: Duration,
+    /// How long before its beginning it is taken already.
+    pub before_begin: Duration,
+    /// How far ahead the time of its making may lie; `None` where nobody looks.
+    pub issued_ahead: Option<Duration>,
+}
+
+impl ClockSkew {
+    /// The same measure for everything.
+    pub const fn of(most: Duration) -> Self {
+        Self {
+            after_end: most,
+            before_begin: most,
+            issued_ahead: Some(most),
+        }
+    }
+
+    /// What dex's library for upstreams allows: nothing after the end, five minutes before the
+    /// beginning, and no look at when it was issued.
+    pub const fn of_dex() -> Self {
+        Self {
+            after_end: Duration::ZERO,
+            before_begin: Duration::from_mins(5),
+            issued_ahead: None,
+        }
+    }
+
+    /// How much older than demanded a fresh proof may look.
+    pub const fn of_proofs(self) -> Duration {
+        match self.issued_ahead {
+            Some(most) => most,
+            None => Duration::from_mins(1),
+        }
+    }
 }
 
 impl ConnectorSpec {

@@ -17,7 +17,7 @@ mod tenant;
 
 pub use auth_request::{AuthRequest, AuthorizationRequest, Login, Stage, WrongStage};
 pub use client::Client;
-pub use connector_spec::ConnectorSpec;
+pub use connector_spec::{ClockSkew, ConnectorSpec};
 pub use grant::{CodeGrant, RefreshGrant};
 pub use hash::TokenHash;
 pub use id::{

@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use insula_model::{
-    Client, ConnectorId, ConnectorSpec, Dialect, Expiry, Frontend, Issuer, Limits, OAuth2Policy,
-    PasswordRecord, Rate, RefreshPolicy, SessionPolicy, SignerPolicy, SsoDefault, TenantId,
-    TenantSpec, UserId,
+    Client, ClockSkew, ConnectorId, ConnectorSpec, Dialect, Expiry, Frontend, Issuer, Limits,
+    OAuth2Policy, PasswordRecord, Rate, RefreshPolicy, SessionPolicy, SignerPolicy, SsoDefault,
+    TenantId, TenantSpec, UserId,
 };
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 
@@ -97,6 +97,7 @@ pub fn a_connector(id: &str) -> ConnectorSpec {
         grant_types: Vec::new(),
         domains: Vec::new(),
         timeout: Duration::from_secs(5),
+        clock_skew: ClockSkew::of(Duration::from_mins(1)),
     }
 }
 

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use insula_model::{ConnectorId, ConnectorSpec};
+use insula_model::{ClockSkew, ConnectorId, ConnectorSpec};
 use insula_oauth::GrantType;
 use serde_json::Value;
 
 use super::expand::{expanded, json};
 use super::{issuer, oauth2};
-use crate::defaults::{MINUTE, UPSTREAM_TIMEOUT};
+use crate::defaults::{CLOCK_SKEW, LARGEST_CLOCK_SKEW, MINUTE, UPSTREAM_TIMEOUT};
 use crate::reading::{Reading, Spot};
 use crate::section::{Section, suggestion};
 use crate::tree::Node;
@@ -59,6 +59,7 @@ fn local() -> Option<ConnectorSpec> {
         grant_types: Vec::new(),
         domains: Vec::new(),
         timeout: UPSTREAM_TIMEOUT,
+        clock_skew: ClockSkew::of(CLOCK_SKEW),
     })
 }
 
@@ -78,12 +79,13 @@ fn connector(
         json(&config, reading.lenient)
     });
     let grants = section.texts("grantTypes", reading);
-    let (domains, timeout) = if reading.lenient {
-        (Vec::new(), UPSTREAM_TIMEOUT)
+    let (domains, timeout, clock_skew) = if reading.lenient {
+        (Vec::new(), UPSTREAM_TIMEOUT, ClockSkew::of_dex())
     } else {
         (
             domains(&mut section, reading),
             timeout(&mut section, reading),
+            clock_skew(&mut section, reading),
         )
     };
     section.finish(reading);
@@ -111,6 +113,7 @@ fn connector(
         grant_types,
         domains,
         timeout,
+        clock_skew,
     })
 }
 
@@ -212,4 +215,16 @@ fn timeout(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Duration {
         return UPSTREAM_TIMEOUT;
     }
     span.value
+}
+
+fn clock_skew(section: &mut Section<'_>, reading: &mut Reading<'_>) -> ClockSkew {
+    let Some(span) = section.duration("clockSkew", reading) else {
+        return ClockSkew::of(CLOCK_SKEW);
+    };
+    if span.value > LARGEST_CLOCK_SKEW {
+        let cause = format!("{} is more than 5m", span.shown);
+        let next = "set the clocks right; what an upstream signs would be believed too long";
+        reading.error(span.at, &span.key, cause, next);
+    }
+    ClockSkew::of(span.value)
 }

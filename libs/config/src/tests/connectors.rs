@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use insula_model::ClockSkew;
 use serde_json::json;
 
 use super::{Folder, dexs, ours};
@@ -119,6 +120,7 @@ fn what_a_connector_must_not_be_is_refused() {
             "type: oidc, id: a, timeout: 5m",
             "is not between 1ms and 1m",
         ),
+        ("type: oidc, id: a, clockSkew: 301s", "is more than 5m"),
         (
             "type: oidc, id: a, domains: [https://a.test]",
             "is not a mail domain",
@@ -164,6 +166,26 @@ fn dexs_messages_for_connectors_are_dexs() {
             "{fields}: {said}"
         );
     }
+}
+
+#[test]
+fn clocks_may_differ_by_a_minute_by_what_is_written_or_as_in_dex() {
+    let skew = |fields: &str| {
+        let text = format!("connectors: [{{ type: oidc, id: o, name: O{fields} }}]\n");
+        ours(&text).spec().connectors[0].clock_skew
+    };
+    assert_eq!(skew(""), ClockSkew::of(Duration::from_mins(1)));
+    assert_eq!(skew(", clockSkew: 0s"), ClockSkew::of(Duration::ZERO));
+    assert_eq!(
+        skew(", clockSkew: 5m"),
+        ClockSkew::of(Duration::from_mins(5))
+    );
+
+    let dex = dexs("connectors: [{ type: oidc, id: o, name: O }]\n");
+    let skew = dex.spec().connectors[0].clock_skew;
+    assert_eq!(skew, ClockSkew::of_dex());
+    let dex = dexs("connectors: [{ type: oidc, id: o, name: O, clockSkew: 5m }]\n");
+    assert!(dex.only().contains("clockSkew"), "dex has no such key");
 }
 
 #[test]

@@ -15,7 +15,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// A public document of an upstream, fetched when it is first needed and kept for an hour.
 ///
 /// One fetch at a time: who comes meanwhile waits for its result. A fetch that fails is not
-/// repeated for ten seconds, and what was fetched before serves on for a day.
+/// repeated for ten seconds, and what was fetched before serves on for a day. Who looks for a newer
+/// one makes it look once in ten seconds, and once more within them where the first look found news.
 pub(crate) struct Remembered<T> {
     clock: Arc<dyn Clock>,
     state: Mutex<State<T>>,
@@ -25,6 +26,8 @@ pub(crate) struct Remembered<T> {
 struct State<T> {
     value: Option<(Arc<T>, Timestamp)>,
     failure: Option<(ConnectorError, Timestamp)>,
+    /// Whether one more look for a newer one may be had before the pause is over.
+    one_more: bool,
 }
 
 impl<T> Remembered<T> {
@@ -34,6 +37,7 @@ impl<T> Remembered<T> {
             state: Mutex::new(State {
                 value: None,
                 failure: None,
+                one_more: false,
             }),
             turn: Semaphore::new(1),
         }
@@ -54,30 +58,35 @@ impl<T> Remembered<T> {
         }
     }
 
-    /// A document newer than `seen`, if there may be one: somebody fetched it meanwhile, or the
-    /// last attempt was long enough ago to make another.
+    /// A document newer than `seen`, if there may be one: somebody fetched it meanwhile, the last
+    /// attempt was long enough ago to make another, or it brought news, as `is_news` judges the new
+    /// one beside the old: then an upstream is changing what it says, and may again.
     pub(crate) async fn newer_than(
         &self,
         seen: &Arc<T>,
         fetch: impl Future<Output = Result<T, ConnectorError>>,
+        is_news: impl Fn(&T, &T) -> bool,
     ) -> Result<Option<Arc<T>>, ConnectorError> {
         let _turn = self.turn.acquire().await;
         let now = self.clock.now();
-        let (current, last_attempt) = {
+        let (current, last_attempt, one_more) = {
             let state = self.state();
             let fetched = state.value.as_ref().map(|(_, at)| *at);
             let failed = state.failure.as_ref().map(|(_, at)| *at);
-            (state.value.clone(), fetched.max(failed))
+            (state.value.clone(), fetched.max(failed), state.one_more)
         };
         if let Some((current, _)) = current
             && !Arc::ptr_eq(&current, seen)
         {
             return Ok(Some(current));
         }
-        if last_attempt.is_some_and(|at| now.since(at) < PAUSE) {
+        let is_early = last_attempt.is_some_and(|at| now.since(at) < PAUSE);
+        if is_early && !one_more {
             return Ok(None);
         }
-        self.keep(fetch.await).map(Some)
+        let fetched = self.keep(fetch.await)?;
+        self.state().one_more = !is_early && is_news(&fetched, seen);
+        Ok(Some(fetched))
     }
 
     /// What can be answered without fetching.
@@ -101,6 +110,7 @@ impl<T> Remembered<T> {
     fn keep(&self, fetched: Result<T, ConnectorError>) -> Result<Arc<T>, ConnectorError> {
         let now = self.clock.now();
         let mut state = self.state();
+        state.one_more = false;
         match fetched {
             Ok(value) => {
                 let value = Arc::new(value);
@@ -188,16 +198,47 @@ mod tests {
         assert_eq!(second.await.map(|value| *value), Ok(1));
     }
 
+    async fn newer(memory: &Remembered<u32>, seen: &Arc<u32>, fetched: u32) -> Option<u32> {
+        let fetch = async { Ok(fetched) };
+        let newer = memory.newer_than(seen, fetch, |new, old| new != old);
+        newer.await.unwrap().map(|value| *value)
+    }
+
     #[tokio::test]
     async fn a_newer_one_is_asked_for_once_in_ten_seconds() {
         let (clock, memory) = a_memory();
         let seen = memory.get(async { Ok(1) }).await.unwrap();
-        assert_eq!(memory.newer_than(&seen, async { Ok(2) }).await, Ok(None));
+        assert_eq!(newer(&memory, &seen, 2).await, None);
         clock.advance(PAUSE);
-        let newer = memory.newer_than(&seen, async { Ok(2) }).await;
-        assert_eq!(newer, Ok(Some(Arc::new(2))));
-        // Who still holds the old one is given what was fetched meanwhile.
-        let known = memory.newer_than(&seen, async { Ok(3) }).await;
-        assert_eq!(known, Ok(Some(Arc::new(2))));
+        assert_eq!(newer(&memory, &seen, 1).await, Some(1));
+        let seen = memory.get(async { Ok(9) }).await.unwrap();
+        assert_eq!(
+            newer(&memory, &seen, 2).await,
+            None,
+            "the look found no news"
+        );
+    }
+
+    #[tokio::test]
+    async fn who_still_holds_the_old_one_is_given_what_was_fetched_meanwhile() {
+        let (clock, memory) = a_memory();
+        let seen = memory.get(async { Ok(1) }).await.unwrap();
+        clock.advance(PAUSE);
+        assert_eq!(newer(&memory, &seen, 2).await, Some(2));
+        assert_eq!(newer(&memory, &seen, 3).await, Some(2));
+    }
+
+    #[tokio::test]
+    async fn a_look_that_found_news_may_be_followed_by_one_more_and_no_third() {
+        let (clock, memory) = a_memory();
+        let first = memory.get(async { Ok(1) }).await.unwrap();
+        clock.advance(PAUSE);
+        assert_eq!(newer(&memory, &first, 2).await, Some(2));
+        let second = memory.get(async { Ok(9) }).await.unwrap();
+        assert_eq!(newer(&memory, &second, 3).await, Some(3));
+        let third = memory.get(async { Ok(9) }).await.unwrap();
+        assert_eq!(newer(&memory, &third, 4).await, None);
+        clock.advance(PAUSE);
+        assert_eq!(newer(&memory, &third, 4).await, Some(4));
     }
 }

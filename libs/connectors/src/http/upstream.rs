@@ -3,10 +3,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use insula_ambient::Clock;
-use insula_connector_kit::ConnectorError;
-use reqwest::header::{ACCEPT, HeaderValue, LOCATION};
+use insula_connector_kit::{ConnectorError, Document};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
-use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 use url::Url;
@@ -28,6 +27,7 @@ pub(crate) struct Ask {
     form: Option<String>,
     basic: Option<(String, String)>,
     bearer: Option<String>,
+    accept: &'static str,
     follows: bool,
 }
 
@@ -40,6 +40,7 @@ impl Ask {
             form: None,
             basic: None,
             bearer: None,
+            accept: "application/json",
             follows: false,
         }
     }
@@ -65,6 +66,12 @@ impl Ask {
         self
     }
 
+    /// Says what may be answered, where that is more than JSON.
+    pub(crate) fn accepting(mut self, media_types: &'static str) -> Self {
+        self.accept = media_types;
+        self
+    }
+
     /// Follows up to three redirects within the same origin. Only for documents that are public:
     /// nothing secret may travel with it.
     pub(crate) fn following_redirects(mut self) -> Self {
@@ -77,18 +84,27 @@ impl Ask {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,
+    content_type: String,
     host: String,
 }
 
 impl Answer {
-    /// The body as JSON. The error names neither the body nor what is in it.
-    pub(crate) fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, ConnectorError> {
-        serde_json::from_slice(&self.body).map_err(|_| {
-            ConnectorError::BadReply(format!(
-                "the {what} of {} is not the expected JSON",
-                self.host
-            ))
-        })
+    /// The body as a JSON object.
+    pub(crate) fn document(&self, what: &'static str) -> Result<Document, ConnectorError> {
+        Document::parse(what, &self.body)
+    }
+
+    /// The body, if it is said to be a JWT (RFC 7519 §10.3.1).
+    pub(crate) fn jwt(&self) -> Option<&str> {
+        let (media_type, _) = self
+            .content_type
+            .split_once(';')
+            .unwrap_or((&self.content_type, ""));
+        let is_jwt = media_type.trim().eq_ignore_ascii_case("application/jwt");
+        str::from_utf8(&self.body)
+            .ok()
+            .map(str::trim)
+            .filter(|_| is_jwt)
     }
 
     /// The answer, if its status is 200.
@@ -243,7 +259,7 @@ impl Line {
             .client
             .request(ask.method.clone(), ask.url.clone())
             .timeout(self.timeout)
-            .header(ACCEPT, HeaderValue::from_static("application/json"));
+            .header(ACCEPT, HeaderValue::from_static(ask.accept));
         if let Some(form) = &ask.form {
             request = request
                 .header("content-type", "application/x-www-form-urlencoded")
@@ -272,6 +288,9 @@ impl Line {
         if announced > LARGEST_ANSWER as u64 {
             return Err(too_large());
         }
+        let content_type = response.headers().get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().to_owned();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| self.failure(url, &e))? {
             if body.len() + chunk.len() > LARGEST_ANSWER {
@@ -282,6 +301,7 @@ impl Line {
         Ok(Answer {
             status: response.status(),
             body,
+            content_type,
             host: host(url),
         })
     }

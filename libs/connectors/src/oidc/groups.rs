@@ -1,7 +1,6 @@
-use insula_connector_kit::ConnectorError;
+use insula_connector_kit::{ConnectorError, UpstreamClaims};
 use regex::Regex;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 /// How groups are made of claims.
 #[derive(Debug, Clone, Default)]
@@ -36,10 +35,7 @@ pub(super) struct NewGroup {
 
 impl GroupRules {
     /// The person's groups. `NotInGroup` if none of them is allowed.
-    pub(super) fn groups(
-        &self,
-        claims: &Map<String, Value>,
-    ) -> Result<Vec<String>, ConnectorError> {
+    pub(super) fn groups(&self, claims: &UpstreamClaims) -> Result<Vec<String>, ConnectorError> {
         let mut groups = Vec::new();
         if self.enabled {
             groups = self.told(claims)?;
@@ -53,73 +49,53 @@ impl GroupRules {
                 *group = format!("{}{group}{}", self.prefix, self.suffix);
             }
         }
-        groups.extend(self.new_groups.iter().filter_map(|new| new.of(claims)));
+        for new in &self.new_groups {
+            groups.extend(new.of(claims)?);
+        }
         Ok(groups)
     }
 
-    /// What the upstream says, filtered.
-    fn told(&self, claims: &Map<String, Value>) -> Result<Vec<String>, ConnectorError> {
-        let standard = claims.get("groups");
-        let mapped = match &self.key {
-            Some(key) if self.mapping_wins || !standard.is_some_and(Value::is_array) => {
-                claims.get(key)
-            }
-            _ => standard,
+    /// What the upstream says, filtered, in whatever shape it says it.
+    fn told(&self, claims: &UpstreamClaims) -> Result<Vec<String>, ConnectorError> {
+        let told = match &self.key {
+            None => claims.names("groups")?,
+            Some(key) if self.mapping_wins => claims.names(key)?,
+            Some(key) => match claims.names("groups")? {
+                Some(told) => Some(told),
+                None => claims.names(key)?,
+            },
         };
-        match mapped {
-            // One name, not a list: the filter does not apply to it, as in dex.
-            Some(Value::String(one)) => Ok(vec![one.clone()]),
-            Some(Value::Array(many)) => {
-                let mut groups = Vec::with_capacity(many.len());
-                for element in many {
-                    if let Some(name) = group_name(element)?
-                        && self
-                            .filter
-                            .as_ref()
-                            .is_none_or(|filter| filter.is_match(name))
-                    {
-                        groups.push(name.to_owned());
-                    }
-                }
-                Ok(groups)
-            }
-            _ => Ok(Vec::new()),
+        let mut groups = told.unwrap_or_default();
+        if let Some(filter) = &self.filter {
+            groups.retain(|name| filter.is_match(name));
         }
-    }
-}
-
-fn group_name(element: &Value) -> Result<Option<&str>, ConnectorError> {
-    match element {
-        Value::String(name) => Ok(Some(name)),
-        Value::Object(group) => Ok(group.get("name").and_then(Value::as_str)),
-        _ => Err(ConnectorError::BadReply(
-            "the groups claim holds something that is neither a name nor has one".to_owned(),
-        )),
+        Ok(groups)
     }
 }
 
 impl NewGroup {
-    fn of(&self, claims: &Map<String, Value>) -> Option<String> {
+    fn of(&self, claims: &UpstreamClaims) -> Result<Option<String>, ConnectorError> {
         let mut parts = vec![self.prefix.clone()];
         for name in &self.claims {
-            if let Some(value) = claims.get(name).and_then(Value::as_str) {
+            if let Some(value) = claims.text(name)? {
                 // Else a person who may write a claim could write more of the group's name.
                 let clear = self.clear_delimiter && !self.delimiter.is_empty();
                 parts.push(if clear {
                     value.replace(&self.delimiter, "")
                 } else {
-                    value.to_owned()
+                    value
                 });
             }
         }
-        (parts.len() > 1).then(|| parts.join(&self.delimiter))
+        Ok((parts.len() > 1).then(|| parts.join(&self.delimiter)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use insula_connector_kit::Document;
+    use serde_json::{Value, json};
 
     fn rules() -> GroupRules {
         GroupRules {
@@ -129,7 +105,8 @@ mod tests {
     }
 
     fn groups(rules: &GroupRules, claims: &Value) -> Result<Vec<String>, ConnectorError> {
-        rules.groups(claims.as_object().unwrap())
+        let token = Document::of("ID token", claims.as_object().unwrap().clone());
+        rules.groups(&UpstreamClaims::of(token))
     }
 
     #[test]
@@ -146,8 +123,22 @@ mod tests {
         ] {
             assert_eq!(groups(&rules(), &claim).unwrap(), expected, "{claim}");
         }
-        let malformed = groups(&rules(), &json!({"groups": ["a", 7]}));
-        assert!(matches!(malformed, Err(ConnectorError::BadReply(_))));
+        assert_eq!(
+            groups(&rules(), &json!({"groups": ["a", 7]})).unwrap(),
+            ["a", "7"]
+        );
+        for odd in [
+            json!(["a", true]),
+            json!(["a", ["b"]]),
+            json!(true),
+            json!({"a": 1}),
+        ] {
+            let refused = groups(&rules(), &json!({"groups": odd}));
+            let Err(ConnectorError::BadReply(said)) = refused else {
+                panic!("{odd}: {refused:?}");
+            };
+            assert!(said.contains("\"groups\""), "{said}");
+        }
     }
 
     #[test]
@@ -174,16 +165,17 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_applies_to_lists_but_not_to_one_name() {
+    fn a_filter_applies_to_lists_and_to_one_name() {
         let filtered = GroupRules {
             filter: Some(Regex::new("^ins-").unwrap()),
             ..rules()
         };
         let list = json!({"groups": ["ins-a", "other", {"name": "ins-b"}, {"name": "c"}]});
         assert_eq!(groups(&filtered, &list).unwrap(), ["ins-a", "ins-b"]);
+        assert_eq!(groups(&filtered, &json!({"groups": "other"})), Ok(vec![]));
         assert_eq!(
-            groups(&filtered, &json!({"groups": "other"})).unwrap(),
-            ["other"]
+            groups(&filtered, &json!({"groups": "ins-a"})).unwrap(),
+            ["ins-a"]
         );
     }
 
@@ -209,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn new_groups_are_made_of_texts_only_and_without_the_switch() {
+    fn new_groups_are_made_without_the_switch_and_not_of_what_is_not_understood() {
         let new = |clear_delimiter| GroupRules {
             new_groups: vec![NewGroup {
                 claims: vec!["org".to_owned(), "team".to_owned()],
@@ -222,10 +214,19 @@ mod tests {
         let claims = json!({"org": "a-b", "team": "c"});
         assert_eq!(groups(&new(false), &claims).unwrap(), ["p-a-b-c"]);
         assert_eq!(groups(&new(true), &claims).unwrap(), ["p-ab-c"]);
+        for absent in [json!({"team": "c"}), json!({"team": "c", "org": null})] {
+            assert_eq!(groups(&new(true), &absent).unwrap(), ["p-c"]);
+        }
         assert_eq!(
             groups(&new(true), &json!({"team": "c", "org": 1})).unwrap(),
-            ["p-c"]
+            ["p-1-c"]
         );
-        assert_eq!(groups(&new(true), &json!({"org": ["a"]})), Ok(vec![]));
+        assert_eq!(groups(&new(true), &json!({"name": "x"})), Ok(vec![]));
+        let odd = json!({"team": "c", "org": ["a", "b"]});
+        let refused = groups(&new(true), &odd);
+        assert!(
+            matches!(refused, Err(ConnectorError::BadReply(_))),
+            "a group of fewer parts could be another group"
+        );
     }
 }

@@ -1,6 +1,5 @@
-use insula_connector_kit::ConnectorError;
+use insula_connector_kit::{ConnectorError, Qualified, UpstreamClaims};
 use insula_model::{IdentityClaims, UserId};
-use serde_json::{Map, Value};
 
 use super::groups::GroupRules;
 
@@ -19,7 +18,7 @@ pub(super) struct ClaimRules {
     pub(super) mapping_wins: bool,
     /// Whether the scope `email` is asked for, so that the claims must be there.
     pub(super) email_scope: bool,
-    /// Whether an absent `email_verified` counts as true. A present `false` stays false.
+    /// Whether an address nothing is said about counts as verified. A `false` stays false.
     pub(super) missing_email_verified_is_true: bool,
     pub(super) groups: GroupRules,
 }
@@ -27,26 +26,17 @@ pub(super) struct ClaimRules {
 impl ClaimRules {
     pub(super) fn identity(
         &self,
-        claims: &Map<String, Value>,
+        claims: &UpstreamClaims,
     ) -> Result<IdentityClaims, ConnectorError> {
-        let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        let required = |name: &str| {
-            text(name).ok_or_else(|| {
-                ConnectorError::BadReply(format!("the claim {name:?} is missing or not a text"))
-            })
+        let sub = required(claims, "sub", "an upstream must tell who it is")?;
+        let user_id = match &self.user_id_key {
+            None => sub,
+            Some(key) => required(claims, key, "userIDKey asks for it")?,
         };
-        required("sub")?;
-        let user_id = required(self.user_id_key.as_deref().unwrap_or("sub"))?;
-        let user_id = UserId::parse(user_id).map_err(|_| {
+        let user_id = UserId::parse(&user_id).map_err(|_| {
             ConnectorError::BadReply("the person's id is longer than 255 or not printable".into())
         })?;
-        let mapped = |standard: &str, key: &Option<String>| match (text(standard), key) {
-            (Some(value), None) => Some(value.to_owned()),
-            (Some(value), Some(_)) if !self.mapping_wins => Some(value.to_owned()),
-            (_, Some(key)) => text(key).map(str::to_owned),
-            (None, None) => None,
-        };
-        let email = mapped("email", &self.email_key);
+        let email = self.mapped(claims, "email", self.email_key.as_deref())?;
         if email.is_none() && self.email_scope {
             let key = self.email_key.as_deref().unwrap_or("email");
             return Err(ConnectorError::BadReply(format!(
@@ -54,34 +44,66 @@ impl ClaimRules {
                  ask for the scope email"
             )));
         }
-        let email_verified = match claims.get("email_verified").and_then(Value::as_bool) {
-            Some(told) => told,
-            None if self.missing_email_verified_is_true => true,
-            None if self.email_scope => {
-                return Err(ConnectorError::BadReply(
-                    "the claim \"email_verified\" is missing; insecureSkipEmailVerified believes \
-                     the address without it"
-                        .to_owned(),
-                ));
-            }
-            None => false,
-        };
+        let preferred = self.preferred_username_key.as_deref();
         Ok(IdentityClaims {
             user_id,
-            username: required(&self.user_name_key)?.to_owned(),
-            preferred_username: mapped("preferred_username", &self.preferred_username_key)
+            username: required(claims, &self.user_name_key, "userNameKey can name another")?,
+            preferred_username: self
+                .mapped(claims, "preferred_username", preferred)?
                 .unwrap_or_default(),
+            email_verified: match &email {
+                Some(email) => self.is_verified(claims, email)?,
+                None => false,
+            },
             email: email.unwrap_or_default(),
-            email_verified,
             groups: self.groups.groups(claims)?,
         })
     }
+
+    /// The standard claim, or the one that is mapped to it.
+    fn mapped(
+        &self,
+        claims: &UpstreamClaims,
+        standard: &str,
+        key: Option<&str>,
+    ) -> Result<Option<String>, ConnectorError> {
+        match key {
+            None => claims.text(standard),
+            Some(key) if self.mapping_wins => claims.text(key),
+            Some(key) => match claims.text(standard)? {
+                Some(told) => Ok(Some(told)),
+                None => claims.text(key),
+            },
+        }
+    }
+
+    /// Whether the upstream says that this very address is the person's.
+    fn is_verified(&self, claims: &UpstreamClaims, email: &str) -> Result<bool, ConnectorError> {
+        let mut subjects = vec!["email"];
+        subjects.extend(self.email_key.as_deref());
+        match claims.flag_about("email_verified", &subjects, email)? {
+            Qualified::Told(told) => Ok(told),
+            _ if self.missing_email_verified_is_true => Ok(true),
+            Qualified::Untold if self.email_scope => Err(ConnectorError::BadReply(
+                "the claim \"email_verified\" is missing; insecureSkipEmailVerified believes the \
+                 address without it"
+                    .to_owned(),
+            )),
+            Qualified::Untold | Qualified::OfAnother => Ok(false),
+        }
+    }
+}
+
+fn required(claims: &UpstreamClaims, name: &str, next: &str) -> Result<String, ConnectorError> {
+    let missing = || ConnectorError::BadReply(format!("the claim {name:?} is missing; {next}"));
+    claims.text(name)?.ok_or_else(missing)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use insula_connector_kit::Document;
+    use serde_json::{Value, json};
 
     fn rules() -> ClaimRules {
         ClaimRules {
@@ -97,7 +119,8 @@ mod tests {
     }
 
     fn identity(rules: &ClaimRules, claims: &Value) -> Result<IdentityClaims, ConnectorError> {
-        rules.identity(claims.as_object().unwrap())
+        let token = Document::of("ID token", claims.as_object().unwrap().clone());
+        rules.identity(&UpstreamClaims::of(token))
     }
 
     fn jane() -> Value {
@@ -128,14 +151,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_required_must_be_there_and_be_a_text() {
+    fn what_is_required_must_be_there_in_a_shape_that_is_understood_and_is_named_if_not() {
         for name in ["sub", "name", "email", "email_verified"] {
-            for claims in [jane_without(name), jane_with(name, json!(7))] {
+            for claims in [
+                jane_without(name),
+                jane_with(name, Value::Null),
+                jane_with(name, json!("")),
+                jane_with(name, json!({"a": 7})),
+                jane_with(name, json!(["a", "b"])),
+            ] {
                 let refused = identity(&rules(), &claims);
-                assert!(
-                    matches!(refused, Err(ConnectorError::BadReply(_))),
-                    "{claims}"
-                );
+                let Err(ConnectorError::BadReply(said)) = refused else {
+                    panic!("{claims}: {refused:?}");
+                };
+                assert!(said.contains(&format!("{name:?}")), "{claims}: {said}");
             }
         }
         let odd = identity(&rules(), &jane_with("sub", json!("x".repeat(256))));
@@ -143,16 +172,77 @@ mod tests {
     }
 
     #[test]
-    fn email_verified_as_a_text_counts_as_missing() {
-        let claims = jane_with("email_verified", json!("true"));
-        assert!(identity(&rules(), &claims).is_err());
-        let trusting = ClaimRules {
+    fn email_verified_may_be_a_text_and_skipping_it_fills_in_an_absent_one_only() {
+        let skipping = ClaimRules {
             missing_email_verified_is_true: true,
             ..rules()
         };
-        assert!(identity(&trusting, &claims).unwrap().email_verified);
-        let unverified = jane_with("email_verified", json!(false));
-        assert!(!identity(&trusting, &unverified).unwrap().email_verified);
+        for (flag, told) in [
+            (json!(true), Some(true)),
+            (json!(false), Some(false)),
+            (json!("true"), Some(true)),
+            (json!("false"), Some(false)),
+            (json!("False"), Some(false)),
+            (json!("no"), None),
+            (json!(0), None),
+            (json!({}), None),
+        ] {
+            let claims = jane_with("email_verified", flag);
+            for rules in [&rules(), &skipping] {
+                let read = identity(rules, &claims).ok();
+                assert_eq!(read.map(|read| read.email_verified), told, "{claims}");
+            }
+        }
+        for absent in [
+            jane_without("email_verified"),
+            jane_with("email_verified", json!("")),
+        ] {
+            assert!(identity(&rules(), &absent).is_err());
+            assert!(identity(&skipping, &absent).unwrap().email_verified);
+        }
+    }
+
+    #[test]
+    fn an_address_is_not_verified_by_what_is_said_of_another() {
+        let mapped = ClaimRules {
+            email_key: Some("mail".to_owned()),
+            mapping_wins: true,
+            ..rules()
+        };
+        let two = jane_with("mail", json!("other@idp.example"));
+        let read = identity(&mapped, &two).unwrap();
+        assert_eq!(
+            (read.email.as_str(), read.email_verified),
+            ("other@idp.example", false)
+        );
+        let same = jane_with("mail", json!("jane@idp.example"));
+        assert!(identity(&mapped, &same).unwrap().email_verified);
+        let mut alone = two.clone();
+        alone.as_object_mut().unwrap().remove("email");
+        assert!(identity(&mapped, &alone).unwrap().email_verified);
+
+        let document =
+            |claims: Value| Document::of("userinfo", claims.as_object().unwrap().clone());
+        let userinfo = document(json!({"email": "boss@idp.example"}));
+        let both = UpstreamClaims::of(document(jane())).with(userinfo);
+        let read = rules().identity(&both).unwrap();
+        assert_eq!(
+            (read.email.as_str(), read.email_verified),
+            ("boss@idp.example", false)
+        );
+    }
+
+    #[test]
+    fn a_number_may_be_a_name_or_an_id() {
+        let by_number = ClaimRules {
+            user_id_key: Some("number".to_owned()),
+            user_name_key: "number".to_owned(),
+            ..rules()
+        };
+        let claims = jane_with("number", json!(9_007_199_254_740_993_u64));
+        let read = identity(&by_number, &claims).unwrap();
+        assert_eq!(read.user_id.as_str(), "9007199254740993");
+        assert_eq!(read.username, "9007199254740993");
     }
 
     #[test]

@@ -13,18 +13,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use insula_ambient::{Clock, Entropy, Timestamp};
 use insula_connector_kit::{
-    Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, OpenContext,
-    PkcePair, RedirectFrom, Reply, UpstreamIdentity, UpstreamTokens, authorization_url,
-    random_text, read_code,
+    Capabilities, Challenge, Connector, ConnectorError, Document, LoginContext, Memory,
+    OpenContext, PkcePair, RedirectFrom, Reply, UpstreamClaims, UpstreamIdentity, UpstreamTokens,
+    authorization_url, random_text, read_code,
 };
 use insula_jose::constant_time_eq;
-use insula_model::{ConnectorSpec, Issuer};
+use insula_model::{ClockSkew, ConnectorSpec, Issuer};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tracing::warn;
 
 use self::identity::ClaimRules;
-use self::provider::Provider;
+use self::provider::{Provider, RelyingParty, USERINFO};
 use self::settings::Settings;
 use self::token_endpoint::{KnownCredentials, NoTokens, redeem};
 use crate::http::{Ask, Remembered, Trust, Upstream, UpstreamHttp, UpstreamSettings, root_ca};
@@ -44,9 +44,29 @@ pub(crate) struct Oidc {
     upstream: Upstream,
     provider: Remembered<Provider>,
     credentials: KnownCredentials,
+    clock_skew: ClockSkew,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
+
+/// Claims that describe a token or the login it came of: userinfo has no say in them.
+const OF_THE_LOGIN: &[&str] = &[
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "azp",
+    "nonce",
+    "auth_time",
+    "acr",
+    "amr",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "sid",
+];
 
 /// What is kept of a login between the question and the answer.
 #[derive(Serialize, Deserialize)]
@@ -96,6 +116,7 @@ impl Oidc {
             upstream: Upstream::open(http, upstream)?,
             provider: Remembered::new(Arc::clone(&ctx.clock)),
             credentials: KnownCredentials::default(),
+            clock_skew: spec.clock_skew,
             clock: Arc::clone(&ctx.clock),
             entropy: Arc::clone(&ctx.entropy),
             settings,
@@ -131,51 +152,75 @@ impl Oidc {
         .await
     }
 
-    /// Userinfo of whom the ID token is about (OpenID Connect Core §5.3), over what the ID token
-    /// says.
-    async fn with_userinfo(
+    fn us(&self) -> RelyingParty<'_> {
+        RelyingParty {
+            client_id: &self.settings.client_id,
+            clock_skew: self.clock_skew,
+        }
+    }
+
+    /// What the upstream says of the person: in the ID token, where there is one, and beside it in
+    /// userinfo (OpenID Connect Core §5.3), whose claims count first. What describes the login and
+    /// the token is the ID token's alone.
+    async fn claims(
         &self,
         provider: &Provider,
         access_token: &str,
-        claims: Map<String, Value>,
-    ) -> Result<Map<String, Value>, ConnectorError> {
-        if !self.settings.get_user_info {
-            return Ok(claims);
+        id_token: Option<Document>,
+        now: Timestamp,
+    ) -> Result<UpstreamClaims, ConnectorError> {
+        if let (Some(id_token), false) = (&id_token, self.settings.get_user_info) {
+            return Ok(UpstreamClaims::of(id_token.clone()));
         }
-        let endpoint = provider.userinfo_endpoint.clone().ok_or_else(|| {
-            ConnectorError::Upstream(
-                "getUserInfo is set, but the upstream has no userinfo endpoint".to_owned(),
-            )
-        })?;
-        let ask = Ask::get(endpoint).with_bearer(access_token.to_owned());
-        let answer = self.upstream.ask(ask).await?.ok("userinfo")?;
-        let userinfo: Map<String, Value> = answer.json("userinfo")?;
-        let about = userinfo.get("sub").filter(|sub| sub.is_string());
+        let userinfo = self.userinfo(provider, access_token, now).await?;
+        let sub = userinfo.required("sub")?;
+        let Some(id_token) = id_token else {
+            return Ok(UpstreamClaims::of(userinfo.without(OF_THE_LOGIN)));
+        };
         // §5.3.2: else the claims of another person could be slipped in.
-        if about.is_none() || claims.get("sub").is_some_and(|sub| Some(sub) != about) {
+        if sub != id_token.required("sub")? {
             return Err(ConnectorError::BadReply(
                 "its userinfo is about somebody else than its ID token".to_owned(),
             ));
         }
-        let mut claims = claims;
-        claims.extend(userinfo);
-        Ok(claims)
+        Ok(UpstreamClaims::of(id_token).with(userinfo.without(OF_THE_LOGIN)))
+    }
+
+    async fn userinfo(
+        &self,
+        provider: &Provider,
+        access_token: &str,
+        now: Timestamp,
+    ) -> Result<Document, ConnectorError> {
+        let endpoint = provider.userinfo_endpoint.clone().map_err(|cause| {
+            ConnectorError::Upstream(format!("getUserInfo is set, but {cause}"))
+        })?;
+        let ask = Ask::get(endpoint)
+            .with_bearer(access_token.to_owned())
+            .accepting("application/json, application/jwt");
+        let answer = self.upstream.ask(ask).await?.ok(USERINFO)?;
+        let Some(jwt) = answer.jwt() else {
+            return answer.document(USERINFO);
+        };
+        let us = self.us();
+        provider
+            .signed_userinfo(&self.upstream, jwt, &us, now)
+            .await
     }
 
     fn identity(
         &self,
-        claims: &Map<String, Value>,
+        claims: &UpstreamClaims,
         refresh_token: &str,
     ) -> Result<UpstreamIdentity, ConnectorError> {
         let data = ConnectorData {
             refresh_token: STANDARD.encode(refresh_token),
         };
-        let amr = claims.get("amr").and_then(Value::as_array);
-        let amr = amr.into_iter().flatten().filter_map(Value::as_str);
+        let amr = claims.texts("amr")?.unwrap_or_default();
         Ok(UpstreamIdentity {
             claims: self.claim_rules.identity(claims)?,
             connector_data: Some(json!(data).to_string().into_bytes()),
-            amr: amr.take(8).map(str::to_owned).collect(),
+            amr: amr.into_iter().take(8).collect(),
         })
     }
 }
@@ -270,22 +315,26 @@ impl Connector for Oidc {
             Err(NoTokens::Failed(cause)) => return Err(cause),
         };
         let id_token = tokens.id_token.as_deref();
-        let id_token = id_token.ok_or_else(|| bad("the token response has no id_token"))?;
-        let client_id = &self.settings.client_id;
+        let id_token = id_token.ok_or_else(|| bad("its token response has no \"id_token\""))?;
+        let access_token = &tokens.access_token;
         let verified = provider
-            .verify(&self.upstream, id_token, client_id, ctx.now)
+            .id_token(&self.upstream, id_token, access_token, &self.us(), ctx.now)
             .await?;
-        let nonce = verified.str("nonce").unwrap_or_default();
+        let nonce = verified.get("nonce").and_then(Value::as_str);
+        let nonce = nonce.unwrap_or_default();
         if !constant_time_eq(nonce.as_bytes(), asked.nonce.as_bytes()) {
             return Err(bad(
                 "its ID token was made for another login: the nonce differs",
             ));
         }
-        if is_stale(verified.timestamp("auth_time"), asked.fresh_since) {
+        if let Some(since) = asked.fresh_since
+            && let Some(proved) = verified.time("auth_time")?
+            && proved + self.clock_skew.of_proofs() < since
+        {
             return Err(bad("the person was not asked to log in again"));
         }
         let claims = self
-            .with_userinfo(&provider, &tokens.access_token, verified.into_map())
+            .claims(&provider, access_token, Some(verified), ctx.now)
             .await?;
         self.identity(&claims, tokens.refresh_token.as_deref().unwrap_or_default())
     }
@@ -311,13 +360,15 @@ impl Connector for Oidc {
             Err(NoTokens::Failed(cause)) => return Err(cause),
         };
         // OpenID Connect Core §12.2: the answer need not contain an ID token.
-        let claims = match &tokens.id_token {
+        let access_token = &tokens.access_token;
+        let id_token = match &tokens.id_token {
             Some(id_token) => {
-                let client_id = &self.settings.client_id;
-                let verified = provider.verify(&self.upstream, id_token, client_id, ctx.now);
-                verified.await?.into_map()
+                let us = self.us();
+                let verified =
+                    provider.id_token(&self.upstream, id_token, access_token, &us, ctx.now);
+                Some(verified.await?)
             }
-            None if self.settings.get_user_info => Map::new(),
+            None if self.settings.get_user_info => None,
             None => {
                 return Err(ConnectorError::BadReply(
                     "a refresh brought no ID token; set getUserInfo to learn the claims without it"
@@ -326,7 +377,7 @@ impl Connector for Oidc {
             }
         };
         let claims = self
-            .with_userinfo(&provider, &tokens.access_token, claims)
+            .claims(&provider, access_token, id_token, ctx.now)
             .await?;
         let kept = tokens.refresh_token.as_deref().unwrap_or(&old_token);
         let mut refreshed = self.identity(&claims, kept)?;
@@ -354,12 +405,6 @@ fn prompt(ctx: &LoginContext, prompt_type: &str) -> String {
         words.extend(more.filter(|word| !ctx.force_login || !matches!(*word, "none" | "login")));
     }
     words.join(" ")
-}
-
-/// Whether the proof is older than the demand for a new one, give or take a minute.
-fn is_stale(auth_time: Option<Timestamp>, fresh_since: Option<Timestamp>) -> bool {
-    const LEEWAY: std::time::Duration = std::time::Duration::from_mins(1);
-    matches!((auth_time, fresh_since), (Some(proved), Some(since)) if proved + LEEWAY < since)
 }
 
 fn refresh_token(connector_data: Option<&[u8]>) -> Result<String, ConnectorError> {

@@ -1,37 +1,26 @@
 use std::sync::Arc;
 
 use insula_ambient::{Clock, Timestamp};
-use insula_connector_kit::ConnectorError;
-use insula_jose::{Claims, Expected, Jwks, VerifyError};
+use insula_connector_kit::{ConnectorError, Document};
+use insula_jose::{Claims, Expected, Jwks, VerifyError, half_hash_fits};
+use insula_model::ClockSkew;
 use insula_oauth::CodeChallengeMethod;
-use serde::Deserialize;
 use url::Url;
 
 use super::settings::Settings;
 use crate::http::{Ask, Remembered, Upstream};
 
-/// What discovery says (OpenID Connect Discovery §3), as far as we ask.
-#[derive(Deserialize)]
-struct Metadata {
-    issuer: String,
-    authorization_endpoint: Option<String>,
-    token_endpoint: Option<String>,
-    jwks_uri: Option<String>,
-    userinfo_endpoint: Option<String>,
-    #[serde(default)]
-    code_challenge_methods_supported: Vec<String>,
-    #[serde(default)]
-    token_endpoint_auth_methods_supported: Vec<String>,
-    #[serde(default)]
-    authorization_response_iss_parameter_supported: bool,
-}
+const DISCOVERY: &str = "discovery document";
+const ID_TOKEN: &str = "ID token";
+pub(super) const USERINFO: &str = "userinfo";
 
 /// An OpenID Provider as it was discovered, and the keys it signs with.
 pub(super) struct Provider {
     pub(super) issuer: String,
     pub(super) authorization_endpoint: String,
     pub(super) token_endpoint: Url,
-    pub(super) userinfo_endpoint: Option<Url>,
+    /// Or why there is none; that matters to those alone who ask it.
+    pub(super) userinfo_endpoint: Result<Url, ConnectorError>,
     pub(super) pkce_method: Option<CodeChallengeMethod>,
     /// Whether it says that it takes credentials in the body and not by HTTP Basic.
     pub(super) only_body_auth: bool,
@@ -56,94 +45,141 @@ impl Provider {
         let answer = upstream
             .ask(Ask::get(document).following_redirects())
             .await?;
-        let metadata = answer
-            .ok("discovery document")?
-            .json("discovery document")?;
-        Self::from_metadata(metadata, settings, clock)
+        let metadata = answer.ok(DISCOVERY)?.document(DISCOVERY)?;
+        Self::from_metadata(&metadata, settings, clock)
     }
 
+    /// Reads what discovery says (OpenID Connect Discovery §3), as far as we ask.
     fn from_metadata(
-        metadata: Metadata,
+        metadata: &Document,
         settings: &Settings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConnectorError> {
+        let issuer = metadata.required("issuer")?;
         // OpenID Connect Discovery §4.3: else one provider could speak in the name of another.
-        if metadata.issuer != settings.expected_issuer() {
+        if issuer != settings.expected_issuer() {
             return Err(ConnectorError::Upstream(format!(
                 "the discovery document names the issuer {:?}, not {:?}; write that one as issuer, \
                  or as issuerAlias if it is meant",
-                metadata.issuer.chars().take(255).collect::<String>(),
+                issuer.chars().take(255).collect::<String>(),
                 settings.expected_issuer()
             )));
         }
         let overrides = &settings.provider_discovery_overrides;
-        let offered = |word: &str| {
-            let mut methods = metadata.code_challenge_methods_supported.iter();
-            methods.any(|method| method == word)
-        };
+        let offered = metadata.texts("code_challenge_methods_supported")?;
+        let offered = offered.unwrap_or_default();
         let auto = [CodeChallengeMethod::S256, CodeChallengeMethod::Plain]
             .into_iter()
-            .find(|method| offered(method.as_str()));
-        let auth_methods = &metadata.token_endpoint_auth_methods_supported;
+            .find(|method| offered.iter().any(|word| word == method.as_str()));
+        let auth_methods = metadata.texts("token_endpoint_auth_methods_supported")?;
+        let auth_methods = auth_methods.unwrap_or_default();
         let takes = |word: &str| auth_methods.iter().any(|method| method == word);
-        let authorization_endpoint = endpoint(
-            &overrides.authorization,
-            metadata.authorization_endpoint.as_deref(),
-            "authorization_endpoint",
-        )?;
-        let userinfo_endpoint = endpoint(
-            &overrides.userinfo,
-            metadata.userinfo_endpoint.as_deref(),
-            "userinfo_endpoint",
-        );
+        let tells_issuer = metadata.flag("authorization_response_iss_parameter_supported")?;
+        let at = |overridden: &str, name| endpoint(overridden, metadata, name);
         Ok(Self {
-            authorization_endpoint: authorization_endpoint.into(),
-            token_endpoint: endpoint(
-                &overrides.token,
-                metadata.token_endpoint.as_deref(),
-                "token_endpoint",
-            )?,
-            userinfo_endpoint: userinfo_endpoint.ok(),
+            authorization_endpoint: at(&overrides.authorization, "authorization_endpoint")?.into(),
+            token_endpoint: at(&overrides.token, "token_endpoint")?,
+            userinfo_endpoint: at(&overrides.userinfo, "userinfo_endpoint"),
             pkce_method: settings.pkce().or(auto),
             only_body_auth: takes("client_secret_post") && !takes("client_secret_basic"),
-            always_tells_issuer: metadata.authorization_response_iss_parameter_supported,
-            jwks_uri: endpoint(&overrides.jwks, metadata.jwks_uri.as_deref(), "jwks_uri")?,
+            always_tells_issuer: tells_issuer.unwrap_or_default(),
+            jwks_uri: at(&overrides.jwks, "jwks_uri")?,
             keys: Remembered::new(clock),
-            issuer: metadata.issuer,
+            issuer: issuer.to_owned(),
         })
     }
 
-    /// Verifies one of its ID tokens for us (OpenID Connect Core §3.1.3.7).
-    ///
-    /// A key it does not know makes it fetch the keys anew, once: the upstream may have changed
-    /// them.
-    pub(super) async fn verify(
+    /// Verifies one of its ID tokens for us (OpenID Connect Core §3.1.3.7), that came together with
+    /// an access token.
+    pub(super) async fn id_token(
         &self,
         upstream: &Upstream,
         id_token: &str,
-        client_id: &str,
+        access_token: &str,
+        us: &RelyingParty<'_>,
+        now: Timestamp,
+    ) -> Result<Document, ConnectorError> {
+        let expected = us.expects(&self.issuer);
+        let claims = self.verified(upstream, ID_TOKEN, id_token, &expected, now);
+        let claims = claims.await?;
+        let refused = |why: &str| ConnectorError::BadReply(format!("its {ID_TOKEN} {why}"));
+        // Core §2 requires both; `iss`, `aud` and `exp` were looked at with the signature.
+        if claims.timestamp("iat").is_none() {
+            return Err(refused("has no \"iat\", or one that is no time"));
+        }
+        let token = Document::of(ID_TOKEN, claims.clone().into_map());
+        token.required("sub")?;
+        match token.get("azp") {
+            Some(azp) if azp != us.client_id => {
+                return Err(refused("was made for another client: \"azp\" names it"));
+            }
+            None if claims.audience().iter().any(|aud| *aud != us.client_id) => {
+                return Err(refused("is for several audiences and has no \"azp\""));
+            }
+            _ => {}
+        }
+        // Core §3.1.3.8: else another access token could have been slipped in.
+        if token.get("at_hash").is_some() {
+            let fits = half_hash_fits(id_token, access_token, token.required("at_hash")?);
+            if fits != Ok(true) {
+                return Err(refused(
+                    "came with another access token: \"at_hash\" differs",
+                ));
+            }
+        }
+        Ok(token)
+    }
+
+    /// Verifies userinfo that came as a JWT (OpenID Connect Core §5.3.2): its issuer and audience
+    /// must be told, its end need not.
+    pub(super) async fn signed_userinfo(
+        &self,
+        upstream: &Upstream,
+        jwt: &str,
+        us: &RelyingParty<'_>,
+        now: Timestamp,
+    ) -> Result<Document, ConnectorError> {
+        let expected = us.expects(&self.issuer).even_expired();
+        let claims = self
+            .verified(upstream, USERINFO, jwt, &expected, now)
+            .await?;
+        let end = claims.get("exp").map(|_| claims.timestamp("exp"));
+        let is_over = |end: Timestamp| now >= end + us.clock_skew.after_end;
+        if end.is_some_and(|end| end.is_none_or(is_over)) {
+            return Err(ConnectorError::BadReply(format!(
+                "its {USERINFO} is refused: {}",
+                VerifyError::Expired
+            )));
+        }
+        Ok(Document::of(USERINFO, claims.into_map()))
+    }
+
+    /// Verifies a JWT of its.
+    ///
+    /// One that no key verifies makes it fetch the keys anew, once: the upstream may have changed
+    /// them, under another `kid` or under the same.
+    async fn verified(
+        &self,
+        upstream: &Upstream,
+        what: &str,
+        jwt: &str,
+        expected: &Expected,
         now: Timestamp,
     ) -> Result<Claims, ConnectorError> {
-        let expected = Expected::from_issuer(&*self.issuer).for_audience(client_id);
         let keys = self.keys.get(self.fetch_keys(upstream)).await?;
-        let mut verdict = keys.verify(id_token, now, &expected);
-        if verdict == Err(VerifyError::UnknownKid)
-            && let Some(newer) = self
-                .keys
-                .newer_than(&keys, self.fetch_keys(upstream))
-                .await?
-        {
-            verdict = newer.verify(id_token, now, &expected);
+        let mut verdict = keys.verify(jwt, now, expected);
+        let may_be_rotated = matches!(
+            verdict,
+            Err(VerifyError::UnknownKid | VerifyError::BadSignature | VerifyError::AlgMismatch)
+        );
+        if may_be_rotated {
+            let fetch = self.fetch_keys(upstream);
+            let newer = self.keys.newer_than(&keys, fetch, Jwks::has_more_than);
+            if let Some(newer) = newer.await? {
+                verdict = newer.verify(jwt, now, expected);
+            }
         }
-        let claims = verdict.map_err(|cause| {
-            ConnectorError::BadReply(format!("its ID token is refused: {cause}"))
-        })?;
-        if claims.get("azp").is_some_and(|azp| azp != client_id) {
-            return Err(ConnectorError::BadReply(
-                "its ID token was made for another client".into(),
-            ));
-        }
-        Ok(claims)
+        verdict.map_err(|cause| ConnectorError::BadReply(format!("its {what} is refused: {cause}")))
     }
 
     async fn fetch_keys(&self, upstream: &Upstream) -> Result<Jwks, ConnectorError> {
@@ -155,12 +191,32 @@ impl Provider {
     }
 }
 
+/// Us, as one provider knows us.
+pub(super) struct RelyingParty<'a> {
+    pub(super) client_id: &'a str,
+    pub(super) clock_skew: ClockSkew,
+}
+
+impl RelyingParty<'_> {
+    fn expects(&self, issuer: &str) -> Expected {
+        let skew = self.clock_skew;
+        Expected::from_issuer(issuer)
+            .for_audience(self.client_id)
+            .with_leeways(skew.after_end, skew.before_begin, skew.issued_ahead)
+    }
+}
+
 /// The override, else what discovery says.
-fn endpoint(overridden: &str, told: Option<&str>, name: &str) -> Result<Url, ConnectorError> {
-    let chosen = Some(overridden).filter(|text| !text.is_empty()).or(told);
-    let chosen = chosen
-        .ok_or_else(|| ConnectorError::Upstream(format!("the discovery document has no {name}")))?;
-    parse_url(chosen, name)
+fn endpoint(overridden: &str, metadata: &Document, name: &str) -> Result<Url, ConnectorError> {
+    if !overridden.is_empty() {
+        return parse_url(overridden, name);
+    }
+    match metadata.text(name)? {
+        Some(told) => parse_url(&told, name),
+        None => Err(ConnectorError::Upstream(format!(
+            "its {DISCOVERY} has no {name:?}"
+        ))),
+    }
 }
 
 fn parse_url(text: &str, name: &str) -> Result<Url, ConnectorError> {

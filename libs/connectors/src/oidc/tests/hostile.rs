@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use insula_connector_kit::{Connector, ConnectorError};
-use insula_jose::{Alg, KeyId, SigningKey, hmac_sha256};
+use insula_jose::{Alg, KeyId, SigningKey, hmac_sha256, left_half_hash};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
@@ -33,16 +33,197 @@ async fn an_id_token_with_a_wrong_claim_is_refused() {
             "another client",
         ),
         (json!({"azp": 7}), "another client"),
+        (json!({"aud": [CLIENT, "other"]}), "\"azp\""),
+        (json!({"aud": ["other", CLIENT], "azp": null}), "\"azp\""),
+        (json!({"aud": ["other", CLIENT], "azp": ""}), "\"azp\""),
+        (json!({"aud": ["other"], "azp": CLIENT}), "audience"),
         (json!({"exp": NOW.as_secs() - 61}), "expired"),
         (json!({"exp": null}), "exp"),
         (json!({"nbf": NOW.as_secs() + 3600}), "not valid yet"),
-        (json!({"sub": null}), "sub"),
+        (json!({"sub": null}), "\"sub\""),
+        (json!({"sub": ""}), "\"sub\""),
+        (json!({"sub": 7}), "\"sub\""),
+        (json!({"sub": ["jane-1"]}), "\"sub\""),
+        (json!({"iat": null}), "\"iat\""),
+        (json!({"iat": "now"}), "iat"),
+        (json!({"iat": NOW.as_secs() + 61}), "not valid yet"),
     ] {
         let said = bad_reply(lab.log_in(&oidc, claims.clone()).await);
         assert!(said.contains(reason), "{claims}: {said}");
     }
-    let several = json!({"aud": ["other", CLIENT], "azp": CLIENT});
-    assert!(lab.log_in(&oidc, several).await.is_ok());
+    for several in [
+        json!({"aud": ["other", CLIENT], "azp": CLIENT}),
+        json!({"aud": [CLIENT]}),
+        json!({"aud": [CLIENT, CLIENT]}),
+        json!({"azp": CLIENT}),
+    ] {
+        assert!(
+            lab.log_in(&oidc, several.clone()).await.is_ok(),
+            "{several}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn userinfo_does_not_say_what_the_id_token_must() {
+    let lab = Lab::new().await;
+    let userinfo = json!({"sub": "root", "iss": lab.server.uri(), "aud": CLIENT,
+        "iat": NOW.as_secs(), "exp": NOW.as_secs() + 300});
+    lab.serve_userinfo(userinfo).await;
+    let oidc = lab.open(&json!({"getUserInfo": true}));
+    for missing in ["iss", "sub", "aud", "exp", "iat"] {
+        let said = bad_reply(lab.log_in(&oidc, json!({missing: null})).await);
+        assert!(
+            said.contains("ID token") && said.contains(missing),
+            "{said}"
+        );
+    }
+    assert_eq!(lab.calls("/userinfo").await.len(), 0, "nobody asked it");
+}
+
+#[tokio::test]
+async fn userinfo_does_not_change_how_the_person_logged_in() {
+    let lab = Lab::new().await;
+    lab.serve_userinfo(json!({"sub": "jane-1", "amr": ["hwk"], "auth_time": 1}))
+        .await;
+    let oidc = lab.open(&json!({"getUserInfo": true}));
+    let identity = lab.log_in(&oidc, json!({"amr": "pwd"})).await.unwrap();
+    assert_eq!(identity.amr, ["pwd"]);
+}
+
+#[tokio::test]
+async fn an_address_is_not_verified_by_another_document() {
+    let lab = Lab::new().await;
+    lab.serve_userinfo(json!({"sub": "jane-1", "email": "boss@idp.test"}))
+        .await;
+    let oidc = lab.open(&json!({"getUserInfo": true}));
+    let claims = lab.log_in(&oidc, json!({})).await.unwrap().claims;
+    assert_eq!(
+        (claims.email.as_str(), claims.email_verified),
+        ("boss@idp.test", false)
+    );
+}
+
+#[tokio::test]
+async fn what_an_upstream_leaves_empty_is_absent_in_every_document() {
+    for empty in [Value::Null, json!("")] {
+        let lab = Lab::with_metadata(json!({
+            "code_challenge_methods_supported": empty,
+            "token_endpoint_auth_methods_supported": empty,
+            "authorization_response_iss_parameter_supported": empty,
+            "end_session_endpoint": empty,
+        }))
+        .await;
+        lab.serve_userinfo(json!({"sub": "jane-1", "name": empty, "email": empty,
+            "email_verified": empty, "groups": empty, "preferred_username": empty}))
+            .await;
+        let oidc = lab.open(&json!({"getUserInfo": true, "insecureEnableGroups": true}));
+        let (asked, memory) = begin(&oidc, &a_login()).await;
+        let mut claims = lab.claims(&asked["nonce"]);
+        for optional in ["azp", "nbf", "at_hash", "auth_time", "acr", "amr", "groups"] {
+            claims[optional] = empty.clone();
+        }
+        let id_token = lab.key.sign(None, &claims).unwrap();
+        let tokens = json!({"access_token": "at", "token_type": empty, "refresh_token": empty,
+            "error": empty, "id_token": id_token});
+        lab.serve_tokens_once(ResponseTemplate::new(200).set_body_json(tokens))
+            .await;
+        let answer = oidc
+            .complete(&a_login(), &memory, query("code=c&error=&iss="))
+            .await;
+        let claims = answer.unwrap().claims;
+        assert_eq!(
+            (claims.username.as_str(), claims.email_verified),
+            ("Jane", true)
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_an_upstream_needs_to_say_is_named_if_it_is_missing_or_odd() {
+    for (metadata, named) in [
+        (json!({"issuer": null}), "\"issuer\""),
+        (
+            json!({"authorization_endpoint": ""}),
+            "\"authorization_endpoint\"",
+        ),
+        (json!({"token_endpoint": null}), "\"token_endpoint\""),
+        (json!({"jwks_uri": {}}), "\"jwks_uri\""),
+        (
+            json!({"code_challenge_methods_supported": true}),
+            "\"code_challenge_methods_supported\"",
+        ),
+    ] {
+        let lab = Lab::with_metadata(metadata.clone()).await;
+        let refused = lab.open(&json!({})).begin(&a_login()).await;
+        let said = refused.unwrap_err().to_string();
+        assert!(
+            said.contains(named) && said.contains("discovery"),
+            "{metadata}: {said}"
+        );
+    }
+    let lab = Lab::with_metadata(json!({"userinfo_endpoint": null})).await;
+    let oidc = lab.open(&json!({"getUserInfo": true}));
+    let said = lab.log_in(&oidc, json!({})).await.unwrap_err().to_string();
+    assert!(said.contains("\"userinfo_endpoint\""), "{said}");
+}
+
+#[tokio::test]
+async fn an_id_token_of_another_access_token_is_refused() {
+    let lab = Lab::new().await;
+    let oidc = lab.open(&json!({}));
+    let right = left_half_hash(Alg::ES256, "at");
+    assert!(lab.log_in(&oidc, json!({"at_hash": right})).await.is_ok());
+    for wrong in [
+        json!(left_half_hash(Alg::ES256, "another")),
+        json!(left_half_hash(Alg::ES384, "at")),
+        json!(7),
+        json!([right]),
+    ] {
+        let said = bad_reply(lab.log_in(&oidc, json!({"at_hash": wrong})).await);
+        assert!(said.contains("\"at_hash\""), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_changed_under_its_kid_is_looked_for_once() {
+    let lab = Lab::new().await;
+    let oidc = lab.open(&json!({}));
+    lab.log_in(&oidc, json!({})).await.unwrap();
+    let replaced = SigningKey::generate(Alg::ES256, KeyId::new("k1")).unwrap();
+    let again = SigningKey::generate(Alg::EdDSA, KeyId::new("k1")).unwrap();
+    let by = |key: &SigningKey, nonce: &str| key.sign(None, &lab.claims(nonce)).unwrap();
+
+    lab.clock.advance(Duration::from_secs(10));
+    let forged = SigningKey::generate(Alg::ES256, KeyId::new("k1")).unwrap();
+    for _ in 0..3 {
+        let said = bad_reply(lab.log_in_with(&oidc, |nonce| by(&forged, nonce)).await);
+        assert!(said.contains("signature"), "{said}");
+    }
+    assert_eq!(lab.calls("/keys").await.len(), 2, "a flood costs one look");
+
+    lab.clock.advance(Duration::from_secs(10));
+    lab.server.reset().await;
+    lab.serve_keys(json!([replaced.public_jwk()]), Some(1))
+        .await;
+    lab.serve_keys(json!([again.public_jwk()]), None).await;
+    assert!(
+        lab.log_in_with(&oidc, |nonce| by(&replaced, nonce))
+            .await
+            .is_ok()
+    );
+    // It changes its keys again at once, now of another kind.
+    assert!(
+        lab.log_in_with(&oidc, |nonce| by(&again, nonce))
+            .await
+            .is_ok()
+    );
+    bad_reply(lab.log_in_with(&oidc, |nonce| by(&forged, nonce)).await);
+    assert_eq!(
+        lab.calls("/keys").await.len(),
+        2,
+        "no third look within ten seconds"
+    );
 }
 
 #[tokio::test]

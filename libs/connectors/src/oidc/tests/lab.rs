@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use insula_ambient::ManualClock;
 use insula_connector_kit::{
     Challenge, Connector, ConnectorError, LoginContext, Memory, Reply, UpstreamIdentity,
 };
 use insula_jose::{Alg, KeyId, SigningKey};
+use insula_model::{ClockSkew, ConnectorSpec};
 use insula_oauth::Params;
 use serde_json::{Value, json};
 use url::Url;
@@ -87,12 +89,31 @@ impl Lab {
             .await;
     }
 
+    /// Answers the next call to userinfo.
+    pub(super) async fn serve_userinfo_once(&self, media_type: &str, body: &str) {
+        let body = body.as_bytes().to_vec();
+        Mock::given(path("/userinfo"))
+            .respond_with(ResponseTemplate::new(200).set_body_raw(body, media_type))
+            .up_to_n_times(1)
+            .mount(&self.server)
+            .await;
+    }
+
     /// The connector, with settings beyond the necessary ones.
     pub(super) fn open(&self, more: &Value) -> Oidc {
         self.try_open(more).unwrap()
     }
 
+    /// The connector, with clocks that may differ by another measure.
+    pub(super) fn open_with_skew(&self, clock_skew: ClockSkew) -> Oidc {
+        self.opened(&json!({}), clock_skew).unwrap()
+    }
+
     pub(super) fn try_open(&self, more: &Value) -> Result<Oidc, ConnectorError> {
+        self.opened(more, ClockSkew::of(Duration::from_mins(1)))
+    }
+
+    fn opened(&self, more: &Value, clock_skew: ClockSkew) -> Result<Oidc, ConnectorError> {
         let mut config = json!({
             "issuer": self.server.uri(),
             "clientID": CLIENT,
@@ -103,11 +124,11 @@ impl Lab {
             .as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
-        Oidc::open(
-            &local_http(),
-            &a_spec("oidc", config),
-            &an_open_context(&self.clock),
-        )
+        let spec = ConnectorSpec {
+            clock_skew,
+            ..a_spec("oidc", config)
+        };
+        Oidc::open(&local_http(), &spec, &an_open_context(&self.clock))
     }
 
     /// What an honest ID token of Jane says.

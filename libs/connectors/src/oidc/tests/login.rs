@@ -1,11 +1,15 @@
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use insula_connector_kit::{Connector, ConnectorError};
+use insula_jose::{Alg, KeyId, SigningKey};
+use insula_model::ClockSkew;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use super::lab::{CLIENT, Lab, bad_reply, begin, form, query};
-use crate::testing::{CALLBACK, a_login};
+use super::lab::{CLIENT, Lab, bad_reply, begin, form, merged, query};
+use crate::testing::{CALLBACK, NOW, a_login};
 
 #[tokio::test]
 async fn a_verified_id_token_says_who_it_is() {
@@ -129,16 +133,87 @@ async fn userinfo_adds_to_the_id_token_if_it_is_about_the_same_person() {
 
 #[tokio::test]
 async fn userinfo_about_somebody_else_is_refused() {
-    for userinfo in [
-        json!({"sub": "root"}),
-        json!({"name": "no sub"}),
-        json!({"sub": 1}),
+    for (userinfo, why) in [
+        (json!({"sub": "root"}), "somebody else"),
+        (json!({"name": "no sub"}), "has no \"sub\""),
+        (json!({"sub": null}), "has no \"sub\""),
+        (json!({"sub": 1}), "\"sub\" in its userinfo"),
+        (json!({"sub": ["jane-1"]}), "\"sub\" in its userinfo"),
     ] {
         let lab = Lab::new().await;
         let oidc = lab.open(&json!({"getUserInfo": true}));
         lab.serve_userinfo(userinfo).await;
         let said = bad_reply(lab.log_in(&oidc, json!({})).await);
-        assert!(said.contains("somebody else"), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn signed_userinfo_is_verified_and_used() {
+    let lab = Lab::new().await;
+    let issuer = lab.server.uri();
+    let oidc = lab.open(&json!({"getUserInfo": true}));
+    let now = NOW.as_secs();
+    let stranger = SigningKey::generate(Alg::ES256, KeyId::new("k1")).unwrap();
+    let honest = json!({"iss": issuer, "aud": CLIENT, "sub": "jane-1", "name": "Jane Doe"});
+    for (more, refused) in [
+        (json!({}), None),
+        (json!({"aud": ["other", CLIENT]}), None),
+        (json!({"exp": now + 300}), None),
+        (json!({"sub": "root"}), Some("somebody else")),
+        (json!({"sub": null}), Some("\"sub\"")),
+        (json!({"iss": null}), Some("iss")),
+        (json!({"iss": "https://evil.test"}), Some("issuer")),
+        (json!({"aud": null}), Some("aud")),
+        (json!({"aud": "other"}), Some("audience")),
+        (json!({"exp": now - 61}), Some("expired")),
+        (json!({"exp": "soon"}), Some("expired")),
+        (json!({"nbf": now + 3600}), Some("not valid yet")),
+    ] {
+        let jwt = lab.key.sign(None, &merged(honest.clone(), &more)).unwrap();
+        lab.serve_userinfo_once("application/jwt; charset=utf-8", &jwt)
+            .await;
+        let answer = lab.log_in(&oidc, json!({})).await;
+        match refused {
+            None => assert_eq!(answer.unwrap().claims.username, "Jane Doe", "{more}"),
+            Some(refused) => {
+                let said = bad_reply(answer);
+                assert!(said.contains(refused), "{more}: {said}");
+            }
+        }
+    }
+    let forged = stranger.sign(None, &honest).unwrap();
+    let parts: Vec<_> = forged.split('.').collect();
+    let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", parts[1]);
+    for jwt in [forged.as_str(), &unsigned, "no token", "{}"] {
+        lab.serve_userinfo_once("application/jwt", jwt).await;
+        let said = bad_reply(lab.log_in(&oidc, json!({})).await);
+        assert!(said.contains("userinfo is refused"), "{said}");
+    }
+    lab.serve_userinfo_once("application/json", &forged).await;
+    let said = bad_reply(lab.log_in(&oidc, json!({})).await);
+    assert!(said.contains("userinfo is not a JSON object"), "{said}");
+}
+
+#[tokio::test]
+async fn clocks_may_differ_by_what_the_connector_says() {
+    let now = NOW.as_secs();
+    let of = |secs| ClockSkew::of(Duration::from_secs(secs));
+    for (skew, claims, taken) in [
+        (of(60), json!({"exp": now - 59}), true),
+        (of(60), json!({"exp": now - 61}), false),
+        (of(0), json!({"exp": now - 1}), false),
+        (of(0), json!({"iat": now + 1}), false),
+        (of(300), json!({"exp": now - 299, "iat": now + 299}), true),
+        (ClockSkew::of_dex(), json!({"exp": now - 1}), false),
+        (ClockSkew::of_dex(), json!({"nbf": now + 299}), true),
+        (ClockSkew::of_dex(), json!({"nbf": now + 301}), false),
+        (ClockSkew::of_dex(), json!({"iat": now + 3600}), true),
+    ] {
+        let lab = Lab::new().await;
+        let oidc = lab.open_with_skew(skew);
+        let answer = lab.log_in(&oidc, claims.clone()).await;
+        assert_eq!(answer.is_ok(), taken, "{skew:?}: {claims}: {answer:?}");
     }
 }
 
@@ -164,10 +239,17 @@ async fn a_forced_login_wants_a_fresh_proof() {
         ..a_login()
     };
     let now = ctx.now.as_secs();
-    for (auth_time, fresh) in [(now, true), (now - 59, true), (now - 3600, false)] {
+    for (auth_time, fresh) in [
+        (json!(now), true),
+        (json!(now - 59), true),
+        (json!((now - 59).to_string()), true),
+        (json!(now - 3600), false),
+        (json!((now - 3600).to_string()), false),
+        (json!("lately"), false),
+    ] {
         let (asked, memory) = begin(&oidc, &ctx).await;
         let mut claims = lab.claims(&asked["nonce"]);
-        claims["auth_time"] = json!(auth_time);
+        claims["auth_time"] = auth_time.clone();
         let id_token = lab.key.sign(None, &claims).unwrap();
         let tokens = json!({"access_token": "at", "id_token": id_token});
         lab.serve_tokens_once(ResponseTemplate::new(200).set_body_json(tokens))
