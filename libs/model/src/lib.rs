@@ -11,6 +11,7 @@ mod hash;
 mod id;
 mod identity;
 mod issuer;
+mod password_hash;
 mod secret;
 mod session;
 mod tenant;
@@ -26,6 +27,7 @@ pub use id::{
 };
 pub use identity::{Identity, IdentityClaims};
 pub use issuer::{Issuer, IssuerError};
+pub use password_hash::{Argon2Cost, NEW_PASSWORD_HASH, PasswordHashCost, PasswordHashTooCostly};
 pub use secret::{
     AccessToken, AuthorizationCode, ClientSecret, Password, RefreshSecret, SessionCookie,
 };

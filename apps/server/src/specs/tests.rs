@@ -53,6 +53,64 @@ impl Desk {
     }
 }
 
+/// What `check` accepts must be what a login computes, for every hash in a file.
+#[test]
+fn a_password_hash_passes_check_if_and_only_if_a_login_computes_it() {
+    use insula_ambient::SeededEntropy;
+    use insula_model::Password;
+
+    let desk = Desk::new();
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let pool = insula_connectors::HashingPool::new(desk.io.handle().clone(), 2, 8, entropy);
+    let share = pool.share(4);
+    let argon2 = |params: &str, salt: usize, hash: usize| {
+        let (salt, hash) = ("A".repeat(salt), "A".repeat(hash));
+        format!("$argon2id$v=19${params}${salt}${hash}")
+    };
+    let bcrypt = |cost: u32| format!("$2b${cost:02}${}", ".".repeat(53));
+    let cheap = "m=64,t=1,p=1";
+    let rows = [
+        argon2(cheap, 11, 43),
+        argon2(cheap, 10, 43),
+        argon2(cheap, 64, 43),
+        argon2(cheap, 66, 43),
+        argon2(cheap, 22, 14),
+        argon2(cheap, 22, 13),
+        argon2(cheap, 22, 86),
+        argon2(cheap, 22, 87),
+        argon2("m=8,t=1,p=1", 22, 43),
+        argon2("m=7,t=1,p=1", 22, 43),
+        argon2("m=64,t=0,p=1", 22, 43),
+        argon2("m=128,t=1,p=16", 22, 43),
+        argon2("m=1024,t=1,p=17", 22, 43),
+        argon2("m=262145,t=1,p=1", 22, 43),
+        argon2("m=262144,t=10,p=1", 22, 43),
+        argon2("m=64,t=1000000,p=1", 22, 43),
+        bcrypt(3),
+        bcrypt(4),
+        bcrypt(15),
+        bcrypt(31),
+        bcrypt(4).replace("2b", "2x"),
+        bcrypt(4).replace("2b", "2y"),
+        bcrypt(4)[..59].to_owned(),
+        bcrypt(4).replace("$........", "$aaaaaaaa"),
+        "$2b$04$".to_owned() + &"a".repeat(53),
+    ];
+    for hash in rows {
+        desk.write(
+            "acme/tenant.yaml",
+            &format!(
+                "issuer: https://acme.test\nenablePasswordDB: true\nstaticPasswords:\n  \
+                 - {{ email: j@acme.test, userID: '1', hash: '{hash}' }}\n"
+            ),
+        );
+        let is_accepted = !desk.specs.check().iter().any(Problem::is_error);
+        let login = share.check(Password::new("x"), Some(hash.clone()));
+        let is_computed = desk.io.block_on(login).is_ok();
+        assert_eq!(is_accepted, is_computed, "{hash}");
+    }
+}
+
 #[test]
 fn a_file_that_turns_bad_keeps_its_route_and_is_known_to_have_changed() {
     let desk = Desk::new();

@@ -2,6 +2,7 @@
 
 mod pool;
 mod stored;
+mod turns;
 
 pub use pool::HashingPool;
 pub use stored::hash_password;

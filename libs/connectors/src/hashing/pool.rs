@@ -1,43 +1,49 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use insula_ambient::Entropy;
 use insula_connector_kit::{ConnectorError, PasswordCheck, PasswordVerdict};
 use insula_model::Password;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
-use super::stored::verify;
+use super::stored::{is_dear, verify};
+use super::turns::{Turn, Turns};
 
-/// Computes password hashes: as many at once as there are processors, and a bounded number waiting.
+/// How long somebody waits for a hash to begin. A person still looks at the page then, and no proxy
+/// has given up.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Computes password hashes: a bounded number at once, and a bounded number waiting for a bounded
+/// time.
 ///
 /// One pool serves the process, so that logins cannot take the memory and the processors of
-/// everything else: a hash costs 19 MiB and some 40 ms. Each tenant holds a
-/// [share](Self::share) of it; a flood of logins at one tenant fills that tenant's share and stops
-/// there.
+/// everything else: a hash costs 19 MiB and some 15 ms. Each tenant holds a
+/// [share](Self::share) of it with a queue of its own; the queues are served in turn, so that a
+/// flood of guesses at one tenant leaves its neighbours' logins alone.
 pub struct HashingPool {
     io: Handle,
-    computing: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    turns: Arc<Turns>,
+    longest_wait: Duration,
     entropy: Arc<dyn Entropy>,
 }
 
 impl HashingPool {
-    /// A pool that computes `permits` hashes at once on the blocking threads of `io`, and lets
-    /// `queue` more wait. `entropy` salts the hashes that replace outdated ones.
-    pub fn new(io: Handle, permits: usize, queue: usize, entropy: Arc<dyn Entropy>) -> Arc<Self> {
-        let permits = permits.max(1);
+    /// A pool that computes `places` hashes at once on the blocking threads of `io`, two at least,
+    /// and lets `room` more wait. `entropy` salts the hashes that replace outdated ones.
+    pub fn new(io: Handle, places: usize, room: usize, entropy: Arc<dyn Entropy>) -> Arc<Self> {
         Arc::new(Self {
             io,
-            computing: Arc::new(Semaphore::new(permits)),
-            waiting: Arc::new(Semaphore::new(permits.saturating_add(queue))),
+            turns: Turns::new(places.max(2), room),
+            longest_wait: LONGEST_WAIT,
             entropy,
         })
     }
 
-    /// A tenant's share: `tenant_limit` of its hashes may stand in the pool, eight times as many
-    /// wait outside for them; one more is `Busy`.
+    /// A tenant's share: `tenant_limit` of its hashes are computed at once, eight times as many wait
+    /// for that; one more is `Busy`.
     pub fn share(self: &Arc<Self>, tenant_limit: u32) -> Arc<dyn PasswordCheck> {
         let limit = usize::try_from(tenant_limit).unwrap_or(usize::MAX);
         Arc::new(TenantShare::new(self, limit.clamp(1, 4096)))
@@ -46,62 +52,42 @@ impl HashingPool {
 
 impl fmt::Debug for HashingPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HashingPool")
-            .field("free", &self.computing.available_permits())
-            .finish_non_exhaustive()
+        f.debug_struct("HashingPool").finish_non_exhaustive()
     }
 }
 
-/// How many of a tenant's logins wait for each hash it may compute.
+/// How many of a tenant's logins wait for each hash it may compute at once.
 const WAITING_PER_PLACE: usize = 8;
 
 struct TenantShare {
     pool: Arc<HashingPool>,
-    own: Arc<Semaphore>,
-    outside: Arc<Semaphore>,
-}
-
-/// What a computation holds while it is under way. Moved to the blocking thread, because the hash
-/// is computed to its end even if the asker has gone.
-struct Place {
-    _outside: OwnedSemaphorePermit,
-    _own: OwnedSemaphorePermit,
-    _queued: OwnedSemaphorePermit,
-    _computing: OwnedSemaphorePermit,
+    lane: u64,
+    most_waiting: usize,
 }
 
 impl TenantShare {
     fn new(pool: &Arc<HashingPool>, limit: usize) -> Self {
         Self {
             pool: Arc::clone(pool),
-            own: Arc::new(Semaphore::new(limit)),
-            outside: Arc::new(Semaphore::new(limit + limit * WAITING_PER_PLACE)),
+            lane: pool.turns.open_lane(limit),
+            most_waiting: limit * WAITING_PER_PLACE,
         }
     }
 
-    /// Waits first for the tenant's own places, so that what waits in the pool is never more than
-    /// the tenant's share.
-    async fn place(&self) -> Result<Place, ConnectorError> {
-        let outside = Arc::clone(&self.outside).try_acquire_owned().map_err(|_| {
-            ConnectorError::Busy("this tenant's share of password hashes is in use")
-        })?;
-        let own = Arc::clone(&self.own)
-            .acquire_owned()
-            .await
-            .map_err(|_| ConnectorError::Busy("the server is stopping"))?;
-        let queued = Arc::clone(&self.pool.waiting)
-            .try_acquire_owned()
-            .map_err(|_| ConnectorError::Busy("the queue of password hashes is full"))?;
-        let computing = Arc::clone(&self.pool.computing)
-            .acquire_owned()
-            .await
-            .map_err(|_| ConnectorError::Busy("the server is stopping"))?;
-        Ok(Place {
-            _outside: outside,
-            _own: own,
-            _queued: queued,
-            _computing: computing,
-        })
+    async fn turn(&self, is_dear: bool) -> Result<Turn, ConnectorError> {
+        let busy = || ConnectorError::Busy("too many password hashes are being computed");
+        let entered = self.pool.turns.enter(self.lane, is_dear, self.most_waiting);
+        let waiting = entered.map_err(|_| busy())?;
+        match timeout(self.pool.longest_wait, waiting).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(busy()),
+        }
+    }
+}
+
+impl Drop for TenantShare {
+    fn drop(&mut self) {
+        self.pool.turns.close_lane(self.lane);
     }
 }
 
@@ -112,11 +98,14 @@ impl PasswordCheck for TenantShare {
         password: Password,
         hash: Option<String>,
     ) -> Result<PasswordVerdict, ConnectorError> {
-        let place = self.place().await?;
+        let mut turn = self.turn(hash.as_deref().is_some_and(is_dear)).await?;
         let entropy = Arc::clone(&self.pool.entropy);
+        // The turn goes along: the hash is computed to its end even if the asker has gone.
         let computation = self.pool.io.spawn_blocking(move || {
+            let began = Instant::now();
             let verdict = verify(&password, hash.as_deref(), entropy.as_ref());
-            drop(place);
+            turn.took(began.elapsed());
+            drop(turn);
             verdict
         });
         computation
@@ -130,18 +119,14 @@ mod tests {
     use super::*;
     use insula_ambient::SeededEntropy;
 
-    fn a_pool(permits: usize, queue: usize) -> Arc<HashingPool> {
+    fn a_pool() -> Arc<HashingPool> {
         let entropy = Arc::new(SeededEntropy::new(1));
-        HashingPool::new(Handle::current(), permits, queue, entropy)
-    }
-
-    fn share(pool: &Arc<HashingPool>, limit: usize) -> TenantShare {
-        TenantShare::new(pool, limit)
+        HashingPool::new(Handle::current(), 2, 8, entropy)
     }
 
     #[tokio::test]
     async fn a_share_judges_passwords() {
-        let share = a_pool(1, 1).share(1);
+        let share = a_pool().share(1);
         let hash = super::super::hash_password(&Password::new("p"), &SeededEntropy::new(2));
         let right = share.check(Password::new("p"), Some(hash.clone())).await;
         assert!(matches!(
@@ -156,11 +141,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_tenant_beyond_its_share_waits_then_is_busy_while_its_neighbour_is_served() {
-        let pool = a_pool(4, 4);
-        let (loud, quiet) = (share(&pool, 1), share(&pool, 1));
-        let _held = loud.place().await.unwrap();
+        let pool = a_pool();
+        let (loud, quiet) = (TenantShare::new(&pool, 1), TenantShare::new(&pool, 1));
+        let _held = loud.turn(false).await.unwrap();
         let mut waiting: Vec<_> = (0..WAITING_PER_PLACE)
-            .map(|_| Box::pin(loud.place()))
+            .map(|_| Box::pin(loud.turn(false)))
             .collect();
         for one in &mut waiting {
             assert!(futures_util::poll!(one.as_mut()).is_pending());
@@ -172,30 +157,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn beyond_the_queue_everybody_is_busy_and_a_freed_place_goes_to_who_waits() {
-        let pool = a_pool(1, 1);
-        let (first, second, third) = (share(&pool, 9), share(&pool, 9), share(&pool, 9));
-        let held = first.place().await.unwrap();
-        let waiting = second.place();
-        tokio::pin!(waiting);
-        assert!(futures_util::poll!(waiting.as_mut()).is_pending());
-        assert!(matches!(third.place().await, Err(ConnectorError::Busy(_))));
-        drop(held);
-        assert!(waiting.await.is_ok());
-        assert!(third.place().await.is_ok());
+    async fn nobody_waits_longer_than_a_person_looks_at_the_page() {
+        let pool = Arc::new(HashingPool {
+            io: Handle::current(),
+            turns: Turns::new(2, 8),
+            longest_wait: Duration::ZERO,
+            entropy: Arc::new(SeededEntropy::new(1)),
+        });
+        let _neighbour = pool.share(1);
+        let share = TenantShare::new(&pool, 1);
+        let _held = share.turn(false).await.unwrap();
+        let gave_up = share.turn(false).await;
+        assert!(matches!(gave_up, Err(ConnectorError::Busy(_))));
     }
 
     #[tokio::test]
-    async fn who_gives_up_waiting_frees_the_share() {
-        let pool = a_pool(1, 1);
-        let tenant = share(&pool, 2);
-        let _held = tenant.place().await.unwrap();
-        {
-            let waiting = tenant.place();
-            tokio::pin!(waiting);
-            assert!(futures_util::poll!(waiting.as_mut()).is_pending());
-        }
-        assert_eq!(tenant.own.available_permits(), 1);
-        assert_eq!(pool.waiting.available_permits(), 1);
+    async fn a_share_that_is_dropped_keeps_no_place_from_its_neighbour() {
+        let pool = a_pool();
+        let quiet = TenantShare::new(&pool, 2);
+        drop(TenantShare::new(&pool, 1));
+        let _first = quiet.turn(false).await.unwrap();
+        let second = quiet.turn(false);
+        tokio::pin!(second);
+        assert!(futures_util::poll!(second.as_mut()).is_ready());
     }
 }

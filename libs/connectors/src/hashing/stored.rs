@@ -4,21 +4,16 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use insula_ambient::Entropy;
 use insula_connector_kit::{ConnectorError, PasswordVerdict};
-use insula_model::Password;
+use insula_model::{
+    Argon2Cost, NEW_PASSWORD_HASH, Password, PasswordHashCost, PasswordHashTooCostly,
+};
 
-/// What new hashes cost: 19 MiB, two passes, one lane; the OWASP recommendation for argon2id.
-const MEMORY_KIB: u32 = 19_456;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
+/// From here on, in hundredths of a new hash, a computation is dear: long enough that a neighbour
+/// would notice.
+const DEAR: u64 = 800;
 
-/// What a stored hash may cost at most: a hash is data, and data must not exhaust the machine.
-const MOST_MEMORY_KIB: u32 = 256 * 1024;
-const MOST_PASSES: u32 = 10;
-const MOST_LANES: u32 = 16;
-
-/// The costs of bcrypt that are taken. dex takes none below 10; here a cheap one is taken once, and
-/// replaced at that login.
-const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=16;
+/// bcrypt looks at so many bytes of a password.
+const BCRYPT_LENGTH: usize = 72;
 
 /// Nobody's password, verified for people who do not exist, so that an unknown name takes as long
 /// as a wrong password.
@@ -50,7 +45,9 @@ pub(crate) fn nobodys_like(hash: &str) -> Option<String> {
 pub fn hash_password(password: &Password, entropy: &dyn Entropy) -> String {
     let mut salt = [0_u8; 16];
     entropy.fill(&mut salt);
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(32)).expect("the costs are valid");
+    let new = NEW_PASSWORD_HASH;
+    let params =
+        Params::new(new.memory_kib, new.passes, new.lanes, Some(32)).expect("the costs are valid");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_with_salt(password.reveal().as_bytes(), &salt)
         .expect("a salt of 16 bytes is valid")
@@ -68,7 +65,8 @@ pub(super) fn verify(
         return Ok(PasswordVerdict::Wrong);
     };
     let (right, outdated) = if hash.starts_with("$2") {
-        (verify_bcrypt(password, hash)?, true)
+        let is_verified_whole = password.reveal().len() <= BCRYPT_LENGTH;
+        (verify_bcrypt(password, hash)?, is_verified_whole)
     } else {
         verify_argon2(password, hash)?
     };
@@ -86,26 +84,21 @@ fn verify_argon2(password: &Password, hash: &str) -> Result<(bool, bool), Connec
     let params = Params::try_from(&parsed).map_err(|_| unreadable())?;
     let version = parsed.version.map_or(Ok(Version::V0x13), Version::try_from);
     let version = version.map_err(|_| unreadable())?;
-    let too_costly = params.m_cost() > MOST_MEMORY_KIB
-        || params.t_cost() > MOST_PASSES
-        || params.p_cost() > MOST_LANES;
-    if parsed.salt.is_none() || parsed.hash.is_none() {
+    if parsed.salt.is_none() || parsed.hash.is_none() || algorithm != Algorithm::Argon2id {
         return Err(unreadable());
     }
-    if algorithm != Algorithm::Argon2id || too_costly {
-        return Err(ConnectorError::Settings(format!(
-            "a stored password hash cannot be used: only argon2id up to m={MOST_MEMORY_KIB}, \
-             t={MOST_PASSES}, p={MOST_LANES} is computed; set the password anew"
-        )));
-    }
-    let outdated = params.m_cost() < MEMORY_KIB || params.t_cost() < PASSES;
+    let cost = argon2_cost(&params);
+    affordable(PasswordHashCost::Argon2id(cost))?;
+    let new = NEW_PASSWORD_HASH;
+    let outdated = cost.memory_kib < new.memory_kib || cost.passes < new.passes;
     let right = Argon2::new(algorithm, version, params)
         .verify_password(password.reveal().as_bytes(), &parsed)
         .is_ok();
     Ok((right, outdated))
 }
 
-/// bcrypt as dex checks it: bytes beyond the 72nd do not count.
+/// bcrypt as dex checks it: bytes beyond the 72nd do not count, so a hash made of all of a longer
+/// password would be made of bytes that nobody checked. Such a login leaves the stored hash alone.
 fn verify_bcrypt(password: &Password, hash: &str) -> Result<bool, ConnectorError> {
     let parts = bcrypt::HashParts::from_str(hash).map_err(|_| unreadable())?;
     let known = ["$2a$", "$2b$", "$2y$"]
@@ -114,13 +107,37 @@ fn verify_bcrypt(password: &Password, hash: &str) -> Result<bool, ConnectorError
     if !known {
         return Err(unreadable());
     }
-    let cost = parts.get_cost();
-    if !BCRYPT_COSTS.contains(&cost) {
-        return Err(ConnectorError::Settings(format!(
-            "a stored bcrypt hash has cost {cost}; only 4 to 16 are taken, set the password anew"
-        )));
-    }
+    affordable(PasswordHashCost::Bcrypt(parts.get_cost()))?;
     bcrypt::verify(password.reveal(), hash).map_err(|_| unreadable())
+}
+
+/// Whether computing `hash` would hold a place so long that a neighbour notices.
+pub(super) fn is_dear(hash: &str) -> bool {
+    let cost = if hash.starts_with("$2") {
+        let parts = bcrypt::HashParts::from_str(hash).ok();
+        parts.map(|parts| PasswordHashCost::Bcrypt(parts.get_cost()))
+    } else {
+        let parsed = PasswordHash::new(hash).ok();
+        let params = parsed.and_then(|parsed| Params::try_from(&parsed).ok());
+        params.map(|params| PasswordHashCost::Argon2id(argon2_cost(&params)))
+    };
+    cost.is_some_and(|cost| cost.check().is_ok() && cost.work_in_hundredths() >= DEAR)
+}
+
+fn argon2_cost(params: &Params) -> Argon2Cost {
+    Argon2Cost {
+        memory_kib: params.m_cost(),
+        passes: params.t_cost(),
+        lanes: params.p_cost(),
+    }
+}
+
+fn affordable(cost: PasswordHashCost) -> Result<(), ConnectorError> {
+    cost.check().map_err(|why: PasswordHashTooCostly| {
+        ConnectorError::Settings(format!(
+            "a stored password hash {why}; set the password anew"
+        ))
+    })
 }
 
 fn unreadable() -> ConnectorError {
@@ -161,10 +178,6 @@ mod tests {
         }
     }
 
-    fn is_right(verdict: &Result<PasswordVerdict, ConnectorError>) -> bool {
-        matches!(verdict, Ok(PasswordVerdict::Right { .. }))
-    }
-
     fn is_upgraded(verdict: &Result<PasswordVerdict, ConnectorError>) -> bool {
         matches!(verdict, Ok(PasswordVerdict::Right { upgrade: Some(hash) })
             if hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"))
@@ -201,17 +214,22 @@ mod tests {
     }
 
     #[test]
-    fn bcrypt_looks_at_72_bytes_only() {
+    fn a_password_beyond_72_bytes_logs_in_by_bcrypt_and_leaves_its_hash_alone() {
         let long = "x".repeat(72);
-        let hash = bcrypt::hash(&long, 10).unwrap();
-        assert!(is_right(&judge(&format!("{long}and more"), &hash)));
+        let hash = bcrypt::hash(&long, 4).unwrap();
+        let unchecked_tail = judge(&format!("{long}and more"), &hash);
+        assert!(matches!(
+            unchecked_tail,
+            Ok(PasswordVerdict::Right { upgrade: None })
+        ));
+        assert!(is_upgraded(&judge(&long, &hash)));
     }
 
     #[test]
     fn cheap_bcrypt_is_taken_once_and_dear_bcrypt_is_a_settings_error() {
         let cheap = bcrypt::hash("password", 4).unwrap();
         assert!(is_upgraded(&judge("password", &cheap)));
-        let dear = cheap.replacen("$04$", "$17$", 1);
+        let dear = cheap.replacen("$04$", "$15$", 1);
         assert!(matches!(
             judge("password", &dear),
             Err(ConnectorError::Settings(_))
@@ -234,6 +252,7 @@ mod tests {
             "m=4194304,t=2,p=1",
             "m=19456,t=4000000,p=1",
             "m=19456,t=2,p=255",
+            "m=262144,t=10,p=1",
         ] {
             let hash = NOBODY.replacen("m=19456,t=2,p=1", costs, 1);
             let verdict = judge("password", &hash);
@@ -241,6 +260,23 @@ mod tests {
                 matches!(verdict, Err(ConnectorError::Settings(_))),
                 "{costs}"
             );
+        }
+    }
+
+    #[test]
+    fn a_hash_is_dear_from_eight_times_the_work_of_a_new_one() {
+        let bcrypt = |cost: u32| format!("$2a${cost:02}${}", ".".repeat(53));
+        let rows = [
+            (NOBODY.to_owned(), false),
+            (NOBODY.replacen("t=2", "t=16", 1), true),
+            (bcrypt(10), false),
+            (bcrypt(11), true),
+            // Never computed, so never dear.
+            (bcrypt(20), false),
+            ("no hash".to_owned(), false),
+        ];
+        for (hash, expected) in rows {
+            assert_eq!(is_dear(&hash), expected, "{hash}");
         }
     }
 

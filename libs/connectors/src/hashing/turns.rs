@@ -1,0 +1,304 @@
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+/// What a hash is taken to cost before the first one of a tenant was measured.
+const FIRST_GUESS: Duration = Duration::from_millis(40);
+
+/// Decides whose password hash is computed next.
+///
+/// Each tenant has a queue, and the queues are served in turn by the processor time they used, as in
+/// start-time fair queueing: who used least is next. A tenant that was idle joins at the time of who
+/// was served last, so that nobody saves up. While there are other tenants, one place is kept from
+/// any single one, and one from dear hashes: a computation cannot be interrupted, so a neighbour
+/// must not have to wait for the end of one.
+pub(super) struct Turns {
+    places: usize,
+    room: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    computing: usize,
+    computing_dear: usize,
+    waiting: usize,
+    /// The time used by who was served last.
+    now: u64,
+    next_id: u64,
+    lanes: BTreeMap<u64, Lane>,
+    /// The lanes in which somebody waits, by time used.
+    ready: BTreeSet<(u64, u64)>,
+}
+
+/// A tenant's queue.
+struct Lane {
+    limit: usize,
+    /// Processor time used, in nanoseconds.
+    used: u64,
+    /// What the last hash cost: what the next one is charged until it is measured.
+    typical: u64,
+    computing: usize,
+    waiting: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    is_dear: bool,
+    turn: oneshot::Sender<Turn>,
+}
+
+/// Why nobody may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Full {
+    /// The tenant's own queue.
+    Lane,
+    /// The queues of all together.
+    Room,
+}
+
+/// A place in which one hash is computed. Given back when it drops.
+pub(super) struct Turn {
+    turns: Option<Arc<Turns>>,
+    lane: u64,
+    is_dear: bool,
+    charged: u64,
+    took: Option<Duration>,
+}
+
+impl Turns {
+    /// `places` hashes are computed at once, and `room` more may wait.
+    pub(super) fn new(places: usize, room: usize) -> Arc<Self> {
+        Arc::new(Self {
+            places: places.max(1),
+            room,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Opens a queue for a tenant of whose hashes `limit` are computed at once.
+    pub(super) fn open_lane(&self, limit: usize) -> u64 {
+        let mut state = self.state();
+        let id = state.next_id;
+        state.next_id += 1;
+        let lane = Lane {
+            limit,
+            used: state.now,
+            typical: nanos(FIRST_GUESS),
+            computing: 0,
+            waiting: VecDeque::new(),
+        };
+        state.lanes.insert(id, lane);
+        id
+    }
+
+    /// Closes a queue; who waits in it hears that its turn will not come.
+    pub(super) fn close_lane(&self, id: u64) {
+        let mut state = self.state();
+        if let Some(lane) = state.lanes.remove(&id) {
+            state.ready.remove(&(lane.used, id));
+            state.waiting -= lane.waiting.len();
+        }
+    }
+
+    /// Waits in the queue of `lane`, of which `waiting_per_lane` may.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        lane: u64,
+        is_dear: bool,
+        waiting_per_lane: usize,
+    ) -> Result<oneshot::Receiver<Turn>, Full> {
+        let (turn, receiver) = oneshot::channel();
+        let mut state = self.state();
+        if state.queue_of(lane) >= waiting_per_lane && state.forget_who_left(lane) == 0 {
+            return Err(Full::Lane);
+        }
+        if state.waiting >= self.room && !state.make_room_for(lane) {
+            return Err(Full::Room);
+        }
+        state.push(lane, Waiting { is_dear, turn });
+        self.dispatch(&mut state);
+        Ok(receiver)
+    }
+
+    /// Gives free places to who is next.
+    fn dispatch(self: &Arc<Self>, state: &mut State) {
+        while state.computing < self.places {
+            let Some(lane) = self.next(state) else { return };
+            let Some(waiting) = state.pop(lane) else {
+                return;
+            };
+            if waiting.turn.is_closed() {
+                continue;
+            }
+            let turn = Turn {
+                turns: Some(Arc::clone(self)),
+                lane,
+                is_dear: waiting.is_dear,
+                charged: state.start(lane, waiting.is_dear),
+                took: None,
+            };
+            if let Err(mut unheard) = waiting.turn.send(turn) {
+                // Given back here, because its drop would ask for the lock that is held.
+                unheard.turns = None;
+                state.finish(&unheard);
+            }
+        }
+    }
+
+    /// The lane that used least among those whose first in the queue may begin.
+    fn next(&self, state: &State) -> Option<u64> {
+        let is_shared = state.lanes.len() > 1;
+        let most = if is_shared {
+            (self.places - 1).max(1)
+        } else {
+            self.places
+        };
+        let may_begin = |id: &u64| {
+            let Some(lane) = state.lanes.get(id) else {
+                return false;
+            };
+            let is_dear = lane.waiting.front().is_some_and(|first| first.is_dear);
+            lane.computing < lane.limit.min(most) && (!is_dear || state.computing_dear < most)
+        };
+        state.ready.iter().map(|(_, id)| *id).find(may_begin)
+    }
+
+    fn give_back(self: &Arc<Self>, turn: &Turn) {
+        let mut state = self.state();
+        state.finish(turn);
+        self.dispatch(&mut state);
+    }
+
+    /// A thread that panicked under this lock left whole numbers behind.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn queue_of(&self, lane: u64) -> usize {
+        self.lanes.get(&lane).map_or(0, |lane| lane.waiting.len())
+    }
+
+    /// Drops those of a queue who gave up waiting; answers how many.
+    fn forget_who_left(&mut self, id: u64) -> usize {
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return 0;
+        };
+        let before = lane.waiting.len();
+        lane.waiting.retain(|waiting| !waiting.turn.is_closed());
+        let left = before - lane.waiting.len();
+        self.waiting -= left;
+        if lane.waiting.is_empty() {
+            self.ready.remove(&(lane.used, id));
+        }
+        left
+    }
+
+    /// Makes room by sending away the last one of the longest queue, if it is longer than the
+    /// asker's would become.
+    fn make_room_for(&mut self, asker: u64) -> bool {
+        let longest = self.ready.iter().map(|(_, id)| *id);
+        let longest = longest.max_by_key(|id| self.queue_of(*id));
+        let Some(longest) = longest.filter(|id| self.queue_of(*id) > self.queue_of(asker) + 1)
+        else {
+            return false;
+        };
+        if let Some(lane) = self.lanes.get_mut(&longest) {
+            lane.waiting.pop_back();
+            self.waiting -= 1;
+        }
+        true
+    }
+
+    fn push(&mut self, id: u64, waiting: Waiting) {
+        let now = self.now;
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
+        if lane.waiting.is_empty() {
+            if lane.computing == 0 {
+                lane.used = lane.used.max(now);
+            }
+            self.ready.insert((lane.used, id));
+        }
+        lane.waiting.push_back(waiting);
+        self.waiting += 1;
+    }
+
+    fn pop(&mut self, id: u64) -> Option<Waiting> {
+        let lane = self.lanes.get_mut(&id)?;
+        let first = lane.waiting.pop_front()?;
+        self.waiting -= 1;
+        if lane.waiting.is_empty() {
+            self.ready.remove(&(lane.used, id));
+        }
+        Some(first)
+    }
+
+    /// Charges a lane for a hash that begins, by what its last one cost; answers the charge.
+    fn start(&mut self, id: u64, is_dear: bool) -> u64 {
+        self.computing += 1;
+        self.computing_dear += usize::from(is_dear);
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return 0;
+        };
+        lane.computing += 1;
+        self.now = self.now.max(lane.used);
+        let charge = lane.typical;
+        self.move_lane(id, |used| used.saturating_add(charge));
+        charge
+    }
+
+    /// A hash is computed: the charge becomes what was measured.
+    fn finish(&mut self, turn: &Turn) {
+        self.computing -= 1;
+        self.computing_dear -= usize::from(turn.is_dear);
+        let Some(lane) = self.lanes.get_mut(&turn.lane) else {
+            return;
+        };
+        lane.computing -= 1;
+        let Some(took) = turn.took.map(nanos) else {
+            return;
+        };
+        lane.typical = took;
+        self.move_lane(turn.lane, |used| {
+            used.saturating_sub(turn.charged).saturating_add(took)
+        });
+    }
+
+    fn move_lane(&mut self, id: u64, change: impl FnOnce(u64) -> u64) {
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
+        let was_ready = self.ready.remove(&(lane.used, id));
+        lane.used = change(lane.used);
+        if was_ready {
+            self.ready.insert((lane.used, id));
+        }
+    }
+}
+
+impl Turn {
+    /// Says what the hash cost.
+    pub(super) fn took(&mut self, time: Duration) {
+        self.took = Some(time);
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(turns) = self.turns.take() {
+            turns.give_back(self);
+        }
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+use super::*;
+
+const CHEAP: Duration = Duration::from_millis(40);
+
+fn got(receiver: &mut oneshot::Receiver<Turn>) -> Option<Turn> {
+    receiver.try_recv().ok()
+}
+
+fn finish(mut turn: Turn, took: Duration) {
+    turn.took(took);
+}
+
+#[test]
+fn a_tenant_alone_has_every_place() {
+    let turns = Turns::new(2, 8);
+    let lane = turns.open_lane(4);
+    let mut first = turns.enter(lane, false, 8).unwrap();
+    let mut second = turns.enter(lane, false, 8).unwrap();
+    assert!(got(&mut first).is_some() && got(&mut second).is_some());
+}
+
+#[test]
+fn one_place_is_kept_from_a_tenant_that_has_neighbours() {
+    let turns = Turns::new(2, 64);
+    let (loud, quiet) = (turns.open_lane(4), turns.open_lane(4));
+    let mut flood: Vec<_> = (0..20)
+        .map(|_| turns.enter(loud, false, 32).unwrap())
+        .collect();
+    let held: Vec<_> = flood.iter_mut().filter_map(got).collect();
+    assert_eq!(held.len(), 1);
+    let mut login = turns.enter(quiet, false, 32).unwrap();
+    assert!(got(&mut login).is_some(), "a neighbour begins at once");
+}
+
+#[test]
+fn one_place_is_kept_from_dear_hashes_of_all_tenants_together() {
+    let turns = Turns::new(2, 64);
+    let lanes = [4, 4, 4].map(|limit| turns.open_lane(limit));
+    let mut dear = turns.enter(lanes[0], true, 32).unwrap();
+    let _held = got(&mut dear).unwrap();
+    let mut other = turns.enter(lanes[1], true, 32).unwrap();
+    assert!(got(&mut other).is_none());
+    let mut cheap = turns.enter(lanes[2], false, 32).unwrap();
+    assert!(got(&mut cheap).is_some());
+}
+
+#[test]
+fn tenants_are_served_in_turn_by_the_time_their_hashes_took() {
+    let turns = Turns::new(1, 64);
+    let (dear, cheap) = (turns.open_lane(1), turns.open_lane(1));
+    let mut waiting: Vec<(&str, oneshot::Receiver<Turn>)> = Vec::new();
+    for _ in 0..8 {
+        waiting.push(("dear", turns.enter(dear, false, 32).unwrap()));
+    }
+    for _ in 0..20 {
+        waiting.push(("cheap", turns.enter(cheap, false, 32).unwrap()));
+    }
+    let mut served = Vec::new();
+    while served.len() < 16 {
+        let at = waiting
+            .iter_mut()
+            .position(|(name, receiver)| {
+                let Some(turn) = got(receiver) else {
+                    return false;
+                };
+                let took = if *name == "dear" { CHEAP * 4 } else { CHEAP };
+                finish(turn, took);
+                served.push(*name);
+                true
+            })
+            .unwrap();
+        waiting.remove(at);
+    }
+    let dears = served.iter().filter(|name| **name == "dear").count();
+    assert!((3..=4).contains(&dears), "{served:?}");
+}
+
+#[test]
+fn who_was_idle_saves_up_no_time() {
+    let turns = Turns::new(1, 64);
+    let (busy, idle) = (turns.open_lane(1), turns.open_lane(1));
+    for _ in 0..10 {
+        let mut turn = turns.enter(busy, false, 32).unwrap();
+        finish(got(&mut turn).unwrap(), CHEAP);
+    }
+    let mut running = turns.enter(busy, false, 32).unwrap();
+    let mut now = got(&mut running).unwrap();
+    let mut of_busy = turns.enter(busy, false, 32).unwrap();
+    let mut of_idle: Vec<_> = (0..10)
+        .map(|_| turns.enter(idle, false, 32).unwrap())
+        .collect();
+    let mut before_busy = 0;
+    loop {
+        finish(now, CHEAP);
+        if let Some(turn) = got(&mut of_busy) {
+            drop(turn);
+            break;
+        }
+        now = of_idle.iter_mut().find_map(got).unwrap();
+        before_busy += 1;
+    }
+    assert!(before_busy <= 2, "{before_busy} of the idle came first");
+}
+
+#[test]
+fn beyond_its_queue_a_tenant_is_full_until_somebody_leaves_it() {
+    let turns = Turns::new(1, 64);
+    let lane = turns.open_lane(1);
+    let _running = turns.enter(lane, false, 2).unwrap();
+    let gives_up = turns.enter(lane, false, 2).unwrap();
+    let _waits = turns.enter(lane, false, 2).unwrap();
+    assert_eq!(turns.enter(lane, false, 2).err(), Some(Full::Lane));
+    drop(gives_up);
+    assert!(turns.enter(lane, false, 2).is_ok());
+}
+
+#[test]
+fn where_all_queues_are_full_the_longest_gives_way_to_a_short_one() {
+    let turns = Turns::new(1, 3);
+    let (loud, quiet) = (turns.open_lane(1), turns.open_lane(1));
+    let mut flood: Vec<_> = (0..4)
+        .map(|_| turns.enter(loud, false, 32).unwrap())
+        .collect();
+    let _running = got(&mut flood[0]).unwrap();
+    assert_eq!(turns.enter(loud, false, 32).err(), Some(Full::Room));
+    assert!(turns.enter(quiet, false, 32).is_ok());
+    let sent_away = flood[3].try_recv().err();
+    assert_eq!(sent_away, Some(oneshot::error::TryRecvError::Closed));
+}
+
+#[test]
+fn who_gives_up_waiting_is_passed_over() {
+    let turns = Turns::new(1, 8);
+    let lane = turns.open_lane(1);
+    let mut running = turns.enter(lane, false, 8).unwrap();
+    let held = got(&mut running).unwrap();
+    drop(turns.enter(lane, false, 8).unwrap());
+    let mut next = turns.enter(lane, false, 8).unwrap();
+    drop(held);
+    assert!(got(&mut next).is_some());
+}
+
+#[test]
+fn a_turn_that_nobody_takes_is_given_back() {
+    let turns = Turns::new(1, 8);
+    let lane = turns.open_lane(1);
+    drop(turns.enter(lane, false, 8).unwrap());
+    let mut next = turns.enter(lane, false, 8).unwrap();
+    assert!(got(&mut next).is_some());
+}
+
+#[test]
+fn a_closed_queue_lets_go_of_who_waits_and_of_nothing_else() {
+    let turns = Turns::new(1, 8);
+    let (gone, stays) = (turns.open_lane(1), turns.open_lane(1));
+    let mut running = turns.enter(gone, false, 8).unwrap();
+    let held = got(&mut running).unwrap();
+    let mut waits = turns.enter(gone, false, 8).unwrap();
+    let mut next = turns.enter(stays, false, 8).unwrap();
+    turns.close_lane(gone);
+    assert_eq!(
+        waits.try_recv().err(),
+        Some(oneshot::error::TryRecvError::Closed)
+    );
+    drop(held);
+    assert!(got(&mut next).is_some());
+}
