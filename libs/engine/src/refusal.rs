@@ -120,6 +120,10 @@ pub enum Refusal {
     TooManyRequests {
         retry_after_s: u64,
     },
+    /// We have more work than we can do in time; nobody asked too much.
+    Overloaded {
+        retry_after_s: u64,
+    },
 }
 
 impl Refusal {
@@ -147,9 +151,9 @@ impl Refusal {
             Self::LoginRequired | Self::WrongPerson => E::LoginRequired,
             Self::ConsentRequired => E::ConsentRequired,
             Self::ConsentDenied | Self::UpstreamDenied(_) | Self::NotInGroup => E::AccessDenied,
-            Self::ConnectorUnavailable(_) | Self::TooManyRequests { .. } => {
-                E::TemporarilyUnavailable
-            }
+            Self::ConnectorUnavailable(_)
+            | Self::TooManyRequests { .. }
+            | Self::Overloaded { .. } => E::TemporarilyUnavailable,
             Self::ClientAuth(ClientAuthError::TwoMethods) => E::InvalidRequest,
             Self::UnknownClient | Self::ClientAuth(_) | Self::ClientCredentials => E::InvalidClient,
             Self::UnsupportedGrantType(_) => E::UnsupportedGrantType,
@@ -192,6 +196,7 @@ impl Refusal {
             | Self::UpstreamReply(_)
             | Self::ConnectorUnavailable(_)
             | Self::TooManyRequests { .. }
+            | Self::Overloaded { .. }
             // Nobody is left to hear it.
             | Self::UnknownClient => false,
             Self::LoginRequired | Self::ConsentRequired | Self::WrongPerson => true,
@@ -316,6 +321,7 @@ impl Refusal {
             }
             Self::MalformedBody(why) => return format!("the request cannot be read: {why}").into(),
             Self::TooManyRequests { .. } => "too many requests; try again later",
+            Self::Overloaded { .. } => "the server is busy; try again later",
         };
         text.into()
     }

@@ -11,6 +11,9 @@ use insula_model::{
 
 use crate::{Browser, CookieChange, Fault, FlowError, TenantView};
 
+/// When it is worth asking again after a queue was full: it is served within seconds.
+const BUSY_FOR_S: u64 = 2;
+
 /// The login a browser came back to, if it may go on with it: known, not expired, begun in this
 /// browser.
 pub(crate) async fn under_way(
@@ -81,7 +84,10 @@ pub(crate) fn opened(view: &TenantView, id: &ConnectorId) -> Result<Arc<dyn Conn
 pub(crate) fn not_begun(id: &ConnectorId, error: ConnectorError) -> FlowError {
     match error {
         ConnectorError::Denied(why) => Refusal::UpstreamDenied(why).into(),
-        ConnectorError::Busy(_) => Refusal::TooManyRequests { retry_after_s: 1 }.into(),
+        ConnectorError::Busy(_) => Refusal::Overloaded {
+            retry_after_s: BUSY_FOR_S,
+        }
+        .into(),
         cause => Fault::Connector {
             connector: id.to_string(),
             cause,
@@ -104,7 +110,9 @@ pub(crate) async fn failed(
         ConnectorError::WrongPassword => Refusal::UpstreamDenied("wrong credentials".into()),
         ConnectorError::NotInGroup => Refusal::NotInGroup,
         ConnectorError::BadReply(why) => Refusal::UpstreamReply(why),
-        ConnectorError::Busy(_) => Refusal::TooManyRequests { retry_after_s: 1 },
+        ConnectorError::Busy(_) => Refusal::Overloaded {
+            retry_after_s: BUSY_FOR_S,
+        },
         cause => {
             let connector = connector.to_string();
             return Fault::Connector { connector, cause }.into();

@@ -75,7 +75,9 @@ pub(crate) fn refuse(
             json(status, &body, Cacheable::No)
         }
     };
-    if let Refusal::TooManyRequests { retry_after_s } = refusal {
+    if let Refusal::TooManyRequests { retry_after_s } | Refusal::Overloaded { retry_after_s } =
+        refusal
+    {
         answer
             .headers_mut()
             .insert(RETRY_AFTER, HeaderValue::from(*retry_after_s));
@@ -91,6 +93,7 @@ fn program_status(refusal: &Refusal, dialect: Dialect) -> StatusCode {
     let dex = dialect == Dialect::Dex;
     match refusal {
         Refusal::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::MethodNotAllowed(_) if !dex => StatusCode::METHOD_NOT_ALLOWED,
         Refusal::ClientCredentials | Refusal::UnknownClient => StatusCode::UNAUTHORIZED,
         Refusal::ClientAuth(_) if refusal.code(dialect) == ErrorCode::InvalidClient => {
@@ -111,6 +114,10 @@ fn error_page(ctx: &Context, refusal: &Refusal) -> ErrorPage {
     let dex = ctx.dialect() == Dialect::Dex;
     match refusal {
         Refusal::TooManyRequests { .. } => ErrorPage::busy(None),
+        Refusal::Overloaded { .. } => ErrorPage {
+            status: 503,
+            ..ErrorPage::busy(None)
+        },
         Refusal::BadProof if dex => ErrorPage {
             status: 401,
             ..ErrorPage::expired(None)

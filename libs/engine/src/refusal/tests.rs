@@ -82,6 +82,10 @@ fn of_the_authorization_endpoint() -> Vec<(R, Told, Told)> {
             R::TooManyRequests { retry_after_s: 1 },
             page(E::TemporarilyUnavailable),
         ),
+        (
+            R::Overloaded { retry_after_s: 1 },
+            page(E::TemporarilyUnavailable),
+        ),
         (R::NotInGroup, page(E::AccessDenied)),
         (R::UpstreamReply(text()), page(E::InvalidRequest)),
         (R::LoginUnknown, page(E::InvalidRequest)),

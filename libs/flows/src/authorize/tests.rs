@@ -311,7 +311,7 @@ async fn a_connector_that_does_not_open_or_begin_is_told_to_the_person() {
     let (cause, _) = heard(Err::<(), _>(begun(ConnectorError::Denied("no".into()))));
     assert_eq!(cause, Refusal::UpstreamDenied("no".into()));
     let (cause, _) = heard(Err::<(), _>(begun(ConnectorError::Busy("full"))));
-    assert_eq!(cause, Refusal::TooManyRequests { retry_after_s: 1 });
+    assert_eq!(cause, Refusal::Overloaded { retry_after_s: 2 });
     let fault = begun(ConnectorError::Upstream("down".into()));
     assert!(matches!(
         fault,

@@ -277,7 +277,7 @@ async fn an_upstreams_failure_is_told_to_whom_it_concerns() {
         ),
         (
             ConnectorError::Busy("full"),
-            Refusal::TooManyRequests { retry_after_s: 1 },
+            Refusal::Overloaded { retry_after_s: 2 },
             (false, true),
             (false, true),
         ),

@@ -302,7 +302,7 @@ async fn a_connector_that_fails_or_denies_is_no_wrong_password() {
         let (mut person, route) = at_the_form(&view).await;
         let (view, _, cache) = watched(&view);
         let busy = heard(person.types(&view, &route, "jane", PASSWORD).await);
-        assert_eq!(busy, (Refusal::TooManyRequests { retry_after_s: 1 }, false));
+        assert_eq!(busy, (Refusal::Overloaded { retry_after_s: 2 }, false));
         let down = person
             .types(&view, &route, "jane", PASSWORD)
             .await

@@ -96,6 +96,7 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::MethodNotAllowed(word()),
         Refusal::MalformedBody(word()),
         Refusal::TooManyRequests { retry_after_s: 7 },
+        Refusal::Overloaded { retry_after_s: 7 },
     ]
 }
 
@@ -136,6 +137,7 @@ async fn a_program_hears_every_refusal_with_the_status_the_rfcs_and_dex_give_it(
         (Refusal::MethodNotAllowed("GET".into()), 405, 400),
         (Refusal::MalformedBody("x".into()), 400, 400),
         (Refusal::TooManyRequests { retry_after_s: 7 }, 429, 429),
+        (Refusal::Overloaded { retry_after_s: 7 }, 503, 503),
     ] {
         for ((tenant, dialect), status) in DIALECTS.into_iter().zip([ours, of_dex]) {
             let answer = told(&world, tenant, Surface::Program, &refusal).await;
@@ -217,6 +219,7 @@ async fn a_person_sees_every_refusal_on_a_page_with_its_status() {
         (Refusal::ConnectorUnavailable("mock".into()), 503, 503),
         (Refusal::MethodNotAllowed("PUT".into()), 405, 400),
         (Refusal::TooManyRequests { retry_after_s: 7 }, 429, 429),
+        (Refusal::Overloaded { retry_after_s: 7 }, 503, 503),
     ] {
         for ((tenant, dialect), status) in DIALECTS.into_iter().zip([ours, of_dex]) {
             let answer = told(&world, tenant, Surface::Browser, &refusal).await;
