@@ -67,7 +67,8 @@ impl TenantSpec {
 /// A person of the password DB.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordRecord {
-    /// The login name, lower-cased.
+    /// The mail address as it is written, which is how tokens carry it. Lower-cased it is the login
+    /// name, and the key under which the person is found.
     pub email: String,
     /// An argon2id PHC string, or a bcrypt one as dex writes it.
     pub hash: String,

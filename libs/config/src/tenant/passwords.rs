@@ -25,7 +25,8 @@ pub(super) fn read(
         let Some(person) = person(node, &key, reading) else {
             continue;
         };
-        if people.contains_key(&person.email) {
+        let login_name = person.email.to_lowercase();
+        if people.contains_key(&login_name) {
             let cause = "the mail address stands in the list already, letters' case set aside";
             reading.error(
                 node.at,
@@ -35,7 +36,7 @@ pub(super) fn read(
             );
             continue;
         }
-        people.insert(person.email.clone(), person);
+        people.insert(login_name, person);
     }
     (enabled, people)
 }
@@ -67,7 +68,7 @@ fn person(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<PasswordR
             .ok()
     });
     Some(PasswordRecord {
-        email: email?.value.trim().to_lowercase(),
+        email: email?.value.trim().to_owned(),
         hash: hash?,
         user_id: user_id?,
         username: username.map(|text| text.value).unwrap_or_default(),

@@ -85,6 +85,10 @@ fn a_password_record_is_read_with_every_field() {
     ));
     let spec = ours(&text).spec();
     let jane = &spec.passwords["jane@acme.test"];
+    assert_eq!(
+        jane.email, "Jane@Acme.Test",
+        "the claim is as it is written"
+    );
     assert_eq!(jane.hash, ARGON);
     assert_eq!(
         (jane.user_id.as_str(), jane.username.as_str()),

@@ -81,7 +81,8 @@ impl PasswordBook for ConfiguredPeople {
     }
 
     async fn upgrade(&self, was: &PasswordRecord, hash: String) -> Result<(), ConnectorError> {
-        let Some(current) = self.find(&was.email).await? else {
+        let login_name = was.email.to_lowercase();
+        let Some(current) = self.find(&login_name).await? else {
             return Ok(());
         };
         // The file changed, or another login upgraded first: what was checked is not current.
@@ -89,11 +90,11 @@ impl PasswordBook for ConfiguredPeople {
             return Ok(());
         }
         let spec = self.spec.load_full();
-        let Some(configured) = spec.passwords.get(&was.email) else {
+        let Some(configured) = spec.passwords.get(&login_name) else {
             return Ok(());
         };
         let upgraded = insula_store::UpgradedPassword {
-            email: was.email.clone(),
+            email: login_name,
             replaces: TokenHash::of(&configured.hash),
             hash,
         };
@@ -142,6 +143,21 @@ mod tests {
             "bcrypt-2",
             "checked against an old hash"
         );
+    }
+
+    #[tokio::test]
+    async fn a_mail_address_with_capitals_gets_its_better_hash_under_the_login_name() {
+        let mut spec = a_tenant()
+            .with_password("jane@acme.test", "bcrypt-1")
+            .build();
+        let record = spec.passwords.get_mut("jane@acme.test").unwrap();
+        record.email = "Jane@Acme.test".to_owned();
+        let store = MemoryStore::new().tenant(&spec.id);
+        let people = ConfiguredPeople::new(Arc::new(spec), store);
+        let was = people.find("jane@acme.test").await.unwrap().unwrap();
+        assert_eq!(was.email, "Jane@Acme.test");
+        people.upgrade(&was, "argon2-1".into()).await.unwrap();
+        assert_eq!(hash_of(&people).await, "argon2-1");
     }
 
     #[tokio::test]
