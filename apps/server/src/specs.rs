@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use insula_config::{
-    Format, Loaded, Problem, Severity, TenantFiles, TenantSource, check_tenants, load_tenant,
-    load_tenant_knowing, process_environment,
+    Format, LoadOptions, Loaded, Problem, Severity, TenantFiles, TenantSource, check_tenants,
+    load_tenant, process_environment,
 };
 use insula_connectors::Registry;
+use insula_files::{Allowed, Look, Watch};
 use insula_model::TenantId;
 use insula_tenancy::{LoadedSpec, SpecError, SpecSource, TenantRoute};
 use insula_theming::ThemeLibrary;
@@ -23,8 +24,17 @@ pub(crate) struct FileSpecs {
     io: Handle,
 }
 
+/// Where tenants lie, and what of the machine their files may name.
+pub(crate) struct Folders {
+    pub(crate) tenants: PathBuf,
+    /// Where files of secrets and certificates may lie beside a tenant's own folder.
+    pub(crate) files: Allowed,
+    /// Where links of a theme may lead beside that theme.
+    pub(crate) themes: Allowed,
+}
+
 struct Inner {
-    folder: PathBuf,
+    folders: Folders,
     registry: Arc<Registry>,
     themes: Arc<ThemeLibrary>,
     known: Mutex<BTreeMap<TenantId, Known>>,
@@ -37,23 +47,27 @@ struct Inner {
 }
 
 struct Known {
-    stamp: Vec<Stamp>,
+    watch: Watch,
+    read_at: Instant,
     /// `None` while its file was never good: it is told once, not at every look.
     route: Option<TenantRoute>,
 }
 
-/// What tells cheaply that a file may have changed: its path, time and length.
-type Stamp = (PathBuf, Option<SystemTime>, u64);
+/// How long a tenant's files are believed to be unchanged because nothing looks changed about them:
+/// not every file system tells of every change.
+const BELIEVED_FOR: Duration = Duration::from_mins(10);
+/// The most tenants that are read again in one look although nothing looks changed about them.
+const READ_AGAIN: usize = 64;
 
 impl FileSpecs {
     pub(crate) fn new(
-        folder: PathBuf,
+        folders: Folders,
         registry: Arc<Registry>,
         themes: Arc<ThemeLibrary>,
         io: Handle,
     ) -> Self {
         let inner = Inner {
-            folder,
+            folders,
             registry,
             themes,
             known: Mutex::default(),
@@ -72,7 +86,10 @@ impl FileSpecs {
 impl SpecSource for FileSpecs {
     async fn list(&self) -> Result<Vec<TenantRoute>, String> {
         let inner = Arc::clone(&self.inner);
-        let listed = self.io.spawn_blocking(move || inner.list()).await;
+        let listed = self
+            .io
+            .spawn_blocking(move || inner.list(Instant::now()))
+            .await;
         listed.map_err(|_| "the tenants folder could not be scanned".to_owned())?
     }
 
@@ -88,8 +105,8 @@ impl SpecSource for FileSpecs {
 }
 
 impl Inner {
-    fn list(&self) -> Result<Vec<TenantRoute>, String> {
-        let found = TenantFiles::discover(&self.folder);
+    fn list(&self, now: Instant) -> Result<Vec<TenantRoute>, String> {
+        let found = TenantFiles::discover(&self.folders.tenants);
         if found.sources.is_empty()
             && let Some(problem) = found.problems.first()
         {
@@ -110,10 +127,14 @@ impl Inner {
         known.retain(|id, _| ids.contains(id));
         held(&self.good).retain(|id, _| ids.contains(id));
         let mut routes = Vec::with_capacity(found.sources.len());
+        let to_read = to_read(&found.sources, &known, now);
         for source in &found.sources {
-            if let Some(route) = route(source, &mut known) {
-                routes.push(route);
-            }
+            let known_route = if to_read.contains(&source.id) {
+                self.read_again(source, &mut known, now)
+            } else {
+                known.get(&source.id).and_then(|known| known.route.clone())
+            };
+            routes.extend(known_route);
         }
         let sources = found
             .sources
@@ -128,11 +149,15 @@ impl Inner {
         let source = source.ok_or_else(|| {
             SpecError(vec![format!(
                 "tenant {id} has no file in {}",
-                self.folder.display()
+                self.folders.tenants.display()
             )])
         })?;
-        let fingerprint = format!("{:?}", source.fingerprint());
-        let Loaded { spec, problems, .. } = read(&source);
+        let Loaded {
+            spec,
+            problems,
+            seen,
+        } = self.read(&source);
+        let fingerprint = seen.fingerprint().to_string();
         match spec {
             Ok(spec) => {
                 let loaded = LoadedSpec { spec, fingerprint };
@@ -154,11 +179,11 @@ impl Inner {
     /// Every problem of every tenant, for `insula check`: what the files say, what connectors and
     /// themes make of it, and tenants that are in each other's way.
     fn check(&self) -> Vec<Problem> {
-        let found = TenantFiles::discover(&self.folder);
+        let found = TenantFiles::discover(&self.folders.tenants);
         let mut problems = found.problems;
         let mut specs = Vec::new();
         for source in &found.sources {
-            let loaded = read(source);
+            let loaded = self.read(source);
             problems.extend(loaded.problems);
             if let Ok(spec) = loaded.spec {
                 problems.extend(self.check_spec(source, &spec));
@@ -209,86 +234,107 @@ impl FileSpecs {
     }
 }
 
-/// The route of a tenant: read again only where its files look changed.
-fn route(source: &TenantSource, known: &mut BTreeMap<TenantId, Known>) -> Option<TenantRoute> {
-    let old = known.get(&source.id);
-    if let Some(old) = old
-        && old.stamp == stamps(old.stamp.iter().map(|(path, ..)| path.clone()))
-    {
-        return old.route.clone();
-    }
-    let loaded = read(source);
-    tell(source, &loaded);
-    let stamp = stamps(watched(loaded.files));
-    let fingerprint = format!("{:?}", source.fingerprint());
-    let route = match loaded.spec {
-        Ok(spec) => {
-            let own = std::iter::once(spec.issuer.host().to_owned());
-            Some(TenantRoute {
-                id: source.id.clone(),
-                hosts: own.chain(spec.hosts.iter().cloned()).collect(),
-                path: spec.issuer.path().to_owned(),
-                fingerprint,
-            })
+impl Inner {
+    /// Reads a tenant and answers its route, which is the one it had where its file turned bad.
+    fn read_again(
+        &self,
+        source: &TenantSource,
+        known: &mut BTreeMap<TenantId, Known>,
+        now: Instant,
+    ) -> Option<TenantRoute> {
+        let loaded = self.read(source);
+        let fingerprint = loaded.seen.fingerprint();
+        let old = known.remove(&source.id);
+        let is_news = old
+            .as_ref()
+            .is_none_or(|old| old.watch.seen().fingerprint() != fingerprint);
+        if is_news {
+            tell(source, &loaded);
         }
-        // The fingerprint moves on, so that the actor hears of it and reports what is wrong.
-        Err(_) => old
-            .and_then(|old| old.route.clone())
-            .map(|old| TenantRoute { fingerprint, ..old }),
-    };
-    let known_as = Known {
-        stamp,
-        route: route.clone(),
-    };
-    known.insert(source.id.clone(), known_as);
-    route
+        let fingerprint = fingerprint.to_string();
+        let (watch, old_route) = match old {
+            Some(mut old) => {
+                old.watch.renew(loaded.seen, now);
+                (old.watch, old.route)
+            }
+            None => (Watch::new(loaded.seen, now), None),
+        };
+        let route = match loaded.spec {
+            Ok(spec) => {
+                let own = std::iter::once(spec.issuer.host().to_owned());
+                Some(TenantRoute {
+                    id: source.id.clone(),
+                    hosts: own.chain(spec.hosts.iter().cloned()).collect(),
+                    path: spec.issuer.path().to_owned(),
+                    fingerprint,
+                })
+            }
+            // The fingerprint moves on, so that the actor hears of it and reports what is wrong.
+            Err(_) => old_route.map(|old| TenantRoute { fingerprint, ..old }),
+        };
+        let known_as = Known {
+            watch,
+            read_at: now,
+            route: route.clone(),
+        };
+        known.insert(source.id.clone(), known_as);
+        route
+    }
+
+    /// An unknown kind of connector is an error of our own files, told with its line. A dex file is
+    /// served without that connector, as dex serves with one that does not open.
+    fn read(&self, source: &TenantSource) -> Loaded {
+        let kinds = Registry::kinds();
+        let options = LoadOptions {
+            env: &process_environment,
+            files: &self.folders.files,
+            themes: &self.folders.themes,
+            kinds: match source.format {
+                Format::Native => Some(&kinds),
+                Format::Dex => None,
+            },
+            certificates: &Registry::certificate_settings(),
+        };
+        load_tenant(source, &options)
+    }
+}
+
+/// Which tenants are to be read: those that nobody knows or that look changed, and a few of the
+/// others, those first that were not read for longest.
+fn to_read(
+    sources: &[TenantSource],
+    known: &BTreeMap<TenantId, Known>,
+    now: Instant,
+) -> BTreeSet<TenantId> {
+    let mut to_read = BTreeSet::new();
+    let mut doubtful = Vec::new();
+    for source in sources {
+        let Some(known) = known.get(&source.id) else {
+            to_read.insert(source.id.clone());
+            continue;
+        };
+        let is_old = now.saturating_duration_since(known.read_at) >= BELIEVED_FOR;
+        match known.watch.look(now) {
+            Look::Changed => {
+                to_read.insert(source.id.clone());
+            }
+            Look::Same if !is_old => {}
+            Look::Same | Look::Unsettled => doubtful.push((known.read_at, &source.id)),
+        }
+    }
+    doubtful.sort();
+    to_read.extend(
+        doubtful
+            .into_iter()
+            .take(READ_AGAIN)
+            .map(|(_, id)| id.clone()),
+    );
+    to_read
 }
 
 /// A thread that panicked under one of these locks left whole entries behind.
 fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// An unknown kind of connector is an error of our own files, told with its line. A dex file is served
-/// without that connector, as dex serves with one that does not open.
-fn read(source: &TenantSource) -> Loaded {
-    match source.format {
-        Format::Native => load_tenant_knowing(source, &process_environment, &Registry::kinds()),
-        Format::Dex => load_tenant(source, &process_environment),
-    }
-}
-
-/// A theme folder counts with each file in it: editing one leaves the folder's own time alone.
-fn watched(files: Vec<PathBuf>) -> impl Iterator<Item = PathBuf> {
-    files.into_iter().flat_map(|path| {
-        let mut inside = Vec::new();
-        walk(&path, 0, &mut inside);
-        inside.push(path);
-        inside
-    })
-}
-
-fn walk(folder: &std::path::Path, depth: usize, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if depth < 8 && path.is_dir() {
-            walk(&path, depth + 1, found);
-        }
-        found.push(path);
-    }
-}
-
-fn stamps(paths: impl Iterator<Item = PathBuf>) -> Vec<Stamp> {
-    let stamp = |path: PathBuf| {
-        let seen = std::fs::metadata(&path).ok();
-        let time = seen.as_ref().and_then(|m| m.modified().ok());
-        let length = seen.map_or(0, |m| m.len());
-        (path, time, length)
-    };
-    paths.map(stamp).collect()
 }
 
 fn tell(source: &TenantSource, loaded: &Loaded) {

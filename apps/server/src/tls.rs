@@ -1,12 +1,14 @@
 //! Certificates of the HTTPS listener: one per host by SNI, reloaded when their files change.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
 use insula_config::Tls;
+use insula_files::{FileError, Look, Reader, Seen, Watch};
 use rustls::ServerConfig;
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -20,10 +22,20 @@ use tracing::{error, info};
 pub(crate) struct Certificates {
     tls: Tls,
     current: ArcSwap<Loaded>,
-    /// The times of the files when they were last looked at, good or bad: each change is tried, and
-    /// told, once.
-    seen: Mutex<Vec<Option<SystemTime>>>,
+    /// The files as they were last read, good or bad: each change is tried, and told, once.
+    watched: Mutex<Watched>,
 }
+
+#[derive(Debug)]
+struct Watched {
+    watch: Watch,
+    read_at: Instant,
+}
+
+/// A key or a chain of certificates has a few KB.
+const MAX_BYTES: u64 = 1 << 20;
+/// How long files are believed to be unchanged because nothing looks changed about them.
+const BELIEVED_FOR: Duration = Duration::from_mins(10);
 
 #[derive(Debug)]
 struct Loaded {
@@ -34,25 +46,37 @@ struct Loaded {
 impl Certificates {
     /// Loads all; every file must be good.
     pub(crate) fn load(tls: &Tls) -> Result<Arc<Self>> {
-        // Stamps first: a file that changes while it is read is read again.
-        let seen = stamps(tls);
-        let loaded = read(tls)?;
+        let (loaded, seen) = read(tls);
+        let now = Instant::now();
         Ok(Arc::new(Self {
             tls: tls.clone(),
-            current: ArcSwap::from_pointee(loaded),
-            seen: Mutex::new(seen),
+            current: ArcSwap::from_pointee(loaded?),
+            watched: Mutex::new(Watched {
+                watch: Watch::new(seen, now),
+                read_at: now,
+            }),
         }))
     }
 
-    /// Loads again if a file changed. If anything is wrong, the old certificates stay.
+    /// Loads again if a file says something else. If anything is wrong, the old certificates stay.
     pub(crate) fn reload(&self, even_unchanged: bool) {
-        let now = stamps(&self.tls);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if !even_unchanged && now == *seen {
+        self.reload_at(even_unchanged, Instant::now());
+    }
+
+    fn reload_at(&self, even_unchanged: bool, now: Instant) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = now.saturating_duration_since(watched.read_at) >= BELIEVED_FOR;
+        if !even_unchanged && !is_old && watched.watch.look(now) == Look::Same {
             return;
         }
-        *seen = now;
-        match read(&self.tls) {
+        let (loaded, seen) = read(&self.tls);
+        let says_the_same = seen.fingerprint() == watched.watch.seen().fingerprint();
+        watched.watch.renew(seen, now);
+        watched.read_at = now;
+        if says_the_same && !even_unchanged {
+            return;
+        }
+        match loaded {
             Ok(loaded) => {
                 self.current.store(Arc::new(loaded));
                 info!("reloaded the TLS certificates");
@@ -93,14 +117,30 @@ pub(crate) fn server_config(certificates: Arc<Certificates>) -> ServerConfig {
     config
 }
 
-fn read(tls: &Tls) -> Result<Loaded> {
+/// Every file, read once, and what they make.
+fn read(tls: &Tls) -> (Result<Loaded>, Seen) {
+    let reader = Reader::anywhere();
+    let listed = tls
+        .certificates
+        .iter()
+        .flat_map(|entry| [&entry.cert, &entry.key]);
+    let files = tls.cert.iter().chain(tls.key.iter()).chain(listed);
+    let files = files
+        .map(|path| (path.clone(), reader.read(path, MAX_BYTES)))
+        .collect();
+    (made_of(tls, &files), reader.seen())
+}
+
+type Files = BTreeMap<PathBuf, Result<Vec<u8>, FileError>>;
+
+fn made_of(tls: &Tls, files: &Files) -> Result<Loaded> {
     let fallback = match (&tls.cert, &tls.key) {
-        (Some(cert), Some(key)) => Some(certified(cert, key)?),
+        (Some(cert), Some(key)) => Some(certified(cert, key, files)?),
         _ => None,
     };
     let mut by_host = Vec::new();
     for entry in &tls.certificates {
-        let key = certified(&entry.cert, &entry.key)?;
+        let key = certified(&entry.cert, &entry.key, files)?;
         by_host.extend(
             entry
                 .hosts
@@ -111,15 +151,24 @@ fn read(tls: &Tls) -> Result<Loaded> {
     Ok(Loaded { by_host, fallback })
 }
 
-fn certified(cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>> {
+fn content<'f>(path: &Path, files: &'f Files) -> Result<&'f [u8]> {
+    match files.get(path) {
+        Some(Ok(content)) => Ok(content),
+        Some(Err(error)) => anyhow::bail!("{}; {}", error.cause, error.next_step()),
+        None => anyhow::bail!("was not read"),
+    }
+}
+
+fn certified(cert: &Path, key: &Path, files: &Files) -> Result<Arc<CertifiedKey>> {
     let of_cert = || format!("certificate {}", cert.display());
     let of_key = || format!("private key {}", key.display());
-    let chain: Vec<_> = CertificateDer::pem_file_iter(cert)
-        .with_context(of_cert)?
+    let pem = content(cert, files).with_context(of_cert)?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .with_context(of_cert)?;
     anyhow::ensure!(!chain.is_empty(), "{} holds no certificate", of_cert());
-    let der = PrivateKeyDer::from_pem_file(key).with_context(of_key)?;
+    let pem = content(key, files).with_context(of_key)?;
+    let der = PrivateKeyDer::from_pem_slice(pem).with_context(of_key)?;
     let signer = any_supported_type(&der).with_context(of_key)?;
     let certified = CertifiedKey::new(chain, signer);
     certified.keys_match().with_context(|| {
@@ -130,21 +179,6 @@ fn certified(cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>> {
         )
     })?;
     Ok(Arc::new(certified))
-}
-
-fn stamps(tls: &Tls) -> Vec<Option<SystemTime>> {
-    let listed = tls
-        .certificates
-        .iter()
-        .flat_map(|entry| [&entry.cert, &entry.key]);
-    let files: Vec<&PathBuf> = tls
-        .cert
-        .iter()
-        .chain(tls.key.iter())
-        .chain(listed)
-        .collect();
-    let modified = |path: &&PathBuf| std::fs::metadata(path).and_then(|m| m.modified()).ok();
-    files.iter().map(modified).collect()
 }
 
 #[cfg(test)]

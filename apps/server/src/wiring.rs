@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use insula_ambient::{Clock, Entropy, ForwardClock, SystemClock, SystemEntropy};
 use insula_config::{CacheUrl, ServerConfig};
 use insula_connectors::{HashingPool, OutboundPolicy, Registry, UpstreamHttp};
+use insula_files::Allowed;
 use insula_jose::MasterKey;
 use insula_store::{Cache, CacheLimits, ChangeBus, Durable, MemoryBus, MemoryCache};
 use insula_store_redis::{RedisBus, RedisCache, RedisOptions};
@@ -19,7 +20,7 @@ use tokio::runtime::Handle;
 
 use crate::exit::Misconfigured;
 use crate::master_key;
-use crate::specs::FileSpecs;
+use crate::specs::{FileSpecs, Folders};
 
 /// Everything that outlives a request.
 pub(crate) struct House {
@@ -47,7 +48,7 @@ pub(crate) fn install_crypto() {
 
 /// The themes of the configured folder, or the built-in ones.
 pub(crate) fn themes(config: &ServerConfig) -> Result<ThemeLibrary> {
-    Ok(match &config.themes {
+    let library = match &config.themes {
         Some(folder) => {
             let shown = folder.display();
             anyhow::ensure!(
@@ -57,7 +58,22 @@ pub(crate) fn themes(config: &ServerConfig) -> Result<ThemeLibrary> {
             ThemeLibrary::load(folder)?
         }
         None => ThemeLibrary::embedded()?,
-    })
+    };
+    Ok(library.allowing(shown(config)))
+}
+
+/// Where links of a tenant's theme may lead: to the themes of all, which strangers are shown anyway.
+fn shown(config: &ServerConfig) -> Allowed {
+    let themes: Vec<_> = config.themes.iter().cloned().collect();
+    Allowed::new(&themes, &config.own_files)
+}
+
+fn folders(config: &ServerConfig) -> Folders {
+    Folders {
+        tenants: config.tenants.clone(),
+        files: Allowed::new(&config.allowed_folders, &config.own_files),
+        themes: shown(config),
+    }
 }
 
 fn registry(config: &ServerConfig, io: &Handle) -> Result<Arc<Registry>> {
@@ -77,7 +93,7 @@ pub(crate) fn specs(
 ) -> Result<FileSpecs> {
     let registry = registry(config, io)?;
     Ok(FileSpecs::new(
-        config.tenants.clone(),
+        folders(config),
         registry,
         themes,
         io.clone(),
@@ -116,7 +132,7 @@ pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
     let themes = Arc::new(themes(config).context(Misconfigured)?);
     let registry = registry(config, &io)?;
     let specs = FileSpecs::new(
-        config.tenants.clone(),
+        folders(config),
         Arc::clone(&registry),
         Arc::clone(&themes),
         io.clone(),

@@ -6,12 +6,12 @@
 //! hold what tells them apart. Owns no watching of files, no meaning of a connector's `config` and no
 //! serving: whoever holds a spec may trust it.
 
+mod address;
 mod clash;
 mod defaults;
 mod dex;
 mod duration;
 mod environment;
-mod fingerprint;
 mod native;
 mod problem;
 mod reading;
@@ -27,7 +27,6 @@ mod tests;
 
 pub use clash::check_tenants;
 pub use environment::process_environment;
-pub use fingerprint::{Fingerprint, fingerprint};
 pub use problem::{Problem, Severity};
 pub use reading::Lookup;
 pub use secret::{SecretError, SecretRef, SecretText};
@@ -36,5 +35,5 @@ pub use server::{
     ServerConfig, ServiceUrl, Setting, Tls,
 };
 pub use source::{
-    Format, Loaded, TenantFiles, TenantSource, Unservable, load_tenant, load_tenant_knowing,
+    Format, LoadOptions, Loaded, TenantFiles, TenantSource, Unservable, load_document, load_tenant,
 };

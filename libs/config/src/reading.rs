@@ -2,17 +2,31 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::secret::SecretRef;
+use insula_files::{Allowed, Reader, THEME_LIMITS};
+
+use crate::secret::{self, SecretError, SecretRef};
 use crate::tree::{Kind, Node, Position, Trouble};
-use crate::{Problem, SecretText, Severity, duration};
+use crate::{Problem, SecretText, Severity, address, duration};
 
 /// How environment variables are read: a name in, a value out.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// What a document may refer to.
+pub(crate) enum Gate<'e> {
+    /// A file of this machine: the environment, and the files that its reader reaches.
+    Machine {
+        files: &'e Reader,
+        themes: &'e Allowed,
+    },
+    /// A document that came over the network: nothing but what it says itself.
+    Document,
+}
+
 /// One file being read: where it lies, whose rules it is held to, and what was found wrong so far.
 /// Everything goes on after a problem, so that all of them are told at once.
 pub(crate) struct Reading<'e> {
-    pub(crate) env: Lookup<'e>,
+    env: Lookup<'e>,
+    gate: Gate<'e>,
     /// Held to dex's rules: unknown keys are warnings, YAML 1.1 bools are read, a missing variable
     /// is an empty text.
     pub(crate) lenient: bool,
@@ -21,8 +35,6 @@ pub(crate) struct Reading<'e> {
     /// Values that did not come from the file: the key's path, in lower case, and their origin.
     pub(crate) origins: BTreeMap<String, String>,
     pub(crate) problems: Vec<Problem>,
-    /// Every other file that was read.
-    pub(crate) files: Vec<PathBuf>,
 }
 
 /// A value with its place and the words that may be said about it.
@@ -47,21 +59,65 @@ impl<T> Spot<T> {
 }
 
 impl<'e> Reading<'e> {
-    pub(crate) fn new(file: &Path, env: Lookup<'e>, lenient: bool) -> Self {
+    pub(crate) fn new(file: &Path, env: Lookup<'e>, gate: Gate<'e>, lenient: bool) -> Self {
         Self {
             env,
+            gate,
             lenient,
             file: file.to_owned(),
             dir: file.parent().unwrap_or(Path::new("")).to_owned(),
             origins: BTreeMap::new(),
             problems: Vec::new(),
-            files: Vec::new(),
         }
     }
 
     /// The folder that relative paths are relative to.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The reader of this machine's files; a document from elsewhere has none.
+    pub(crate) fn reader(&self) -> Option<&'e Reader> {
+        match self.gate {
+            Gate::Machine { files, .. } => Some(files),
+            Gate::Document => None,
+        }
+    }
+
+    /// The names of the files in the folder `name` beside the file, which are shown to strangers:
+    /// links in there lead nowhere else but where themes may lie. `None` where there is no folder.
+    pub(crate) fn shown_folder(&mut self, name: &str) -> Option<Vec<String>> {
+        let Gate::Machine { files, themes } = self.gate else {
+            return None;
+        };
+        let folder = self.dir.join(name);
+        if !files.has_folder(&folder) {
+            return None;
+        }
+        let nested = Reader::within(&self.dir, themes).nested(&folder);
+        let read = nested.and_then(|nested| {
+            let read = nested.tree(&folder, &THEME_LIMITS);
+            files.note_all(&nested.seen());
+            read
+        });
+        match read {
+            Ok(files) => Some(files.into_keys().collect()),
+            Err(error) => {
+                self.error(
+                    Position::default(),
+                    name,
+                    error.to_string(),
+                    error.next_step(),
+                );
+                Some(Vec::new())
+            }
+        }
+    }
+
+    /// A variable that overrides a setting of the server, or one of dex's flags: never a value that
+    /// a document asks for.
+    pub(crate) fn setting(&self, name: &str) -> Option<String> {
+        (self.env)(name)
     }
 
     pub(crate) fn error(&mut self, at: Position, key: &str, cause: impl Into<String>, next: &str) {
@@ -101,7 +157,7 @@ impl<'e> Reading<'e> {
 
     /// One of dex's feature flags, in Go's words for bools.
     pub(crate) fn env_flag(&self, name: &str, default: bool) -> bool {
-        match (self.env)(name).as_deref() {
+        match self.setting(name).as_deref() {
             Some("1" | "t" | "T" | "true" | "TRUE" | "True") => true,
             Some("0" | "f" | "F" | "false" | "FALSE" | "False") => false,
             _ => default,
@@ -136,6 +192,28 @@ impl<'e> Reading<'e> {
             cause: cause.into(),
             next_step: next_step.to_owned(),
         });
+    }
+
+    /// Refuses blanks, line ends and what nobody sees in an address, whoever's file it is in.
+    pub(crate) fn refuse_odd_address(&mut self, text: &Spot<String>) -> bool {
+        let Some(oddity) = address::oddity(&text.value) else {
+            return false;
+        };
+        let cause = format!("{} {oddity}", text.shown);
+        self.error(text.at, &text.key, cause, address::NEXT_STEP);
+        true
+    }
+
+    /// The same, but a dex file is served with what dex would serve.
+    pub(crate) fn object_to_odd_address(&mut self, text: &Spot<String>) -> bool {
+        if !self.lenient || address::is_refused_by_dex(&text.value) {
+            return self.refuse_odd_address(text);
+        }
+        if let Some(oddity) = address::oddity(&text.value) {
+            let cause = format!("{} {oddity}, and is compared with it", text.shown);
+            self.warn(text.at, &text.key, cause, address::NEXT_STEP);
+        }
+        false
     }
 
     pub(crate) fn trouble(&mut self, trouble: &Trouble) {
@@ -234,26 +312,45 @@ impl<'e> Reading<'e> {
         }
     }
 
-    /// Fetches what a reference names, and notes the file for watching.
+    /// Fetches what a reference names: the one way from a document to a variable or a file.
     pub(crate) fn resolve(
         &mut self,
         reference: &SecretRef,
         at: Position,
         key: &str,
     ) -> Option<SecretText> {
-        if let SecretRef::File(path) = reference {
-            self.files.push(path.clone());
-        }
-        match reference.resolve(self.env) {
+        match self.fetch(reference) {
             Ok(secret) => Some(secret),
             Err(error) => {
-                let next = match reference {
-                    SecretRef::File(_) => "make the file, readable to this process",
-                    _ => "set the variable, or refer to another",
+                let next = match error {
+                    SecretError::Unusable { next_step, .. } => next_step,
+                    SecretError::NoSuchVariable(_) => "set the variable, or refer to another",
+                    SecretError::OfThisMachine(_) => "write the value itself",
                 };
                 self.error(at, key, error.to_string(), next);
                 None
             }
+        }
+    }
+
+    fn fetch(&self, reference: &SecretRef) -> Result<SecretText, SecretError> {
+        match (reference, self.reader()) {
+            (SecretRef::Plain(secret), _) => Ok(secret.clone()),
+            (_, Some(files)) => reference.fetch(self.env, files),
+            (_, None) => Err(SecretError::OfThisMachine(named(reference))),
+        }
+    }
+
+    /// A variable that a value of the document asks for.
+    pub(crate) fn variable(&self, name: &str) -> Option<SecretText> {
+        self.fetch(&SecretRef::Env(name.to_owned())).ok()
+    }
+
+    /// Tells what about a secret was hardly meant; it is used as it stands.
+    pub(crate) fn doubt_secret(&mut self, secret: &SecretText, at: Position, key: &str) {
+        if let Some(oddity) = secret::oddity(secret.reveal()) {
+            let cause = format!("the secret {oddity}, which is taken as part of it");
+            self.warn(at, key, cause, "take it out unless it is meant");
         }
     }
 
@@ -265,6 +362,7 @@ impl<'e> Reading<'e> {
         key: &str,
     ) -> Option<SecretText> {
         let secret = self.resolve(reference, at, key)?;
+        self.doubt_secret(&secret, at, key);
         if secret.reveal().is_empty() {
             let cause = format!("refers to {}, which is empty", named(reference));
             self.error(at, key, cause, "put the secret there");

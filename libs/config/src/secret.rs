@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use insula_files::{Cause, FileError, Reader};
 use thiserror::Error;
 use zeroize::Zeroize;
 
@@ -41,7 +42,7 @@ pub enum SecretRef {
     Plain(SecretText),
     /// In an environment variable of this name.
     Env(String),
-    /// In a file; blanks and line ends at its end are not part of the secret.
+    /// In a file. One line end at its end is not part of the secret, as of a variable.
     File(PathBuf),
 }
 
@@ -51,17 +52,21 @@ pub enum SecretError {
     /// The variable is not set.
     #[error("refers to env:{0}, which is not set")]
     NoSuchVariable(String),
-    /// The file cannot be read.
-    #[error("refers to file:{path}, which cannot be read: {cause}", path = .path.display())]
-    Unreadable {
+    /// The file is not read.
+    #[error("refers to file:{path}, which {cause}", path = .path.display())]
+    Unusable {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
+        /// Why not.
+        cause: Cause,
+        /// What can be done about it.
+        next_step: &'static str,
     },
-    /// The file holds more than a secret does.
-    #[error("refers to file:{path}, which is longer than 64 KiB", path = .0.display())]
-    TooLong(PathBuf),
+    /// The document comes from elsewhere, and may not look into this machine.
+    #[error(
+        "refers to {0}, but a document that came over the network has neither variables nor files"
+    )]
+    OfThisMachine(String),
 }
 
 impl SecretRef {
@@ -76,30 +81,62 @@ impl SecretRef {
         }
     }
 
-    /// Fetches the secret.
+    /// Fetches a secret of the server's own, wherever its file lies.
     pub fn resolve(&self, env: Lookup<'_>) -> Result<SecretText, SecretError> {
+        self.fetch(env, &Reader::anywhere())
+    }
+
+    /// Fetches the secret, files by way of `files`.
+    pub(crate) fn fetch(&self, env: Lookup<'_>, files: &Reader) -> Result<SecretText, SecretError> {
         match self {
             Self::Plain(secret) => Ok(secret.clone()),
             Self::Env(name) => env(name)
-                .map(SecretText::new)
+                .map(without_line_end)
                 .ok_or_else(|| SecretError::NoSuchVariable(name.clone())),
-            Self::File(path) => read(path),
+            Self::File(path) => files
+                .read_text(path, MAX_BYTES)
+                .map(without_line_end)
+                .map_err(SecretError::from),
         }
     }
 }
 
-fn read(path: &Path) -> Result<SecretText, SecretError> {
-    const MAX_BYTES: usize = 64 * 1024;
-    let unreadable = |cause| SecretError::Unreadable {
-        path: path.to_owned(),
-        cause,
-    };
-    let length = std::fs::metadata(path).map_err(unreadable)?.len();
-    if length > MAX_BYTES as u64 {
-        return Err(SecretError::TooLong(path.to_owned()));
+/// The longest file of a secret.
+const MAX_BYTES: u64 = 64 * 1024;
+
+impl From<FileError> for SecretError {
+    fn from(error: FileError) -> Self {
+        let next_step = error.next_step();
+        Self::Unusable {
+            path: error.path,
+            cause: error.cause,
+            next_step,
+        }
     }
-    let text = SecretText::new(std::fs::read_to_string(path).map_err(unreadable)?);
-    Ok(SecretText::new(text.reveal().trim_end()))
+}
+
+/// What an editor or `echo` puts at the end is not part of a secret: one line end, and no more.
+pub(crate) fn without_line_end(mut text: String) -> SecretText {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    SecretText(text)
+}
+
+/// What about a secret was hardly meant: it is used as it is, and told.
+pub(crate) fn oddity(secret: &str) -> Option<&'static str> {
+    if secret.contains(['\n', '\r']) {
+        Some("holds a line break")
+    } else if secret.chars().any(char::is_control) {
+        Some("holds a control character")
+    } else if secret.starts_with(char::is_whitespace) || secret.ends_with(char::is_whitespace) {
+        Some("begins or ends with a blank")
+    } else {
+        None
+    }
 }
 
 impl fmt::Debug for SecretRef {
@@ -125,6 +162,28 @@ mod tests {
         assert_eq!(fetch("env:S").unwrap().reveal(), "from-env");
         assert_eq!(fetch("file:s").unwrap().reveal(), "from-file");
         assert_eq!(fetch("plain").unwrap().reveal(), "plain");
+    }
+
+    #[test]
+    fn one_line_end_goes_from_a_variable_as_from_a_file_and_nothing_else_does() {
+        let dir = tempfile::tempdir().unwrap();
+        for (stored, secret) in [
+            ("secret", "secret"),
+            ("secret\n", "secret"),
+            ("secret\r\n", "secret"),
+            ("secret\n\n", "secret\n"),
+            ("secret \n", "secret "),
+            (" secret\t", " secret\t"),
+            ("secret\r", "secret\r"),
+            ("\n", ""),
+        ] {
+            std::fs::write(dir.path().join("s"), stored).unwrap();
+            let env = |_: &str| Some(stored.to_owned());
+            for text in ["env:S", "file:s"] {
+                let fetched = SecretRef::parse(text, dir.path()).resolve(&env).unwrap();
+                assert_eq!(fetched.reveal(), secret, "{text} {stored:?}");
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use insula_files::{Allowed, Reader};
 use ipnet::IpNet;
 use thiserror::Error;
 
@@ -16,7 +17,7 @@ use self::network::{addresses, networks, outbound};
 pub use self::setting::Setting;
 pub use self::tls::{HostCertificate, Tls};
 pub use self::url::{CacheUrl, ServiceUrl};
-use crate::reading::{Reading, Spot};
+use crate::reading::{Gate, Reading, Spot};
 use crate::section::Section;
 use crate::tree::{self, Node, Position};
 use crate::{Problem, SecretRef};
@@ -30,6 +31,10 @@ pub struct ServerConfig {
     pub tls: Tls,
     /// The folder of tenants.
     pub tenants: PathBuf,
+    /// Folders beside a tenant's own that the files it names may lie in.
+    pub allowed_folders: Vec<PathBuf>,
+    /// Files of the process itself, which no tenant may read: keys, database, configuration.
+    pub own_files: Vec<PathBuf>,
     /// The folder of themes; the built-in ones where there is none.
     pub themes: Option<PathBuf>,
     /// Where durable state is kept: `sqlite://`, `postgres://` or `mysql://`.
@@ -106,14 +111,22 @@ impl ServerConfig {
         env: impl Fn(&str) -> Option<String>,
         flags: &BTreeMap<String, String>,
     ) -> Result<Self, ConfigError> {
-        let mut reading = Reading::new(file.unwrap_or(Path::new("")), &env, false);
+        let (files, themes) = (Reader::anywhere(), Allowed::default());
+        let gate = Gate::Machine {
+            files: &files,
+            themes: &themes,
+        };
+        let mut reading = Reading::new(file.unwrap_or(Path::new("")), &env, gate, false);
         let root = match file {
             Some(file) => tree::read_file(file, &mut reading),
             None => Some(Node::empty_map(Position::default())),
         };
         let mut root = root.unwrap_or_else(|| Node::empty_map(Position::default()));
         setting::override_with(&mut root, flags, &mut reading);
-        let config = read(&root, &mut reading);
+        let mut config = read(&root, &mut reading);
+        if let (Some(config), Some(file)) = (&mut config, file) {
+            config.own_files.push(file.to_owned());
+        }
         let place = |p: &Problem| (p.line == 0, p.line, p.column);
         reading.problems.sort_by_key(place);
         match config {
@@ -136,6 +149,7 @@ fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
     let tls = tls::read(&mut top, listen.https.is_some(), reading);
     let tenants = top.text("tenants", reading);
     let tenants = tenants.map_or_else(|| PathBuf::from("tenants"), |p| path(&p, reading));
+    let allowed_folders = allowed_folders(&mut top, reading);
     let themes = top.text("themes", reading).map(|p| path(&p, reading));
     let database = url::database(&mut top, reading);
     let database_pool = pool(top.section("databasePool", reading), reading);
@@ -160,15 +174,18 @@ fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
         let next = "remove the key for one thread per core";
         reading.error(workers.at, &workers.key, cause, next);
     }
+    let (database, master_key) = (database?, master_key?);
     Some(ServerConfig {
+        own_files: own_files(&master_key, &tls, &database),
         listen,
         tls,
         tenants,
+        allowed_folders,
         themes,
-        database: database?,
+        database,
         database_pool,
         cache: cache?,
-        master_key: master_key?,
+        master_key,
         trusted_proxies,
         log,
         workers: workers.map(|workers| workers.value),
@@ -176,6 +193,36 @@ fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
         metrics_tenant_label_limit: label_limit.map_or(100, |limit| limit.value),
         outbound,
     })
+}
+
+/// Where orchestrators mount secrets, and where machines and dex keep certificates.
+const ALLOWED_FOLDERS: [&str; 6] = [
+    "/run/secrets",
+    "/var/run/secrets",
+    "/etc/dex",
+    "/etc/ssl/certs",
+    "/etc/pki",
+    "/usr/local/share/ca-certificates",
+];
+
+fn allowed_folders(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<PathBuf> {
+    if top.node("allowedFolders").is_none() {
+        return ALLOWED_FOLDERS.map(PathBuf::from).into();
+    }
+    let folders = top.texts("allowedFolders", reading);
+    folders.iter().map(|folder| path(folder, reading)).collect()
+}
+
+fn own_files(master_key: &SecretRef, tls: &Tls, database: &ServiceUrl) -> Vec<PathBuf> {
+    let master_key = match master_key {
+        SecretRef::File(path) => Some(path.clone()),
+        SecretRef::Plain(_) | SecretRef::Env(_) => None,
+    };
+    let database = database.reveal().strip_prefix("sqlite://");
+    let database = database.and_then(|file| file.split('?').next());
+    let hosts = tls.certificates.iter().map(|host| host.key.clone());
+    let keys = master_key.into_iter().chain(tls.key.clone()).chain(hosts);
+    keys.chain(database.map(PathBuf::from)).collect()
 }
 
 /// A path, relative to where it was written.

@@ -1,11 +1,11 @@
 use std::path::{Path, PathBuf};
 
+use insula_files::{Allowed, Reader, Seen};
 use insula_model::{TenantId, TenantSpec};
 
-use crate::fingerprint::{Fingerprint, fingerprint};
-use crate::reading::{Lookup, Reading};
+use crate::reading::{Gate, Lookup, Reading};
 use crate::tenant;
-use crate::tree;
+use crate::tree::{self, Node};
 use crate::{Problem, Severity};
 
 /// Whose form a tenant file has.
@@ -26,15 +26,6 @@ pub struct TenantSource {
     pub file: PathBuf,
     /// Whose form the file has.
     pub format: Format,
-}
-
-impl TenantSource {
-    /// A fingerprint of the tenant's own folder as it is now: the file and the theme beside it.
-    /// Secrets that the file takes from other files are in [`Loaded::files`].
-    pub fn fingerprint(&self) -> Fingerprint {
-        let theme = self.file.with_file_name(tenant::OVERLAY);
-        fingerprint(&[self.file.clone(), theme])
-    }
 }
 
 /// The tenants of a folder.
@@ -77,7 +68,7 @@ impl TenantFiles {
         }
         let native = folder.join("tenant.yaml");
         let dex = folder.join("dex.yaml");
-        let (file, format) = match (native.is_file(), dex.is_file()) {
+        let (file, format) = match (is_there(&native), is_there(&dex)) {
             (true, true) => {
                 let cause = "stands beside a tenant.yaml, and only one of them can be the tenant";
                 self.tell(&dex, cause, "remove one of the two");
@@ -118,6 +109,11 @@ impl TenantFiles {
     }
 }
 
+/// Whether something goes by the name: what is no regular file is told when it is read.
+fn is_there(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
 /// A tenant file that was read stands in no spec: its problems say why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the tenant's file has errors; its problems name them")]
@@ -130,39 +126,73 @@ pub struct Loaded {
     pub spec: Result<TenantSpec, Unservable>,
     /// All that was found, in the order of the file.
     pub problems: Vec<Problem>,
-    /// Everything it was read from, for watching: the file, the theme folder, files of secrets.
-    pub files: Vec<PathBuf>,
+    /// Everything it was read from: the file, the theme folder, files of secrets and certificates.
+    pub seen: Seen,
+}
+
+/// What reading a tenant depends on beside its file.
+#[derive(Clone, Copy)]
+pub struct LoadOptions<'a> {
+    /// How variables are read.
+    pub env: Lookup<'a>,
+    /// Where the files that it names may lie beside its own folder.
+    pub files: &'a Allowed,
+    /// Where links in its theme may lead beside that theme, which strangers are shown.
+    pub themes: &'a Allowed,
+    /// The kinds of connectors there are; `None` takes every kind.
+    pub kinds: Option<&'a [&'a str]>,
+    /// Which setting of which kind of connector may name a file of certificates.
+    pub certificates: &'a [(&'a str, &'a str)],
 }
 
 /// Reads a tenant's file: all problems at once, and the spec if none of them is an error.
-pub fn load_tenant(source: &TenantSource, env: Lookup<'_>) -> Loaded {
-    load(source, env, None)
+pub fn load_tenant(source: &TenantSource, options: &LoadOptions<'_>) -> Loaded {
+    let folder = source.file.parent().unwrap_or(Path::new(""));
+    let files = Reader::within(folder, options.files);
+    let gate = Gate::Machine {
+        files: &files,
+        themes: options.themes,
+    };
+    let is_dexs = source.format == Format::Dex;
+    let mut reading = Reading::new(&source.file, options.env, gate, is_dexs);
+    let root = tree::read_file(&source.file, &mut reading);
+    let loaded = finish(root, &source.id, reading, options);
+    Loaded {
+        seen: files.seen(),
+        ..loaded
+    }
 }
 
-/// [`load_tenant`], which also refuses connectors of a kind that is not among `kinds`.
-pub fn load_tenant_knowing(source: &TenantSource, env: Lookup<'_>, kinds: &[&str]) -> Loaded {
-    load(source, env, Some(kinds))
+/// Reads a tenant's document that came over the network, called `name` in problems. It refers to no
+/// variable and no file of this machine, which would hand them to whoever wrote it.
+pub fn load_document(
+    id: &TenantId,
+    name: &Path,
+    text: &str,
+    format: Format,
+    options: &LoadOptions<'_>,
+) -> Loaded {
+    let is_dexs = format == Format::Dex;
+    let mut reading = Reading::new(name, options.env, Gate::Document, is_dexs);
+    let root = tree::read_text(text, &mut reading);
+    finish(root, id, reading, options)
 }
 
-fn load(source: &TenantSource, env: Lookup<'_>, kinds: Option<&[&str]>) -> Loaded {
-    let mut reading = Reading::new(&source.file, env, source.format == Format::Dex);
-    let spec = tree::read_file(&source.file, &mut reading)
-        .and_then(|root| tenant::read(&source.id, &root, &mut reading, kinds))
+fn finish(
+    root: Option<Node>,
+    id: &TenantId,
+    mut reading: Reading<'_>,
+    options: &LoadOptions<'_>,
+) -> Loaded {
+    let spec = root
+        .and_then(|root| tenant::read(id, &root, &mut reading, options))
         .filter(|_| !reading.has_errors())
         .ok_or(Unservable);
-    let mut files = vec![source.file.clone()];
-    files
-        .extend(Some(source.file.with_file_name(tenant::OVERLAY)).filter(|folder| folder.is_dir()));
-    for file in std::mem::take(&mut reading.files) {
-        if !files.contains(&file) {
-            files.push(file);
-        }
-    }
     let mut problems = reading.problems;
     problems.sort_by_key(|problem| (problem.line, problem.column));
     Loaded {
         spec,
         problems,
-        files,
+        seen: Seen::default(),
     }
 }

@@ -1,3 +1,4 @@
+mod certificates;
 mod clients;
 mod connectors;
 mod expand;
@@ -13,14 +14,12 @@ mod served;
 mod sessions;
 mod signer;
 
-pub(crate) use frontend::OVERLAY;
-
 use insula_model::{TenantId, TenantSpec};
 
 use crate::reading::Reading;
 use crate::section::Section;
 use crate::tree::Node;
-use crate::{dex, native};
+use crate::{LoadOptions, dex, native};
 
 /// Reads a tenant file of either format. Goes through all of it whatever is wrong; the spec is there
 /// only if every part of it could be made.
@@ -28,7 +27,7 @@ pub(crate) fn read(
     id: &TenantId,
     root: &Node,
     reading: &mut Reading<'_>,
-    kinds: Option<&[&str]>,
+    options: &LoadOptions<'_>,
 ) -> Option<TenantSpec> {
     let mut top = Section::open(root, "", reading);
     let defaults = if reading.lenient {
@@ -43,7 +42,7 @@ pub(crate) fn read(
     let issuer = issuer::issuer(&mut top, reading);
     let hosts = issuer::hosts(&mut top, reading);
     let (password_db, passwords) = passwords::read(&mut top, reading);
-    let connectors = connectors::read(&mut top, password_db, kinds, reading);
+    let connectors = connectors::read(&mut top, password_db, options, reading);
     let clients = clients::read(&mut top, &connectors, &defaults, reading);
     let oauth2 = oauth2::read(&mut top, &connectors, &defaults, reading);
     let mut expiry_section = top.section("expiry", reading);

@@ -1,8 +1,11 @@
+mod addresses;
 mod clashes;
 mod clients;
 mod connectors;
 mod dex;
+mod documents;
 mod examples;
+mod files;
 mod folders;
 mod frontend;
 mod policies;
@@ -13,18 +16,37 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use insula_files::Allowed;
 use insula_model::{TenantId, TenantSpec};
 use tempfile::TempDir;
 
-use crate::{Format, Loaded, TenantSource, load_tenant_knowing};
+use crate::{Format, LoadOptions, Loaded, TenantSource, load_document, load_tenant};
 
 const KINDS: [&str; 4] = ["local", "mockCallback", "mockPassword", "oidc"];
+
+const CERTIFICATES: [(&str, &str); 1] = [("oidc", "rootCAs")];
 
 /// A tenant's folder with one file, to be read under an environment of its own.
 struct Folder {
     dir: TempDir,
     format: Format,
     env: BTreeMap<String, String>,
+    allowed: Allowed,
+}
+
+/// Reads under the rules of these tests.
+fn with_options<T>(
+    env: crate::Lookup<'_>,
+    files: &Allowed,
+    then: impl FnOnce(&LoadOptions<'_>) -> T,
+) -> T {
+    then(&LoadOptions {
+        env,
+        files,
+        themes: &Allowed::default(),
+        kinds: Some(&KINDS),
+        certificates: &CERTIFICATES,
+    })
 }
 
 impl Folder {
@@ -41,6 +63,7 @@ impl Folder {
             dir: tempfile::tempdir().unwrap(),
             format,
             env: BTreeMap::new(),
+            allowed: Allowed::default(),
         };
         let name = folder.file_name();
         folder.file(name, text)
@@ -61,6 +84,20 @@ impl Folder {
         self
     }
 
+    /// A link in the folder.
+    fn link(self, name: &str, target: impl AsRef<Path>) -> Self {
+        let path = self.dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, path).unwrap();
+        self
+    }
+
+    /// A folder that the server allows.
+    fn allowing(mut self, folder: &Path) -> Self {
+        self.allowed = Allowed::new(&[folder.to_owned()], &[]);
+        self
+    }
+
     fn env(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_owned(), value.to_owned());
         self
@@ -75,7 +112,25 @@ impl Folder {
     }
 
     fn load(&self) -> Loaded {
-        load_tenant_knowing(&self.source(), &|name| self.env.get(name).cloned(), &KINDS)
+        let env = |name: &str| self.env.get(name).cloned();
+        with_options(&env, &self.allowed, |options| {
+            load_tenant(&self.source(), options)
+        })
+    }
+
+    /// Its file as a document that came over the network.
+    fn load_as_document(&self) -> Loaded {
+        let env = |name: &str| self.env.get(name).cloned();
+        let text = fs::read_to_string(self.source().file).unwrap();
+        with_options(&env, &self.allowed, |options| {
+            load_document(
+                &self.source().id,
+                Path::new("document"),
+                &text,
+                self.format,
+                options,
+            )
+        })
     }
 
     /// The spec of a file with nothing wrong in it.

@@ -119,20 +119,20 @@ impl Node {
 
 /// Reads a file into a tree and tells what is in the way.
 pub(crate) fn read_file(file: &Path, reading: &mut Reading<'_>) -> Option<Node> {
-    let text = match parse::read_text(file) {
-        Ok(text) => text,
+    let text = reading.reader()?.read_text(file, parse::MAX_BYTES as u64);
+    match text {
+        Ok(text) => read_text(&text, reading),
         Err(error) => {
-            let cause = format!("the file cannot be read: {error}");
-            reading.error(
-                Position::default(),
-                "",
-                cause,
-                "make it readable to this process",
-            );
-            return None;
+            let cause = format!("the file {}", error.cause);
+            reading.error(Position::default(), "", cause, error.next_step());
+            None
         }
-    };
-    match parse(&text) {
+    }
+}
+
+/// Reads a text into a tree and tells what is in the way.
+pub(crate) fn read_text(text: &str, reading: &mut Reading<'_>) -> Option<Node> {
+    match parse(text) {
         Ok((root, duplicates)) => {
             for trouble in &duplicates {
                 reading.trouble(trouble);

@@ -20,6 +20,8 @@ pub struct Registry {
 /// A kind: its name, what can be said of its settings, and how it is opened.
 struct Kind {
     name: &'static str,
+    /// Settings that take certificates, or the path of a file of them.
+    certificates: &'static [&'static str],
     check: fn(&ConnectorSpec, &Issuer) -> Vec<String>,
     open: fn(&UpstreamHttp, &ConnectorSpec, &OpenContext) -> Opened,
 }
@@ -30,21 +32,25 @@ type Opened = Result<Arc<dyn Connector>, ConnectorError>;
 const KINDS: &[Kind] = &[
     Kind {
         name: "local",
+        certificates: &[],
         check: |spec, _| local::check(spec),
         open: |_, spec, ctx| Ok(Arc::new(Local::open(spec, ctx))),
     },
     Kind {
         name: "mockCallback",
+        certificates: &[],
         check: |spec, _| mock::check_callback(spec),
         open: |_, _, _| Ok(Arc::new(MockCallback)),
     },
     Kind {
         name: "mockPassword",
+        certificates: &[],
         check: |spec, _| mock::check_password(spec),
         open: |_, spec, _| Ok(Arc::new(MockPassword::open(spec)?)),
     },
     Kind {
         name: "oidc",
+        certificates: &["rootCAs"],
         check: oidc::check,
         open: |http, spec, ctx| Ok(Arc::new(Oidc::open(http, spec, ctx)?)),
     },
@@ -59,6 +65,16 @@ impl Registry {
     /// The names of all kinds there are.
     pub fn kinds() -> Vec<&'static str> {
         KINDS.iter().map(|kind| kind.name).collect()
+    }
+
+    /// Which setting of which kind takes certificates, or the path of a file of them.
+    pub fn certificate_settings() -> Vec<(&'static str, &'static str)> {
+        let settings = KINDS.iter().flat_map(|kind| {
+            kind.certificates
+                .iter()
+                .map(|setting| (kind.name, *setting))
+        });
+        settings.collect()
     }
 
     fn kind(spec: &ConnectorSpec) -> Result<&'static Kind, String> {

@@ -12,6 +12,9 @@ pub enum IssuerError {
     /// Neither http nor https.
     #[error("issuer {0:?} must begin with http:// or https://")]
     Scheme(String),
+    /// A blank or a control character: URL parsers strip it, and clients compare with it.
+    #[error("issuer {0:?} must hold no blank and no control character")]
+    Blank(String),
     /// A query, fragment or user information (OpenID Connect Discovery §3).
     #[error("issuer {0:?} must carry no query, fragment or user name")]
     Extras(String),
@@ -32,6 +35,9 @@ impl Issuer {
     /// Checks and takes apart an issuer.
     pub fn parse(text: &str) -> Result<Self, IssuerError> {
         let owned = || text.to_owned();
+        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(IssuerError::Blank(owned()));
+        }
         let url = Url::parse(text).map_err(|_| IssuerError::NotAUrl(owned()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(IssuerError::Scheme(owned()));
@@ -132,6 +138,14 @@ mod tests {
             Issuer::parse("login.example"),
             Err(IssuerError::NotAUrl(_))
         ));
+        for odd in [
+            "https://x\n",
+            " https://x",
+            "https://x/a b",
+            "https://x\t.test",
+        ] {
+            assert!(matches!(Issuer::parse(odd), Err(IssuerError::Blank(_))));
+        }
         assert!(matches!(
             Issuer::parse("ftp://x"),
             Err(IssuerError::Scheme(_))

@@ -2,17 +2,14 @@
 
 use std::path::PathBuf;
 
+use insula_files::FileError;
+
 /// A theme that could not be read, compiled or rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum ThemeError {
-    /// A file or folder could not be read.
-    #[error("theme file {path} could not be read: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// A file or folder is not read.
+    #[error("theme file {0}; {next}", next = .0.next_step())]
+    File(#[from] FileError),
     /// A file that must be text is not UTF-8.
     #[error("theme file {path} is not UTF-8 text; save it as UTF-8")]
     NotText {

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use insula_files::{Allowed, Cause, FileError, Reader};
 
 use crate::branding::Branding;
 use crate::compiled::Compiled;
 use crate::embedded;
 use crate::error::ThemeError;
-use crate::source::{ThemeSource, entries};
+use crate::source::ThemeSource;
 use crate::theme::Theme;
 
 /// What a tenant asks for: a shared theme, its own folder, its values.
@@ -31,6 +32,7 @@ pub struct ThemeRequest {
 #[derive(Debug)]
 pub struct ThemeLibrary {
     folder: Option<PathBuf>,
+    allowed: Allowed,
     themes: ArcSwap<BTreeMap<String, Arc<Compiled>>>,
 }
 
@@ -41,6 +43,7 @@ impl ThemeLibrary {
         let themes = compile_all(Some(themes_dir))?;
         Ok(Self {
             folder: Some(themes_dir.to_owned()),
+            allowed: Allowed::default(),
             themes: ArcSwap::from_pointee(themes),
         })
     }
@@ -49,8 +52,15 @@ impl ThemeLibrary {
     pub fn embedded() -> Result<Self, ThemeError> {
         Ok(Self {
             folder: None,
+            allowed: Allowed::default(),
             themes: ArcSwap::from_pointee(compile_all(None)?),
         })
+    }
+
+    /// Says where links in a tenant's folder may lead beside that folder: nowhere unless said.
+    pub fn allowing(mut self, allowed: Allowed) -> Self {
+        self.allowed = allowed;
+        self
     }
 
     /// Reads the themes folder again. If anything in it is wrong, the themes stay as they were.
@@ -73,7 +83,9 @@ impl ThemeLibrary {
         let Some(folder) = request.overlay.as_deref().filter(|folder| folder.is_dir()) else {
             return Ok(Arc::new(Theme::new(shared, request.branding.clone())));
         };
-        let source = ThemeSource::read(folder)?;
+        let beside = folder.parent().unwrap_or(Path::new(""));
+        let reader = Reader::within(beside, &self.allowed).nested(folder)?;
+        let source = ThemeSource::read(folder, &reader)?;
         let parent = match &source.manifest.extends {
             Some(name) => self.shared(name)?,
             None => shared,
@@ -120,12 +132,13 @@ fn compile_all(folder: Option<&Path>) -> Result<BTreeMap<String, Arc<Compiled>>,
         .into_iter()
         .map(|(name, source)| (name.to_owned(), source))
         .collect();
+    let reader = Reader::anywhere();
     for path in folder.map(entries).transpose()?.unwrap_or_default() {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             continue;
         };
         if path.is_dir() && !name.starts_with('.') {
-            sources.insert(name.to_owned(), ThemeSource::read(&path)?);
+            sources.insert(name.to_owned(), ThemeSource::read(&path, &reader)?);
         }
     }
     let mut done = BTreeMap::new();
@@ -133,6 +146,23 @@ fn compile_all(folder: Option<&Path>) -> Result<BTreeMap<String, Arc<Compiled>>,
         compile(name, &sources, &mut done, &mut Vec::new())?;
     }
     Ok(done)
+}
+
+/// The entries of the operator's folder of themes; one that is not there has none.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<PathBuf>, ThemeError> {
+    let unreadable = |error| {
+        ThemeError::File(FileError {
+            path: folder.to_owned(),
+            cause: Cause::Unreadable(error),
+        })
+    };
+    let listing = match std::fs::read_dir(folder) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let paths: Result<Vec<_>, _> = listing.map(|entry| Ok(entry?.path())).collect();
+    paths.map_err(unreadable)
 }
 
 /// Compiles `name` after the themes it extends.

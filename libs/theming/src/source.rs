@@ -1,10 +1,10 @@
 //! A theme as it lies in its folder: description, templates, words, styles, files.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use insula_files::{Reader, THEME_LIMITS};
 use serde::Deserialize;
 
 use crate::branding::Font;
@@ -43,43 +43,51 @@ pub(crate) struct ThemeSource {
 
 impl ThemeSource {
     /// Reads a theme folder. Every part may be missing: the theme it extends has it.
-    pub(crate) fn read(folder: &Path) -> Result<Self, ThemeError> {
+    pub(crate) fn read(folder: &Path, reader: &Reader) -> Result<Self, ThemeError> {
         let mut source = Self::default();
-        if let Some(text) = read_optional(&folder.join("theme.yaml"))? {
-            source.manifest = parse_manifest(&folder.join("theme.yaml"), &text)?;
-        }
-        source.style = read_optional(&folder.join("style.css"))?;
-        for path in entries(&folder.join("templates"))? {
-            if let Some(name) = named(&path, "html") {
-                source.templates.insert(name, read_text(&path)?);
+        let mut pictures = Vec::new();
+        for (name, bytes) in reader.tree(folder, &THEME_LIMITS)? {
+            let path = folder.join(&name);
+            match name.split_once('/') {
+                None if name == "theme.yaml" => {
+                    source.manifest = parse_manifest(&path, &text(&path, bytes)?)?;
+                }
+                None if name == "style.css" => source.style = Some(text(&path, bytes)?),
+                None if crate::asset::content_type(&name).starts_with("image/") => {
+                    pictures.push((name, bytes));
+                }
+                Some(("templates", file)) if is_named(file, "html") => {
+                    source
+                        .templates
+                        .insert(file.to_owned(), text(&path, bytes)?);
+                }
+                Some(("locales", file)) if is_named(file, "ftl") => {
+                    let language = file.trim_end_matches(".ftl").to_owned();
+                    source.locales.insert(language, text(&path, bytes)?.into());
+                }
+                Some(("static", file)) => {
+                    source.files.insert(file.to_owned(), bytes.into());
+                }
+                _ => {}
             }
         }
-        for path in entries(&folder.join("locales"))? {
-            if let Some(name) = named(&path, "ftl") {
-                let language = name.trim_end_matches(".ftl").to_owned();
-                source.locales.insert(language, read_text(&path)?.into());
-            }
+        // Pictures may also lie at the top of the folder, where a tenant puts its logo.
+        for (name, bytes) in pictures {
+            source.files.entry(name).or_insert_with(|| bytes.into());
         }
-        read_files(&folder.join("static"), "", &mut source.files)?;
-        source.read_images(folder)?;
         Ok(source)
     }
+}
 
-    /// Pictures may also lie at the top of the folder, where a tenant puts its logo.
-    fn read_images(&mut self, folder: &Path) -> Result<(), ThemeError> {
-        for path in entries(folder)? {
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
-            let is_image = crate::asset::content_type(name).starts_with("image/");
-            if is_image && path.is_file() && !self.files.contains_key(name) {
-                self.files
-                    .insert(name.to_owned(), read_bytes(&path)?.into());
-            }
-        }
-        Ok(())
-    }
+/// Whether this is the name of a file, directly in its folder, with this ending.
+fn is_named(file: &str, ending: &str) -> bool {
+    !file.contains('/') && Path::new(file).extension().is_some_and(|e| e == ending)
+}
+
+fn text(path: &Path, bytes: Vec<u8>) -> Result<String, ThemeError> {
+    String::from_utf8(bytes).map_err(|_| ThemeError::NotText {
+        path: path.to_owned(),
+    })
 }
 
 pub(crate) fn parse_manifest(path: &Path, text: &str) -> Result<Manifest, ThemeError> {
@@ -93,72 +101,4 @@ pub(crate) fn parse_manifest(path: &Path, text: &str) -> Result<Manifest, ThemeE
         path: path.to_owned(),
         message: error.to_string(),
     })
-}
-
-/// The entries of a folder in name order; a folder that is not there has none.
-pub(crate) fn entries(folder: &Path) -> Result<Vec<std::path::PathBuf>, ThemeError> {
-    let read = |source| ThemeError::Read {
-        path: folder.to_owned(),
-        source,
-    };
-    let listing = match fs::read_dir(folder) {
-        Ok(listing) => listing,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(read(error)),
-    };
-    let mut paths = Vec::new();
-    for entry in listing {
-        paths.push(entry.map_err(read)?.path());
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-fn read_files(
-    folder: &Path,
-    prefix: &str,
-    files: &mut BTreeMap<String, Arc<[u8]>>,
-) -> Result<(), ThemeError> {
-    for path in entries(folder)? {
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            continue;
-        };
-        if name.starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            read_files(&path, &format!("{prefix}{name}/"), files)?;
-        } else {
-            files.insert(format!("{prefix}{name}"), read_bytes(&path)?.into());
-        }
-    }
-    Ok(())
-}
-
-/// The file's name if it has this ending and does not hide.
-fn named(path: &Path, ending: &str) -> Option<String> {
-    let name = path.file_name()?.to_str()?;
-    let fits = path.extension().is_some_and(|e| e == ending) && !name.starts_with('.');
-    fits.then(|| name.to_owned())
-}
-
-fn read_bytes(path: &Path) -> Result<Vec<u8>, ThemeError> {
-    fs::read(path).map_err(|source| ThemeError::Read {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn read_text(path: &Path) -> Result<String, ThemeError> {
-    String::from_utf8(read_bytes(path)?).map_err(|_| ThemeError::NotText {
-        path: path.to_owned(),
-    })
-}
-
-fn read_optional(path: &Path) -> Result<Option<String>, ThemeError> {
-    if path.is_file() {
-        read_text(path).map(Some)
-    } else {
-        Ok(None)
-    }
 }

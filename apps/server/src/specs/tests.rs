@@ -28,8 +28,13 @@ impl Desk {
             .build()
             .unwrap();
         let http = UpstreamHttp::new(OutboundPolicy::default(), io.handle().clone()).unwrap();
+        let folders = Folders {
+            tenants: folder.path().join("tenants"),
+            files: Allowed::default(),
+            themes: Allowed::default(),
+        };
         let specs = FileSpecs::new(
-            folder.path().join("tenants"),
+            folders,
             Arc::new(Registry::new(Arc::new(http))),
             Arc::new(ThemeLibrary::embedded().unwrap()),
             io.handle().clone(),
@@ -147,7 +152,7 @@ fn a_file_that_was_never_good_has_no_route_and_is_read_once() {
     }
     let known = held(&desk.specs.inner.known);
     let acme = known.get(&TenantId::parse("acme").unwrap()).unwrap();
-    assert!(acme.route.is_none() && !acme.stamp.is_empty());
+    assert!(acme.route.is_none() && acme.watch.seen().paths().count() > 0);
     drop(known);
     desk.write("acme/tenant.yaml", GOOD);
     assert_eq!(desk.list().len(), 2);
@@ -203,4 +208,113 @@ fn a_check_finds_what_files_connectors_and_neighbours_have_wrong() {
         assert!(said.contains(word), "{word} is not in:\n{said}");
     }
     assert!(!Path::new(desk.folder.path()).join("insula.db").exists());
+}
+
+const PORTAL: &str = "staticClients: [{ id: portal, secret: { file: portal }, redirectURIs: [https://a.test/cb] }]\n";
+
+fn matches(desk: &Desk, secret: &str) -> bool {
+    let loaded = desk.load("acme").unwrap();
+    loaded.spec.client("portal").unwrap().secrets[0].matches(secret)
+}
+
+#[test]
+fn a_replaced_secret_file_is_taken() {
+    let desk = Desk::new();
+    desk.write("acme/tenant.yaml", &format!("{GOOD}{PORTAL}"));
+    desk.write("acme/portal", "first\n");
+    let before = desk.list();
+    assert!(matches(&desk, "first"));
+    assert_eq!(
+        desk.load("acme").unwrap().fingerprint,
+        before[0].fingerprint
+    );
+    desk.write("acme/portal", "other\n");
+    let after = desk.list();
+    assert_ne!(after[0].fingerprint, before[0].fingerprint);
+    assert!(matches(&desk, "other"));
+    assert_eq!(desk.load("acme").unwrap().fingerprint, after[0].fingerprint);
+}
+
+#[test]
+fn a_secret_behind_a_link_that_moves_is_taken_whatever_its_length_and_time() {
+    use std::os::unix::fs::symlink;
+    let desk = Desk::new();
+    let path = |name: &str| desk.folder.path().join("tenants/acme").join(name);
+    desk.write("acme/tenant.yaml", &format!("{GOOD}{PORTAL}"));
+    for (folder, secret) in [("..1", "first"), ("..2", "other")] {
+        desk.write(&format!("acme/{folder}/portal"), secret);
+        let file = fs::File::options()
+            .append(true)
+            .open(path(folder).join("portal"));
+        file.unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    }
+    symlink("..1", path("..data")).unwrap();
+    symlink("..data/portal", path("portal")).unwrap();
+    let before = desk.list();
+    assert!(matches(&desk, "first"));
+    symlink("..2", path("..next")).unwrap();
+    fs::rename(path("..next"), path("..data")).unwrap();
+    assert_ne!(desk.list()[0].fingerprint, before[0].fingerprint);
+    assert!(matches(&desk, "other"));
+}
+
+#[test]
+fn tenants_that_look_unchanged_are_left_alone_and_read_again_a_few_at_a_time() {
+    let desk = Desk::new();
+    let many = READ_AGAIN + 2;
+    for n in 0..many {
+        let text = GOOD.replace("acme", &format!("t{n}"));
+        desk.write(&format!("t{n}/tenant.yaml"), &text);
+    }
+    let inner = &desk.specs.inner;
+    let start = Instant::now();
+    let read_at = |at: Instant| {
+        let routes = inner.list(at).unwrap();
+        assert_eq!(routes.len(), many);
+        let known = held(&inner.known);
+        known.values().filter(|known| known.read_at == at).count()
+    };
+    assert_eq!(read_at(start), many);
+    let (settled, later) = (Duration::from_secs(2), Duration::from_secs(1));
+    assert_eq!(read_at(start + later), 0, "nobody reads twice in one tick");
+    assert_eq!(read_at(start + settled), READ_AGAIN);
+    assert_eq!(read_at(start + settled + later), 2);
+    let settled = start + settled + later;
+    assert_eq!(read_at(settled + later), 0, "what is settled is believed");
+    assert_eq!(read_at(settled + BELIEVED_FOR), READ_AGAIN);
+    assert_eq!(read_at(settled + BELIEVED_FOR + later), 2);
+}
+
+#[test]
+fn a_tenant_whose_files_point_at_devices_fails_alone() {
+    use std::os::unix::fs::symlink;
+    let desk = Desk::new();
+    desk.write("acme/tenant.yaml", GOOD);
+    for name in ["secret", "theme", "own"] {
+        let text = GOOD.replace("acme", name);
+        desk.write(&format!("{name}/tenant.yaml"), &text);
+    }
+    let path = |name: &str| desk.folder.path().join("tenants").join(name);
+    let text = format!("{GOOD}{PORTAL}").replace("acme", "secret");
+    desk.write("secret/tenant.yaml", &text);
+    symlink("/dev/zero", path("secret/portal")).unwrap();
+    fs::create_dir(path("theme/theme")).unwrap();
+    symlink("/etc/passwd", path("theme/theme/logo.svg")).unwrap();
+    let own = path("own/tenant.yaml");
+    fs::remove_file(&own).unwrap();
+    symlink(path("acme/tenant.yaml"), own).unwrap();
+
+    let hosts: Vec<_> = desk
+        .list()
+        .into_iter()
+        .flat_map(|route| route.hosts)
+        .collect();
+    assert_eq!(hosts, ["acme.test"]);
+    let said = desk.specs.check();
+    let said: Vec<_> = said.iter().map(Problem::to_string).collect();
+    assert_eq!(said.len(), 3, "{said:#?}");
+    assert!(
+        said.iter().all(|line| line.contains("outside the folders")),
+        "{said:#?}"
+    );
 }

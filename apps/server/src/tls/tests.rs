@@ -1,7 +1,6 @@
-use std::fs;
-use std::time::Duration;
-
 use insula_config::HostCertificate;
+use std::fs;
+use std::os::unix::fs::symlink;
 use tempfile::TempDir;
 
 use super::*;
@@ -48,13 +47,6 @@ fn in_file(path: &Path) -> Vec<u8> {
     CertificateDer::from_pem_file(path).unwrap().to_vec()
 }
 
-/// As a file that is written again later.
-fn touch(path: &Path) {
-    let file = fs::File::options().append(true).open(path).unwrap();
-    let later = file.metadata().unwrap().modified().unwrap() + Duration::from_secs(9);
-    file.set_modified(later).unwrap();
-}
-
 #[test]
 fn the_exact_name_comes_before_the_wildcard_and_both_before_the_rest() {
     let (folder, tls) = three();
@@ -91,13 +83,61 @@ fn a_changed_file_is_loaded_and_an_unchanged_one_is_not_looked_into() {
     let (folder, tls) = three();
     let certificates = Certificates::load(&tls).unwrap();
     let before = chosen(&certificates, Some("a.test"));
-    let (cert, key) = issue(folder.path(), "a", "a.test");
-    touch(&cert);
-    touch(&key);
+    let (cert, _) = issue(folder.path(), "a", "a.test");
     certificates.reload(false);
     let after = chosen(&certificates, Some("a.test"));
     assert_ne!(after, before);
     assert_eq!(after, Some(in_file(&cert)));
+}
+
+#[test]
+fn certificates_behind_a_link_that_moves_are_loaded_whatever_their_length_and_time() {
+    let (folder, tls) = three();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["first", "second"] {
+        fs::create_dir(path(name)).unwrap();
+        issue(&path(name), "tls", "links.test");
+        for file in ["tls.pem", "tls.key"] {
+            let file = fs::File::options().append(true).open(path(name).join(file));
+            file.unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        }
+    }
+    symlink("first", path("..data")).unwrap();
+    let tls = Tls {
+        cert: Some(path("..data/tls.pem")),
+        key: Some(path("..data/tls.key")),
+        ..tls
+    };
+    let certificates = Certificates::load(&tls).unwrap();
+    let before = chosen(&certificates, None);
+    certificates.reload(false);
+    assert_eq!(chosen(&certificates, None), before);
+    symlink("second", path("next")).unwrap();
+    fs::rename(path("next"), path("..data")).unwrap();
+    certificates.reload(false);
+    let after = chosen(&certificates, None);
+    assert_ne!(after, before);
+    assert_eq!(after, Some(in_file(&path("second/tls.pem"))));
+}
+
+#[test]
+fn certificates_that_look_unchanged_are_read_again_now_and_then() {
+    let (folder, tls) = three();
+    let certificates = Certificates::load(&tls).unwrap();
+    let (cert, _) = issue(folder.path(), "a", "a.test");
+    // As if the file system told nothing of that.
+    let (_, seen) = read(&tls);
+    let mut watched = certificates.watched.lock().unwrap();
+    let start = watched.read_at;
+    watched.watch = Watch::new(seen, start);
+    watched.watch.renew(read(&tls).1, start + BELIEVED_FOR);
+    let before = chosen(&certificates, Some("a.test"));
+    drop(watched);
+    certificates.reload_at(false, start + BELIEVED_FOR / 2);
+    assert_eq!(chosen(&certificates, Some("a.test")), before);
+    certificates.watched.lock().unwrap().watch = Watch::new(Seen::default(), start);
+    certificates.reload_at(false, start + BELIEVED_FOR);
+    assert_eq!(chosen(&certificates, Some("a.test")), Some(in_file(&cert)));
 }
 
 #[test]
@@ -107,10 +147,11 @@ fn a_bad_file_keeps_the_old_certificates_and_is_told_once() {
     let before = chosen(&certificates, Some("a.test"));
     let cert = folder.path().join("a.pem");
     fs::write(&cert, "-----BEGIN CERTIFICATE-----\nrubbish").unwrap();
-    touch(&cert);
     certificates.reload(false);
     assert_eq!(chosen(&certificates, Some("a.test")), before);
-    assert_eq!(*certificates.seen.lock().unwrap(), stamps(&tls));
+    let watched = certificates.watched.lock().unwrap();
+    assert_eq!(watched.watch.look(watched.read_at), Look::Same);
+    drop(watched);
     certificates.reload(true);
     assert_eq!(chosen(&certificates, Some("a.test")), before);
 }

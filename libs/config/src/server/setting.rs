@@ -58,7 +58,7 @@ const fn list(path: &'static str, meaning: &'static str) -> Setting {
     }
 }
 
-pub(super) const SETTINGS: [Setting; 21] = [
+pub(super) const SETTINGS: [Setting; 22] = [
     one(
         "listen.http",
         "address of the tenants, unencrypted; empty for none",
@@ -75,6 +75,10 @@ pub(super) const SETTINGS: [Setting; 21] = [
     one("tls.cert", "certificate chain of listen.https, PEM"),
     one("tls.key", "private key of listen.https, PEM"),
     one("tenants", "folder of tenants"),
+    list(
+        "allowedFolders",
+        "folders beside its own that a tenant's files may lie in",
+    ),
     one("themes", "folder of themes"),
     one("database", "sqlite://, postgres:// or mysql:// URL"),
     one("databasePool.maxConnections", "most database connections"),
@@ -117,7 +121,7 @@ pub(super) fn override_with(
 ) {
     for setting in &SETTINGS {
         let name = setting.variable();
-        if let Some(text) = (reading.env)(&name) {
+        if let Some(text) = reading.setting(&name) {
             lay(
                 root,
                 setting,

@@ -99,6 +99,12 @@ fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>)
         .filter_map(|text| oauth2::grant(text, reading))
         .filter(|grant| served::GRANTS.contains(grant))
         .collect();
+    let mut odd = Vec::new();
+    for uri in redirect_uris.iter().chain(&post_logout).chain(&logo) {
+        if reading.object_to_odd_address(uri) {
+            odd.push(uri.key.clone());
+        }
+    }
     if defaults.dialect == Dialect::Standard {
         let may_redirect =
             grant_types.is_empty() || grant_types.contains(&GrantType::AuthorizationCode);
@@ -107,7 +113,9 @@ fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>)
             reading.error(node.at, &format!("{key}.redirectURIs"), "is missing", next);
         }
         for uri in redirect_uris.iter().chain(&post_logout) {
-            if let Some((cause, next)) = redirect_uri::objection(&uri.value) {
+            if !odd.contains(&uri.key)
+                && let Some((cause, next)) = redirect_uri::objection(&uri.value)
+            {
                 let cause = format!("{} {cause}", uri.shown);
                 reading.error(uri.at, &uri.key, cause, next);
             }

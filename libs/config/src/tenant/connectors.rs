@@ -5,24 +5,26 @@ use insula_oauth::GrantType;
 use serde_json::Value;
 
 use super::expand::{expanded, json};
-use super::{issuer, oauth2};
+use super::{certificates, issuer, oauth2};
+use crate::LoadOptions;
+use crate::address;
 use crate::defaults::{CLOCK_SKEW, LARGEST_CLOCK_SKEW, MINUTE, UPSTREAM_TIMEOUT};
-use crate::reading::{Reading, Spot};
+use crate::reading::{Reading, Spot, quote};
 use crate::section::{Section, suggestion};
-use crate::tree::Node;
+use crate::tree::{Kind, Node};
 
 /// Reads `connectors`; the password DB stands last among them, as dex has it.
 pub(super) fn read(
     top: &mut Section<'_>,
     password_db: bool,
-    kinds: Option<&[&str]>,
+    options: &LoadOptions<'_>,
     reading: &mut Reading<'_>,
 ) -> Vec<ConnectorSpec> {
     let mut connectors: Vec<ConnectorSpec> = Vec::new();
     let items = top.items("connectors", reading);
     let none_are_written = items.is_empty();
     for (node, key) in items {
-        let Some(connector) = connector(node, &key, kinds, reading) else {
+        let Some(connector) = connector(node, &key, options, reading) else {
             continue;
         };
         if connectors.iter().any(|c| c.id == connector.id) {
@@ -66,7 +68,7 @@ fn local() -> Option<ConnectorSpec> {
 fn connector(
     node: &Node,
     key: &str,
-    kinds: Option<&[&str]>,
+    options: &LoadOptions<'_>,
     reading: &mut Reading<'_>,
 ) -> Option<ConnectorSpec> {
     let mut section = Section::open(node, key, reading);
@@ -75,7 +77,11 @@ fn connector(
     let name = section.text("name", reading);
     let config_key = section.key("config");
     let config = section.node("config").map(|config| {
-        let config = expanded(config, &config_key, reading);
+        let mut config = expanded(config, &config_key, reading);
+        if let Some(kind) = &kind {
+            certificates::included(&mut config, &config_key, &kind.value, options, reading);
+        }
+        addresses(&config, &config_key, reading);
         json(&config, reading.lenient)
     });
     let grants = section.texts("grantTypes", reading);
@@ -100,7 +106,7 @@ fn connector(
     }
     let name = name.or_else(|| id.clone()).map(|name| name.value);
     let kind = required(kind, node, key, "type", "such as oidc", reading);
-    let kind = kind.filter(|kind| is_known(kind, kinds, reading));
+    let kind = kind.filter(|kind| is_known(kind, options.kinds, reading));
     let id = required(id, node, key, "id", "it becomes part of every sub", reading);
     let id = id.and_then(|id| checked_id(&id, reading));
     let shown_id = id.as_ref().map_or("", ConnectorId::as_str);
@@ -115,6 +121,42 @@ fn connector(
         timeout,
         clock_skew,
     })
+}
+
+/// A connector's settings are its own, but the names of those that hold an address say so.
+fn addresses(node: &Node, key: &str, reading: &mut Reading<'_>) {
+    match &node.kind {
+        Kind::Map(entries) => {
+            for entry in entries {
+                addresses(&entry.value, &format!("{key}.{}", entry.key), reading);
+            }
+        }
+        Kind::Seq(items) => {
+            for (index, item) in items.iter().enumerate() {
+                addresses(item, &format!("{key}[{index}]"), reading);
+            }
+        }
+        Kind::Scalar { text, .. } => {
+            let name = key.rsplit('.').next().unwrap_or(key).to_ascii_lowercase();
+            let name = name.split('[').next().unwrap_or_default();
+            let holds_one = [
+                "url",
+                "urls",
+                "uri",
+                "uris",
+                "issuer",
+                "issueralias",
+                "host",
+            ];
+            if holds_one.iter().any(|word| name.ends_with(word))
+                && let Some(oddity) = address::oddity(text)
+            {
+                // dex serves without a connector that cannot be opened.
+                let cause = format!("{} {oddity}", quote(text));
+                reading.object(node.at, key, cause, address::NEXT_STEP);
+            }
+        }
+    }
 }
 
 fn required(

@@ -45,6 +45,9 @@ fn expand(node: &Node, key: &str, reading: &mut Reading<'_>) -> Node {
 
 fn fetched(reference: &SecretRef, at: Position, key: &str, reading: &mut Reading<'_>) -> Node {
     let secret = reading.resolve(reference, at, key);
+    if let Some(secret) = secret.as_ref().filter(|_| names_a_secret(key)) {
+        reading.doubt_secret(secret, at, key);
+    }
     Node::text(at, secret.as_ref().map_or("", |s| s.reveal()))
 }
 
@@ -64,19 +67,32 @@ fn replaced(node: &Node, key: &str, reading: &mut Reading<'_>) -> Kind {
         return node.kind.clone();
     }
     let mut missing = Vec::new();
-    let env = reading.env;
+    let mut found = Vec::new();
     let dollar_escapes = !reading.lenient;
     let text = substitute(text, |name| {
         if dollar_escapes && name == "$" {
             return "$".to_owned();
         }
-        env(name).unwrap_or_else(|| {
+        let Some(value) = reading.variable(name) else {
             missing.push(name.to_owned());
-            String::new()
-        })
+            return String::new();
+        };
+        let text = value.reveal().to_owned();
+        found.push(value);
+        text
     });
+    if names_a_secret(key) {
+        for value in &found {
+            reading.doubt_secret(value, node.at, key);
+        }
+    }
     for name in missing {
-        if reading.lenient {
+        if reading.reader().is_none() {
+            let cause = format!(
+                "refers to ${name}, but a document that came over the network has no variables"
+            );
+            reading.error(node.at, key, cause, "write the value itself");
+        } else if reading.lenient {
             let cause = format!("refers to ${name}, which is not set, and is empty there");
             let next = "set the variable, or DEX_EXPAND_ENV=false where $ is meant as written";
             reading.warn(node.at, key, cause, next);

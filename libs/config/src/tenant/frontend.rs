@@ -9,7 +9,7 @@ use crate::section::Section;
 use crate::tree::Kind;
 
 /// The folder beside a tenant's file that is laid over its theme.
-pub(crate) const OVERLAY: &str = "theme";
+const OVERLAY: &str = "theme";
 
 /// Reads `frontend`.
 pub(super) fn read(
@@ -18,7 +18,9 @@ pub(super) fn read(
     defaults: &Defaults,
     reading: &mut Reading<'_>,
 ) -> Frontend {
-    let overlay = Some(reading.dir().join(OVERLAY)).filter(|folder| folder.is_dir());
+    let files = reading.shown_folder(OVERLAY);
+    let overlay = files.is_some().then(|| reading.dir().join(OVERLAY));
+    let files = files.unwrap_or_default();
     let mut section = top.section("frontend", reading);
     let theme = section.text("theme", reading);
     let issuer_name = section.text("issuer", reading);
@@ -35,7 +37,7 @@ pub(super) fn read(
         .map(|name| name.value)
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| id.as_str().to_owned());
-    let logo_url = logo.and_then(|logo| logo_url(logo, reading));
+    let logo_url = logo.and_then(|logo| logo_url(logo, &files, reading));
     let mut frontend = Frontend {
         theme,
         overlay,
@@ -84,7 +86,7 @@ fn folder_name(theme: Spot<String>, reading: &mut Reading<'_>) -> String {
 
 /// A logo lies in the overlay, so that a login page asks no other host for anything. What dex ships
 /// under `theme/` is not here: a dex file that names it keeps the theme's own logo.
-fn logo_url(logo: Spot<String>, reading: &mut Reading<'_>) -> Option<String> {
+fn logo_url(logo: Spot<String>, files: &[String], reading: &mut Reading<'_>) -> Option<String> {
     if logo.value.is_empty() {
         return None;
     }
@@ -102,11 +104,7 @@ fn logo_url(logo: Spot<String>, reading: &mut Reading<'_>) -> Option<String> {
     }
     let within = logo.value.trim_start_matches("./");
     let within = within.strip_prefix("theme/").unwrap_or(within);
-    let climbs = within
-        .split('/')
-        .any(|part| part == ".." || part.is_empty());
-    let path = reading.dir().join(OVERLAY).join(within);
-    if !climbs && path.is_file() {
+    if files.iter().any(|file| file == within) {
         return Some(logo.value);
     }
     if !reading.lenient {
@@ -123,6 +121,9 @@ fn logo_url(logo: Spot<String>, reading: &mut Reading<'_>) -> Option<String> {
 
 fn link(text: Option<Spot<String>>, may_mail: bool, reading: &mut Reading<'_>) -> Option<String> {
     let text = text.filter(|text| !text.value.is_empty())?;
+    if reading.refuse_odd_address(&text) {
+        return None;
+    }
     let scheme = Url::parse(&text.value).map(|url| url.scheme().to_owned());
     let is_good = match scheme.as_deref() {
         Ok("https" | "http") => true,

@@ -12,6 +12,9 @@ pub(super) fn issuer(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Option
         reading.refuse(top.at(), "issuer", dex, "is missing", next);
         return None;
     };
+    if reading.refuse_odd_address(&text) {
+        return None;
+    }
     let issuer = match Issuer::parse(&text.value) {
         Ok(issuer) => issuer,
         Err(error) => {

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::KINDS;
-use crate::{ServerConfig, Severity, TenantFiles, check_tenants, load_tenant_knowing};
+use insula_files::Allowed;
+
+use super::with_options;
+use crate::{ServerConfig, Severity, TenantFiles, check_tenants, load_tenant};
 
 fn examples() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tenants.example")
@@ -16,7 +18,9 @@ fn every_example_tenant_is_served_without_a_warning() {
     assert_eq!(names, ["acme", "globex", "initech"]);
     let mut specs = Vec::new();
     for source in &found.sources {
-        let loaded = load_tenant_knowing(source, &|_| None, &KINDS);
+        let loaded = with_options(&|_| None, &Allowed::default(), |options| {
+            load_tenant(source, options)
+        });
         let weighty = loaded
             .problems
             .iter()

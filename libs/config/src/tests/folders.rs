@@ -1,6 +1,6 @@
 use std::fs;
 
-use super::ours;
+use super::{Folder, ours};
 use crate::{Format, TenantFiles};
 
 #[test]
@@ -39,16 +39,24 @@ fn a_folder_with_a_file_is_a_tenant_of_its_name() {
 }
 
 #[test]
+fn a_tenants_file_that_is_no_regular_file_is_not_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("acme/tenant.yaml")).unwrap();
+    assert_eq!(TenantFiles::discover(dir.path()).sources.len(), 1);
+}
+
+#[test]
 fn a_folder_of_tenants_that_is_not_there_is_one_problem() {
     let found = TenantFiles::discover("/nowhere/tenants".as_ref());
     assert_eq!((found.sources.len(), found.problems.len()), (0, 1));
 }
 
 #[test]
-fn a_sources_fingerprint_changes_with_its_file_and_its_theme() {
+fn a_tenants_fingerprint_changes_with_its_file_and_its_theme() {
     let folder = ours("");
-    let before = folder.source().fingerprint();
-    assert_eq!(before, folder.source().fingerprint());
+    let look = |folder: &Folder| folder.load().seen.fingerprint();
+    let before = look(&folder);
+    assert_eq!(before, look(&folder));
     let folder = folder.file("theme/style.css", "a {}");
-    assert_ne!(before, folder.source().fingerprint());
+    assert_ne!(before, look(&folder));
 }

@@ -55,12 +55,12 @@ fn a_secret_that_is_not_there_is_named_and_the_file_is_not_served() {
 #[test]
 fn files_of_secrets_are_watched_with_the_tenants_own() {
     let folder = portal("secret: { file: secret }").file("theme/logo.svg", "<svg/>");
-    let files = folder.load().files;
-    let names: Vec<_> = files
-        .iter()
-        .map(|f| f.file_name().unwrap().to_str().unwrap())
-        .collect();
-    assert_eq!(names, ["tenant.yaml", "theme", "secret"]);
+    let seen = folder.load().seen;
+    let names = seen
+        .paths()
+        .map(|f| f.file_name().unwrap().to_str().unwrap());
+    let names: Vec<_> = names.collect();
+    assert_eq!(names, ["secret", "tenant.yaml", "theme", "logo.svg"]);
 }
 
 #[test]
@@ -161,4 +161,58 @@ fn secrets_are_in_no_debug() {
     let folder = portal("secret: hunter2");
     let loaded = folder.load();
     assert!(!format!("{loaded:?}").contains("hunter2"));
+}
+
+#[test]
+fn what_is_odd_about_a_secret_is_told_with_its_place_and_never_changed() {
+    for (stored, oddity) in [
+        ("s3cret\\nmore", "holds a line break"),
+        ("s3\\tcret", "holds a control character"),
+        (" s3cret", "begins or ends with a blank"),
+        ("s3cret ", "begins or ends with a blank"),
+    ] {
+        let stored = stored.replace("\\n", "\n").replace("\\t", "\t");
+        let written = format!("secret: {stored:?}");
+        for (folder, key) in [
+            (portal("secret: { env: S }").env("S", &stored), "secret"),
+            (
+                portal("secretEnv: S").env("S", &format!("{stored}\n")),
+                "secretEnv",
+            ),
+            (
+                portal("secret: { file: odd }").file("odd", &format!("{stored}\r\n")),
+                "secret",
+            ),
+            (portal(&written), "secret"),
+        ] {
+            let said = folder.only();
+            let place = "warning tenant.yaml:3:";
+            assert!(said.starts_with(place) && said.contains(oddity), "{said}");
+            assert!(said.contains(&format!("staticClients[0].{key}:")), "{said}");
+            assert!(!said.contains("s3"), "{said}");
+            let spec = folder.load().spec.unwrap();
+            assert!(
+                spec.client("a").unwrap().secrets[0].matches(&stored),
+                "{written}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_secret_of_the_environment_matches_although_it_ends_in_a_line_end() {
+    for written in ["secret: { env: T }", "secret: env:T", "secretEnv: T"] {
+        let spec = portal(written).env("T", "app-secret\n").spec();
+        assert!(
+            spec.client("a").unwrap().secrets[0].matches("app-secret"),
+            "{written}"
+        );
+    }
+    for place in ["$T", "{ env: T }", "env:T"] {
+        let config = format!("{{ clientSecret: {place} }}");
+        let text = format!("connectors: [{{ type: oidc, id: o, name: O, config: {config} }}]\n");
+        let spec = ours(&text).env("T", "app-secret\r\n").spec();
+        let secret = &spec.connectors[0].config["clientSecret"];
+        assert_eq!(secret, "app-secret", "{place}");
+    }
 }

@@ -1,14 +1,11 @@
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
 use super::{Entry, Kind, Node, Position};
 
 /// The longest file that is read.
-const MAX_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 1024 * 1024;
 /// The most values a file may come to, aliases written out: what stops a file of a few lines that
 /// doubles itself until memory is gone.
 const MAX_NODES: usize = 100_000;
@@ -22,15 +19,6 @@ pub(crate) struct Trouble {
     pub(crate) key: String,
     pub(crate) cause: String,
     pub(crate) next_step: &'static str,
-}
-
-/// Reads a file, one byte more than is allowed at most.
-pub(crate) fn read_text(file: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    File::open(file)?
-        .take(MAX_BYTES as u64 + 1)
-        .read_to_string(&mut text)?;
-    Ok(text)
 }
 
 /// Reads one YAML document (JSON is one). `Err` where no tree can be made; otherwise the tree and

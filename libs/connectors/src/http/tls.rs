@@ -60,7 +60,8 @@ pub(super) fn build(
     })
 }
 
-/// A certificate authority as dex takes it: PEM, base64 of PEM, or the path of a PEM file.
+/// A certificate authority as dex takes it, PEM or base64 of PEM. What the file of a path holds was
+/// put in its place when the tenant was read: no connector opens a file.
 pub(crate) fn root_ca(text: &str) -> Result<String, ConnectorError> {
     const BEGIN: &str = "-----BEGIN";
     if text.contains(BEGIN) {
@@ -68,14 +69,11 @@ pub(crate) fn root_ca(text: &str) -> Result<String, ConnectorError> {
     }
     let decoded = STANDARD.decode(text.trim()).ok();
     let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-    if let Some(pem) = decoded.filter(|pem| pem.contains(BEGIN)) {
-        return Ok(pem);
-    }
-    std::fs::read_to_string(text).map_err(|cause| {
-        ConnectorError::Settings(format!(
-            "rootCAs holds neither PEM nor base64 of PEM, and no file of that path can be read: \
-             {cause}"
-        ))
+    decoded.filter(|pem| pem.contains(BEGIN)).ok_or_else(|| {
+        ConnectorError::Settings(
+            "rootCAs holds neither PEM nor base64 of PEM, nor the path of a file that could be read"
+                .to_owned(),
+        )
     })
 }
 

@@ -305,6 +305,10 @@ fn non_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// A parser of URLs strips blanks and line ends, but the text is what is compared.
 fn is_web_address(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
+    let is_odd = |c: char| c.is_whitespace() || c.is_control();
+    !text.contains(is_odd)
+        && Url::parse(text)
+            .is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
 }

@@ -140,3 +140,29 @@ fn a_bad_reload_leaves_the_themes_as_they_were() {
             .contains("--radius:4px")
     );
 }
+
+#[test]
+fn a_tenants_theme_serves_no_file_from_beside_its_folder() {
+    use std::os::unix::fs::symlink;
+    let folder = themes(&[("key", "secret"), ("acme/theme/logo.svg", "<svg/>")]);
+    let library = ThemeLibrary::embedded().unwrap();
+    let theme = folder.path().join("acme/theme");
+    let request = ThemeRequest {
+        overlay: Some(theme.clone()),
+        ..request("base")
+    };
+    assert!(library.theme(&request).is_ok());
+    for (name, target) in [
+        ("logo.png", folder.path().join("key")),
+        ("static", folder.path().to_owned()),
+        ("style.css", "/dev/zero".into()),
+    ] {
+        symlink(target, theme.join(name)).unwrap();
+        let said = library.theme(&request).unwrap_err().to_string();
+        assert!(said.contains("outside the folders"), "{name}: {said}");
+        fs::remove_file(theme.join(name)).unwrap();
+    }
+    let library = library.allowing(Allowed::new(&[folder.path().to_owned()], &[]));
+    symlink(folder.path().join("key"), theme.join("logo.png")).unwrap();
+    assert!(library.theme(&request).is_ok(), "where the server says so");
+}

@@ -386,7 +386,7 @@ fn every_language_has_every_text_and_every_text_is_used() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../..")
             .join(folder);
-        for path in crate::source::entries(&root).unwrap() {
+        for path in crate::library::entries(&root).unwrap() {
             sources.push_str(&fs::read_to_string(path).unwrap_or_default());
         }
     }

@@ -196,6 +196,7 @@ async fn settings_that_cannot_work_are_refused_when_it_is_opened() {
         json!({"hostedDomains": ["acme.test"]}),
         json!({"clientID": ""}),
         json!({"issuer": "idp"}),
+        json!({"issuer": "https://idp.test\n"}),
         json!({"rootCAs": ["/no/such/file"]}),
         json!({"redirectURI": "https://other.test/callback"}),
     ] {

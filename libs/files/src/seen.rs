@@ -1,0 +1,118 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{self, Metadata};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+/// What tells cheaply that a file may be another one or hold something else. A rename over it, a
+/// link that leads elsewhere and a write that sets the old time again all change it; a write in the
+/// same tick of the file system's clock does not, which is why [`crate::Watch`] reads twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(of: &Metadata) -> Self {
+        Self {
+            device: of.dev(),
+            inode: of.ino(),
+            length: of.size(),
+            modified: (of.mtime(), of.mtime_nsec()),
+            changed: (of.ctime(), of.ctime_nsec()),
+        }
+    }
+}
+
+impl Stamp {
+    /// Of what the path leads to; `None` where it leads nowhere.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        fs::metadata(path).ok().as_ref().map(Self::from)
+    }
+}
+
+/// What files said at one moment; equal as long as they say the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    pub(crate) fn of(content: &[u8]) -> Self {
+        Self(Sha256::digest(content).into())
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Every path that was read or looked for, with what was there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen(BTreeMap<PathBuf, Mark>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    stamp: Option<Stamp>,
+    digest: Fingerprint,
+}
+
+impl Seen {
+    pub(crate) fn note(&mut self, path: &Path, stamp: Option<Stamp>, digest: Fingerprint) {
+        self.0.insert(path.to_owned(), Mark { stamp, digest });
+    }
+
+    pub(crate) fn extend(&mut self, other: &Self) {
+        let marks = other.0.iter();
+        self.0
+            .extend(marks.map(|(path, mark)| (path.clone(), *mark)));
+    }
+
+    /// The paths, in their order.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().map(PathBuf::as_path)
+    }
+
+    /// A fingerprint of all that was read, as it was read.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut hash = Sha256::new();
+        for (path, mark) in &self.0 {
+            let name = path.as_os_str().as_bytes();
+            hash.update(name.len().to_le_bytes());
+            hash.update(name);
+            hash.update(mark.digest.0);
+        }
+        Fingerprint(hash.finalize().into())
+    }
+
+    /// Whether every path leads to the same unwritten file as then: one question to the system
+    /// for each, and nothing opened.
+    pub(crate) fn looks_the_same(&self) -> bool {
+        self.0
+            .iter()
+            .all(|(path, mark)| mark.stamp == Stamp::of(path))
+    }
+
+    pub(crate) fn has_the_stamps_of(&self, other: &Self) -> bool {
+        let stamps = |seen: &'_ Self| {
+            let marks = seen.0.iter();
+            marks
+                .map(|(path, mark)| (path.clone(), mark.stamp))
+                .collect::<Vec<_>>()
+        };
+        stamps(self) == stamps(other)
+    }
+}
