@@ -5,6 +5,8 @@
 //! told, with other people's code), [`Relay`] (a network that can fail). Owns no test, and uses no
 //! crate of ours: what it knows of the server it knows from outside.
 
+pub mod attack;
+
 mod agent;
 mod house;
 mod jar;

@@ -5,6 +5,7 @@
 //! fresh machine and must stay small.
 
 mod arrows;
+mod attack;
 mod bench;
 mod ci;
 mod dev;
@@ -43,6 +44,8 @@ enum Chore {
     Ci,
     /// Compare the dependencies between our crates with docs/arrows.toml.
     Arrows,
+    /// Attack a release build of the server, and write down what held.
+    Attack,
     /// Run the function benchmarks and the load program.
     Bench(bench::Options),
 }
@@ -67,6 +70,7 @@ fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Services(options) => suite::only_services(&repository, &stop, &options),
         Chore::Ci => ci::run(&repository, &stop),
         Chore::Arrows => arrows::run(&repository),
+        Chore::Attack => attack::run(&repository, &stop),
         Chore::Bench(options) => bench::run(&repository, &stop, &options),
     }
 }

@@ -33,6 +33,13 @@ pub(crate) struct ServicesOptions {
     command: Vec<String>,
 }
 
+impl ServicesOptions {
+    /// One command with its arguments.
+    pub(crate) fn of(command: Vec<String>) -> Self {
+        Self { command }
+    }
+}
+
 /// Installs what is missing, starts the services while cargo builds, runs the tests, and stops
 /// everything again, however it ends.
 pub(crate) fn run(repository: &Repository, stop: &Stop, options: &Options) -> anyhow::Result<()> {

@@ -1,0 +1,102 @@
+//! Attacks and outages against the real server, each with what must hold all the while.
+//!
+//! `cargo xtask attack` runs them whole, on a release build, and writes `docs/SECURITY-PROOFS.md`;
+//! the test command runs the same code in a short form, which asserts what does not depend on how
+//! fast the machine is.
+
+mod passwords;
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+
+pub use passwords::password_guesses_at_one_tenant;
+
+/// How much of an attack is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// Seconds, for the test command.
+    Short,
+    /// Until the figures mean something.
+    Whole,
+}
+
+impl Scale {
+    /// One of two numbers.
+    pub fn of(self, short: usize, whole: usize) -> usize {
+        match self {
+            Self::Short => short,
+            Self::Whole => whole,
+        }
+    }
+}
+
+/// What an attack came to.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    /// What was done to the server.
+    pub attack: String,
+    /// What was measured.
+    pub seen: String,
+    /// What had to hold.
+    pub bound: String,
+    /// Whether it held.
+    pub held: bool,
+}
+
+/// Fails with everything that did not hold.
+#[track_caller]
+pub fn assert_held(proofs: &[Proof]) {
+    assert!(!proofs.is_empty(), "nothing was proven");
+    let broken: Vec<_> = proofs.iter().filter(|proof| !proof.held).collect();
+    assert!(broken.is_empty(), "did not hold: {broken:#?}");
+}
+
+/// Runs every attack, one after the other. One that cannot be carried out is one that did not hold.
+pub async fn all(scale: Scale) -> Vec<Proof> {
+    let mut proofs = Vec::new();
+    macro_rules! run {
+        ($($attack:ident),+ $(,)?) => {
+            $(
+                eprintln!("── {}", stringify!($attack));
+                let began = Instant::now();
+                match AssertUnwindSafe($attack(scale)).catch_unwind().await {
+                    Ok(found) => proofs.extend(found),
+                    Err(_) => proofs.push(Proof {
+                        attack: stringify!($attack).replace('_', " "),
+                        seen: "could not be carried out; what it said stands above".to_owned(),
+                        bound: "it runs to its end".to_owned(),
+                        held: false,
+                    }),
+                }
+                eprintln!("   {:.1} s", began.elapsed().as_secs_f64());
+            )+
+        };
+    }
+    run!(password_guesses_at_one_tenant);
+    proofs
+}
+
+/// The 99th percentile, or the largest of fewer than a hundred.
+fn p99(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    let at = times.len().saturating_sub(1 + times.len() / 100);
+    times[at]
+}
+
+/// `after` over `before`, for a bound that only the whole run is held to: a short one, in a debug
+/// build beside other tests, measures the machine.
+fn ratio(attack: &str, what: &str, before: Duration, after: Duration, most: f64) -> Proof {
+    let ratio = after.as_secs_f64() / before.as_secs_f64();
+    Proof {
+        attack: attack.to_owned(),
+        seen: format!(
+            "{what}: {:.1} ms alone, {:.1} ms meanwhile, {ratio:.2} times",
+            before.as_secs_f64() * 1e3,
+            after.as_secs_f64() * 1e3,
+        ),
+        bound: format!("at most {most} times"),
+        held: ratio <= most,
+    }
+}
