@@ -93,8 +93,8 @@ pub struct RedirectFrom<'a> {
 
 /// Reads the authorization code out of the redirect an upstream answered with (RFC 6749 §4.1.2).
 ///
-/// `access_denied` is the person's own no; any other error is the upstream's failure. Only the
-/// registered word is repeated, never a description a stranger could have written.
+/// `access_denied` is a no, the person's or the upstream's; any other error is the upstream's failure.
+/// Only the registered word is repeated, never a description a stranger could have written.
 pub fn read_code(params: &Params, from: RedirectFrom<'_>) -> Result<String, ConnectorError> {
     let bad = |what: &str| Err(ConnectorError::BadReply(what.to_owned()));
     if params.duplicate().is_some() {
@@ -109,12 +109,11 @@ pub fn read_code(params: &Params, from: RedirectFrom<'_>) -> Result<String, Conn
     }
     match params.get("error") {
         None => {}
-        Some("access_denied") => return Err(ConnectorError::Denied("access_denied".to_owned())),
+        Some("access_denied") => return Err(ConnectorError::Declined),
         Some(error) => {
-            return Err(ConnectorError::Upstream(format!(
-                "it answered the error {}",
-                error_word(error)
-            )));
+            let word = error_word(error);
+            let said = format!("it answered the error {word}{}", what_helps(word));
+            return Err(ConnectorError::Upstream(said));
         }
     }
     match params.get("code") {
@@ -130,6 +129,19 @@ pub fn error_word(error: &str) -> &str {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
     if is_word { error } else { "(not a word)" }
+}
+
+/// What an administrator can do about an error code; for the end of a sentence.
+pub fn what_helps(word: &str) -> &'static str {
+    match word {
+        "invalid_client" | "unauthorized_client" => {
+            "; compare the client id, the client secret and the grants allowed, here and there"
+        }
+        "invalid_scope" => "; ask for scopes it knows and allows this client",
+        "redirect_uri_mismatch" => "; register our callback with it, to the letter",
+        "server_error" | "temporarily_unavailable" => "; its own log says why",
+        _ => "",
+    }
 }
 
 /// What a token endpoint gave (RFC 6749 §5.1). Never printed.
@@ -152,9 +164,8 @@ impl UpstreamTokens {
             && response.get("access_token").is_none()
         {
             let word = error_word(word);
-            return Err(ConnectorError::Upstream(format!(
-                "its token endpoint answered with {word}"
-            )));
+            let said = format!("its token endpoint answered {word}{}", what_helps(word));
+            return Err(ConnectorError::Upstream(said));
         }
         if let Some(kind) = response.text("token_type")?
             && !kind.eq_ignore_ascii_case("bearer")
@@ -215,10 +226,12 @@ mod tests {
         assert_eq!(read("code=c&state=s", any), Ok("c".to_owned()));
         assert_eq!(
             read("error=access_denied&error_description=Jane+said+no", any),
-            Err(ConnectorError::Denied("access_denied".to_owned()))
+            Err(ConnectorError::Declined)
         );
         let failed = read("error=server_error", any).unwrap_err();
         assert!(matches!(&failed, ConnectorError::Upstream(said) if said.contains("server_error")));
+        let helped = read("error=invalid_scope", any).unwrap_err().to_string();
+        assert!(helped.contains("scopes it knows"), "{helped}");
         let odd = read("error=%3Cscript%3E", any).unwrap_err().to_string();
         assert!(!odd.contains("script"), "{odd}");
         assert!(matches!(
@@ -301,7 +314,7 @@ mod tests {
         let tokens = UpstreamTokens::parse(empty.as_bytes()).unwrap();
         assert_eq!((tokens.id_token, tokens.refresh_token), (None, None));
         let failed = UpstreamTokens::parse(br#"{"error":"bad_verification_code"}"#);
-        let cause = "its token endpoint answered with bad_verification_code".to_owned();
+        let cause = "its token endpoint answered bad_verification_code".to_owned();
         assert_eq!(failed, Err(ConnectorError::Upstream(cause)));
     }
 

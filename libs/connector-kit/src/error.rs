@@ -1,21 +1,30 @@
 use thiserror::Error;
 
-/// Why a connector could not say who somebody is. Texts carry no secret and no fact about a person.
+/// Why a connector could not say who somebody is. Texts carry no secret and no fact about a person;
+/// they say what was missing and, where that is known, what helps.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConnectorError {
     /// Name and password do not belong together, or nobody has that name. Ask again.
     #[error("wrong login name or password")]
     WrongPassword,
-    /// The person or the upstream said no.
+    /// The person said no at the upstream, or the upstream in their name (`access_denied`).
+    #[error("the login was declined at the upstream")]
+    Declined,
+    /// The upstream does not let this person in, or no longer.
     #[error("the upstream denied the login: {0}")]
     Denied(String),
     /// The person is known but not in a group that is required.
     #[error("the person is in none of the required groups")]
     NotInGroup,
-    /// The answer does not fit the question: a forged, stale or broken reply.
+    /// The answer does not fit the question: a forged, stale or broken reply. The text stands on a
+    /// page.
     #[error("the upstream's answer cannot be used: {0}")]
     BadReply(String),
-    /// The upstream cannot be reached, or fails.
+    /// The upstream does not answer, or not in time.
+    #[error("the upstream cannot be reached: {0}")]
+    Unreachable(String),
+    /// The upstream answers that it cannot, or something nobody could use. The text is for whoever
+    /// manages it and stands on a page: it names no address.
     #[error("the upstream failed: {0}")]
     Upstream(String),
     /// Too much is asked of us at once (password hashes, upstream calls).

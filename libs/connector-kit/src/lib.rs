@@ -17,7 +17,7 @@ pub use challenge::{Challenge, Memory, Reply};
 pub use claims::{Document, Qualified, UpstreamClaims};
 pub use code_flow::{
     PkcePair, RedirectFrom, UpstreamTokens, authorization_url, error_word, random_text, read_code,
-    refused_with,
+    refused_with, what_helps,
 };
 pub use connector::{Capabilities, Connector, LoginContext, UpstreamIdentity};
 pub use contract::{keeps_contract, refuses_refresh_it_cannot};

@@ -23,4 +23,4 @@ mod refusal;
 mod string_pair;
 
 pub use proof::{Step, proof_of, proves};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, repeatable};

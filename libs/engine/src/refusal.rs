@@ -42,7 +42,10 @@ pub enum Refusal {
     UnknownConnector(String),
     ConnectorNotAllowed(String),
     NoConnectorForClient,
-    ConnectorUnavailable(String),
+    ConnectorUnavailable {
+        connector: String,
+        why: String,
+    },
     GrantNotAllowed,
     LoginRequired,
     ConsentRequired,
@@ -56,7 +59,13 @@ pub enum Refusal {
     BadProof,
     WrongConnector,
     UpstreamDenied(String),
-    UpstreamReply(String),
+    UpstreamDeclined {
+        connector: String,
+    },
+    UpstreamReply {
+        connector: String,
+        why: String,
+    },
     NotInGroup,
     // client authentication and the token endpoint
     ClientAuth(ClientAuthError),
@@ -150,8 +159,11 @@ impl Refusal {
             Self::GrantNotAllowed => E::UnauthorizedClient,
             Self::LoginRequired | Self::WrongPerson => E::LoginRequired,
             Self::ConsentRequired => E::ConsentRequired,
-            Self::ConsentDenied | Self::UpstreamDenied(_) | Self::NotInGroup => E::AccessDenied,
-            Self::ConnectorUnavailable(_)
+            Self::ConsentDenied
+            | Self::UpstreamDenied(_)
+            | Self::UpstreamDeclined { .. }
+            | Self::NotInGroup => E::AccessDenied,
+            Self::ConnectorUnavailable { .. }
             | Self::TooManyRequests { .. }
             | Self::Overloaded { .. } => E::TemporarilyUnavailable,
             Self::ClientAuth(ClientAuthError::TwoMethods) => E::InvalidRequest,
@@ -193,8 +205,8 @@ impl Refusal {
             | Self::BadProof
             // What the person can mend: another account, another connector, another minute.
             | Self::NotInGroup
-            | Self::UpstreamReply(_)
-            | Self::ConnectorUnavailable(_)
+            | Self::UpstreamReply { .. }
+            | Self::ConnectorUnavailable { .. }
             | Self::TooManyRequests { .. }
             | Self::Overloaded { .. }
             // Nobody is left to hear it.
@@ -262,19 +274,23 @@ impl Refusal {
             Self::UnknownConnector(_) => "connector_id names no connector",
             Self::ConnectorNotAllowed(_) => "this client may not use this connector",
             Self::NoConnectorForClient => "no connector is available for this client",
-            Self::ConnectorUnavailable(_) => "the way to sign in is not available right now",
+            Self::ConnectorUnavailable { .. } => "the way to sign in is not available right now",
             Self::GrantNotAllowed => "this client may not use this grant",
             Self::LoginRequired => "nobody is logged in and prompt=none forbids asking",
             Self::ConsentRequired => "consent is missing and prompt=none forbids asking",
             Self::WrongPerson => "another person than the hinted one is logged in",
             Self::ConsentDenied => "the person did not give consent",
             Self::UpstreamDenied(_) => "the login was refused",
+            Self::UpstreamDeclined { .. } => "the login was declined at the identity provider",
             Self::NotInGroup => "the person is in none of the required groups",
             Self::LoginUnknown | Self::LoginExpired => "this login is over; start again",
             Self::WrongBrowser => "this login was begun in another browser",
             Self::WrongStage | Self::WrongConnector => "this step does not belong to the login",
             Self::BadProof => "this link is not complete",
-            Self::UpstreamReply(_) => "the answer of the identity provider cannot be used",
+            Self::UpstreamReply { connector, why } => {
+                return format!("the answer of connector '{connector}' cannot be used: {why}")
+                    .into();
+            }
             Self::ClientAuth(why) => return why.to_string().into(),
             Self::ClientCredentials => "client authentication failed",
             Self::MissingGrantType => "grant_type is missing",
@@ -336,9 +352,9 @@ impl Refusal {
     }
 }
 
-/// A text that repeats what somebody sent: the characters of `error_description`
+/// A text that repeats what somebody else sent or chose: the characters of `error_description`
 /// (RFC 6749 §4.1.2.1), and no more of them than anybody reads.
-fn repeatable(text: &str) -> String {
+pub fn repeatable(text: &str) -> String {
     let shown = |c: char| match c {
         '"' => '\'',
         ' '..='!' | '#'..='[' | ']'..='~' => c,

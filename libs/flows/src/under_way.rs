@@ -74,16 +74,20 @@ pub(crate) fn opened(view: &TenantView, id: &ConnectorId) -> Result<Arc<dyn Conn
         .connectors
         .get(id)
         .ok_or_else(|| Refusal::UnknownConnector(id.to_string()))?;
-    known
-        .opened
-        .clone()
-        .map_err(|_| Refusal::ConnectorUnavailable(id.to_string()).into())
+    known.opened.clone().map_err(|why| {
+        let connector = id.to_string();
+        Refusal::ConnectorUnavailable { connector, why }.into()
+    })
 }
 
 /// Why a connector did not begin a login.
 pub(crate) fn not_begun(id: &ConnectorId, error: ConnectorError) -> FlowError {
     match error {
         ConnectorError::Denied(why) => Refusal::UpstreamDenied(why).into(),
+        ConnectorError::Declined => {
+            let connector = id.to_string();
+            Refusal::UpstreamDeclined { connector }.into()
+        }
         ConnectorError::Busy(_) => Refusal::Overloaded {
             retry_after_s: BUSY_FOR_S,
         }
@@ -105,16 +109,21 @@ pub(crate) async fn failed(
     connector: &ConnectorId,
     error: ConnectorError,
 ) -> FlowError {
+    let id = || connector.to_string();
     let refusal = match error {
         ConnectorError::Denied(why) => Refusal::UpstreamDenied(why),
+        ConnectorError::Declined => Refusal::UpstreamDeclined { connector: id() },
         ConnectorError::WrongPassword => Refusal::UpstreamDenied("wrong credentials".into()),
         ConnectorError::NotInGroup => Refusal::NotInGroup,
-        ConnectorError::BadReply(why) => Refusal::UpstreamReply(why),
+        ConnectorError::BadReply(why) => Refusal::UpstreamReply {
+            connector: id(),
+            why,
+        },
         ConnectorError::Busy(_) => Refusal::Overloaded {
             retry_after_s: BUSY_FOR_S,
         },
         cause => {
-            let connector = connector.to_string();
+            let connector = id();
             return Fault::Connector { connector, cause }.into();
         }
     };

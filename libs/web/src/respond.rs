@@ -5,8 +5,9 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use insula_engine::Refusal;
+use insula_connector_kit::ConnectorError;
 use insula_engine::authorize::ReplyTo;
+use insula_engine::{Refusal, repeatable};
 use insula_flows::{Fault, FlowError};
 use insula_model::Dialect;
 use insula_oauth::{ErrorCode, OAuthError, ResponseMode, encode_pairs};
@@ -126,29 +127,27 @@ fn error_page(ctx: &Context, refusal: &Refusal) -> ErrorPage {
             ErrorPage::expired(None)
         }
         Refusal::WrongBrowser => ErrorPage::cookies(None),
-        Refusal::NotInGroup | Refusal::UpstreamDenied(_) | Refusal::ConsentDenied => {
-            let status = if dex && *refusal != Refusal::NotInGroup {
-                500
-            } else {
-                403
-            };
-            ErrorPage {
-                status,
-                ..ErrorPage::denied(None)
-            }
-        }
-        // dex calls whatever a connector answers wrongly its own failure.
-        Refusal::UpstreamReply(_) if dex => ErrorPage {
-            status: 500,
-            ..ErrorPage::client_mistake(detail)
+        Refusal::NotInGroup => ErrorPage::denied(None),
+        // dex calls whatever a connector or a person answers its own failure.
+        Refusal::UpstreamDenied(_) => ErrorPage {
+            status: if dex { 500 } else { 403 },
+            ..ErrorPage::denied(None)
         },
-        Refusal::ConnectorUnavailable(id) => {
-            let spec = ctx.spec().connector(id);
-            let name = spec.map_or(id.as_str(), |spec| spec.name.as_str());
-            ErrorPage {
-                status: 503,
-                ..ErrorPage::upstream_down(name, None)
-            }
+        Refusal::UpstreamDeclined { connector } => ErrorPage {
+            status: if dex { 500 } else { 403 },
+            ..ErrorPage::declined(connector_name(ctx, connector))
+        },
+        Refusal::ConsentDenied => ErrorPage {
+            status: if dex { 500 } else { 403 },
+            ..ErrorPage::not_allowed()
+        },
+        // A stranger can send one too, so in our dialect it counts as the asker's mistake.
+        Refusal::UpstreamReply { connector, .. } => ErrorPage {
+            status: if dex { 500 } else { 400 },
+            ..ErrorPage::upstream_mistake(connector_name(ctx, connector), detail)
+        },
+        Refusal::ConnectorUnavailable { connector, .. } => {
+            ErrorPage::connector_broken(connector_name(ctx, connector))
         }
         Refusal::UnknownClient if dex => ErrorPage {
             status: 404,
@@ -159,6 +158,25 @@ fn error_page(ctx: &Context, refusal: &Refusal) -> ErrorPage {
             ..ErrorPage::client_mistake(detail)
         },
         _ => ErrorPage::client_mistake(detail),
+    }
+}
+
+/// What the person knows a connector as.
+fn connector_name<'a>(ctx: &'a Context, id: &'a str) -> &'a str {
+    let spec = ctx.spec().connector(id);
+    spec.map_or(id, |spec| spec.name.as_str())
+}
+
+/// What a connector's failure is to the person in front of it.
+fn connector_page(name: &str, cause: &ConnectorError) -> ErrorPage {
+    match cause {
+        ConnectorError::Upstream(why) | ConnectorError::BadReply(why) => {
+            ErrorPage::upstream_mistake(name, repeatable(why))
+        }
+        ConnectorError::Settings(_) | ConnectorError::Unsupported(_) => {
+            ErrorPage::connector_broken(name)
+        }
+        _ => ErrorPage::upstream_down(name, None),
     }
 }
 
@@ -211,12 +229,8 @@ fn fault_answer(ctx: &Context, surface: Surface, fault: &Fault) -> HttpResponse 
         return incident(ctx, status, fault_code(fault));
     }
     let page = match fault {
-        Fault::Connector { connector, .. } => {
-            let name = ctx
-                .spec()
-                .connector(connector)
-                .map_or(connector, |spec| &spec.name);
-            ErrorPage::upstream_down(name, None).with_incident(&*ctx.request_id)
+        Fault::Connector { connector, cause } => {
+            connector_page(connector_name(ctx, connector), cause).with_incident(&*ctx.request_id)
         }
         _ => ErrorPage::our_fault(&*ctx.request_id),
     };

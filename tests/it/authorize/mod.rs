@@ -9,3 +9,4 @@ mod prompts;
 mod response_modes;
 mod single_sign_on;
 mod upstream;
+mod upstream_faults;

@@ -85,7 +85,6 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,
     content_type: String,
-    host: String,
 }
 
 impl Answer {
@@ -112,9 +111,9 @@ impl Answer {
         if self.status == StatusCode::OK {
             return Ok(self);
         }
-        let (host, status) = (&self.host, self.status.as_u16());
+        let status = self.status.as_u16();
         Err(ConnectorError::Upstream(format!(
-            "{host} answered {status} when asked for its {what}"
+            "it answered {status} when asked for its {what}"
         )))
     }
 }
@@ -179,7 +178,7 @@ impl Upstream {
             answered
         });
         call.await
-            .map_err(|_| ConnectorError::Upstream("the call was broken off".to_owned()))?
+            .map_err(|_| ConnectorError::Unreachable("the call was broken off".to_owned()))?
             .map_err(|failure| failure.into_error(&self.line.connector))
     }
 
@@ -192,22 +191,28 @@ impl Upstream {
 
 /// Why there is no answer.
 enum Failure {
-    /// We did not ask, or stopped listening.
-    Refused(String),
+    /// We may not ask it.
+    Forbidden(String),
+    /// We stopped listening.
+    Unusable(String),
     /// The upstream did not answer in time, or not at all.
     Silent(String),
 }
 
 impl Failure {
     fn into_error(self, connector: &str) -> ConnectorError {
-        let (Self::Refused(cause) | Self::Silent(cause)) = self;
-        ConnectorError::Upstream(format!("connector {connector:?}: {cause}"))
+        let named = |cause| format!("connector {connector:?}: {cause}");
+        match self {
+            Self::Forbidden(cause) => ConnectorError::Settings(named(cause)),
+            Self::Unusable(cause) => ConnectorError::Upstream(cause),
+            Self::Silent(cause) => ConnectorError::Unreachable(named(cause)),
+        }
     }
 }
 
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
-        Self::Refused(refused.to_string())
+        Self::Forbidden(refused.to_string())
     }
 }
 
@@ -215,7 +220,7 @@ impl Line {
     fn admit(&self) -> Result<(), ConnectorError> {
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         breaker.admit(self.clock.now()).map_err(|pause| {
-            ConnectorError::Upstream(format!(
+            ConnectorError::Unreachable(format!(
                 "connector {:?}: it failed too often and is left alone for {} s",
                 self.connector,
                 pause.as_secs().max(1)
@@ -232,7 +237,7 @@ impl Line {
                 breaker.succeeded();
                 false
             }
-            Err(Failure::Refused(_)) => false,
+            Err(Failure::Forbidden(_) | Failure::Unusable(_)) => false,
         };
         drop(breaker);
         if opened {
@@ -278,12 +283,8 @@ impl Line {
     }
 
     async fn read(&self, mut response: reqwest::Response, url: &Url) -> Result<Answer, Failure> {
-        let too_large = || {
-            let host = host(url);
-            Failure::Refused(format!(
-                "the answer of {host} is larger than {LARGEST_ANSWER} bytes"
-            ))
-        };
+        let too_large =
+            || Failure::Unusable(format!("its answer is larger than {LARGEST_ANSWER} bytes"));
         let announced = response.content_length().unwrap_or(0);
         if announced > LARGEST_ANSWER as u64 {
             return Err(too_large());
@@ -302,7 +303,6 @@ impl Line {
             status: response.status(),
             body,
             content_type,
-            host: host(url),
         })
     }
 
@@ -322,7 +322,7 @@ impl Line {
             return Failure::Silent(format!("{host} cannot be reached: {why}"));
         }
         if cause.is_builder() {
-            return Failure::Refused(format!("the call to {host} cannot be made"));
+            return Failure::Forbidden(format!("the call to {host} cannot be made"));
         }
         Failure::Silent(format!("the conversation with {host} broke off"))
     }
@@ -330,8 +330,7 @@ impl Line {
 
 /// Where a redirect leads, if it stays within the origin.
 fn next_hop(from: &Url, location: Option<&HeaderValue>, so_far: u32) -> Result<Url, Failure> {
-    let host = host(from);
-    let refused = |why: &str| Failure::Refused(format!("{host} {why}"));
+    let refused = |why: &str| Failure::Unusable(format!("it {why}"));
     if so_far > MOST_REDIRECTS {
         return Err(refused("redirects in circles"));
     }

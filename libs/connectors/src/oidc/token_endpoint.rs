@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use insula_connector_kit::{ConnectorError, UpstreamTokens, refused_with};
+use insula_connector_kit::{ConnectorError, UpstreamTokens, refused_with, what_helps};
 use insula_oauth::encode_pairs;
 use url::Url;
 
@@ -81,7 +81,10 @@ pub(super) async fn redeem(
         }
         let status = answer.status.as_u16();
         let word = word.unwrap_or_else(|| "no error code".to_owned());
-        refusal = Some(format!("its token endpoint answered {status} with {word}"));
+        let next = what_helps(&word);
+        refusal = Some(format!(
+            "its token endpoint answered {status} with {word}{next}"
+        ));
         if !answer.status.is_client_error() {
             break;
         }

@@ -67,6 +67,10 @@ fn of_the_authorization_endpoint() -> Vec<(R, Told, Told)> {
         (R::GrantNotAllowed, told(E::UnauthorizedClient)),
         (R::ConsentDenied, told(E::AccessDenied)),
         (R::UpstreamDenied(text()), told(E::AccessDenied)),
+        (
+            R::UpstreamDeclined { connector: text() },
+            told(E::AccessDenied),
+        ),
         (R::LoginRequired, both(E::LoginRequired)),
         (R::WrongPerson, both(E::LoginRequired)),
         (
@@ -75,7 +79,10 @@ fn of_the_authorization_endpoint() -> Vec<(R, Told, Told)> {
         ),
         (R::UnknownClient, page(E::InvalidClient)),
         (
-            R::ConnectorUnavailable(text()),
+            R::ConnectorUnavailable {
+                connector: text(),
+                why: text(),
+            },
             page(E::TemporarilyUnavailable),
         ),
         (
@@ -87,7 +94,13 @@ fn of_the_authorization_endpoint() -> Vec<(R, Told, Told)> {
             page(E::TemporarilyUnavailable),
         ),
         (R::NotInGroup, page(E::AccessDenied)),
-        (R::UpstreamReply(text()), page(E::InvalidRequest)),
+        (
+            R::UpstreamReply {
+                connector: text(),
+                why: text(),
+            },
+            page(E::InvalidRequest),
+        ),
         (R::LoginUnknown, page(E::InvalidRequest)),
         (R::LoginExpired, page(E::InvalidRequest)),
         (R::WrongBrowser, page(E::InvalidRequest)),
@@ -174,6 +187,20 @@ fn a_repeated_word_stays_readable() {
         R::BadPrompt(r#"unknown prompt value "create""#.into()).description(STANDARD),
         "unknown prompt value 'create'"
     );
+}
+
+#[test]
+fn an_answer_that_cannot_be_used_is_told_with_its_upstream_and_its_cause() {
+    let reply = R::UpstreamReply {
+        connector: "work".into(),
+        why: r#"its ID token has no "sub""#.into(),
+    };
+    for dialect in [STANDARD, DEX] {
+        assert_eq!(
+            reply.description(dialect),
+            "the answer of connector 'work' cannot be used: its ID token has no 'sub'"
+        );
+    }
 }
 
 #[test]

@@ -304,7 +304,11 @@ async fn a_connector_that_does_not_open_or_begin_is_told_to_the_person() {
         ..ours.clone()
     };
     let told = refused(&broken, ASK).await;
-    assert_eq!(told, (Refusal::ConnectorUnavailable("mock".into()), false));
+    let unavailable = Refusal::ConnectorUnavailable {
+        connector: "mock".into(),
+        why: "no discovery".into(),
+    };
+    assert_eq!(told, (unavailable, false));
 
     let id = ConnectorId::parse("mock").unwrap();
     let begun = |error| not_begun(&id, error);

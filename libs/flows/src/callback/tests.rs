@@ -254,18 +254,29 @@ type Heard = (bool, bool);
 
 #[tokio::test]
 async fn an_upstreams_failure_is_told_to_whom_it_concerns() {
-    let denied = || ConnectorError::Denied("access_denied".into());
+    let denied = || ConnectorError::Denied("locked".into());
     let bad = || ConnectorError::BadReply("forged".into());
-    let rows: [(ConnectorError, Refusal, Heard, Heard); 4] = [
+    let rows: [(ConnectorError, Refusal, Heard, Heard); 5] = [
+        (
+            ConnectorError::Declined,
+            Refusal::UpstreamDeclined {
+                connector: "mock".into(),
+            },
+            (true, false),
+            (false, true),
+        ),
         (
             denied(),
-            Refusal::UpstreamDenied("access_denied".into()),
+            Refusal::UpstreamDenied("locked".into()),
             (true, false),
             (false, true),
         ),
         (
             bad(),
-            Refusal::UpstreamReply("forged".into()),
+            Refusal::UpstreamReply {
+                connector: "mock".into(),
+                why: "forged".into(),
+            },
             (false, true),
             (false, true),
         ),

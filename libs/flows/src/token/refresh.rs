@@ -117,7 +117,7 @@ async fn refreshed_login(
     };
     let opened = match &connector.opened {
         Ok(opened) => opened,
-        Err(why) => return Err(failed(ConnectorError::Upstream(why.clone()))),
+        Err(why) => return Err(failed(ConnectorError::Settings(why.clone()))),
     };
     if !opened.capabilities().refresh {
         return Ok(login.clone());
@@ -142,7 +142,10 @@ async fn refreshed_login(
             ..login.clone()
         }),
         Err(
-            ConnectorError::Denied(_) | ConnectorError::NotInGroup | ConnectorError::WrongPassword,
+            ConnectorError::Denied(_)
+            | ConnectorError::Declined
+            | ConnectorError::NotInGroup
+            | ConnectorError::WrongPassword,
         ) => {
             revoke_family(view, &grant.grant_id).await?;
             let grant = grant.grant_id.clone();

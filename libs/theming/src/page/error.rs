@@ -13,8 +13,10 @@ pub struct ErrorPage {
     pub message_key: String,
     /// Variables of both texts.
     pub args: BTreeMap<String, String>,
-    /// A line for whoever runs the client, shown small: an `error_description`.
+    /// A line for whoever can mend it, shown small: an `error_description`.
     pub detail: Option<String>,
+    /// Key of the words that say for whom that line is.
+    pub detail_key: String,
     /// A short id to tell support, for faults.
     pub incident: Option<String>,
     /// The HTTP status it travels with.
@@ -28,6 +30,7 @@ impl ErrorPage {
         Self {
             title_key: format!("error.{kind}.title"),
             message_key: format!("error.{kind}.message"),
+            detail_key: "error.detail".to_owned(),
             status,
             ..Self::default()
         }
@@ -49,14 +52,43 @@ impl ErrorPage {
         }
     }
 
+    fn about(kind: &str, status: u16, connector_name: impl Into<String>) -> Self {
+        Self {
+            args: BTreeMap::from([("connector".to_owned(), connector_name.into())]),
+            ..Self::of(kind, status)
+        }
+    }
+
     /// An upstream does not answer (502).
     pub fn upstream_down(connector_name: impl Into<String>, retry: Option<String>) -> Self {
-        let args = BTreeMap::from([("connector".to_owned(), connector_name.into())]);
         Self {
-            args,
             retry,
-            ..Self::of("upstream", 502)
+            ..Self::about("upstream", 502, connector_name)
         }
+    }
+
+    /// An upstream answers what nobody can use (502); `detail` helps who manages it.
+    pub fn upstream_mistake(connector_name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            detail_key: "error.reply.detail".to_owned(),
+            ..Self::about("reply", 502, connector_name)
+        }
+    }
+
+    /// A connector cannot work with its settings (503).
+    pub fn connector_broken(connector_name: impl Into<String>) -> Self {
+        Self::about("setup", 503, connector_name)
+    }
+
+    /// The login was declined at the upstream (403).
+    pub fn declined(connector_name: impl Into<String>) -> Self {
+        Self::about("declined", 403, connector_name)
+    }
+
+    /// The person did not allow the client what it asked for (403).
+    pub fn not_allowed() -> Self {
+        Self::of("consent", 403)
     }
 
     /// The upstream, or a rule, does not let this person in (403).

@@ -44,6 +44,19 @@ pub(super) fn all() -> Vec<(&'static str, Page)> {
             "error-upstream",
             ErrorPage::upstream_down("Acme Workforce", Some(retry())).into(),
         ),
+        (
+            "error-reply",
+            ErrorPage::upstream_mistake("Acme Workforce", "its ID token has no 'sub'").into(),
+        ),
+        (
+            "error-setup",
+            ErrorPage::connector_broken("Acme Workforce").into(),
+        ),
+        (
+            "error-declined",
+            ErrorPage::declined("Acme Workforce").into(),
+        ),
+        ("error-consent", ErrorPage::not_allowed().into()),
         ("error-denied", ErrorPage::denied(Some(retry())).into()),
         ("error-expired", ErrorPage::expired(Some(retry())).into()),
         ("error-cookies", ErrorPage::cookies(Some(retry())).into()),

@@ -1,4 +1,5 @@
 use actix_web::test::TestRequest;
+use insula_connector_kit::ConnectorError;
 use insula_engine::Refusal;
 use insula_flows::{Fault, FlowError};
 use insula_model::{Dialect, GrantId};
@@ -47,7 +48,10 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::UnknownConnector(word()),
         Refusal::ConnectorNotAllowed(word()),
         Refusal::NoConnectorForClient,
-        Refusal::ConnectorUnavailable(word()),
+        Refusal::ConnectorUnavailable {
+            connector: word(),
+            why: word(),
+        },
         Refusal::GrantNotAllowed,
         Refusal::LoginRequired,
         Refusal::ConsentRequired,
@@ -60,7 +64,11 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::BadProof,
         Refusal::WrongConnector,
         Refusal::UpstreamDenied(word()),
-        Refusal::UpstreamReply(word()),
+        Refusal::UpstreamDeclined { connector: word() },
+        Refusal::UpstreamReply {
+            connector: word(),
+            why: word(),
+        },
         Refusal::NotInGroup,
         Refusal::ClientAuth(ClientAuthError::MalformedBasic),
         Refusal::ClientAuth(ClientAuthError::TwoMethods),
@@ -214,9 +222,16 @@ async fn a_person_sees_every_refusal_on_a_page_with_its_status() {
         (Refusal::BadProof, 400, 401),
         (Refusal::NotInGroup, 403, 403),
         (Refusal::UpstreamDenied("no".into()), 403, 500),
-        (Refusal::UpstreamReply("no".into()), 400, 500),
+        (
+            Refusal::UpstreamDeclined {
+                connector: "mock".into(),
+            },
+            403,
+            500,
+        ),
+        (a_reply("mock"), 400, 500),
         (Refusal::ConsentDenied, 403, 500),
-        (Refusal::ConnectorUnavailable("mock".into()), 503, 503),
+        (not_opened("mock"), 503, 503),
         (Refusal::MethodNotAllowed("PUT".into()), 405, 400),
         (Refusal::TooManyRequests { retry_after_s: 7 }, 429, 429),
         (Refusal::Overloaded { retry_after_s: 7 }, 503, 503),
@@ -226,6 +241,89 @@ async fn a_person_sees_every_refusal_on_a_page_with_its_status() {
             assert_eq!(answer.status, status, "{refusal:?} {dialect:?}");
             assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
             assert_eq!(answer.header("www-authenticate"), "", "{refusal:?}");
+        }
+    }
+}
+
+fn a_reply(connector: &str) -> Refusal {
+    Refusal::UpstreamReply {
+        connector: connector.to_owned(),
+        why: r#"its ID token has no "sub""#.to_owned(),
+    }
+}
+
+fn not_opened(connector: &str) -> Refusal {
+    Refusal::ConnectorUnavailable {
+        connector: connector.to_owned(),
+        why: "hunter2".to_owned(),
+    }
+}
+
+#[actix_web::test]
+async fn a_page_blames_whose_fault_it_is() {
+    let world = World::usual().await;
+    let declined = Refusal::UpstreamDeclined {
+        connector: "mock".into(),
+    };
+    for (tenant, _) in DIALECTS {
+        for (refusal, says) in [
+            (
+                a_reply("mock"),
+                &[
+                    "We can’t use",
+                    "For whoever manages",
+                    "has no &#39;sub&#39;",
+                ][..],
+            ),
+            (not_opened("mock"), &["isn’t set up right"]),
+            (declined.clone(), &["You declined to sign in"]),
+            (Refusal::ConsentDenied, &["You didn’t allow the app"]),
+            (Refusal::NotInGroup, &["Your account doesn’t have access"]),
+        ] {
+            let answer = told(&world, tenant, Surface::Browser, &refusal).await;
+            let text = answer.text();
+            for says in says {
+                assert!(text.contains(says), "{refusal:?}: {says}: {text}");
+            }
+            for blames in ["The app that sent you here", "isn’t answering", "hunter2"] {
+                assert!(!text.contains(blames), "{refusal:?}: {text}");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_connectors_failure_is_told_by_its_kind_and_without_addresses() {
+    let world = World::usual().await;
+    for (cause, says) in [
+        (
+            ConnectorError::Upstream("its discovery document has no \"issuer\"".into()),
+            "its discovery document has no &#39;issuer&#39;",
+        ),
+        (
+            ConnectorError::BadReply("<b>its</b> userinfo".into()),
+            "&lt;b&gt;its",
+        ),
+        (
+            ConnectorError::Unreachable("10.0.0.1 hunter2".into()),
+            "isn’t answering",
+        ),
+        (
+            ConnectorError::Settings("10.0.0.1 hunter2".into()),
+            "isn’t set up right",
+        ),
+    ] {
+        for ((tenant, _), status) in DIALECTS.into_iter().zip([502, 500]) {
+            let ctx = world.context(tenant, TestRequest::get()).await;
+            let fault = Fault::Connector {
+                connector: "mock".to_owned(),
+                cause: cause.clone(),
+            };
+            let answer = Answer::of(fail(&ctx, Surface::Browser, fault.into())).await;
+            assert_eq!(answer.status, status, "{cause:?}");
+            let text = answer.text();
+            assert!(text.contains(says) && text.contains("incident-1"), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
         }
     }
 }

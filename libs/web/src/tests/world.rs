@@ -276,7 +276,7 @@ impl Connector for Fails {
     }
 
     async fn begin(&self, _: &LoginContext) -> Result<Challenge, ConnectorError> {
-        Err(ConnectorError::Upstream("connection refused".to_owned()))
+        Err(ConnectorError::Unreachable("connection refused".to_owned()))
     }
 
     async fn complete(
@@ -285,7 +285,7 @@ impl Connector for Fails {
         _: &Memory,
         _: Reply,
     ) -> Result<UpstreamIdentity, ConnectorError> {
-        Err(ConnectorError::Upstream("connection refused".to_owned()))
+        Err(ConnectorError::Unreachable("connection refused".to_owned()))
     }
 }
 

@@ -361,7 +361,7 @@ async fn discovery_cannot_lead_to_private_addresses() {
         let oidc = lab.open(&json!({}));
         let refused = lab.log_in(&oidc, json!({})).await;
         assert!(
-            matches!(&refused, Err(ConnectorError::Upstream(said)) if said.contains("address")),
+            matches!(&refused, Err(ConnectorError::Settings(said)) if said.contains("address")),
             "{url}: {refused:?}"
         );
     }

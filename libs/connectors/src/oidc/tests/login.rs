@@ -101,7 +101,7 @@ async fn what_the_upstream_says_instead_of_a_code_is_told_apart() {
     let (_, memory) = begin(&oidc, &a_login()).await;
     let answer = async |text: &str| oidc.complete(&a_login(), &memory, query(text)).await;
     let denied = answer("error=access_denied").await;
-    assert!(matches!(denied, Err(ConnectorError::Denied(_))));
+    assert_eq!(denied, Err(ConnectorError::Declined));
     let failed = answer("error=server_error").await;
     assert!(matches!(failed, Err(ConnectorError::Upstream(_))));
     bad_reply(answer("state=state1").await);

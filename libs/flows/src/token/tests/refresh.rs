@@ -246,6 +246,7 @@ async fn what_the_upstream_says_now_replaces_what_it_said_but_not_who_it_is() {
 async fn a_person_the_upstream_no_longer_vouches_for_loses_the_family() {
     for error in [
         ConnectorError::Denied("gone".into()),
+        ConnectorError::Declined,
         ConnectorError::NotInGroup,
     ] {
         let (view, _) = view(a_tenant());
