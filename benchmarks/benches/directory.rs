@@ -112,6 +112,7 @@ impl SpecSource for Generated {
             id: id(number),
             hosts: vec![format!("t{number}.test")],
             path: String::new(),
+            is_default: false,
             fingerprint: "1".to_owned(),
         };
         Ok((0..TENANTS).map(route).collect())

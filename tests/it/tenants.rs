@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use insula_tests::{Agent, House};
 use nix::sys::signal::Signal;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::village::{self, village};
 
@@ -57,6 +59,40 @@ async fn a_host_nobody_has_is_answered_plainly() {
             assert!(!answer.body.contains(name), "{host}: {}", answer.body);
         }
     }
+}
+
+#[tokio::test]
+async fn a_dex_file_that_is_the_whole_server_answers_whatever_the_host() {
+    let file = small("http://dex.example:PORT/dex", "app");
+    let dex = format!("# dex\n{}", file.replace("id: app", "id: app, name: App"));
+    let house = House::build().tenant("dex", &dex).done();
+    let process = house.open().await;
+    let issuer = format!("http://dex.example:{}/dex", house.port);
+    for host in ["127.0.0.1", "pod.localhost"] {
+        let url = format!("http://{host}:{}/dex{DISCOVERY}", house.port);
+        let answer = Agent::through(&[house.port]).get(url).await.expect(200);
+        assert_eq!(answer.json()["issuer"], issuer, "{host}");
+    }
+    for path in [
+        "/healthz",
+        "/healthz/live",
+        "/healthz/ready",
+        "/dex/healthz",
+    ] {
+        let answer = raw(house.port, &format!("GET {path} HTTP/1.0\r\n\r\n")).await;
+        assert!(answer.contains(" 200 OK\r\n"), "{path}: {answer}");
+        assert!(answer.len() < 400, "{path}: {answer}");
+    }
+    process.terminate().await;
+}
+
+/// What comes back for these bytes, until the server closes.
+async fn raw(port: u16, request: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 #[tokio::test]
@@ -155,6 +191,7 @@ async fn a_bad_file_never_takes_the_place_of_a_good_one() {
 async fn a_folder_that_appears_is_served_and_one_that_goes_is_not() {
     let house = House::build()
         .tenant("first", &small("http://first.localhost:PORT", "one"))
+        .tenant("other", &small("http://other.localhost:PORT", "other"))
         .done();
     let process = house.open().await;
     let at = village::issuer(house.port, "second");

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use insula_config::{
-    Format, LoadOptions, Loaded, Problem, Severity, TenantFiles, TenantSource, check_tenants,
-    load_tenant, process_environment,
+    Format, LoadOptions, Loaded, Problem, Severity, TenantFiles, TenantSource, check_defaults,
+    check_tenants, load_tenant, process_environment,
 };
 use insula_connectors::Registry;
 use insula_files::{Allowed, Look, Watch};
@@ -134,7 +134,7 @@ impl Inner {
             } else {
                 known.get(&source.id).and_then(|known| known.route.clone())
             };
-            routes.extend(known_route);
+            routes.push(known_route.unwrap_or_else(|| without_a_route(source)));
         }
         let sources = found
             .sources
@@ -156,6 +156,7 @@ impl Inner {
             spec,
             problems,
             seen,
+            ..
         } = self.read(&source);
         let fingerprint = seen.fingerprint().to_string();
         match spec {
@@ -182,15 +183,18 @@ impl Inner {
         let found = TenantFiles::discover(&self.folders.tenants);
         let mut problems = found.problems;
         let mut specs = Vec::new();
+        let mut marks = Vec::new();
         for source in &found.sources {
             let loaded = self.read(source);
             problems.extend(loaded.problems);
+            marks.extend(loaded.default_mark);
             if let Ok(spec) = loaded.spec {
                 problems.extend(self.check_spec(source, &spec));
                 specs.push(spec);
             }
         }
         problems.extend(check_tenants(&specs));
+        problems.extend(check_defaults(&marks));
         problems
     }
 
@@ -266,6 +270,7 @@ impl Inner {
                     id: source.id.clone(),
                     hosts: own.chain(spec.hosts.iter().cloned()).collect(),
                     path: spec.issuer.path().to_owned(),
+                    is_default: spec.is_default,
                     fingerprint,
                 })
             }
@@ -330,6 +335,17 @@ fn to_read(
             .map(|(_, id)| id.clone()),
     );
     to_read
+}
+
+/// A tenant that is there, and that nothing leads to: its file was never good.
+fn without_a_route(source: &TenantSource) -> TenantRoute {
+    TenantRoute {
+        id: source.id.clone(),
+        hosts: Vec::new(),
+        path: String::new(),
+        is_default: false,
+        fingerprint: String::new(),
+    }
 }
 
 /// A thread that panicked under one of these locks left whole entries behind.

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use insula_model::TenantSpec;
 
-use crate::{Problem, Severity};
+use crate::{DefaultMark, Problem, Severity};
 
 /// Tells of tenants that would answer at the same address: the same host, whatever the port, and
 /// the same path. In each problem `file` is the name of the tenant that comes later.
@@ -25,6 +25,29 @@ pub fn check_tenants<'s>(tenants: impl IntoIterator<Item = &'s TenantSpec>) -> V
         }
     }
     problems
+}
+
+/// Tells of every tenant but the first that says `default: true`: a host that nobody has can lead
+/// to one tenant only.
+pub fn check_defaults<'m>(marks: impl IntoIterator<Item = &'m DefaultMark>) -> Vec<Problem> {
+    let mut marks = marks.into_iter();
+    let Some(first) = marks.next() else {
+        return Vec::new();
+    };
+    let again = marks.map(|mark| Problem {
+        severity: Severity::Error,
+        file: mark.file.clone(),
+        line: mark.at.line,
+        column: mark.at.column,
+        key: "default".to_owned(),
+        cause: format!(
+            "{}:{} says already that hosts nobody has lead there",
+            first.file.display(),
+            first.at.line
+        ),
+        next_step: "keep it in one of the two".to_owned(),
+    });
+    again.collect()
 }
 
 fn clash(tenant: &TenantSpec, key: &str, host: &str, other: &TenantSpec) -> Problem {

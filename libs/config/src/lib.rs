@@ -25,7 +25,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-pub use clash::check_tenants;
+pub use clash::{check_defaults, check_tenants};
 pub use environment::process_environment;
 pub use problem::{Problem, Severity};
 pub use reading::Lookup;
@@ -35,5 +35,6 @@ pub use server::{
     ServerConfig, ServiceUrl, Setting, Tls,
 };
 pub use source::{
-    Format, LoadOptions, Loaded, TenantFiles, TenantSource, Unservable, load_document, load_tenant,
+    DefaultMark, Format, LoadOptions, Loaded, TenantFiles, TenantSource, Unservable, load_document,
+    load_tenant,
 };

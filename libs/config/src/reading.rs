@@ -30,11 +30,13 @@ pub(crate) struct Reading<'e> {
     /// Held to dex's rules: unknown keys are warnings, YAML 1.1 bools are read, a missing variable
     /// is an empty text.
     pub(crate) lenient: bool,
-    file: PathBuf,
+    pub(crate) file: PathBuf,
     dir: PathBuf,
     /// Values that did not come from the file: the key's path, in lower case, and their origin.
     pub(crate) origins: BTreeMap<String, String>,
     pub(crate) problems: Vec<Problem>,
+    /// Where the tenant says that it is the default one.
+    pub(crate) default_at: Option<Position>,
 }
 
 /// A value with its place and the words that may be said about it.
@@ -68,6 +70,7 @@ impl<'e> Reading<'e> {
             dir: file.parent().unwrap_or(Path::new("")).to_owned(),
             origins: BTreeMap::new(),
             problems: Vec::new(),
+            default_at: None,
         }
     }
 

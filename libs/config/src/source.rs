@@ -5,7 +5,7 @@ use insula_model::{TenantId, TenantSpec};
 
 use crate::reading::{Gate, Lookup, Reading};
 use crate::tenant;
-use crate::tree::{self, Node};
+use crate::tree::{self, Node, Position};
 use crate::{Problem, Severity};
 
 /// Whose form a tenant file has.
@@ -128,6 +128,15 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// Everything it was read from: the file, the theme folder, files of secrets and certificates.
     pub seen: Seen,
+    /// Where it says `default: true`, if it does.
+    pub default_mark: Option<DefaultMark>,
+}
+
+/// The place where a tenant says that hosts nobody has lead to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultMark {
+    pub(crate) file: PathBuf,
+    pub(crate) at: Position,
 }
 
 /// What reading a tenant depends on beside its file.
@@ -188,11 +197,16 @@ fn finish(
         .and_then(|root| tenant::read(id, &root, &mut reading, options))
         .filter(|_| !reading.has_errors())
         .ok_or(Unservable);
+    let default_mark = reading.default_at.map(|at| DefaultMark {
+        file: reading.file.clone(),
+        at,
+    });
     let mut problems = reading.problems;
     problems.sort_by_key(|problem| (problem.line, problem.column));
     Loaded {
         spec,
         problems,
         seen: Seen::default(),
+        default_mark,
     }
 }

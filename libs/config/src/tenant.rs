@@ -41,6 +41,7 @@ pub(crate) fn read(
 
     let issuer = issuer::issuer(&mut top, reading);
     let hosts = issuer::hosts(&mut top, reading);
+    let is_default = issuer::is_default(&mut top, reading);
     let (password_db, passwords) = passwords::read(&mut top, reading);
     let connectors = connectors::read(&mut top, password_db, options, reading);
     let clients = clients::read(&mut top, &connectors, &defaults, reading);
@@ -59,6 +60,7 @@ pub(crate) fn read(
         id: id.clone(),
         issuer: issuer?,
         hosts,
+        is_default,
         dialect: defaults.dialect,
         clients,
         connectors,

@@ -26,6 +26,8 @@ pub struct TenantSpec {
     pub issuer: Issuer,
     /// Further host names that lead to it.
     pub hosts: Vec<String>,
+    /// Whether it answers for hosts that nobody has.
+    pub is_default: bool,
     /// Whose letter it follows.
     pub dialect: Dialect,
     /// Its relying parties.

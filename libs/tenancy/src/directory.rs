@@ -24,6 +24,8 @@ pub struct Directory(Arc<Rooms>);
 struct Rooms {
     hasher: RandomState,
     shards: Vec<ArcSwap<Shard>>,
+    /// Who answers for hosts that are in no shard; empty for nobody.
+    fallback: ArcSwap<Host>,
 }
 
 type Shard = HashMap<Arc<str>, Arc<Host>>;
@@ -80,32 +82,39 @@ impl Directory {
         Self(Arc::new(Rooms {
             hasher: RandomState::new(),
             shards: shards.collect(),
+            fallback: ArcSwap::default(),
         }))
     }
 
     /// Who answers for `path` at `host`, the value of a `Host` header or `:authority`: case and port
-    /// do not matter. The longest prefix wins, at the borders of segments.
+    /// do not matter, and an empty one is a host that nobody has. The longest prefix wins, at the
+    /// borders of segments.
     pub fn lookup(&self, host: &str, path: &str) -> Lookup {
         let mut lower = [0_u8; LONGEST_HOST];
-        let Some(host) = canonical(host, &mut lower) else {
-            return Lookup::Unknown;
-        };
-        let Some(shard) = self.shard(host) else {
-            return Lookup::Unknown;
-        };
-        let shard = shard.load();
-        let Some(seat) = shard.get(host).and_then(|host| host.seat(path)) else {
-            return Lookup::Unknown;
-        };
-        match &**seat.slot.load() {
-            Slot::Awake(handle) => Lookup::Awake(handle.clone()),
-            Slot::Asleep => Lookup::Asleep(seat.id.clone()),
-            Slot::Resting { until, last } => Lookup::Resting {
-                id: seat.id.clone(),
-                until: *until,
-                last: last.clone(),
-            },
+        let named =
+            canonical(host, &mut lower).and_then(|host| Some((host, self.shard(host)?.load())));
+        if let Some((host, shard)) = &named
+            && let Some(host) = shard.get(*host)
+        {
+            return host
+                .seat(path)
+                .map_or(Lookup::Unknown, |seat| seat.lookup());
         }
+        let fallback = self.0.fallback.load();
+        fallback
+            .seat(path)
+            .map_or(Lookup::Unknown, |seat| seat.lookup())
+    }
+
+    /// From now on hosts that nobody has lead to this seat, below this path.
+    pub(crate) fn set_fallback(&self, to: Option<(&str, Arc<Seat>)>) {
+        let mut host = Host::default();
+        if let Some((path, seat)) = to {
+            let path = path.trim_end_matches('/');
+            host.longest = path.len();
+            host.paths.insert(path.into(), seat);
+        }
+        self.0.fallback.store(Arc::new(host));
     }
 
     fn shard(&self, host: &str) -> Option<&ArcSwap<Shard>> {
@@ -201,6 +210,18 @@ impl Seat {
 
     pub(crate) fn put(&self, slot: Slot) {
         self.slot.store(Arc::new(slot));
+    }
+
+    fn lookup(&self) -> Lookup {
+        match &**self.slot.load() {
+            Slot::Awake(handle) => Lookup::Awake(handle.clone()),
+            Slot::Asleep => Lookup::Asleep(self.id.clone()),
+            Slot::Resting { until, last } => Lookup::Resting {
+                id: self.id.clone(),
+                until: *until,
+                last: last.clone(),
+            },
+        }
     }
 
     pub(crate) fn slot(&self) -> Arc<Slot> {

@@ -193,6 +193,13 @@ impl RouterActor {
         if !lines.is_empty() {
             self.house.directory.publish(&lines);
         }
+        if moves.is_fallback_new {
+            let seat = routes.fallback.as_ref().and_then(|(id, path)| {
+                let seat = self.seats.get(id)?;
+                Some((path.as_str(), Arc::clone(seat)))
+            });
+            self.house.directory.set_fallback(seat);
+        }
         for id in &moves.left {
             self.seats.remove(id);
             self.supervisor.do_send(Order::Remove(id.clone()));

@@ -10,6 +10,8 @@ use crate::directory::Place;
 pub(crate) struct Routes {
     pub(crate) tenants: BTreeMap<TenantId, TenantRoute>,
     lines: HashMap<Place, TenantId>,
+    /// Who answers for hosts that nobody has, and below which path.
+    pub(crate) fallback: Option<(TenantId, String)>,
 }
 
 /// What a new list of tenants changes.
@@ -23,6 +25,8 @@ pub(crate) struct Moves {
     pub(crate) changed: Vec<TenantId>,
     /// Lines of the directory that lead elsewhere now, or nowhere.
     pub(crate) lines: Vec<(Place, Option<TenantId>)>,
+    /// Whether others answer for hosts that nobody has, or below another path.
+    pub(crate) is_fallback_new: bool,
     /// Who wanted a line that another has, in words.
     pub(crate) problems: Vec<String>,
 }
@@ -33,6 +37,7 @@ impl Routes {
     pub(crate) fn moved(&self, listed: Vec<TenantRoute>) -> (Self, Moves) {
         let mut moves = Moves::default();
         let mut tenants = BTreeMap::new();
+        let is_whole_server = listed.len() == 1;
         for mut route in listed {
             let before = self.tenants.get(&route.id);
             if route.hosts.is_empty() {
@@ -46,6 +51,7 @@ impl Routes {
                 };
                 route.hosts.clone_from(&before.hosts);
                 route.path.clone_from(&before.path);
+                route.is_default = before.is_default;
             }
             match before {
                 None => moves.arrived.push(route.id.clone()),
@@ -69,7 +75,42 @@ impl Routes {
                 moves.lines.push((place.clone(), None));
             }
         }
-        (Self { tenants, lines }, moves)
+        let fallback = self.default_of(&tenants, is_whole_server, &mut moves.problems);
+        let fallback = fallback.map(|route| (route.id.clone(), route.path.clone()));
+        moves.is_fallback_new = fallback != self.fallback;
+        let routes = Self {
+            tenants,
+            lines,
+            fallback,
+        };
+        (routes, moves)
+    }
+
+    /// Who answers for hosts that nobody has: the tenant that is marked, or the one that is the
+    /// whole server. Of two that are marked, who has it keeps it; else the first by name gets it.
+    fn default_of<'t>(
+        &self,
+        tenants: &'t BTreeMap<TenantId, TenantRoute>,
+        is_whole_server: bool,
+        problems: &mut Vec<String>,
+    ) -> Option<&'t TenantRoute> {
+        if is_whole_server {
+            return tenants.values().next();
+        }
+        let marked = || tenants.values().filter(|route| route.is_default);
+        let has_it = |route: &&TenantRoute| {
+            let before = self.fallback.as_ref();
+            before.is_some_and(|(id, _)| *id == route.id)
+        };
+        let chosen = marked().find(has_it).or_else(|| marked().next())?;
+        for other in marked().filter(|route| route.id != chosen.id) {
+            problems.push(format!(
+                "tenants {} and {} both say `default: true`; hosts that nobody has lead to {}; \
+                 remove it from one of them (`insula check` names the lines)",
+                chosen.id, other.id, chosen.id
+            ));
+        }
+        Some(chosen)
     }
 
     /// Which line leads to whom. Who has a line keeps it; else the first by name gets it.
@@ -114,6 +155,7 @@ mod tests {
             id: id(name),
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
             path: path.to_owned(),
+            is_default: false,
             fingerprint: fingerprint.to_owned(),
         }
     }
@@ -156,6 +198,55 @@ mod tests {
         let unknown = Routes::default().moved(vec![route("acme", &[], "", "2")]).1;
         assert_eq!(unknown.problems.len(), 1);
         assert_eq!(now.tenants[&id("acme")].hosts, ["acme.test"]);
+    }
+
+    fn default(name: &str) -> TenantRoute {
+        TenantRoute {
+            is_default: true,
+            ..route(name, &[&format!("{name}.test")], "", "1")
+        }
+    }
+
+    fn below(name: &str, path: &str) -> (TenantId, String) {
+        (id(name), path.to_owned())
+    }
+
+    #[test]
+    fn the_only_tenant_answers_for_hosts_nobody_has_until_another_comes() {
+        let alone = vec![route("acme", &["acme.test"], "/dex", "1")];
+        let (before, moves) = Routes::default().moved(alone.clone());
+        assert_eq!(before.fallback, Some(below("acme", "/dex")));
+        assert!(moves.is_fallback_new);
+        assert!(!before.moved(alone.clone()).1.is_fallback_new);
+        for second in [
+            route("globex", &["globex.test"], "", "1"),
+            // One that was never good is there too: it must not be answered for.
+            route("globex", &[], "", "1"),
+        ] {
+            let (both, moves) = before.moved([alone.clone(), vec![second]].concat());
+            assert_eq!((&both.fallback, moves.is_fallback_new), (&None, true));
+            let again = both.moved(alone.clone()).0;
+            assert_eq!(again.fallback, Some(below("acme", "/dex")));
+        }
+    }
+
+    #[test]
+    fn a_marked_tenant_answers_for_hosts_nobody_has_and_keeps_it() {
+        let plain = route("aaa", &["aaa.test"], "", "1");
+        let before = after(vec![plain.clone(), default("mmm")]);
+        assert_eq!(before.fallback, Some(below("mmm", "")));
+        let two = vec![plain, default("bbb"), default("mmm")];
+        let (both, moves) = before.moved(two.clone());
+        assert_eq!(both.fallback, Some(below("mmm", "")));
+        assert_eq!(moves.problems.len(), 1, "{:?}", moves.problems);
+        assert_eq!(after(two).fallback, Some(below("bbb", "")));
+    }
+
+    #[test]
+    fn a_default_tenant_that_cannot_be_read_stays_the_default() {
+        let listed = vec![route("aaa", &["aaa.test"], "", "1"), default("mmm")];
+        let spoilt = vec![listed[0].clone(), route("mmm", &[], "", "2")];
+        assert!(!after(listed).moved(spoilt).1.is_fallback_new);
     }
 
     #[test]

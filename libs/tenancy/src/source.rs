@@ -12,6 +12,9 @@ pub struct TenantRoute {
     pub hosts: Vec<String>,
     /// The path its routes are mounted under on those hosts: empty, or beginning with `/`.
     pub path: String,
+    /// Whether hosts that nobody has lead to it. A tenant that is the only one there is, needs no
+    /// mark.
+    pub is_default: bool,
     /// Changes whenever anything of the tenant's configuration changed.
     pub fingerprint: String,
 }

@@ -25,6 +25,7 @@ pub fn a_tenant() -> TenantBuilder {
         id: TenantId::parse("acme").expect("a word is an id"),
         issuer: Issuer::parse("https://acme.test").expect("an https URL is an issuer"),
         hosts: Vec::new(),
+        is_default: false,
         dialect: Dialect::Standard,
         clients: BTreeMap::from([(app.id.clone(), app)]),
         connectors: vec![a_connector("mock")],

@@ -12,7 +12,7 @@ use actix_web::http::header::{
     ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
     HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{Method, StatusCode, Version};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::FutureExt as _;
 use insula_ambient::{Clock, Entropy};
@@ -26,10 +26,10 @@ use tracing::{Instrument as _, debug, info_span};
 use crate::client_address::client_address;
 use crate::context::Context;
 use crate::endpoints::{authorize, metadata, token};
-use crate::host::requested_host;
+use crate::host::{TwoHosts, requested_host};
 use crate::metrics::WebMetrics;
 use crate::respond::{self, Surface};
-use crate::route::{Route, below, metadata_of};
+use crate::route::{Probe, Route, below, metadata_of};
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
@@ -68,12 +68,28 @@ pub async fn front_door(
     let peer = request.peer_addr().map(|addr| addr.ip());
     let authority = request.uri().host();
     let trusted = &state.settings.trusted_proxies;
-    let Some(host) = requested_host(request.headers(), authority, peer, trusted) else {
-        return HttpResponse::BadRequest()
-            .insert_header((CONTENT_TYPE, PLAIN_TEXT))
-            .body("Host is missing, or there are two\n");
+    let host = match requested_host(request.headers(), authority, peer, trusted) {
+        Ok(Some(host)) => host,
+        // Only HTTP/1.0 may leave it out (RFC 9112 §3.2); old probes do.
+        Ok(None) if request.version() < Version::HTTP_11 => "",
+        Ok(None) | Err(TwoHosts) => {
+            return HttpResponse::BadRequest()
+                .insert_header((CONTENT_TYPE, PLAIN_TEXT))
+                .body("Host is missing, or there are two\n");
+        }
     };
     let path = request.path();
+    if let Some(probe) = Probe::of(path) {
+        let answer = respond::health(probe, (state.is_healthy)());
+        count(
+            &state,
+            &Route::Health(probe),
+            request.method(),
+            &answer,
+            began,
+        );
+        return answer;
+    }
     // RFC 8414 puts the well-known part before the issuer's path, where another tenant may live.
     let metadata_path = metadata_of(path);
     let found = state
@@ -145,15 +161,17 @@ pub async fn front_door(
         let allow = HeaderValue::from_static(route.allow());
         answer.headers_mut().insert(ALLOW, allow);
     }
+    count(&state, &route, &method, &answer, began);
+    answer
+}
+
+fn count(state: &WebState, route: &Route, method: &Method, answer: &HttpResponse, began: Instant) {
     let size = match answer.body().size() {
         BodySize::Sized(bytes) => bytes,
         _ => 0,
     };
-    let status = answer.status().as_u16();
-    state
-        .metrics
-        .request(&route, &method, status, began.elapsed(), size);
-    answer
+    let (status, took) = (answer.status().as_u16(), began.elapsed());
+    state.metrics.request(route, method, status, took, size);
 }
 
 fn is_get(method: &Method) -> bool {
@@ -225,7 +243,7 @@ async fn dispatch(
         }
         Route::Home => return metadata::home(ctx),
         Route::Robots => return metadata::robots(),
-        Route::Health => return respond::health((state.is_healthy)()),
+        Route::Health(probe) => return respond::health(*probe, (state.is_healthy)()),
         Route::Discovery => return metadata::discovery(&ctx.snapshot),
         Route::Keys => return metadata::keys(&ctx.snapshot),
     };

@@ -5,31 +5,32 @@ use ipnet::IpNet;
 
 use crate::client_address::is_trusted;
 
-/// The host name a request is for, without port.
+/// A request with two `Host` headers is for nobody (RFC 9112 §3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TwoHosts;
+
+/// The host name a request is for, without port; `None` where it names none, as HTTP/1.0 may.
 ///
 /// The `Host` header, unless the peer is a trusted proxy that tells another: then the last
 /// `Forwarded` element (RFC 7239), else the last `X-Forwarded-Host`. Strangers' headers count for
-/// nothing: a forged host would lead to another tenant. A request with two `Host` headers is for
-/// nobody (RFC 9112 §3.2).
+/// nothing: a forged host would lead to another tenant.
 pub(crate) fn requested_host<'a>(
     headers: &'a HeaderMap,
     authority: Option<&'a str>,
     peer: Option<IpAddr>,
     trusted: &[IpNet],
-) -> Option<&'a str> {
+) -> Result<Option<&'a str>, TwoHosts> {
     let is_trusted = peer.is_some_and(|peer| is_trusted(peer, trusted));
     if headers.get_all(header::HOST).count() > 1 {
-        return None;
+        return Err(TwoHosts);
     }
     let told = if is_trusted {
         forwarded_host(headers)
     } else {
         None
     };
-    let host = told
-        .or(authority)
-        .or_else(|| text(headers, &header::HOST))?;
-    Some(without_port(host))
+    let host = told.or(authority).or_else(|| text(headers, &header::HOST));
+    Ok(host.map(without_port))
 }
 
 fn forwarded_host(headers: &HeaderMap) -> Option<&str> {
@@ -80,7 +81,9 @@ mod tests {
     fn host(pairs: &[(&'static str, &'static str)], peer: &str) -> Option<String> {
         let trusted = ["10.0.0.0/8".parse().unwrap()];
         let peer = peer.parse().ok();
-        requested_host(&headers(pairs), None, peer, &trusted).map(str::to_owned)
+        let headers = headers(pairs);
+        let found = requested_host(&headers, None, peer, &trusted).unwrap();
+        found.map(str::to_owned)
     }
 
     #[test]
@@ -124,23 +127,22 @@ mod tests {
             );
             let trusted = ["10.0.0.0/8".parse().unwrap()];
             let peer = "10.1.2.3".parse().ok();
-            assert_eq!(requested_host(&map, None, peer, &trusted), Some("in.test"));
+            let found = requested_host(&map, None, peer, &trusted);
+            assert_eq!(found, Ok(Some("in.test")));
         }
     }
 
     #[test]
     fn two_hosts_are_none() {
-        assert_eq!(
-            host(&[("host", "a.test"), ("host", "b.test")], "1.1.1.1"),
-            None
-        );
+        let map = headers(&[("host", "a.test"), ("host", "b.test")]);
+        assert_eq!(requested_host(&map, None, None, &[]), Err(TwoHosts));
     }
 
     #[test]
     fn the_authority_of_http_2_comes_before_the_host_header() {
         let map = headers(&[("host", "b.test")]);
         let found = requested_host(&map, Some("a.test"), None, &[]);
-        assert_eq!(found, Some("a.test"));
+        assert_eq!(found, Ok(Some("a.test")));
     }
 
     #[test]

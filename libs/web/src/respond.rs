@@ -18,6 +18,7 @@ use tracing::{error, info};
 
 use crate::context::Context;
 use crate::page;
+use crate::route::Probe;
 
 /// Must not stand in `Location` as they are: they could end the line.
 const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b' ');
@@ -319,13 +320,14 @@ fn with_query(uri: &str, pairs: &str) -> String {
     format!("{front}{joiner}{pairs}{fragment}")
 }
 
-/// How the process is, for whoever watches the tenants' port: in dex's words and with dex's 500. The
-/// telemetry listener says more.
-pub(crate) fn health(is_healthy: bool) -> HttpResponse {
-    let (status, text) = if is_healthy {
-        (StatusCode::OK, "Health check passed")
-    } else {
-        (StatusCode::INTERNAL_SERVER_ERROR, "Health check failed.")
+/// How the process is, for whoever watches the tenants' port: `/healthz` in dex's words and with
+/// dex's 500. The telemetry listener says more.
+pub(crate) fn health(probe: Probe, is_healthy: bool) -> HttpResponse {
+    let (status, text) = match (probe, is_healthy) {
+        (Probe::Health, true) => (StatusCode::OK, "Health check passed"),
+        (Probe::Health, false) => (StatusCode::INTERNAL_SERVER_ERROR, "Health check failed."),
+        (Probe::Live, _) | (Probe::Ready, true) => (StatusCode::OK, "ok"),
+        (Probe::Ready, false) => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
     };
     HttpResponseBuilder::new(status)
         .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))

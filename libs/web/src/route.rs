@@ -24,7 +24,31 @@ pub(crate) enum Route {
     Logout,
     Static(String),
     Robots,
+    Health(Probe),
+}
+
+/// What somebody wants to know of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Probe {
+    /// Whether it can serve, as dex tells it.
     Health,
+    /// Whether it is there.
+    Live,
+    /// Whether it wants work.
+    Ready,
+}
+
+impl Probe {
+    /// The probe of a path. It is the same below every issuer and on every host: whoever probes
+    /// knows an address and no tenant.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        match path {
+            "/healthz" => Some(Self::Health),
+            "/healthz/live" => Some(Self::Live),
+            "/healthz/ready" => Some(Self::Ready),
+            _ => None,
+        }
+    }
 }
 
 impl Route {
@@ -46,8 +70,10 @@ impl Route {
             "/userinfo" => Self::UserInfo,
             "/logout" => Self::Logout,
             "/robots.txt" => Self::Robots,
-            "/healthz" => Self::Health,
-            _ => return Self::with_segment(path),
+            _ => match Probe::of(path) {
+                Some(probe) => Self::Health(probe),
+                None => return Self::with_segment(path),
+            },
         })
     }
 
@@ -87,7 +113,9 @@ impl Route {
             Self::Logout => "/logout",
             Self::Static(_) => "/static",
             Self::Robots => "/robots.txt",
-            Self::Health => "/healthz",
+            Self::Health(Probe::Health) => "/healthz",
+            Self::Health(Probe::Live) => "/healthz/live",
+            Self::Health(Probe::Ready) => "/healthz/ready",
         }
     }
 
@@ -95,7 +123,7 @@ impl Route {
     pub(crate) const fn allow(&self) -> &'static str {
         match self {
             Self::Discovery | Self::Keys => "GET, HEAD, OPTIONS",
-            Self::Home | Self::Static(_) | Self::Robots | Self::Health => "GET, HEAD",
+            Self::Home | Self::Static(_) | Self::Robots | Self::Health(_) => "GET, HEAD",
             Self::Token | Self::Revoke => "POST, OPTIONS",
             Self::Introspect => "POST",
             Self::UserInfo => "GET, HEAD, POST, OPTIONS",
@@ -121,10 +149,10 @@ impl Route {
                 | Self::Introspect
                 | Self::UserInfo
                 | Self::Home
-                | Self::Robots
-                | Self::Health,
+                | Self::Robots,
                 Dialect::Dex,
-            ) => true,
+            )
+            | (Self::Health(_), _) => true,
             _ => is_listed(self.allow()),
         }
     }

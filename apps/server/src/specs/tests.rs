@@ -141,21 +141,39 @@ fn a_file_that_turns_bad_keeps_its_route_and_is_known_to_have_changed() {
 }
 
 #[test]
-fn a_file_that_was_never_good_has_no_route_and_is_read_once() {
+fn a_file_that_was_never_good_has_no_host_and_is_read_once() {
     let desk = Desk::new();
     desk.write("acme/tenant.yaml", "issuer: nonsense\n");
     desk.write("fine/tenant.yaml", &GOOD.replace("acme", "fine"));
     for _ in 0..2 {
-        let routes = desk.list();
-        assert_eq!(routes.len(), 1);
-        assert_eq!(routes[0].hosts, ["fine.test"]);
+        let hosts: Vec<_> = desk.list().into_iter().map(|route| route.hosts).collect();
+        assert_eq!(hosts, [vec![], vec!["fine.test".to_owned()]]);
     }
     let known = held(&desk.specs.inner.known);
     let acme = known.get(&TenantId::parse("acme").unwrap()).unwrap();
     assert!(acme.route.is_none() && acme.watch.seen().paths().count() > 0);
     drop(known);
     desk.write("acme/tenant.yaml", GOOD);
-    assert_eq!(desk.list().len(), 2);
+    assert_eq!(desk.list()[0].hosts, ["acme.test"]);
+}
+
+#[test]
+fn two_default_tenants_are_an_error_with_file_and_line() {
+    let desk = Desk::new();
+    for name in ["acme", "other"] {
+        let file = format!("{name}/tenant.yaml");
+        let text = GOOD.replace("acme", name);
+        desk.write(&file, &format!("{text}default: true\n"));
+    }
+    assert!(desk.list().iter().all(|route| route.is_default));
+    let problems = desk.specs.check();
+    let [problem] = problems.as_slice() else {
+        panic!("{problems:?}")
+    };
+    assert!(problem.is_error());
+    let said = problem.to_string();
+    assert!(said.contains("other/tenant.yaml:3:1: default:"), "{said}");
+    assert!(said.contains("acme/tenant.yaml:3 says"), "{said}");
 }
 
 #[test]

@@ -54,6 +54,19 @@ pub(super) fn hosts(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<Str
     hosts
 }
 
+/// Reads `default`, which a dex file does not have: whether hosts that nobody has lead here.
+pub(super) fn is_default(top: &mut Section<'_>, reading: &mut Reading<'_>) -> bool {
+    const KEY: &str = "default";
+    if reading.lenient {
+        return false;
+    }
+    let is_default = top.flag(KEY, reading).unwrap_or(false);
+    if is_default {
+        reading.default_at = top.entry(KEY).map(|entry| entry.at);
+    }
+    is_default
+}
+
 /// Whether a text is a host and nothing but a host.
 pub(super) fn is_host(text: &str) -> bool {
     let as_url = Url::parse(&format!("https://{text}/"));

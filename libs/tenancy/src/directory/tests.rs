@@ -11,6 +11,7 @@ fn route(name: &str, hosts: &[&str], path: &str) -> TenantRoute {
         id: id(name),
         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
         path: path.to_owned(),
+        is_default: false,
         fingerprint: String::new(),
     }
 }
@@ -112,6 +113,35 @@ fn a_line_struck_out_leads_nowhere_and_leaves_its_neighbours() {
     );
     strike(&route("root", &["login.test"], ""));
     assert_eq!(found(&directory, "login.test", "/"), None);
+}
+
+#[test]
+fn hosts_nobody_has_lead_to_the_default_tenant_below_its_path_and_others_do_not() {
+    let directory = Directory::empty();
+    let seats = register(
+        &directory,
+        &[
+            route("dex", &["dex.test"], "/dex"),
+            route("acme", &["acme.test"], ""),
+        ],
+    );
+    assert_eq!(found(&directory, "10.0.0.7:5556", "/dex/keys"), None);
+    directory.set_fallback(Some(("/dex", Arc::clone(&seats[0]))));
+    let too_long = "a".repeat(10_000);
+    for host in ["10.0.0.7:5556", "", "[::1]", "sub.acme.test", &too_long] {
+        for path in ["/dex", "/dex/keys"] {
+            let to = found(&directory, host, path);
+            assert_eq!(to.as_deref(), Some("dex"), "{host}{path}");
+        }
+        for path in ["/", "/keys", "/dexter"] {
+            assert_eq!(found(&directory, host, path), None, "{host}{path}");
+        }
+    }
+    let own = found(&directory, "acme.test", "/dex/keys");
+    assert_eq!(own.as_deref(), Some("acme"));
+    assert_eq!(found(&directory, "dex.test", "/"), None);
+    directory.set_fallback(None);
+    assert_eq!(found(&directory, "10.0.0.7:5556", "/dex/keys"), None);
 }
 
 #[test]

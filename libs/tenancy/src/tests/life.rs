@@ -11,6 +11,7 @@ use crate::{Fault, Lookup, TenancyOptions, TenantPhase};
 fn a_sleeping_tenant_is_woken_by_who_asks_first_and_found_awake_by_the_next() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
+        world.files.write(tenant("neighbour"));
         let house = world.house().await;
         let looked = house.directory().lookup("ACME.test:443", "/auth");
         assert!(matches!(looked, Lookup::Asleep(_)), "{looked:?}");
@@ -237,12 +238,13 @@ fn a_connector_that_cannot_open_is_marked_and_only_changed_ones_are_opened_anew(
 fn a_removed_tenant_is_gone_and_a_new_one_appears() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
+        world.files.write(tenant("neighbour"));
         let house = world.house().await;
         let handle = house.activate(&id("acme")).await.unwrap();
         world.files.remove("acme");
         world.files.write(tenant("globex"));
         let report = house.rescan().await.unwrap();
-        assert_eq!((report.tenants, report.arrived, report.left), (1, 1, 1));
+        assert_eq!((report.tenants, report.arrived, report.left), (2, 1, 1));
         assert!(matches!(
             house.directory().lookup("acme.test", "/"),
             Lookup::Unknown

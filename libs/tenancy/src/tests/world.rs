@@ -171,6 +171,7 @@ impl Files {
             id: spec.id.clone(),
             hosts: vec![spec.issuer.host().to_owned()],
             path: spec.issuer.path().to_owned(),
+            is_default: spec.is_default,
             fingerprint: (version + 1).to_string(),
         };
         let content = Ok(spec);

@@ -1,8 +1,8 @@
-use actix_web::http::Method;
+use actix_web::http::{Method, Version};
 use actix_web::test::TestRequest;
 use insula_testkit::a_tenant;
 
-use super::world::{World, connecting};
+use super::world::{World, connecting, globex};
 use crate::WebSettings;
 
 fn with(method: &str, path: &str) -> TestRequest {
@@ -56,7 +56,7 @@ async fn a_forwarded_host_counts_from_a_trusted_proxy_alone() {
     let settings = WebSettings {
         trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
     };
-    let world = World::with([a_tenant().build()], settings).await;
+    let world = World::with([a_tenant().build(), globex()], settings).await;
     for (peer, status) in [("10.0.0.7:999", 200), ("192.0.2.1:999", 404)] {
         let request = TestRequest::get()
             .uri("/keys")
@@ -186,6 +186,73 @@ async fn the_tenants_port_says_so_when_the_process_cannot_serve() {
     world.state.is_healthy = std::sync::Arc::new(|| false);
     let ill = world.get("/healthz").await;
     assert_eq!((ill.status, ill.text()), (500, "Health check failed."));
+    assert_eq!(world.get("/healthz/ready").await.status, 503);
+    assert_eq!(world.get("/healthz/live").await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_single_tenant_answers_whatever_the_host_and_announces_its_own_issuer() {
+    let world = World::of([a_tenant().at("one", "https://one.test/dex").build()]).await;
+    for host in ["10.0.0.7:5556", "dex.svc.cluster.local", "[::1]:5556", ""] {
+        let discovery = "/dex/.well-known/openid-configuration";
+        let answer = world.get_at(host, discovery).await;
+        assert_eq!(answer.status, 200, "{host}");
+        assert_eq!(answer.json()["issuer"], "https://one.test/dex");
+        assert_eq!(world.get_at(host, "/keys").await.status, 404, "{host}");
+    }
+}
+
+#[actix_web::test]
+async fn a_default_tenant_answers_for_hosts_nobody_has_and_for_no_others() {
+    let marked = a_tenant().with(|spec| spec.is_default = true);
+    let world = World::of([marked.build(), globex()]).await;
+    let issuer = async |host| {
+        let answer = world
+            .get_at(host, "/.well-known/openid-configuration")
+            .await;
+        answer.json()["issuer"].clone()
+    };
+    assert_eq!(issuer("10.0.0.7:5556").await, "https://acme.test");
+    assert_eq!(issuer("globex.test").await, "https://globex.test");
+}
+
+#[actix_web::test]
+async fn only_http_1_0_may_come_without_a_host() {
+    let world = World::of([a_tenant().build()]).await;
+    for (version, path, status) in [
+        (Version::HTTP_10, "/keys", 200),
+        (Version::HTTP_10, "/healthz", 200),
+        (Version::HTTP_11, "/keys", 400),
+    ] {
+        let request = TestRequest::get().uri(path).version(version);
+        let answer = world.ask_as_it_is(request).await;
+        assert_eq!(answer.status, status, "{version:?} {path}");
+    }
+}
+
+#[actix_web::test]
+async fn health_answers_on_every_host_below_every_path_and_wakes_nobody() {
+    let dex = a_tenant().dex().at("one", "https://one.test/dex");
+    let world = World::of([dex.build(), globex()]).await;
+    for (host, path, text) in [
+        ("10.0.0.7:5556", "/healthz", "Health check passed"),
+        ("nobody.test", "/healthz/live", "ok"),
+        ("nobody.test", "/healthz/ready", "ok"),
+        ("one.test", "/healthz", "Health check passed"),
+        ("globex.test", "/healthz", "Health check passed"),
+    ] {
+        let answer = world.get_at(host, path).await;
+        assert_eq!((answer.status, answer.text()), (200, text), "{host}{path}");
+    }
+    let awake = world.state.tenancy.statuses().await;
+    assert!(awake.iter().all(|tenant| !tenant.is_served), "{awake:?}");
+    let own = world.get_at("one.test", "/dex/healthz").await;
+    assert_eq!((own.status, own.text()), (200, "Health check passed"));
+    assert_eq!(
+        world.get_at("one.test", "/dex/healthz/ready").await.status,
+        200
+    );
+    assert_eq!(world.get_at("one.test", "/healthz/other").await.status, 404);
 }
 
 #[actix_web::test]

@@ -105,8 +105,17 @@ impl World {
 
     /// Sends a request through the front door. Without a host it is for `acme.test`.
     pub(super) async fn ask(&self, request: TestRequest) -> Answer {
+        self.send(request, true).await
+    }
+
+    /// Sends a request through the front door as it is, be it without a host.
+    pub(super) async fn ask_as_it_is(&self, request: TestRequest) -> Answer {
+        self.send(request, false).await
+    }
+
+    async fn send(&self, request: TestRequest, with_host: bool) -> Answer {
         let mut request = request.to_request();
-        if request.uri().host().is_none() && !request.headers().contains_key(HOST) {
+        if with_host && request.uri().host().is_none() && !request.headers().contains_key(HOST) {
             let acme = "acme.test".parse().unwrap();
             request.headers_mut().insert(HOST, acme);
         }
@@ -206,6 +215,7 @@ impl SpecSource for Files {
                 .chain(spec.hosts.iter().cloned())
                 .collect(),
             path: spec.issuer.path().to_owned(),
+            is_default: spec.is_default,
             fingerprint: "1".to_owned(),
         };
         Ok(self.0.iter().map(route).collect())
