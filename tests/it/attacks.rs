@@ -141,6 +141,75 @@ async fn s4_7_a_login_begun_by_an_attacker_cannot_be_finished_by_a_victim() {
         .expect(400);
 }
 
+/// §4.7: where a browser without a cookie is let through, as at dex, whoever began the login does not
+/// learn how it ended (GHSA-vh7g-p26c-j2cw).
+#[tokio::test]
+async fn s4_7_who_began_a_login_for_somebody_else_is_not_handed_its_proof() {
+    let globex = village().await.globex();
+    let mut kubelogin = village().await.globex();
+    kubelogin.client_id = "kubelogin".to_owned();
+    kubelogin.redirect_uri = "http://localhost:8000".to_owned();
+    for party in [globex, kubelogin] {
+        for connector in ["mock", "local"] {
+            let (attacker, victim) = (Agent::new(), Agent::new());
+            let begin = party.begin().url;
+            let begin = begin.replace("/auth?", &format!("/auth/{connector}?"));
+            let link = attacker.get(begin).await.expect(302).location();
+            let typed = [
+                ("login", village::ADMIN.login),
+                ("password", village::ADMIN.password),
+            ];
+            let proven = if connector == "local" {
+                victim.get(&link).await.expect(200);
+                victim.post(&link, &typed).await.expect(303)
+            } else {
+                victim.get(&link).await.expect(303)
+            };
+            let proof = proven.location();
+            assert_eq!(proof.path(), "/approval");
+
+            let (_, state) = link.query_pairs().find(|(n, _)| n == "state").unwrap();
+            for agent in [&attacker, &Agent::new()] {
+                for path in [
+                    format!("/callback?state={state}"),
+                    format!("/callback/mock?state={state}&code=x"),
+                    format!("/auth/local/login?back=&state={state}"),
+                    format!("/approval?req={state}"),
+                ] {
+                    let answer = agent.get(party.at(&path)).await;
+                    assert!((400..500).contains(&answer.status), "{path}");
+                    assert!(!answer.header("location").contains("hmac"), "{path}");
+                    assert!(!answer.body.contains("hmac"), "{path}");
+                }
+                let form = party.at(&format!("/auth/local/login?back=&state={state}"));
+                agent.post(&form, &typed).await.expect(400);
+                let posted = [("RelayState", state.as_ref())];
+                agent.post(party.at("/callback"), &posted).await.expect(400);
+            }
+            attacker.get(&proof).await.expect(400);
+            // The one who finished it is led on, also after loading the page again.
+            let again = victim.get(&link).await.expect(303);
+            assert_eq!(again.location(), proof);
+            victim.get(&proof).await.expect(200);
+            let yes = [("approval", "approve")];
+            let answer = victim.post(&proof, &yes).await.expect(303);
+            assert!(answer.header("location").contains("code="));
+        }
+    }
+}
+
+/// §4.7: a browser that has a cookie of its own finishes no login of another, at dex neither.
+#[tokio::test]
+async fn s4_7_a_browser_with_another_cookie_is_refused_also_in_dexs_dialect() {
+    let globex = village().await.globex();
+    let (attacker, victim) = (Agent::new(), Agent::new());
+    globex.log_in(&victim, &village::ADMIN).await;
+    let begin = globex.begin().url.replace("/auth?", "/auth/mock?");
+    let link = attacker.get(begin).await.expect(302).location();
+    victim.get(&link).await.expect(400);
+    attacker.get(&link).await.expect(303);
+}
+
 /// §4.7.1: `state` comes back as it went, whatever is in it.
 #[tokio::test]
 async fn s4_7_1_state_comes_back_byte_for_byte() {

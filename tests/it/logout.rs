@@ -25,7 +25,10 @@ async fn confirm(agent: &Agent, answer: &Answer) -> Answer {
 }
 
 fn has_session(agent: &Agent) -> bool {
-    agent.cookies().iter().any(|c| c.name == "insula_session")
+    agent
+        .cookies()
+        .iter()
+        .any(|c| c.name == "insula_session.acme")
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ async fn a_request_under_way_is_answered_before_the_process_ends() {
     let body = "login=kim%40initech.example&password=wrong";
     let cookie = agent.cookie("insula_browser").value;
     let head = format!(
-        "POST {}?{} HTTP/1.1\r\nHost: login.localhost\r\nCookie: insula_browser={cookie}\r\n\
+        "POST {}?{} HTTP/1.1\r\nHost: login.localhost\r\nCookie: insula_browser.initech={cookie}\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\
          Expect: 100-continue\r\nConnection: close\r\n\r\n",
         form.path(),

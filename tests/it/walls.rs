@@ -125,7 +125,7 @@ async fn an_id_token_of_one_tenant_hints_at_nobody_at_another() {
         let url = other.party.at(&format!("/logout?id_token_hint={hint}"));
         let answer = agent.get(url).await;
         assert_refused(&answer, "logout hint");
-        assert!(agent.cookies().iter().any(|c| c.name == "insula_session"));
+        assert!(agent.cookie("insula_session").http_only);
     }
 }
 
@@ -153,7 +153,13 @@ async fn a_session_of_one_tenant_is_nothing_to_another() {
 
 fn carried_to(other: &Household, cookie: Cookie) -> Cookie {
     let issuer = url::Url::parse(&other.party.issuer).unwrap();
+    let tenant = match issuer.path().trim_matches('/') {
+        "" => issuer.host_str().unwrap().split('.').next().unwrap(),
+        path => path,
+    };
+    let (name, _) = cookie.name.rsplit_once('.').unwrap();
     Cookie {
+        name: format!("{name}.{tenant}"),
         host: issuer.host_str().unwrap().to_owned(),
         path: issuer.path().to_owned(),
         ..cookie

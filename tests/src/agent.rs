@@ -20,6 +20,7 @@ pub struct Agent {
     doors: Vec<u16>,
     turn: AtomicUsize,
     headers: Vec<(String, String)>,
+    takes_cookies: bool,
 }
 
 /// What came back.
@@ -66,6 +67,7 @@ impl Agent {
             doors: doors.to_vec(),
             turn: AtomicUsize::new(0),
             headers: Vec::new(),
+            takes_cookies: true,
         }
     }
 
@@ -75,15 +77,24 @@ impl Agent {
         self
     }
 
+    /// As a browser that takes no cookies.
+    pub fn without_cookies(mut self) -> Self {
+        self.takes_cookies = false;
+        self
+    }
+
     /// Its cookies.
     pub fn cookies(&self) -> Vec<Cookie> {
         self.jar.all()
     }
 
-    /// The cookie of a name, wherever it is from.
+    /// The cookie of a name, whichever tenant it is from.
     pub fn cookie(&self, name: &str) -> Cookie {
         let cookies = self.cookies();
-        let found = cookies.iter().find(|cookie| cookie.name == name);
+        let found = cookies.iter().find(|cookie| {
+            let of_tenant = cookie.name.rsplit_once('.').map(|(name, _)| name);
+            of_tenant.map(|name| name.trim_start_matches("__Host-")) == Some(name)
+        });
         found
             .unwrap_or_else(|| panic!("no cookie {name} among {cookies:?}"))
             .clone()
@@ -169,7 +180,8 @@ impl Agent {
         }
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        for line in headers.get_all(SET_COOKIE) {
+        let lines = headers.get_all(SET_COOKIE).iter();
+        for line in lines.filter(|_| self.takes_cookies) {
             self.jar.keep(Cookie::parse(line.to_str().unwrap(), &url));
         }
         Ok(Answer {

@@ -65,16 +65,22 @@ async fn answer(
     request: AuthorizationRequest,
     client: &Client,
 ) -> Result<Turn, FlowError> {
-    let session = session::live(view, browser).await?;
+    let live = session::live(view, browser).await?;
     let standing = Standing::Arriving {
-        session: session.as_ref(),
+        session: live.as_ref().map(|live| &live.session),
     };
     match next(&request, client, &view.spec, standing, view.now())? {
         Next::Resume => {
-            let session = session.ok_or(Refusal::LoginRequired)?;
-            finish::resume(view, browser, request, client, session).await
+            let live = live.ok_or(Refusal::LoginRequired)?;
+            finish::resume(view, browser, request, client, live).await
         }
-        Next::Choose(ids) => Ok(Outcome::Show(choose(view, params, &request, client, &ids)).into()),
+        Next::Choose(ids) => {
+            let (_, cookie) = bind(view, browser);
+            Ok(Turn {
+                outcome: Outcome::Show(choose(view, params, &request, client, &ids)),
+                cookies: cookie.into_iter().collect(),
+            })
+        }
         Next::LogIn(id) if view.dialect() == Dialect::Dex && at_connector.is_none() => {
             let to = connector_route(&id, params);
             Ok(Outcome::Redirect {
@@ -197,7 +203,7 @@ async fn log_in(
         id: auth_id,
         version: 1,
         request,
-        browser: binding,
+        browser: Some(binding),
         created_at: now,
         expires_at: now + view.spec.expiry.auth_requests,
         stage,

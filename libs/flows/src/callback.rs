@@ -40,7 +40,7 @@ pub async fn complete(
             memory,
         } => (connector_id.clone(), memory.clone()),
         // The page was loaded again: the answer is known already.
-        Stage::Authenticated { .. } => return Ok(finish::go_on(view, &auth.id).into()),
+        Stage::Authenticated { .. } => return finish::lead_on(view, &auth, browser),
         Stage::AwaitingPassword { .. } => return Err(Refusal::WrongStage.into()),
     };
     if at_connector.is_some_and(|id| id != connector_id.as_str()) {
@@ -49,7 +49,7 @@ pub async fn complete(
     let ctx = view.login_context(&auth.id, &auth.request.scopes);
     let (reply, arrival) = match returned {
         Returned::Query(params) => (Reply::Query(params), Arrival::Get),
-        Returned::Form(params) => (Reply::Form(params), Arrival::Post),
+        Returned::Form(params) => (Reply::Form(params), Arrival::FromElsewhere),
     };
     let connector = opened(view, &connector_id)?;
     match connector.complete(&ctx, &memory, reply).await {

@@ -4,8 +4,8 @@ use insula_connector_kit::UpstreamIdentity;
 use insula_engine::authorize::{Next, Standing, depends_on_consent, next};
 use insula_engine::{Refusal, Step, proof_of};
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationCode, AuthorizationRequest, BrowserSession, Client,
-    CodeGrant, Dialect, GrantId, Login, Stage,
+    AuthRequest, AuthRequestId, AuthorizationCode, AuthorizationRequest, Client, CodeGrant,
+    Dialect, GrantId, Login, Stage,
 };
 use insula_oauth::Scopes;
 use insula_store::Finish;
@@ -13,9 +13,11 @@ use tracing::info;
 use url::Url;
 
 use crate::routes::approval_route;
-use crate::under_way::{bind, client, reply_to, told};
+use crate::session::LiveSession;
+use crate::under_way::{bind, client, is_own, reply_to, told};
 use crate::{
-    AuthorizationResponse, Browser, FlowError, Outcome, Screen, TenantView, Turn, sealed, session,
+    AuthorizationResponse, Browser, CookieChange, FlowError, Outcome, Screen, TenantView, Turn,
+    sealed, session,
 };
 
 /// How the browser came back from a login, which decides whether a page may answer it.
@@ -23,8 +25,10 @@ use crate::{
 pub(crate) enum Arrival {
     /// By a GET from the upstream: a page may answer.
     Get,
-    /// By a POST: a redirect must answer, so that reloading does not post again.
+    /// By a POST from a page of ours: a redirect must answer, so that reloading does not post again.
     Post,
+    /// By a POST from the upstream's page, which `Lax` cookies do not come along with.
+    FromElsewhere,
 }
 
 /// Somebody proved who they are. Makes the session, then goes on to consent or to the code.
@@ -67,7 +71,7 @@ pub(crate) async fn logged_in(
             "login successful through connector {}", login.connector_id
         );
         let mut turn = match next {
-            Next::Consent => ask_consent(view, client, auth, &login, arrival).await?,
+            Next::Consent => ask_consent(view, browser, client, auth, &login, arrival).await?,
             _ => {
                 let stored = auth.version - 1;
                 issue(view, &auth.id, stored, &request, &login, Approved::NotAsked).await?
@@ -83,23 +87,68 @@ pub(crate) async fn logged_in(
 
 async fn ask_consent(
     view: &TenantView,
+    browser: &Browser,
     client: &Client,
-    auth: AuthRequest,
+    mut auth: AuthRequest,
     login: &Login,
     arrival: Arrival,
 ) -> Result<Turn, FlowError> {
     let now = view.now();
+    let cookie = bind_to_finisher(view, browser, &mut auth, arrival);
     if !view.effects.cache.advance_auth_request(&auth, now).await? {
         return Err(Refusal::LoginUnknown.into());
     }
-    if arrival == Arrival::Post || view.dialect() == Dialect::Dex {
-        return Ok(go_on(view, &auth.id).into());
+    let outcome = if arrival == Arrival::Get && view.dialect() == Dialect::Standard {
+        Outcome::Show(consent_screen(view, client, &auth, login))
+    } else {
+        go_on(view, &auth.id)
+    };
+    Ok(Turn {
+        outcome,
+        cookies: cookie.into_iter().collect(),
+    })
+}
+
+/// From here on the login is the finisher's, whoever began it: where dex's dialect took a step from
+/// a browser without a cookie, the one who holds the old cookie may be somebody else.
+fn bind_to_finisher(
+    view: &TenantView,
+    browser: &Browser,
+    auth: &mut AuthRequest,
+    arrival: Arrival,
+) -> Option<CookieChange> {
+    if is_own(auth, browser) {
+        return None;
     }
-    Ok(Outcome::Show(consent_screen(view, client, &auth, login)).into())
+    if arrival == Arrival::FromElsewhere && browser.bindings.is_empty() {
+        // The browser may hold a cookie that did not come along: a new one would take its place, and
+        // the other logins of this browser would be lost. The proof alone leads on.
+        auth.browser = None;
+        return None;
+    }
+    let (binding, cookie) = bind(view, browser);
+    auth.browser = Some(binding);
+    cookie
+}
+
+/// Answers for a step that was finished before: a page loaded again, a form sent twice.
+///
+/// The proof of a finished step is handed out in the answer to the request that finished it. Who
+/// asks later and knows the login by name alone may be the stranger who began it for somebody else;
+/// only the browser that finished it, known by its cookie, is led on.
+pub(crate) fn lead_on(
+    view: &TenantView,
+    auth: &AuthRequest,
+    browser: &Browser,
+) -> Result<Turn, FlowError> {
+    if !is_own(auth, browser) {
+        return Err(Refusal::WrongBrowser.into());
+    }
+    Ok(go_on(view, &auth.id).into())
 }
 
 /// Sends a browser whose person is known on to the question of consent.
-pub(crate) fn go_on(view: &TenantView, id: &AuthRequestId) -> Outcome {
+fn go_on(view: &TenantView, id: &AuthRequestId) -> Outcome {
     Outcome::Redirect {
         to: approval_route(view, id),
         see_other: true,
@@ -179,9 +228,9 @@ pub(crate) async fn resume(
     browser: &Browser,
     request: AuthorizationRequest,
     client: &Client,
-    session: BrowserSession,
+    live: LiveSession,
 ) -> Result<Turn, FlowError> {
-    let login = session.login();
+    let login = live.session.login();
     let consented = consented(view, &request, client, &login).await?;
     let standing = Standing::Known {
         login: &login,
@@ -194,7 +243,7 @@ pub(crate) async fn resume(
             let auth = AuthRequest {
                 id: AuthRequestId::generate(view.effects.entropy.as_ref()),
                 version: 1,
-                browser: binding,
+                browser: Some(binding),
                 created_at: now,
                 expires_at: now + view.spec.expiry.auth_requests,
                 stage: Stage::Authenticated {
@@ -203,7 +252,7 @@ pub(crate) async fn resume(
                 request,
             };
             view.effects.cache.put_auth_request(&auth, now).await?;
-            session::touch(view, browser, session, &client.id).await?;
+            session::touch(view, live, &client.id).await?;
             let outcome = match view.dialect() {
                 Dialect::Standard => Outcome::Show(consent_screen(view, client, &auth, &login)),
                 Dialect::Dex => go_on(view, &auth.id),
@@ -215,7 +264,7 @@ pub(crate) async fn resume(
         }
         _ => {
             let (code, grant) = code_for(view, &request, &login);
-            session::touch(view, browser, session, &client.id).await?;
+            session::touch(view, live, &client.id).await?;
             view.effects
                 .cache
                 .put_code(&code.hash(), &grant, now)

@@ -27,7 +27,7 @@ pub async fn show(
 ) -> Result<Turn, FlowError> {
     let auth = under_way(view, state.ok_or(Refusal::LoginUnknown)?, browser).await?;
     if auth.login().is_ok() {
-        return Ok(finish::go_on(view, &auth.id).into());
+        return finish::lead_on(view, &auth, browser);
     }
     let hint = auth.request.login_hint.clone().unwrap_or_default();
     let screen = screen(view, at_connector, &auth, hint, None).await?;
@@ -48,7 +48,7 @@ pub async fn submit(
     let connector_id = match &auth.stage {
         Stage::AwaitingPassword { connector_id, .. } => connector_id,
         // The form was sent twice: the answer is known already.
-        Stage::Authenticated { .. } => return Ok(finish::go_on(view, &auth.id).into()),
+        Stage::Authenticated { .. } => return finish::lead_on(view, &auth, browser),
         Stage::AwaitingUpstream { .. } => return Err(Refusal::WrongStage.into()),
     };
     if connector_id.as_str() != at_connector {

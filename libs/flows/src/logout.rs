@@ -17,7 +17,7 @@ pub async fn logout(
     proof: Option<&str>,
     browser: &Browser,
 ) -> Result<Turn, FlowError> {
-    let session = session::live(view, browser).await?;
+    let session = session::live(view, browser).await?.map(|live| live.session);
     let confirmed = match (&session, proof) {
         (Some(session), Some(hmac)) => proves(&view.keys, session.id.as_str(), Step::Logout, hmac),
         _ => false,
@@ -48,8 +48,8 @@ pub async fn logout(
         (LogoutNext::Confirm, None) => Ok(Outcome::Show(Screen::LoggedOut { ui_locales }).into()),
         (LogoutNext::LogOut { then }, _) => {
             let mut cookies = Vec::new();
-            if let Some(cookie) = &browser.session {
-                session::end(view, cookie).await?;
+            if !browser.sessions.is_empty() {
+                session::end_all(view, browser).await?;
                 cookies.push(CookieChange::LogOut);
                 info!("logout successful");
             }

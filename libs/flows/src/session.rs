@@ -13,25 +13,40 @@ use crate::{Browser, CookieChange, FlowError, TenantView};
 /// How long a session may be answered from the cache before the row is looked at again.
 const CACHED_FOR: Duration = Duration::from_mins(5);
 
-/// The live session of a browser, if it has one. A cache that fails only costs the SQL read.
+/// A session that stands, and the hash of the cookie it is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LiveSession {
+    pub(crate) session: BrowserSession,
+    hash: TokenHash,
+}
+
+/// The live session of a browser, if it has one. Each of its cookies is looked at: one that somebody
+/// planted beside ours logs nobody out.
 pub(crate) async fn live(
     view: &TenantView,
     browser: &Browser,
-) -> Result<Option<BrowserSession>, FlowError> {
-    let Some(cookie) = browser
-        .session
-        .as_ref()
-        .filter(|_| view.spec.sessions.enabled)
-    else {
+) -> Result<Option<LiveSession>, FlowError> {
+    if !view.spec.sessions.enabled {
         return Ok(None);
-    };
-    let (hash, now) = (cookie.hash(), view.now());
-    let session = match view.effects.cache.get_session(&hash).await {
+    }
+    for cookie in &browser.sessions {
+        let hash = cookie.hash();
+        if let Some(session) = find(view, &hash).await? {
+            return Ok(Some(LiveSession { session, hash }));
+        }
+    }
+    Ok(None)
+}
+
+/// The live session of a cookie. A cache that fails only costs the SQL read.
+async fn find(view: &TenantView, hash: &TokenHash) -> Result<Option<BrowserSession>, FlowError> {
+    let now = view.now();
+    let session = match view.effects.cache.get_session(hash).await {
         Ok(Some(session)) => Some(session),
-        Ok(None) => reload(view, &hash, now).await?,
+        Ok(None) => reload(view, hash, now).await?,
         Err(error) => {
             warn!(%error, "the session cache does not answer; reading the row instead");
-            view.effects.store.find_session(&hash, now).await?
+            view.effects.store.find_session(hash, now).await?
         }
     };
     Ok(session.filter(|s| is_live(view, s, now)))
@@ -73,9 +88,7 @@ pub(crate) async fn begin(
     if !policy.enabled {
         return Ok(None);
     }
-    if let Some(old) = &browser.session {
-        end(view, old).await?;
-    }
+    end_all(view, browser).await?;
     let now = view.now();
     let entropy = view.effects.entropy.as_ref();
     let cookie = SessionCookie::generate(entropy);
@@ -104,13 +117,10 @@ pub(crate) async fn begin(
 /// first visit, or a quarter of the idle life since the last note.
 pub(crate) async fn touch(
     view: &TenantView,
-    browser: &Browser,
-    mut session: BrowserSession,
+    live: LiveSession,
     client: &ClientId,
 ) -> Result<(), FlowError> {
-    let Some(cookie) = &browser.session else {
-        return Ok(());
-    };
+    let LiveSession { mut session, hash } = live;
     let now = view.now();
     let is_new = !session.clients.contains(client);
     let is_stale = now.since(session.last_seen_at) > view.spec.sessions.valid_if_not_used_for / 4;
@@ -121,7 +131,6 @@ pub(crate) async fn touch(
         session.clients.push(client.clone());
     }
     session.last_seen_at = now;
-    let hash = cookie.hash();
     // The cache first: whoever logs out meanwhile drops this entry after deleting the row, or the
     // row is found gone here.
     remember(view, &hash, &session, now).await;
@@ -131,8 +140,16 @@ pub(crate) async fn touch(
     Ok(())
 }
 
+/// Ends the session of every cookie a browser sent.
+pub(crate) async fn end_all(view: &TenantView, browser: &Browser) -> Result<(), FlowError> {
+    for cookie in &browser.sessions {
+        end(view, cookie).await?;
+    }
+    Ok(())
+}
+
 /// Ends the session of a cookie: the row first, because the cache forgets by itself.
-pub(crate) async fn end(view: &TenantView, cookie: &SessionCookie) -> Result<(), FlowError> {
+async fn end(view: &TenantView, cookie: &SessionCookie) -> Result<(), FlowError> {
     let hash = cookie.hash();
     view.effects.store.end_session(&hash).await?;
     forget(view, &hash).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use insula_connector_kit::{Connector, ConnectorError};
 use insula_engine::Refusal;
 use insula_engine::authorize::ReplyTo;
+use insula_engine::binding::{Bound, bound, may_take_a_step};
 use insula_model::{
     AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Dialect, TokenHash,
 };
@@ -14,8 +15,8 @@ use crate::{Browser, CookieChange, Fault, FlowError, TenantView};
 /// When it is worth asking again after a queue was full: it is served within seconds.
 const BUSY_FOR_S: u64 = 2;
 
-/// The login a browser came back to, if it may go on with it: known, not expired, begun in this
-/// browser.
+/// The login a browser came back to, if it may take the next step of it: known, not expired, and
+/// not bound to another browser.
 pub(crate) async fn under_way(
     view: &TenantView,
     id: &str,
@@ -31,11 +32,15 @@ pub(crate) async fn under_way(
     if found.is_expired(view.now()) {
         return Err(Refusal::LoginExpired.into());
     }
-    let is_own = |hash: &TokenHash| browser.binding.as_deref().is_some_and(|b| hash.matches(b));
-    if !found.browser.as_ref().is_none_or(is_own) {
+    if !may_take_a_step(bound(found.browser.as_ref(), &browser.bindings), &view.spec) {
         return Err(Refusal::WrongBrowser.into());
     }
     Ok(found)
+}
+
+/// Whether a browser proves by its cookie that a login is its own.
+pub(crate) fn is_own(auth: &AuthRequest, browser: &Browser) -> bool {
+    bound(auth.browser.as_ref(), &browser.bindings) == Bound::ToThis
 }
 
 /// The client of a login under way; it may have been removed since.
@@ -50,20 +55,13 @@ pub(crate) fn client<'a>(
 }
 
 /// The browser's binding, old or new. A login is finished by the browser that began it, or by
-/// nobody ([RFC 9700 §4.7](https://www.rfc-editor.org/rfc/rfc9700#section-4.7)). dex as released
-/// sets no cookie, and works in browsers that take none; so does its dialect, without sessions.
-pub(crate) fn bind(
-    view: &TenantView,
-    browser: &Browser,
-) -> (Option<TokenHash>, Option<CookieChange>) {
-    if view.dialect() == Dialect::Dex && !view.spec.sessions.enabled {
-        return (None, None);
-    }
-    match browser.binding.as_deref().filter(|value| value.len() >= 32) {
-        Some(value) => (Some(TokenHash::of(value)), None),
+/// nobody ([RFC 9700 §4.7](https://www.rfc-editor.org/rfc/rfc9700#section-4.7)).
+pub(crate) fn bind(view: &TenantView, browser: &Browser) -> (TokenHash, Option<CookieChange>) {
+    match browser.bindings.iter().find(|value| value.len() >= 32) {
+        Some(value) => (TokenHash::of(value), None),
         None => {
             let value = view.effects.entropy.word(25);
-            (Some(TokenHash::of(&value)), Some(CookieChange::Bind(value)))
+            (TokenHash::of(&value), Some(CookieChange::Bind(value)))
         }
     }
 }
@@ -164,3 +162,6 @@ pub(crate) async fn give_up(view: &TenantView, id: &AuthRequestId) {
         tracing::warn!(%error, "a login that was given up could not be dropped");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,10 +77,11 @@ impl TenantView {
 /// What is known of a browser that asks: its cookies, and where it is.
 #[derive(Debug, Clone, Default)]
 pub struct Browser {
-    /// The binding cookie: names the browser, not the person.
-    pub binding: Option<String>,
-    /// The session cookie.
-    pub session: Option<SessionCookie>,
+    /// Every binding cookie it sent: each names the browser, not the person. Beside ours may stand
+    /// one that somebody planted.
+    pub bindings: Vec<String>,
+    /// Every session cookie it sent.
+    pub sessions: Vec<SessionCookie>,
     /// The address it asks from, proxies seen through; for the log and for limits, never a proof.
     pub address: Option<IpAddr>,
 }

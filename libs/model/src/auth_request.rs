@@ -101,8 +101,8 @@ pub struct AuthRequest {
     pub version: u32,
     /// What the client asked.
     pub request: AuthorizationRequest,
-    /// The hash of the browser's binding cookie: nobody else may finish this login
-    /// (RFC 9700 §4.7). `None` where the dialect sets no cookies.
+    /// The hash of the binding cookie of the browser that began it, and later of the one that
+    /// finished it (RFC 9700 §4.7). `None` where it was finished without a cookie.
     pub browser: Option<TokenHash>,
     /// When it began.
     pub created_at: Timestamp,

@@ -7,20 +7,37 @@ use insula_model::{SessionCookie, TenantSpec};
 /// Names the browser, not the person.
 const BINDING: &str = "insula_browser";
 
+/// No cookie of ours that names something is longer.
+const LONGEST_NAME: usize = 128;
+
+/// How many cookies of one name are looked at. Ours is one; more come from whoever plants some, and
+/// each costs a look into the stores.
+const MOST_OF_ONE_NAME: usize = 4;
+
 /// What the browser brought along for this tenant.
 pub(crate) fn read(request: &HttpRequest, spec: &TenantSpec) -> Browser {
-    let value = |name: String| {
-        request
-            .cookie(&name)
-            .map(|cookie| cookie.value().to_owned())
-    };
+    let sessions = values(request, &full_name(spec, &spec.sessions.cookie_name));
     Browser {
-        binding: value(full_name(spec, BINDING)).filter(|v| v.len() <= 128),
-        session: value(full_name(spec, &spec.sessions.cookie_name))
-            .filter(|v| v.len() <= 128)
-            .map(SessionCookie::new),
+        bindings: values(request, &full_name(spec, BINDING)),
+        sessions: sessions.into_iter().map(SessionCookie::new).collect(),
         address: None,
     }
+}
+
+/// Every cookie of a name: which one comes first is up to who set them (RFC 6265 §5.4).
+fn values(request: &HttpRequest, name: &str) -> Vec<String> {
+    let mut values = Vec::new();
+    let Ok(cookies) = request.cookies() else {
+        return values;
+    };
+    for cookie in cookies.iter().filter(|cookie| cookie.name() == name) {
+        let value = cookie.value();
+        let is_new = !value.is_empty() && !values.iter().any(|known| known == value);
+        if is_new && value.len() <= LONGEST_NAME && values.len() < MOST_OF_ONE_NAME {
+            values.push(value.to_owned());
+        }
+    }
+    values
 }
 
 /// The cookie that carries a change out.
@@ -36,9 +53,10 @@ pub(crate) fn cookie(change: &CookieChange, spec: &TenantSpec) -> Cookie<'static
     }
 }
 
-/// Bound to this tenant alone: no `Domain`, the issuer's path, and over TLS the prefix that browsers
-/// guard (RFC 6265bis §4.1.3), so that no neighbour under the same parent domain can plant one.
-/// `Lax`, so that it comes along when an upstream sends the person back.
+/// Bound to this tenant alone: its name holds the tenant's, there is no `Domain`, and over TLS the
+/// prefix that browsers guard (RFC 6265bis §4.1.3.2), so that no sibling of the host can plant one.
+/// That prefix wants the path `/`; without TLS the issuer's own path keeps it narrower. `Lax`, so that
+/// it comes along when an upstream sends the person back.
 fn bake(
     spec: &TenantSpec,
     name: String,
@@ -46,8 +64,8 @@ fn bake(
     max_age: Option<CookieAge>,
 ) -> Cookie<'static> {
     let path = match spec.issuer.path() {
-        "" => "/".to_owned(),
-        path => path.to_owned(),
+        path if !path.is_empty() && !spec.issuer.is_https() => path.to_owned(),
+        _ => "/".to_owned(),
     };
     let mut cookie = Cookie::build(name, value)
         .path(path)
@@ -61,10 +79,13 @@ fn bake(
     cookie
 }
 
+/// The tenant comes after a dot, which no tenant's id has: two tenants of one host never share a
+/// name, whatever `sessions.cookieName` is.
 fn full_name(spec: &TenantSpec, name: &str) -> String {
-    match (spec.issuer.is_https(), spec.issuer.path()) {
-        (false, _) => name.to_owned(),
-        (true, "") => format!("__Host-{name}"),
-        (true, _) => format!("__Secure-{name}"),
-    }
+    let prefix = if spec.issuer.is_https() {
+        "__Host-"
+    } else {
+        ""
+    };
+    format!("{prefix}{name}.{}", spec.id)
 }

@@ -2,7 +2,7 @@
 
 use insula_tests::Agent;
 
-use crate::village::{ADMIN, village};
+use crate::village::{ADMIN, MOCK, village};
 
 #[tokio::test]
 async fn one_connector_is_gone_to_at_once_with_all_parameters_but_its_name() {
@@ -144,11 +144,27 @@ async fn a_login_that_is_not_there_or_not_proven_is_told_on_a_page() {
 }
 
 #[tokio::test]
-async fn a_released_dex_sets_no_cookie() {
+async fn a_dex_without_sessions_remembers_nobody_and_binds_the_login_to_its_browser() {
     let globex = village().await.globex();
     let agent = Agent::new();
     globex.log_in(&agent, &ADMIN).await;
-    assert_eq!(agent.cookies(), []);
+    let names: Vec<_> = agent.cookies().into_iter().map(|c| c.name).collect();
+    assert_eq!(names, ["insula_browser.globex"]);
+    let cookie = agent.cookie("insula_browser");
+    assert_eq!(cookie.max_age, None);
+    assert!(cookie.http_only && cookie.same_site.as_deref() == Some("Lax"));
+}
+
+#[tokio::test]
+async fn a_browser_that_takes_no_cookies_logs_in_as_at_dex() {
+    let globex = village().await.globex();
+    for person in [ADMIN, MOCK] {
+        let agent = Agent::new().without_cookies();
+        let login = globex.begin();
+        let back = insula_tests::walk(&agent, &login, &person).await;
+        assert_eq!(agent.cookies(), []);
+        globex.tokens(&login, &back).await;
+    }
 }
 
 #[tokio::test]

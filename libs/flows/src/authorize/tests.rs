@@ -61,7 +61,11 @@ async fn one_connector_is_gone_to_at_once_and_dex_names_it_in_a_route_first() {
         ),
         "dex §12.10"
     );
-    assert!(person.browser.binding.is_none(), "dex §12.55: no cookies");
+    assert_eq!(
+        person.browser.bindings.len(),
+        1,
+        "bound where a cookie is taken"
+    );
 }
 
 #[tokio::test]
@@ -279,17 +283,13 @@ async fn a_browser_is_bound_once_and_a_planted_short_name_is_replaced() {
     let route = format!("/auth/mock?{ASK}");
     let mut person = Person::default();
     person.opens(&ours, &route).await.unwrap();
-    let bound = person.browser.binding.clone().unwrap();
+    let bound = person.browser.bindings[0].clone();
     assert!(bound.len() >= 32);
     person.opens(&ours, &route).await.unwrap();
-    assert_eq!(
-        person.browser.binding.as_ref(),
-        Some(&bound),
-        "a second tab keeps it"
-    );
-    person.browser.binding = Some("planted".to_owned());
+    assert_eq!(person.browser.bindings, [bound], "a second tab keeps it");
+    person.browser.bindings = vec!["planted".to_owned()];
     person.opens(&ours, &route).await.unwrap();
-    assert!(person.browser.binding.unwrap().len() >= 32);
+    assert!(person.browser.bindings[0].len() >= 32);
 }
 
 #[tokio::test]
@@ -402,12 +402,7 @@ async fn what_is_stored_of_a_login_is_what_was_asked() {
     let stored = cache.get_auth_request(&id).await.unwrap().unwrap();
     assert_eq!(stored.version, 1);
     assert_eq!(stored.expires_at, ours.now() + Duration::from_mins(10));
-    assert!(
-        stored
-            .browser
-            .unwrap()
-            .matches(person.browser.binding.as_deref().unwrap())
-    );
+    assert!(stored.browser.unwrap().matches(&person.browser.bindings[0]));
     assert_eq!(stored.request.state.as_deref(), Some("xyz"));
     assert_eq!(stored.awaited_connector().unwrap().as_str(), "mock");
 }

@@ -60,7 +60,7 @@ async fn a_login_in_our_dialect_goes_from_request_to_code() {
 }
 
 #[tokio::test]
-async fn a_login_in_dexs_dialect_takes_dexs_redirects_and_no_cookies() {
+async fn a_login_in_dexs_dialect_takes_dexs_redirects_and_no_session() {
     let (view, _) = view(a_tenant().dex());
     let mut person = Person::default();
     let routed = person.asks(&view, ASK).await.unwrap();
@@ -92,7 +92,7 @@ async fn a_login_in_dexs_dialect_takes_dexs_redirects_and_no_cookies() {
         view.now() + Duration::from_mins(30),
         "dex §12.57"
     );
-    assert!(person.browser.binding.is_none() && person.browser.session.is_none());
+    assert!(person.browser.sessions.is_empty());
 }
 
 #[tokio::test]

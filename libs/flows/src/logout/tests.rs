@@ -17,7 +17,7 @@ async fn logged_in(view: &TenantView) -> (Person, String) {
         "iss": "https://acme.test",
         "aud": "app",
         "sub": "whoever",
-        "sid": session.id.as_str(),
+        "sid": session.session.id.as_str(),
         "exp": NOW.as_secs(),
     });
     let hint = test_key(Alg::ES256, "es256").sign(None, &claims).unwrap();
@@ -107,7 +107,7 @@ async fn the_proof_of_one_session_does_not_end_another() {
     let (jane, _) = logged_in(&view).await;
     let (john, _) = logged_in(&view).await;
     let session = session::live(&view, &jane.browser).await.unwrap().unwrap();
-    let proof = proof_of(&view.keys, session.id.as_str(), Step::Logout);
+    let proof = proof_of(&view.keys, session.session.id.as_str(), Step::Logout);
     let turn = logout(&view, &request(None, None), Some(&proof), &john.browser)
         .await
         .unwrap();
@@ -130,7 +130,7 @@ async fn without_a_session_there_is_nothing_to_ask_and_a_stale_cookie_goes() {
     ));
     assert!(turn.cookies.is_empty());
     let stale = Browser {
-        session: Some(SessionCookie::new("stale")),
+        sessions: vec![SessionCookie::new("stale")],
         ..Browser::default()
     };
     let turn = logout(&view, &request(None, Some(BYE)), None, &stale)

@@ -19,7 +19,7 @@ fn shop() -> String {
 }
 
 async fn stored(view: &TenantView, person: &Person) -> Option<BrowserSession> {
-    let cookie = person.browser.session.as_ref()?;
+    let cookie = person.browser.sessions.first()?;
     let found = view
         .effects
         .store
@@ -70,12 +70,12 @@ async fn every_login_gets_a_new_cookie_and_ends_what_the_old_one_stood_for() {
     let (view, _) = view(a_tenant());
     let mut person = Person::default();
     // An attacker knows this cookie, which stands for nothing.
-    person.browser.session = Some(SessionCookie::new("planted"));
+    person.browser.sessions = vec![SessionCookie::new("planted")];
     person.walks(&view, ASK).await;
     let first = person.clone();
     assert_ne!(first.session(), Some("planted"));
     let planted = Browser {
-        session: Some(SessionCookie::new("planted")),
+        sessions: vec![SessionCookie::new("planted")],
         ..Browser::default()
     };
     assert_eq!(live(&view, &planted).await.unwrap(), None);
@@ -115,12 +115,13 @@ async fn a_session_serves_another_client_without_an_upstream() {
 async fn a_session_without_consent_asks_for_it_in_the_browser_that_has_it() {
     let (view, _) = view(with_shop(a_tenant()));
     let mut person = logged_in(&view).await;
-    person.browser.binding = None;
+    person.browser.bindings.clear();
     let more = ASK.replace("openid+email", "openid+groups");
     let shown = person.asks(&view, &more).await.unwrap();
     assert!(matches!(shown, Outcome::Show(Screen::Consent { .. })));
-    assert!(
-        person.browser.binding.is_some(),
+    assert_eq!(
+        person.browser.bindings.len(),
+        1,
         "RFC 9700 §4.7: bound, though no upstream was asked"
     );
     let mut thief = Person::default();
@@ -209,11 +210,9 @@ async fn a_visit_under_way_does_not_bring_back_who_logs_out_meanwhile() {
     let (view, _) = view(with_shop(a_tenant()));
     let person = logged_in(&view).await;
     let seen = live(&view, &person.browser).await.unwrap().unwrap();
-    end(&view, person.browser.session.as_ref().unwrap())
-        .await
-        .unwrap();
+    end(&view, &person.browser.sessions[0]).await.unwrap();
     let shop = ClientId::parse("shop").unwrap();
-    touch(&view, &person.browser, seen, &shop).await.unwrap();
+    touch(&view, seen, &shop).await.unwrap();
     assert_eq!(stored(&view, &person).await, None);
     assert_eq!(live(&view, &person.browser).await.unwrap(), None);
 }
@@ -225,11 +224,10 @@ async fn sessions_are_read_from_their_rows_while_the_cache_is_down() {
     let (view, store, cache) = watched(&view);
     cache.set_down(true);
     let found = live(&view, &person.browser).await.unwrap();
+    let found = found.map(|live| live.session);
     assert_eq!(found, stored(&view, &person).await);
     assert!(store.calls().contains(&"find_session"));
-    end(&view, person.browser.session.as_ref().unwrap())
-        .await
-        .unwrap();
+    end(&view, &person.browser.sessions[0]).await.unwrap();
     assert_eq!(
         live(&view, &person.browser).await.unwrap(),
         None,
@@ -307,4 +305,21 @@ async fn another_person_than_the_hinted_one_gets_neither_code_nor_session() {
     let john = UserId::parse("john").unwrap();
     let known = view.effects.store.find_identity(&mock, &john).await;
     assert!(known.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_session_cookie_planted_beside_ours_logs_nobody_out_and_a_logout_ends_both() {
+    let (view, _) = view(a_tenant());
+    let person = logged_in(&view).await;
+    let mut beset = person.browser.clone();
+    beset.sessions.insert(0, SessionCookie::new("planted"));
+    let found = live(&view, &beset).await.unwrap();
+    assert!(found.is_some(), "ours is found behind the planted one");
+    assert_eq!(found, live(&view, &person.browser).await.unwrap());
+    let other = logged_in(&view).await;
+    beset.sessions.push(other.browser.sessions[0].clone());
+    end_all(&view, &beset).await.unwrap();
+    for browser in [&person.browser, &other.browser] {
+        assert_eq!(live(&view, browser).await.unwrap(), None);
+    }
 }

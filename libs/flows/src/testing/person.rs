@@ -105,15 +105,15 @@ impl Person {
 
     /// The session cookie, as text.
     pub(crate) fn session(&self) -> Option<&str> {
-        self.browser.session.as_ref().map(SessionCookie::reveal)
+        self.browser.sessions.first().map(SessionCookie::reveal)
     }
 
     fn keeps(&mut self, turn: Turn) -> Outcome {
         for change in turn.cookies {
             match change {
-                CookieChange::Bind(value) => self.browser.binding = Some(value),
-                CookieChange::LogIn { cookie, .. } => self.browser.session = Some(cookie),
-                CookieChange::LogOut => self.browser.session = None,
+                CookieChange::Bind(value) => self.browser.bindings = vec![value],
+                CookieChange::LogIn { cookie, .. } => self.browser.sessions = vec![cookie],
+                CookieChange::LogOut => self.browser.sessions.clear(),
             }
         }
         turn.outcome
