@@ -105,6 +105,9 @@ pub struct OAuth2Policy {
     pub grant_types: Vec<GrantType>,
     /// Whether nobody is asked for consent.
     pub skip_approval_screen: bool,
+    /// Whether what was allowed before counts for a native app too, whose redirect URI any program
+    /// of the person's machine may answer at.
+    pub remember_native_consent: bool,
     /// Whether the choice of connectors is shown even when there is one.
     pub always_show_login_screen: bool,
     /// The connector of the password grant.

@@ -35,6 +35,7 @@ pub fn a_tenant() -> TenantBuilder {
             response_types: vec![ResponseType::CODE],
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             skip_approval_screen: false,
+            remember_native_consent: false,
             always_show_login_screen: false,
             password_connector: None,
             pkce_enforce: false,

@@ -16,6 +16,11 @@ pub(super) fn read(
     let mut section = top.section("oauth2", reading);
     let response_types = response_types(&mut section, reading);
     let skip_approval_screen = section.flag("skipApprovalScreen", reading).unwrap_or(false);
+    // dex's files have no such key.
+    let remember_native_consent = !reading.lenient
+        && section
+            .flag("rememberNativeConsent", reading)
+            .unwrap_or(false);
     let always_show_login_screen = section
         .flag("alwaysShowLoginScreen", reading)
         .unwrap_or(false);
@@ -30,6 +35,7 @@ pub(super) fn read(
         response_types,
         grant_types,
         skip_approval_screen,
+        remember_native_consent,
         always_show_login_screen,
         password_connector,
         pkce_enforce,

@@ -140,6 +140,14 @@ fn tokens_in_the_browsers_address_are_not_served() {
 }
 
 #[test]
+fn consent_of_native_apps_is_remembered_only_where_the_tenant_says_so() {
+    let spec = ours("").spec();
+    assert!(!spec.oauth2.remember_native_consent);
+    let spec = ours("oauth2: { rememberNativeConsent: true }\n").spec();
+    assert!(spec.oauth2.remember_native_consent);
+}
+
+#[test]
 fn pkce_may_be_asked_of_every_client_and_plain_allowed() {
     let spec =
         ours("oauth2: { pkce: { enforce: true, codeChallengeMethodsSupported: [S256, plain] } }\n")

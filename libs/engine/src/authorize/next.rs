@@ -7,6 +7,7 @@ use insula_model::{
 };
 use insula_oauth::{GrantType, Scopes};
 
+use super::redirect_uri;
 use crate::{Refusal, subject};
 
 /// What is known of the person when the question comes up.
@@ -159,7 +160,7 @@ fn known(
         return Err(Refusal::WrongPerson);
     }
     let forced = request.prompts.consent || request.force_approval;
-    let allowed = remembers_consent(spec)
+    let allowed = remembers_consent(request, client, spec)
         && consented.is_some_and(|granted| request.scopes.is_covered_by(granted));
     let may_skip = spec.oauth2.skip_approval_screen || client.skip_approval || allowed;
     if !forced && may_skip {
@@ -182,12 +183,18 @@ pub fn depends_on_consent(
         || request.force_approval
         || spec.oauth2.skip_approval_screen
         || client.skip_approval;
-    remembers_consent(spec) && !is_settled
+    remembers_consent(request, client, spec) && !is_settled
 }
 
-/// dex without browser sessions asks at every login.
-fn remembers_consent(spec: &TenantSpec) -> bool {
-    spec.dialect == Dialect::Standard || spec.sessions.enabled
+/// Whether what was allowed before counts.
+///
+/// dex without browser sessions asks at every login. And a public client that is a native app is
+/// asked about again: whichever program took its redirect URI would else be given what the person
+/// allowed another ([RFC 8252 §8.6](https://www.rfc-editor.org/rfc/rfc8252#section-8.6)).
+fn remembers_consent(request: &AuthorizationRequest, client: &Client, spec: &TenantSpec) -> bool {
+    let is_native = client.public && redirect_uri::is_of_a_native_app(&request.redirect_uri);
+    let is_known = !is_native || spec.oauth2.remember_native_consent;
+    is_known && (spec.dialect == Dialect::Standard || spec.sessions.enabled)
 }
 
 #[cfg(test)]

@@ -31,6 +31,24 @@ pub(super) fn is_registered(presented: &str, client: &Client, dialect: Dialect) 
     }
 }
 
+/// Whether whatever runs on the person's own machine may answer at `uri`: a loopback address, or a
+/// scheme that is not the web's ([RFC 8252 §7](https://www.rfc-editor.org/rfc/rfc8252#section-7)).
+pub(super) fn is_of_a_native_app(uri: &str) -> bool {
+    let Some((scheme, rest)) = uri.split_once("://") else {
+        return true;
+    };
+    if !scheme.eq_ignore_ascii_case("https") && !scheme.eq_ignore_ascii_case("http") {
+        return true;
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
+    };
+    let host = host.to_ascii_lowercase();
+    is_loopback(&host) || host.ends_with(".localhost")
+}
+
 /// A plain-http URI of this machine, without its port.
 ///
 /// Read as text, by a grammar so narrow that browsers and libraries cannot disagree about it: a URL

@@ -596,3 +596,72 @@ fn dex_without_sessions_asks_for_consent_at_every_login() {
     let client = spec.client("app").unwrap();
     assert!(!depends_on_consent(&request, client, &spec));
 }
+
+#[test]
+fn what_a_native_app_was_allowed_is_not_given_to_whoever_took_its_redirect_uri() {
+    let granted = Scopes::parse("openid email profile");
+    let login = a_login();
+    let rows = [
+        // redirect URI, public, remembered
+        ("http://127.0.0.1:4711/cb", true, false),
+        ("http://127.8.0.1/cb", true, false),
+        ("http://localhost:8000", true, false),
+        ("http://LocalHost:8000", true, false),
+        ("http://[::1]:8000/cb", true, false),
+        ("https://localhost/cb", true, false),
+        ("http://app.localhost/cb", true, false),
+        ("com.example.app:/cb", true, false),
+        ("com.example.app://cb", true, false),
+        ("urn:ietf:wg:oauth:2.0:oob", true, false),
+        ("https://app.test/cb", true, true),
+        ("HTTPS://app.test/cb", true, true),
+        ("https://localhost.app.test/cb", true, true),
+        ("http://127.0.0.1:4711/cb", false, true),
+        ("com.example.app:/cb", false, true),
+    ];
+    for (uri, public, remembered) in rows {
+        let sessions = |t: TenantBuilder| t.with(|s| s.sessions.enabled = true);
+        for tenant in [a_tenant(), sessions(a_tenant().dex())] {
+            let client = if public {
+                a_client().public()
+            } else {
+                a_client()
+            };
+            let tenant = tenant.with_client(client.with_redirect(uri));
+            let told = |tenant: TenantBuilder, prompts: Prompts| {
+                let spec = tenant.build();
+                let client = spec.client("app").unwrap();
+                let request = asking(|r| {
+                    uri.clone_into(&mut r.redirect_uri);
+                    r.prompts = prompts;
+                });
+                let standing = Standing::Known {
+                    login: &login,
+                    consented: Some(&granted),
+                };
+                let looked_up = depends_on_consent(&request, client, &spec);
+                (next(&request, client, &spec, standing, NOW), looked_up)
+            };
+            let (shown, silent) = if remembered {
+                (Ok(Next::Issue), Ok(Next::Issue))
+            } else {
+                (Ok(Next::Consent), Err(Refusal::ConsentRequired))
+            };
+            let clause = format!("RFC 8252 §8.6 {uri} public: {public}");
+            assert_eq!(
+                told(tenant.clone(), NO_PROMPT),
+                (shown, remembered),
+                "{clause}"
+            );
+            assert_eq!(told(tenant.clone(), NONE), (silent, remembered), "{clause}");
+            let trusting = tenant
+                .clone()
+                .with(|spec| spec.oauth2.remember_native_consent = true);
+            let (told_then, _) = told(trusting, NONE);
+            assert_eq!(told_then, Ok(Next::Issue), "{clause}, the tenant says so");
+            let skipping = tenant.with(|spec| spec.oauth2.skip_approval_screen = true);
+            let (told_then, _) = told(skipping, NONE);
+            assert_eq!(told_then, Ok(Next::Issue), "{clause}, nobody is asked");
+        }
+    }
+}
