@@ -28,6 +28,7 @@ use crate::context::Context;
 use crate::endpoints::{authorize, metadata, token};
 use crate::host::{TwoHosts, requested_host};
 use crate::metrics::WebMetrics;
+use crate::page;
 use crate::respond::{self, Surface};
 use crate::route::{Probe, Route, below, metadata_of};
 
@@ -224,6 +225,9 @@ async fn dispatch(
     }
     if !route.answers_to(method, dialect) {
         return refuse_at(ctx, route, &Refusal::MethodNotAllowed(method.to_string()));
+    }
+    if *method == Method::HEAD && route.is_of_a_login() {
+        return page::of_no_body(ctx);
     }
     let walked = match route {
         Route::Authorize => authorize::start(ctx, payload, None).await,

@@ -89,6 +89,22 @@ pub(crate) fn answer_in(
     builder.body(body)
 }
 
+/// What HEAD is told of a page whose making would take a step of a login. Scanners of mails and
+/// previewers of links ask so for what only the person may spend; HEAD is safe (RFC 9110 §9.2.1).
+pub(crate) fn of_no_body(ctx: &Context) -> HttpResponse {
+    let mut builder = HttpResponse::Ok();
+    builder
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((VARY, "Accept-Encoding, Accept-Language, Cookie"));
+    harden(
+        &mut builder,
+        "default-src 'none'; frame-ancestors 'none'",
+        ctx,
+    );
+    builder.finish()
+}
+
 /// Seconds until a page is worth asking for again, where it says so itself.
 fn retry_after_s(page: &Page) -> Option<u64> {
     match page {

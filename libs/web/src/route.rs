@@ -157,6 +157,20 @@ impl Route {
         }
     }
 
+    /// Whether a GET may begin a login, take a step of it or end a session.
+    pub(crate) const fn is_of_a_login(&self) -> bool {
+        matches!(
+            self,
+            Self::Authorize
+                | Self::AuthorizeAt(_)
+                | Self::Password(_)
+                | Self::Callback
+                | Self::CallbackAt(_)
+                | Self::Approval
+                | Self::Logout
+        )
+    }
+
     /// Whether scripts of other origins may read the answer: metadata, and the endpoints that act
     /// on a token or a code rather than on a cookie (OAuth 2.0 for Browser-Based Applications).
     pub(crate) const fn is_for_scripts(&self) -> bool {

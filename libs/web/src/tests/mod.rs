@@ -3,6 +3,7 @@
 mod browsers;
 mod doors;
 mod errors;
+mod heads;
 mod limits;
 mod pages;
 mod redirects;

@@ -39,6 +39,7 @@ pub(super) struct World {
     pub(super) clock: ManualClock,
     pub(super) state: WebState,
     pub(super) registry: Registry,
+    pub(super) cache: MemoryCache,
 }
 
 /// An answer, read to its end.
@@ -69,7 +70,7 @@ impl World {
         let cache = MemoryCache::new(Arc::new(clock.clone()), CacheLimits::default());
         let deps = TenancyDeps {
             durable: Arc::new(MemoryStore::new()),
-            cache: Arc::new(cache),
+            cache: Arc::new(cache.clone()),
             bus: Arc::new(MemoryBus::new()),
             connectors: Arc::new(Upstreams),
             hashing: Arc::new(|_| Arc::new(NoHashing) as Arc<dyn PasswordCheck>),
@@ -100,6 +101,7 @@ impl World {
             clock,
             state,
             registry,
+            cache,
         }
     }
 
