@@ -240,7 +240,7 @@ async fn a_tenant_that_changed_its_connector_logs_people_in_with_the_new_one() {
         let to = agent
             .get(app.begin_with(&[("connector_id", "other")]).url)
             .await;
-        to.header("location").contains("/callback?")
+        to.header("location").contains("/callback/other?")
     })
     .await;
     let person = insula_tests::Person::at("other");

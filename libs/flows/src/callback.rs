@@ -2,7 +2,7 @@
 
 use insula_connector_kit::Reply;
 use insula_engine::Refusal;
-use insula_model::Stage;
+use insula_model::{ConnectorId, Stage};
 use insula_oauth::Params;
 
 use crate::finish::{self, Arrival};
@@ -22,7 +22,7 @@ pub enum Returned {
 ///
 /// The login is found by the `state` we sent, and belongs to this browser
 /// ([RFC 9700 §4.7](https://www.rfc-editor.org/rfc/rfc9700#section-4.7)) and to the connector it
-/// was begun at, which alone reads the answer (mix-up, RFC 9700 §4.4).
+/// was begun at, which alone reads the answer, and at its callback (mix-up, RFC 9700 §4.4).
 pub async fn complete(
     view: &TenantView,
     at_connector: Option<&str>,
@@ -43,10 +43,10 @@ pub async fn complete(
         Stage::Authenticated { .. } => return finish::lead_on(view, &auth, browser),
         Stage::AwaitingPassword { .. } => return Err(Refusal::WrongStage.into()),
     };
-    if at_connector.is_some_and(|id| id != connector_id.as_str()) {
+    if !may_arrive_at(view, at_connector, &connector_id) {
         return Err(Refusal::WrongConnector.into());
     }
-    let ctx = view.login_context(&auth.id, &auth.request.scopes);
+    let ctx = view.login_context(&connector_id, &auth.id, &auth.request.scopes);
     let (reply, arrival) = match returned {
         Returned::Query(params) => (Reply::Query(params), Arrival::Get),
         Returned::Form(params) => (Reply::Form(params), Arrival::FromElsewhere),
@@ -55,6 +55,15 @@ pub async fn complete(
     match connector.complete(&ctx, &memory, reply).await {
         Ok(identity) => finish::logged_in(view, browser, auth, identity, arrival).await,
         Err(error) => Err(failed(view, &auth, &connector_id, error).await),
+    }
+}
+
+/// A connector's own callback, which a shared one is not: an answer that arrives there may be meant
+/// for another connector.
+fn may_arrive_at(view: &TenantView, at_connector: Option<&str>, asked: &ConnectorId) -> bool {
+    match at_connector {
+        Some(id) => id == asked.as_str(),
+        None => view.callback_url(asked) == view.spec.issuer.url("/callback"),
     }
 }
 

@@ -72,7 +72,7 @@ pub async fn submit(
         );
         return wrong(view, at_connector, &auth, username, throttled).await;
     }
-    let ctx = view.login_context(&auth.id, &auth.request.scopes);
+    let ctx = view.login_context(connector_id, &auth.id, &auth.request.scopes);
     let connector = opened(view, connector_id)?;
     let reply = Reply::Password {
         username: username.clone(),
@@ -136,7 +136,7 @@ async fn screen(
     if connector_id.as_str() != at_connector {
         return Err(Refusal::WrongConnector.into());
     }
-    let ctx = view.login_context(&auth.id, &auth.request.scopes);
+    let ctx = view.login_context(connector_id, &auth.id, &auth.request.scopes);
     let challenge = opened(view, connector_id)?.begin(&ctx).await;
     let challenge = challenge.map_err(|error| not_begun(connector_id, error))?;
     let Challenge::AskPassword { label } = challenge else {

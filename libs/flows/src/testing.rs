@@ -15,7 +15,9 @@ use insula_testkit::{FakeConnector, NOW, VERIFIER, a_code_grant, test_keys, test
 
 use crate::{Effects, Fault, FlowError, OpenedConnector, TenantView};
 
-pub(crate) use person::{ASK, Person, code_in, consent_fields, destination, heard, state_in};
+pub(crate) use person::{
+    ASK, Person, at_callback, code_in, consent_fields, destination, heard, state_in,
+};
 pub(crate) use watched::watched;
 
 /// A tenant in which every connector is a [`FakeConnector::redirecting`], and the clock under it,

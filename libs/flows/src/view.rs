@@ -61,16 +61,30 @@ impl TenantView {
     }
 
     /// What a connector is told of a login.
-    pub fn login_context(&self, state: &AuthRequestId, scopes: &Scopes) -> LoginContext {
+    pub fn login_context(
+        &self,
+        connector: &ConnectorId,
+        state: &AuthRequestId,
+        scopes: &Scopes,
+    ) -> LoginContext {
         LoginContext {
             state: state.clone(),
-            callback_url: self.spec.issuer.url("/callback"),
+            callback_url: self.callback_url(connector),
             offline_access: scopes.offline_access(),
             groups: scopes.groups(),
             force_login: false,
             login_hint: None,
             now: self.now(),
         }
+    }
+
+    /// Where the upstream of a connector sends browsers back to.
+    pub(crate) fn callback_url(&self, connector: &ConnectorId) -> String {
+        let (spec, issuer) = (self.spec.connector(connector.as_str()), &self.spec.issuer);
+        spec.map_or_else(
+            || issuer.url("/callback"),
+            |spec| spec.callback_url(issuer, self.dialect()),
+        )
     }
 }
 

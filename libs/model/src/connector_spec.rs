@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use insula_oauth::GrantType;
 
-use crate::ConnectorId;
+use crate::{ConnectorId, Dialect, Issuer};
 
 /// A connector as configured. What `config` means is the connector's own business; secrets in it
 /// are resolved already, so it is never printed.
@@ -71,6 +71,32 @@ impl ConnectorSpec {
     pub fn serves(&self, grant: GrantType) -> bool {
         self.grant_types.is_empty() || self.grant_types.contains(&grant)
     }
+
+    /// The route below the issuer where no other connector's answers arrive.
+    pub fn callback_route(&self) -> String {
+        format!("/callback/{}", self.id.path_segment())
+    }
+
+    /// Where the upstream sends browsers back to: one of our two callbacks, if the connector's
+    /// settings name one. Else dex's connectors share `/callback`, and ours have one each, so that an
+    /// answer meant for one cannot be had by another
+    /// ([RFC 9700 §4.4.2.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.4.2.2)).
+    pub fn callback_url(&self, issuer: &Issuer, dialect: Dialect) -> String {
+        let (own, shared) = (issuer.url(&self.callback_route()), issuer.url("/callback"));
+        match self.redirect_uri() {
+            Some(uri) if uri == own => own,
+            Some(uri) if uri == shared => shared,
+            _ if dialect == Dialect::Dex => shared,
+            _ => own,
+        }
+    }
+
+    /// dex reads the names of settings whatever their case.
+    fn redirect_uri(&self) -> Option<&str> {
+        let mut settings = self.config.as_object()?.iter();
+        let (_, uri) = settings.find(|(name, _)| name.eq_ignore_ascii_case("redirectURI"))?;
+        uri.as_str()
+    }
 }
 
 impl std::fmt::Debug for ConnectorSpec {
@@ -79,5 +105,46 @@ impl std::fmt::Debug for ConnectorSpec {
             .field("id", &self.id)
             .field("kind", &self.kind)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn callback(config: Value, dialect: Dialect) -> String {
+        let spec = ConnectorSpec {
+            id: ConnectorId::parse("my idp").unwrap(),
+            kind: "oidc".to_owned(),
+            name: String::new(),
+            config,
+            grant_types: Vec::new(),
+            domains: Vec::new(),
+            timeout: Duration::ZERO,
+            clock_skew: ClockSkew::of(Duration::ZERO),
+        };
+        let issuer = Issuer::parse("https://a.test/dex").unwrap();
+        spec.callback_url(&issuer, dialect)
+    }
+
+    #[test]
+    fn each_connector_has_a_callback_of_its_own_unless_it_names_the_one_dexs_share() {
+        let own = "https://a.test/dex/callback/my%20idp";
+        let shared = "https://a.test/dex/callback";
+        let (ours, dex) = (Dialect::Standard, Dialect::Dex);
+        for (config, in_ours, in_dex) in [
+            (Value::Null, own, shared),
+            (json!({}), own, shared),
+            (json!({ "redirectURI": "" }), own, shared),
+            (json!({ "redirectURI": shared }), shared, shared),
+            (json!({ "redirecturi": shared }), shared, shared),
+            (json!({ "redirectURI": own }), own, own),
+            (json!({ "redirectURI": "https://b.test/" }), own, shared),
+        ] {
+            assert_eq!(callback(config.clone(), ours), in_ours, "{config}");
+            assert_eq!(callback(config.clone(), dex), in_dex, "{config}");
+        }
     }
 }

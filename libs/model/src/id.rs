@@ -123,6 +123,16 @@ id!(
     // Browsers fold `/auth/..`, so such a connector could not be reached.
     |t| is_printable(t, 128) && t != "." && t != ".."
 );
+impl ConnectorId {
+    /// The id as one segment of a path, percent-encoded.
+    pub fn path_segment(&self) -> String {
+        insula_oauth::encode_pairs([(self.as_str(), "")])
+            .trim_end_matches('=')
+            .replace('+', "%20")
+            .replace('*', "%2A")
+    }
+}
+
 id!(
     /// A person, as the upstream of a connector names them.
     UserId, "user id", "1 to 255 printable characters",
@@ -174,7 +184,19 @@ mod tests {
 
     #[test]
     fn a_connector_id_survives_as_a_segment_of_a_path() {
-        assert!(ConnectorId::parse("a/b c").is_ok());
+        for (id, segment) in [
+            ("github", "github"),
+            ("a b", "a%20b"),
+            ("a/b", "a%2Fb"),
+            ("a?b#c", "a%3Fb%23c"),
+            ("a+b", "a%2Bb"),
+            ("a*b", "a%2Ab"),
+            ("a=", "a%3D"),
+            ("ü", "%C3%BC"),
+            ("%2e", "%252e"),
+        ] {
+            assert_eq!(ConnectorId::parse(id).unwrap().path_segment(), segment);
+        }
         assert!(ConnectorId::parse(".").is_err() && ConnectorId::parse("..").is_err());
     }
 

@@ -63,7 +63,7 @@ async fn an_answer_the_upstream_never_gave_is_refused() {
     let to = answer.location();
     let state = to.query_pairs().find(|(n, _)| n == "state").unwrap().1;
     let forged = format!(
-        "{}/callback?code=forged&state={state}",
+        "{}/callback/initech?code=forged&state={state}",
         village.issuer("acme")
     );
     let answer = agent.get(forged).await;

@@ -31,7 +31,7 @@ use crate::http::{Ask, Remembered, Trust, Upstream, UpstreamHttp, UpstreamSettin
 
 /// Everything that is wrong with the settings, found without the network.
 pub(crate) fn check(spec: &ConnectorSpec, issuer: &Issuer) -> Vec<String> {
-    Settings::read(&spec.config).problems(|settings| settings.problems(issuer))
+    Settings::read(&spec.config).problems(|settings| settings.problems(spec, issuer))
 }
 
 /// Speaks the authorization code flow of OpenID Connect Core §3.1 as a relying party.
@@ -93,7 +93,7 @@ impl Oidc {
         ctx: &OpenContext,
     ) -> Result<Self, ConnectorError> {
         let reading = Settings::read(&spec.config);
-        let settings = reading.usable(|settings| settings.problems(&ctx.issuer))?;
+        let settings = reading.usable(|settings| settings.problems(spec, &ctx.issuer))?;
         if settings.ignores_allowed_groups() {
             let id = &spec.id;
             warn!(connector.id = %id, "connector {id} has allowedGroups without \

@@ -1,4 +1,4 @@
-use insula_model::Issuer;
+use insula_model::{ConnectorSpec, Issuer};
 use insula_oauth::CodeChallengeMethod;
 use serde::Deserialize;
 use serde_json::Value;
@@ -151,7 +151,7 @@ impl Settings {
     }
 
     /// Every problem in what they say.
-    pub(super) fn problems(&self, issuer: &Issuer) -> Vec<String> {
+    pub(super) fn problems(&self, spec: &ConnectorSpec, issuer: &Issuer) -> Vec<String> {
         let mut problems = Vec::new();
         if self.client_id.is_empty() {
             problems.push("clientID is missing".to_owned());
@@ -186,7 +186,10 @@ impl Settings {
                 ));
             }
         }
-        problems.extend(self.wrong_callback(&issuer.url("/callback")));
+        // A callback of its own, or the one that connectors of dex share.
+        if self.redirect_uri != issuer.url(&spec.callback_route()) {
+            problems.extend(self.wrong_callback(&issuer.url("/callback")));
+        }
         if !self.hosted_domains.is_empty() {
             problems.push(
                 "hostedDomains is not served by type oidc; remove it, and restrict people by \

@@ -269,10 +269,11 @@ async fn a_new_login_is_forced_upstream_where_an_old_one_will_not_do() {
             let begun = fake.begun();
             assert_eq!(begun[0].force_login, forced, "OIDC Core §3.1.2.1 {more}");
             assert_eq!(begun[0].login_hint.as_deref(), Some("jane"));
-            assert_eq!(
-                begun[0].callback_url, "https://acme.test/callback",
-                "dex §12.13"
-            );
+            let callback = match view.dialect() {
+                Dialect::Standard => "https://acme.test/callback/mock",
+                Dialect::Dex => "https://acme.test/callback",
+            };
+            assert_eq!(begun[0].callback_url, callback, "RFC 9700 §4.4, dex §12.13");
         }
     }
 }

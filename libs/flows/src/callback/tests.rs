@@ -6,8 +6,8 @@ use insula_testkit::{FakeConnector, TenantBuilder, a_connector, a_tenant, jane};
 
 use super::*;
 use crate::testing::{
-    ASK, Person, code_in, consent_fields, destination, heard, reconfigured, state_in, view,
-    with_connector,
+    ASK, Person, at_callback, code_in, consent_fields, destination, heard, reconfigured, state_in,
+    view, with_connector,
 };
 use crate::{Fault, Outcome, Screen};
 
@@ -222,6 +222,55 @@ async fn the_answer_belongs_to_the_connector_that_was_asked() {
 }
 
 #[tokio::test]
+async fn an_answer_arrives_at_the_callback_its_upstream_was_told_or_nowhere() {
+    let shared = |tenant: TenantBuilder| {
+        tenant.with(|spec| {
+            let uri = spec.issuer.url("/callback");
+            spec.connectors[0].config = serde_json::json!({ "redirectURI": uri });
+        })
+    };
+    let own = |tenant: TenantBuilder| {
+        tenant.with(|spec| {
+            let uri = spec.issuer.url("/callback/mock");
+            spec.connectors[0].config = serde_json::json!({ "redirectURI": uri });
+        })
+    };
+    let rows = [
+        ("ours", a_tenant(), "/callback/mock", false),
+        ("ours, shared", shared(a_tenant()), "/callback", true),
+        ("dex's", a_tenant().dex(), "/callback", true),
+        ("dex's, named", shared(a_tenant().dex()), "/callback", true),
+        (
+            "dex's, its own",
+            own(a_tenant().dex()),
+            "/callback/mock",
+            false,
+        ),
+    ];
+    for (what, tenant, told, is_shared) in rows {
+        let (view, _) = view(tenant.with_connector(a_connector("other")));
+        let (view, fake) = with_connector(&view, "mock", FakeConnector::redirecting());
+        let mut person = Person::default();
+        let sent = person
+            .opens(&view, &format!("/auth/mock?{ASK}"))
+            .await
+            .unwrap();
+        let url = &fake.begun()[0].callback_url;
+        assert_eq!(url, &format!("https://acme.test{told}"), "{what}");
+        let query = format!("code=c&state={}", state_in(&sent));
+        let misled = person.returns_at(&view, Some("other"), &query).await;
+        assert_eq!(heard(misled), (Refusal::WrongConnector, false), "{what}");
+        let bare = person.clone().returns_at(&view, None, &query).await;
+        assert_eq!(bare.is_ok(), is_shared, "{what}");
+        if !is_shared {
+            assert_eq!(heard(bare), (Refusal::WrongConnector, false), "{what}");
+            let home = person.returns_at(&view, Some("mock"), &query).await;
+            assert!(home.is_ok(), "{what}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_posted_answer_names_its_login_by_relay_state_and_is_answered_by_a_redirect() {
     for name in ["RelayState", "state"] {
         let (view, _) = view(a_tenant());
@@ -229,7 +278,8 @@ async fn a_posted_answer_names_its_login_by_relay_state_and_is_answered_by_a_red
         let sent = person.asks(&view, ASK).await.unwrap();
         let state = state_in(&sent);
         let form = Params::from_pairs([(name, state.as_str()), ("SAMLResponse", "x")]);
-        let turn = complete(&view, None, Returned::Form(form), &person.browser)
+        let at = at_callback(&view);
+        let turn = complete(&view, at, Returned::Form(form), &person.browser)
             .await
             .unwrap();
         assert!(

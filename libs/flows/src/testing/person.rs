@@ -1,5 +1,5 @@
 use insula_engine::Refusal;
-use insula_model::{Password, SessionCookie};
+use insula_model::{Dialect, Password, SessionCookie};
 use insula_oauth::Params;
 use percent_encoding::percent_decode_str;
 
@@ -50,10 +50,20 @@ impl Person {
         self.opens(view, destination(outcome)).await
     }
 
-    /// Comes back from an upstream: `GET /callback?query`.
+    /// Comes back from the upstream of `mock`, at its callback: `GET /callback…?query`.
     pub(crate) async fn returns(&mut self, view: &TenantView, query: &str) -> Walked {
+        self.returns_at(view, at_callback(view), query).await
+    }
+
+    /// Comes back at the callback of a connector, or at the one all share.
+    pub(crate) async fn returns_at(
+        &mut self,
+        view: &TenantView,
+        at: Option<&str>,
+        query: &str,
+    ) -> Walked {
         let params = Params::parse(query).unwrap();
-        let turn = callback::complete(view, None, Returned::Query(params), &self.browser).await;
+        let turn = callback::complete(view, at, Returned::Query(params), &self.browser).await;
         turn.map(|turn| self.keeps(turn))
     }
 
@@ -121,6 +131,11 @@ impl Person {
 }
 
 pub(crate) type Walked = Result<Outcome, FlowError>;
+
+/// Where the upstream of `mock` answers: `None` is the callback that dex's connectors share.
+pub(crate) fn at_callback(view: &TenantView) -> Option<&'static str> {
+    (view.dialect() == Dialect::Standard).then_some("mock")
+}
 
 /// Where a redirect leads.
 pub(crate) fn destination(outcome: &Outcome) -> &str {

@@ -128,7 +128,7 @@ async fn refreshed_login(
         amr: login.amr.clone(),
     };
     let state = AuthRequestId::generate(view.effects.entropy.as_ref());
-    let ctx = view.login_context(&state, &grant.scopes);
+    let ctx = view.login_context(&grant.login.connector_id, &state, &grant.scopes);
     match opened.refresh(&ctx, &known).await {
         Ok(now) => Ok(Login {
             claims: IdentityClaims {

@@ -3,7 +3,8 @@ use insula_testkit::{FakeConnector, PASSWORD, TenantBuilder, a_client, a_tenant}
 
 use crate::callback::{self, Returned};
 use crate::testing::{
-    ASK, Person, code_in, consent_fields, destination, heard, state_in, view, with_connector,
+    ASK, Person, at_callback, code_in, consent_fields, destination, heard, state_in, view,
+    with_connector,
 };
 use crate::{Outcome, Screen, TenantView};
 
@@ -73,7 +74,13 @@ async fn asks_again(person: &Person, view: &TenantView, state: &str, by: By) -> 
     let bare = format!("state={state}");
     let form = Params::parse(&format!("RelayState={state}")).unwrap();
     refused.push(person.clone().returns(view, &bare).await.unwrap_err());
-    let posted = callback::complete(view, None, Returned::Form(form), &person.browser).await;
+    let posted = callback::complete(
+        view,
+        at_callback(view),
+        Returned::Form(form),
+        &person.browser,
+    )
+    .await;
     refused.push(posted.unwrap_err());
     let form = format!("/auth/mock/login?{bare}");
     refused.push(person.clone().opens(view, &form).await.unwrap_err());
