@@ -9,7 +9,8 @@ use crate::{Challenge, Connector, ConnectorError, LoginContext, Memory, Reply};
 /// - it asks for a password if, and only if, its capabilities say so;
 /// - it sends browsers to absolute web addresses, and the answer will find its login by `state`;
 /// - an answer of another kind than the question is a `BadReply`;
-/// - an answer that says no is an error, and so are a name and password nobody has;
+/// - an answer that says no (`access_denied`) is `Declined`, or a `BadReply` where answers never come
+///   that way; a name and password nobody has are `WrongPassword`;
 /// - without the capability, a refresh is `Unsupported`.
 ///
 /// [`connector_contract!`](crate::connector_contract) makes a test of it.
@@ -95,8 +96,10 @@ async fn judge_browser_replies(
         _ => return Err("a password in answer to a redirect is not a BadReply".to_owned()),
     }
     for reply in [Reply::Query(a_no()), Reply::Form(a_no())] {
-        if connector.complete(ctx, memory, reply).await.is_ok() {
-            return Err("an answer that says no logs somebody in".to_owned());
+        match connector.complete(ctx, memory, reply).await {
+            Err(ConnectorError::Declined | ConnectorError::BadReply(_)) => {}
+            Ok(_) => return Err("an answer that says no logs somebody in".to_owned()),
+            Err(_) => return Err("an answer that says no is not told as Declined".to_owned()),
         }
     }
     Ok(())

@@ -57,8 +57,14 @@ impl Connector for MockCallback {
                 "a redirect was expected".to_owned(),
             ));
         };
-        if params.get("error").is_some() {
-            return Err(ConnectorError::Denied("the answer is an error".to_owned()));
+        match params.get("error") {
+            None => {}
+            Some("access_denied") => return Err(ConnectorError::Declined),
+            Some(_) => {
+                return Err(ConnectorError::BadReply(
+                    "the answer is an error".to_owned(),
+                ));
+            }
         }
         kilgore(&["authors"], b"foobar", &[])
     }
