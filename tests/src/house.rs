@@ -15,6 +15,8 @@ pub struct House {
     folder: TempDir,
     /// The port that is part of every issuer. The first process listens there.
     pub port: u16,
+    /// Where its durable state is kept.
+    pub database: String,
     variables: Vec<(String, String)>,
 }
 
@@ -134,7 +136,7 @@ impl HouseBuilder {
         self
     }
 
-    /// Keeps durable state there.
+    /// Keeps durable state there; on a server that tests share, in a database of its own.
     pub fn database(mut self, url: &str) -> Self {
         self.database = Some(url.to_owned());
         self
@@ -170,18 +172,19 @@ impl HouseBuilder {
             .prefix("insula-it-")
             .tempdir()
             .unwrap();
-        let house = House {
-            folder,
-            port: free_port(),
-            variables: self.variables,
-        };
-        fs::create_dir(house.folder().join("tenants")).unwrap();
         let database = self
             .database
             .unwrap_or_else(|| "sqlite://insula.db".to_owned());
+        let house = House {
+            folder,
+            port: free_port(),
+            database: crate::database::of_its_own(&database),
+            variables: self.variables,
+        };
+        fs::create_dir(house.folder().join("tenants")).unwrap();
         let mut settings = vec![
             "tenants: ./tenants".to_owned(),
-            format!("database: \"{database}\""),
+            format!("database: \"{}\"", house.database),
             format!("cache: \"{}\"", self.cache),
             "masterKey: { file: ./insula.key }".to_owned(),
             format!("log: {{ format: json, level: \"{}\" }}", self.log),

@@ -8,6 +8,7 @@
 pub mod attack;
 
 mod agent;
+mod database;
 mod house;
 mod jar;
 mod metrics;
@@ -20,6 +21,7 @@ mod tokens;
 mod walk;
 
 pub use agent::{Agent, Answer};
+pub use database::execute_on;
 pub use house::{House, HouseBuilder, free_port};
 pub use jar::Cookie;
 pub use metrics::Metrics;

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use insula_ambient::SystemEntropy;
 use insula_config::{ServerConfig, process_environment};
 use insula_model::Password;
@@ -22,6 +22,10 @@ pub(crate) fn run() -> ExitCode {
         Some(("serve", args)) => config(args).and_then(serve::run),
         Some(("check", args)) => config(args).and_then(|config| check::run(&config)),
         Some(("migrate", args)) => config(args).and_then(serve::migrate),
+        Some(("reset-keys", args)) => {
+            let is_confirmed = args.get_flag("confirm");
+            config(args).and_then(|config| serve::reset_keys(config, is_confirmed))
+        }
         Some(("hash-password", _)) => hash_password(),
         _ => {
             println!("insula {}", env!("CARGO_PKG_VERSION"));
@@ -67,6 +71,19 @@ fn command() -> Command {
             "migrate",
             "Bring the database up to date, then exit",
         ))
+        .subcommand(
+            configured(
+                "reset-keys",
+                "After the master key was lost: delete all signing keys, refresh tokens and \
+                 sessions in the database, so that the next start makes new ones",
+            )
+            .arg(
+                Arg::new("confirm")
+                    .long("confirm")
+                    .action(ArgAction::SetTrue)
+                    .help("Really do it; nobody can undo it"),
+            ),
+        )
         .subcommand(
             Command::new("hash-password")
                 .about("Read a password from standard input and print its argon2id hash"),

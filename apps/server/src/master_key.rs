@@ -1,5 +1,6 @@
 //! The key that seals secrets at rest: found, or made on the first start.
 
+use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -8,20 +9,76 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use insula_ambient::SystemEntropy;
 use insula_config::{SecretRef, process_environment};
-use insula_jose::MasterKey;
+use insula_jose::{MasterKey, SealedKeyRing};
+use insula_model::TenantId;
+use insula_store::{Durable, MASTER_KEY_FACT, SealedKeys};
 use tracing::warn;
 
-/// Finds the master key. A file that does not exist is made, readable by this user alone: losing it
-/// loses every signing key, so the log says so loudly.
-pub(crate) fn find(reference: &SecretRef) -> Result<MasterKey> {
-    if let SecretRef::File(path) = reference {
-        match make(path) {
-            Ok(Some(key)) => return Ok(key),
-            Ok(None) => warn_if_open(path),
-            Err(error) => return Err(error),
+use crate::exit::Misconfigured;
+
+/// How many key rings are tried where no fingerprint was kept yet.
+const RINGS_TRIED: u32 = 16;
+
+/// Finds the master key that `store` is sealed under. A file that does not exist is made, readable
+/// by this user alone, but only where nothing is sealed yet: a new key beside an old database would
+/// open nothing, and every tenant would fail.
+pub(crate) async fn find(
+    reference: &SecretRef,
+    store: &dyn Durable,
+    database: &(dyn Display + Sync),
+) -> Result<MasterKey> {
+    let stated = store.fact(MASTER_KEY_FACT).await?;
+    let rings = store.some_key_rings(RINGS_TRIED).await?;
+    let is_sealed = stated.is_some() || !rings.is_empty();
+    let (key, made) = match reference {
+        SecretRef::File(path) if is_sealed => {
+            if matches!(path.try_exists(), Ok(false)) {
+                let shown = path.display();
+                let lost = format!("masterKey: {shown} is not there");
+                return Err(refused(&lost, stated.as_deref(), database));
+            }
+            warn_if_open(path);
+            (look(reference).context(Misconfigured)?, None)
         }
+        SecretRef::File(path) => match make(path).context(Misconfigured)? {
+            Some(key) => (key, Some(path)),
+            None => {
+                warn_if_open(path);
+                (look(reference).context(Misconfigured)?, None)
+            }
+        },
+        SecretRef::Env(_) | SecretRef::Plain(_) => (look(reference).context(Misconfigured)?, None),
+    };
+    let opens = |(tenant, ring): &(TenantId, SealedKeys)| {
+        SealedKeyRing::open(&ring.sealed, &key, tenant.as_str()).is_ok()
+    };
+    let print = key.fingerprint();
+    let another = format!("masterKey: this is another key (fingerprint {print})");
+    if stated.is_none() && !rings.is_empty() && !rings.iter().any(opens) {
+        return Err(refused(&another, None, database));
     }
-    look(reference)
+    let standing = store.settle_fact(MASTER_KEY_FACT, &print).await?;
+    if standing == print {
+        return Ok(key);
+    }
+    if let Some(path) = made {
+        // Another process made its own at the same moment and was first; this one sealed nothing.
+        let removed = std::fs::remove_file(path);
+        removed.with_context(|| format!("masterKey: {} cannot be removed", path.display()))?;
+    }
+    Err(refused(&another, Some(&standing), database))
+}
+
+/// Why the process does not start, and both ways out.
+fn refused(what: &str, stated: Option<&str>, database: &(dyn Display + Sync)) -> anyhow::Error {
+    let print = stated.map_or_else(String::new, |print| format!(" (fingerprint {print})"));
+    anyhow::anyhow!(
+        "{what}, and the database {database} holds keys sealed under the one it was made \
+         with{print}; bring that key back from your backup. If it is lost for good, stop every \
+         process and run `insula reset-keys`: all tenants get new signing keys, everybody logs in \
+         anew"
+    )
+    .context(Misconfigured)
 }
 
 /// Reads the master key where it is said to be, and makes none: for `check`, before the first

@@ -1,6 +1,7 @@
 //! `insula serve`: from a configuration to a drained exit.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -15,7 +16,7 @@ use tracing::{error, info};
 use crate::exit::{Exit, Misconfigured};
 use crate::listeners::Listeners;
 use crate::tls::Certificates;
-use crate::{chores, wiring};
+use crate::{cache_lease, chores, wiring};
 
 /// How long clients may keep a JWK Set: as long as dex's may, so that a swap changes nothing.
 const JWKS_MAX_AGE: Duration = Duration::from_mins(10);
@@ -57,6 +58,38 @@ pub(crate) fn migrate(config: ServerConfig) -> Result<(), Exit> {
         store.migrate().await.map_err(|error| told(&error.into()))?;
         info!("database {} is up to date", config.database);
         Ok(())
+    })
+}
+
+/// Gives up what a lost master key sealed, where somebody said so plainly.
+pub(crate) fn reset_keys(config: ServerConfig, is_confirmed: bool) -> Result<(), Exit> {
+    start_logging(&config)?;
+    wiring::install_crypto();
+    let io = io_runtime()?;
+    let handle = io.handle().clone();
+    io.block_on(async move {
+        let reset = async {
+            let store = wiring::database(&config, &handle).await?;
+            store.migrate().await?;
+            let database = &config.database;
+            if let Some(who) = cache_lease::served_by(&store).await? {
+                let first = format!("the database {database} is served by {who}; stop it first");
+                return Err(anyhow::anyhow!(first).context(Misconfigured));
+            }
+            if !is_confirmed {
+                let all = "all signing keys, refresh tokens and sessions of all tenants";
+                let add = "add --confirm if that is wanted";
+                let said = format!("this deletes {all} in {database} for good; {add}");
+                return Err(anyhow::anyhow!(said).context(Misconfigured));
+            }
+            let rows = store.forget_sealed().await?;
+            info!(
+                rows,
+                "the keys of {database} are reset: {rows} rows went; the next start makes new ones"
+            );
+            Ok(())
+        };
+        reset.await.map_err(|error| told(&error))
     })
 }
 
@@ -115,12 +148,25 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
     reload_on_hangup(tenancy.clone(), certificates)?;
     info!("insula {} serves", env!("CARGO_PKG_VERSION"));
     let stop = stop_signal()?;
-    let draining = async move {
-        stop.await;
-        health.drain();
+    let lost = house.io.spawn(house.lease.clone().keep());
+    let gives_way = Arc::new(AtomicBool::new(false));
+    let draining = {
+        let gives_way = Arc::clone(&gives_way);
+        async move {
+            tokio::select! {
+                () = stop => {}
+                _ = lost => gives_way.store(true, Ordering::Relaxed),
+            }
+            health.drain();
+        }
     };
     listeners.run_until(draining).await?;
     tenancy.shutdown().await;
+    house.lease.release().await;
+    anyhow::ensure!(
+        !gives_way.load(Ordering::Relaxed),
+        "drained, because another process serves the database now"
+    );
     info!("drained; goodbye");
     Ok(())
 }

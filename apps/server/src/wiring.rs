@@ -18,6 +18,7 @@ use insula_theming::ThemeLibrary;
 use prometheus::Registry as Metrics;
 use tokio::runtime::Handle;
 
+use crate::cache_lease::CacheLease;
 use crate::exit::Misconfigured;
 use crate::master_key;
 use crate::specs::{FileSpecs, Folders};
@@ -37,6 +38,7 @@ pub(crate) struct House {
     pub(crate) clock: Arc<ForwardClock<SystemClock>>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) metrics: Metrics,
+    pub(crate) lease: CacheLease,
     pub(crate) process_id: String,
 }
 
@@ -121,13 +123,16 @@ pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
     let clock = Arc::new(ForwardClock::new(SystemClock));
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let metrics = Metrics::new();
-    let master_key = Arc::new(master_key::find(&config.master_key).context(Misconfigured)?);
     let store = database(config, &io).await?;
     store
         .migrate()
         .await
         .with_context(|| format!("database {}", config.database))?;
     store.register(&metrics)?;
+    let master_key = master_key::find(&config.master_key, &store, &config.database).await?;
+    let process_id = entropy.word(10);
+    let lease =
+        CacheLease::take(store.clone(), &config.cache, &process_id, &config.database).await?;
     let (cache, memory_cache, bus) = short_lived(config, &io, clock.clone(), &metrics).await?;
     let themes = Arc::new(themes(config).context(Misconfigured)?);
     let registry = registry(config, &io)?;
@@ -147,8 +152,9 @@ pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
         registry,
         themes,
         specs: Arc::new(specs),
-        master_key,
-        process_id: entropy.word(10),
+        master_key: Arc::new(master_key),
+        lease,
+        process_id,
         clock,
         entropy,
         metrics,

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use insula_ambient::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
 
-use crate::entity::{browser_session, lease, refresh_grant, revoked_grant};
+use crate::entity::{browser_session, refresh_grant, revoked_grant};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
@@ -17,49 +17,6 @@ const MOST_SWEPT: u32 = 1_000;
 pub(crate) async fn ping(sql: Arc<Sql>) -> Result<(), Fault> {
     sql.read().execute_unprepared("SELECT 1").await?;
     Ok(())
-}
-
-/// Reads first, so that processes that find a lease taken do not write.
-pub(crate) async fn lease(
-    sql: Arc<Sql>,
-    name: String,
-    holder: String,
-    now: Timestamp,
-    until: Timestamp,
-) -> Result<bool, Fault> {
-    let (now, until) = (now.as_millis(), until.as_millis());
-    let stored = lease::Entity::find_by_id(name.as_str())
-        .one(sql.read())
-        .await?;
-    let Some(stored) = stored else {
-        let row = lease::ActiveModel {
-            name: Set(name),
-            holder: Set(holder),
-            expires_at: Set(until),
-        };
-        let inserted = lease::Entity::insert(row)
-            .exec_without_returning(sql.write())
-            .await;
-        return match inserted {
-            Ok(_) => Ok(true),
-            Err(error) if Fault::is_duplicate(&error) => Ok(false),
-            Err(error) => Err(error.into()),
-        };
-    };
-    if stored.holder != holder && stored.expires_at > now {
-        return Ok(false);
-    }
-    let free = lease::Column::Holder
-        .eq(holder.as_str())
-        .or(lease::Column::ExpiresAt.lte(now));
-    let taken = lease::Entity::update_many()
-        .col_expr(lease::Column::Holder, Expr::value(holder))
-        .col_expr(lease::Column::ExpiresAt, Expr::value(until))
-        .filter(lease::Column::Name.eq(name))
-        .filter(free)
-        .exec(sql.write())
-        .await?;
-    Ok(taken.rows_affected == 1)
 }
 
 pub(crate) async fn collect_expired(

@@ -8,7 +8,9 @@ mod backend;
 mod chores;
 mod connect;
 mod entity;
+mod facts;
 mod fault;
+mod leases;
 mod metrics;
 mod migrate;
 mod migration;
@@ -19,4 +21,4 @@ mod tenant;
 
 pub use metrics::SqlMetrics;
 pub use options::SqlOptions;
-pub use store::SqlStore;
+pub use store::{LeaseHolder, SqlStore};

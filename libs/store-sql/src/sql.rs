@@ -69,6 +69,12 @@ impl Sql {
         &self.writer
     }
 
+    /// Where the process writes for its own sake: leases, probes. Not counted, for these are no
+    /// cost of a request.
+    pub(crate) fn upkeep(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
     /// Begins a transaction that will write. Its statements are counted by who sends them.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let immediate =

@@ -4,7 +4,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::TenantId;
-use insula_store::{Durable, StoreError, TenantStore};
+use insula_store::{Durable, SealedKeys, StoreError, TenantStore};
 use prometheus::Registry;
 use tokio::runtime::Handle;
 
@@ -14,10 +14,19 @@ use crate::metrics::{PoolGauges, SqlMetrics};
 use crate::options::SqlOptions;
 use crate::sql::Sql;
 use crate::tenant::SqlTenant;
-use crate::{chores, connect, migrate};
+use crate::{chores, connect, facts, leases, migrate};
 
 /// How long migrations may take: they may wait for another process, and rewrite a table.
 const MIGRATION_PATIENCE: Duration = Duration::from_mins(10);
+
+/// Who holds a lease, and until when by the clock of whoever took it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseHolder {
+    /// Its name.
+    pub holder: String,
+    /// When it runs out.
+    pub until: Timestamp,
+}
 
 /// The durable half in an SQL database. Clones share its connections.
 #[derive(Clone)]
@@ -85,6 +94,31 @@ impl SqlStore {
         self.sql.run("pending_migrations", migrate::pending).await
     }
 
+    /// The database's own time: what processes of different hosts compare leases by.
+    pub async fn time(&self) -> Result<Timestamp, StoreError> {
+        self.sql.run("time", leases::time).await
+    }
+
+    /// Who holds a lease, run out or not.
+    pub async fn lease_holder(&self, name: &str) -> Result<Option<LeaseHolder>, StoreError> {
+        let name = name.to_owned();
+        let work = move |sql| leases::holder(sql, name.clone());
+        self.sql.run("lease_holder", work).await
+    }
+
+    /// Gives a lease back, if `holder` has it.
+    pub async fn release_lease(&self, name: &str, holder: &str) -> Result<(), StoreError> {
+        let (name, holder) = (name.to_owned(), holder.to_owned());
+        let work = move |sql| leases::release(sql, name.clone(), holder.clone());
+        self.sql.run("release_lease", work).await
+    }
+
+    /// Gives up everything that only the master key opens: key rings, refresh grants and sessions
+    /// of all tenants, and which master key it was. All or nothing; answers how many rows went.
+    pub async fn forget_sealed(&self) -> Result<u64, StoreError> {
+        self.sql.run("forget_sealed", facts::forget_sealed).await
+    }
+
     /// What it did so far.
     pub fn metrics(&self) -> &SqlMetrics {
         &self.sql.metrics
@@ -114,6 +148,23 @@ impl Durable for SqlStore {
         self.sql.run("ping", chores::ping).await
     }
 
+    async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let name = name.to_owned();
+        let work = move |sql| facts::fact(sql, name.clone());
+        self.sql.run("fact", work).await
+    }
+
+    async fn settle_fact(&self, name: &str, value: &str) -> Result<String, StoreError> {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        let work = move |sql| facts::settle(sql, name.clone(), value.clone());
+        self.sql.run("settle_fact", work).await
+    }
+
+    async fn some_key_rings(&self, most: u32) -> Result<Vec<(TenantId, SealedKeys)>, StoreError> {
+        let work = move |sql| facts::some_key_rings(sql, most);
+        self.sql.run("some_key_rings", work).await
+    }
+
     async fn lease(
         &self,
         name: &str,
@@ -122,7 +173,7 @@ impl Durable for SqlStore {
         ttl: Duration,
     ) -> Result<bool, StoreError> {
         let (name, holder) = (name.to_owned(), holder.to_owned());
-        let work = move |sql| chores::lease(sql, name.clone(), holder.clone(), now, now + ttl);
+        let work = move |sql| leases::lease(sql, name.clone(), holder.clone(), now, now + ttl);
         self.sql.run("lease", work).await
     }
 

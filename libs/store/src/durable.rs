@@ -11,6 +11,9 @@ use insula_oauth::Scopes;
 
 use crate::StoreError;
 
+/// The fact that says which master key an installation is sealed under.
+pub const MASTER_KEY_FACT: &str = "master-key";
+
 /// The durable half: what must survive every process.
 #[async_trait]
 pub trait Durable: Send + Sync + 'static {
@@ -19,6 +22,17 @@ pub trait Durable: Send + Sync + 'static {
 
     /// Whether the backend answers.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// What stands under `name` of the installation as a whole, such as which master key it is
+    /// sealed under.
+    async fn fact(&self, name: &str) -> Result<Option<String>, StoreError>;
+
+    /// Stores a fact unless one of that name stands, in one atomic step; answers what stands.
+    async fn settle_fact(&self, name: &str, value: &str) -> Result<String, StoreError>;
+
+    /// Key rings of any tenants, `most` at most: they tell whether anything is sealed yet, and under
+    /// which master key.
+    async fn some_key_rings(&self, most: u32) -> Result<Vec<(TenantId, SealedKeys)>, StoreError>;
 
     /// Takes or renews a named lease for `holder`, so that a chore is done by one process at a time.
     /// `true` if `holder` has it until `now + ttl`.

@@ -14,7 +14,9 @@ mod memory;
 
 pub use bus::{Change, ChangeBus, ChangeKind, Changes};
 pub use cache::{Cache, Finish, RedeemedCode, TenantCache};
-pub use durable::{Durable, KeySwap, RefreshRotation, SealedKeys, TenantStore, UpgradedPassword};
+pub use durable::{
+    Durable, KeySwap, MASTER_KEY_FACT, RefreshRotation, SealedKeys, TenantStore, UpgradedPassword,
+};
 pub use error::StoreError;
 pub use login::recorded_login;
 pub use memory::{CacheLimits, MemoryBus, MemoryCache, MemoryStore};

@@ -55,24 +55,3 @@ async fn what_was_ended_stays_ended() {
     assert!(answer.header("location").contains("login_required"));
     process.terminate().await;
 }
-
-#[tokio::test]
-async fn a_database_sealed_with_another_master_key_is_not_served_as_if_it_were_new() {
-    let house = House::build().tenant("hooli", village::HOOLI).done();
-    let process = house.open().await;
-    let hooli = village::hooli(house.port);
-    let keys = hooli.keys().await.ids();
-    process.terminate().await;
-    let key = house.folder().join("insula.key");
-    let kept = std::fs::read(&key).unwrap();
-    std::fs::remove_file(&key).unwrap();
-    let process = house.open().await;
-    let answer = Agent::new().get(hooli.at("/keys")).await;
-    assert!(answer.status >= 500, "{}", answer.body);
-    process.terminate().await;
-    // With the right one, everything is as it was.
-    std::fs::write(&key, kept).unwrap();
-    let process = house.open().await;
-    assert_eq!(hooli.keys().await.ids(), keys);
-    process.terminate().await;
-}

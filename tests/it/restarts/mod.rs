@@ -2,4 +2,6 @@
 
 mod between_steps;
 mod embedded;
+mod master_key;
+mod one_cache;
 mod twins;

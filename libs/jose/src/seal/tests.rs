@@ -137,3 +137,10 @@ proptest! {
         let _ = MasterKey::parse(&text);
     }
 }
+
+#[test]
+fn a_fingerprint_names_its_key_and_no_other() {
+    assert_eq!(key(1).fingerprint(), key(1).fingerprint());
+    assert_ne!(key(1).fingerprint(), key(2).fingerprint());
+    assert_eq!(key(1).fingerprint().len(), 32);
+}

@@ -1,4 +1,4 @@
-//! Who does a chore at present. The only table that belongs to no tenant.
+//! Who does a chore at present. Belongs to no tenant.
 
 use sea_orm::entity::prelude::*;
 

@@ -10,4 +10,5 @@ pub(crate) mod key_ring;
 pub(crate) mod lease;
 pub(crate) mod refresh_grant;
 pub(crate) mod revoked_grant;
+pub(crate) mod server_fact;
 pub(crate) mod upgraded_password;

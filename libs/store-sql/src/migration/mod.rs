@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 mod columns;
 mod m0001_first_tables;
+mod m0003_server_facts;
 
 /// All steps, oldest first.
 pub(crate) struct Migrator;
@@ -11,6 +12,9 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first_tables::FirstTables)]
+        vec![
+            Box::new(m0001_first_tables::FirstTables),
+            Box::new(m0003_server_facts::ServerFacts),
+        ]
     }
 }

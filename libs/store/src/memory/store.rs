@@ -31,6 +31,7 @@ pub struct MemoryStore(Arc<Mutex<House>>);
 struct House {
     tenants: HashMap<TenantId, Arc<Mutex<Rows>>>,
     leases: HashMap<String, (String, Timestamp)>,
+    facts: HashMap<String, String>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +69,33 @@ impl Durable for MemoryStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(lock(&self.0).facts.get(name).cloned())
+    }
+
+    async fn settle_fact(&self, name: &str, value: &str) -> Result<String, StoreError> {
+        let mut house = lock(&self.0);
+        let standing = house.facts.entry(name.to_owned());
+        Ok(standing.or_insert_with(|| value.to_owned()).clone())
+    }
+
+    async fn some_key_rings(&self, most: u32) -> Result<Vec<(TenantId, SealedKeys)>, StoreError> {
+        let tenants: Vec<_> = {
+            let house = lock(&self.0);
+            let tenants = house.tenants.iter();
+            tenants
+                .map(|(id, rows)| (id.clone(), rows.clone()))
+                .collect()
+        };
+        let rings = tenants.into_iter().filter_map(|(id, rows)| {
+            let keys = lock(&rows).keys.clone()?;
+            Some((id, keys))
+        });
+        Ok(rings
+            .take(usize::try_from(most).unwrap_or(usize::MAX))
+            .collect())
     }
 
     async fn lease(

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use super::records::{
     HOUR, MS, NOON, a_tenant, a_word, at_once, cookie, grant_id, refresh, session,
 };
-use crate::Durable;
+use crate::{Durable, SealedKeys};
 
 /// The collector sweeps all tenants, so its sentences run one by one; and long ago, so that they
 /// take nothing from the others.
@@ -20,6 +20,44 @@ async fn sweep_all(durable: &Arc<dyn Durable>, now: Timestamp) {
 
 pub async fn a_backend_that_is_there_answers(durable: Arc<dyn Durable>) {
     durable.ping().await.unwrap();
+}
+
+pub async fn a_fact_is_settled_once_and_stands(durable: Arc<dyn Durable>) {
+    let (name, other) = (a_word(), a_word());
+    assert_eq!(durable.fact(&name).await.unwrap(), None);
+    for value in ["first", "second"] {
+        let standing = durable.settle_fact(&name, value).await.unwrap();
+        assert_eq!(standing, "first");
+    }
+    assert_eq!(durable.fact(&name).await.unwrap().as_deref(), Some("first"));
+    assert_eq!(durable.fact(&other).await.unwrap(), None);
+}
+
+pub async fn of_many_who_settle_a_fact_all_hear_the_same(durable: Arc<dyn Durable>) {
+    let name = a_word();
+    let heard = at_once(20, |n| {
+        let (durable, name) = (Arc::clone(&durable), name.clone());
+        async move {
+            durable
+                .settle_fact(&name, &format!("value {n}"))
+                .await
+                .unwrap()
+        }
+    })
+    .await;
+    let standing = durable.fact(&name).await.unwrap().unwrap();
+    assert!(heard.iter().all(|value| *value == standing), "{heard:?}");
+}
+
+pub async fn key_rings_of_any_tenant_are_found(durable: Arc<dyn Durable>) {
+    let sealed = SealedKeys {
+        version: 1,
+        sealed: b"sealed".to_vec(),
+    };
+    a_tenant(&durable).swap_keys(None, &sealed).await.unwrap();
+    a_tenant(&durable).swap_keys(None, &sealed).await.unwrap();
+    assert_eq!(durable.some_key_rings(1).await.unwrap().len(), 1);
+    assert!(durable.some_key_rings(100_000).await.unwrap().len() >= 2);
 }
 
 pub async fn a_lease_is_held_by_one_until_it_runs_out(durable: Arc<dyn Durable>) {

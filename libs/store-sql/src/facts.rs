@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use insula_model::TenantId;
+use insula_store::{MASTER_KEY_FACT, SealedKeys};
+use sea_orm::{ActiveValue::Set, EntityTrait as _, QuerySelect as _};
+
+use crate::entity::{browser_session, key_ring, refresh_grant, server_fact};
+use crate::fault::Fault;
+use crate::sql::Sql;
+
+const RING: &str = "key ring";
+
+pub(crate) async fn fact(sql: Arc<Sql>, name: String) -> Result<Option<String>, Fault> {
+    let row = server_fact::Entity::find_by_id(name)
+        .one(sql.read())
+        .await?;
+    Ok(row.map(|row| row.value))
+}
+
+pub(crate) async fn settle(sql: Arc<Sql>, name: String, value: String) -> Result<String, Fault> {
+    if let Some(standing) = fact(Arc::clone(&sql), name.clone()).await? {
+        return Ok(standing);
+    }
+    let row = server_fact::ActiveModel {
+        name: Set(name),
+        value: Set(value.clone()),
+    };
+    let inserted = server_fact::Entity::insert(row)
+        .exec_without_returning(sql.write())
+        .await;
+    match inserted {
+        Ok(_) => Ok(value),
+        // Somebody settled it in between: the next attempt reads what stands.
+        Err(error) if Fault::is_duplicate(&error) => Err(Fault::Raced),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) async fn some_key_rings(
+    sql: Arc<Sql>,
+    most: u32,
+) -> Result<Vec<(TenantId, SealedKeys)>, Fault> {
+    let rows = key_ring::Entity::find()
+        .limit(u64::from(most))
+        .all(sql.read())
+        .await?;
+    let ring = |row: key_ring::Model| {
+        let tenant = TenantId::parse(&row.tenant_id);
+        let keys = SealedKeys {
+            version: u64::try_from(row.version).map_err(|_| Fault::column(RING, "version"))?,
+            sealed: row.sealed,
+        };
+        Ok((tenant.map_err(|_| Fault::column(RING, "tenant_id"))?, keys))
+    };
+    rows.into_iter().map(ring).collect()
+}
+
+/// Deletes all that only the master key opens, and what hangs on it: key rings, refresh grants
+/// (their secrets are derived from the rings), sessions, and which master key it was. All or
+/// nothing. Answers how many rows went.
+pub(crate) async fn forget_sealed(sql: Arc<Sql>) -> Result<u64, Fault> {
+    let transaction = sql.begin().await?;
+    let mut gone = 0;
+    let rings = key_ring::Entity::delete_many().exec(&transaction).await?;
+    gone += rings.rows_affected;
+    let grants = refresh_grant::Entity::delete_many()
+        .exec(&transaction)
+        .await?;
+    gone += grants.rows_affected;
+    let sessions = browser_session::Entity::delete_many()
+        .exec(&transaction)
+        .await?;
+    gone += sessions.rows_affected;
+    server_fact::Entity::delete_by_id(MASTER_KEY_FACT)
+        .exec(&transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(gone)
+}
