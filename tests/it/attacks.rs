@@ -375,8 +375,10 @@ async fn a_forwarded_host_from_a_stranger_counts_for_nothing() {
 /// A proxy we trust may say which host was asked for.
 #[tokio::test]
 async fn a_forwarded_host_from_a_trusted_proxy_counts() {
+    // Two tenants: one alone answers whatever the host.
     let house = House::build()
         .tenant("hooli", village::HOOLI)
+        .tenant("globex", village::GLOBEX)
         .setting("trustedProxies: [127.0.0.0/8]")
         .done();
     let _process = house.open().await;

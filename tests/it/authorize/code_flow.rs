@@ -34,7 +34,7 @@ async fn a_person_with_a_password_logs_in_at_a_tenant_of_our_format() {
 async fn a_person_an_upstream_knows_logs_in_at_a_tenant_of_our_format() {
     let hooli = village().await.hooli();
     let (login, back) = hooli.code(&Agent::new(), &MOCK).await;
-    assert_eq!(back.steps, ["GET /auth 303", "GET /callback 303"]);
+    assert_eq!(back.steps, ["GET /auth 303", "GET /callback/mock 303"]);
     let tokens = hooli.tokens(&login, &back).await;
     assert_eq!(tokens.claim("name"), "Kilgore Trout");
 }

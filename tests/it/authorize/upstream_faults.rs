@@ -68,8 +68,10 @@ fn a_house() -> House {
     let initech = INITECH
         .replace("oauth2: { skipApprovalScreen: true }\n", "")
         .replace(
-            "[\"http://acme.localhost:PORT/callback\"]",
-            "[\"http://acme.localhost:PORT/callback\", \"http://globex.localhost:PORT/callback\"]",
+            "[\"http://acme.localhost:PORT/callback/initech\"]",
+            "[\"http://acme.localhost:PORT/callback\", \
+              \"http://acme.localhost:PORT/callback/locked\", \
+              \"http://globex.localhost:PORT/callback\"]",
         );
     House::build()
         .tenant("acme", ACME)

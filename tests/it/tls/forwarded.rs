@@ -1,12 +1,14 @@
 use insula_tests::{Agent, House};
 use reqwest::Method;
 
-use crate::village::HOOLI;
+use crate::village::{GLOBEX, HOOLI};
 
 /// What a proxy at loopback is heard to say, by a house that trusts it or does not.
 async fn asked(setting: &str, headers: &[(&str, &str)]) -> u16 {
+    // Two tenants: one alone answers whatever the host.
     let house = House::build()
         .tenant("hooli", HOOLI)
+        .tenant("globex", GLOBEX)
         .setting(setting)
         .done();
     let process = house.open().await;
