@@ -13,11 +13,12 @@ use criterion::{BatchSize, Criterion};
 use futures_util::FutureExt as _;
 use insula_ambient::ManualClock;
 use insula_model::{AuthRequest, AuthRequestId, BrowserSession, SessionId, TenantId, TokenHash};
-use insula_store::{Cache as _, CacheLimits, MemoryCache, TenantCache};
+use insula_store::{Cache as _, CacheLimits, LoginRoom, MemoryCache, TenantCache};
 use insula_testkit::{NOW, a_code_grant, a_login, an_auth_request};
 
 const HOUR: Duration = Duration::from_hours(1);
 const SESSIONS: u32 = 40_000;
+const ROOM: LoginRoom = LoginRoom::of(u32::MAX);
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -25,7 +26,6 @@ fn main() {
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
     let limits = CacheLimits {
-        auth_requests: usize::MAX,
         codes: usize::MAX,
         total: usize::MAX,
         ..CacheLimits::default()
@@ -58,7 +58,7 @@ fn main() {
         b.iter_batched(
             &mut fresh,
             |request| {
-                at_once(tenant.put_auth_request(&request, NOW));
+                at_once(tenant.put_auth_request(&request, ROOM, NOW));
                 at_once(tenant.drop_auth_request(&request.id))
             },
             BatchSize::SmallInput,
@@ -77,7 +77,7 @@ fn main() {
 
 fn a_whole_login(tenant: &dyn TenantCache, request: AuthRequest) {
     let code = TokenHash::of(request.id.as_str());
-    at_once(tenant.put_auth_request(&request, NOW));
+    at_once(tenant.put_auth_request(&request, ROOM, NOW));
     let mut next = at_once(tenant.get_auth_request(&request.id)).unwrap_or(request);
     next.version += 1;
     at_once(tenant.advance_auth_request(&next, NOW));

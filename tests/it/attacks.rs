@@ -210,6 +210,38 @@ async fn s4_7_a_browser_with_another_cookie_is_refused_also_in_dexs_dialect() {
     attacker.get(&link).await.expect(303);
 }
 
+/// A long request is carried by the browser; what no cookie holds is refused and told to the client.
+#[tokio::test]
+async fn a_long_request_is_carried_by_the_browser_and_a_longer_one_refused() {
+    let village = village().await;
+    for party in [village.hooli(), village.globex()] {
+        let long = "s".repeat(2_000);
+        let login = party.begin_with(&[("state", &long), ("connector_id", "mock")]);
+        let agent = Agent::new();
+        let back = walk(&agent, &login, &MOCK).await;
+        assert_eq!(back.get("state"), long);
+        party.tokens(&login, &back).await;
+        let left = agent.cookies().into_iter().map(|cookie| cookie.name);
+        let carried = left.filter(|name| name.starts_with("insula_request"));
+        assert_eq!(carried.count(), 0, "it is let go when the login is over");
+
+        let longer = "s".repeat(4_000);
+        let login = party.begin_with(&[("state", &longer), ("connector_id", "mock")]);
+        let mut answer = Agent::new().get(&login.url).await;
+        while answer.status == 302 {
+            answer = Agent::new().get(answer.location()).await;
+        }
+        let told = if party.at_dex {
+            answer.expect(400).words()
+        } else {
+            let back = Back::of(answer.location(), Vec::new());
+            assert_eq!(back.get("error"), "invalid_request");
+            back.get("error_description").to_owned()
+        };
+        assert!(told.contains("longer than 2880 bytes"), "{told}");
+    }
+}
+
 /// §4.7.1: `state` comes back as it went, whatever is in it.
 #[tokio::test]
 async fn s4_7_1_state_comes_back_byte_for_byte() {

@@ -5,17 +5,19 @@ use insula_engine::Refusal;
 use insula_engine::authorize::{Next, Rejection, Standing, available, next, validate};
 use insula_model::{
     AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Dialect, Stage,
+    TokenHash,
 };
 use insula_oauth::{AuthorizeRequest, Params, encode_pairs};
 
 use crate::routes::{connector_route, password_route, without_connector};
 use crate::under_way::{bind, not_begun, opened, reply_to, told};
 use crate::{
-    Browser, ConnectorChoice, FlowError, Outcome, Refused, Screen, TenantView, Turn, finish,
+    Browser, ConnectorChoice, FlowError, Outcome, Refused, Screen, TenantView, Turn, finish, kept,
     session,
 };
 
-/// All parameters together may be this long; the cache keeps them while the login is under way.
+/// All parameters together may be this long. Some are only checked, such as `id_token_hint`; of the
+/// others far less is kept ([`keeping`](insula_engine::authorize::keeping)).
 const LONGEST_REQUEST: usize = 16 * 1024;
 
 /// Answers an authorization request, up to the first question a person or an upstream is asked.
@@ -188,7 +190,7 @@ async fn log_in(
             let route = password_route(view, id, &auth_id, back.as_deref());
             let stage = Stage::AwaitingPassword {
                 connector_id: id.clone(),
-                back,
+                back_hash: back.as_deref().map(TokenHash::of),
             };
             (
                 stage,
@@ -204,14 +206,15 @@ async fn log_in(
         version: 1,
         request,
         browser: Some(binding),
+        carried: false,
         created_at: now,
         expires_at: now + view.spec.expiry.auth_requests,
         stage,
     };
-    view.effects.cache.put_auth_request(&login, now).await?;
+    let (_, carried) = kept::begin(view, login).await?;
     Ok(Turn {
         outcome,
-        cookies: cookie.into_iter().collect(),
+        cookies: cookie.into_iter().chain(carried).collect(),
     })
 }
 

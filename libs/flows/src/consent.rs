@@ -5,7 +5,7 @@ use insula_model::AuthRequest;
 
 use crate::finish::{self, Approved, consent_screen};
 use crate::under_way::{client, give_up, reply_to, told, under_way};
-use crate::{Browser, FlowError, Outcome, TenantView, Turn};
+use crate::{Browser, FlowError, Outcome, TenantView, Turn, kept};
 
 /// Shows the question.
 pub async fn show(
@@ -37,16 +37,19 @@ pub async fn answer(
         give_up(view, &auth.id).await;
         return Err(told(view, Refusal::ConsentDenied.into(), &reply_to));
     }
-    finish::issue(
+    let issuing = finish::issue(
         view,
         &auth.id,
         auth.version,
         &auth.request,
         login,
         Approved::Now,
-    )
-    .await
-    .map_err(|error| told(view, error, &reply_to))
+    );
+    let mut turn = issuing
+        .await
+        .map_err(|error| told(view, error, &reply_to))?;
+    turn.cookies.extend(kept::released(&auth));
+    Ok(turn)
 }
 
 async fn proven(

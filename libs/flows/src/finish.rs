@@ -17,7 +17,7 @@ use crate::session::LiveSession;
 use crate::under_way::{bind, client, is_own, reply_to, told};
 use crate::{
     AuthorizationResponse, Browser, CookieChange, FlowError, Outcome, Screen, TenantView, Turn,
-    sealed, session,
+    kept, sealed, session,
 };
 
 /// How the browser came back from a login, which decides whether a page may answer it.
@@ -74,7 +74,10 @@ pub(crate) async fn logged_in(
             Next::Consent => ask_consent(view, browser, client, auth, &login, arrival).await?,
             _ => {
                 let stored = auth.version - 1;
-                issue(view, &auth.id, stored, &request, &login, Approved::NotAsked).await?
+                let issuing = issue(view, &auth.id, stored, &request, &login, Approved::NotAsked);
+                let mut turn = issuing.await?;
+                turn.cookies.extend(kept::released(&auth));
+                turn
             }
         };
         turn.cookies.extend(cookie);
@@ -95,7 +98,9 @@ async fn ask_consent(
 ) -> Result<Turn, FlowError> {
     let now = view.now();
     let cookie = bind_to_finisher(view, browser, &mut auth, arrival);
-    if !view.effects.cache.advance_auth_request(&auth, now).await? {
+    let record = kept::record(&auth);
+    let advancing = view.effects.cache.advance_auth_request(&record, now);
+    if !advancing.await? {
         return Err(Refusal::LoginUnknown.into());
     }
     let outcome = if arrival == Arrival::Get && view.dialect() == Dialect::Standard {
@@ -244,6 +249,7 @@ pub(crate) async fn resume(
                 id: AuthRequestId::generate(view.effects.entropy.as_ref()),
                 version: 1,
                 browser: Some(binding),
+                carried: false,
                 created_at: now,
                 expires_at: now + view.spec.expiry.auth_requests,
                 stage: Stage::Authenticated {
@@ -251,7 +257,7 @@ pub(crate) async fn resume(
                 },
                 request,
             };
-            view.effects.cache.put_auth_request(&auth, now).await?;
+            let (auth, carried) = kept::begin(view, auth).await?;
             session::touch(view, live, &client.id).await?;
             let outcome = match view.dialect() {
                 Dialect::Standard => Outcome::Show(consent_screen(view, client, &auth, &login)),
@@ -259,7 +265,7 @@ pub(crate) async fn resume(
             };
             Ok(Turn {
                 outcome,
-                cookies: cookie.into_iter().collect(),
+                cookies: cookie.into_iter().chain(carried).collect(),
             })
         }
         _ => {

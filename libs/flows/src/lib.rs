@@ -16,6 +16,7 @@ pub mod userinfo;
 
 mod error;
 mod finish;
+mod kept;
 mod outcome;
 mod routes;
 mod sealed;

@@ -18,19 +18,34 @@ const LONGEST_NAME: usize = 1024;
 /// Nobody types a longer password; hashing one would only be work.
 const LONGEST_PASSWORD: usize = 4096;
 
+/// The address of a password form: which login it belongs to, and where "choose another way" leads.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FormAddress<'a> {
+    /// The login's name.
+    pub state: Option<&'a str>,
+    /// The way back, as the address has it.
+    pub back: Option<&'a str>,
+}
+
 /// Shows the password form of a login under way.
 pub async fn show(
     view: &TenantView,
     at_connector: &str,
-    state: Option<&str>,
+    address: FormAddress<'_>,
     browser: &Browser,
 ) -> Result<Turn, FlowError> {
-    let auth = under_way(view, state.ok_or(Refusal::LoginUnknown)?, browser).await?;
+    let state = address.state.ok_or(Refusal::LoginUnknown)?;
+    let auth = under_way(view, state, browser).await?;
     if auth.login().is_ok() {
         return finish::lead_on(view, &auth, browser);
     }
     let hint = auth.request.login_hint.clone().unwrap_or_default();
-    let screen = screen(view, at_connector, &auth, hint, None).await?;
+    let form = Form {
+        at_connector,
+        auth: &auth,
+        back: address.back,
+    };
+    let screen = screen(view, form, hint, None).await?;
     Ok(Outcome::Show(screen).into())
 }
 
@@ -39,12 +54,18 @@ pub async fn show(
 pub async fn submit(
     view: &TenantView,
     at_connector: &str,
-    state: Option<&str>,
+    address: FormAddress<'_>,
     username: String,
     password: Password,
     browser: &Browser,
 ) -> Result<Turn, FlowError> {
-    let auth = under_way(view, state.ok_or(Refusal::LoginUnknown)?, browser).await?;
+    let state = address.state.ok_or(Refusal::LoginUnknown)?;
+    let auth = under_way(view, state, browser).await?;
+    let form = Form {
+        at_connector,
+        auth: &auth,
+        back: address.back,
+    };
     let connector_id = match &auth.stage {
         Stage::AwaitingPassword { connector_id, .. } => connector_id,
         // The form was sent twice: the answer is known already.
@@ -56,7 +77,7 @@ pub async fn submit(
     }
     if username.len() > LONGEST_NAME || password.reveal().len() > LONGEST_PASSWORD {
         let (nobody, trouble) = (String::new(), PasswordTrouble::Wrong);
-        return wrong(view, at_connector, &auth, nobody, trouble).await;
+        return wrong(view, form, nobody, trouble).await;
     }
     let limit = view.spec.limits.password_failures;
     let (cache, now) = (&view.effects.cache, view.now());
@@ -70,7 +91,7 @@ pub async fn submit(
             connector.id = at_connector,
             "failed login attempt: too many for this name"
         );
-        return wrong(view, at_connector, &auth, username, throttled).await;
+        return wrong(view, form, username, throttled).await;
     }
     let ctx = view.login_context(connector_id, &auth.id, &auth.request.scopes);
     let connector = opened(view, connector_id)?;
@@ -84,7 +105,7 @@ pub async fn submit(
     {
         // Guesses sent at once are all let in above; those beyond the limit must not be told apart.
         Ok(_) if cache.counted(&key, now).await? >= most => {
-            wrong(view, at_connector, &auth, username, throttled).await
+            wrong(view, form, username, throttled).await
         }
         Ok(identity) => finish::logged_in(view, browser, auth, identity, Arrival::Post).await,
         Err(ConnectorError::WrongPassword) => {
@@ -100,7 +121,7 @@ pub async fn submit(
             } else {
                 PasswordTrouble::Wrong
             };
-            wrong(view, at_connector, &auth, username, trouble).await
+            wrong(view, form, username, trouble).await
         }
         Err(error) => Err(failed(view, &auth, connector_id, error).await),
     }
@@ -112,30 +133,42 @@ fn failures_key(connector: &str, username: &str) -> String {
     format!("password-failures:{connector}:{name}")
 }
 
+/// A password form that was asked for or sent.
+#[derive(Clone, Copy)]
+struct Form<'a> {
+    at_connector: &'a str,
+    auth: &'a AuthRequest,
+    back: Option<&'a str>,
+}
+
 async fn wrong(
     view: &TenantView,
-    at_connector: &str,
-    auth: &AuthRequest,
+    form: Form<'_>,
     username: String,
     trouble: PasswordTrouble,
 ) -> Result<Turn, FlowError> {
-    let screen = screen(view, at_connector, auth, username, Some(trouble)).await?;
+    let screen = screen(view, form, username, Some(trouble)).await?;
     Ok(Outcome::Show(screen).into())
 }
 
 async fn screen(
     view: &TenantView,
-    at_connector: &str,
-    auth: &AuthRequest,
+    form: Form<'_>,
     username: String,
     trouble: Option<PasswordTrouble>,
 ) -> Result<Screen, FlowError> {
-    let Stage::AwaitingPassword { connector_id, back } = &auth.stage else {
+    let auth = form.auth;
+    let Stage::AwaitingPassword {
+        connector_id,
+        back_hash,
+    } = &auth.stage
+    else {
         return Err(Refusal::WrongStage.into());
     };
-    if connector_id.as_str() != at_connector {
+    if connector_id.as_str() != form.at_connector {
         return Err(Refusal::WrongConnector.into());
     }
+    let back = way_back(view, form.back, back_hash.as_ref());
     let ctx = view.login_context(connector_id, &auth.id, &auth.request.scopes);
     let challenge = opened(view, connector_id)?.begin(&ctx).await;
     let challenge = challenge.map_err(|error| not_begun(connector_id, error))?;
@@ -146,12 +179,23 @@ async fn screen(
         client_name: client(view, &auth.request)?.name.clone(),
         label,
         username,
-        action: password_route(view, connector_id, &auth.id, back.as_deref()),
+        action: password_route(view, connector_id, &auth.id, back),
         trouble,
-        back: back.clone(),
+        back: back.map(str::to_owned),
         redirect_uri: auth.request.redirect_uri.clone(),
         ui_locales: auth.request.ui_locales.clone(),
     })
+}
+
+/// The way back that an address has, as a route below the issuer; nothing if it is not the one that
+/// was put there when the login began.
+fn way_back<'a>(
+    view: &TenantView,
+    asked: Option<&'a str>,
+    known: Option<&TokenHash>,
+) -> Option<&'a str> {
+    let route = asked?.strip_prefix(view.spec.issuer.path())?;
+    known?.matches(route).then_some(route)
 }
 
 #[cfg(test)]

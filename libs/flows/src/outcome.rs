@@ -137,6 +137,15 @@ pub enum Screen {
 pub enum CookieChange {
     /// Give the browser a binding cookie.
     Bind(String),
+    /// Have the browser carry a long request, sealed, while its login is under way.
+    Carry {
+        /// The cookie's value.
+        value: String,
+        /// How long it lives.
+        max_age: Duration,
+    },
+    /// The login is over, and the browser carries nothing any more.
+    Release,
     /// Log the browser in.
     LogIn {
         /// The cookie's value.

@@ -36,8 +36,8 @@ pub(crate) fn without_connector(params: &Params) -> Vec<(&str, &str)> {
     pairs
 }
 
-/// `/auth/{connector}/login?back=…&state=…`, as dex spells it. `back` is there for whoever reads
-/// the address; what the page links to is kept with the login, where nobody can plant another.
+/// `/auth/{connector}/login?back=…&state=…`, as dex spells it. The page links to `back` if the login
+/// knows its hash, so that nobody can plant another.
 pub(crate) fn password_route(
     view: &TenantView,
     connector: &ConnectorId,

@@ -1,22 +1,40 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use insula_jose::{MasterKey, SealError};
+use insula_model::AuthRequestId;
 
 use crate::TenantView;
 
 const PURPOSE: &str = "connector-data";
+const REQUEST: &str = "carried-request";
 
 /// Seals what a connector wants back, so that neither cache nor database can read an upstream's
 /// refresh token. `Login::connector_data` is sealed from the moment a login is made.
 pub(crate) fn seal(view: &TenantView, plain: &[u8]) -> Vec<u8> {
-    key(view).seal(PURPOSE, plain, view.effects.entropy.as_ref())
+    key(view, PURPOSE).seal(PURPOSE, plain, view.effects.entropy.as_ref())
 }
 
 /// Opens it for the connector.
 pub(crate) fn open(view: &TenantView, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
-    key(view).open(PURPOSE, sealed)
+    key(view, PURPOSE).open(PURPOSE, sealed)
 }
 
-fn key(view: &TenantView) -> MasterKey {
-    MasterKey::from_bytes(view.keys.derive(PURPOSE))
+/// Seals what a browser carries of a login, so that it opens for this login alone.
+pub(crate) fn seal_for(view: &TenantView, id: &AuthRequestId, plain: &[u8]) -> String {
+    let context = format!("{REQUEST}/{id}");
+    let sealed = key(view, REQUEST).seal(&context, plain, view.effects.entropy.as_ref());
+    URL_SAFE_NO_PAD.encode(sealed)
+}
+
+/// Opens what a browser brought back; nothing if it is not this login's.
+pub(crate) fn open_for(view: &TenantView, id: &AuthRequestId, sealed: &str) -> Option<Vec<u8>> {
+    let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+    let context = format!("{REQUEST}/{id}");
+    key(view, REQUEST).open(&context, &sealed).ok()
+}
+
+fn key(view: &TenantView, purpose: &str) -> MasterKey {
+    MasterKey::from_bytes(view.keys.derive(purpose))
 }
 
 #[cfg(test)]

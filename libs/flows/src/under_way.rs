@@ -10,7 +10,7 @@ use insula_model::{
     AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Dialect, TokenHash,
 };
 
-use crate::{Browser, CookieChange, Fault, FlowError, TenantView};
+use crate::{Browser, CookieChange, Fault, FlowError, TenantView, kept};
 
 /// When it is worth asking again after a queue was full: it is served within seconds.
 const BUSY_FOR_S: u64 = 2;
@@ -35,7 +35,7 @@ pub(crate) async fn under_way(
     if !may_take_a_step(bound(found.browser.as_ref(), &browser.bindings), &view.spec) {
         return Err(Refusal::WrongBrowser.into());
     }
-    Ok(found)
+    kept::whole(view, found, browser)
 }
 
 /// Whether a browser proves by its cookie that a login is its own.

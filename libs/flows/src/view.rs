@@ -96,6 +96,8 @@ pub struct Browser {
     pub bindings: Vec<String>,
     /// Every session cookie it sent.
     pub sessions: Vec<SessionCookie>,
+    /// What it carries of a login whose request is long; sealed.
+    pub carried: Vec<String>,
     /// The address it asks from, proxies seen through; for the log and for limits, never a proof.
     pub address: Option<IpAddr>,
 }

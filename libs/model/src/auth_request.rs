@@ -5,6 +5,12 @@ use thiserror::Error;
 
 use crate::{AuthRequestId, ClientId, ConnectorId, IdentityClaims, SessionId, TokenHash};
 
+/// Whether a member says nothing, and need not be written out: strangers choose how many of these
+/// records there are.
+fn is_nothing<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// An authorization request that passed validation: every field is what it claims to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
@@ -19,27 +25,63 @@ pub struct AuthorizationRequest {
     /// What it asks for.
     pub scopes: Scopes,
     /// Returned untouched.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub state: Option<String>,
     /// Bound into the ID token.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub nonce: Option<String>,
     /// PKCE.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub code_challenge: Option<CodeChallenge>,
     /// What the client wants shown.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub prompts: Prompts,
     /// The greatest age of the login, in seconds.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub max_age: Option<u64>,
     /// Who the client thinks will log in.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub login_hint: Option<String>,
     /// Languages the client would like shown, best first.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub ui_locales: Vec<String>,
     /// Voluntary authentication contexts, best first.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub acr_values: Vec<String>,
     /// The `sub` of a verified `id_token_hint`: nobody else may answer this request.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub hinted_sub: Option<String>,
     /// The connector the client insists on.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub connector_id: Option<ConnectorId>,
     /// dex's `approval_prompt=force`.
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub force_approval: bool,
+}
+
+impl AuthorizationRequest {
+    /// The client alone: what is kept of a request that the browser carries.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self {
+            client_id: self.client_id.clone(),
+            redirect_uri: String::new(),
+            response_type: self.response_type,
+            response_mode: self.response_mode,
+            scopes: Scopes::default(),
+            state: None,
+            nonce: None,
+            code_challenge: None,
+            prompts: Prompts::default(),
+            max_age: None,
+            login_hint: None,
+            ui_locales: Vec::new(),
+            acr_values: Vec::new(),
+            hinted_sub: None,
+            connector_id: None,
+            force_approval: false,
+        }
+    }
 }
 
 /// A proven login: who, how and when.
@@ -77,8 +119,10 @@ pub enum Stage {
     AwaitingPassword {
         /// Which connector.
         connector_id: ConnectorId,
-        /// Where "choose another way" leads, if there is another way.
-        back: Option<String>,
+        /// The hash of where "choose another way" leads, if there is another way. The way itself is
+        /// in the form's address, where this keeps strangers from planting another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        back_hash: Option<TokenHash>,
     },
     /// The person is known; consent may still be missing.
     Authenticated {
@@ -104,6 +148,9 @@ pub struct AuthRequest {
     /// The hash of the binding cookie of the browser that began it, and later of the one that
     /// finished it (RFC 9700 §4.7). `None` where it was finished without a cookie.
     pub browser: Option<TokenHash>,
+    /// Whether the request was too long for the cache, so that the browser carries it.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub carried: bool,
     /// When it began.
     pub created_at: Timestamp,
     /// When it is worth nothing.
@@ -176,11 +223,12 @@ mod tests {
                 force_approval: false,
             },
             browser: None,
+            carried: false,
             created_at: Timestamp::from_secs(0),
             expires_at: Timestamp::from_secs(600),
             stage: Stage::AwaitingPassword {
                 connector_id: ConnectorId::parse(connector).unwrap(),
-                back: None,
+                back_hash: None,
             },
         }
     }

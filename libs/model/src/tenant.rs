@@ -236,6 +236,8 @@ pub struct Rate {
 pub struct Limits {
     /// Requests over all endpoints.
     pub requests: Rate,
+    /// Logins under way at once; beyond it the oldest goes.
+    pub logins_under_way: u32,
     /// Failed password attempts per login name.
     pub password_failures: Rate,
     /// Password hashes computed at once.

@@ -6,7 +6,7 @@ use insula_ambient::Timestamp;
 use insula_model::{
     AuthRequest, AuthRequestId, BrowserSession, CodeGrant, GrantId, TenantId, TokenHash,
 };
-use insula_store::{Cache, Finish, RedeemedCode, StoreError, TenantCache};
+use insula_store::{Cache, CacheLimits, Finish, LoginRoom, RedeemedCode, StoreError, TenantCache};
 use prometheus::Registry;
 use redis::cmd;
 use tokio::runtime::Handle;
@@ -25,6 +25,7 @@ const LONGEST_MS: u64 = 10 * 365 * 86_400_000;
 #[derive(Clone)]
 pub struct RedisCache {
     link: Arc<Link>,
+    limits: CacheLimits,
 }
 
 impl RedisCache {
@@ -39,7 +40,8 @@ impl RedisCache {
         handle: Handle,
     ) -> Result<Self, StoreError> {
         let link = Link::connect(Address::parse(url)?, options, handle).await?;
-        Ok(Self { link })
+        let limits = options.limits;
+        Ok(Self { link, limits })
     }
 
     /// Makes the cache's metrics part of `registry`.
@@ -60,6 +62,7 @@ impl Cache for RedisCache {
         let prefix = format!("{}:{{{id}}}", self.link.prefix());
         Arc::new(OfTenant {
             link: self.link.clone(),
+            limits: self.limits,
             prefix,
         })
     }
@@ -73,6 +76,7 @@ impl Cache for RedisCache {
 /// The keys of one tenant.
 struct OfTenant {
     link: Arc<Link>,
+    limits: CacheLimits,
     prefix: String,
 }
 
@@ -94,31 +98,22 @@ impl OfTenant {
         format!("{}:count:{}", self.prefix, TokenHash::of(key).to_text())
     }
 
+    /// The tenant's list of logins under way, and the counter of the bytes they take.
+    fn logins(&self) -> (String, String) {
+        let list = format!("{}:auths", self.prefix);
+        let counter = format!("{list}:bytes");
+        (list, counter)
+    }
+
+    /// The tenant's list of codes that wait to be redeemed.
+    fn codes(&self) -> String {
+        format!("{}:codes", self.prefix)
+    }
+
     async fn get(&self, verb: &'static str, key: String) -> Result<Option<Vec<u8>>, StoreError> {
         let mut get = cmd("GET");
         get.arg(key);
         self.link.ask(verb, get).await
-    }
-
-    /// Stores a record under a name that must be new.
-    async fn put_new(
-        &self,
-        verb: &'static str,
-        what: &'static str,
-        key: String,
-        record: Vec<u8>,
-        ttl: u64,
-    ) -> Result<(), StoreError> {
-        let mut set = cmd("SET");
-        set.arg(key).arg(record).arg("PX").arg(ttl).arg("NX");
-        let stored: Option<String> = self.link.ask(verb, set).await?;
-        match stored {
-            Some(_) => Ok(()),
-            // Ids and codes are random: one that exists was not made as it should have been.
-            None => Err(failed(format!(
-                "a new {what} has the name of one that stands"
-            ))),
-        }
     }
 }
 
@@ -135,19 +130,38 @@ fn text(number: impl Into<i128>) -> Vec<u8> {
     number.into().to_string().into_bytes()
 }
 
+fn number(limit: usize) -> Vec<u8> {
+    text(u64::try_from(limit).unwrap_or(u64::MAX))
+}
+
 #[async_trait]
 impl TenantCache for OfTenant {
     async fn put_auth_request(
         &self,
         request: &AuthRequest,
+        room: LoginRoom,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let Some(ttl) = left(request.expires_at, now) else {
             return Ok(());
         };
-        let (key, record) = (self.login(&request.id), record::login(request)?);
-        self.put_new("put_auth_request", LOGIN, key, record, ttl)
-            .await
+        let (key, (list, counter)) = (self.login(&request.id), self.logins());
+        let args = [
+            text(now.as_millis()),
+            text(request.expires_at.as_millis()),
+            text(ttl),
+            record::login(request)?,
+            request.id.as_str().as_bytes().to_vec(),
+            text(room.entries),
+            text(room.bytes),
+            format!("{}:auth:", self.prefix).into_bytes(),
+        ];
+        let keys = [key.as_str(), &list, &counter];
+        let args = args.each_ref().map(Vec::as_slice);
+        let run = self
+            .link
+            .run("put_auth_request", &script::PUT, &keys, &args);
+        stored(LOGIN, "bytes of logins under way", run.await?)
     }
 
     async fn get_auth_request(
@@ -167,14 +181,17 @@ impl TenantCache for OfTenant {
         else {
             return Ok(false);
         };
-        let key = self.login(&next.id);
+        let (key, (list, counter)) = (self.login(&next.id), self.logins());
         let args = [
             text(version),
             text(now.as_millis()),
             record::login(next)?,
             text(ttl),
+            text(next.expires_at.as_millis()),
+            next.id.as_str().as_bytes().to_vec(),
         ];
-        let (keys, args) = ([key.as_str()], args.each_ref().map(Vec::as_slice));
+        let keys = [key.as_str(), &list, &counter];
+        let args = args.each_ref().map(Vec::as_slice);
         let run = self
             .link
             .run("advance_auth_request", &script::ADVANCE, &keys, &args);
@@ -189,29 +206,38 @@ impl TenantCache for OfTenant {
         grant: &CodeGrant,
         now: Timestamp,
     ) -> Result<Finish, StoreError> {
-        let (login, code) = (self.login(id), self.code(code));
+        let (login, (list, counter)) = (self.login(id), self.logins());
+        let (key, codes) = (self.code(code), self.codes());
         let args = [
             text(version),
             text(now.as_millis()),
+            id.as_str().as_bytes().to_vec(),
             record::code(grant)?,
             text(left(grant.expires_at, now).unwrap_or(0)),
+            text(grant.expires_at.as_millis()),
+            code.to_text().into_bytes(),
+            number(self.limits.codes),
         ];
         let args = args.each_ref().map(Vec::as_slice);
-        let keys = [login.as_str(), code.as_str()];
+        let keys = [login.as_str(), &list, &counter, &key, &codes];
         let run = self
             .link
             .run("finish_auth_request", &script::FINISH, &keys, &args);
-        Ok(if advanced(run.await?)? {
-            Finish::Finished
-        } else {
-            Finish::Lost
-        })
+        match run.await? {
+            FULL => Err(StoreError::Full("codes")),
+            answer if advanced(answer)? => Ok(Finish::Finished),
+            _ => Ok(Finish::Lost),
+        }
     }
 
     async fn drop_auth_request(&self, id: &AuthRequestId) -> Result<bool, StoreError> {
-        let mut del = cmd("DEL");
-        del.arg(self.login(id));
-        let dropped: u64 = self.link.ask("drop_auth_request", del).await?;
+        let (key, (list, counter)) = (self.login(id), self.logins());
+        let keys = [key.as_str(), &list, &counter];
+        let args = [id.as_str().as_bytes()];
+        let run = self
+            .link
+            .run("drop_auth_request", &script::DROP, &keys, &args);
+        let dropped: u64 = run.await?;
         Ok(dropped > 0)
     }
 
@@ -224,8 +250,19 @@ impl TenantCache for OfTenant {
         let Some(ttl) = left(grant.expires_at, now) else {
             return Ok(());
         };
-        let (key, record) = (self.code(code), record::code(grant)?);
-        self.put_new("put_code", CODE, key, record, ttl).await
+        let (key, codes) = (self.code(code), self.codes());
+        let args = [
+            text(now.as_millis()),
+            text(grant.expires_at.as_millis()),
+            text(ttl),
+            record::code(grant)?,
+            code.to_text().into_bytes(),
+            number(self.limits.codes),
+        ];
+        let keys = [key.as_str(), &codes];
+        let args = args.each_ref().map(Vec::as_slice);
+        let run = self.link.run("put_code", &script::PUT_CODE, &keys, &args);
+        stored(CODE, "codes", run.await?)
     }
 
     async fn peek_code(&self, code: &TokenHash) -> Result<Option<CodeGrant>, StoreError> {
@@ -241,10 +278,15 @@ impl TenantCache for OfTenant {
         now: Timestamp,
         remember: Duration,
     ) -> Result<RedeemedCode, StoreError> {
-        let key = self.code(code);
+        let (key, codes) = (self.code(code), self.codes());
         let till = now + Duration::from_millis(millis(remember));
-        let args = [text(now.as_millis()), text(till.as_millis())];
-        let (keys, args) = ([key.as_str()], args.each_ref().map(Vec::as_slice));
+        let args = [
+            text(now.as_millis()),
+            text(till.as_millis()),
+            code.to_text().into_bytes(),
+        ];
+        let keys = [key.as_str(), &codes];
+        let args = args.each_ref().map(Vec::as_slice);
         let run = self.link.run("take_code", &script::TAKE_CODE, &keys, &args);
         let (state, payload): (i64, Vec<u8>) = run.await?;
         match state {
@@ -294,9 +336,17 @@ impl TenantCache for OfTenant {
     }
 
     async fn count(&self, key: &str, window: Duration, now: Timestamp) -> Result<u64, StoreError> {
-        let key = self.counter(key);
-        let args = [text(now.as_millis()), text(millis(window).max(1))];
-        let (keys, args) = ([key.as_str()], args.each_ref().map(Vec::as_slice));
+        let name = TokenHash::of(key).to_text();
+        let (key, list) = (self.counter(key), format!("{}:counts", self.prefix));
+        let args = [
+            text(now.as_millis()),
+            text(millis(window).max(1)),
+            name.into_bytes(),
+            number(self.limits.counters),
+            format!("{}:count:", self.prefix).into_bytes(),
+        ];
+        let keys = [key.as_str(), &list];
+        let args = args.each_ref().map(Vec::as_slice);
         let run = self.link.run("count", &script::COUNT, &keys, &args);
         let count: i64 = run.await?;
         u64::try_from(count).map_err(|_| corrupt(COUNTER, STRANGE_HEAD))
@@ -307,6 +357,21 @@ impl TenantCache for OfTenant {
             Some(record) => record::read_counter(&record, now),
             None => Ok(0),
         }
+    }
+}
+
+/// What a script answers where a list is full.
+const FULL: i64 = -2;
+
+/// Whether a record was stored under a name that must be new.
+fn stored(what: &'static str, full_of: &'static str, answer: i64) -> Result<(), StoreError> {
+    match answer {
+        1 => Ok(()),
+        FULL => Err(StoreError::Full(full_of)),
+        // Ids and codes are random: one that exists was not made as it should have been.
+        _ => Err(failed(format!(
+            "a new {what} has the name of one that stands"
+        ))),
     }
 }
 

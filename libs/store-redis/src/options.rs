@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use insula_store::CacheLimits;
+
 /// How Redis is talked to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisOptions {
@@ -15,6 +17,10 @@ pub struct RedisOptions {
     pub retry_max: Duration,
     /// What every key and channel begins with, so that several installations can share a server.
     pub prefix: String,
+    /// How many codes and counters a tenant may have. Of sessions and used codes there are no more
+    /// than logins were finished, and what all tenants hold together is for Redis itself to bound
+    /// (`maxmemory`).
+    pub limits: CacheLimits,
 }
 
 impl Default for RedisOptions {
@@ -26,6 +32,7 @@ impl Default for RedisOptions {
             retry_min: Duration::from_millis(50),
             retry_max: Duration::from_secs(1),
             prefix: "insula".into(),
+            limits: CacheLimits::default(),
         }
     }
 }

@@ -7,6 +7,9 @@
 //! counter   1|<count>|<ends>|
 //! ```
 //!
+//! Beside them a tenant has lists, sorted by the end of their entries: `auths` of `<bytes>:<id>` with
+//! the counter `auths:bytes`, `codes` of fresh ones, `counts`. They bound what strangers can store.
+//!
 //! The first byte is the version of the form; `<ends>` counts milliseconds since the epoch.
 
 use insula_ambient::Timestamp;

@@ -32,42 +32,146 @@ impl Script {
 }
 
 /// All of them, to be loaded as soon as a server is reached.
-pub(crate) fn all() -> [&'static Script; 4] {
-    [&ADVANCE, &FINISH, &TAKE_CODE, &COUNT]
+pub(crate) fn all() -> [&'static Script; 7] {
+    [
+        &PUT, &ADVANCE, &FINISH, &DROP, &PUT_CODE, &TAKE_CODE, &COUNT,
+    ]
 }
 
-/// `KEYS` login; `ARGV` the version it must have, now, the new record, its lifetime.
-/// Answers 1, or 0 where the login is not at that version, or -1 where it cannot be read.
-pub(crate) static ADVANCE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"local head = redis.call('GETRANGE', KEYS[1], 0, 63)
-if head == '' then return 0 end
-local version, ends = string.match(head, '^1|(%d+)|(%-?%d+)|')
-if not version then return -1 end
-if version ~= ARGV[1] or tonumber(ends) <= tonumber(ARGV[2]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
-return 1",
-    )
-});
-
-/// `KEYS` login, code; `ARGV` the version the login must have, now, the code's record, its
-/// lifetime. Answers as [`ADVANCE`].
-pub(crate) static FINISH: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        r"local head = redis.call('GETRANGE', KEYS[1], 0, 63)
-if head == '' then return 0 end
-local version, ends = string.match(head, '^1|(%d+)|(%-?%d+)|')
-if not version then return -1 end
-if version ~= ARGV[1] or tonumber(ends) <= tonumber(ARGV[2]) then return 0 end
-if tonumber(ARGV[4]) > 0 then
-  redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4])
+/// Functions that keep a tenant's lists. A list is a sorted set by the moment its entries end, the
+/// oldest first, and ends itself with the last of them. That of logins under way names each as
+/// `<bytes>:<id>`, with a counter of the bytes beside it. All of a tenant's keys lie on one node.
+macro_rules! with_lists {
+    ($body:literal) => {
+        concat!(
+            r"local function outlive(key, ttl)
+  local life = redis.call('PTTL', key)
+  if life < tonumber(ttl) then redis.call('PEXPIRE', key, ttl) end
 end
-redis.call('DEL', KEYS[1])
-return 1",
-    )
+local function enlist(list, ends, name, ttl)
+  redis.call('ZADD', list, ends, name)
+  outlive(list, ttl)
+end
+local function weigh(counter, by, ttl)
+  local bytes = redis.call('INCRBY', counter, string.format('%.0f', by))
+  if bytes < 0 then
+    bytes = 0
+    redis.call('SET', counter, '0', 'KEEPTTL')
+  end
+  outlive(counter, ttl)
+  return bytes
+end
+local function leave(list, counter, size, id, ttl)
+  if redis.call('ZREM', list, size .. ':' .. id) == 1 then weigh(counter, -size, ttl) end
+end
+local function arrive(list, counter, size, id, ends, ttl)
+  if redis.call('ZADD', list, ends, size .. ':' .. id) == 1 then weigh(counter, size, ttl) end
+  outlive(list, ttl)
+end
+",
+            $body
+        )
+    };
+}
+
+/// `KEYS` login, list, counter; `ARGV` now, its end, its lifetime, the record, its id, the greatest
+/// number and the greatest bytes of the list, what comes before the id in the key of a login.
+/// Answers 1, or 0 where a login of that name stands, or -2 where it is larger than all the room.
+pub(crate) static PUT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(with_lists!(
+        r"local now, ends, ttl, record, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local most, most_bytes = tonumber(ARGV[6]), tonumber(ARGV[7])
+local size = string.len(record)
+if size > most_bytes then return -2 end
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+local function dismiss(names)
+  for _, name in ipairs(names) do
+    local of, other = string.match(name, '^(%d+):(.+)$')
+    redis.call('DEL', ARGV[8] .. other)
+    leave(KEYS[2], KEYS[3], of, other, ttl)
+  end
+end
+dismiss(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 64))
+local count = redis.call('ZCARD', KEYS[2])
+if count == 0 then redis.call('DEL', KEYS[3]) end
+local bytes = tonumber(redis.call('GET', KEYS[3]) or '0')
+local turns = 0
+while count > 0 and turns < 4096 and (count >= most or bytes + size > most_bytes) do
+  dismiss(redis.call('ZRANGE', KEYS[2], 0, 0))
+  count = count - 1
+  bytes = tonumber(redis.call('GET', KEYS[3]) or '0')
+  turns = turns + 1
+end
+redis.call('SET', KEYS[1], record, 'PX', ttl)
+arrive(KEYS[2], KEYS[3], size, id, ends, ttl)
+return 1"
+    ))
 });
 
-/// `KEYS` code; `ARGV` now, until when to remember. Answers {1, record} to the first caller,
+/// `KEYS` login, list, counter; `ARGV` the version it must have, now, the new record, its lifetime,
+/// its end, its id. Answers 1, or 0 where the login is not at that version, or -1 where it cannot be
+/// read.
+pub(crate) static ADVANCE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(with_lists!(
+        r"local head = redis.call('GETRANGE', KEYS[1], 0, 63)
+if head == '' then return 0 end
+local version, ends = string.match(head, '^1|(%d+)|(%-?%d+)|')
+if not version then return -1 end
+if version ~= ARGV[1] or tonumber(ends) <= tonumber(ARGV[2]) then return 0 end
+leave(KEYS[2], KEYS[3], redis.call('STRLEN', KEYS[1]), ARGV[6], ARGV[4])
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+arrive(KEYS[2], KEYS[3], string.len(ARGV[3]), ARGV[6], ARGV[5], ARGV[4])
+return 1"
+    ))
+});
+
+/// `KEYS` login, list, counter, code, list of fresh codes; `ARGV` the version the login must have,
+/// now, its id, the code's record, its lifetime, its end, its name in the list, the greatest number
+/// of the list. Answers as [`ADVANCE`], and -2 where no more codes may stand.
+pub(crate) static FINISH: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(with_lists!(
+        r"local head = redis.call('GETRANGE', KEYS[1], 0, 63)
+if head == '' then return 0 end
+local version, ends = string.match(head, '^1|(%d+)|(%-?%d+)|')
+if not version then return -1 end
+if version ~= ARGV[1] or tonumber(ends) <= tonumber(ARGV[2]) then return 0 end
+local ttl = tonumber(ARGV[5])
+if ttl > 0 then
+  redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', ARGV[2])
+  if redis.call('ZCARD', KEYS[5]) >= tonumber(ARGV[8]) then return -2 end
+  redis.call('SET', KEYS[4], ARGV[4], 'PX', ARGV[5])
+  enlist(KEYS[5], ARGV[6], ARGV[7], ARGV[5])
+end
+leave(KEYS[2], KEYS[3], redis.call('STRLEN', KEYS[1]), ARGV[3], 1)
+redis.call('DEL', KEYS[1])
+return 1"
+    ))
+});
+
+/// `KEYS` login, list, counter; `ARGV` its id. Answers how many went.
+pub(crate) static DROP: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(with_lists!(
+        r"leave(KEYS[2], KEYS[3], redis.call('STRLEN', KEYS[1]), ARGV[1], 1)
+return redis.call('DEL', KEYS[1])"
+    ))
+});
+
+/// `KEYS` code, list of fresh codes; `ARGV` now, its end, its lifetime, the record, its name in the
+/// list, the greatest number of the list. Answers 1, or 0 where a code of that name stands, or -2
+/// where no more codes may stand.
+pub(crate) static PUT_CODE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(with_lists!(
+        r"redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[1])
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[6]) then return -2 end
+redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3])
+enlist(KEYS[2], ARGV[2], ARGV[5], ARGV[3])
+return 1"
+    ))
+});
+
+/// `KEYS` code, list of fresh codes; `ARGV` now, until when to remember, the code's name in the list.
+/// Answers {1, record} to the first caller,
 /// {2, grant id} to all others, {0, ''} where there is no code, {-1, ''} where it cannot be read.
 pub(crate) static TAKE_CODE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -83,13 +187,16 @@ local record = redis.call('GET', KEYS[1])
 if tonumber(ARGV[2]) > till then till = tonumber(ARGV[2]) end
 local used = string.format('1|U|%.0f|%s|', till, grant)
 redis.call('SET', KEYS[1], used, 'PX', string.format('%.0f', till - now))
+redis.call('ZREM', KEYS[2], ARGV[3])
 return {1, record}",
     )
 });
 
-/// `KEYS` counter; `ARGV` now, the window. Answers the count, or -1 where it cannot be read.
+/// `KEYS` counter, list of counters; `ARGV` now, the window, its name in the list, the greatest number
+/// of the list, what comes before the name in the key of a counter. Answers the count, or -1 where it
+/// cannot be read. Where the list is full the counter goes that would end first.
 pub(crate) static COUNT: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
+    Script::new(with_lists!(
         r"local record = redis.call('GET', KEYS[1])
 local now = tonumber(ARGV[1])
 if record then
@@ -101,8 +208,18 @@ if record then
     return more
   end
 end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[3])
+local beyond = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[4])
+if beyond >= 0 then
+  for _, name in ipairs(redis.call('ZRANGE', KEYS[2], 0, math.min(beyond, 255))) do
+    redis.call('DEL', ARGV[5] .. name)
+    redis.call('ZREM', KEYS[2], name)
+  end
+end
 local ends = string.format('%.0f', now + tonumber(ARGV[2]))
 redis.call('SET', KEYS[1], '1|1|' .. ends .. '|', 'PX', ARGV[2])
-return 1",
-    )
+enlist(KEYS[2], ends, ARGV[3], ARGV[2])
+return 1"
+    ))
 });

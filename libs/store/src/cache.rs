@@ -40,15 +40,40 @@ pub enum Finish {
     Lost,
 }
 
+/// How much room a tenant has for logins under way. Anybody may begin one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoginRoom {
+    /// How many.
+    pub entries: u32,
+    /// How many bytes they take together.
+    pub bytes: u64,
+}
+
+impl LoginRoom {
+    /// What one login takes at most before anybody is known in it.
+    pub const BYTES_EACH: u64 = 2_048;
+
+    /// Room for so many.
+    pub const fn of(entries: u32) -> Self {
+        Self {
+            entries,
+            bytes: Self::BYTES_EACH * entries as u64,
+        }
+    }
+}
+
 /// The short-lived state of one tenant. Every entry has a lifetime. Each method is one round trip.
 #[async_trait]
 pub trait TenantCache: Send + Sync + 'static {
     // --- logins under way ---
 
-    /// Stores a new login until its `expires_at`.
+    /// Stores a new login until its `expires_at`. Where the tenant's room is taken the oldest logins
+    /// go: whoever begins very many, most of them abandoned, must not lock out the next person. One
+    /// that is larger than the whole room is [`StoreError::Full`].
     async fn put_auth_request(
         &self,
         request: &AuthRequest,
+        room: LoginRoom,
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
@@ -57,7 +82,7 @@ pub trait TenantCache: Send + Sync + 'static {
     -> Result<Option<AuthRequest>, StoreError>;
 
     /// Replaces a login by its next version if the stored version is still `next.version - 1`;
-    /// `false` if it is not, or the login is gone.
+    /// `false` if it is not, or the login is gone. One that grew counts as it is now.
     async fn advance_auth_request(
         &self,
         next: &AuthRequest,

@@ -13,7 +13,7 @@ mod login;
 mod memory;
 
 pub use bus::{Change, ChangeBus, ChangeKind, Changes};
-pub use cache::{Cache, Finish, RedeemedCode, TenantCache};
+pub use cache::{Cache, Finish, LoginRoom, RedeemedCode, TenantCache};
 pub use durable::{
     Durable, KeySwap, MASTER_KEY_FACT, RefreshRotation, SealedKeys, TenantStore, UpgradedPassword,
 };

@@ -47,6 +47,7 @@ pub fn an_auth_request() -> AuthRequestBuilder {
         version: 1,
         request: an_authorization_request(),
         browser: Some(TokenHash::of("browser")),
+        carried: false,
         created_at: NOW,
         expires_at: NOW + Duration::from_mins(10),
         stage: Stage::AwaitingUpstream {

@@ -78,6 +78,7 @@ pub fn a_tenant() -> TenantBuilder {
                 count: 200,
                 per: Duration::from_secs(1),
             },
+            logins_under_way: 10_000,
             password_failures: Rate {
                 count: 10,
                 per: Duration::from_mins(5),

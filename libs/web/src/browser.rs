@@ -7,6 +7,12 @@ use insula_model::{SessionCookie, TenantSpec};
 /// Names the browser, not the person.
 const BINDING: &str = "insula_browser";
 
+/// Holds a long request while its login is under way.
+const CARRIED: &str = "insula_request";
+
+/// Browsers keep no longer cookie (RFC 6265 §6.1).
+const LONGEST_COOKIE: usize = 4096;
+
 /// No cookie of ours that names something is longer.
 const LONGEST_NAME: usize = 128;
 
@@ -16,16 +22,18 @@ const MOST_OF_ONE_NAME: usize = 4;
 
 /// What the browser brought along for this tenant.
 pub(crate) fn read(request: &HttpRequest, spec: &TenantSpec) -> Browser {
-    let sessions = values(request, &full_name(spec, &spec.sessions.cookie_name));
+    let names = |name: &str| values(request, &full_name(spec, name), LONGEST_NAME);
+    let sessions = names(&spec.sessions.cookie_name);
     Browser {
-        bindings: values(request, &full_name(spec, BINDING)),
+        bindings: names(BINDING),
         sessions: sessions.into_iter().map(SessionCookie::new).collect(),
+        carried: values(request, &full_name(spec, CARRIED), LONGEST_COOKIE),
         address: None,
     }
 }
 
 /// Every cookie of a name: which one comes first is up to who set them (RFC 6265 §5.4).
-fn values(request: &HttpRequest, name: &str) -> Vec<String> {
+fn values(request: &HttpRequest, name: &str, longest: usize) -> Vec<String> {
     let mut values = Vec::new();
     let Ok(cookies) = request.cookies() else {
         return values;
@@ -33,7 +41,7 @@ fn values(request: &HttpRequest, name: &str) -> Vec<String> {
     for cookie in cookies.iter().filter(|cookie| cookie.name() == name) {
         let value = cookie.value();
         let is_new = !value.is_empty() && !values.iter().any(|known| known == value);
-        if is_new && value.len() <= LONGEST_NAME && values.len() < MOST_OF_ONE_NAME {
+        if is_new && value.len() <= longest && values.len() < MOST_OF_ONE_NAME {
             values.push(value.to_owned());
         }
     }
@@ -45,6 +53,14 @@ pub(crate) fn cookie(change: &CookieChange, spec: &TenantSpec) -> Cookie<'static
     let session = || full_name(spec, &spec.sessions.cookie_name);
     match change {
         CookieChange::Bind(value) => bake(spec, full_name(spec, BINDING), value.clone(), None),
+        CookieChange::Carry { value, max_age } => {
+            let age = CookieAge::try_from(*max_age).ok();
+            bake(spec, full_name(spec, CARRIED), value.clone(), age)
+        }
+        CookieChange::Release => {
+            let age = Some(CookieAge::ZERO);
+            bake(spec, full_name(spec, CARRIED), String::new(), age)
+        }
         CookieChange::LogIn { cookie, max_age } => {
             let age = max_age.and_then(|age| CookieAge::try_from(age).ok());
             bake(spec, session(), cookie.reveal().to_owned(), age)

@@ -14,6 +14,7 @@ pub(super) fn read(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Limits {
     }
     let mut section = top.section("limits", reading);
     let requests = rate(&mut section, "requests", reading);
+    let logins_under_way = at_once(&mut section, "loginsUnderWay", 1_000_000, reading);
     let password_failures = rate(&mut section, "passwordFailures", reading);
     let password_hashes = at_once(&mut section, "passwordHashes", 64, reading);
     let upstream_calls = at_once(&mut section, "upstreamCalls", 1024, reading);
@@ -24,6 +25,7 @@ pub(super) fn read(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Limits {
     section.finish(reading);
     Limits {
         requests: requests.unwrap_or(LIMITS.requests),
+        logins_under_way: logins_under_way.unwrap_or(LIMITS.logins_under_way),
         password_failures: password_failures.unwrap_or(LIMITS.password_failures),
         password_hashes: password_hashes.unwrap_or(LIMITS.password_hashes),
         upstream_calls: upstream_calls.unwrap_or(LIMITS.upstream_calls),

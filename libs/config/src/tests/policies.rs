@@ -182,9 +182,16 @@ fn hosts_are_bare_names_each_once() {
 #[test]
 fn limits_are_rates_and_counts() {
     let spec = ours(
-        "limits: { requests: 5/s, passwordFailures: 3/15m, passwordHashes: 2, upstreamCalls: 8 }\n",
+        "limits: { requests: 5/s, loginsUnderWay: 500, passwordFailures: 3/15m, \
+         passwordHashes: 2, upstreamCalls: 8 }\n",
     )
     .spec();
+    assert_eq!(spec.limits.logins_under_way, 500);
+    assert_eq!(ours("").spec().limits.logins_under_way, 10_000);
+    for bad in ["0", "1000001"] {
+        let said = ours(&format!("limits: {{ loginsUnderWay: {bad} }}\n")).only();
+        assert!(said.contains("is not between 1 and 1000000"), "{said}");
+    }
     assert_eq!(spec.limits.password_failures.count, 3);
     assert_eq!(spec.limits.password_failures.per, Duration::from_mins(15));
     assert_eq!(

@@ -1,5 +1,6 @@
 //! The authorization endpoint: is the request good, and what happens next.
 
+mod keeping;
 mod length;
 mod next;
 mod redirect_uri;
@@ -10,6 +11,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use keeping::{Keeping, LONGEST_IN_BROWSER, keeping};
 pub use next::{Next, Standing, available, depends_on_consent, next};
 pub use reply_to::ReplyTo;
 pub use validate::{Rejection, validate};

@@ -1,9 +1,10 @@
 use insula_engine::proof_of;
 use insula_model::{AuthRequestId, ConnectorId, TokenHash};
 use insula_oauth::Scopes;
-use insula_testkit::{a_client, a_tenant, jane};
+use insula_testkit::{CHALLENGE, a_client, a_tenant, jane};
 
 use super::*;
+use crate::Screen;
 use crate::testing::{ASK, Person, code_in, consent_fields, heard, reconfigured, view, watched};
 
 /// A person before the consent page.
@@ -248,4 +249,25 @@ async fn the_page_can_be_loaded_again() {
     let (req, hmac) = consent_fields(&shown);
     let route = format!("/approval?req={req}&hmac={hmac}");
     assert_eq!(person.opens(&view, &route).await.unwrap(), shown);
+}
+
+#[tokio::test]
+async fn a_native_app_is_asked_at_every_login_unless_the_tenant_says_otherwise() {
+    let native = a_client().public().with_redirect("http://127.0.0.1/cb");
+    let (view, _) = view(a_tenant().with_client(native));
+    let one = format!(
+        "{}&code_challenge_method=S256&code_challenge={CHALLENGE}",
+        ASK.replace("https://app.test/cb", "http://127.0.0.1:4711/cb")
+    );
+    let mut person = Person::default();
+    person.walks(&view, &one).await;
+    // Another program of the machine listens at another port.
+    let other = one.replace(":4711", ":4712");
+    let shown = person.asks(&view, &other).await.unwrap();
+    assert!(matches!(shown, Outcome::Show(Screen::Consent { .. })));
+    let silent = format!("{other}&prompt=none");
+    let told = heard(person.asks(&view, &silent).await);
+    assert_eq!(told, (Refusal::ConsentRequired, true), "RFC 8252 §8.6");
+    let trusting = reconfigured(&view, |spec| spec.oauth2.remember_native_consent = true);
+    code_in(&person.asks(&trusting, &silent).await.unwrap());
 }

@@ -240,12 +240,15 @@ async fn the_way_back_cannot_be_planted() {
         let Outcome::Show(Screen::Password { back, action, .. }) = shown else {
             panic!("not the form");
         };
-        assert!(
-            back.unwrap().starts_with("/auth?client_id=app&"),
-            "dex §1.9: {planted}"
-        );
-        assert_eq!(action, route);
+        assert_eq!(back, None, "dex §1.9: {planted}");
+        assert_eq!(action, format!("/auth/mock/login?back=&state={state}"));
     }
+    let shown = person.opens(&view, &route).await.unwrap();
+    let Outcome::Show(Screen::Password { back, action, .. }) = shown else {
+        panic!("not the form");
+    };
+    assert!(back.unwrap().starts_with("/auth?client_id=app&"));
+    assert_eq!(action, route, "the way that was put there stays");
 }
 
 #[tokio::test]

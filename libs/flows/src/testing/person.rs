@@ -33,7 +33,7 @@ impl Person {
         let browser = &self.browser;
         let turn = match path.strip_prefix("/auth/") {
             Some(rest) => match rest.strip_suffix("/login") {
-                Some(id) => login::show(view, &decoded(id), get("state"), browser).await,
+                Some(id) => login::show(view, &decoded(id), address(&params), browser).await,
                 None => authorize::start(view, &params, Some(&decoded(rest)), browser).await,
             },
             None if path == "/auth" => authorize::start(view, &params, None, browser).await,
@@ -85,8 +85,8 @@ impl Person {
         let id = path.strip_prefix("/auth/").unwrap();
         let id = id.strip_suffix("/login").unwrap();
         let params = Params::parse(query).unwrap();
-        let (state, password) = (params.get("state"), Password::new(password));
-        let turn = login::submit(view, id, state, name.to_owned(), password, &self.browser).await;
+        let (at, password) = (address(&params), Password::new(password));
+        let turn = login::submit(view, id, at, name.to_owned(), password, &self.browser).await;
         turn.map(|turn| self.keeps(turn))
     }
 
@@ -122,6 +122,8 @@ impl Person {
         for change in turn.cookies {
             match change {
                 CookieChange::Bind(value) => self.browser.bindings = vec![value],
+                CookieChange::Carry { value, .. } => self.browser.carried = vec![value],
+                CookieChange::Release => self.browser.carried.clear(),
                 CookieChange::LogIn { cookie, .. } => self.browser.sessions = vec![cookie],
                 CookieChange::LogOut => self.browser.sessions.clear(),
             }
@@ -131,6 +133,13 @@ impl Person {
 }
 
 pub(crate) type Walked = Result<Outcome, FlowError>;
+
+fn address(params: &Params) -> login::FormAddress<'_> {
+    login::FormAddress {
+        state: params.get("state"),
+        back: params.get("back"),
+    }
+}
 
 /// Where the upstream of `mock` answers: `None` is the callback that dex's connectors share.
 pub(crate) fn at_callback(view: &TenantView) -> Option<&'static str> {

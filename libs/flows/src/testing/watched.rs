@@ -10,7 +10,7 @@ use insula_model::{
 };
 use insula_oauth::Scopes;
 use insula_store::{
-    Finish, KeySwap, RedeemedCode, RefreshRotation, SealedKeys, StoreError, TenantCache,
+    Finish, KeySwap, LoginRoom, RedeemedCode, RefreshRotation, SealedKeys, StoreError, TenantCache,
     TenantStore, UpgradedPassword,
 };
 
@@ -197,10 +197,11 @@ impl TenantCache for WatchedCache {
     async fn put_auth_request(
         &self,
         request: &AuthRequest,
+        room: LoginRoom,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.1.call("put_auth_request")?;
-        self.0.put_auth_request(request, now).await
+        self.0.put_auth_request(request, room, now).await
     }
 
     async fn get_auth_request(

@@ -6,12 +6,14 @@ use insula_model::{
     ConnectorId, GrantId, IdentityClaims, Login, SessionId, Stage, TenantId, TokenHash, UserId,
 };
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
-use insula_store::{Cache as _, RedeemedCode, StoreError};
+use insula_store::{Cache as _, LoginRoom, RedeemedCode, StoreError};
 use insula_store_redis::RedisCache;
 use redis::AsyncCommands as _;
 use tokio::runtime::{Builder, Handle};
 
 use crate::server::{Redis, Server, options, talk_to};
+
+const ROOM: LoginRoom = LoginRoom::of(10_000);
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -53,6 +55,7 @@ fn request(now: Timestamp) -> AuthRequest {
             force_approval: false,
         },
         browser: None,
+        carried: false,
         created_at: now,
         expires_at: now + MINUTE,
         stage: Stage::Authenticated { login: login() },
@@ -107,7 +110,7 @@ async fn every_verb_is_one_round_trip() {
         trips += 1;
         assert_eq!(cache.round_trips(), trips, "{verb}");
     };
-    tenant.put_auth_request(&request, now).await.unwrap();
+    tenant.put_auth_request(&request, ROOM, now).await.unwrap();
     one_more("put_auth_request");
     tenant.get_auth_request(&request.id).await.unwrap().unwrap();
     one_more("get_auth_request");
@@ -162,7 +165,7 @@ async fn keys_name_installation_tenant_and_kind_and_hide_what_is_counted() {
         .unwrap();
     let (tenant, now) = (cache.tenant(&acme()), SystemClock.now());
     let request = request(now);
-    tenant.put_auth_request(&request, now).await.unwrap();
+    tenant.put_auth_request(&request, ROOM, now).await.unwrap();
     tenant.count("jane@acme.test", MINUTE, now).await.unwrap();
     let mut raw = talk_to(&redis.url()).await;
     let mut keys: Vec<String> = raw.keys(format!("{}:*", options.prefix)).await.unwrap();
@@ -171,9 +174,103 @@ async fn keys_name_installation_tenant_and_kind_and_hide_what_is_counted() {
     let hash = TokenHash::of("jane@acme.test").to_text();
     let expected = [
         format!("{prefix}:{{acme}}:auth:{}", request.id),
+        format!("{prefix}:{{acme}}:auths"),
+        format!("{prefix}:{{acme}}:auths:bytes"),
         format!("{prefix}:{{acme}}:count:{hash}"),
+        format!("{prefix}:{{acme}}:counts"),
     ];
     assert_eq!(keys, expected);
+}
+
+#[tokio::test]
+async fn a_login_nobody_finished_takes_less_than_two_kibibytes_of_redis() {
+    let Some(redis) = Redis::any().await else {
+        return;
+    };
+    let options = options();
+    let cache = RedisCache::connect(&redis.url(), &options, Handle::current())
+        .await
+        .unwrap();
+    let (tenant, now) = (cache.tenant(&acme()), SystemClock.now());
+    for seed in 0..100 {
+        let mut request = request(now);
+        request.id = AuthRequestId::generate(&SeededEntropy::new(seed));
+        request.browser = Some(TokenHash::of("browser"));
+        request.stage = Stage::AwaitingUpstream {
+            connector_id: ConnectorId::parse("upstream").unwrap(),
+            memory: serde_json::json!({ "nonce": "n".repeat(43), "verifier": "v".repeat(43) }),
+        };
+        // The longest request that flows keep in the cache.
+        let length = serde_json::to_vec(&request.request).unwrap().len();
+        let rest = 1_100 - length - r#","state":"""#.len();
+        request.request.state = Some("s".repeat(rest));
+        assert_eq!(serde_json::to_vec(&request.request).unwrap().len(), 1_100);
+        tenant.put_auth_request(&request, ROOM, now).await.unwrap();
+    }
+    let mut raw = talk_to(&redis.url()).await;
+    let keys: Vec<String> = raw.keys(format!("{}:*", options.prefix)).await.unwrap();
+    let mut bytes = 0;
+    for key in keys {
+        let mut usage = redis::cmd("MEMORY");
+        usage.arg("USAGE").arg(&key).arg("SAMPLES").arg(0);
+        let of_key: u64 = usage.query_async(&mut raw).await.unwrap();
+        bytes += of_key;
+    }
+    assert!(bytes <= 100 * LoginRoom::BYTES_EACH, "{bytes} for 100");
+}
+
+#[tokio::test]
+async fn codes_and_counters_of_a_tenant_are_bounded_and_leave_a_neighbour_alone() {
+    let Some(redis) = Redis::any().await else {
+        return;
+    };
+    let mut options = options();
+    options.limits.codes = 3;
+    options.limits.counters = 3;
+    let cache = RedisCache::connect(&redis.url(), &options, Handle::current())
+        .await
+        .unwrap();
+    let other = TenantId::parse("other").unwrap();
+    let (tenant, other, now) = (
+        cache.tenant(&acme()),
+        cache.tenant(&other),
+        SystemClock.now(),
+    );
+    let code = |n: u32| TokenHash::of(&n.to_string());
+    let (grant, last) = (grant(now), code(4));
+    for n in 0..3 {
+        tenant.put_code(&code(n), &grant, now).await.unwrap();
+    }
+    let refused = tenant.put_code(&code(3), &grant, now).await;
+    assert!(matches!(refused, Err(StoreError::Full("codes"))));
+    other.put_code(&code(3), &grant, now).await.unwrap();
+    let login = request(now);
+    tenant.put_auth_request(&login, ROOM, now).await.unwrap();
+    let finish = tenant.finish_auth_request(&login.id, 1, &last, &grant, now);
+    assert!(matches!(finish.await, Err(StoreError::Full("codes"))));
+    let stands = tenant.get_auth_request(&login.id).await.unwrap();
+    assert_eq!(stands, Some(login.clone()), "it is not ended");
+    // A code that is redeemed, or has ended, makes room.
+    tenant.take_code(&code(0), now, MINUTE).await.unwrap();
+    let finish = tenant.finish_auth_request(&login.id, 1, &last, &grant, now);
+    finish.await.unwrap();
+    let later = now + MINUTE;
+    let mut fresh = grant.clone();
+    fresh.expires_at = later + MINUTE;
+    tenant.put_code(&code(5), &fresh, later).await.unwrap();
+
+    for n in 0..50 {
+        let window = MINUTE + Duration::from_secs(n);
+        let counted = tenant.count(&n.to_string(), window, now).await.unwrap();
+        assert_eq!(counted, 1);
+    }
+    other.count("0", MINUTE, now).await.unwrap();
+    for (n, stands) in [(0, 0), (46, 0), (47, 1), (48, 1), (49, 1)] {
+        let counted = tenant.counted(&n.to_string(), now).await.unwrap();
+        assert_eq!(counted, stands, "{n}");
+    }
+    assert_eq!(tenant.count("49", MINUTE, now).await.unwrap(), 2);
+    assert_eq!(other.counted("0", now).await.unwrap(), 1);
 }
 
 #[tokio::test]

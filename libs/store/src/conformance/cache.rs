@@ -23,7 +23,10 @@ use insula_model::{
 };
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 
-use crate::{Cache, Finish, RedeemedCode, StoreError, TenantCache};
+use crate::{Cache, Finish, LoginRoom, RedeemedCode, StoreError, TenantCache};
+
+/// Room enough for what most sentences store.
+const ROOM: LoginRoom = LoginRoom::of(10_000);
 
 /// How many try the same at once where only one may win.
 const CROWD: usize = 100;
@@ -54,6 +57,13 @@ macro_rules! cache_conformance {
             an_unknown_login_is_nothing
             a_login_that_has_already_ended_is_not_stored
             a_login_never_takes_the_place_of_one_that_stands
+            a_tenant_full_of_logins_lets_its_oldest_go_and_no_neighbours
+            logins_are_bounded_in_bytes_as_well_as_in_number
+            a_login_larger_than_all_the_room_is_refused_and_costs_nobody_theirs
+            a_login_that_grew_counts_as_it_is_now
+            what_is_finished_dropped_or_ended_gives_its_room_back
+            a_room_that_was_made_smaller_is_kept_from_then_on
+            a_flood_of_a_hundred_at_once_stays_within_the_room
             a_login_is_advanced_from_the_version_that_was_read_only
             of_a_hundred_advances_exactly_one_wins
             an_ended_or_unknown_login_is_not_advanced
@@ -147,6 +157,7 @@ fn a_request(now: Timestamp) -> AuthRequest {
             force_approval: false,
         },
         browser: Some(a_hash()),
+        carried: false,
         created_at: now,
         expires_at: now + later(600),
         stage: Stage::AwaitingUpstream {
@@ -199,7 +210,7 @@ fn fine<T>(outcome: Outcome<T>) -> T {
 pub async fn a_stored_login_is_read_back_whole(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let request = a_request(now);
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     let read = fine(tenant.get_auth_request(&request.id).await);
     assert_eq!(read, Some(request.clone()));
     let again = fine(tenant.get_auth_request(&request.id).await);
@@ -217,7 +228,11 @@ pub async fn an_unknown_login_is_nothing(trial: &dyn CacheOnTrial) {
 pub async fn a_login_that_has_already_ended_is_not_stored(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let request = a_request(now);
-    fine(tenant.put_auth_request(&request, request.expires_at).await);
+    fine(
+        tenant
+            .put_auth_request(&request, ROOM, request.expires_at)
+            .await,
+    );
     assert_eq!(fine(tenant.get_auth_request(&request.id).await), None);
 }
 
@@ -225,10 +240,10 @@ pub async fn a_login_that_has_already_ended_is_not_stored(trial: &dyn CacheOnTri
 pub async fn a_login_never_takes_the_place_of_one_that_stands(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let request = a_request(now);
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     let mut other = request.clone();
     other.version = 7;
-    let refused = tenant.put_auth_request(&other, now).await;
+    let refused = tenant.put_auth_request(&other, ROOM, now).await;
     assert!(
         matches!(refused, Err(StoreError::Failed { .. })),
         "{refused:?}"
@@ -237,11 +252,173 @@ pub async fn a_login_never_takes_the_place_of_one_that_stands(trial: &dyn CacheO
     assert_eq!(read, Some(request));
 }
 
+/// Which of these logins still stand, by their place in the list.
+async fn standing(tenant: &Arc<dyn TenantCache>, logins: &[AuthRequest]) -> Vec<usize> {
+    let mut standing = Vec::new();
+    for (at, login) in logins.iter().enumerate() {
+        if fine(tenant.get_auth_request(&login.id).await).is_some() {
+            standing.push(at);
+        }
+    }
+    standing
+}
+
+/// Logins that end one after the other, each of about `bytes`.
+fn logins_of(count: u64, bytes: usize, now: Timestamp) -> Vec<AuthRequest> {
+    let logins = (0..count).map(|at| {
+        let mut login = a_request(now);
+        login.expires_at = now + later(600 + at);
+        login.request.state = Some("s".repeat(bytes));
+        login
+    });
+    logins.collect()
+}
+
+/// See its name.
+pub async fn a_tenant_full_of_logins_lets_its_oldest_go_and_no_neighbours(
+    trial: &dyn CacheOnTrial,
+) {
+    let (flooded, calm, now) = (a_tenant(trial), a_tenant(trial), trial.now());
+    let neighbours = logins_of(3, 10, now);
+    for login in &neighbours {
+        fine(calm.put_auth_request(login, LoginRoom::of(3), now).await);
+    }
+    let logins = logins_of(20, 10, now);
+    for login in &logins {
+        fine(flooded.put_auth_request(login, LoginRoom::of(3), now).await);
+    }
+    assert_eq!(standing(&flooded, &logins).await, [17, 18, 19]);
+    assert_eq!(standing(&calm, &neighbours).await, [0, 1, 2]);
+}
+
+/// See its name.
+pub async fn logins_are_bounded_in_bytes_as_well_as_in_number(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let room = LoginRoom {
+        entries: 1_000,
+        bytes: 20 * LoginRoom::BYTES_EACH,
+    };
+    let logins = logins_of(10, 9_000, now);
+    for login in &logins {
+        fine(tenant.put_auth_request(login, room, now).await);
+    }
+    let standing = standing(&tenant, &logins).await;
+    assert!((3..=4).contains(&standing.len()), "{standing:?}");
+    assert_eq!(standing.last(), Some(&9), "the oldest went");
+}
+
+/// See its name.
+pub async fn a_login_larger_than_all_the_room_is_refused_and_costs_nobody_theirs(
+    trial: &dyn CacheOnTrial,
+) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let room = LoginRoom::of(3);
+    let logins = logins_of(2, 10, now);
+    for login in &logins {
+        fine(tenant.put_auth_request(login, room, now).await);
+    }
+    let mut large = a_request(now);
+    large.request.state = Some("s".repeat(3 * 2_048));
+    let refused = tenant.put_auth_request(&large, room, now).await;
+    assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
+    assert_eq!(standing(&tenant, &logins).await, [0, 1]);
+}
+
+/// See its name.
+pub async fn a_login_that_grew_counts_as_it_is_now(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let room = LoginRoom {
+        entries: 1_000,
+        bytes: 20 * LoginRoom::BYTES_EACH,
+    };
+    let logins = logins_of(3, 9_000, now);
+    let [first, second, third] = logins.as_slice() else {
+        return;
+    };
+    fine(tenant.put_auth_request(first, room, now).await);
+    fine(tenant.put_auth_request(second, room, now).await);
+    let mut grown = next(second);
+    grown.request.state = Some("s".repeat(28_000));
+    assert!(fine(tenant.advance_auth_request(&grown, now).await));
+    assert_eq!(standing(&tenant, &logins).await, [0, 1]);
+    fine(tenant.put_auth_request(third, room, now).await);
+    assert_eq!(standing(&tenant, &logins).await, [1, 2], "the oldest went");
+    let mut shrunk = next(&grown);
+    shrunk.request.state = None;
+    assert!(fine(tenant.advance_auth_request(&shrunk, now).await));
+    for login in &logins_of(2, 9_000, now + later(60)) {
+        fine(tenant.put_auth_request(login, room, now).await);
+    }
+    assert_eq!(standing(&tenant, &logins).await, [1, 2], "it shrank again");
+}
+
+/// See its name.
+pub async fn what_is_finished_dropped_or_ended_gives_its_room_back(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let room = LoginRoom::of(2);
+    let kept = a_request(now + later(60));
+    fine(tenant.put_auth_request(&kept, room, now).await);
+    for round in 0..20 {
+        let login = a_request(now);
+        fine(tenant.put_auth_request(&login, room, now).await);
+        match round % 3 {
+            0 => {
+                let (code, grant) = (a_hash(), a_grant(now));
+                let finish = tenant.finish_auth_request(&login.id, 1, &code, &grant, now);
+                assert_eq!(fine(finish.await), Finish::Finished);
+            }
+            1 => assert!(fine(tenant.drop_auth_request(&login.id).await)),
+            _ => {
+                let mut brief = a_request(now);
+                brief.expires_at = now + later(1);
+                assert!(fine(tenant.drop_auth_request(&login.id).await));
+                fine(tenant.put_auth_request(&brief, room, now).await);
+                // The next one is stored after it has ended.
+                let after = a_request(now);
+                let then = now + later(2);
+                fine(tenant.put_auth_request(&after, room, then).await);
+                assert!(fine(tenant.drop_auth_request(&after.id).await));
+            }
+        }
+    }
+    let read = fine(tenant.get_auth_request(&kept.id).await);
+    assert_eq!(read, Some(kept), "it never had to make room");
+}
+
+/// See its name.
+pub async fn a_room_that_was_made_smaller_is_kept_from_then_on(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let logins = logins_of(9, 10, now);
+    let (last, before) = logins.split_last().expect("there are nine");
+    for login in before {
+        fine(tenant.put_auth_request(login, ROOM, now).await);
+    }
+    fine(tenant.put_auth_request(last, LoginRoom::of(2), now).await);
+    assert_eq!(standing(&tenant, &logins).await, [7, 8]);
+}
+
+/// See its name.
+pub async fn a_flood_of_a_hundred_at_once_stays_within_the_room(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let logins = logins_of(100, 10, now);
+    let puts = logins.iter().cloned().map(|login| {
+        let tenant = tenant.clone();
+        tokio::spawn(async move {
+            let room = LoginRoom::of(10);
+            fine(tenant.put_auth_request(&login, room, now).await);
+        })
+    });
+    for put in join_all(puts).await {
+        put.expect("no put panics");
+    }
+    assert_eq!(standing(&tenant, &logins).await.len(), 10);
+}
+
 /// See its name.
 pub async fn a_login_is_advanced_from_the_version_that_was_read_only(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let request = a_request(now);
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     let second = next(&request);
     assert!(
         !fine(tenant.advance_auth_request(&request, now).await),
@@ -264,7 +441,7 @@ pub async fn a_login_is_advanced_from_the_version_that_was_read_only(trial: &dyn
 pub async fn of_a_hundred_advances_exactly_one_wins(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let request = a_request(now);
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     let tries = (0..CROWD).map(|who| {
         let (tenant, mut mine) = (tenant.clone(), next(&request));
         mine.request.state = Some(who.to_string());
@@ -290,7 +467,7 @@ pub async fn an_ended_or_unknown_login_is_not_advanced(trial: &dyn CacheOnTrial)
     assert!(!fine(
         tenant.advance_auth_request(&next(&request), now).await
     ));
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     let ended = request.expires_at;
     assert!(!fine(
         tenant.advance_auth_request(&next(&request), ended).await
@@ -307,7 +484,7 @@ pub async fn an_ended_or_unknown_login_is_not_advanced(trial: &dyn CacheOnTrial)
 pub async fn finishing_a_login_ends_it_and_its_code_stands(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let (request, code, grant) = (a_request(now), a_hash(), a_grant(now));
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     let finish = tenant.finish_auth_request(&request.id, 1, &code, &grant, now);
     assert_eq!(fine(finish.await), Finish::Finished);
     assert_eq!(fine(tenant.get_auth_request(&request.id).await), None);
@@ -321,7 +498,7 @@ pub async fn finishing_a_login_ends_it_and_its_code_stands(trial: &dyn CacheOnTr
 pub async fn of_a_hundred_finishes_exactly_one_wins_and_one_code_stands(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let request = a_request(now);
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     let codes: Vec<TokenHash> = (0..CROWD).map(|_| a_hash()).collect();
     let tries = codes.iter().map(|code| {
         let (tenant, id, code) = (tenant.clone(), request.id.clone(), *code);
@@ -346,7 +523,7 @@ pub async fn of_a_hundred_finishes_exactly_one_wins_and_one_code_stands(trial: &
 pub async fn a_stale_finish_leaves_no_code(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let (request, code) = (a_request(now), a_hash());
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     fine(tenant.advance_auth_request(&next(&request), now).await);
     let grant = a_grant(now);
     let finish = tenant.finish_auth_request(&request.id, 1, &code, &grant, now);
@@ -359,7 +536,7 @@ pub async fn a_stale_finish_leaves_no_code(trial: &dyn CacheOnTrial) {
 pub async fn an_ended_login_is_not_finished(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let (request, code) = (a_request(now), a_hash());
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     let ended = request.expires_at;
     let grant = a_grant(ended);
     let finish = tenant.finish_auth_request(&request.id, 1, &code, &grant, ended);
@@ -372,7 +549,7 @@ pub async fn a_dropped_login_is_gone_and_is_dropped_once(trial: &dyn CacheOnTria
     let (tenant, now) = (a_tenant(trial), trial.now());
     let request = a_request(now);
     assert!(!fine(tenant.drop_auth_request(&request.id).await));
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     assert!(fine(tenant.drop_auth_request(&request.id).await));
     assert!(!fine(tenant.drop_auth_request(&request.id).await));
     assert_eq!(fine(tenant.get_auth_request(&request.id).await), None);
@@ -562,7 +739,7 @@ pub async fn no_method_of_one_tenant_touches_another(trial: &dyn CacheOnTrial) {
     let theirs = a_tenant(trial);
     let (request, grant, session) = (a_request(now), a_grant(now), a_session(now));
     let (code, cookie) = (a_hash(), a_hash());
-    fine(ours.put_auth_request(&request, now).await);
+    fine(ours.put_auth_request(&request, ROOM, now).await);
     fine(ours.put_code(&code, &grant, now).await);
     fine(ours.put_session(&cookie, &session, later(300)).await);
     fine(ours.count("key", later(60), now).await);
@@ -582,7 +759,7 @@ pub async fn no_method_of_one_tenant_touches_another(trial: &dyn CacheOnTrial) {
     fine(theirs.drop_session(&cookie).await);
     assert_eq!(fine(theirs.counted("key", now).await), 0);
     assert_eq!(fine(theirs.count("key", later(60), now).await), 1);
-    fine(theirs.put_auth_request(&request, now).await);
+    fine(theirs.put_auth_request(&request, ROOM, now).await);
     fine(theirs.put_code(&code, &a_grant(now), now).await);
     assert!(fine(theirs.drop_auth_request(&request.id).await));
 
@@ -602,7 +779,7 @@ pub async fn big_values_survive(trial: &dyn CacheOnTrial) {
         connector_id: ConnectorId::parse("mock").expect("a connector id"),
         memory: serde_json::json!({ "memory": "m".repeat(256 * 1024) }),
     };
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     let read = fine(tenant.get_auth_request(&request.id).await);
     assert_eq!(read, Some(request));
 
@@ -619,7 +796,7 @@ pub async fn odd_characters_survive(trial: &dyn CacheOnTrial) {
     let mut request = a_request(now);
     request.request.state = Some("|1|F|2|\0\r\n\"\\ ü \u{1f511}".into());
     request.request.nonce = Some(String::new());
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     let mut second = next(&request);
     second.request.state = Some("%s %d {} |".into());
     assert!(fine(tenant.advance_auth_request(&second, now).await));
@@ -631,10 +808,10 @@ pub async fn odd_characters_survive(trial: &dyn CacheOnTrial) {
 pub async fn every_entry_has_an_end(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let (request, grant, session) = (a_request(now), a_grant(now), a_session(now));
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     fine(tenant.advance_auth_request(&next(&request), now).await);
     let finished = a_request(now);
-    fine(tenant.put_auth_request(&finished, now).await);
+    fine(tenant.put_auth_request(&finished, ROOM, now).await);
     let (code, taken) = (a_hash(), a_hash());
     let finish = tenant.finish_auth_request(&finished.id, 1, &code, &grant, now);
     fine(finish.await);
@@ -651,7 +828,7 @@ pub async fn what_has_ended_is_not_seen_by_the_caches_own_clock(trial: &dyn Cach
     let (tenant, now) = (a_tenant(trial), trial.now());
     let (request, grant, session) = (a_request(now), a_grant(now), a_session(now));
     let (code, cookie) = (a_hash(), a_hash());
-    fine(tenant.put_auth_request(&request, now).await);
+    fine(tenant.put_auth_request(&request, ROOM, now).await);
     fine(tenant.put_code(&code, &grant, now).await);
     fine(tenant.put_session(&cookie, &session, later(30)).await);
     if !trial.advance(later(30)) {

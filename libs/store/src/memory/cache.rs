@@ -14,7 +14,7 @@ use insula_model::{
 };
 
 use self::shelf::Shelf;
-use crate::{Cache, Finish, RedeemedCode, StoreError, TenantCache};
+use crate::{Cache, Finish, LoginRoom, RedeemedCode, StoreError, TenantCache};
 
 /// How many locks the tenants are spread over.
 const SHARDS: usize = 64;
@@ -23,16 +23,13 @@ const IN_PASSING: usize = 8;
 /// How many ended entries a sweep removes under one lock.
 const AT_ONCE: usize = 1024;
 
-/// A login under way that takes more than this counts as several. One without tricks takes about a
-/// kilobyte; a stranger who fills every parameter, ten times that and more.
-const PORTION: usize = 4096;
+/// Logins under way weigh one for each so many bytes they take written out.
+const PORTION: usize = 2048;
 
-/// How much of each kind a [`MemoryCache`] holds. Logins under way are counted by their size, in
-/// portions of 4 KiB, because strangers choose it.
+/// How much of each kind a [`MemoryCache`] holds. For logins under way each tenant says for itself
+/// ([`LoginRoom`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheLimits {
-    /// Logins under way, per tenant; beyond it the oldest goes, and large ones are refused.
-    pub auth_requests: usize,
     /// Codes that wait to be redeemed, per tenant; beyond it no login can be finished.
     pub codes: usize,
     /// Used codes that are remembered, per tenant; beyond it the one that would end first is
@@ -50,7 +47,6 @@ pub struct CacheLimits {
 impl Default for CacheLimits {
     fn default() -> Self {
         Self {
-            auth_requests: 10_000,
             codes: 10_000,
             used_codes: 10_000,
             sessions: 50_000,
@@ -242,6 +238,7 @@ impl TenantCache for OfTenant {
     async fn put_auth_request(
         &self,
         request: &AuthRequest,
+        room: LoginRoom,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         if request.is_expired(now) {
@@ -251,23 +248,23 @@ impl TenantCache for OfTenant {
         let weight = portions(request);
         let requests = &mut lock(&self.shelves.logins).requests;
         requests.expire(now, IN_PASSING);
-        if weight == 1 {
-            // Anybody may begin a login, so whoever begins ten thousand must not lock out the next
-            // person for as long as those live: the oldest, most likely abandoned, goes.
-            while requests.weight() >= self.house.limits.auth_requests && requests.len() > 0 {
-                requests.drop_first_to_end();
-            }
+        if requests.get(&request.id, now).is_some() {
+            return Err(exists("auth request"));
         }
-        // The larger, the sooner there is no room: large ones leave most of the shelf to honest ones.
-        let limit = self.house.limits.auth_requests / weight;
-        Self::refuse_if_full(requests, limit, "logins under way", now)?;
+        let entries = usize::try_from(room.entries).unwrap_or(usize::MAX);
+        let portions = usize::try_from(room.bytes).unwrap_or(usize::MAX) / PORTION;
+        if weight > portions {
+            return Err(StoreError::Full("bytes of logins under way"));
+        }
+        while requests.len() > 0
+            && (requests.len() >= entries || requests.weight() + weight > portions)
+        {
+            requests.drop_first_to_end();
+        }
         if self.house.is_full() {
             return Err(StoreError::Full(
                 "logins under way for what the process still can hold",
             ));
-        }
-        if requests.get(&request.id, now).is_some() {
-            return Err(exists("auth request"));
         }
         requests.put_weighing(request.id.clone(), stored, request.expires_at, weight);
         Ok(())

@@ -4,6 +4,7 @@ use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
 use insula_engine::Refusal;
 use insula_flows::callback::Returned;
+use insula_flows::login::FormAddress;
 use insula_flows::{FlowError, Turn};
 use insula_model::Password;
 use insula_oauth::{LogoutRequest, Params};
@@ -25,14 +26,18 @@ pub(crate) async fn start(ctx: &Context, payload: &mut web::Payload, at: Option<
 pub(crate) async fn password(ctx: &Context, payload: &mut web::Payload, at: &str) -> Walked {
     let query = read::query(&ctx.request)?;
     let browser = ctx.browser();
-    let (view, state) = (&ctx.snapshot.view, query.get("state"));
+    let view = &ctx.snapshot.view;
+    let address = FormAddress {
+        state: query.get("state"),
+        back: query.get("back"),
+    };
     if is_get(ctx) {
-        return insula_flows::login::show(view, at, state, &browser).await;
+        return insula_flows::login::show(view, at, address, &browser).await;
     }
     let form = read::form(&ctx.request, payload).await?;
     let username = form.take("login").unwrap_or_default();
     let password = Password::new(form.get("password").unwrap_or_default());
-    insula_flows::login::submit(view, at, state, username, password, &browser).await
+    insula_flows::login::submit(view, at, address, username, password, &browser).await
 }
 
 /// `GET`/`POST /callback` and `/callback/{connector}`.

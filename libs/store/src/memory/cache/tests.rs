@@ -58,7 +58,6 @@ crate::cache_conformance!(a_trial);
 
 fn small() -> CacheLimits {
     CacheLimits {
-        auth_requests: 2,
         codes: 2,
         used_codes: 2,
         sessions: 2,
@@ -94,11 +93,12 @@ fn request(n: u64, expires_at: Timestamp) -> AuthRequest {
             force_approval: false,
         },
         browser: None,
+        carried: false,
         created_at: NOON,
         expires_at,
         stage: Stage::AwaitingPassword {
             connector_id: ConnectorId::parse("local").unwrap(),
-            back: None,
+            back_hash: None,
         },
     }
 }
@@ -138,52 +138,26 @@ fn session(n: u64) -> BrowserSession {
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-#[tokio::test]
-async fn a_tenant_full_of_logins_lets_its_oldest_go_and_no_neighbours() {
-    let trial = Trial::with(small());
-    let (flooded, calm) = (trial.tenant("flooded"), trial.tenant("calm"));
-    let ends = |n: u64| NOON + MINUTE + Duration::from_secs(n);
-    let neighbour = request(9, ends(0));
-    calm.put_auth_request(&neighbour, NOON).await.unwrap();
-    for n in 0..3 {
-        let login = request(n, ends(n));
-        flooded.put_auth_request(&login, NOON).await.unwrap();
-    }
-    let is_there = async |n| {
-        let id = request(n, ends(n)).id;
-        flooded.get_auth_request(&id).await.unwrap().is_some()
-    };
-    assert!(!is_there(0).await && is_there(1).await && is_there(2).await);
-    let kept = calm.get_auth_request(&neighbour.id).await.unwrap();
-    assert_eq!(kept, Some(neighbour));
-}
+const ROOM: LoginRoom = LoginRoom::of(10_000);
 
 #[tokio::test]
-async fn logins_blown_up_by_a_stranger_count_as_several_and_leave_room_for_others() {
-    let limits = CacheLimits {
-        auth_requests: 40,
-        ..CacheLimits::default()
-    };
-    let trial = Trial::with(limits);
+async fn logins_blown_up_by_a_stranger_weigh_as_much_as_they_take() {
+    let trial = Trial::with(CacheLimits::default());
     let tenant = trial.tenant("acme");
-    let blown_up = |n| {
-        let mut large = request(n, NOON + MINUTE);
-        large.request.state = Some("a".repeat(9 * 4096));
-        large
-    };
-    let first = blown_up(0);
-    tenant.put_auth_request(&first, NOON).await.unwrap();
-    assert_eq!(trial.cache.entries(), 10);
-    let second = tenant.put_auth_request(&blown_up(1), NOON).await;
-    assert!(matches!(second, Err(StoreError::Full("logins under way"))));
-    for n in 2..32 {
+    let room = LoginRoom::of(40);
+    let mut large = request(0, NOON + MINUTE);
+    large.request.state = Some("a".repeat(19 * 2048));
+    tenant.put_auth_request(&large, room, NOON).await.unwrap();
+    assert_eq!(trial.cache.entries(), 20);
+    for n in 1..=20 {
         let honest = request(n, NOON + MINUTE);
-        tenant.put_auth_request(&honest, NOON).await.unwrap();
+        tenant.put_auth_request(&honest, room, NOON).await.unwrap();
     }
-    let beyond = request(32, NOON + MINUTE);
-    tenant.put_auth_request(&beyond, NOON).await.unwrap();
-    assert!(tenant.get_auth_request(&first.id).await.unwrap().is_none());
-    assert_eq!(trial.cache.entries(), 31);
+    assert_eq!(trial.cache.entries(), 40);
+    let beyond = request(21, NOON + MINUTE);
+    tenant.put_auth_request(&beyond, room, NOON).await.unwrap();
+    assert!(tenant.get_auth_request(&large.id).await.unwrap().is_none());
+    assert_eq!(trial.cache.entries(), 21);
 }
 
 #[tokio::test]
@@ -193,12 +167,12 @@ async fn logins_that_have_ended_make_room_for_new_ones() {
     let soon = NOON + MINUTE;
     for n in 0..2 {
         tenant
-            .put_auth_request(&request(n, soon), NOON)
+            .put_auth_request(&request(n, soon), ROOM, NOON)
             .await
             .unwrap();
     }
     let late = request(3, soon + MINUTE);
-    tenant.put_auth_request(&late, soon).await.unwrap();
+    tenant.put_auth_request(&late, ROOM, soon).await.unwrap();
     assert_eq!(trial.cache.entries(), 1);
 }
 
@@ -210,7 +184,7 @@ async fn a_login_that_cannot_store_its_code_is_not_ended() {
         tenant.put_code(&hash(n), &grant(n), NOON).await.unwrap();
     }
     let login = request(1, NOON + MINUTE);
-    tenant.put_auth_request(&login, NOON).await.unwrap();
+    tenant.put_auth_request(&login, ROOM, NOON).await.unwrap();
     let refused = tenant
         .finish_auth_request(&login.id, 1, &hash(7), &grant(7), NOON)
         .await;
@@ -276,9 +250,11 @@ async fn all_tenants_together_hold_no_more_than_the_total() {
     let ends = NOON + MINUTE;
     let (a, b) = (trial.tenant("a"), trial.tenant("b"));
     for n in 0..3 {
-        a.put_auth_request(&request(n, ends), NOON).await.unwrap();
+        a.put_auth_request(&request(n, ends), ROOM, NOON)
+            .await
+            .unwrap();
     }
-    let refused = b.put_auth_request(&request(5, ends), NOON).await;
+    let refused = b.put_auth_request(&request(5, ends), ROOM, NOON).await;
     assert!(matches!(refused, Err(StoreError::Full(_))));
     b.put_session(&hash(1), &session(1), MINUTE).await.unwrap();
     assert!(b.get_session(&hash(1)).await.unwrap().is_none());
