@@ -5,6 +5,7 @@ mod accessibility;
 mod attack;
 mod attacks;
 mod authorize;
+mod browsers;
 mod budget;
 mod check;
 mod clients;

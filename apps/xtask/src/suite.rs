@@ -119,6 +119,10 @@ impl Scene {
                 packages::program("chromium")?.into(),
             ),
             (
+                "INSULA_TEST_FIREFOX",
+                packages::program("firefox-esr")?.into(),
+            ),
+            (
                 "INSULA_TEST_CHROMEDRIVER",
                 packages::program("chromedriver")?.into(),
             ),

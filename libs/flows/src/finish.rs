@@ -190,7 +190,6 @@ pub(crate) fn consent_screen(
             ("req".to_owned(), auth.id.to_string()),
             ("hmac".to_owned(), hmac),
         ],
-        redirect_uri: auth.request.redirect_uri.clone(),
         ui_locales: auth.request.ui_locales.clone(),
     }
 }

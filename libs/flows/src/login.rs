@@ -182,7 +182,6 @@ async fn screen(
         action: password_route(view, connector_id, &auth.id, back),
         trouble,
         back: back.map(str::to_owned),
-        redirect_uri: auth.request.redirect_uri.clone(),
         ui_locales: auth.request.ui_locales.clone(),
     })
 }

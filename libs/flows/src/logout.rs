@@ -40,7 +40,6 @@ pub async fn logout(
                 person: session.claims.display_name().to_owned(),
                 action: "/logout".to_owned(),
                 fields: fields(request, hmac),
-                redirect_uri: request.post_logout_redirect_uri.clone(),
                 ui_locales,
             })
             .into())

@@ -88,8 +88,6 @@ pub enum Screen {
         trouble: Option<PasswordTrouble>,
         /// Where "choose another way" leads.
         back: Option<String>,
-        /// The proven redirect URI the form may end at; its origin goes into the page's policy.
-        redirect_uri: String,
         /// Languages the client would like.
         ui_locales: Vec<String>,
     },
@@ -107,8 +105,6 @@ pub enum Screen {
         action: String,
         /// Hidden fields.
         fields: Vec<(String, String)>,
-        /// The proven redirect URI the form ends at; its origin goes into the page's policy.
-        redirect_uri: String,
         /// Languages the client would like.
         ui_locales: Vec<String>,
     },
@@ -120,8 +116,6 @@ pub enum Screen {
         action: String,
         /// Hidden fields.
         fields: Vec<(String, String)>,
-        /// The registered page the form ends at; its origin goes into the page's policy.
-        redirect_uri: Option<String>,
         /// Languages the client would like.
         ui_locales: Vec<String>,
     },

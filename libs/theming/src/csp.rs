@@ -1,28 +1,22 @@
 //! The content security policy the pages are written for.
 
-/// The value of `Content-Security-Policy` for a page rendered with `nonce`.
+use crate::page::Page;
+
+/// The value of `Content-Security-Policy` for `page` rendered with `nonce`.
 ///
-/// `form_targets` are the origins a form of the page may lead to besides our own: browsers apply
-/// `form-action` to the redirects that follow a submit too, so the login and consent pages name
-/// the origin of the *proven* `redirect_uri` (`https://portal.example`, or `com.example.app:` for
-/// a native app), and a form-post page names its target. Anything that could end the directive or
-/// widen it is left out.
-pub fn content_security_policy(nonce: &str, form_targets: &[&str]) -> String {
+/// Browsers hold `form-action` against every redirect that follows a submit
+/// ([CSP §6.4.1](https://www.w3.org/TR/CSP3/#directive-form-action)). Where a form's answer leads on
+/// to the client, and from there wherever the client sends the person, no list can be complete, so
+/// these pages carry the directive not at all; every other page keeps its forms at home.
+pub fn content_security_policy(nonce: &str, page: &Page) -> String {
     let mut policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}' 'self'; \
-         img-src 'self' data:; font-src 'self'; base-uri 'none'; frame-ancestors 'none'; \
-         form-action 'self'"
+         img-src 'self' data:; font-src 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
-    for target in form_targets.iter().filter(|target| is_source(target)) {
-        policy.push(' ');
-        policy.push_str(target);
+    if !page.form_leads_away() {
+        policy.push_str("; form-action 'self'");
     }
     policy
-}
-
-fn is_source(target: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "+-.:/[]".contains(c);
-    target.contains(':') && target.chars().all(allowed)
 }
 
 #[cfg(test)]
@@ -30,19 +24,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_target_cannot_widen_the_policy() {
-        let policy = content_security_policy(
-            "n",
-            &[
-                "https://a.test",
-                "https://b.test; script-src *",
-                "*",
-                "com.example.app:",
-            ],
-        );
-        assert!(
-            policy.ends_with("form-action 'self' https://a.test com.example.app:"),
-            "{policy}"
-        );
+    fn only_pages_whose_form_leads_away_go_without_form_action() {
+        for (name, page) in Page::samples() {
+            let policy = content_security_policy("n", &page);
+            let leads_away = [
+                "password",
+                "consent",
+                "logout-confirm",
+                "form-post",
+                "identifier",
+            ]
+            .iter()
+            .any(|page| name.starts_with(page));
+            assert_eq!(!policy.contains("form-action"), leads_away, "{name}");
+            for kept in [
+                "default-src 'none'",
+                "script-src 'nonce-n'",
+                "base-uri 'none'",
+                "frame-ancestors 'none'",
+            ] {
+                assert!(policy.contains(kept), "{name}: {policy}");
+            }
+        }
     }
 }

@@ -229,6 +229,18 @@ impl Page {
         }
     }
 
+    /// Whether what answers this page's form may send the browser to another origin: to the client,
+    /// an upstream, or wherever those lead.
+    pub(crate) fn form_leads_away(&self) -> bool {
+        match self {
+            Self::Password(_) | Self::Consent(_) | Self::LogoutConfirm(_) | Self::FormPost(_) => {
+                true
+            }
+            Self::Chooser(chooser) => chooser.identifier.is_some(),
+            Self::Error(_) | Self::LoggedOut(_) | Self::Resting(_) | Self::Home(_) => false,
+        }
+    }
+
     /// Every template a complete theme has.
     pub(crate) const TEMPLATES: [&'static str; 9] = [
         "chooser.html",

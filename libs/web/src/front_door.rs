@@ -243,7 +243,7 @@ async fn dispatch(
         Route::UserInfo => return token::userinfo(ctx).await,
         Route::Static(path) => {
             return metadata::file(ctx, path)
-                .unwrap_or_else(|| respond::show(ctx, &ErrorPage::not_found().into(), &[]));
+                .unwrap_or_else(|| respond::show(ctx, &ErrorPage::not_found().into()));
         }
         Route::Home => return metadata::home(ctx),
         Route::Robots => return metadata::robots(),

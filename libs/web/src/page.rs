@@ -14,25 +14,18 @@ use insula_model::Dialect;
 use insula_oauth::Params;
 use insula_theming::{Page, RenderContext, content_security_policy, plain_error};
 use tracing::error;
-use url::Url;
 
 use crate::context::Context;
 
-/// Renders a page and answers with it. `form_targets` are the origins its forms may end at.
-pub(crate) fn answer(
-    ctx: &Context,
-    page: &Page,
-    form_targets: &[&str],
-    status: fn(&Page) -> StatusCode,
-) -> HttpResponse {
-    answer_in(ctx, page, form_targets, &asked_locales(ctx), status)
+/// Renders a page and answers with it.
+pub(crate) fn answer(ctx: &Context, page: &Page, status: fn(&Page) -> StatusCode) -> HttpResponse {
+    answer_in(ctx, page, &asked_locales(ctx), status)
 }
 
 /// The same, in the languages a login was begun in.
 pub(crate) fn answer_in(
     ctx: &Context,
     page: &Page,
-    form_targets: &[&str],
     ui_locales: &[String],
     status: fn(&Page) -> StatusCode,
 ) -> HttpResponse {
@@ -74,11 +67,7 @@ pub(crate) fn answer_in(
     if let Some(seconds) = retry_after_s(page) {
         builder.insert_header((RETRY_AFTER, seconds.to_string()));
     }
-    harden(
-        &mut builder,
-        &content_security_policy(&nonce, form_targets),
-        ctx,
-    );
+    harden(&mut builder, &content_security_policy(&nonce, page), ctx);
     if ctx.accepts_gzip()
         && let Some(packed) = gzip(body.as_bytes())
     {
@@ -123,15 +112,6 @@ pub(crate) fn harden(builder: &mut HttpResponseBuilder, policy: &str, ctx: &Cont
         .insert_header(("Referrer-Policy", "no-referrer"));
     if ctx.spec().issuer.is_https() {
         builder.insert_header(("Strict-Transport-Security", "max-age=31536000"));
-    }
-}
-
-/// What a browser holds in `form-action` for a URI: its origin, or the scheme of a native app.
-pub(crate) fn origin(uri: &str) -> String {
-    match Url::parse(uri) {
-        Ok(url) if url.has_host() => url.origin().ascii_serialization(),
-        Ok(url) => format!("{}:", url.scheme()),
-        Err(_) => String::new(),
     }
 }
 

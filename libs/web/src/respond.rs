@@ -67,7 +67,7 @@ pub(crate) fn refuse(
         return tell_client(ctx, reply_to, code, &description);
     }
     let mut answer = match surface {
-        Surface::Browser => page::answer(ctx, &error_page(ctx, refusal).into(), &[], page_status),
+        Surface::Browser => page::answer(ctx, &error_page(ctx, refusal).into(), page_status),
         Surface::Program | Surface::Bearer => {
             let status = program_status(refusal, dialect);
             let body = OAuthError {
@@ -195,18 +195,13 @@ fn page_status(page: &Page) -> StatusCode {
 }
 
 /// Shows a page with the status that belongs to it.
-pub(crate) fn show(ctx: &Context, page: &Page, form_targets: &[&str]) -> HttpResponse {
-    page::answer(ctx, page, form_targets, page_status)
+pub(crate) fn show(ctx: &Context, page: &Page) -> HttpResponse {
+    page::answer(ctx, page, page_status)
 }
 
 /// The same, in the languages a login was begun in.
-pub(crate) fn show_in(
-    ctx: &Context,
-    page: &Page,
-    form_targets: &[&str],
-    ui_locales: &[String],
-) -> HttpResponse {
-    page::answer_in(ctx, page, form_targets, ui_locales, page_status)
+pub(crate) fn show_in(ctx: &Context, page: &Page, ui_locales: &[String]) -> HttpResponse {
+    page::answer_in(ctx, page, ui_locales, page_status)
 }
 
 fn fault_code(fault: &Fault) -> ErrorCode {
@@ -239,7 +234,7 @@ fn fault_answer(ctx: &Context, surface: Surface, fault: &Fault) -> HttpResponse 
         status: status.as_u16(),
         ..page
     };
-    page::answer(ctx, &page.into(), &[], page_status)
+    page::answer(ctx, &page.into(), page_status)
 }
 
 /// What a program hears of our failing: what to tell support, and no more.
@@ -256,7 +251,7 @@ pub(crate) fn panicked(ctx: &Context, surface: Surface) -> HttpResponse {
     error!(incident.id = %ctx.request_id, "an endpoint panicked");
     if surface == Surface::Browser {
         let page = ErrorPage::our_fault(&*ctx.request_id);
-        return show(ctx, &page.into(), &[]);
+        return show(ctx, &page.into());
     }
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     incident(ctx, status, ErrorCode::ServerError)
@@ -294,8 +289,7 @@ pub(crate) fn reply(
             fields: params,
             client_name: None,
         };
-        let origin = page::origin(&to.redirect_uri);
-        return show(ctx, &page.into(), &[&origin]);
+        return show(ctx, &page.into());
     }
     let pairs = encode_pairs(params.iter().map(|(n, v)| (n.as_str(), v.as_str())));
     let to = if to.response_mode == ResponseMode::Fragment {

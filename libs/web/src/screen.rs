@@ -11,20 +11,19 @@ use insula_theming::{
 use tracing::error;
 
 use crate::context::Context;
-use crate::{browser, page, respond};
+use crate::{browser, respond};
 
 /// Carries one turn of the conversation to the browser.
 pub(crate) fn carry(ctx: &Context, turn: Turn) -> HttpResponse {
     let mut answer = match turn.outcome {
         Outcome::Redirect { to, see_other } => respond::redirect(&ctx.link(&to), see_other),
         Outcome::PostForm { to, fields } => {
-            let origin = page::origin(&to);
             let form = FormPost {
                 action: to,
                 fields,
                 client_name: None,
             };
-            respond::show(ctx, &form.into(), &[&origin])
+            respond::show(ctx, &form.into())
         }
         Outcome::Respond(response) => respond::reply(ctx, &response.to, response.params),
         Outcome::Show(screen) => show(ctx, screen),
@@ -38,7 +37,7 @@ pub(crate) fn carry(ctx: &Context, turn: Turn) -> HttpResponse {
 }
 
 fn show(ctx: &Context, screen: Screen) -> HttpResponse {
-    let (page, target, ui_locales): (Page, Option<String>, Vec<String>) = match screen {
+    let (page, ui_locales): (Page, Vec<String>) = match screen {
         Screen::Choose {
             client_name,
             choices,
@@ -59,7 +58,7 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
                 identifier: None,
                 login_hint,
             };
-            (page.into(), None, ui_locales)
+            (page.into(), ui_locales)
         }
         Screen::Password {
             client_name,
@@ -68,9 +67,7 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
             action,
             trouble,
             back,
-            redirect_uri,
             ui_locales,
-            ..
         } => {
             let page = Password {
                 client_name,
@@ -85,7 +82,7 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
                 back: back.map(|route| ctx.link(&route)),
                 ..Password::default()
             };
-            (page.into(), Some(redirect_uri), ui_locales)
+            (page.into(), ui_locales)
         }
         Screen::Consent {
             client_name,
@@ -94,7 +91,6 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
             scopes,
             action,
             fields,
-            redirect_uri,
             ui_locales,
         } => {
             let page = Consent {
@@ -108,13 +104,12 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
                 action: ctx.link(&action),
                 fields,
             };
-            (page.into(), Some(redirect_uri), ui_locales)
+            (page.into(), ui_locales)
         }
         Screen::ConfirmLogout {
             person,
             action,
             fields,
-            redirect_uri,
             ui_locales,
         } => {
             let page = LogoutConfirm {
@@ -124,13 +119,11 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
                 fields,
                 cancel: None,
             };
-            (page.into(), redirect_uri, ui_locales)
+            (page.into(), ui_locales)
         }
-        Screen::LoggedOut { ui_locales } => (LoggedOut::default().into(), None, ui_locales),
+        Screen::LoggedOut { ui_locales } => (LoggedOut::default().into(), ui_locales),
     };
-    let origin = target.as_deref().map(page::origin);
-    let targets: Vec<&str> = origin.as_deref().into_iter().collect();
-    respond::show_in(ctx, &page, &targets, &ui_locales)
+    respond::show_in(ctx, &page, &ui_locales)
 }
 
 fn password_error(trouble: PasswordTrouble) -> PasswordError {

@@ -56,6 +56,11 @@ const NEEDED: &[Needed] = &[
         is_there: || tools::on_path("chromedriver").is_some(),
     },
     Needed {
+        program: "firefox-esr",
+        packages: &["firefox-esr"],
+        is_there: || tools::on_path("firefox-esr").is_some(),
+    },
+    Needed {
         program: "node",
         packages: &["nodejs"],
         is_there: || tools::on_path("node").is_some(),

