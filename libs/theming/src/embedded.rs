@@ -21,8 +21,8 @@ fn base() -> Result<ThemeSource, ThemeError> {
     source.style = Some(include_str!("../../../themes/base/style.css").to_owned());
     let templates = texts!("base/templates":
         "layout.html", "glyphs.html", "chooser.html", "password.html", "consent.html",
-        "error.html", "logout_confirm.html", "logged_out.html", "form_post.html", "resting.html",
-        "home.html",
+        "error.html", "logout_confirm.html", "logged_out.html", "form_post.html", "oob.html",
+        "resting.html", "home.html",
     );
     for (name, text) in templates {
         source.templates.insert(name.to_owned(), text.to_owned());

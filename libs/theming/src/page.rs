@@ -5,10 +5,11 @@ mod samples;
 
 use serde::Serialize;
 
-pub use error::ErrorPage;
+pub use error::{ErrorPage, Occasion};
 
 /// A page and what is on it. Element ids and input names are stable: `login`, `password`,
-/// `remember_me`, `submit-login`, `approval`, `submit-approve`, `submit-deny`, `submit-logout`.
+/// `remember_me`, `submit-login`, `approval`, `submit-approve`, `submit-deny`, `submit-logout`,
+/// `code`, `app`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Page {
@@ -26,6 +27,8 @@ pub enum Page {
     LoggedOut(LoggedOut),
     /// A response on its way to the client by POST.
     FormPost(FormPost),
+    /// A code to copy into an app that no redirect can reach.
+    OutOfBand(OutOfBand),
     /// The tenant is out of service for a moment.
     Resting(Resting),
     /// The issuer's own front page.
@@ -197,6 +200,13 @@ pub struct FormPost {
     pub client_name: Option<String>,
 }
 
+/// A code to copy into an app that no redirect can reach (`urn:ietf:wg:oauth:2.0:oob`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OutOfBand {
+    /// The authorization code.
+    pub code: String,
+}
+
 /// The tenant is out of service for a moment (503).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Resting {
@@ -224,6 +234,7 @@ impl Page {
             Self::LogoutConfirm(_) => "logout_confirm.html",
             Self::LoggedOut(_) => "logged_out.html",
             Self::FormPost(_) => "form_post.html",
+            Self::OutOfBand(_) => "oob.html",
             Self::Resting(_) => "resting.html",
             Self::Home(_) => "home.html",
         }
@@ -237,12 +248,16 @@ impl Page {
                 true
             }
             Self::Chooser(chooser) => chooser.identifier.is_some(),
-            Self::Error(_) | Self::LoggedOut(_) | Self::Resting(_) | Self::Home(_) => false,
+            Self::Error(_)
+            | Self::LoggedOut(_)
+            | Self::OutOfBand(_)
+            | Self::Resting(_)
+            | Self::Home(_) => false,
         }
     }
 
     /// Every template a complete theme has.
-    pub(crate) const TEMPLATES: [&'static str; 9] = [
+    pub(crate) const TEMPLATES: [&'static str; 10] = [
         "chooser.html",
         "password.html",
         "consent.html",
@@ -250,6 +265,7 @@ impl Page {
         "logout_confirm.html",
         "logged_out.html",
         "form_post.html",
+        "oob.html",
         "resting.html",
         "home.html",
     ];
@@ -279,6 +295,7 @@ page_from!(
     LogoutConfirm => LogoutConfirm,
     LoggedOut => LoggedOut,
     FormPost => FormPost,
+    OutOfBand => OutOfBand,
     Resting => Resting,
     Home => Home,
 );

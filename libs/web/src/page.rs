@@ -1,5 +1,6 @@
 //! Pages on their way to a browser: rendered, compressed, and under a strict policy.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use actix_web::http::StatusCode;
@@ -12,10 +13,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use insula_model::Dialect;
 use insula_oauth::Params;
-use insula_theming::{Page, RenderContext, content_security_policy, plain_error};
+use insula_theming::{Occasion, Page, RenderContext, content_security_policy, plain_error};
 use tracing::error;
 
 use crate::context::Context;
+use crate::route::{Route, below};
 
 /// Renders a page and answers with it.
 pub(crate) fn answer(ctx: &Context, page: &Page, status: fn(&Page) -> StatusCode) -> HttpResponse {
@@ -29,6 +31,7 @@ pub(crate) fn answer_in(
     ui_locales: &[String],
     status: fn(&Page) -> StatusCode,
 ) -> HttpResponse {
+    let page = &fitting(ctx, page);
     let nonce = ctx.entropy.word(15);
     let theme = &ctx.snapshot.theme;
     let accepted = ctx
@@ -92,6 +95,16 @@ pub(crate) fn of_no_body(ctx: &Context) -> HttpResponse {
         ctx,
     );
     builder.finish()
+}
+
+/// An error in words that fit what the person was about.
+fn fitting<'a>(ctx: &Context, page: &'a Page) -> Cow<'a, Page> {
+    let Page::Error(error) = page else {
+        return Cow::Borrowed(page);
+    };
+    let route = below(ctx.spec().issuer.path(), ctx.request.path()).and_then(Route::of);
+    let occasion = route.map_or(Occasion::Visit, |route| route.occasion());
+    Cow::Owned(error.clone().on(occasion).into())
 }
 
 /// Seconds until a page is worth asking for again, where it says so itself.

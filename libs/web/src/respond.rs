@@ -11,7 +11,7 @@ use insula_engine::{Refusal, repeatable};
 use insula_flows::{Fault, FlowError};
 use insula_model::Dialect;
 use insula_oauth::{ErrorCode, OAuthError, ResponseMode, encode_pairs};
-use insula_theming::{ErrorPage, FormPost, Page};
+use insula_theming::{ErrorPage, FormPost, OutOfBand, Page};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use tracing::{error, info};
@@ -44,7 +44,8 @@ pub(crate) fn fail(ctx: &Context, surface: Surface, failure: FlowError) -> HttpR
         }
         FlowError::Fault { fault, reply_to } => {
             error!(incident.id = %ctx.request_id, "{fault}");
-            match reply_to.as_deref().filter(|_| surface == Surface::Browser) {
+            let is_heard = |to: &&ReplyTo| surface == Surface::Browser && !to.is_out_of_band();
+            match reply_to.as_deref().filter(is_heard) {
                 Some(reply_to) if !matches!(fault, Fault::Connector { .. }) => {
                     tell_client(ctx, reply_to, fault_code(&fault), "try again later")
                 }
@@ -63,7 +64,8 @@ pub(crate) fn refuse(
 ) -> HttpResponse {
     let dialect = ctx.dialect();
     let (code, description) = (refusal.code(dialect), refusal.description(dialect));
-    if let Some(reply_to) = reply_to.filter(|_| surface == Surface::Browser) {
+    let is_heard = |to: &&ReplyTo| surface == Surface::Browser && !to.is_out_of_band();
+    if let Some(reply_to) = reply_to.filter(is_heard) {
         return tell_client(ctx, reply_to, code, &description);
     }
     let mut answer = match surface {
@@ -274,6 +276,11 @@ pub(crate) fn reply(
     to: &ReplyTo,
     mut params: Vec<(String, String)>,
 ) -> HttpResponse {
+    if to.is_out_of_band() {
+        let code = params.into_iter().find(|(name, _)| name == "code");
+        let code = code.map(|(_, code)| code).unwrap_or_default();
+        return show(ctx, &OutOfBand { code }.into());
+    }
     match (&to.state, ctx.dialect()) {
         (Some(state), _) => params.push(("state".to_owned(), state.clone())),
         (None, Dialect::Dex) => params.push(("state".to_owned(), String::new())),

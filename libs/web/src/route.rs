@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use actix_web::http::Method;
 use insula_model::Dialect;
+use insula_theming::Occasion;
 use percent_encoding::percent_decode_str;
 
 /// A route below a tenant's issuer. Paths are dex's; ours beyond them are `/revoke` and the
@@ -169,6 +170,20 @@ impl Route {
                 | Self::Approval
                 | Self::Logout
         )
+    }
+
+    /// What a person is about who sees a page of this route.
+    pub(crate) const fn occasion(&self) -> Occasion {
+        match self {
+            Self::Authorize
+            | Self::AuthorizeAt(_)
+            | Self::Password(_)
+            | Self::Callback
+            | Self::CallbackAt(_)
+            | Self::Approval => Occasion::SignIn,
+            Self::Logout => Occasion::SignOut,
+            _ => Occasion::Visit,
+        }
     }
 
     /// Whether scripts of other origins may read the answer: metadata, and the endpoints that act

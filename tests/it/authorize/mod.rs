@@ -4,6 +4,7 @@ mod code_flow;
 mod consent;
 mod dex_routes;
 mod errors;
+mod out_of_band;
 mod pkce;
 mod prompts;
 mod response_modes;

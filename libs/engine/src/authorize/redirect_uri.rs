@@ -2,6 +2,8 @@ use std::net::Ipv4Addr;
 
 use insula_model::{Client, Dialect};
 
+use super::reply_to::OUT_OF_BAND;
+
 /// No honest loopback URI is longer.
 const LONGEST: usize = 2048;
 
@@ -11,13 +13,18 @@ const LONGEST: usize = 2048;
 /// exceptions, both for loopback addresses, where no other host can listen: a native client's
 /// registered loopback URI may come with another port
 /// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)); and in dex's dialect a
-/// public client without any registered URI may use every plain-http loopback URI.
+/// public client without any registered URI may use every plain-http loopback URI, or have the code
+/// shown.
 pub(super) fn is_registered(presented: &str, client: &Client, dialect: Dialect) -> bool {
     if client.redirect_uris.iter().any(|uri| uri == presented) {
         return true;
     }
     if !client.public {
         return false;
+    }
+    let may_use_any = dialect == Dialect::Dex && client.redirect_uris.is_empty();
+    if presented == OUT_OF_BAND {
+        return may_use_any;
     }
     let Some(presented) = Loopback::of(presented) else {
         return false;
@@ -27,7 +34,7 @@ pub(super) fn is_registered(presented: &str, client: &Client, dialect: Dialect) 
             .redirect_uris
             .iter()
             .any(|uri| Loopback::of(uri).is_some_and(|known| known == presented)),
-        Dialect::Dex => client.redirect_uris.is_empty(),
+        Dialect::Dex => may_use_any,
     }
 }
 

@@ -11,3 +11,14 @@ pub struct ReplyTo {
     /// `state`, returned untouched.
     pub state: Option<String>,
 }
+
+/// The redirect URI of a client that no redirect can reach: the person copies the code into it. dex
+/// serves it; RFC 8252 §8.12 has new apps use loopback instead.
+pub(super) const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
+
+impl ReplyTo {
+    /// Whether the answer is shown to the person instead of sent to the client.
+    pub fn is_out_of_band(&self) -> bool {
+        self.redirect_uri == OUT_OF_BAND
+    }
+}

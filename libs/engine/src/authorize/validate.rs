@@ -92,8 +92,10 @@ fn checked(
     let scopes = scope::allowed(request.scope.as_deref(), client, spec)?;
     let response_type = response_type(request, client, spec)?;
     let response_mode = response_mode(request, reply_to, spec.dialect)?;
-    let prompts = Prompts::parse(request.prompt.as_deref().unwrap_or_default())
+    let mut prompts = Prompts::parse(request.prompt.as_deref().unwrap_or_default())
         .map_err(Refusal::BadPrompt)?;
+    // Without browser sessions dex does not know the parameter: whoever comes is asked.
+    prompts.none &= standard || spec.sessions.enabled;
     let max_age = request
         .max_age
         .as_deref()

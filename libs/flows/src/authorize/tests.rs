@@ -236,9 +236,25 @@ async fn a_refusal_carries_the_proven_redirect_uri_and_the_clients_state() {
     };
     assert_eq!(told.reply_to, Some(reply_to));
 
-    let (dex, _) = view(a_tenant().dex());
+    let flagged = a_tenant().dex().with(|spec| spec.sessions.enabled = true);
+    let (dex, _) = view(flagged);
     let told = refused(&dex, &format!("{ASK}&prompt=none")).await;
     assert_eq!(told, (Refusal::LoginRequired, true), "dex §2.8");
+}
+
+#[tokio::test]
+async fn a_dex_without_sessions_asks_whoever_comes_with_prompt_none() {
+    let (dex, _) = view(a_tenant().dex());
+    let mut person = Person::default();
+    let ask = format!("{ASK}&prompt=none");
+    let begun = person.asks(&dex, &ask).await.unwrap();
+    let sent = person.follows(&dex, &begun).await.unwrap();
+    let back = person.logs_in(&dex, &sent).await.unwrap();
+    let asked = person.follows(&dex, &back).await.unwrap();
+    assert!(
+        matches!(asked, Outcome::Show(Screen::Consent { .. })),
+        "nor is the question of consent left out: {asked:?}"
+    );
 }
 
 #[tokio::test]

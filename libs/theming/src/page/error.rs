@@ -4,6 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+/// What a person was about when something got in the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Occasion {
+    /// Signing in.
+    #[default]
+    SignIn,
+    /// Signing out.
+    SignOut,
+    /// Neither: an address of the service was opened.
+    Visit,
+}
+
 /// Something is in the way: what happened, and what to do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ErrorPage {
@@ -23,6 +35,8 @@ pub struct ErrorPage {
     pub status: u16,
     /// Where "try again" leads.
     pub retry: Option<String>,
+    /// Where the app is that the person can go on to; its host is `args.host`.
+    pub app: Option<String>,
 }
 
 impl ErrorPage {
@@ -107,6 +121,20 @@ impl ErrorPage {
         }
     }
 
+    /// The sign-in was finished before, in this browser (400). `app` is the app's address and host,
+    /// where a link leads to it.
+    pub fn finished(app: Option<(String, String)>) -> Self {
+        let (app, args) = match app {
+            Some((app, host)) => (Some(app), BTreeMap::from([("host".to_owned(), host)])),
+            None => (None, BTreeMap::new()),
+        };
+        Self {
+            args,
+            app,
+            ..Self::of("finished", 400)
+        }
+    }
+
     /// The form came from another browser or without its cookie (400).
     pub fn cookies(retry: Option<String>) -> Self {
         Self {
@@ -126,6 +154,26 @@ impl ErrorPage {
     /// There is no such page (404).
     pub fn not_found() -> Self {
         Self::of("missing", 404)
+    }
+
+    /// In words that fit what the person was about. What can happen on any occasion is said the same
+    /// on all of them.
+    #[must_use]
+    pub fn on(self, occasion: Occasion) -> Self {
+        let kind = self.title_key.trim_start_matches("error.");
+        let kind = kind.trim_end_matches(".title");
+        let fitting = match (occasion, kind) {
+            (Occasion::SignIn, _)
+            | (_, "fault" | "upstream" | "reply" | "setup" | "busy" | "missing") => return self,
+            (Occasion::SignOut, "expired") => "expired-sign-out",
+            (Occasion::SignOut, _) => "client-sign-out",
+            (Occasion::Visit, _) => "client-visit",
+        };
+        Self {
+            title_key: format!("error.{fitting}.title"),
+            message_key: format!("error.{fitting}.message"),
+            ..self
+        }
     }
 
     /// With an incident id to tell support.

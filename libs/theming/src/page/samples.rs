@@ -2,7 +2,8 @@
 
 use super::{
     Chooser, ConnectorChoice, Consent, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm,
-    LoggedOut, LogoutConfirm, Page, Password, PasswordError, Resting, ScopeItem,
+    LoggedOut, LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, Resting,
+    ScopeItem,
 };
 
 const CLIENT: &str = "Acme Portal";
@@ -62,11 +63,39 @@ pub(super) fn all() -> Vec<(&'static str, Page)> {
         ("error-cookies", ErrorPage::cookies(Some(retry())).into()),
         ("error-busy", ErrorPage::busy(Some(retry())).into()),
         ("error-missing", ErrorPage::not_found().into()),
+        (
+            "error-finished",
+            ErrorPage::finished(Some((
+                "https://portal.acme.example/".into(),
+                "portal.acme.example".into(),
+            )))
+            .into(),
+        ),
+        ("error-finished-native", ErrorPage::finished(None).into()),
+        (
+            "error-client-sign-out",
+            client_mistake().on(Occasion::SignOut).into(),
+        ),
+        (
+            "error-expired-sign-out",
+            ErrorPage::expired(None).on(Occasion::SignOut).into(),
+        ),
+        (
+            "error-client-visit",
+            client_mistake().on(Occasion::Visit).into(),
+        ),
         ("logout-confirm", logout_confirm().into()),
         ("logout-confirm-unknown", LogoutConfirm::default().into()),
         ("logged-out", logged_out().into()),
         ("logged-out-unknown", LoggedOut::default().into()),
         ("form-post", form_post().into()),
+        (
+            "oob",
+            OutOfBand {
+                code: "YCnUpOfmwfwHk7xd-6yjRzZr2nKC0svXT-mXnaYZUhI".into(),
+            }
+            .into(),
+        ),
         (
             "resting",
             Resting {

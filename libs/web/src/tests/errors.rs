@@ -16,7 +16,7 @@ fn grant() -> GrantId {
 /// What strangers may write into a parameter that a refusal repeats.
 const HOSTILE: &str = "\"\\<script>alert(1)</script>\r\nX-Evil: 1\u{e9}\u{202e}";
 
-fn every_refusal() -> Vec<Refusal> {
+pub(super) fn every_refusal() -> Vec<Refusal> {
     let word = || HOSTILE.to_owned();
     let words = || vec![word(), "x".repeat(5000)];
     vec![
@@ -111,7 +111,9 @@ fn every_refusal() -> Vec<Refusal> {
 const DIALECTS: [(&str, Dialect); 2] = [("acme", Dialect::Standard), ("globex", Dialect::Dex)];
 
 async fn told(world: &World, tenant: &str, surface: Surface, refusal: &Refusal) -> Answer {
-    let ctx = world.context(tenant, TestRequest::get()).await;
+    let ctx = world
+        .context(tenant, TestRequest::get().uri("/callback"))
+        .await;
     Answer::of(refuse(&ctx, surface, refusal, None)).await
 }
 
@@ -314,7 +316,9 @@ async fn a_connectors_failure_is_told_by_its_kind_and_without_addresses() {
         ),
     ] {
         for ((tenant, _), status) in DIALECTS.into_iter().zip([502, 500]) {
-            let ctx = world.context(tenant, TestRequest::get()).await;
+            let ctx = world
+                .context(tenant, TestRequest::get().uri("/callback"))
+                .await;
             let fault = Fault::Connector {
                 connector: "mock".to_owned(),
                 cause: cause.clone(),

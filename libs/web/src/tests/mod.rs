@@ -9,4 +9,5 @@ mod pages;
 mod redirects;
 mod scripts;
 mod source;
+mod titles;
 mod world;

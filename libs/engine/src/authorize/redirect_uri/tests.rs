@@ -173,7 +173,9 @@ fn only_this_machine_is_loopback() {
         ("http://localhost:80:80/", false),
         (long.as_str(), false),
         ("javascript:alert(1)//http://localhost", false),
-        ("urn:ietf:wg:oauth:2.0:oob", false),
+        ("urn:ietf:wg:oauth:2.0:oob", true),
+        ("urn:ietf:wg:oauth:2.0:oob:auto", false),
+        ("URN:ietf:wg:oauth:2.0:oob", false),
     ];
     for (presented, good) in rows {
         let any = a_client().public().without_redirects();
