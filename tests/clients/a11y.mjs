@@ -1,6 +1,8 @@
 // The pages of one login, and those around it, judged by axe. One JSON line out.
 //
 // INSULA_TEST_CHROMIUM  AUTHORIZATION_URL  ERROR_URL  LOGOUT_URL  LOGIN  PASSWORD  CONNECTOR
+// CODE_URL  CODE_LOGIN: a login whose code is shown, at a tenant with the same connector
+// optional: SHOTS_DIR, for a picture of each page
 //
 // AUTHORIZATION_URL must lead to the chooser and, after the login, to consent. Every page is judged
 // in light and dark, as wide as a desk and as a phone.
@@ -89,6 +91,8 @@ async function walk(browser, look, found) {
   };
   const see = async (name, selector) => {
     await page.locator(selector).first().waitFor();
+    const shots = process.env.SHOTS_DIR;
+    if (shots) await page.screenshot({ path: `${shots}/${name}-${look.scheme}-${look.width}.png`, fullPage: true });
     await judge(page, name, look, found);
   };
 
@@ -111,6 +115,15 @@ async function walk(browser, look, found) {
   await see('logout', '#submit-logout');
   await press('#submit-logout');
   await see('logged-out', 'h1');
+  await page.goto(required('CODE_URL'));
+  await press(`#connector-${required('CONNECTOR')}`);
+  await page.fill('#login', required('CODE_LOGIN'));
+  await page.fill('#password', required('PASSWORD'));
+  await press('#submit-login');
+  await press('#submit-approve');
+  await see('code', '#code');
+  await page.goBack();
+  await see('finished', '#error-title');
   await context.close();
 }
 

@@ -1,13 +1,15 @@
 // Walks through logins whose client sends the browser on and on. One JSON line out.
 //
 // BROWSER=chrome|firefox  EXECUTABLE
-// PLAN: { "port": …, "ipv6_port": …, "walks": [{ "name", "start", "end", "after"? }] }
+// PLAN: { "port": …, "ipv6_port": …, "walks": [{ "name", "start", "end", "after"?, "after_end"?, "back"? }] }
 // LOGIN  PASSWORD
 //
 // A listener here stands in for every client: `/one` is where a chain ends, `/two` sends on to
 // `/one` at another origin, `/three` to `/two` at a third. A walk presses whatever button a page
 // has until the browser is at `end`; an `end` with a private scheme is reached when the browser was
-// sent there and no policy stopped it. `after` is where the browser goes then, up to the same end.
+// sent there and no policy stopped it. `after` is where the browser goes then, up to `after_end`;
+// `back` has it go back from there and tells what it finds. `/posting?to=…` is a page of another site
+// that posts the rest of its query.
 
 import { createServer } from 'node:http';
 
@@ -49,8 +51,23 @@ function listed(port) {
   };
 }
 
+const escaped = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+
+/** A page of another site, with a form that goes to `to`. */
+function posting(query) {
+  const fields = [...query].filter(([name]) => name !== 'to');
+  const inputs = fields.map(
+    ([name, value]) => `<input type="hidden" name="${escaped(name)}" value="${escaped(value)}">`,
+  );
+  return `<title>posting</title><form method="post" action="${escaped(query.get('to'))}">${inputs.join('')}<button id="submit-listed">go</button></form>`;
+}
+
 function answer(port, request, response) {
   const url = new URL(request.url, 'http://any.localhost');
+  if (url.pathname === '/posting') {
+    response.writeHead(200, { 'content-type': 'text/html' }).end(posting(url.searchParams));
+    return;
+  }
   const onward = { '/three': `http://b.localhost:${port}/two`, '/two': `http://c.localhost:${port}/one` }[url.pathname];
   if (onward) {
     response.writeHead(302, { location: onward + url.search }).end();
@@ -95,7 +112,8 @@ async function follow(page, seen, { start, end }) {
     if (reached(page.url(), end)) return { pressed, url: page.url() };
     if (isPrivate && seen.locations.some((to) => reached(to, end))) {
       await new Promise((resolve) => setTimeout(resolve, 500));
-      return { pressed, url: seen.locations.at(-1), violated: await violated(page) };
+      const url = seen.locations.find((to) => reached(to, end));
+      return { pressed, url, violated: await violated(page) };
     }
     const button = await buttonOf(page).catch(() => undefined);
     if (!button) {
@@ -119,24 +137,40 @@ async function follow(page, seen, { start, end }) {
 
 const violated = async (page) => (await page.title().catch(() => '')).startsWith('policy violated');
 
-async function walk(browser, plan, { name, start, end, after }) {
+/** What a person finds who goes back. */
+async function wentBack(page) {
+  await page.goBack({ waitUntil: 'load' });
+  const heading = await page.$eval('h1', (element) => element.textContent);
+  const app = await page.$eval('#app', (element) => element.href).catch(() => null);
+  return { heading, app };
+}
+
+async function walk(browser, plan, { name, start, end, after, after_end, back }) {
   const context = await browser.createBrowserContext();
   try {
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
     const seen = { locations: [] };
-    page.on('response', (response) => {
-      const to = response.headers().location;
+    const note = (headers) => {
+      const to = headers.location ?? headers.Location;
       if (to) seen.locations.push(to);
-    });
+    };
+    page.on('response', (response) => note(response.headers()));
+    if (required('BROWSER') === 'chrome') {
+      // Of a redirect that nobody can follow Chromium tells only here.
+      const session = await page.createCDPSession();
+      session.on('Network.responseReceivedExtraInfo', ({ headers }) => note(headers));
+      await session.send('Network.enable');
+    }
     await page.evaluateOnNewDocument(() => {
       document.addEventListener('securitypolicyviolation', (event) => {
         if (event.effectiveDirective === 'form-action') document.title = `policy violated: ${event.blockedURI}`;
       });
     });
     const first = await follow(page, seen, { start, end });
+    if (back) return { name, ...first, back: await wentBack(page) };
     if (!after) return { name, ...first };
-    const then = await follow(page, seen, { start: after, end });
+    const then = await follow(page, seen, { start: after, end: after_end ?? end });
     return { name, ...then, pressed: [...first.pressed, ...then.pressed] };
   } catch (error) {
     throw new Error(`${name}: ${error.message}`);

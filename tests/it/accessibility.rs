@@ -3,26 +3,31 @@
 use insula_tests::{House, RelyingParty, program};
 
 use crate::clients::{node, run};
-use crate::village::{ACME, JANE, portal, village};
+use crate::village::{ACME, ADMIN, GLOBEX, JANE, globex, portal, village};
 
 /// Everything axe finds on the pages of a login, a line for each.
-async fn found(party: &RelyingParty) -> Option<Vec<String>> {
+async fn found(party: &RelyingParty, port: u16) -> Option<Vec<String>> {
     let clients = program("INSULA_TEST_CLIENTS")?;
     let chromium = program("INSULA_TEST_CHROMIUM")?;
     let issuer = &party.issuer;
     let login = party.begin_with(&[("prompt", "consent")]);
+    let mut terminal = globex(port);
+    terminal.client_id = "kubelogin".to_owned();
+    terminal.redirect_uri = "urn:ietf:wg:oauth:2.0:oob".to_owned();
     let mut command = node(&clients, "a11y.mjs");
     command
         .env("INSULA_TEST_CHROMIUM", chromium)
         .env("AUTHORIZATION_URL", &login.url)
         .env("ERROR_URL", format!("{issuer}/auth?client_id=nobody"))
         .env("LOGOUT_URL", format!("{issuer}/logout"))
+        .env("CODE_URL", terminal.begin().url)
+        .env("CODE_LOGIN", ADMIN.login)
         .env("CONNECTOR", "local")
         .env("LOGIN", JANE.login)
         .env("PASSWORD", JANE.password);
     let told = run(command).await;
     let pages = told["pages"].as_array().unwrap();
-    assert_eq!(pages.len(), 28, "seven pages in four looks: {pages:?}");
+    assert_eq!(pages.len(), 36, "nine pages in four looks: {pages:?}");
     for page in pages {
         assert!(
             page["passed"].as_u64().unwrap() > 10,
@@ -38,7 +43,8 @@ async fn found(party: &RelyingParty) -> Option<Vec<String>> {
 
 #[tokio::test]
 async fn axe_finds_nothing_wrong_with_any_page_of_a_login() {
-    if let Some(found) = found(&village().await.portal()).await {
+    let village = village().await;
+    if let Some(found) = found(&village.portal(), village.house.port).await {
         assert!(found.is_empty(), "{}", found.join("\n"));
     }
 }
@@ -46,9 +52,13 @@ async fn axe_finds_nothing_wrong_with_any_page_of_a_login() {
 #[tokio::test]
 async fn a_theme_over_the_base_is_held_to_the_same() {
     let dark = ACME.replace("frontend: {", "frontend: { theme: midnight,");
-    let house = House::build().tenant("acme", &dark).done();
+    let dark_dex = format!("{GLOBEX}\nfrontend: {{ theme: midnight }}\n");
+    let house = House::build()
+        .tenant("acme", &dark)
+        .tenant("globex", &dark_dex)
+        .done();
     let _process = house.open().await;
-    if let Some(found) = found(&portal(house.port)).await {
+    if let Some(found) = found(&portal(house.port), house.port).await {
         assert!(found.is_empty(), "{}", found.join("\n"));
     }
 }

@@ -137,14 +137,73 @@ impl Scene {
                 .append_pair("post_logout_redirect_uri", &party.redirect_uri);
             let walk = json!({
                 "name": format!("logout to {client}"),
-                "start": party.begin().url,
-                "end": self.end_of(client),
+                "start": self.begin("inner", "three", &[]).url,
+                "end": self.end_of("three"),
                 "after": String::from(after),
+                "after_end": self.end_of(client),
                 "button": "submit-logout at /logout",
             });
             walks.push((walk, None));
         }
+        walks.push(self.posted_silently());
+        walks.push(self.posted_logout());
+        walks.push(self.going_back());
         walks
+    }
+
+    /// A page of another site that posts these parameters to `endpoint`.
+    fn posting(&self, endpoint: &str, params: &[(&str, &str)]) -> String {
+        let page = format!("http://elsewhere.localhost:{}/posting", self.port);
+        let mut url = url::Url::parse(&page).unwrap();
+        url.query_pairs_mut()
+            .append_pair("to", endpoint)
+            .extend_pairs(params);
+        url.into()
+    }
+
+    /// Whoever is logged in is known also when another site posts the request.
+    fn posted_silently(&self) -> (Value, Option<Login>) {
+        let party = self.party("inner", "three");
+        let login = party.begin_with(&[("prompt", "none")]);
+        let params = login.params.iter();
+        let params: Vec<_> = params.map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let walk = json!({
+            "name": "a request that another site posts",
+            "start": party.begin().url,
+            "end": self.end_of("three"),
+            "after": self.posting(&party.at("/auth"), &params),
+            "button": "submit-listed at /posting",
+        });
+        (walk, Some(login))
+    }
+
+    /// Whoever is logged in is asked, and not told goodbye for nothing.
+    fn posted_logout(&self) -> (Value, Option<Login>) {
+        let party = self.party("inner", "three");
+        let params = [
+            ("client_id", "three"),
+            ("post_logout_redirect_uri", party.redirect_uri.as_str()),
+        ];
+        let walk = json!({
+            "name": "a logout that another site posts",
+            "start": party.begin().url,
+            "end": self.end_of("three"),
+            "after": self.posting(&party.at("/logout"), &params),
+            "button": "submit-logout at /logout",
+        });
+        (walk, None)
+    }
+
+    fn going_back(&self) -> (Value, Option<Login>) {
+        let login = self.begin("inner", "three", &[]);
+        let walk = json!({
+            "name": "back",
+            "start": login.url,
+            "end": self.end_of("three"),
+            "back": true,
+            "button": "submit-login at /auth/local/login",
+        });
+        (walk, Some(login))
     }
 }
 
@@ -160,7 +219,7 @@ staticPasswords:
   - { email: jane@inner.example, hash: \"HASH\", userID: \"1\", username: jane }
 oauth2: { skipApprovalScreen: true }
 staticClients:
-  - { id: outer, name: Outer, secret: outer-secret, redirectURIs: [\"http://outer.localhost:PORT/callback\"] }CLIENTS
+  - { id: outer, name: Outer, secret: outer-secret, redirectURIs: [\"http://outer.localhost:PORT/callback\", \"http://outer.localhost:PORT/callback/inner\"] }CLIENTS
 ";
 
 const OUTER: &str = "issuer: http://outer.localhost:PORT
@@ -221,6 +280,9 @@ async fn walked(browser: &str, executable: &str) -> Option<(Scene, Vec<Option<Lo
             assert!(!back.code().is_empty(), "{walk}");
         }
     }
+    let back = &told_walks[logins.len() - 1]["back"];
+    assert_eq!(back["heading"], "This sign-in is finished");
+    assert_eq!(back["app"], format!("http://a.localhost:{}/", scene.port));
     drop(process);
     Some((scene, logins, told))
 }

@@ -18,6 +18,16 @@ pub enum Returned {
     Form(Params),
 }
 
+impl Returned {
+    /// What names the login.
+    pub fn state(&self) -> Option<&str> {
+        match self {
+            Self::Query(params) => params.get("state"),
+            Self::Form(params) => params.get("RelayState").or_else(|| params.get("state")),
+        }
+    }
+}
+
 /// Hears what an upstream says of a person.
 ///
 /// The login is found by the `state` we sent, and belongs to this browser
@@ -29,11 +39,8 @@ pub async fn complete(
     returned: Returned,
     browser: &Browser,
 ) -> Result<Turn, FlowError> {
-    let state = match &returned {
-        Returned::Query(params) => params.get("state"),
-        Returned::Form(params) => params.get("RelayState").or_else(|| params.get("state")),
-    };
-    let auth = under_way(view, state.ok_or(Refusal::LoginUnknown)?, browser).await?;
+    let state = returned.state().ok_or(Refusal::LoginUnknown)?;
+    let auth = under_way(view, state, browser).await?;
     let (connector_id, memory) = match &auth.stage {
         Stage::AwaitingUpstream {
             connector_id,

@@ -10,6 +10,7 @@ pub mod consent;
 pub mod introspect;
 pub mod login;
 pub mod logout;
+pub mod posted;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;

@@ -73,7 +73,7 @@ pub(crate) fn cookie(change: &CookieChange, spec: &TenantSpec) -> Cookie<'static
 /// prefix that browsers guard (RFC 6265bis §4.1.3.2), so that no sibling of the host can plant one.
 /// That prefix wants the path `/`; without TLS the issuer's own path keeps it narrower. `Lax`, so that
 /// it comes along when an upstream sends the person back.
-fn bake(
+pub(crate) fn bake(
     spec: &TenantSpec,
     name: String,
     value: String,
@@ -97,7 +97,7 @@ fn bake(
 
 /// The tenant comes after a dot, which no tenant's id has: two tenants of one host never share a
 /// name, whatever `sessions.cookieName` is.
-fn full_name(spec: &TenantSpec, name: &str) -> String {
+pub(crate) fn full_name(spec: &TenantSpec, name: &str) -> String {
     let prefix = if spec.issuer.is_https() {
         "__Host-"
     } else {

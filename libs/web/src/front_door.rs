@@ -251,7 +251,7 @@ async fn dispatch(
         Route::Discovery => return metadata::discovery(&ctx.snapshot),
         Route::Keys => return metadata::keys(&ctx.snapshot),
     };
-    let result = match &walked {
+    let result = match &walked.result {
         Ok(turn) if matches!(turn.outcome, insula_flows::Outcome::Respond(_)) => Some("code"),
         Ok(_) => None,
         Err(insula_flows::FlowError::Refused(_)) => Some("refused"),

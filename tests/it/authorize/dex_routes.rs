@@ -149,10 +149,13 @@ async fn a_dex_without_sessions_remembers_nobody_and_binds_the_login_to_its_brow
     let agent = Agent::new();
     globex.log_in(&agent, &ADMIN).await;
     let names: Vec<_> = agent.cookies().into_iter().map(|c| c.name).collect();
-    assert_eq!(names, ["insula_browser.globex"]);
+    assert_eq!(names, ["insula_browser.globex", "insula_finished.globex"]);
     let cookie = agent.cookie("insula_browser");
     assert_eq!(cookie.max_age, None);
     assert!(cookie.http_only && cookie.same_site.as_deref() == Some("Lax"));
+    let silent = globex.begin_with(&[("prompt", "none")]);
+    let page = agent.get(&silent.url).await.expect(200).page();
+    assert!(page.has("connector-local"), "everybody is asked");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod dex_routes;
 mod errors;
 mod out_of_band;
 mod pkce;
+mod posts;
 mod prompts;
 mod response_modes;
 mod single_sign_on;

@@ -61,7 +61,11 @@ async fn cookies_are_for_this_tenant_and_for_no_script() {
     village.wiki().log_in(&agent, &JANE).await;
     let cookies = agent.cookies();
     let names: Vec<_> = cookies.iter().map(|c| c.name.as_str()).collect();
-    assert_eq!(names.len(), 2, "{names:?}");
+    assert_eq!(
+        names.len(),
+        3,
+        "browser, session, finished logins: {names:?}"
+    );
     for cookie in cookies {
         assert!(cookie.http_only, "{}", cookie.name);
         assert_eq!(cookie.same_site.as_deref(), Some("Lax"));

@@ -34,7 +34,11 @@ async fn people_of_initech_log_in_at_acme() {
         .into_iter()
         .map(|c| (c.host, c.name))
         .collect();
-    assert_eq!(names.len(), 4, "a session at each: {names:?}");
+    assert_eq!(names.len(), 6, "a session at each: {names:?}");
+    let finished = names
+        .iter()
+        .filter(|(_, name)| name.contains("insula_finished"));
+    assert_eq!(finished.count(), 2, "a finished login at each: {names:?}");
 
     // The upstream is asked again when tokens are refreshed.
     let refreshed = portal.refresh(tokens.refresh(), &[]).await.expect(200);

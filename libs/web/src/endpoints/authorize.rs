@@ -2,42 +2,67 @@
 
 use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
-use insula_engine::Refusal;
 use insula_flows::callback::Returned;
 use insula_flows::login::FormAddress;
-use insula_flows::{FlowError, Turn};
+use insula_flows::{FlowError, Outcome, Turn};
 use insula_model::Password;
-use insula_oauth::{LogoutRequest, Params};
+use insula_oauth::LogoutRequest;
 
 use crate::context::Context;
+use crate::posted::{self, Asked};
 use crate::respond::{self, Surface};
-use crate::{read, screen};
+use crate::{finished, read, screen};
 
-type Walked = Result<Turn, FlowError>;
+/// What a walk came to, and which login under way it was about.
+pub(crate) struct Walked {
+    pub(crate) result: Result<Turn, FlowError>,
+    login: Option<String>,
+}
+
+impl From<Result<Turn, FlowError>> for Walked {
+    fn from(result: Result<Turn, FlowError>) -> Self {
+        Self {
+            result,
+            login: None,
+        }
+    }
+}
 
 /// `GET`/`POST /auth` and `/auth/{connector}`.
 pub(crate) async fn start(ctx: &Context, payload: &mut web::Payload, at: Option<&str>) -> Walked {
-    let params = query_or_form(ctx, payload).await?;
-    let browser = ctx.browser();
-    insula_flows::authorize::start(&ctx.snapshot.view, &params, at, &browser).await
+    let walk = async {
+        let params = match posted::asked(ctx, payload, true).await? {
+            Asked::Query(params) | Asked::Form(params) => params,
+            Asked::Again(outcome) => return Ok(outcome.into()),
+        };
+        let browser = ctx.browser();
+        insula_flows::authorize::start(&ctx.snapshot.view, &params, at, &browser).await
+    };
+    walk.await.into()
 }
 
 /// `GET`/`POST /auth/{connector}/login`.
 pub(crate) async fn password(ctx: &Context, payload: &mut web::Payload, at: &str) -> Walked {
-    let query = read::query(&ctx.request)?;
-    let browser = ctx.browser();
-    let view = &ctx.snapshot.view;
-    let address = FormAddress {
-        state: query.get("state"),
-        back: query.get("back"),
+    let mut login = None;
+    let walk = async {
+        let query = read::query(&ctx.request)?;
+        login = query.take("state");
+        let browser = ctx.browser();
+        let view = &ctx.snapshot.view;
+        let address = FormAddress {
+            state: login.as_deref(),
+            back: query.get("back"),
+        };
+        if is_get(ctx) {
+            return insula_flows::login::show(view, at, address, &browser).await;
+        }
+        let form = read::form(&ctx.request, payload).await?;
+        let username = form.take("login").unwrap_or_default();
+        let password = Password::new(form.get("password").unwrap_or_default());
+        insula_flows::login::submit(view, at, address, username, password, &browser).await
     };
-    if is_get(ctx) {
-        return insula_flows::login::show(view, at, address, &browser).await;
-    }
-    let form = read::form(&ctx.request, payload).await?;
-    let username = form.take("login").unwrap_or_default();
-    let password = Password::new(form.get("password").unwrap_or_default());
-    insula_flows::login::submit(view, at, address, username, password, &browser).await
+    let result = walk.await;
+    Walked { result, login }
 }
 
 /// `GET`/`POST /callback` and `/callback/{connector}`.
@@ -46,60 +71,87 @@ pub(crate) async fn callback(
     payload: &mut web::Payload,
     at: Option<&str>,
 ) -> Walked {
-    let returned = if is_get(ctx) {
-        Returned::Query(read::query(&ctx.request)?)
-    } else {
-        Returned::Form(read::form(&ctx.request, payload).await?)
+    let mut login = None;
+    let walk = async {
+        let returned = match posted::asked(ctx, payload, false).await? {
+            Asked::Query(params) => Returned::Query(params),
+            Asked::Form(params) => Returned::Form(params),
+            Asked::Again(outcome) => return Ok(outcome.into()),
+        };
+        login = returned.state().map(str::to_owned);
+        let browser = ctx.browser();
+        insula_flows::callback::complete(&ctx.snapshot.view, at, returned, &browser).await
     };
-    let browser = ctx.browser();
-    insula_flows::callback::complete(&ctx.snapshot.view, at, returned, &browser).await
+    let result = walk.await;
+    Walked { result, login }
 }
 
 /// `GET`/`POST /approval`.
 pub(crate) async fn approval(ctx: &Context, payload: &mut web::Payload) -> Walked {
-    let query = read::query(&ctx.request)?;
-    let browser = ctx.browser();
-    let view = &ctx.snapshot.view;
-    if is_get(ctx) {
-        let (req, hmac) = (query.get("req"), query.get("hmac"));
-        return insula_flows::consent::show(view, req, hmac, &browser).await;
-    }
-    let form = read::form(&ctx.request, payload).await?;
-    let field = |name| form.get(name).or_else(|| query.get(name));
-    let approved = form.get("approval") == Some("approve");
-    insula_flows::consent::answer(view, field("req"), field("hmac"), approved, &browser).await
+    let mut login = None;
+    let walk = async {
+        let query = read::query(&ctx.request)?;
+        let browser = ctx.browser();
+        let view = &ctx.snapshot.view;
+        if is_get(ctx) {
+            login = query.take("req");
+            let (req, hmac) = (login.as_deref(), query.get("hmac"));
+            return insula_flows::consent::show(view, req, hmac, &browser).await;
+        }
+        let form = read::form(&ctx.request, payload).await?;
+        let field = |name| form.get(name).or_else(|| query.get(name));
+        let approved = form.get("approval") == Some("approve");
+        login = field("req").map(str::to_owned);
+        let (req, hmac) = (login.as_deref(), field("hmac"));
+        insula_flows::consent::answer(view, req, hmac, approved, &browser).await
+    };
+    let result = walk.await;
+    Walked { result, login }
 }
 
 /// `GET`/`POST /logout`.
 pub(crate) async fn logout(ctx: &Context, payload: &mut web::Payload) -> Walked {
-    let params = query_or_form(ctx, payload).await?;
-    let request = LogoutRequest::from_params(&params);
-    // Only a form of ours can have been posted with a proof; a link with one proves nothing.
-    let proof = params.get("hmac").filter(|_| !is_get(ctx));
-    let browser = ctx.browser();
-    insula_flows::logout::logout(&ctx.snapshot.view, &request, proof, &browser).await
+    let walk = async {
+        let params = match posted::asked(ctx, payload, true).await? {
+            Asked::Query(params) | Asked::Form(params) => params,
+            Asked::Again(outcome) => return Ok(outcome.into()),
+        };
+        let request = LogoutRequest::from_params(&params);
+        // Only a form of ours can have been posted with a proof; a link with one proves nothing.
+        let proof = params.get("hmac").filter(|_| !is_get(ctx));
+        let browser = ctx.browser();
+        insula_flows::logout::logout(&ctx.snapshot.view, &request, proof, &browser).await
+    };
+    walk.await.into()
 }
 
-/// Carries what a walk came to.
+/// Carries what a walk came to. A browser that asks for a login it has finished is led to the app.
 pub(crate) fn carry(ctx: &Context, walked: Walked) -> HttpResponse {
-    match walked {
-        Ok(turn) => screen::carry(ctx, turn),
-        Err(failure) => respond::fail(ctx, Surface::Browser, failure),
+    let login = walked.login.as_deref();
+    match walked.result {
+        Ok(turn) => {
+            let app = match &turn.outcome {
+                Outcome::Respond(response) => Some(response.to.redirect_uri.clone()),
+                _ => None,
+            };
+            let answer = screen::carry(ctx, turn);
+            finished::noted(ctx, answer, login, app.as_deref())
+        }
+        Err(failure) => {
+            if let Some(origin) = login.and_then(|id| finished::app_of(ctx, id, &failure)) {
+                return finished::page(ctx, &origin);
+            }
+            let app = match &failure {
+                FlowError::Refused(refused) => refused.reply_to.as_ref(),
+                FlowError::Fault { .. } => None,
+            };
+            let app = app.map(|to| to.redirect_uri.clone());
+            let answer = respond::fail(ctx, Surface::Browser, failure);
+            finished::noted(ctx, answer, login, app.as_deref())
+        }
     }
 }
 
 fn is_get(ctx: &Context) -> bool {
     matches!(*ctx.request.method(), Method::GET | Method::HEAD)
-}
-
-async fn query_or_form(ctx: &Context, payload: &mut web::Payload) -> Result<Params, Refusal> {
-    if is_get(ctx) {
-        return read::query(&ctx.request);
-    }
-    let form = read::form(&ctx.request, payload).await?;
-    if form.is_empty() {
-        read::query(&ctx.request)
-    } else {
-        Ok(form)
-    }
 }

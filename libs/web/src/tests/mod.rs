@@ -3,9 +3,11 @@
 mod browsers;
 mod doors;
 mod errors;
+mod finished;
 mod heads;
 mod limits;
 mod pages;
+mod posts;
 mod redirects;
 mod scripts;
 mod source;

@@ -1,0 +1,116 @@
+//! Which logins a browser has finished, so that going back to one leads to its app.
+//!
+//! Kept by the browser itself: for each of the last few logins a hash of its id and the origin it
+//! ended at, no code and nothing about a person. An origin counts only if it is that of a redirect URI
+//! registered here, whatever the cookie says.
+
+use actix_web::HttpResponse;
+use actix_web::cookie::time::Duration as CookieAge;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use insula_engine::Refusal;
+use insula_flows::FlowError;
+use insula_model::{TenantSpec, TokenHash};
+use insula_theming::ErrorPage;
+use tracing::{error, info};
+use url::Url;
+
+use crate::context::Context;
+use crate::{browser, respond};
+
+const FINISHED: &str = "insula_finished";
+
+/// So many of the last logins are remembered.
+const MOST: usize = 4;
+
+/// Longer origins are not remembered.
+const LONGEST_ORIGIN: usize = 200;
+
+const LIFETIME: CookieAge = CookieAge::hours(1);
+
+/// The answer that ends a login at `redirect_uri`, with a note of it for the browser.
+pub(crate) fn noted(
+    ctx: &Context,
+    mut answer: HttpResponse,
+    login: Option<&str>,
+    redirect_uri: Option<&str>,
+) -> HttpResponse {
+    let (Some(login), Some(redirect_uri)) = (login, redirect_uri) else {
+        return answer;
+    };
+    let this = mark(login);
+    let before = cookie(ctx).unwrap_or_default();
+    let others = before
+        .split('~')
+        .filter(|entry| !entry.is_empty() && !entry.starts_with(&this))
+        .take(MOST - 1);
+    let entry = format!("{this}.{}", URL_SAFE_NO_PAD.encode(origin(redirect_uri)));
+    let value = std::iter::once(entry.as_str())
+        .chain(others)
+        .collect::<Vec<_>>()
+        .join("~");
+    let spec = ctx.spec();
+    let name = browser::full_name(spec, FINISHED);
+    let cookie = browser::bake(spec, name, value, Some(LIFETIME));
+    if let Err(cause) = answer.add_cookie(&cookie) {
+        error!(incident.id = %ctx.request_id, "a cookie could not be set: {cause}");
+    }
+    answer
+}
+
+/// Where the app is whose login `failure` does not find, if this browser finished that login: an
+/// origin, or empty for an app that no link leads to.
+pub(crate) fn app_of(ctx: &Context, login: &str, failure: &FlowError) -> Option<String> {
+    let FlowError::Refused(refused) = failure else {
+        return None;
+    };
+    if refused.refusal != Refusal::LoginUnknown {
+        return None;
+    }
+    let this = format!("{}.", mark(login));
+    let known = cookie(ctx)?;
+    let entry = known.split('~').find_map(|e| e.strip_prefix(&this))?;
+    let origin = URL_SAFE_NO_PAD.decode(entry).ok()?;
+    let origin = String::from_utf8(origin).ok()?;
+    Some(if is_registered(&origin, ctx.spec()) {
+        origin
+    } else {
+        String::new()
+    })
+}
+
+/// Leads a person on who went back to a login that is finished. `origin` is its app's, or empty.
+pub(crate) fn page(ctx: &Context, origin: &str) -> HttpResponse {
+    info!("refused: this login is finished");
+    let host = origin.split_once("://").map(|(_, host)| host.to_owned());
+    let app = host.map(|host| (format!("{origin}/"), host));
+    respond::show(ctx, &ErrorPage::finished(app).into())
+}
+
+/// Names a login without giving it away.
+fn mark(login: &str) -> String {
+    TokenHash::of(login).to_text().chars().take(16).collect()
+}
+
+fn cookie(ctx: &Context) -> Option<String> {
+    let name = browser::full_name(ctx.spec(), FINISHED);
+    let cookie = ctx.request.cookie(&name)?;
+    let longest = MOST * (LONGEST_ORIGIN * 2);
+    Some(cookie.value().to_owned()).filter(|value| value.len() <= longest)
+}
+
+/// The origin of a web app; empty for a native one, which no link of ours can open again.
+fn origin(uri: &str) -> String {
+    let origin = Url::parse(uri)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "https" | "http"))
+        .map(|url| url.origin().ascii_serialization());
+    origin
+        .filter(|origin| origin.len() <= LONGEST_ORIGIN)
+        .unwrap_or_default()
+}
+
+fn is_registered(wanted: &str, spec: &TenantSpec) -> bool {
+    let mut uris = spec.clients.values().flat_map(|c| &c.redirect_uris);
+    !wanted.is_empty() && uris.any(|uri| uri.starts_with(wanted) && origin(uri) == wanted)
+}
