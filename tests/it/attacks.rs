@@ -220,7 +220,7 @@ async fn a_long_request_is_carried_by_the_browser_and_a_longer_one_refused() {
         let agent = Agent::new();
         let back = walk(&agent, &login, &MOCK).await;
         assert_eq!(back.get("state"), long);
-        party.tokens(&login, &back).await;
+        party.redeem(&login, back.code()).await.expect(200);
         let left = agent.cookies().into_iter().map(|cookie| cookie.name);
         let carried = left.filter(|name| name.starts_with("insula_request"));
         assert_eq!(carried.count(), 0, "it is let go when the login is over");
