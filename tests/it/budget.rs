@@ -11,12 +11,12 @@ struct Cost {
     round_trips: f64,
 }
 
-/// What was spent until now. The pings of the health check go on beside it and are left out.
+/// What was spent until now. The probes of the health check go on beside it and are left out.
 fn spent(metrics: &Metrics) -> Cost {
     let trips = |labels: &[&str]| metrics.sum("insula_redis_round_trips_total", labels);
     Cost {
         writes: metrics.sum("insula_sql_statements_total", &["kind=\"write\""]),
-        round_trips: trips(&[]) - trips(&["verb=\"ping\""]),
+        round_trips: trips(&[]) - trips(&["verb=\"probe\""]),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Agent, House, Relay, service, unique};
+use insula_tests::{Agent, House, Relay, execute_on, service, unique};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -180,6 +180,73 @@ async fn readiness_fails_while_the_database_is_away_and_comes_back_with_it() {
     Agent::new().get(&keys).await.expect(200);
     relay.mend();
     status_becomes(&ready, 200).await;
+    process.terminate().await;
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_writes_makes_nobody_ready_and_the_cause_is_told() {
+    let Some(postgres) = service("INSULA_TEST_POSTGRES") else {
+        return;
+    };
+    let house = House::build()
+        .tenant("hooli", village::HOOLI)
+        .database(&postgres)
+        .done();
+    let process = house.open().await;
+    let ready = process.telemetry("/healthz/ready");
+    let name = house.database.rsplit('/').next().unwrap();
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let read_only = |said: &str| {
+        let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = {said}");
+        // On the server's own database: this one may take no writes.
+        execute_on(&postgres, &set);
+        execute_on(&house.database, cut);
+    };
+    read_only("on");
+    status_becomes(&ready, 503).await;
+    process.says("not ready, for the database").await;
+    let report = Agent::new().get(&ready).await.expect(503).json();
+    let cause = report["checks"]["storage"]["message"].as_str().unwrap();
+    assert!(cause.contains("read-only"), "{cause}");
+    let live = process.telemetry("/healthz/live");
+    Agent::new().get(live).await.expect(200);
+    read_only("off");
+    status_becomes(&ready, 200).await;
+    process.says("ready: the database does").await;
+    process.terminate().await;
+}
+
+#[tokio::test]
+async fn a_process_without_its_cache_is_ready_but_for_logins_and_lives() {
+    let Some(redis) = service("INSULA_TEST_REDIS") else {
+        return;
+    };
+    let (relay, through) = Relay::before(&redis).await;
+    let house = House::build()
+        .tenant("acme", village::ACME)
+        .cache(&through)
+        .done();
+    let process = house.open().await;
+    let portal = village::portal(house.port);
+    let tokens = portal.log_in(&Agent::new(), &JANE).await;
+    relay.cut();
+    process.says("nobody can log in, for the cache").await;
+    let ready = process.telemetry("/healthz/ready");
+    let report = Agent::new().get(&ready).await.expect(200).json();
+    assert_eq!(report["status"], "degraded", "{report}");
+    assert_eq!(report["short"], serde_json::json!(["logins"]), "{report}");
+    for path in ["/healthz", "/healthz/live", "/healthz/ready"] {
+        Agent::new().get(portal.at(path)).await.expect(200);
+    }
+    // What is not short is served.
+    let refreshed = portal.refresh(tokens.refresh(), &[]).await.expect(200);
+    let refreshed = portal.read(&refreshed).await;
+    portal.userinfo(&refreshed.access_token).await.expect(200);
+    portal.keys().await;
+    relay.mend();
+    process.says("logins are served again").await;
+    portal.log_in(&Agent::new(), &JANE).await;
     process.terminate().await;
 }
 

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use insula_ambient::{Clock, ForwardClock, SystemClock};
-use insula_store::{Cache, Durable, MemoryCache};
-use insula_telemetry::Health;
+use insula_store::{Cache, Durable, MemoryCache, StoreError};
+use insula_telemetry::{Health, Turn};
 use insula_tenancy::Tenancy;
-use tokio::time::{MissedTickBehavior, interval, sleep};
-use tracing::{debug, info, warn};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tracing::{debug, error, info, warn};
 
 use crate::tls::Certificates;
 use crate::wiring::House;
 
+const STORAGE: &str = "storage";
+const CACHE: &str = "cache";
 const ASK_HEALTH: Duration = Duration::from_secs(5);
+/// How long a backend may take for one small write before it is called absent.
+const PATIENCE: Duration = Duration::from_secs(3);
 const LOOK_FOR_CHANGES: Duration = Duration::from_secs(2);
 const COLLECT: Duration = Duration::from_mins(1);
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
@@ -32,12 +36,21 @@ pub(crate) fn start(
     certificates: Option<&Arc<Certificates>>,
 ) {
     let io = &house.io;
-    let (durable, cache) = (Arc::clone(&house.durable), Arc::clone(&house.cache));
-    let (clock, asked) = (house.clock.clone(), health.clone());
+    // Apart from each other: one that hangs does not make the other's word old.
+    let (durable, clock) = (Arc::clone(&house.durable), house.clock.clone());
+    let asked = health.clone();
     every(io, ASK_HEALTH, move || {
-        let (durable, cache) = (Arc::clone(&durable), Arc::clone(&cache));
-        let (clock, health) = (Arc::clone(&clock), asked.clone());
-        async move { ask_health(&health, durable.as_ref(), cache.as_ref(), clock.as_ref()).await }
+        let (durable, clock, health) = (Arc::clone(&durable), clock.clone(), asked.clone());
+        async move { ask_storage(&health, durable.as_ref(), clock.as_ref()).await }
+    });
+    let (cache, clock, asked) = (
+        Arc::clone(&house.cache),
+        house.clock.clone(),
+        health.clone(),
+    );
+    every(io, ASK_HEALTH, move || {
+        let (cache, clock, health) = (Arc::clone(&cache), clock.clone(), asked.clone());
+        async move { ask_cache(&health, cache.as_ref(), clock.as_ref()).await }
     });
 
     io.spawn(look_for_changes(tenancy.clone(), certificates.cloned()));
@@ -64,17 +77,45 @@ pub(crate) fn start(
     }
 }
 
-/// Asks every backend how it is. Probes read the last word, so that none of them burdens a backend.
-pub(crate) async fn ask_health(
-    health: &Health,
-    durable: &dyn Durable,
-    cache: &dyn Cache,
-    clock: &dyn Clock,
-) {
-    let storage = durable.ping().await.map_err(|error| error.to_string());
-    health.record("storage", storage, clock.now().as_millis());
-    let cache = cache.ping().await.map_err(|error| error.to_string());
-    health.record("cache", cache, clock.now().as_millis());
+/// Asks the backends whether they take what logins write. Probes from outside read the last word,
+/// so that none of them burdens a backend or waits for one.
+pub(crate) async fn ask_health(health: &Health, house: &House) {
+    health.only_part(CACHE, "logins");
+    let clock = house.clock.as_ref();
+    tokio::join!(
+        ask_storage(health, house.durable.as_ref(), clock),
+        ask_cache(health, house.cache.as_ref(), clock),
+    );
+}
+
+async fn ask_storage(health: &Health, durable: &dyn Durable, clock: &dyn Clock) {
+    let outcome = in_time(durable.probe(clock.now())).await;
+    let cause = outcome.as_ref().err().cloned().unwrap_or_default();
+    match health.record(STORAGE, outcome, clock.now().as_millis()) {
+        Turn::Worse => error!("not ready, for the database cannot do what logins need: {cause}"),
+        Turn::Better => info!("ready: the database does what logins need again"),
+        Turn::Same => {}
+    }
+}
+
+async fn ask_cache(health: &Health, cache: &dyn Cache, clock: &dyn Clock) {
+    let outcome = in_time(cache.probe()).await;
+    let cause = outcome.as_ref().err().cloned().unwrap_or_default();
+    match health.record(CACHE, outcome, clock.now().as_millis()) {
+        Turn::Worse => error!(
+            "nobody can log in, for the cache cannot do what logins need: {cause}; tokens, \
+             userinfo and metadata are served on"
+        ),
+        Turn::Better => info!("logins are served again: the cache does what they need"),
+        Turn::Same => {}
+    }
+}
+
+async fn in_time(asking: impl Future<Output = Result<(), StoreError>>) -> Result<(), String> {
+    match timeout(PATIENCE, asking).await {
+        Ok(outcome) => outcome.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
 }
 
 fn every<F>(

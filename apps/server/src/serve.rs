@@ -107,8 +107,7 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
     tenancy.rescan().await.context(Misconfigured)?;
 
     let health = Health::new();
-    let (durable, cache) = (house.durable.as_ref(), house.cache.as_ref());
-    chores::ask_health(&health, durable, cache, house.clock.as_ref()).await;
+    chores::ask_health(&health, &house).await;
     chores::start(&house, &tenancy, &health, certificates.as_ref());
 
     let tenant_labels = usize::try_from(config.metrics_tenant_label_limit)?;

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::address::Address;
 use crate::cause::failed;
-use crate::link::Link;
+use crate::link::{Link, probe};
 use crate::options::RedisOptions;
 use crate::record::{self, CODE, COUNTER, LOGIN, STRANGE_HEAD, corrupt};
 use crate::script;
@@ -70,6 +70,10 @@ impl Cache for RedisCache {
     async fn ping(&self) -> Result<(), StoreError> {
         let _: String = self.link.ask("ping", cmd("PING")).await?;
         Ok(())
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.link.ask("probe", probe(self.link.prefix())).await
     }
 }
 

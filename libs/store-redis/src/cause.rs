@@ -36,10 +36,26 @@ pub(crate) fn is_away(error: &RedisError) -> bool {
         )
 }
 
+/// Why a server that answers takes no writes, by the code of its error.
+fn refused_write(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "OOM" => "it takes no writes, for its memory is full; raise its maxmemory",
+        "READONLY" => "it takes no writes, for it is a replica; name the primary or its sentinels",
+        "MISCONF" => "it takes no writes, for it cannot save to its disk; its log says why",
+        "NOREPLICAS" => "it takes no writes, for too few of its replicas are there",
+        "NOPERM" => "its access list does not allow us this command",
+        _ => return None,
+    })
+}
+
 /// What went wrong, in words that carry no argument of a command: a server may repeat arguments in
 /// its errors, so of those only the code is told.
 pub(crate) fn of(error: &RedisError) -> StoreError {
+    let refuses_writes = error.code().and_then(refused_write);
     let said = match (error.kind(), error.code()) {
+        (_, Some(code)) if refuses_writes.is_some() => {
+            format!("{} ({code})", refuses_writes.unwrap_or_default())
+        }
         (ErrorKind::Io | ErrorKind::InvalidClientConfig, _) => error.to_string(),
         (_, Some(code)) => format!("{} ({code})", error.category()),
         (_, None) => error.category().to_owned(),

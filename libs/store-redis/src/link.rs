@@ -19,6 +19,9 @@ use crate::metrics::{Metrics, Outcome};
 use crate::options::RedisOptions;
 use crate::script::{self, Script};
 
+const PROBE: &str = "probe";
+const PROBE_LIVES_MS: u64 = 60_000;
+
 /// The one connection of a process to its Redis, shared by all callers and pipelined by itself.
 pub(crate) struct Link {
     address: Address,
@@ -26,6 +29,8 @@ pub(crate) struct Link {
     handle: Handle,
     manager: RwLock<ConnectionManager>,
     breaker: Breaker,
+    /// Why the breaker opened last.
+    away: RwLock<String>,
     pub(crate) metrics: Metrics,
 }
 
@@ -49,6 +54,7 @@ impl Link {
             handle,
             manager: RwLock::new(manager),
             breaker: Breaker::new(options.failures_to_open),
+            away: RwLock::default(),
             metrics,
         }))
     }
@@ -97,8 +103,9 @@ impl Link {
         cmd: Cmd,
     ) -> Result<RedisResult<Value>, StoreError> {
         if self.breaker.is_open() {
+            let cause = self.away.read().unwrap_or_else(PoisonError::into_inner);
             return Err(unavailable(format!(
-                "{} did not answer and was not asked again; it is tried in the background",
+                "{}: {cause}; not asked again, but tried in the background",
                 self.address
             )));
         }
@@ -129,6 +136,10 @@ impl Link {
             Err(ended) => not_carried_out(&ended),
         };
         self.metrics.ended(verb, Outcome::Unavailable, took);
+        if let StoreError::Unavailable { cause, .. } = &away {
+            let mut last = self.away.write().unwrap_or_else(PoisonError::into_inner);
+            last.clone_from(cause);
+        }
         if self.breaker.failed() {
             self.opened(&away);
         }
@@ -188,7 +199,15 @@ pub(crate) fn pause_after(attempt: u32, options: &RedisOptions) -> Duration {
         .min(options.retry_max)
 }
 
-/// Connects, hears an answer and loads the scripts. The sentinels are asked anew each time.
+/// A write as logins make them, of nothing that anybody reads.
+pub(crate) fn probe(prefix: &str) -> Cmd {
+    let mut set = cmd("SET");
+    set.arg(format!("{prefix}:{PROBE}"));
+    set.arg("").arg("PX").arg(PROBE_LIVES_MS);
+    set
+}
+
+/// Connects, hears an answer, sees that this server is the one that takes writes, and loads the scripts. The sentinels are asked anew each time.
 async fn reach(address: &Address, options: &RedisOptions) -> Result<ConnectionManager, StoreError> {
     let config = ConnectionManagerConfig::new()
         .set_number_of_retries(1)
@@ -202,6 +221,11 @@ async fn reach(address: &Address, options: &RedisOptions) -> Result<ConnectionMa
         let client = address.client(ProtocolVersion::RESP3).await?;
         let mut manager = ConnectionManager::new_with_config(client, config).await?;
         cmd("PING").exec_async(&mut manager).await?;
+        let mut write = cmd("DEL");
+        write.arg(format!("{}:{PROBE}", options.prefix));
+        let written = write.exec_async(&mut manager).await;
+        // A server that is full may have room again at the next command; a replica stays one.
+        written.or_else(|error| if is_away(&error) { Err(error) } else { Ok(()) })?;
         let mut loads = pipe();
         for script in script::all() {
             loads.cmd("SCRIPT").arg("LOAD").arg(script.code());

@@ -15,6 +15,7 @@ mod metrics;
 mod migrate;
 mod migration;
 mod options;
+mod probe;
 mod sql;
 mod store;
 mod tenant;

@@ -14,7 +14,7 @@ use crate::metrics::{PoolGauges, SqlMetrics};
 use crate::options::SqlOptions;
 use crate::sql::Sql;
 use crate::tenant::SqlTenant;
-use crate::{chores, connect, facts, leases, migrate};
+use crate::{chores, connect, facts, leases, migrate, probe};
 
 /// How long migrations may take: they may wait for another process, and rewrite a table.
 const MIGRATION_PATIENCE: Duration = Duration::from_mins(10);
@@ -146,6 +146,11 @@ impl Durable for SqlStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.sql.run("ping", chores::ping).await
+    }
+
+    async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        let work = move |sql| probe::probe(sql, now);
+        self.sql.run("probe", work).await
     }
 
     async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {

@@ -18,6 +18,9 @@ pub trait Cache: Send + Sync + 'static {
 
     /// Whether the backend answers.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Whether the backend takes the writes that logins make, by making one.
+    async fn probe(&self) -> Result<(), StoreError>;
 }
 
 /// What redeeming a code came to.

@@ -23,6 +23,10 @@ pub trait Durable: Send + Sync + 'static {
     /// Whether the backend answers.
     async fn ping(&self) -> Result<(), StoreError>;
 
+    /// Whether the backend takes the writes that logins make: makes one of its own, dated `now`, and
+    /// asks for the right to make the others.
+    async fn probe(&self, now: Timestamp) -> Result<(), StoreError>;
+
     /// What stands under `name` of the installation as a whole, such as which master key it is
     /// sealed under.
     async fn fact(&self, name: &str) -> Result<Option<String>, StoreError>;

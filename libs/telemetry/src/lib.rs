@@ -8,6 +8,6 @@ mod health;
 mod log;
 mod metrics;
 
-pub use health::{CheckReport, Health, HealthReport, HealthStatus};
+pub use health::{CheckReport, Health, HealthReport, HealthStatus, Turn};
 pub use log::{LogError, LogFormat, LogSettings, init_tracing};
 pub use metrics::{Build, METRICS_CONTENT_TYPE, metrics_text, register_process};

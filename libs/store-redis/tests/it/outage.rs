@@ -7,7 +7,7 @@ use insula_store_redis::{RedisCache, RedisOptions};
 use tokio::runtime::Handle;
 
 use crate::layout::{acme, grant};
-use crate::server::{Server, eventually, free_port, options};
+use crate::server::{Server, eventually, free_port, options, talk_to};
 
 const MINUTE: Duration = Duration::from_mins(1);
 /// A command's time, and what a busy machine may add to it.
@@ -108,4 +108,66 @@ async fn a_wrong_password_is_an_error_that_does_not_repeat_it() {
     let url = format!("redis://:right@127.0.0.1:{}", server.port());
     let cache = RedisCache::connect(&url, &impatient(), Handle::current()).await;
     cache.unwrap().ping().await.unwrap();
+}
+
+/// What the probe says, and that the server answers all the same.
+async fn refused_write(cache: &RedisCache, code: &str) {
+    eventually(code, async || {
+        let said = cache.probe().await.err().map(|error| error.to_string());
+        said.is_some_and(|said| said.contains("takes no writes") && said.contains(code))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_answers_but_takes_no_writes_is_told_with_the_cause() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let cache = connect(&server).await;
+    cache.probe().await.unwrap();
+    let mut admin = talk_to(&server.url()).await;
+    let set = async |name: &str, value: &str, admin: &mut _| {
+        let mut config = redis::cmd("CONFIG");
+        config.arg("SET").arg(name).arg(value);
+        config.exec_async(admin).await.unwrap();
+    };
+    set("maxmemory", "1", &mut admin).await;
+    refused_write(&cache, "OOM").await;
+    cache.ping().await.unwrap();
+    set("maxmemory", "0", &mut admin).await;
+    cache.probe().await.unwrap();
+
+    let replica_of = |host: &str, port: &str| {
+        let mut replica = redis::cmd("REPLICAOF");
+        replica.arg(host).arg(port);
+        replica
+    };
+    let nobody = free_port().to_string();
+    replica_of("127.0.0.1", &nobody)
+        .exec_async(&mut admin)
+        .await
+        .unwrap();
+    refused_write(&cache, "READONLY").await;
+    replica_of("NO", "ONE")
+        .exec_async(&mut admin)
+        .await
+        .unwrap();
+    eventually("it takes writes again", async || {
+        cache.probe().await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_cannot_save_is_told_with_the_cause() {
+    let Some(server) = Server::start_with(&["--save", "3600 1"]).await else {
+        return;
+    };
+    let cache = connect(&server).await;
+    cache.probe().await.unwrap();
+    std::fs::remove_dir_all(server.folder()).unwrap();
+    let mut admin = talk_to(&server.url()).await;
+    redis::cmd("BGSAVE").exec_async(&mut admin).await.unwrap();
+    refused_write(&cache, "MISCONF").await;
 }

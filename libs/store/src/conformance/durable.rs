@@ -79,6 +79,7 @@ macro_rules! durable_conformance {
             no_tenant_sees_rotates_or_revokes_the_grants_of_another,
             two_bindings_of_one_tenant_see_the_same_rows,
             a_backend_that_is_there_answers,
+            a_backend_that_takes_writes_says_so,
             a_fact_is_settled_once_and_stands,
             of_many_who_settle_a_fact_all_hear_the_same,
             key_rings_of_any_tenant_are_found,

@@ -206,6 +206,15 @@ impl Cache for MemoryCache {
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        if self.house.is_full() {
+            return Err(StoreError::Full(
+                "entries for what the process still can hold",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// The shelves of one tenant, with the walls around them.

@@ -71,6 +71,10 @@ impl Durable for MemoryStore {
         Ok(())
     }
 
+    async fn probe(&self, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
         Ok(lock(&self.0).facts.get(name).cloned())
     }

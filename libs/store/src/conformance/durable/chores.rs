@@ -22,6 +22,20 @@ pub async fn a_backend_that_is_there_answers(durable: Arc<dyn Durable>) {
     durable.ping().await.unwrap();
 }
 
+pub async fn a_backend_that_takes_writes_says_so(durable: Arc<dyn Durable>) {
+    for _ in 0..2 {
+        durable.probe(NOON).await.unwrap();
+    }
+    let all = at_once(5, |_| {
+        let durable = Arc::clone(&durable);
+        async move { durable.probe(NOON).await }
+    });
+    assert!(
+        all.await.iter().all(Result::is_ok),
+        "probes of several processes"
+    );
+}
+
 pub async fn a_fact_is_settled_once_and_stands(durable: Arc<dyn Durable>) {
     let (name, other) = (a_word(), a_word());
     assert_eq!(durable.fact(&name).await.unwrap(), None);

@@ -1,0 +1,43 @@
+use std::sync::Arc;
+
+use insula_ambient::Timestamp;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, ConnectionTrait as _, EntityTrait as _};
+
+use crate::entity::server_fact::{ActiveModel, Column, Entity};
+use crate::fault::Fault;
+use crate::sql::Sql;
+
+/// What logins, exchanges, refreshes and logouts write.
+const WRITTEN: [&str; 5] = [
+    "identity",
+    "upgraded_password",
+    "browser_session",
+    "refresh_grant",
+    "revoked_grant",
+];
+const NAME: &str = "last-probe";
+
+/// Writes as logins do: for each of their tables a statement that must be allowed and finds nothing
+/// to write, and one row that reaches the disk. A database that is read-only, full or short of a
+/// right says so.
+pub(crate) async fn probe(sql: Arc<Sql>, now: Timestamp) -> Result<(), Fault> {
+    let transaction = sql.begin().await?;
+    for table in WRITTEN {
+        let nothing = format!("INSERT INTO {table} SELECT * FROM {table} WHERE 1 = 0");
+        transaction.execute_unprepared(&nothing).await?;
+    }
+    let row = ActiveModel {
+        name: Set(NAME.to_owned()),
+        value: Set(now.as_millis().to_string()),
+    };
+    let over = OnConflict::column(Column::Name)
+        .update_column(Column::Value)
+        .to_owned();
+    Entity::insert(row)
+        .on_conflict(over)
+        .exec_without_returning(&transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}
