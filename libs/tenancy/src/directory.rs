@@ -3,7 +3,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use insula_ambient::Timestamp;
+use insula_ambient::Monotonic;
 use insula_model::TenantId;
 
 use crate::{TenantHandle, TenantRoute};
@@ -51,7 +51,7 @@ pub(crate) enum Slot {
     Awake(TenantHandle),
     Asleep,
     Resting {
-        until: Timestamp,
+        until: Monotonic,
         last: Option<TenantHandle>,
     },
 }
@@ -68,7 +68,7 @@ pub enum Lookup {
         /// The tenant.
         id: TenantId,
         /// When it is tried again.
-        until: Timestamp,
+        until: Monotonic,
         /// What it last published, to be served meanwhile.
         last: Option<TenantHandle>,
     },

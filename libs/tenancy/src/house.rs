@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use insula_ambient::Timestamp;
+use insula_ambient::{Monotonic, Timestamp};
 use tokio::sync::Semaphore;
 
 use crate::{Directory, Metrics, TenancyDeps, TenancyOptions};
@@ -39,5 +39,9 @@ impl House {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.deps.clock.now()
+    }
+
+    pub(crate) fn monotonic(&self) -> Monotonic {
+        self.deps.clock.monotonic()
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use insula_ambient::Timestamp;
+use insula_ambient::Monotonic;
 use insula_model::Rate;
 
 /// A tenant's walls as they stand at the door: counted without a lock, so that a flood costs its
@@ -11,7 +11,7 @@ use insula_model::Rate;
 /// may use all of `count` at once; after that one request fits per `per / count`.
 #[derive(Debug)]
 pub struct TenantLimits {
-    /// When the budget is whole again, in nanoseconds since the epoch.
+    /// When the budget is whole again, in nanoseconds of the process's run.
     whole_at: AtomicI64,
     /// What one request costs, in nanoseconds.
     cost: AtomicI64,
@@ -42,8 +42,8 @@ impl TenantLimits {
 
     /// Admits one request, or says how long to wait (`Retry-After`, RFC 9110 §10.2.3). A rate of
     /// nothing admits nobody.
-    pub fn admit(&self, now: Timestamp) -> Result<(), Duration> {
-        let now = now.as_millis().saturating_mul(1_000_000);
+    pub fn admit(&self, now: Monotonic) -> Result<(), Duration> {
+        let now = nanos(now.since_start());
         let cost = self.cost.load(Ordering::Relaxed);
         let budget = self.budget.load(Ordering::Relaxed);
         let mut whole_at = self.whole_at.load(Ordering::Relaxed);
@@ -76,7 +76,7 @@ fn nanos(span: Duration) -> i64 {
 mod tests {
     use super::*;
 
-    const START: Timestamp = Timestamp::from_secs(1_000);
+    const START: Monotonic = Monotonic::from_start(Duration::from_secs(1_000));
 
     fn per_second(count: u32) -> Rate {
         Rate {
@@ -85,7 +85,7 @@ mod tests {
         }
     }
 
-    fn admitted(limits: &TenantLimits, now: Timestamp) -> usize {
+    fn admitted(limits: &TenantLimits, now: Monotonic) -> usize {
         (0..10_000)
             .take_while(|_| limits.admit(now).is_ok())
             .count()
@@ -125,5 +125,20 @@ mod tests {
         let limits = TenantLimits::new(per_second(5_000));
         assert_eq!(admitted(&limits, START), 5_000);
         assert_eq!(admitted(&limits, START + Duration::from_millis(1)), 5);
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_back_refuses_nobody() {
+        use insula_ambient::{Clock as _, ManualClock, Timestamp};
+        for step in [1, 3_600, 86_400].map(Duration::from_secs) {
+            let clock = ManualClock::at(Timestamp::from_secs(1_000_000));
+            let limits = TenantLimits::new(per_second(200));
+            assert_eq!(admitted(&limits, clock.monotonic()), 200);
+            clock.step_back(step);
+            clock.advance(Duration::from_secs(1));
+            assert_eq!(admitted(&limits, clock.monotonic()), 200);
+            clock.step_forward(step);
+            assert_eq!(admitted(&limits, clock.monotonic()), 0);
+        }
     }
 }

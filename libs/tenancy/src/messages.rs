@@ -1,7 +1,7 @@
 //! What router and supervisor both know: tidings travel up, faults of tests down.
 
 use actix::Message;
-use insula_ambient::Timestamp;
+use insula_ambient::Monotonic;
 use insula_model::TenantId;
 
 use crate::TenantHandle;
@@ -23,7 +23,7 @@ pub(crate) enum Tidings {
     /// It failed too often.
     WentToRest {
         id: TenantId,
-        until: Timestamp,
+        until: Monotonic,
         last: Option<TenantHandle>,
     },
 }

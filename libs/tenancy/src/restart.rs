@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use insula_ambient::{Entropy, Timestamp};
+use insula_ambient::{Entropy, Monotonic};
 
 /// When a tenant that fell is tried again. Pure: it is handed the time and the dice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,14 +64,14 @@ impl Downfall {
 pub enum Verdict {
     /// Try again after this long.
     Retry(Duration),
-    /// Let it rest until then.
-    Rest(Timestamp),
+    /// Let it rest this long.
+    Rest(Duration),
 }
 
 /// The downfalls of one tenant that still count.
 #[derive(Debug, Clone, Default)]
 pub struct CrashWindow {
-    at: VecDeque<(Timestamp, Downfall)>,
+    at: VecDeque<(Monotonic, Downfall)>,
     /// Downfalls one after the other, none a window later than the one before.
     in_a_row: u32,
 }
@@ -83,10 +83,10 @@ impl RestartPolicy {
         &self,
         crashes: &mut CrashWindow,
         how: Downfall,
-        now: Timestamp,
+        now: Monotonic,
         entropy: &dyn Entropy,
     ) -> Verdict {
-        let recent = |at: Timestamp| now.since(at) < self.window;
+        let recent = |at: Monotonic| now.since(at) < self.window;
         if !crashes.at.back().is_some_and(|(at, _)| recent(*at)) {
             crashes.in_a_row = 0;
         }
@@ -104,7 +104,7 @@ impl RestartPolicy {
             .count();
         if how != Downfall::OutOfReach && own_fault >= self.tolerated {
             *crashes = CrashWindow::default();
-            return Verdict::Rest(now + self.quarantine);
+            return Verdict::Rest(self.quarantine);
         }
         let doubled = 2_u32.saturating_pow(crashes.in_a_row - 1);
         let wait = self
@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    const START: Timestamp = Timestamp::from_secs(1_000);
+    const START: Monotonic = Monotonic::from_start(Duration::from_secs(1_000));
 
     struct NoChance;
 
@@ -135,7 +135,7 @@ mod tests {
         }
     }
 
-    fn judge(crashes: &mut CrashWindow, how: Downfall, now: Timestamp) -> Verdict {
+    fn judge(crashes: &mut CrashWindow, how: Downfall, now: Monotonic) -> Verdict {
         RestartPolicy::default().judge(crashes, how, now, &NoChance)
     }
 
@@ -152,7 +152,7 @@ mod tests {
         let now = START + Duration::from_secs(59);
         assert_eq!(
             judge(&mut crashes, Downfall::Hung, now),
-            Verdict::Rest(now + Duration::from_mins(5))
+            Verdict::Rest(Duration::from_mins(5))
         );
     }
 

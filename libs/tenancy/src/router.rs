@@ -265,7 +265,7 @@ impl Handler<Activate> for RouterActor {
             | Slot::Resting {
                 last: Some(handle), ..
             } => return Box::pin(std::future::ready(Ok(handle.clone()))),
-            Slot::Resting { until, .. } => return later(until.since(self.house.now())),
+            Slot::Resting { until, .. } => return later(until.since(self.house.monotonic())),
             Slot::Asleep => {}
         }
         let (answer, answered) = oneshot::channel();
@@ -298,7 +298,7 @@ impl Handler<Tidings> for RouterActor {
             }
             Tidings::FellAsleep(id) => (id, Slot::Asleep, None),
             Tidings::WentToRest { id, until, last } => {
-                let retry_after = until.since(self.house.now());
+                let retry_after = until.since(self.house.monotonic());
                 let answer = last.clone().ok_or(Unavailable { retry_after });
                 (id, Slot::Resting { until, last }, Some(answer))
             }

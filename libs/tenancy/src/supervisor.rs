@@ -10,7 +10,7 @@ use actix::{Actor, ArbiterHandle, AsyncContext as _, Context, Message, Recipient
 use insula_model::TenantId;
 use tokio::sync::oneshot;
 
-use self::charge::{Charge, Stand};
+use self::charge::{Charge, Rest, Stand};
 use crate::house::House;
 use crate::messages::Tidings;
 use crate::tenant::{Asked, Instruction, Ping, TenantActor, WhatChanged};
@@ -155,7 +155,7 @@ impl SupervisorActor {
 
     /// Judges a downfall: another try after a while, or rest.
     fn fell(&mut self, id: &TenantId, how: Downfall, why: String, ctx: &mut Context<Self>) {
-        let now = self.house.now();
+        let now = self.house.monotonic();
         let Some(charge) = self.charges.get_mut(id) else {
             return;
         };
@@ -187,21 +187,24 @@ impl SupervisorActor {
                     None => Stand::Fallen(timer),
                 };
             }
-            Verdict::Rest(until) => {
+            Verdict::Rest(wait) => {
+                let rest = Rest {
+                    until: now + wait,
+                    told: self.house.now() + wait,
+                };
                 tracing::error!(tenant.id = %id, reason,
                     "tenant {id} {reason}: {why}; it failed too often and is left alone until the \
                      quarantine ends or it is revived");
                 self.leave(id);
-                let quarantine = self.house.options.restart.quarantine;
-                let timer = ctx.run_later(quarantine, move |supervisor, ctx| {
+                let timer = ctx.run_later(wait, move |supervisor, ctx| {
                     supervisor.end_rest(&tenant, ctx);
                 });
                 if let Some(charge) = self.charges.get_mut(id) {
-                    charge.stand = Stand::Resting(until, timer);
+                    charge.stand = Stand::Resting(rest, timer);
                     let last = charge.cell.handle();
                     self.router.do_send(Tidings::WentToRest {
                         id: id.clone(),
-                        until,
+                        until: rest.until,
                         last,
                     });
                 }

@@ -109,7 +109,7 @@ pub async fn front_door(
         Lookup::Resting {
             until, last: None, ..
         } => {
-            return resting(until.since(state.clock.now()).as_secs().max(1));
+            return resting(until.since(state.clock.monotonic()).as_secs().max(1));
         }
         Lookup::Unknown => return not_found(),
     };
@@ -127,7 +127,7 @@ pub async fn front_door(
     state.metrics.tenant(handle.id().as_str());
     let method = request.method().clone();
     let dialect = snapshot.view.spec.dialect;
-    let mut answer = match (&route, handle.limits().admit(now)) {
+    let mut answer = match (&route, handle.limits().admit(state.clock.monotonic())) {
         (Route::Discovery, Ok(())) if is_get(&method) => metadata::discovery(&snapshot),
         (Route::Keys, Ok(())) if is_get(&method) => metadata::keys(&snapshot),
         (_, admitted) => {

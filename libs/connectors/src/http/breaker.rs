@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use insula_ambient::Timestamp;
+use insula_ambient::Monotonic;
 
 /// So many failures in a row open the circuit.
 const FAILURES: u32 = 5;
@@ -22,7 +22,7 @@ pub(super) struct Breaker {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Open {
-    until: Timestamp,
+    until: Monotonic,
     pause: Duration,
     trying: bool,
 }
@@ -32,7 +32,7 @@ impl Breaker {
     ///
     /// When the pause has passed, one call is let through to try, and the next only a pause later:
     /// a trial that never reports holds nobody up for ever.
-    pub(super) fn admit(&mut self, now: Timestamp) -> Result<(), Duration> {
+    pub(super) fn admit(&mut self, now: Monotonic) -> Result<(), Duration> {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
@@ -50,7 +50,7 @@ impl Breaker {
     }
 
     /// The upstream did not answer, or failed. True if the circuit opened by it.
-    pub(super) fn failed(&mut self, now: Timestamp) -> bool {
+    pub(super) fn failed(&mut self, now: Monotonic) -> bool {
         self.failures = self.failures.saturating_add(1);
         let pause = match self.open {
             None if self.failures < FAILURES => return false,
@@ -72,13 +72,13 @@ impl Breaker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use insula_ambient::{Clock, ManualClock};
+    use insula_ambient::{Clock, ManualClock, Timestamp};
 
     fn a_broken(clock: &ManualClock) -> Breaker {
         let mut breaker = Breaker::default();
         for _ in 0..FAILURES {
-            assert_eq!(breaker.admit(clock.now()), Ok(()));
-            breaker.failed(clock.now());
+            assert_eq!(breaker.admit(clock.monotonic()), Ok(()));
+            breaker.failed(clock.monotonic());
         }
         breaker
     }
@@ -91,14 +91,14 @@ mod tests {
     fn five_failures_in_a_row_open_it_for_ten_seconds() {
         let clock = ManualClock::at(Timestamp::from_secs(1000));
         let mut breaker = a_broken(&clock);
-        assert_eq!(breaker.admit(clock.now()), Err(secs(10)));
+        assert_eq!(breaker.admit(clock.monotonic()), Err(secs(10)));
         clock.advance(secs(9));
-        assert_eq!(breaker.admit(clock.now()), Err(secs(1)));
+        assert_eq!(breaker.admit(clock.monotonic()), Err(secs(1)));
     }
 
     #[test]
     fn a_success_between_failures_keeps_it_closed() {
-        let now = Timestamp::from_secs(1000);
+        let now = Monotonic::from_start(Duration::from_secs(1000));
         let mut breaker = Breaker::default();
         for _ in 0..20 {
             for _ in 0..FAILURES - 1 {
@@ -114,11 +114,11 @@ mod tests {
         let clock = ManualClock::at(Timestamp::from_secs(1000));
         let mut breaker = a_broken(&clock);
         clock.advance(secs(10));
-        assert_eq!(breaker.admit(clock.now()), Ok(()));
-        assert_eq!(breaker.admit(clock.now()), Err(secs(10)));
+        assert_eq!(breaker.admit(clock.monotonic()), Ok(()));
+        assert_eq!(breaker.admit(clock.monotonic()), Err(secs(10)));
         breaker.succeeded();
-        assert_eq!(breaker.admit(clock.now()), Ok(()));
-        assert_eq!(breaker.admit(clock.now()), Ok(()));
+        assert_eq!(breaker.admit(clock.monotonic()), Ok(()));
+        assert_eq!(breaker.admit(clock.monotonic()), Ok(()));
     }
 
     #[test]
@@ -126,9 +126,9 @@ mod tests {
         let clock = ManualClock::at(Timestamp::from_secs(1000));
         let mut breaker = a_broken(&clock);
         for _ in 0..9 {
-            assert!(!breaker.failed(clock.now()));
+            assert!(!breaker.failed(clock.monotonic()));
         }
-        assert_eq!(breaker.admit(clock.now()), Err(secs(10)));
+        assert_eq!(breaker.admit(clock.monotonic()), Err(secs(10)));
     }
 
     #[test]
@@ -137,12 +137,25 @@ mod tests {
         let mut breaker = a_broken(&clock);
         let mut pauses = Vec::new();
         for _ in 0..7 {
-            let pause = breaker.admit(clock.now()).unwrap_err();
+            let pause = breaker.admit(clock.monotonic()).unwrap_err();
             pauses.push(pause.as_secs());
             clock.advance(pause);
-            assert_eq!(breaker.admit(clock.now()), Ok(()));
-            breaker.failed(clock.now());
+            assert_eq!(breaker.admit(clock.monotonic()), Ok(()));
+            breaker.failed(clock.monotonic());
         }
         assert_eq!(pauses, [10, 20, 40, 80, 160, 300, 300]);
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_neither_opens_nor_closes_the_circuit() {
+        let step = Duration::from_hours(24);
+        let clock = ManualClock::at(Timestamp::from_secs(1_000_000));
+        let mut breaker = a_broken(&clock);
+        clock.step_back(step);
+        assert_eq!(breaker.admit(clock.monotonic()), Err(secs(10)));
+        clock.step_forward(step * 2);
+        assert_eq!(breaker.admit(clock.monotonic()), Err(secs(10)));
+        clock.advance(secs(10));
+        assert_eq!(breaker.admit(clock.monotonic()), Ok(()));
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use insula_ambient::{Clock, Timestamp};
+use insula_ambient::{Clock, Monotonic};
 use insula_connector_kit::ConnectorError;
 use tokio::sync::Semaphore;
 
@@ -24,8 +24,8 @@ pub(crate) struct Remembered<T> {
 }
 
 struct State<T> {
-    value: Option<(Arc<T>, Timestamp)>,
-    failure: Option<(ConnectorError, Timestamp)>,
+    value: Option<(Arc<T>, Monotonic)>,
+    failure: Option<(ConnectorError, Monotonic)>,
     /// Whether one more look for a newer one may be had before the pause is over.
     one_more: bool,
 }
@@ -68,7 +68,7 @@ impl<T> Remembered<T> {
         is_news: impl Fn(&T, &T) -> bool,
     ) -> Result<Option<Arc<T>>, ConnectorError> {
         let _turn = self.turn.acquire().await;
-        let now = self.clock.now();
+        let now = self.clock.monotonic();
         let (current, last_attempt, one_more) = {
             let state = self.state();
             let fetched = state.value.as_ref().map(|(_, at)| *at);
@@ -91,14 +91,14 @@ impl<T> Remembered<T> {
 
     /// What can be answered without fetching.
     fn settled(&self) -> Option<Result<Arc<T>, ConnectorError>> {
-        let now = self.clock.now();
+        let now = self.clock.monotonic();
         let state = self.state();
         let failed_lately = state
             .failure
             .as_ref()
             .filter(|(_, at)| now.since(*at) < PAUSE)
             .map(|(cause, _)| cause);
-        let age = |at: &Timestamp| now.since(*at);
+        let age = |at: &Monotonic| now.since(*at);
         match (&state.value, failed_lately) {
             (Some((value, at)), _) if age(at) < FRESH => Some(Ok(Arc::clone(value))),
             (Some((value, at)), Some(_)) if age(at) < USABLE => Some(Ok(Arc::clone(value))),
@@ -108,7 +108,7 @@ impl<T> Remembered<T> {
     }
 
     fn keep(&self, fetched: Result<T, ConnectorError>) -> Result<Arc<T>, ConnectorError> {
-        let now = self.clock.now();
+        let now = self.clock.monotonic();
         let mut state = self.state();
         state.one_more = false;
         match fetched {
@@ -136,7 +136,7 @@ impl<T> Remembered<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use insula_ambient::ManualClock;
+    use insula_ambient::{ManualClock, Timestamp};
 
     fn a_memory() -> (ManualClock, Remembered<u32>) {
         let clock = ManualClock::at(Timestamp::from_secs(1_000_000));

@@ -219,7 +219,7 @@ impl From<Refused> for Failure {
 impl Line {
     fn admit(&self) -> Result<(), ConnectorError> {
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        breaker.admit(self.clock.now()).map_err(|pause| {
+        breaker.admit(self.clock.monotonic()).map_err(|pause| {
             ConnectorError::Unreachable(format!(
                 "connector {:?}: it failed too often and is left alone for {} s",
                 self.connector,
@@ -231,8 +231,8 @@ impl Line {
     fn report(&self, answered: &Result<Answer, Failure>) {
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         let opened = match answered {
-            Ok(answer) if answer.status.is_server_error() => breaker.failed(self.clock.now()),
-            Err(Failure::Silent(_)) => breaker.failed(self.clock.now()),
+            Ok(answer) if answer.status.is_server_error() => breaker.failed(self.clock.monotonic()),
+            Err(Failure::Silent(_)) => breaker.failed(self.clock.monotonic()),
             Ok(_) => {
                 breaker.succeeded();
                 false

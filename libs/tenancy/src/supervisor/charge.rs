@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Addr, SpawnHandle};
-use insula_ambient::Timestamp;
+use insula_ambient::{Monotonic, Timestamp};
 use insula_model::TenantId;
 
 use crate::cell::Cell;
@@ -37,7 +37,15 @@ pub(super) enum Stand {
     /// It has no actor; a new one is made later.
     Fallen(SpawnHandle),
     /// It has no actor, and gets none before then.
-    Resting(Timestamp, SpawnHandle),
+    Resting(Rest, SpawnHandle),
+}
+
+/// Until when a tenant rests.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rest {
+    pub(super) until: Monotonic,
+    /// The same, as people are told.
+    pub(super) told: Timestamp,
 }
 
 impl Charge {
@@ -70,7 +78,7 @@ impl Charge {
             Stand::Waking(_) => (TenantPhase::Loading, None),
             Stand::Awake(_) => (TenantPhase::Serving, None),
             Stand::Failing(..) | Stand::Fallen(_) => (TenantPhase::Failing, None),
-            Stand::Resting(until, _) => (TenantPhase::Resting, Some(until)),
+            Stand::Resting(rest, _) => (TenantPhase::Resting, Some(rest.told)),
         };
         let served = self.cell.handle();
         let mut status = TenantStatus {

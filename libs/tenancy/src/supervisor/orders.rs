@@ -26,8 +26,8 @@ impl Handler<Order> for SupervisorActor {
                         (Stand::Awake(_), Some(handle)) => {
                             self.router.do_send(Tidings::Woke(handle));
                         }
-                        (Stand::Resting(until, _), last) => {
-                            let until = *until;
+                        (Stand::Resting(rest, _), last) => {
+                            let until = rest.until;
                             self.router.do_send(Tidings::WentToRest { id, until, last });
                         }
                         _ => {}
