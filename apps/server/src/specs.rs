@@ -12,7 +12,7 @@ use insula_config::{
 };
 use insula_connectors::Registry;
 use insula_files::{Allowed, Look, Watch};
-use insula_model::TenantId;
+use insula_model::{Rate, TenantId};
 use insula_tenancy::{LoadedSpec, SpecError, SpecSource, TenantRoute};
 use insula_theming::ThemeLibrary;
 use tokio::runtime::Handle;
@@ -24,13 +24,15 @@ pub(crate) struct FileSpecs {
     io: Handle,
 }
 
-/// Where tenants lie, and what of the machine their files may name.
+/// Where tenants lie, what of the machine their files may name, and what holds where they are silent.
 pub(crate) struct Folders {
     pub(crate) tenants: PathBuf,
     /// Where files of secrets and certificates may lie beside a tenant's own folder.
     pub(crate) files: Allowed,
     /// Where links of a theme may lead beside that theme.
     pub(crate) themes: Allowed,
+    /// The quota of requests of a tenant that names none.
+    pub(crate) requests: Option<Rate>,
 }
 
 struct Inner {
@@ -294,6 +296,7 @@ impl Inner {
             env: &process_environment,
             files: &self.folders.files,
             themes: &self.folders.themes,
+            requests: self.folders.requests,
             kinds: match source.format {
                 Format::Native => Some(&kinds),
                 Format::Dex => None,

@@ -75,6 +75,7 @@ fn folders(config: &ServerConfig) -> Folders {
         tenants: config.tenants.clone(),
         files: Allowed::new(&config.allowed_folders, &config.own_files),
         themes: shown(config),
+        requests: config.tenant_requests,
     }
 }
 

@@ -32,12 +32,12 @@ pub(crate) struct Defaults {
     pub(crate) theme: &'static str,
 }
 
-/// The walls of a tenant that names none.
+/// The walls of a tenant that names none; a dex file has no quota of requests.
 pub(crate) const LIMITS: Limits = Limits {
-    requests: Rate {
+    requests: Some(Rate {
         count: 200,
         per: Duration::from_secs(1),
-    },
+    }),
     logins_under_way: 10_000,
     password_failures: Rate {
         count: 10,

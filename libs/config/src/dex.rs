@@ -7,6 +7,7 @@ use crate::Severity;
 use crate::defaults::{Defaults, HOUR, MINUTE};
 use crate::reading::Reading;
 use crate::section::Section;
+use crate::tree::{Kind, Position};
 
 /// dex's defaults. Keys are announced for ten minutes, the time its JWKS may be cached for: dex has
 /// no such pause, which no client can notice but by never meeting an unknown `kid`.
@@ -42,17 +43,41 @@ pub(crate) fn defaults(reading: &Reading<'_>) -> Defaults {
     }
 }
 
+/// Sections that describe a process and not a tenant, or the keys of them that do.
+const OF_THE_PROCESS: [(&str, &[&str]); 5] = [
+    ("storage", &[]),
+    (
+        "web",
+        &[
+            "http",
+            "https",
+            "tlsCert",
+            "tlsKey",
+            "tlsMinVersion",
+            "tlsMaxVersion",
+        ],
+    ),
+    ("grpc", &[]),
+    ("telemetry", &[]),
+    ("logger", &[]),
+];
+
 /// Names, in one line, the sections that describe a process and not a tenant.
 pub(crate) fn process_wide(top: &mut Section<'_>, reading: &mut Reading<'_>) {
-    let mut named = Vec::new();
-    let mut first = None;
-    for key in ["storage", "web", "grpc", "telemetry", "logger"] {
-        if let Some(entry) = top.entry(key) {
-            first = first.or(Some((entry.at, key)));
-            named.push(key);
+    let mut named: Vec<(Position, String)> = Vec::new();
+    for (key, within) in OF_THE_PROCESS {
+        let Some(entry) = top.entry(key) else {
+            continue;
+        };
+        if within.is_empty() {
+            named.push((entry.at, key.to_owned()));
+        } else if let Kind::Map(entries) = &entry.value.kind {
+            let is_within = |name: &str| within.iter().any(|key| key.eq_ignore_ascii_case(name));
+            let entries = entries.iter().filter(|entry| is_within(&entry.key));
+            named.extend(entries.map(|entry| (entry.at, format!("{key}.{}", entry.key))));
         }
     }
-    let Some((at, key)) = first else {
+    let Some((at, key)) = named.first().cloned() else {
         return;
     };
     let (verb, next) = match named.len() {
@@ -63,7 +88,7 @@ pub(crate) fn process_wide(top: &mut Section<'_>, reading: &mut Reading<'_>) {
         "{} {verb} to the server and not to a tenant",
         listed(&named)
     );
-    reading.tell(Severity::Info, at, key, cause, next);
+    reading.tell(Severity::Info, at, &key, cause, next);
 }
 
 /// dex's multi-factor section asks for a second proof; without one nobody is let in.
@@ -81,7 +106,8 @@ pub(crate) fn mfa(top: &mut Section<'_>, reading: &mut Reading<'_>) {
     }
 }
 
-fn listed(words: &[&str]) -> String {
+fn listed(keys: &[(Position, String)]) -> String {
+    let words: Vec<&str> = keys.iter().map(|(_, key)| key.as_str()).collect();
     match words.split_last() {
         Some((last, [])) => (*last).to_owned(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),

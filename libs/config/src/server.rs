@@ -1,4 +1,4 @@
-mod network;
+pub(crate) mod network;
 mod setting;
 mod tls;
 mod url;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use insula_files::{Allowed, Reader};
+use insula_model::Rate;
 use ipnet::IpNet;
 use thiserror::Error;
 
@@ -19,6 +20,7 @@ pub use self::tls::{HostCertificate, Tls};
 pub use self::url::{CacheUrl, ServiceUrl};
 use crate::reading::{Gate, Reading, Spot};
 use crate::section::Section;
+use crate::tenant::rate;
 use crate::tree::{self, Node, Position};
 use crate::{Problem, SecretRef};
 
@@ -48,6 +50,8 @@ pub struct ServerConfig {
     /// Who may speak for a client's address and host: only from them are `Forwarded` and
     /// `X-Forwarded-*` believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The quota of requests of a tenant that names none.
+    pub tenant_requests: Option<Rate>,
     /// How it logs.
     pub log: Log,
     /// How many threads serve; `None` for one per core.
@@ -156,6 +160,9 @@ fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
     let cache = url::cache(&mut top, reading);
     let master_key = master_key(&mut top, reading);
     let trusted_proxies = networks(&mut top, "trustedProxies", reading);
+    let mut limits = top.section("limits", reading);
+    let tenant_requests = rate(&mut limits, "requests", reading);
+    limits.finish(reading);
     let log = log(top.section("log", reading), reading);
     let workers = top.number("workers", reading);
     let mut shutdown = top.section("shutdown", reading);
@@ -187,6 +194,7 @@ fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
         cache: cache?,
         master_key,
         trusted_proxies,
+        tenant_requests,
         log,
         workers: workers.map(|workers| workers.value),
         shutdown_grace: grace.map_or(Duration::from_secs(30), |grace| grace.value),

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use insula_files::{Allowed, Reader, Seen};
-use insula_model::{TenantId, TenantSpec};
+use insula_model::{Rate, TenantId, TenantSpec};
 
 use crate::reading::{Gate, Lookup, Reading};
 use crate::tenant;
@@ -16,6 +16,9 @@ pub enum Format {
     /// `dex.yaml`: an unmodified dex config.
     Dex,
 }
+
+/// The name of a file in our format.
+const NATIVE: &str = "tenant.yaml";
 
 /// A tenant that has a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,16 +69,12 @@ impl TenantFiles {
         if name.starts_with('.') {
             return;
         }
-        let native = folder.join("tenant.yaml");
+        let native = folder.join(NATIVE);
         let dex = folder.join("dex.yaml");
         let (file, format) = match (is_there(&native), is_there(&dex)) {
-            (true, true) => {
-                let cause = "stands beside a tenant.yaml, and only one of them can be the tenant";
-                self.tell(&dex, cause, "remove one of the two");
-                return;
-            }
             (true, false) => (native, Format::Native),
-            (false, true) => (dex, Format::Dex),
+            // A tenant.yaml beside it says what dex has no words for.
+            (_, true) => (dex, Format::Dex),
             (false, false) => {
                 for other in ["tenant.yml", "dex.yml"] {
                     let file = folder.join(other);
@@ -150,6 +149,8 @@ pub struct LoadOptions<'a> {
     pub themes: &'a Allowed,
     /// The kinds of connectors there are; `None` takes every kind.
     pub kinds: Option<&'a [&'a str]>,
+    /// The quota of requests of a tenant that names none; `None` for what its format says.
+    pub requests: Option<Rate>,
     /// Which setting of which kind of connector may name a file of certificates.
     pub certificates: &'a [(&'a str, &'a str)],
 }
@@ -165,11 +166,49 @@ pub fn load_tenant(source: &TenantSource, options: &LoadOptions<'_>) -> Loaded {
     let is_dexs = source.format == Format::Dex;
     let mut reading = Reading::new(&source.file, options.env, gate, is_dexs);
     let root = tree::read_file(&source.file, &mut reading);
-    let loaded = finish(root, &source.id, reading, options);
+    let mut loaded = finish(root, &source.id, reading, options);
+    if is_dexs {
+        read_beside(
+            &source.file.with_file_name(NATIVE),
+            &mut loaded,
+            &files,
+            options,
+        );
+    }
     Loaded {
         seen: files.seen(),
         ..loaded
     }
+}
+
+/// Reads what a `tenant.yaml` beside a dex file says.
+fn read_beside(file: &Path, loaded: &mut Loaded, files: &Reader, options: &LoadOptions<'_>) {
+    let gate = Gate::Machine {
+        files,
+        themes: options.themes,
+    };
+    let mut reading = Reading::new(file, options.env, gate, false);
+    if !is_there(file) {
+        // Looked for all the same, so that its coming is noticed.
+        let _absent = files.read(file, 0);
+        return;
+    }
+    let root = tree::read_file(file, &mut reading);
+    if let Some(root) = root {
+        tenant::read_beside_dex(&root, loaded.spec.as_mut().ok(), &mut reading);
+    }
+    loaded.default_mark = mark(&reading);
+    if reading.has_errors() {
+        loaded.spec = Err(Unservable);
+    }
+    loaded.problems.append(&mut reading.problems);
+}
+
+fn mark(reading: &Reading<'_>) -> Option<DefaultMark> {
+    reading.default_at.map(|at| DefaultMark {
+        file: reading.file.clone(),
+        at,
+    })
 }
 
 /// Reads a tenant's document that came over the network, called `name` in problems. It refers to no
@@ -197,10 +236,7 @@ fn finish(
         .and_then(|root| tenant::read(id, &root, &mut reading, options))
         .filter(|_| !reading.has_errors())
         .ok_or(Unservable);
-    let default_mark = reading.default_at.map(|at| DefaultMark {
-        file: reading.file.clone(),
-        at,
-    });
+    let default_mark = mark(&reading);
     let mut problems = reading.problems;
     problems.sort_by_key(|problem| (problem.line, problem.column));
     Loaded {

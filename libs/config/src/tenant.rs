@@ -4,6 +4,7 @@ mod connectors;
 mod expand;
 mod expiry;
 mod frontend;
+mod http_policy;
 mod issuer;
 mod limits;
 mod oauth2;
@@ -14,12 +15,33 @@ mod served;
 mod sessions;
 mod signer;
 
+pub(crate) use limits::rate;
+
 use insula_model::{TenantId, TenantSpec};
 
+use crate::defaults::LIMITS;
 use crate::reading::Reading;
 use crate::section::Section;
 use crate::tree::Node;
 use crate::{LoadOptions, dex, native};
+
+/// What a `tenant.yaml` beside a dex file may say: what the server asks of a tenant, for which dex
+/// has no words.
+pub(crate) fn read_beside_dex(
+    root: &Node,
+    spec: Option<&mut TenantSpec>,
+    reading: &mut Reading<'_>,
+) {
+    let mut top = Section::open(root, "", reading);
+    let is_default = issuer::is_default(&mut top, reading);
+    let limits = spec.as_ref().map_or(LIMITS, |spec| spec.limits);
+    let limits = limits::read_over(&mut top, limits, reading);
+    top.finish(reading);
+    if let Some(spec) = spec {
+        spec.is_default = is_default;
+        spec.limits = limits;
+    }
+}
 
 /// Reads a tenant file of either format. Goes through all of it whatever is wrong; the spec is there
 /// only if every part of it could be made.
@@ -52,7 +74,8 @@ pub(crate) fn read(
     let signer = signer::read(&mut top, signing_keys, &defaults, reading);
     let sessions = sessions::read(&mut top, &defaults, reading);
     let frontend = frontend::read(&mut top, id, &defaults, reading);
-    let limits = limits::read(&mut top, reading);
+    let http = http_policy::read(&mut top, &defaults, reading);
+    let limits = limits::read(&mut top, options.requests, reading);
     let passivate_after = limits::passivate_after(&mut top, reading);
     top.finish(reading);
 
@@ -71,6 +94,7 @@ pub(crate) fn read(
         expiry,
         sessions,
         frontend,
+        http,
         limits,
         passivate_after,
     })

@@ -8,6 +8,7 @@ mod examples;
 mod files;
 mod folders;
 mod frontend;
+mod http_policy;
 mod policies;
 mod secrets;
 mod shape;
@@ -45,6 +46,7 @@ fn with_options<T>(
         files,
         themes: &Allowed::default(),
         kinds: Some(&KINDS),
+        requests: None,
         certificates: &CERTIFICATES,
     })
 }

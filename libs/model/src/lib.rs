@@ -8,6 +8,7 @@ mod client;
 mod connector_spec;
 mod grant;
 mod hash;
+mod http_policy;
 mod id;
 mod identity;
 mod issuer;
@@ -21,6 +22,7 @@ pub use client::Client;
 pub use connector_spec::{ClockSkew, ConnectorSpec};
 pub use grant::{CodeGrant, RefreshGrant};
 pub use hash::TokenHash;
+pub use http_policy::{ClientAddressHeader, Cors, CorsOrigins, HttpPolicy};
 pub use id::{
     AuthRequestId, ClientId, ConnectorId, GrantId, InvalidId, RefreshId, SessionId, TenantId,
     UserId,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 use serde::{Deserialize, Serialize};
 
-use crate::{Client, ClientId, ConnectorId, ConnectorSpec, Issuer, TenantId, UserId};
+use crate::{Client, ClientId, ConnectorId, ConnectorSpec, HttpPolicy, Issuer, TenantId, UserId};
 
 /// Whose letter a tenant follows where dex departs from the RFCs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +48,8 @@ pub struct TenantSpec {
     pub sessions: SessionPolicy,
     /// What people see.
     pub frontend: Frontend,
+    /// How its answers travel.
+    pub http: HttpPolicy,
     /// The tenant's walls.
     pub limits: Limits,
     /// After how much idleness the actor is let go.
@@ -234,8 +236,8 @@ pub struct Rate {
 /// A tenant's walls: a flood within them stops at them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Requests over all endpoints.
-    pub requests: Rate,
+    /// Requests over all endpoints but public documents; `None` for any number.
+    pub requests: Option<Rate>,
     /// Logins under way at once; beyond it the oldest goes.
     pub logins_under_way: u32,
     /// Failed password attempts per login name.

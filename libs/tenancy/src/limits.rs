@@ -1,28 +1,48 @@
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use insula_ambient::Monotonic;
 use insula_model::Rate;
 
+/// How many shares there are. Addresses that fall on the same one have it together; which do, no
+/// stranger can work out.
+const SHARES: usize = 512;
+/// Which part of the budget one address may use while the budget is scarce.
+const PART: i64 = 8;
+
 /// A tenant's walls as they stand at the door: counted without a lock, so that a flood costs its
 /// tenant and nobody else.
 ///
 /// The generic cell rate algorithm: one number says when the budget will be whole again. A burst
 /// may use all of `count` at once; after that one request fits per `per / count`.
+///
+/// While more than half of the budget is used, each address may use an eighth of it at most. So one
+/// address alone can have nearly everything, and no address can leave nothing to the others.
 #[derive(Debug)]
 pub struct TenantLimits {
-    /// When the budget is whole again, in nanoseconds of the process's run.
-    whole_at: AtomicI64,
-    /// What one request costs, in nanoseconds.
+    whole: Bucket,
+    /// Made when the budget is scarce for the first time: most tenants never need them.
+    shares: OnceLock<Box<[Bucket]>>,
+    hasher: RandomState,
+    /// What one request costs, in nanoseconds; zero where any number is admitted.
     cost: AtomicI64,
     /// The whole budget, in nanoseconds.
     budget: AtomicI64,
 }
 
+/// When what was taken will have come back, in nanoseconds since the process began.
+#[derive(Debug, Default)]
+struct Bucket(AtomicI64);
+
 impl TenantLimits {
-    pub(crate) fn new(requests: Rate) -> Self {
+    pub(crate) fn new(requests: Option<Rate>) -> Self {
         let limits = Self {
-            whole_at: AtomicI64::new(i64::MIN),
+            whole: Bucket::default(),
+            shares: OnceLock::new(),
+            hasher: RandomState::new(),
             cost: AtomicI64::new(0),
             budget: AtomicI64::new(0),
         };
@@ -31,22 +51,59 @@ impl TenantLimits {
     }
 
     /// Swaps the budget; what was used of the old one stays used.
-    pub(crate) fn set(&self, requests: Rate) {
-        let budget = nanos(requests.per);
-        let cost = budget
-            .checked_div(i64::from(requests.count))
-            .unwrap_or(i64::MAX);
+    pub(crate) fn set(&self, requests: Option<Rate>) {
+        let budget = requests.map_or(0, |rate| nanos(rate.per));
+        let cost = requests.map_or(0, |rate| {
+            budget
+                .checked_div(i64::from(rate.count))
+                .unwrap_or(i64::MAX)
+        });
         self.cost.store(cost, Ordering::Relaxed);
         self.budget.store(budget, Ordering::Relaxed);
     }
 
-    /// Admits one request, or says how long to wait (`Retry-After`, RFC 9110 §10.2.3). A rate of
-    /// nothing admits nobody.
-    pub fn admit(&self, now: Monotonic) -> Result<(), Duration> {
+    /// Admits one request from an address, or says how long to wait (`Retry-After`, RFC 9110
+    /// §10.2.3). A rate of nothing admits nobody. Requests of no known address count as one's.
+    pub fn admit(&self, from: Option<IpAddr>, now: Monotonic) -> Result<(), Duration> {
         let now = nanos(now.since_start());
         let cost = self.cost.load(Ordering::Relaxed);
         let budget = self.budget.load(Ordering::Relaxed);
-        let mut whole_at = self.whole_at.load(Ordering::Relaxed);
+        if cost == 0 {
+            return Ok(());
+        }
+        let share = (self.whole.used(now) > budget / 2).then(|| self.share(from));
+        // A share is worth one request at least, however small the budget is.
+        let part = cost.saturating_mul(PART).min(budget.max(cost));
+        if let Some(share) = share {
+            share.take(now, part, budget)?;
+        }
+        let admitted = self.whole.take(now, cost, budget);
+        if let (Err(_), Some(share)) = (admitted, share) {
+            share.give_back(part);
+        }
+        admitted
+    }
+
+    fn share(&self, from: Option<IpAddr>) -> &Bucket {
+        let shares = self
+            .shares
+            .get_or_init(|| (0..SHARES).map(|_| Bucket::default()).collect());
+        let index = self.hasher.hash_one(from.map(network)) % SHARES as u64;
+        let share = usize::try_from(index)
+            .ok()
+            .and_then(|index| shares.get(index));
+        share.unwrap_or(&self.whole)
+    }
+}
+
+impl Bucket {
+    /// How much is used of it, in nanoseconds.
+    fn used(&self, now: i64) -> i64 {
+        self.0.load(Ordering::Relaxed).saturating_sub(now)
+    }
+
+    fn take(&self, now: i64, cost: i64, budget: i64) -> Result<(), Duration> {
+        let mut whole_at = self.0.load(Ordering::Relaxed);
         loop {
             let next = whole_at.max(now).saturating_add(cost);
             let over = next.saturating_sub(now).saturating_sub(budget);
@@ -54,17 +111,27 @@ impl TenantLimits {
                 let wait = u64::try_from(over.min(budget.max(1_000_000_000))).unwrap_or(0);
                 return Err(Duration::from_nanos(wait));
             }
-            let swapped = self.whole_at.compare_exchange_weak(
-                whole_at,
-                next,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
+            let swapped =
+                self.0
+                    .compare_exchange_weak(whole_at, next, Ordering::Relaxed, Ordering::Relaxed);
             match swapped {
                 Ok(_) => return Ok(()),
                 Err(seen) => whole_at = seen,
             }
         }
+    }
+
+    fn give_back(&self, cost: i64) {
+        self.0.fetch_sub(cost, Ordering::Relaxed);
+    }
+}
+
+/// What counts as one address: of IPv6 the 64 bits that a network is given (RFC 4291 §2.5.1), for
+/// whoever has one has all addresses in it.
+fn network(address: IpAddr) -> u128 {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => u128::from(u32::from(v4)),
+        IpAddr::V6(v6) => (u128::from(v6) >> 64) | (1 << 127),
     }
 }
 
@@ -73,72 +140,4 @@ fn nanos(span: Duration) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const START: Monotonic = Monotonic::from_start(Duration::from_secs(1_000));
-
-    fn per_second(count: u32) -> Rate {
-        Rate {
-            count,
-            per: Duration::from_secs(1),
-        }
-    }
-
-    fn admitted(limits: &TenantLimits, now: Monotonic) -> usize {
-        (0..10_000)
-            .take_while(|_| limits.admit(now).is_ok())
-            .count()
-    }
-
-    #[test]
-    fn a_burst_of_the_whole_budget_is_admitted_and_no_more() {
-        let limits = TenantLimits::new(per_second(200));
-        assert_eq!(admitted(&limits, START), 200);
-        assert_eq!(limits.admit(START), Err(Duration::from_millis(5)));
-    }
-
-    #[test]
-    fn the_budget_comes_back_with_time() {
-        let limits = TenantLimits::new(per_second(200));
-        admitted(&limits, START);
-        let later = START + Duration::from_millis(50);
-        assert_eq!(admitted(&limits, later), 10);
-        assert_eq!(admitted(&limits, later + Duration::from_mins(1)), 200);
-    }
-
-    #[test]
-    fn a_new_budget_counts_from_the_next_request() {
-        let limits = TenantLimits::new(per_second(200));
-        limits.set(per_second(10));
-        assert_eq!(admitted(&limits, START), 10);
-    }
-
-    #[test]
-    fn a_rate_of_nothing_admits_nobody() {
-        let limits = TenantLimits::new(per_second(0));
-        assert_eq!(limits.admit(START), Err(Duration::from_secs(1)));
-    }
-
-    #[test]
-    fn rates_finer_than_a_millisecond_are_kept() {
-        let limits = TenantLimits::new(per_second(5_000));
-        assert_eq!(admitted(&limits, START), 5_000);
-        assert_eq!(admitted(&limits, START + Duration::from_millis(1)), 5);
-    }
-
-    #[test]
-    fn a_wall_clock_that_is_set_back_refuses_nobody() {
-        use insula_ambient::{Clock as _, ManualClock, Timestamp};
-        for step in [1, 3_600, 86_400].map(Duration::from_secs) {
-            let clock = ManualClock::at(Timestamp::from_secs(1_000_000));
-            let limits = TenantLimits::new(per_second(200));
-            assert_eq!(admitted(&limits, clock.monotonic()), 200);
-            clock.step_back(step);
-            clock.advance(Duration::from_secs(1));
-            assert_eq!(admitted(&limits, clock.monotonic()), 200);
-            clock.step_forward(step);
-            assert_eq!(admitted(&limits, clock.monotonic()), 0);
-        }
-    }
-}
+mod tests;

@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use insula_model::{
-    Client, ClockSkew, ConnectorId, ConnectorSpec, Dialect, Expiry, Frontend, Issuer, Limits,
-    OAuth2Policy, PasswordRecord, Rate, RefreshPolicy, SessionPolicy, SignerPolicy, SsoDefault,
-    TenantId, TenantSpec, UserId,
+    Client, ClockSkew, ConnectorId, ConnectorSpec, Cors, CorsOrigins, Dialect, Expiry, Frontend,
+    HttpPolicy, Issuer, Limits, OAuth2Policy, PasswordRecord, Rate, RefreshPolicy, SessionPolicy,
+    SignerPolicy, SsoDefault, TenantId, TenantSpec, UserId,
 };
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 
@@ -73,11 +73,18 @@ pub fn a_tenant() -> TenantBuilder {
             languages: vec!["en".to_owned(), "de".to_owned()],
             ..Frontend::default()
         },
+        http: HttpPolicy {
+            cors: Cors {
+                origins: CorsOrigins::Any,
+                headers: None,
+            },
+            ..HttpPolicy::default()
+        },
         limits: Limits {
-            requests: Rate {
+            requests: Some(Rate {
                 count: 200,
                 per: Duration::from_secs(1),
-            },
+            }),
             logins_under_way: 10_000,
             password_failures: Rate {
                 count: 10,
@@ -106,7 +113,7 @@ pub fn a_connector(id: &str) -> ConnectorSpec {
 
 impl TenantBuilder {
     /// As a dex file with nothing but defaults configures it: RS256, 24 hours, no browser sessions,
-    /// no reuse interval, refresh tokens without end.
+    /// no reuse interval, refresh tokens without end, no CORS, any number of requests.
     pub fn dex(mut self) -> Self {
         let spec = &mut self.0;
         spec.dialect = Dialect::Dex;
@@ -124,6 +131,8 @@ impl TenantBuilder {
             absolute_lifetime: None,
         };
         spec.sessions.enabled = false;
+        spec.http = HttpPolicy::default();
+        spec.limits.requests = None;
         self
     }
 

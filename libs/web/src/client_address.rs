@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddrV4};
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
+use insula_model::ClientAddressHeader;
 use ipnet::IpNet;
 
 /// The address of whoever asks: the peer, or, where trusted proxies pass requests on, the nearest
@@ -13,20 +14,30 @@ use ipnet::IpNet;
 /// because proxies that write the one pass on a stranger's other. A hop that is no address
 /// (`unknown`, a name that hides one) ends the walk at the proxy that told it. `None` where there
 /// is no peer, as on a Unix socket.
+///
+/// A tenant may name proxies of its own and the one header they write; then no other counts.
 pub(crate) fn client_address(
     headers: &HeaderMap,
     peer: Option<IpAddr>,
     trusted: &[IpNet],
+    tenants: Option<&ClientAddressHeader>,
 ) -> Option<IpAddr> {
     let peer = peer?.to_canonical();
     let x_forwarded_for = HeaderName::from_static("x-forwarded-for");
-    if headers.contains_key(&x_forwarded_for) {
-        let hops = elements(headers, &x_forwarded_for).map(|hop| hop.and_then(address));
-        Some(nearest_untrusted(peer, hops, trusted))
+    let name = match tenants.map(|tenants| HeaderName::from_bytes(tenants.header.as_bytes())) {
+        Some(named) => named.ok()?,
+        None if headers.contains_key(&x_forwarded_for) => x_forwarded_for,
+        None => header::FORWARDED,
+    };
+    let read = if name == header::FORWARDED {
+        forwarded_for
     } else {
-        let hops = elements(headers, &header::FORWARDED).map(|hop| hop.and_then(forwarded_for));
-        Some(nearest_untrusted(peer, hops, trusted))
-    }
+        address
+    };
+    let hops = elements(headers, &name).map(|hop| hop.and_then(read));
+    let own = tenants.map_or(&[][..], |tenants| &tenants.trusted_proxies);
+    let is_proxy = |ip| is_trusted(ip, trusted) || is_trusted(ip, own);
+    Some(nearest_untrusted(peer, hops, is_proxy))
 }
 
 /// Whether an address is a trusted proxy's. A dual-stack socket tells IPv4 peers as
@@ -39,11 +50,11 @@ pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
 fn nearest_untrusted(
     peer: IpAddr,
     hops: impl Iterator<Item = Option<IpAddr>>,
-    trusted: &[IpNet],
+    is_proxy: impl Fn(IpAddr) -> bool,
 ) -> IpAddr {
     let mut nearest = peer;
     for hop in hops {
-        if !is_trusted(nearest, trusted) {
+        if !is_proxy(nearest) {
             break;
         }
         let Some(hop) = hop else { break };
@@ -104,13 +115,21 @@ mod tests {
     use actix_web::http::header::HeaderValue;
 
     fn resolved(peer: &str, pairs: &[(&'static str, &'static str)]) -> String {
+        resolved_for(None, peer, pairs)
+    }
+
+    fn resolved_for(
+        tenants: Option<&ClientAddressHeader>,
+        peer: &str,
+        pairs: &[(&'static str, &'static str)],
+    ) -> String {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
             headers.append(HeaderName::from_static(name), value);
         }
         let trusted = ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap());
-        let found = client_address(&headers, peer.parse().ok(), &trusted);
+        let found = client_address(&headers, peer.parse().ok(), &trusted, tenants);
         found.map_or_else(String::new, |address| address.to_string())
     }
 
@@ -208,6 +227,30 @@ mod tests {
     fn a_chain_of_trusted_proxies_alone_begins_at_the_farthest() {
         let pairs = [("x-forwarded-for", "10.7.7.7, 10.8.8.8")];
         assert_eq!(resolved("10.1.2.3", &pairs), "10.7.7.7");
+    }
+
+    #[test]
+    fn a_tenants_own_proxies_count_for_it_and_no_header_but_the_one_it_names() {
+        let tenants = ClientAddressHeader {
+            header: "x-real-ip".to_owned(),
+            trusted_proxies: vec!["192.0.2.0/24".parse().unwrap()],
+        };
+        let pairs = [
+            ("x-real-ip", "198.51.100.7"),
+            ("x-forwarded-for", "6.6.6.6"),
+        ];
+        for (peer, address) in [
+            ("192.0.2.9", "198.51.100.7"),
+            ("10.1.2.3", "198.51.100.7"),
+            ("203.0.113.9", "203.0.113.9"),
+        ] {
+            assert_eq!(resolved_for(Some(&tenants), peer, &pairs), address);
+        }
+        let forged = [("x-forwarded-for", "6.6.6.6")];
+        assert_eq!(
+            resolved_for(Some(&tenants), "192.0.2.9", &forged),
+            "192.0.2.9"
+        );
     }
 
     #[test]

@@ -8,9 +8,8 @@ use std::time::Instant;
 
 use actix_web::body::{BodySize, MessageBody as _};
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{Method, StatusCode, Version};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -18,14 +17,16 @@ use futures_util::FutureExt as _;
 use insula_ambient::{Clock, Entropy};
 use insula_engine::Refusal;
 use insula_model::Dialect;
-use insula_tenancy::{Lookup, Tenancy};
+use insula_tenancy::{Lookup, Tenancy, TenantHandle, TenantSnapshot};
 use insula_theming::{ErrorPage, plain_error};
 use ipnet::IpNet;
 use tracing::{Instrument as _, debug, info_span};
 
 use crate::client_address::client_address;
 use crate::context::Context;
+use crate::cors;
 use crate::endpoints::{authorize, metadata, token};
+use crate::headers;
 use crate::host::{TwoHosts, requested_host};
 use crate::metrics::WebMetrics;
 use crate::page;
@@ -93,30 +94,14 @@ pub async fn front_door(
     }
     // RFC 8414 puts the well-known part before the issuer's path, where another tenant may live.
     let metadata_path = metadata_of(path);
-    let found = state
-        .tenancy
-        .directory()
-        .lookup(host, metadata_path.unwrap_or(path));
-    let handle = match found {
-        Lookup::Awake(handle) => handle,
-        Lookup::Resting {
-            last: Some(handle), ..
-        } => handle,
-        Lookup::Asleep(id) => match state.tenancy.activate(&id).await {
-            Ok(handle) => handle,
-            Err(unavailable) => return resting(unavailable.retry_after.as_secs().max(1)),
-        },
-        Lookup::Resting {
-            until, last: None, ..
-        } => {
-            return resting(until.since(state.clock.monotonic()).as_secs().max(1));
-        }
-        Lookup::Unknown => return not_found(),
+    let handle = match tenant(&state, host, metadata_path.unwrap_or(path)).await {
+        Ok(handle) => handle,
+        Err(answer) => return answer,
     };
     let snapshot = handle.snapshot();
-    let now = state.clock.now();
-    handle.touch(now);
-    let prefix = snapshot.view.spec.issuer.path();
+    handle.touch(state.clock.now());
+    let spec = Arc::clone(&snapshot.view.spec);
+    let prefix = spec.issuer.path();
     let route = match metadata_path {
         Some(rest) => (rest == prefix).then_some(Route::Discovery),
         None => below(prefix, path).and_then(Route::of),
@@ -126,44 +111,91 @@ pub async fn front_door(
     };
     state.metrics.tenant(handle.id().as_str());
     let method = request.method().clone();
-    let dialect = snapshot.view.spec.dialect;
-    let mut answer = match (&route, handle.limits().admit(state.clock.monotonic())) {
+    let (http, dialect) = (&spec.http, spec.dialect);
+    let is_for_scripts = route.is_for_scripts(dialect);
+    let is_preflight = is_for_scripts && cors::is_preflight(&method, &http.cors, dialect);
+    let tenants_header = http.client_address.as_ref();
+    let client_address = client_address(request.headers(), peer, trusted, tenants_header);
+    let admitted = if is_preflight || is_free(&route, &method, &snapshot) {
+        Ok(())
+    } else {
+        let now = state.clock.monotonic();
+        handle.limits().admit(client_address, now)
+    };
+    let mut answer = match (&route, admitted) {
+        (_, Err(wait)) => respond::throttled(heard_by(&route, &request), wait),
+        _ if is_preflight => cors::preflight(&request, &http.cors, dialect),
         (Route::Discovery, Ok(())) if is_get(&method) => metadata::discovery(&snapshot),
         (Route::Keys, Ok(())) if is_get(&method) => metadata::keys(&snapshot),
-        (_, admitted) => {
-            let request_id: Arc<str> = state.entropy.word(10).into();
+        (_, Ok(())) => {
             let ctx = Context {
                 request: request.clone(),
                 snapshot,
                 entropy: Arc::clone(&state.entropy),
-                client_address: client_address(request.headers(), peer, trusted),
-                request_id: Arc::clone(&request_id),
+                client_address,
+                request_id: state.entropy.word(10).into(),
             };
             let span = info_span!(
                 "request",
-                request.id = %request_id,
+                request.id = %ctx.request_id,
                 tenant.id = %handle.id(),
                 route = route.pattern()
             );
-            let refused = admitted.err().map(|wait| Refusal::TooManyRequests {
-                retry_after_s: wait.as_secs().max(1),
-            });
-            guarded(&ctx, &route, refused, &mut payload, &state)
-                .instrument(span)
-                .await
+            let run = guarded(&ctx, &route, &mut payload, &state);
+            run.instrument(span).await
         }
     };
-    // Whoever asks: a cache may hand the answer to a script of another origin.
-    if route.is_for_scripts() && dialect == Dialect::Standard {
-        let headers = answer.headers_mut();
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if is_for_scripts && !is_preflight {
+        cors::let_read(&mut answer, &request, &http.cors);
     }
+    headers::add(&mut answer, &route, &http.headers);
     if answer.status() == StatusCode::METHOD_NOT_ALLOWED {
         let allow = HeaderValue::from_static(route.allow());
         answer.headers_mut().insert(ALLOW, allow);
     }
     count(&state, &route, &method, &answer, began);
     answer
+}
+
+/// Who answers for a host and a path, woken if asleep.
+async fn tenant(state: &WebState, host: &str, path: &str) -> Result<TenantHandle, HttpResponse> {
+    match state.tenancy.directory().lookup(host, path) {
+        Lookup::Awake(handle)
+        | Lookup::Resting {
+            last: Some(handle), ..
+        } => Ok(handle),
+        Lookup::Asleep(id) => {
+            let woken = state.tenancy.activate(&id).await;
+            woken.map_err(|unavailable| resting(unavailable.retry_after.as_secs().max(1)))
+        }
+        Lookup::Resting {
+            until, last: None, ..
+        } => Err(resting(
+            until.since(state.clock.monotonic()).as_secs().max(1),
+        )),
+        Lookup::Unknown => Err(not_found()),
+    }
+}
+
+/// Whether a request costs the tenant's budget nothing: a document that is there already.
+fn is_free(route: &Route, method: &Method, snapshot: &TenantSnapshot) -> bool {
+    let is_there = match route {
+        Route::Static(path) => snapshot.theme.asset(path).is_some(),
+        _ => route.is_public_document(),
+    };
+    is_there && is_get(method)
+}
+
+/// Who hears that it asked too often: a program that asks for JSON gets it from a page's route too.
+fn heard_by(route: &Route, request: &HttpRequest) -> Surface {
+    let accepted = request.headers().get(ACCEPT);
+    let accepted = accepted
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if accepted.contains("json") && !accepted.contains("text/html") {
+        return Surface::Program;
+    }
+    surface(route)
 }
 
 fn count(state: &WebState, route: &Route, method: &Method, answer: &HttpResponse, began: Instant) {
@@ -183,14 +215,11 @@ fn is_get(method: &Method) -> bool {
 async fn guarded(
     ctx: &Context,
     route: &Route,
-    refused: Option<Refusal>,
     payload: &mut web::Payload,
     state: &WebState,
 ) -> HttpResponse {
-    let run: Pin<Box<dyn Future<Output = HttpResponse>>> = match refused {
-        Some(refusal) => Box::pin(async move { refuse_at(ctx, route, &refusal) }),
-        None => Box::pin(dispatch(ctx, route, payload, state)),
-    };
+    let run: Pin<Box<dyn Future<Output = HttpResponse>>> =
+        Box::pin(dispatch(ctx, route, payload, state));
     match AssertUnwindSafe(run).catch_unwind().await {
         Ok(answer) => answer,
         Err(_) => respond::panicked(ctx, surface(route)),
@@ -220,9 +249,6 @@ async fn dispatch(
 ) -> HttpResponse {
     let method = ctx.request.method();
     let dialect = ctx.dialect();
-    if *method == Method::OPTIONS && route.is_for_scripts() && dialect == Dialect::Standard {
-        return preflight();
-    }
     if !route.answers_to(method, dialect) {
         return refuse_at(ctx, route, &Refusal::MethodNotAllowed(method.to_string()));
     }
@@ -261,17 +287,6 @@ async fn dispatch(
         state.metrics.login(result);
     }
     authorize::carry(ctx, walked)
-}
-
-/// CORS for scripts (Fetch §3.2): any origin, no credentials, because these endpoints act on what
-/// is sent to them and never on a cookie. dex, unless configured, knows no CORS.
-fn preflight() -> HttpResponse {
-    HttpResponse::NoContent()
-        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
-        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"))
-        .insert_header((ACCESS_CONTROL_MAX_AGE, "600"))
-        .finish()
 }
 
 /// No tenant, no theme, no message to anybody.

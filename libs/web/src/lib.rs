@@ -7,9 +7,11 @@
 mod browser;
 mod client_address;
 mod context;
+mod cors;
 mod endpoints;
 mod finished;
 mod front_door;
+mod headers;
 mod host;
 mod metrics;
 mod page;

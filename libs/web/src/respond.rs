@@ -1,5 +1,7 @@
 //! How an answer travels: the one table from cause to HTTP status, and the headers that go along.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -11,7 +13,7 @@ use insula_engine::{Refusal, repeatable};
 use insula_flows::{Fault, FlowError};
 use insula_model::Dialect;
 use insula_oauth::{ErrorCode, OAuthError, ResponseMode, encode_pairs};
-use insula_theming::{ErrorPage, FormPost, OutOfBand, Page};
+use insula_theming::{ErrorPage, FormPost, OutOfBand, Page, plain_error};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use tracing::{error, info};
@@ -90,6 +92,57 @@ pub(crate) fn refuse(
         answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     answer
+}
+
+/// What those hear whose requests are too many: a few bytes, made without a theme, so that refusing
+/// is cheaper than asking.
+pub(crate) fn throttled(surface: Surface, wait: Duration) -> HttpResponse {
+    let retry_after_s = wait.as_secs().max(1);
+    let refusal = Refusal::TooManyRequests { retry_after_s };
+    let mut answer = if surface == Surface::Browser {
+        let message = "Too many people are signing in here, or you asked too often. \
+                       Please wait a moment and try again.";
+        HttpResponseBuilder::new(StatusCode::TOO_MANY_REQUESTS)
+            .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .insert_header(("X-Content-Type-Options", "nosniff"))
+            .insert_header((
+                "Content-Security-Policy",
+                "default-src 'none'; frame-ancestors 'none'",
+            ))
+            .body(plain_error(429, "Just a moment", message))
+    } else {
+        let body = OAuthError {
+            error: refusal.code(Dialect::Standard),
+            error_description: refusal.description(Dialect::Standard).into_owned(),
+        };
+        json(StatusCode::TOO_MANY_REQUESTS, &body, Cacheable::No)
+    };
+    answer
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
+    answer
+}
+
+/// What dex does not allow a script of another origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PreflightRefusal {
+    /// It did not say which method it wants.
+    NoMethod,
+    /// Not this method.
+    Method,
+    /// Not one of these headers.
+    Header,
+}
+
+/// Tells a browser, as dex does, by the status alone what its script may not do.
+pub(crate) fn preflight_refused(refusal: PreflightRefusal) -> HttpResponse {
+    HttpResponseBuilder::new(match refusal {
+        PreflightRefusal::NoMethod => StatusCode::BAD_REQUEST,
+        PreflightRefusal::Method => StatusCode::METHOD_NOT_ALLOWED,
+        PreflightRefusal::Header => StatusCode::FORBIDDEN,
+    })
+    .finish()
 }
 
 /// The status of a refusal that a program hears (RFC 6749 §5.2, RFC 6750 §3.1, RFC 6585 §4).

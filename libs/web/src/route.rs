@@ -187,11 +187,21 @@ impl Route {
     }
 
     /// Whether scripts of other origins may read the answer: metadata, and the endpoints that act
-    /// on a token or a code rather than on a cookie (OAuth 2.0 for Browser-Based Applications).
-    pub(crate) const fn is_for_scripts(&self) -> bool {
+    /// on a token or a code rather than on a cookie (OAuth 2.0 for Browser-Based Applications). dex
+    /// counts its front page and introspection among them.
+    pub(crate) fn is_for_scripts(&self, dialect: Dialect) -> bool {
+        match self {
+            Self::Discovery | Self::Keys | Self::Token | Self::Revoke | Self::UserInfo => true,
+            Self::Home | Self::Introspect => dialect == Dialect::Dex,
+            _ => false,
+        }
+    }
+
+    /// Whether the answer is the same for everybody and costs next to nothing.
+    pub(crate) const fn is_public_document(&self) -> bool {
         matches!(
             self,
-            Self::Discovery | Self::Keys | Self::Token | Self::Revoke | Self::UserInfo
+            Self::Discovery | Self::Keys | Self::Static(_) | Self::Robots | Self::Health(_)
         )
     }
 }

@@ -32,6 +32,7 @@ impl Desk {
             tenants: folder.path().join("tenants"),
             files: Allowed::default(),
             themes: Allowed::default(),
+            requests: None,
         };
         let specs = FileSpecs::new(
             folders,

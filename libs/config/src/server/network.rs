@@ -64,7 +64,7 @@ fn address(
     address
 }
 
-pub(super) fn networks(
+pub(crate) fn networks(
     section: &mut Section<'_>,
     key: &'static str,
     reading: &mut Reading<'_>,

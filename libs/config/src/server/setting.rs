@@ -58,7 +58,7 @@ const fn list(path: &'static str, meaning: &'static str) -> Setting {
     }
 }
 
-pub(super) const SETTINGS: [Setting; 22] = [
+pub(super) const SETTINGS: [Setting; 23] = [
     one(
         "listen.http",
         "address of the tenants, unencrypted; empty for none",
@@ -92,6 +92,10 @@ pub(super) const SETTINGS: [Setting; 22] = [
         "file of the master key (flag); the key, env:NAME or file:PATH (variable)",
     ),
     list("trustedProxies", "networks whose X-Forwarded-* is believed"),
+    one(
+        "limits.requests",
+        "quota of requests of a tenant that names none, such as 200/s",
+    ),
     one("log.format", "pretty or json"),
     one(
         "log.level",

@@ -6,14 +6,26 @@ use crate::defaults::{LIMITS, PASSIVATE_AFTER};
 use crate::duration;
 use crate::reading::Reading;
 use crate::section::Section;
+use crate::tree::Kind;
 
-/// Reads `limits`, which a dex file does not have.
-pub(super) fn read(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Limits {
+/// Reads `limits`, which a dex file does not have: of itself it asks for no quota of requests, as
+/// dex knows none. `requests` is the server's quota for a tenant that names none.
+pub(super) fn read(
+    top: &mut Section<'_>,
+    requests: Option<Rate>,
+    reading: &mut Reading<'_>,
+) -> Limits {
     if reading.lenient {
-        return LIMITS;
+        return Limits { requests, ..LIMITS };
     }
+    let requests = requests.or(LIMITS.requests);
+    read_over(top, Limits { requests, ..LIMITS }, reading)
+}
+
+/// Reads `limits` where `base` holds for what is left out.
+pub(super) fn read_over(top: &mut Section<'_>, base: Limits, reading: &mut Reading<'_>) -> Limits {
     let mut section = top.section("limits", reading);
-    let requests = rate(&mut section, "requests", reading);
+    let requests = requests(&mut section, base.requests, reading);
     let logins_under_way = at_once(&mut section, "loginsUnderWay", 1_000_000, reading);
     let password_failures = rate(&mut section, "passwordFailures", reading);
     let password_hashes = at_once(&mut section, "passwordHashes", 64, reading);
@@ -24,11 +36,11 @@ pub(super) fn read(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Limits {
     }
     section.finish(reading);
     Limits {
-        requests: requests.unwrap_or(LIMITS.requests),
-        logins_under_way: logins_under_way.unwrap_or(LIMITS.logins_under_way),
-        password_failures: password_failures.unwrap_or(LIMITS.password_failures),
-        password_hashes: password_hashes.unwrap_or(LIMITS.password_hashes),
-        upstream_calls: upstream_calls.unwrap_or(LIMITS.upstream_calls),
+        requests,
+        logins_under_way: logins_under_way.unwrap_or(base.logins_under_way),
+        password_failures: password_failures.unwrap_or(base.password_failures),
+        password_hashes: password_hashes.unwrap_or(base.password_hashes),
+        upstream_calls: upstream_calls.unwrap_or(base.upstream_calls),
     }
 }
 
@@ -50,7 +62,26 @@ pub(super) fn passivate_after(top: &mut Section<'_>, reading: &mut Reading<'_>) 
     span.value
 }
 
-fn rate(section: &mut Section<'_>, key: &'static str, reading: &mut Reading<'_>) -> Option<Rate> {
+/// `requests`: a rate, or `none` for any number.
+fn requests(
+    section: &mut Section<'_>,
+    base: Option<Rate>,
+    reading: &mut Reading<'_>,
+) -> Option<Rate> {
+    const KEY: &str = "requests";
+    let is_none = matches!(section.node(KEY).map(|node| &node.kind),
+        Some(Kind::Scalar { text, .. }) if text == "none");
+    if is_none {
+        return None;
+    }
+    rate(section, KEY, reading).or(base)
+}
+
+pub(crate) fn rate(
+    section: &mut Section<'_>,
+    key: &'static str,
+    reading: &mut Reading<'_>,
+) -> Option<Rate> {
     let text = section.text(key, reading)?;
     let rate = parse_rate(&text.value);
     if rate.is_none() {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use insula_model::{Dialect, SsoDefault};
+use insula_model::{CorsOrigins, Dialect, SsoDefault};
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 
 use super::{Folder, dexs};
@@ -32,6 +32,9 @@ fn where_a_dex_file_is_silent_dexs_defaults_hold() {
     assert_eq!(spec.sessions.cookie_name, "dex_session");
     assert_eq!(spec.sessions.sso_default, SsoDefault::None);
     assert!(spec.sessions.remember_me_by_default);
+    assert_eq!(spec.limits.requests, None, "dex has no quota of requests");
+    assert_eq!(spec.http.cors.origins, CorsOrigins::None);
+    assert_eq!(spec.http.headers, []);
 }
 
 #[test]
@@ -39,8 +42,8 @@ fn process_wide_sections_are_named_in_one_line() {
     assert_eq!(
         dexs("storage: { type: memory }\nweb: { http: 0.0.0.0:5556 }\ntelemetry: { http: x }\n")
             .only(),
-        "info dex.yaml:3:1: storage: storage, web and telemetry belong to the server and not to a \
-         tenant; set them in insula.yaml"
+        "info dex.yaml:3:1: storage: storage, web.http and telemetry belong to the server and not to \
+         a tenant; set them in insula.yaml"
     );
     assert!(
         dexs("logger: { level: debug }\n")

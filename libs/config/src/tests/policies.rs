@@ -35,7 +35,7 @@ fn where_our_file_is_silent_the_recommendations_of_rfc_9700_hold() {
     assert_eq!(spec.sessions.sso_default, SsoDefault::All);
     assert_eq!(spec.sessions.absolute_lifetime, hours(24));
     assert_eq!(spec.sessions.valid_if_not_used_for, hours(1));
-    assert_eq!(spec.limits.requests.count, 200);
+    assert_eq!(spec.limits.requests.unwrap().count, 200);
     assert_eq!(spec.passivate_after, Duration::from_mins(30));
 }
 

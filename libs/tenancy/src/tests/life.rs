@@ -140,15 +140,18 @@ fn a_bad_reload_keeps_the_good_configuration_and_says_why() {
         assert!(found(&house, "acme").is_some());
 
         let mut mended = tenant("acme");
-        mended.limits.requests.count = 1;
+        mended.limits.requests = Some(insula_model::Rate {
+            count: 1,
+            per: Duration::from_secs(1),
+        });
         world.files.write(mended);
         house.rescan().await.unwrap();
         until_status(&house, "acme", |status| status.last_error.is_none()).await;
         assert_eq!(handle.snapshot().fingerprint.as_ref(), "3");
         let now = insula_ambient::Clock::monotonic(&world.clock);
-        assert!(handle.limits().admit(now).is_ok());
+        assert!(handle.limits().admit(None, now).is_ok());
         assert!(
-            handle.limits().admit(now).is_err(),
+            handle.limits().admit(None, now).is_err(),
             "budgets follow the file"
         );
         house.shutdown().await;

@@ -1,11 +1,13 @@
 use std::time::Duration;
 
+use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::test::TestRequest;
 use insula_model::Rate;
 use insula_testkit::a_tenant;
 
 use super::world::{AUTHORIZE, Answer, World, connecting};
+use crate::WebSettings;
 use crate::respond::{Surface, panicked};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -13,23 +15,26 @@ const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded")
 #[actix_web::test]
 async fn a_tenant_asked_too_often_says_when_to_come_back() {
     let narrow = a_tenant().with(|spec| {
-        spec.limits.requests = Rate {
+        spec.limits.requests = Some(Rate {
             count: 2,
             per: Duration::from_mins(1),
-        };
+        });
     });
     let other = a_tenant().at("other", "https://other.test");
     let world = World::of([narrow.build(), other.build()]).await;
     for _ in 0..2 {
-        assert_eq!(world.get("/keys").await.status, 200);
+        assert_eq!(world.get("/userinfo").await.status, 401);
     }
-    let keys = world.get("/keys").await;
-    assert_eq!(keys.status, 429);
-    assert_eq!(keys.header("retry-after"), "30");
-    assert_eq!(keys.json()["error"], "temporarily_unavailable");
     let page = world.get("/auth").await;
     assert_eq!((page.status, page.header("retry-after")), (429, "30"));
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(page.bytes.len() < 1000, "{}", page.text());
+    let json = TestRequest::get()
+        .uri("/auth")
+        .insert_header(("accept", "application/json"));
+    let told = world.ask(json).await;
+    assert_eq!(told.status, 429);
+    assert_eq!(told.json()["error"], "temporarily_unavailable");
     let post = TestRequest::post().uri("/token").insert_header(FORM);
     let token = world.ask(post).await;
     assert_eq!((token.status, token.header("retry-after")), (429, "30"));
@@ -37,10 +42,83 @@ async fn a_tenant_asked_too_often_says_when_to_come_back() {
     let userinfo = world.get("/userinfo").await;
     assert_eq!(userinfo.status, 429);
     assert_eq!(userinfo.header("www-authenticate"), "");
-    let neighbour = world.get_at("other.test", "/keys").await;
-    assert_eq!(neighbour.status, 200, "a flood costs its tenant alone");
+    assert_eq!(userinfo.header("access-control-allow-origin"), "*");
+    let neighbour = world.get_at("other.test", "/userinfo").await;
+    assert_eq!(neighbour.status, 401, "a flood costs its tenant alone");
+    world.clock.step_forward(Duration::from_hours(1));
+    assert_eq!(
+        world.get("/userinfo").await.status,
+        429,
+        "no time has passed"
+    );
+    world.clock.step_back(Duration::from_hours(2));
     world.clock.advance(Duration::from_secs(30));
-    assert_eq!(world.get("/keys").await.status, 200);
+    assert_eq!(world.get("/userinfo").await.status, 401);
+}
+
+#[actix_web::test]
+async fn public_documents_are_served_however_often_the_tenant_was_asked() {
+    let closed = a_tenant().with(|spec| {
+        spec.limits.requests = Some(Rate {
+            count: 1,
+            per: Duration::from_hours(1),
+        });
+    });
+    let world = World::of([closed.build()]).await;
+    assert_eq!(world.get("/userinfo").await.status, 401);
+    for _ in 0..3 {
+        for path in [
+            "/keys",
+            "/.well-known/openid-configuration",
+            "/robots.txt",
+            "/healthz",
+            "/healthz/live",
+        ] {
+            assert_eq!(world.get(path).await.status, 200, "{path}");
+        }
+        let preflight = TestRequest::with_uri("/token").method(Method::OPTIONS);
+        assert_eq!(world.ask(preflight).await.status, 204);
+        assert_eq!(world.get("/userinfo").await.status, 429);
+        assert_eq!(world.get("/static/no-such-file").await.status, 429);
+    }
+}
+
+#[actix_web::test]
+async fn a_stranger_who_floods_does_not_use_up_what_others_need() {
+    let settings = WebSettings {
+        trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+    };
+    let narrow = a_tenant().with(|spec| {
+        spec.limits.requests = Some(Rate {
+            count: 40,
+            per: Duration::from_mins(1),
+        });
+    });
+    let world = World::with([narrow.build()], settings).await;
+    let ask = async |address: &str| {
+        let request = TestRequest::get()
+            .uri("/userinfo")
+            .peer_addr("10.0.0.7:999".parse().unwrap())
+            .insert_header(("x-forwarded-for", address));
+        world.ask(request).await.status
+    };
+    let mut had = 0;
+    for _ in 0..100 {
+        had += usize::from(ask("192.0.2.1").await == 401);
+    }
+    assert!(had < 30, "{had}");
+    for person in 1..=5 {
+        let address = format!("198.51.100.{person}");
+        assert_eq!(ask(&address).await, 401, "{address}");
+    }
+}
+
+#[actix_web::test]
+async fn a_dex_file_has_no_quota() {
+    let world = World::usual().await;
+    for _ in 0..500 {
+        assert_ne!(world.get_at("globex.test", "/userinfo").await.status, 429);
+    }
 }
 
 #[actix_web::test]
