@@ -71,6 +71,8 @@ pub struct TenantStatus {
     pub connectors: Vec<ConnectorHealth>,
     /// What went wrong when it was last loaded, reloaded or rotated; absent once that succeeded.
     pub last_error: Option<String>,
+    /// What its theme could not draw last; the built-in page was shown instead.
+    pub page_problem: Option<String>,
     /// How often it was restarted since it woke.
     pub restarts: u32,
     /// Since when it serves without having slept.
@@ -95,6 +97,7 @@ impl TenantStatus {
             keys: Vec::new(),
             connectors: Vec::new(),
             last_error: None,
+            page_problem: None,
             restarts: 0,
             awake_since: None,
             resting_until: None,
@@ -109,6 +112,7 @@ impl TenantStatus {
         self.issuer = Some(view.spec.issuer.as_str().to_owned());
         self.dialect = Some(view.spec.dialect);
         self.fingerprint = Some(snapshot.fingerprint.as_ref().to_owned());
+        self.page_problem = snapshot.theme.last_failure();
         let key = |key: &RingKey| KeyStatus {
             kid: key.kid().clone(),
             alg: key.alg(),

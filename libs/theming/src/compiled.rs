@@ -3,20 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, escape_formatter};
+use minijinja::Environment;
 
 use crate::asset::Assets;
 use crate::branding::Font;
 use crate::error::ThemeError;
 use crate::locale::Locales;
-use crate::markup::{escape, followable, minify_css};
+use crate::markup::minify_css;
 use crate::page::Page;
 use crate::palette::{Colors, Scheme, root_rules};
+use crate::sandbox;
 use crate::source::ThemeSource;
-
-/// A page draws in a few thousand steps; a template that loops for ever is stopped here.
-const FUEL: u64 = 500_000;
 
 /// Stands in a compiled style sheet where the issuer's path goes.
 pub(crate) const BASE_MARK: &str = "@base@";
@@ -26,6 +23,8 @@ pub(crate) const BASE_MARK: &str = "@base@";
 pub(crate) struct Compiled {
     pub(crate) name: String,
     pub(crate) templates: Arc<Environment<'static>>,
+    /// The longest text between two tags, which says how many steps a page has.
+    longest_text: usize,
     pub(crate) locales: Arc<Locales>,
     pub(crate) assets: Arc<Assets>,
     /// The style sheet without colours, minified, [`BASE_MARK`] where the issuer's path goes.
@@ -47,9 +46,14 @@ impl Compiled {
         source: &ThemeSource,
     ) -> Result<Self, ThemeError> {
         let manifest = &source.manifest;
-        let templates = match parent {
-            Some(parent) if source.templates.is_empty() => Arc::clone(&parent.templates),
-            _ => Arc::new(environment(name, parent, &source.templates)?),
+        let (templates, longest_text) = match parent {
+            Some(parent) if source.templates.is_empty() => {
+                (Arc::clone(&parent.templates), parent.longest_text)
+            }
+            _ => {
+                let (templates, longest) = environment(name, parent, &source.templates)?;
+                (Arc::new(templates), longest)
+            }
         };
         let locales = match parent {
             Some(parent) if source.locales.is_empty() => Arc::clone(&parent.locales),
@@ -93,6 +97,7 @@ impl Compiled {
         Ok(Self {
             name: name.to_owned(),
             templates,
+            longest_text,
             locales,
             assets,
             css,
@@ -119,45 +124,28 @@ impl Compiled {
     }
 }
 
+/// The templates of a theme over those of its parent, and the longest text between tags of both.
 fn environment(
     theme: &str,
     parent: Option<&Compiled>,
     templates: &BTreeMap<String, String>,
-) -> Result<Environment<'static>, ThemeError> {
-    let mut env = parent.map_or_else(strict_environment, |parent| (*parent.templates).clone());
-    for (name, text) in templates {
-        env.add_template_owned(name.clone(), text.clone())
-            .map_err(|error| ThemeError::Template {
-                theme: theme.to_owned(),
-                name: name.clone(),
-                message: told(&error),
-            })?;
-    }
-    Ok(env)
-}
-
-fn strict_environment() -> Environment<'static> {
-    let mut env = Environment::new();
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
-    env.set_auto_escape_callback(|_| AutoEscape::Html);
-    env.set_fuel(Some(FUEL));
-    if let Ok(syntax) = SyntaxConfig::builder()
-        .trim_blocks(true)
-        .lstrip_blocks(true)
-        .build()
-    {
-        env.set_syntax(syntax);
-    }
-    env.set_formatter(
-        |out, state, value| match value.as_str().filter(|_| !value.is_safe()) {
-            Some(text) => out.write_str(&escape(text)).map_err(minijinja::Error::from),
-            None => escape_formatter(out, state, value),
-        },
+) -> Result<(Environment<'static>, usize), ThemeError> {
+    let (mut env, mut longest) = parent.map_or_else(
+        || (sandbox::environment(), 0),
+        |parent| ((*parent.templates).clone(), parent.longest_text),
     );
-    env.add_filter("link", |link: &str| {
-        followable(link).unwrap_or("#").to_owned()
-    });
-    env
+    for (name, text) in templates {
+        let refused = |message| ThemeError::Template {
+            theme: theme.to_owned(),
+            name: name.clone(),
+            message,
+        };
+        longest = longest.max(sandbox::admit(text).map_err(refused)?);
+        env.add_template_owned(name.clone(), text.clone())
+            .map_err(|error| refused(told(&error)))?;
+    }
+    env.set_fuel(Some(sandbox::steps(longest)));
+    Ok((env, longest))
 }
 
 /// A template error with its line and its cause.

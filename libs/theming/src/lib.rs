@@ -22,6 +22,7 @@ mod markup;
 mod page;
 mod palette;
 mod plain;
+mod sandbox;
 mod source;
 mod texts;
 mod theme;
@@ -39,4 +40,4 @@ pub use page::{
 };
 pub use palette::{Colors, Scheme, Tokens};
 pub use plain::plain_error;
-pub use theme::{Html, RenderContext, Theme};
+pub use theme::{Drawn, Html, RenderContext, Theme};

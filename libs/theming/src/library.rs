@@ -33,6 +33,8 @@ pub struct ThemeRequest {
 pub struct ThemeLibrary {
     folder: Option<PathBuf>,
     allowed: Allowed,
+    /// The built-in base theme, for what another cannot draw.
+    fallback: Arc<Compiled>,
     themes: ArcSwap<BTreeMap<String, Arc<Compiled>>>,
 }
 
@@ -42,6 +44,7 @@ impl ThemeLibrary {
     pub fn load(themes_dir: &Path) -> Result<Self, ThemeError> {
         let themes = compile_all(Some(themes_dir))?;
         Ok(Self {
+            fallback: built_in()?,
             folder: Some(themes_dir.to_owned()),
             allowed: Allowed::default(),
             themes: ArcSwap::from_pointee(themes),
@@ -50,10 +53,13 @@ impl ThemeLibrary {
 
     /// The built-in themes: `base` and `midnight`.
     pub fn embedded() -> Result<Self, ThemeError> {
+        let themes = compile_all(None)?;
+        let fallback = themes.get("base").cloned();
         Ok(Self {
+            fallback: fallback.map_or_else(built_in, Ok)?,
             folder: None,
             allowed: Allowed::default(),
-            themes: ArcSwap::from_pointee(compile_all(None)?),
+            themes: ArcSwap::from_pointee(themes),
         })
     }
 
@@ -81,7 +87,8 @@ impl ThemeLibrary {
     pub fn theme(&self, request: &ThemeRequest) -> Result<Arc<Theme>, ThemeError> {
         let shared = self.shared(&request.base)?;
         let Some(folder) = request.overlay.as_deref().filter(|folder| folder.is_dir()) else {
-            return Ok(Arc::new(Theme::new(shared, request.branding.clone())));
+            let (fallback, branding) = (Arc::clone(&self.fallback), request.branding.clone());
+            return Ok(Arc::new(Theme::new(shared, fallback, branding)));
         };
         let beside = folder.parent().unwrap_or(Path::new(""));
         let reader = Reader::within(beside, &self.allowed).nested(folder)?;
@@ -93,6 +100,7 @@ impl ThemeLibrary {
         let compiled = Compiled::new(&folder.display().to_string(), Some(&parent), &source)?;
         Ok(Arc::new(Theme::new(
             Arc::new(compiled),
+            Arc::clone(&self.fallback),
             request.branding.clone(),
         )))
     }
@@ -125,6 +133,18 @@ fn alias(name: &str) -> &str {
         "dark" => "midnight",
         other => other,
     }
+}
+
+/// The built-in base theme.
+fn built_in() -> Result<Arc<Compiled>, ThemeError> {
+    let themes = compile_all(None)?;
+    themes
+        .get("base")
+        .cloned()
+        .ok_or_else(|| ThemeError::UnknownTheme {
+            name: "base".to_owned(),
+            known: themes.keys().cloned().collect::<Vec<_>>().join(", "),
+        })
 }
 
 fn compile_all(folder: Option<&Path>) -> Result<BTreeMap<String, Arc<Compiled>>, ThemeError> {

@@ -8,6 +8,7 @@ use minijinja::value::{Kwargs, Object, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use crate::locale::{Locales, message_id};
+use crate::sandbox::{bounded, made, text_of};
 
 /// A tenant's own words: language → message id → text.
 pub(crate) type Overrides = BTreeMap<String, BTreeMap<String, String>>;
@@ -32,14 +33,14 @@ impl Texts {
         }
         let mut values = FluentArgs::new();
         for name in args.args() {
-            values.set(name.to_owned(), fluent(&args.get::<Value>(name)?));
+            values.set(name.to_owned(), fluent(&args.get::<Value>(name)?)?);
         }
         Ok(self.locales.text(&self.language, &id, &values))
     }
 }
 
 impl Object for Texts {
-    fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
         let (key, kwargs): (&str, Kwargs) = from_args(args)?;
         let text = self.text(key, &kwargs)?.ok_or_else(|| {
             Error::new(
@@ -47,7 +48,7 @@ impl Object for Texts {
                 format!("no language has the text {key}"),
             )
         })?;
-        Ok(Value::from(text))
+        made(state, text).map(Value::from)
     }
 
     fn call_method(
@@ -66,10 +67,10 @@ impl Object for Texts {
     }
 }
 
-fn fluent(value: &Value) -> FluentValue<'static> {
+fn fluent(value: &Value) -> Result<FluentValue<'static>, Error> {
     match i32::try_from(value.clone()) {
-        Ok(number) if value.is_number() => FluentValue::from(number),
-        _ => FluentValue::from(value.to_string()),
+        Ok(number) if value.is_number() => Ok(FluentValue::from(number)),
+        _ => text_of(value).map(FluentValue::from),
     }
 }
 
@@ -91,7 +92,8 @@ fn fill(text: &str, args: &Kwargs) -> Result<String, Error> {
             rest = after.get(1..).unwrap_or_default();
             continue;
         };
-        out.push_str(&args.get::<Value>(name)?.to_string());
+        out.push_str(&text_of(&args.get::<Value>(name)?)?);
+        bounded(&out)?;
         rest = after.get(end..).unwrap_or_default();
     }
     out.push_str(rest);

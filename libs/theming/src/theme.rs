@@ -1,12 +1,13 @@
 //! One tenant's theme: draws pages, serves files, picks languages.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::value::Serde;
-use minijinja::{Error, ErrorKind, Value, context};
+use minijinja::{Error, ErrorKind, State, Value, context};
 use serde::Serialize;
 
 use crate::asset::Asset;
@@ -16,6 +17,7 @@ use crate::error::ThemeError;
 use crate::locale::{self, direction, message_id};
 use crate::page::Page;
 use crate::palette::{Palette, root_rules};
+use crate::sandbox::{self, made};
 use crate::texts::{Overrides, Texts};
 
 static NO_OVERRIDES: LazyLock<Arc<Overrides>> = LazyLock::new(Arc::default);
@@ -28,7 +30,30 @@ pub struct Theme {
     overrides: Arc<Overrides>,
     languages: Vec<String>,
     logo: Option<Logo>,
+    /// The built-in theme, for pages that this one cannot draw.
+    fallback: Arc<Compiled>,
+    failures: Mutex<Failures>,
 }
+
+/// What went wrong when pages were drawn.
+#[derive(Debug, Default)]
+struct Failures {
+    last: Option<String>,
+    told_at: Option<Duration>,
+    untold: u64,
+}
+
+/// A page as it could be drawn.
+#[derive(Debug)]
+pub struct Drawn {
+    /// The page: of the theme, or of the built-in one if that failed, or none.
+    pub html: Option<Html>,
+    /// What the theme failed with.
+    pub fault: Option<ThemeError>,
+}
+
+/// One line says how often a page failed since the last line.
+const TELL_EVERY: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Logo {
@@ -72,7 +97,7 @@ struct BrandView<'a> {
 }
 
 impl Theme {
-    pub(crate) fn new(shared: Arc<Compiled>, branding: Branding) -> Self {
+    pub(crate) fn new(shared: Arc<Compiled>, fallback: Arc<Compiled>, branding: Branding) -> Self {
         let overrides = if branding.texts.is_empty() {
             Arc::clone(&NO_OVERRIDES)
         } else {
@@ -101,11 +126,61 @@ impl Theme {
             overrides,
             languages,
             logo,
+            fallback,
+            failures: Mutex::default(),
         }
     }
 
-    /// Draws `page`. Failing means that a template is at fault; fall back to
-    /// [`crate::plain_error`].
+    /// Draws `page` whatever becomes of the theme's own template: the built-in one stands in for
+    /// it, with the tenant's name, colours and words.
+    pub fn draw(&self, page: &Page, ctx: &RenderContext<'_>) -> Drawn {
+        match self.render(page, ctx) {
+            Ok(html) => Drawn {
+                html: Some(html),
+                fault: None,
+            },
+            Err(fault) => Drawn {
+                html: self.plain().render(page, ctx).ok(),
+                fault: Some(fault),
+            },
+        }
+    }
+
+    fn plain(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.fallback),
+            branding: self.branding.clone(),
+            overrides: Arc::clone(&self.overrides),
+            languages: self.languages.clone(),
+            logo: self.logo.clone(),
+            fallback: Arc::clone(&self.fallback),
+            failures: Mutex::default(),
+        }
+    }
+
+    /// Notes that a page failed. Says how often that happened since it was last told, if it is to
+    /// be told now: once a minute. `at` is how long the process has run.
+    pub fn note_failure(&self, fault: &ThemeError, at: Duration) -> Option<u64> {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.last = Some(fault.to_string());
+        failures.untold += 1;
+        let is_due = failures
+            .told_at
+            .is_none_or(|told| at.saturating_sub(told) >= TELL_EVERY);
+        if !is_due {
+            return None;
+        }
+        failures.told_at = Some(at);
+        Some(std::mem::take(&mut failures.untold))
+    }
+
+    /// What the last page failed with that this theme could not draw.
+    pub fn last_failure(&self) -> Option<String> {
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.last.clone()
+    }
+
+    /// Draws `page` by the theme's own template. Failing means that the template is at fault.
     pub fn render(&self, page: &Page, ctx: &RenderContext<'_>) -> Result<Html, ThemeError> {
         let lang =
             locale::lookup(&self.languages, ctx.lang).unwrap_or_else(|| self.default_language());
@@ -141,7 +216,7 @@ impl Theme {
             asset => self.asset_function(base),
             extra => self.extra_function(),
         };
-        let body = template.render(values).map_err(|e| fault(&e))?;
+        let body = sandbox::render(&template, values).map_err(|e| fault(&e))?;
         Ok(Html { body, lang })
     }
 
@@ -201,7 +276,7 @@ impl Theme {
 
     /// What would disappoint the tenant although the theme can be served.
     pub(crate) fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
+        let mut problems = self.failing_pages();
         let own = &self.branding;
         let named = own.logo.as_deref().filter(|logo| !logo.contains(':'));
         if let Some(logo) = named.filter(|_| self.logo.is_none()) {
@@ -225,6 +300,25 @@ impl Theme {
             }
         }
         problems
+    }
+
+    /// Pages that its templates cannot draw, of one sample each; the built-in ones can.
+    fn failing_pages(&self) -> Vec<String> {
+        if Arc::ptr_eq(&self.shared.templates, &self.fallback.templates) {
+            return Vec::new();
+        }
+        let ctx = RenderContext {
+            lang: locale::FALLBACK,
+            ..RenderContext::default()
+        };
+        let mut failing: Vec<String> = Vec::new();
+        for (_, page) in Page::samples() {
+            if let Err(fault) = self.render(&page, &ctx) {
+                failing.push(fault.to_string());
+            }
+        }
+        failing.dedup();
+        failing
     }
 
     fn default_language(&self) -> String {
@@ -276,21 +370,25 @@ impl Theme {
     fn asset_function(&self, base: &str) -> Value {
         let assets = Arc::clone(&self.shared.assets);
         let base = base.to_owned();
-        Value::from_function(move |name: &str| -> Result<String, Error> {
-            let hashed = assets.hashed(name).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::InvalidOperation,
-                    format!("no static file {name}"),
-                )
-            })?;
-            Ok(format!("{base}/static/{hashed}"))
-        })
+        Value::from_function(
+            move |state: &mut State<'_, '_>, name: &str| -> Result<String, Error> {
+                let hashed = assets.hashed(name).ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::InvalidOperation,
+                        format!("no static file {name}"),
+                    )
+                })?;
+                made(state, format!("{base}/static/{hashed}"))
+            },
+        )
     }
 
     /// `extra("key")` in a template: the tenant's value, or nothing.
     fn extra_function(&self) -> Value {
         let extra = self.branding.extra.clone();
-        Value::from_function(move |key: &str| extra.get(key).cloned().unwrap_or_default())
+        Value::from_function(move |state: &mut State<'_, '_>, key: &str| {
+            made(state, extra.get(key).cloned().unwrap_or_default())
+        })
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn answer_in(
         .get(ACCEPT_LANGUAGE)
         .and_then(|v| v.to_str().ok());
     let lang = theme.negotiate(ui_locales, accepted);
-    let rendered = theme.render(
+    let drawn = theme.draw(
         page,
         &RenderContext {
             lang: &lang,
@@ -49,11 +49,21 @@ pub(crate) fn answer_in(
             dex_ids: ctx.dialect() == Dialect::Dex,
         },
     );
-    let status = status(page);
-    let (body, lang) = match rendered {
-        Ok(html) => (html.body, html.lang),
-        Err(error) => {
-            error!(incident.id = %ctx.request_id, "a page could not be rendered: {error}");
+    let mut status = status(page);
+    if let Some(fault) = &drawn.fault {
+        let at = ctx.snapshot.view.effects.clock.monotonic().since_start();
+        if let Some(times) = theme.note_failure(fault, at) {
+            error!(tenant.id = %ctx.spec().id, incident.id = %ctx.request_id, failures = times,
+                "a page could not be drawn, and the built-in one is shown: {fault}");
+        }
+    }
+    let (body, lang) = match drawn.html {
+        Some(html) => (html.body, html.lang),
+        None => {
+            // What was to be shown is not: that is no success, but an error stays what it was.
+            if !status.is_client_error() && !status.is_server_error() {
+                status = StatusCode::INTERNAL_SERVER_ERROR;
+            }
             let message = format!("Please tell support this id: {}", ctx.request_id);
             (
                 plain_error(status.as_u16(), "Something went wrong", &message),

@@ -663,6 +663,100 @@ fn a_template_that_asks_for_what_is_not_there_or_never_ends_fails_alone() {
     }
 }
 
+/// A theme whose front page is `text`.
+fn with_home(text: &str) -> Result<Arc<Theme>, ThemeError> {
+    let folder = overlay(&[("templates/home.html", text)]);
+    let branding = Branding {
+        texts: BTreeMap::from([(
+            "en".into(),
+            BTreeMap::from([("login.title".into(), "{client}{client}".into())]),
+        )]),
+        ..Branding::named("Acme")
+    };
+    laid_over(folder.path(), branding)
+}
+
+#[test]
+fn a_template_that_makes_texts_without_end_is_stopped_before_memory_is_gone() {
+    let double = |step: &str| format!("{{% set x = 'xxxxxxxx' %}}{}{{{{ x }}}}", step.repeat(64));
+    let k = "x".repeat(1024);
+    for text in [
+        double("{% set x = x|replace('x', 'xx') %}"),
+        double("{% set x = [x, x]|join %}"),
+        double("{% set x = x|replace('', 'xxxx') %}"),
+        double("{% set x %}{{ x }}{{ x }}{% endset %}"),
+        double("{% set x = t('login.title', client=x) %}"),
+        double("{% set x = [x, x] %}"),
+        double("{% set x = [x, x] %}") + "{{ x|join }}",
+        double("{% set x = [x, x] %}") + "{{ x|upper }}",
+        double("{% set x = [x, x] %}") + "{{ x|e }}",
+        double("{% set x = [x, x] %}") + "{{ t('login.title', client=x) }}",
+        format!("{{% for a in range(100000) %}}{k}{{% endfor %}}"),
+        format!(
+            "{{% set x %}}{{% for a in range(100000) %}}{k}{{% endfor %}}{{% endset %}}{{{{ x }}}}"
+        ),
+        "{% macro m(n) %}{{ m(n) }}{{ m(n) }}{% endmacro %}{{ m(1) }}".to_owned(),
+        "{% include 'home.html' %}{% include 'home.html' %}".to_owned(),
+        "{{ ['x']|map('upper')|join }}".to_owned(),
+        "{{ '%1000000000d'|format(1) }}".to_owned(),
+        "{{ 'x'|indent(1000000000, true) }}".to_owned(),
+    ] {
+        let theme = with_home(&text).unwrap();
+        let error = theme.render(&sample("home"), &english()).unwrap_err();
+        assert!(error.to_string().contains("home.html"), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_template_that_puts_texts_together_by_an_operator_is_told_when_it_loads() {
+    for text in [
+        "{{ 'a' ~ 'b' }}",
+        "{{ 'a' + 'b' }}",
+        "{{ 'a' * 9 }}",
+        "{{ 'abc'[1:] }}",
+    ] {
+        let error = with_home(text).unwrap_err().to_string();
+        assert!(
+            error.contains("home.html") && error.contains("in line 1"),
+            "{error}"
+        );
+    }
+    let long = "x".repeat(64 * 1024 + 1);
+    let error = with_home(&long).unwrap_err().to_string();
+    assert!(error.contains("is longer than 64 KiB"), "{error}");
+}
+
+#[test]
+fn a_page_that_fails_is_drawn_by_the_built_in_theme_and_told_once_a_minute() {
+    let theme = with_home("{{ page.nothing }}").unwrap();
+    let drawn = theme.draw(&sample("home"), &english());
+    let body = drawn.html.unwrap().body;
+    assert!(body.contains("Acme") && body.contains("</html>"), "{body}");
+    let fault = drawn.fault.unwrap();
+    assert!(fault.to_string().contains("home.html"), "{fault}");
+    assert!(theme.draw(&sample("password"), &english()).fault.is_none());
+
+    assert_eq!(theme.last_failure(), None);
+    let at = |seconds| theme.note_failure(&fault, Duration::from_secs(seconds));
+    assert_eq!(at(100), Some(1));
+    assert_eq!(at(101), None);
+    assert_eq!(at(159), None);
+    assert_eq!(at(160), Some(3));
+    assert_eq!(theme.last_failure(), Some(fault.to_string()));
+}
+
+#[test]
+fn check_tells_of_pages_that_could_not_be_drawn() {
+    let folder = overlay(&[("templates/home.html", "{{ page.nothing }}")]);
+    let request = ThemeRequest {
+        overlay: Some(folder.path().to_owned()),
+        ..ThemeRequest::default()
+    };
+    let problems = library().check(&request);
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert!(problems[0].contains("home.html"), "{problems:#?}");
+}
+
 #[test]
 fn a_logo_that_is_missing_or_elsewhere_gives_way_to_the_initial() {
     for logo in ["theme/none.svg", "https://cdn.example/logo.png"] {

@@ -210,3 +210,39 @@ async fn the_answer_to_a_password_may_lead_wherever_the_client_sends_the_person(
             .contains(&format!("action=\"{}\"", form.replace('&', "&amp;")))
     );
 }
+
+#[actix_web::test]
+async fn a_page_whose_template_fails_is_shown_by_the_built_in_theme_and_told_in_the_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let templates = folder.path().join("templates");
+    std::fs::create_dir(&templates).unwrap();
+    std::fs::write(templates.join("home.html"), "{{ page.nothing }}").unwrap();
+    std::fs::write(templates.join("error.html"), "{{ page.nothing }}").unwrap();
+    let overlaid = a_tenant().with(|spec| spec.frontend.overlay = Some(folder.path().to_owned()));
+    let world = World::of([overlaid.build()]).await;
+    for (path, status) in [("/", 200), ("/auth", 400), ("/static/nothing.css", 404)] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.text().contains("style nonce="), "{path}: no theme");
+    }
+    let acme = insula_model::TenantId::parse("acme").unwrap();
+    let status = world.state.tenancy.status(&acme).await.unwrap();
+    let problem = status.page_problem.unwrap();
+    assert!(problem.contains("error.html"), "{problem}");
+}
+
+#[actix_web::test]
+async fn a_page_that_nothing_can_draw_is_no_success_and_an_error_stays_what_it_is() {
+    let long = "x".repeat(3 << 20);
+    let texts = ["home.title", "home.title-plain", "error.client-title"];
+    let texts = texts.map(|key| (key.to_owned(), long.clone()));
+    let unspeakable = a_tenant().with(|spec| {
+        spec.frontend.texts = [("en".to_owned(), texts.into())].into();
+    });
+    let world = World::of([unspeakable.build()]).await;
+    for (path, status) in [("/", 500), ("/auth", 400)] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.status, status, "{path}");
+        assert!(answer.text().contains("Something went wrong"), "{path}");
+    }
+}
