@@ -11,7 +11,7 @@ use insula_config::{ServerConfig, process_environment};
 use insula_model::Password;
 
 use crate::exit::Exit;
-use crate::{check, serve};
+use crate::{adopt, check, serve};
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed while running; 2 wrong usage; \
 3 a configuration has errors (all are printed); 4 a port, the database or Redis cannot be had.";
@@ -25,6 +25,13 @@ pub(crate) fn run() -> ExitCode {
         Some(("reset-keys", args)) => {
             let is_confirmed = args.get_flag("confirm");
             config(args).and_then(|config| serve::reset_keys(config, is_confirmed))
+        }
+        Some(("adopt", args)) => {
+            let tenant = args
+                .get_one::<String>("tenant")
+                .cloned()
+                .unwrap_or_default();
+            config(args).and_then(|config| adopt::run(&config, &tenant))
         }
         Some(("hash-password", _)) => hash_password(),
         _ => {
@@ -82,6 +89,18 @@ fn command() -> Command {
                     .long("confirm")
                     .action(ArgAction::SetTrue)
                     .help("Really do it; nobody can undo it"),
+            ),
+        )
+        .subcommand(
+            configured(
+                "adopt",
+                "Let a tenant have the keys, sessions and grants of its name under another issuer",
+            )
+            .arg(
+                Arg::new("tenant")
+                    .required(true)
+                    .value_name("TENANT")
+                    .help("the name of its folder"),
             ),
         )
         .subcommand(

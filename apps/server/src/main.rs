@@ -3,6 +3,7 @@
 //! Owns the command line, the listeners and the choice of implementations: the only crate that
 //! names a backend. Owns no rule; see `docs/ARCHITECTURE.md` for who does.
 
+mod adopt;
 mod cache_lease;
 mod check;
 mod chores;

@@ -198,7 +198,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
     })
 }
 
-fn start_logging(config: &ServerConfig) -> Result<(), Exit> {
+pub(crate) fn start_logging(config: &ServerConfig) -> Result<(), Exit> {
     let settings = LogSettings {
         format: match config.log.format {
             LogFormat::Pretty => insula_telemetry::LogFormat::Pretty,
@@ -222,7 +222,7 @@ fn quiet(level: &str) -> String {
     format!("{level},actix_server=warn,sea_orm_migration=warn")
 }
 
-fn io_runtime() -> Result<Runtime, Exit> {
+pub(crate) fn io_runtime() -> Result<Runtime, Exit> {
     let built = Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("io")
@@ -234,7 +234,7 @@ fn io_runtime() -> Result<Runtime, Exit> {
     })
 }
 
-fn told(error: &anyhow::Error) -> Exit {
+pub(crate) fn told(error: &anyhow::Error) -> Exit {
     error!("{error:#}");
     Exit::of(error)
 }

@@ -62,6 +62,15 @@ pub struct SealedKeys {
     pub sealed: Vec<u8>,
 }
 
+/// Whose the rows of a tenant are: ids of tenants are names of folders, which may be given again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The issuer that keys, sessions and grants were made for.
+    pub issuer: String,
+    /// Since when there is no such tenant, if it was seen to go.
+    pub left_at: Option<Timestamp>,
+}
+
 /// What came of a key swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeySwap {
@@ -100,6 +109,17 @@ impl std::fmt::Debug for UpgradedPassword {
 /// The durable state of one tenant.
 #[async_trait]
 pub trait TenantStore: Send + Sync + 'static {
+    // --- the tenant itself ---
+
+    /// Whose the rows are. Where nobody knows yet, they are `issuer`'s from now on.
+    async fn claim(&self, issuer: &str) -> Result<Owner, StoreError>;
+
+    /// Says whose the rows are from now on; the tenant is there.
+    async fn adopt(&self, issuer: &str) -> Result<(), StoreError>;
+
+    /// Notes that the tenant is gone. Its rows stay; without any, there is nothing to note.
+    async fn note_left(&self, at: Timestamp) -> Result<(), StoreError>;
+
     // --- keys ---
 
     /// The sealed key ring, if there ever was one.

@@ -15,7 +15,8 @@ mod memory;
 pub use bus::{Change, ChangeBus, ChangeKind, Changes};
 pub use cache::{Cache, Finish, LoginRoom, RedeemedCode, TenantCache};
 pub use durable::{
-    Durable, KeySwap, MASTER_KEY_FACT, RefreshRotation, SealedKeys, TenantStore, UpgradedPassword,
+    Durable, KeySwap, MASTER_KEY_FACT, Owner, RefreshRotation, SealedKeys, TenantStore,
+    UpgradedPassword,
 };
 pub use error::StoreError;
 pub use login::recorded_login;

@@ -10,8 +10,8 @@ use insula_model::{
 };
 use insula_oauth::Scopes;
 use insula_store::{
-    Finish, KeySwap, LoginRoom, RedeemedCode, RefreshRotation, SealedKeys, StoreError, TenantCache,
-    TenantStore, UpgradedPassword,
+    Finish, KeySwap, LoginRoom, Owner, RedeemedCode, RefreshRotation, SealedKeys, StoreError,
+    TenantCache, TenantStore, UpgradedPassword,
 };
 
 use crate::{Effects, TenantView};
@@ -68,6 +68,21 @@ struct WatchedCache(Arc<dyn TenantCache>, Arc<Spy>);
 
 #[async_trait]
 impl TenantStore for WatchedStore {
+    async fn claim(&self, issuer: &str) -> Result<Owner, StoreError> {
+        self.1.call("claim")?;
+        self.0.claim(issuer).await
+    }
+
+    async fn adopt(&self, issuer: &str) -> Result<(), StoreError> {
+        self.1.call("adopt")?;
+        self.0.adopt(issuer).await
+    }
+
+    async fn note_left(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.1.call("note_left")?;
+        self.0.note_left(at).await
+    }
+
     async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError> {
         self.1.call("load_keys")?;
         self.0.load_keys().await

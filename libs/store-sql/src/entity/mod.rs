@@ -11,4 +11,5 @@ pub(crate) mod lease;
 pub(crate) mod refresh_grant;
 pub(crate) mod revoked_grant;
 pub(crate) mod server_fact;
+pub(crate) mod tenant_owner;
 pub(crate) mod upgraded_password;

@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 mod columns;
 mod m0001_first_tables;
 mod m0003_server_facts;
+mod m0004_tenant_owner;
 
 /// All steps, oldest first.
 pub(crate) struct Migrator;
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_first_tables::FirstTables),
             Box::new(m0003_server_facts::ServerFacts),
+            Box::new(m0004_tenant_owner::TenantOwner),
         ]
     }
 }

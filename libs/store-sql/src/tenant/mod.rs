@@ -8,13 +8,14 @@ use insula_model::{
 };
 use insula_oauth::Scopes;
 use insula_store::{
-    KeySwap, RefreshRotation, SealedKeys, StoreError, TenantStore, UpgradedPassword,
+    KeySwap, Owner, RefreshRotation, SealedKeys, StoreError, TenantStore, UpgradedPassword,
 };
 
 use crate::sql::Sql;
 
 mod json;
 mod keys;
+mod owner;
 mod passwords;
 mod people;
 mod refresh;
@@ -49,6 +50,20 @@ macro_rules! run {
 
 #[async_trait]
 impl TenantStore for SqlTenant {
+    async fn claim(&self, issuer: &str) -> Result<Owner, StoreError> {
+        let issuer = issuer.to_owned();
+        run!(self, "claim", owner::claim, issuer)
+    }
+
+    async fn adopt(&self, issuer: &str) -> Result<(), StoreError> {
+        let issuer = issuer.to_owned();
+        run!(self, "adopt", owner::adopt, issuer)
+    }
+
+    async fn note_left(&self, at: Timestamp) -> Result<(), StoreError> {
+        run!(self, "note_left", owner::note_left, at)
+    }
+
     async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError> {
         run!(self, "load_keys", keys::load)
     }

@@ -89,6 +89,6 @@ pub(crate) async fn ids_are_indexed_with_the_tenant_first(scratch: &Scratch) {
         );
         seen += 1;
     }
-    assert!(seen >= 12, "only {seen} indexes");
+    assert!(seen >= 13, "only {seen} indexes");
     store.close().await;
 }

@@ -12,6 +12,7 @@
 
 mod chores;
 mod keys;
+mod owner;
 mod people;
 mod records;
 mod refresh;
@@ -20,6 +21,7 @@ mod walls;
 
 pub use chores::*;
 pub use keys::*;
+pub use owner::*;
 pub use people::*;
 pub use refresh::*;
 pub use sessions::*;
@@ -33,6 +35,11 @@ pub use walls::*;
 macro_rules! durable_conformance {
     ($factory:expr) => {
         $crate::durable_conformance! { @each $factory;
+            rows_belong_to_whoever_claims_them_first,
+            rows_that_are_adopted_belong_to_another,
+            a_tenant_that_left_is_remembered_until_it_is_adopted,
+            of_a_hundred_first_claims_one_wins,
+            no_tenant_sees_the_owner_of_another,
             a_tenant_begins_without_keys,
             keys_come_back_as_they_were_stored,
             of_two_who_swap_keys_one_wins,

@@ -13,7 +13,7 @@ use insula_oauth::Scopes;
 use crate::durable::rotated;
 use crate::login::recorded_login;
 use crate::{
-    Durable, KeySwap, RefreshRotation, SealedKeys, StoreError, TenantStore, UpgradedPassword,
+    Durable, KeySwap, Owner, RefreshRotation, SealedKeys, StoreError, TenantStore, UpgradedPassword,
 };
 
 /// How many rows of one kind a tenant may hold: memory is not a database.
@@ -36,6 +36,7 @@ struct House {
 
 #[derive(Debug, Default)]
 struct Rows {
+    owner: Option<Owner>,
     keys: Option<SealedKeys>,
     identities: HashMap<(ConnectorId, UserId), Identity>,
     passwords: HashMap<String, UpgradedPassword>,
@@ -177,6 +178,30 @@ fn room(has_it: bool, held: usize, what: &'static str) -> Result<(), StoreError>
 
 #[async_trait]
 impl TenantStore for TenantMemory {
+    async fn claim(&self, issuer: &str) -> Result<Owner, StoreError> {
+        let mut rows = self.rows();
+        let owner = rows.owner.get_or_insert_with(|| Owner {
+            issuer: issuer.to_owned(),
+            left_at: None,
+        });
+        Ok(owner.clone())
+    }
+
+    async fn adopt(&self, issuer: &str) -> Result<(), StoreError> {
+        self.rows().owner = Some(Owner {
+            issuer: issuer.to_owned(),
+            left_at: None,
+        });
+        Ok(())
+    }
+
+    async fn note_left(&self, at: Timestamp) -> Result<(), StoreError> {
+        if let Some(owner) = &mut self.rows().owner {
+            owner.left_at = Some(at);
+        }
+        Ok(())
+    }
+
     async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError> {
         Ok(self.rows().keys.clone())
     }

@@ -6,7 +6,7 @@ use super::charge::Stand;
 use super::{Describe, DrainAll, News, Order, SupervisorActor, What};
 use crate::death_watch::Terminated;
 use crate::messages::Tidings;
-use crate::tenant::{Asked, Instruction, WhatChanged};
+use crate::tenant::{Asked, Instruction, WhatChanged, note_leaving};
 use crate::{CrashWindow, Downfall, TenantStatus};
 
 impl Handler<Order> for SupervisorActor {
@@ -65,7 +65,10 @@ impl Handler<Order> for SupervisorActor {
                     }
                 }
             }
-            Order::Remove(id) => self.dismiss(&id, ctx),
+            Order::Remove(id) => {
+                note_leaving(&self.house, &id);
+                self.dismiss(&id, ctx);
+            }
             Order::Revive(id) => {
                 if let Some(charge) = self.charges.get_mut(&id) {
                     charge.crashes = CrashWindow::default();

@@ -220,8 +220,9 @@ impl TenantActor {
     fn load_spec(&mut self, ctx: &mut Context<Self>) {
         self.next = Next::default();
         let (house, id) = (Arc::clone(&self.house), self.id.clone());
-        let is_first = self.furnished.is_none();
-        let loading = async move { Configured::load(&house, &id, is_first).await };
+        let served = self.furnished.as_ref();
+        let served = served.map(|served| served.configured.spec.issuer.clone());
+        let loading = async move { Configured::load(&house, &id, served.as_ref()).await };
         self.run(ctx, Job::Spec, loading, |actor, configured: Configured| {
             let passivate_after = configured.spec.passivate_after;
             actor.next.configured = Some(configured);

@@ -4,13 +4,14 @@ use bytes::Bytes;
 use insula_ambient::Timestamp;
 use insula_flows::{Effects, TenantView};
 use insula_jose::{Alg, KeyRing, RotationPolicy};
-use insula_model::{Dialect, TenantId, TenantSpec};
+use insula_model::{Dialect, Issuer, TenantId, TenantSpec};
 use insula_theming::Theme;
 
 use crate::house::House;
 use crate::tenant::branding;
 use crate::tenant::connectors::Opened;
 use crate::tenant::life::{Job, Trouble};
+use crate::tenant::owner;
 use crate::tenant::rotation;
 use crate::{LoadedSpec, TenantSnapshot};
 
@@ -33,21 +34,28 @@ pub(crate) struct Furnished {
 }
 
 impl Configured {
-    /// Loads the configuration. A tenant that has nothing to serve on (`is_first`) wakes on the last
-    /// good one where the present one is bad.
+    /// Loads the configuration. A tenant that has nothing to serve on (no `served` issuer) wakes on
+    /// the last good one where the present one is bad.
     pub(crate) async fn load(
         house: &House,
         id: &TenantId,
-        is_first: bool,
+        served: Option<&Issuer>,
     ) -> Result<Self, Trouble> {
-        let error = match house.deps.specs.load(id).await {
-            Ok(loaded) => return Self::of(house, id, loaded, None),
-            Err(error) => refused(id, &error.0),
+        let (loaded, instead_of) = match house.deps.specs.load(id).await {
+            Ok(loaded) => (loaded, None),
+            Err(error) => {
+                let error = refused(id, &error.0);
+                let last_good = house.deps.specs.last_good(id).await;
+                match last_good.filter(|_| served.is_none()) {
+                    Some(loaded) => (loaded, Some(error.text)),
+                    None => return Err(error),
+                }
+            }
         };
-        match house.deps.specs.last_good(id).await.filter(|_| is_first) {
-            Some(loaded) => Self::of(house, id, loaded, Some(error.text)),
-            None => Err(error),
+        if served != Some(&loaded.spec.issuer) {
+            owner::must_be(house, id, &loaded.spec.issuer).await?;
         }
+        Self::of(house, id, loaded, instead_of)
     }
 
     fn of(

@@ -7,6 +7,7 @@ pub use branding::theme_request;
 mod build;
 mod connectors;
 mod life;
+mod owner;
 mod passwords;
 mod rotation;
 
@@ -15,3 +16,4 @@ pub(crate) use actor::Suffer;
 pub(crate) use actor::{Instruction, Ping, TenantActor};
 pub(crate) use asked::Asked;
 pub(crate) use life::WhatChanged;
+pub(crate) use owner::note_leaving;

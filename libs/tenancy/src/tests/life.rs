@@ -1,11 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use insula_store::{Change, ChangeBus as _, ChangeKind};
-use insula_testkit::a_connector;
+use insula_store::{Change, ChangeBus as _, ChangeKind, Durable as _};
+use insula_testkit::{a_connector, a_tenant};
 
 use super::world::{found, id, in_world, quick, tenant, until, until_phase, until_status};
-use crate::{Fault, Lookup, TenancyOptions, TenantPhase};
+use crate::{Fault, Lookup, TenancyOptions, TenantPhase, TenantStatus};
 
 #[test]
 fn a_sleeping_tenant_is_woken_by_who_asks_first_and_found_awake_by_the_next() {
@@ -359,5 +359,83 @@ fn after_shutdown_nobody_is_woken_and_snapshots_stay_good() {
         assert!(house.activate(&id("globex")).await.is_err());
         assert_eq!(handle.snapshot().epoch, 1);
         assert!(house.rescan().await.is_err());
+    });
+}
+
+#[test]
+fn a_folder_made_again_under_another_issuer_inherits_nothing_until_it_is_adopted() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        let first = house.activate(&id("acme")).await.unwrap();
+        let keys = first.snapshot().jwks_json.clone();
+        world.files.remove("acme");
+        house.rescan().await.unwrap();
+
+        let other = a_tenant().at("acme", "https://acme-two.test").build();
+        world.files.write(other);
+        house.rescan().await.unwrap();
+        assert!(house.activate(&id("acme")).await.is_err());
+        let told = |status: &TenantStatus| status.last_error.is_some();
+        let status = until_status(&house, "acme", told).await;
+        let told = status.last_error.unwrap();
+        for word in [
+            "https://acme-two.test",
+            "https://acme.test",
+            "insula adopt acme",
+            "another name",
+        ] {
+            assert!(told.contains(word), "{word}: {told}");
+        }
+        assert!(!status.is_served);
+
+        let store = world.store.tenant(&id("acme"));
+        store.adopt("https://acme-two.test").await.unwrap();
+        house.reload(Some(id("acme"))).await.unwrap();
+        house.revive(&id("acme"));
+        let back = until(async || house.activate(&id("acme")).await.ok()).await;
+        assert_eq!(back.snapshot().jwks_json, keys);
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn a_folder_made_again_under_its_issuer_goes_on_and_its_return_is_noted() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        let keys = house.activate(&id("acme")).await.unwrap();
+        let keys = keys.snapshot().jwks_json.clone();
+        let store = world.store.tenant(&id("acme"));
+        let owner = async || store.claim("https://nobody.test").await.unwrap();
+        world.files.remove("acme");
+        house.rescan().await.unwrap();
+        until(async || owner().await.left_at).await;
+
+        world.files.write(tenant("acme"));
+        house.rescan().await.unwrap();
+        let back = house.activate(&id("acme")).await.unwrap();
+        assert_eq!(back.snapshot().jwks_json, keys);
+        assert_eq!(owner().await.left_at, None);
+        assert_eq!(owner().await.issuer, "https://acme.test");
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn a_tenant_that_is_served_serves_on_as_it_was_when_its_file_names_another_issuer() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        house.activate(&id("acme")).await.unwrap();
+        world
+            .files
+            .write(a_tenant().at("acme", "https://acme-two.test").build());
+        house.rescan().await.unwrap();
+        let told = |status: &TenantStatus| status.last_error.is_some();
+        let status = until_status(&house, "acme", told).await;
+        assert_eq!(status.issuer.as_deref(), Some("https://acme.test"));
+        assert!(status.last_error.unwrap().contains("insula adopt acme"));
+        house.shutdown().await;
     });
 }

@@ -1,0 +1,52 @@
+use insula_model::{Issuer, TenantId};
+
+use crate::house::House;
+use crate::tenant::life::{Job, Trouble};
+
+/// Lets a tenant have the keys, sessions and grants that lie under its name only if they were made
+/// for its issuer (ADR 0016): a folder that was removed and made again may be somebody else's.
+pub(crate) async fn must_be(house: &House, id: &TenantId, issuer: &Issuer) -> Result<(), Trouble> {
+    let trouble = |text: String, out_of_reach| Trouble {
+        job: Job::Spec,
+        text,
+        out_of_reach,
+    };
+    let store = house.deps.durable.tenant(id);
+    let claimed = store.claim(issuer.as_str()).await;
+    let owner = claimed.map_err(|error| {
+        let text =
+            format!("tenant {id} cannot be loaded: whose rows it has cannot be read: {error}");
+        trouble(text, true)
+    })?;
+    if owner.issuer != issuer.as_str() {
+        let text = format!(
+            "tenant {id} cannot be loaded: its issuer is {issuer}, but the keys, sessions and grants \
+             under its name are those of {}; run `insula adopt {id}` and reload if it is the same \
+             tenant, or give this one's folder another name, under which it begins anew",
+            owner.issuer
+        );
+        return Err(trouble(text, false));
+    }
+    let Some(left_at) = owner.left_at else {
+        return Ok(());
+    };
+    let away_s = house.now().since(left_at).as_secs();
+    tracing::warn!(tenant.id = %id, away_s,
+        "tenant {id} was removed and is back under the same issuer: it goes on with the keys, \
+         sessions and grants it had");
+    if let Err(error) = store.adopt(issuer.as_str()).await {
+        tracing::warn!(tenant.id = %id, %error, "that tenant {id} is back could not be noted");
+    }
+    Ok(())
+}
+
+/// Notes that a tenant's folder is gone, so that its coming back is told.
+pub(crate) fn note_leaving(house: &House, id: &TenantId) {
+    let (store, id, at) = (house.deps.durable.tenant(id), id.clone(), house.now());
+    house.deps.io.spawn(async move {
+        if let Err(error) = store.note_left(at).await {
+            tracing::warn!(tenant.id = %id, %error,
+                "that tenant {id} was removed could not be noted");
+        }
+    });
+}
