@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, Metadata};
 use std::os::unix::ffi::OsStrExt as _;
@@ -60,9 +59,10 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// Every path that was read or looked for, with what was there.
+/// Every path that was read or looked for, with what was there. Kept for each tenant there is, most
+/// of whom have a file and no theme: a list in the order of paths, with no room to spare.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen(BTreeMap<PathBuf, Mark>);
+pub struct Seen(Vec<(PathBuf, Mark)>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Mark {
@@ -72,18 +72,29 @@ struct Mark {
 
 impl Seen {
     pub(crate) fn note(&mut self, path: &Path, stamp: Option<Stamp>, digest: Fingerprint) {
-        self.0.insert(path.to_owned(), Mark { stamp, digest });
+        let mark = Mark { stamp, digest };
+        match self
+            .0
+            .binary_search_by(|(known, _)| known.as_path().cmp(path))
+        {
+            Ok(at) => {
+                if let Some((_, known)) = self.0.get_mut(at) {
+                    *known = mark;
+                }
+            }
+            Err(at) => self.0.insert(at, (path.to_owned(), mark)),
+        }
     }
 
     pub(crate) fn extend(&mut self, other: &Self) {
-        let marks = other.0.iter();
-        self.0
-            .extend(marks.map(|(path, mark)| (path.clone(), *mark)));
+        for (path, mark) in &other.0 {
+            self.note(path, mark.stamp, mark.digest);
+        }
     }
 
     /// The paths, in their order.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.0.keys().map(PathBuf::as_path)
+        self.0.iter().map(|(path, _)| path.as_path())
     }
 
     /// A fingerprint of all that was read, as it was read.
@@ -107,12 +118,8 @@ impl Seen {
     }
 
     pub(crate) fn has_the_stamps_of(&self, other: &Self) -> bool {
-        let stamps = |seen: &'_ Self| {
-            let marks = seen.0.iter();
-            marks
-                .map(|(path, mark)| (path.clone(), mark.stamp))
-                .collect::<Vec<_>>()
-        };
-        stamps(self) == stamps(other)
+        let stamps =
+            |seen: &Self| -> Vec<_> { seen.0.iter().map(|(_, mark)| mark.stamp).collect() };
+        self.paths().eq(other.paths()) && stamps(self) == stamps(other)
     }
 }
