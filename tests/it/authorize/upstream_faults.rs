@@ -15,7 +15,6 @@ connectors:
       issuer: http://login.localhost:PORT/initech
       clientID: acme
       clientSecret: acme-at-initech
-      redirectURI: http://acme.localhost:PORT/callback
       userNameKey: badge
   - type: oidc
     id: locked
@@ -24,7 +23,7 @@ connectors:
   - type: oidc
     id: closed
     name: Closed Works
-    config: { issuer: "http://login.localhost:PORT/initech", clientID: acme, rootCAs: [/no/such/file] }
+    config: { issuer: "http://login.localhost:PORT/initech", clientID: acme, hostedDomains: [a.example] }
   - type: oidc
     id: down
     name: Down Works
@@ -68,10 +67,10 @@ fn a_house() -> House {
     let initech = INITECH
         .replace("oauth2: { skipApprovalScreen: true }\n", "")
         .replace(
-            "[\"http://acme.localhost:PORT/callback/initech\"]",
-            "[\"http://acme.localhost:PORT/callback\", \
-              \"http://acme.localhost:PORT/callback/locked\", \
-              \"http://globex.localhost:PORT/callback\"]",
+            "http://acme.localhost:PORT/callback/initech",
+            "http://acme.localhost:PORT/callback/odd\", \
+             \"http://acme.localhost:PORT/callback/locked\", \
+             \"http://globex.localhost:PORT/callback",
         );
     House::build()
         .tenant("acme", ACME)
@@ -176,7 +175,7 @@ async fn an_upstreams_fault_is_blamed_on_it_and_told_with_what_helps() {
         for says in says {
             assert!(words.contains(says), "{connector}: {says}: {words}");
         }
-        for blames in ["The app that sent you here", "/no/such/file", "127.0.0.1"] {
+        for blames in ["The app that sent you here", "hostedDomains", "127.0.0.1"] {
             assert!(!words.contains(blames), "{connector}: {words}");
         }
         process.says(logged).await;
