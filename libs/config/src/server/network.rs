@@ -29,9 +29,16 @@ pub struct Outbound {
 pub(super) fn addresses(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Listen {
     let loopback = |port: u16| Some(SocketAddr::from(([127, 0, 0, 1], port)));
     let mut section = top.section("listen", reading);
+    let https = address(&mut section, "https", None, reading);
+    // Whoever sets up TLS and says nothing of clear text wants none.
+    let usual_http = if https.is_none() {
+        loopback(5556)
+    } else {
+        None
+    };
     let listen = Listen {
-        http: address(&mut section, "http", loopback(5556), reading),
-        https: address(&mut section, "https", None, reading),
+        http: address(&mut section, "http", usual_http, reading),
+        https,
         telemetry: address(&mut section, "telemetry", loopback(5558), reading),
         admin: address(&mut section, "admin", None, reading),
     };
@@ -43,7 +50,7 @@ pub(super) fn addresses(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Lis
     listen
 }
 
-/// Left out, the default holds; null, nobody listens.
+/// Left out, the default holds; null or empty, nobody listens.
 fn address(
     section: &mut Section<'_>,
     key: &'static str,
@@ -54,6 +61,9 @@ fn address(
         return default;
     };
     let text = reading.text(&entry.value, &section.key(key))?;
+    if text.value.trim().is_empty() {
+        return None;
+    }
     let address = socket_address(&text.value);
     if address.is_none() {
         let cause = format!("{} is not an address to listen on", text.shown);

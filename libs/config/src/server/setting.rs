@@ -61,7 +61,7 @@ const fn list(path: &'static str, meaning: &'static str) -> Setting {
 pub(super) const SETTINGS: [Setting; 23] = [
     one(
         "listen.http",
-        "address of the tenants, unencrypted; empty for none",
+        "address of the tenants, unencrypted; empty for none, as if left out beside listen.https",
     ),
     one(
         "listen.https",

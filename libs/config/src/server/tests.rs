@@ -71,6 +71,64 @@ fn null_or_an_empty_flag_closes_a_door() {
 }
 
 #[test]
+fn an_address_that_is_empty_or_null_is_off_wherever_it_is_written() {
+    let places = ["http", "https", "telemetry", "admin"];
+    for place in places {
+        let beside = if place == "http" {
+            "https: '[::]:8443'"
+        } else {
+            "http: '[::]:80'"
+        };
+        let tls = "tls: { cert: a.crt, key: a.key }";
+        let open = |config: &ServerConfig| {
+            let listen = config.listen;
+            let [http, https] = [listen.http, listen.https];
+            [http, https, listen.telemetry, listen.admin]
+                [places.iter().position(|p| *p == place).unwrap()]
+        };
+        for written in ["null", "''", "\"\"", "' '", "{ env: NOTHING }"] {
+            let text = format!("listen: {{ {beside}, {place}: {written} }}\n{tls}\n");
+            let config = load(&text, &[("NOTHING", "")], &[]);
+            let config = config.unwrap_or_else(|said| panic!("{place} {written}: {said:?}"));
+            assert_eq!(open(&config), None, "{place}: {written}");
+        }
+        let text = format!("listen: {{ {beside}, {place}: ':1' }}\n{tls}\n");
+        assert!(open(&load(&text, &[], &[]).unwrap()).is_some());
+        let variable = format!("INSULA_LISTEN_{}", place.to_uppercase());
+        assert_eq!(
+            open(&load(&text, &[(variable.as_str(), "")], &[]).unwrap()),
+            None
+        );
+        let flag = format!("listen.{place}");
+        assert_eq!(
+            open(&load(&text, &[], &[(flag.as_str(), "")]).unwrap()),
+            None
+        );
+    }
+}
+
+#[test]
+fn who_asks_for_https_alone_serves_nothing_in_clear() {
+    let tls = "tls: { cert: a.crt, key: a.key }\n";
+    let alone = format!("listen: {{ https: '[::]:8443' }}\n{tls}");
+    assert_eq!(load(&alone, &[], &[]).unwrap().listen.http, None);
+    let by_flag = load(tls, &[], &[("listen.https", "[::]:8443")]).unwrap();
+    assert_eq!(by_flag.listen.http, None);
+    let both = format!("listen: {{ https: '[::]:8443', http: '[::]:80' }}\n{tls}");
+    assert_eq!(
+        load(&both, &[], &[]).unwrap().listen.http.unwrap().port(),
+        80
+    );
+    let env = [("INSULA_LISTEN_HTTP", ":81")];
+    assert_eq!(
+        load(&alone, &env, &[]).unwrap().listen.http.unwrap().port(),
+        81
+    );
+    let off = load("listen: { https: '' }\n", &[], &[]).unwrap();
+    assert_eq!(off.listen.http.unwrap().port(), 5556);
+}
+
+#[test]
 fn paths_of_the_file_are_relative_to_it_and_those_of_flags_to_the_working_folder() {
     let text = "tenants: ./t\nthemes: themes\ndatabase: sqlite://a.db\nmasterKey: { file: k }\n";
     let config = load(text, &[], &[]).unwrap();
