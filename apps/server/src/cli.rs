@@ -13,7 +13,7 @@ use insula_model::Password;
 use crate::exit::Exit;
 use crate::{adopt, check, serve};
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed while running; 2 wrong usage; \
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed while running, or told twice to end; 2 wrong usage; \
 3 a configuration has errors (all are printed); 4 a port, the database or Redis cannot be had.";
 
 pub(crate) fn run() -> ExitCode {

@@ -8,12 +8,15 @@ mod cache_lease;
 mod check;
 mod chores;
 mod cli;
+mod descriptors;
 mod exit;
+mod leaving;
 mod listeners;
 mod master_key;
 mod serve;
 mod specs;
 mod tls;
+mod waiting;
 mod wiring;
 
 use std::process::ExitCode;

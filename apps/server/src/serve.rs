@@ -14,14 +14,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
 use crate::exit::{Exit, Misconfigured};
+use crate::leaving::Signals;
 use crate::listeners::Listeners;
 use crate::tls::Certificates;
-use crate::{cache_lease, chores, wiring};
+use crate::{cache_lease, chores, leaving, wiring};
 
 /// How long clients may keep a JWK Set: as long as dex's may, so that a swap changes nothing.
 const JWKS_MAX_AGE: Duration = Duration::from_mins(10);
 
-/// Serves until SIGTERM or SIGINT, then drains.
+/// Serves until SIGTERM or SIGINT, then drains; a second one ends it at once.
 ///
 /// Drivers of sockets live on one multi-thread runtime that outlives the HTTP workers; actors and
 /// workers live on the actix system (ADR 0002).
@@ -52,10 +53,9 @@ pub(crate) fn migrate(config: ServerConfig) -> Result<(), Exit> {
     let io = io_runtime()?;
     let handle = io.handle().clone();
     io.block_on(async move {
-        let store = wiring::database(&config, &handle)
+        wiring::database(&config, &handle)
             .await
             .map_err(|error| told(&error))?;
-        store.migrate().await.map_err(|error| told(&error.into()))?;
         info!("database {} is up to date", config.database);
         Ok(())
     })
@@ -70,7 +70,6 @@ pub(crate) fn reset_keys(config: ServerConfig, is_confirmed: bool) -> Result<(),
     io.block_on(async move {
         let reset = async {
             let store = wiring::database(&config, &handle).await?;
-            store.migrate().await?;
             let database = &config.database;
             if let Some(who) = cache_lease::served_by(&store).await? {
                 let first = format!("the database {database} is served by {who}; stop it first");
@@ -143,23 +142,32 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
             })
         },
     };
-    let listeners = Listeners::open(config, state, telemetry, certificates.clone())?;
+    let listeners = Listeners::open(
+        config,
+        state,
+        telemetry,
+        certificates.clone(),
+        &house.metrics,
+    )?;
     reload_on_hangup(tenancy.clone(), certificates)?;
     info!("insula {} serves", env!("CARGO_PKG_VERSION"));
-    let stop = stop_signal()?;
     let lost = house.io.spawn(house.lease.clone().keep());
     let gives_way = Arc::new(AtomicBool::new(false));
-    let draining = {
+    let lost = {
         let gives_way = Arc::clone(&gives_way);
         async move {
-            tokio::select! {
-                () = stop => {}
-                _ = lost => gives_way.store(true, Ordering::Relaxed),
-            }
-            health.drain();
+            let _ended = lost.await;
+            gives_way.store(true, Ordering::Relaxed);
         }
     };
-    listeners.run_until(draining).await?;
+    actix::spawn(leaving::when_told(
+        Signals::listen()?,
+        lost,
+        health,
+        config.shutdown_delay,
+        listeners.handles(),
+    ));
+    listeners.run().await?;
     tenancy.shutdown().await;
     house.lease.release().await;
     anyhow::ensure!(
@@ -185,17 +193,6 @@ fn reload_on_hangup(tenancy: Tenancy, certificates: Option<Arc<Certificates>>) -
         }
     });
     Ok(())
-}
-
-fn stop_signal() -> Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => info!("SIGTERM: draining"),
-            _ = interrupt.recv() => info!("SIGINT: draining"),
-        }
-    })
 }
 
 pub(crate) fn start_logging(config: &ServerConfig) -> Result<(), Exit> {

@@ -22,6 +22,7 @@ use crate::cache_lease::CacheLease;
 use crate::exit::Misconfigured;
 use crate::master_key;
 use crate::specs::{FileSpecs, Folders};
+use crate::waiting::until_there;
 
 /// Everything that outlives a request.
 pub(crate) struct House {
@@ -108,15 +109,22 @@ fn absent(setting: &str, url: &dyn Display, cause: &dyn Display) -> anyhow::Erro
     anyhow::anyhow!("{setting} {url}: {cause}; start it, or name another with `{setting}`")
 }
 
-/// Opens the database.
+/// Opens the database, once it is there, and brings it up to date.
 pub(crate) async fn database(config: &ServerConfig, io: &Handle) -> Result<SqlStore> {
     let options = SqlOptions {
         max_connections: config.database_pool.max_connections,
         acquire_timeout: config.database_pool.acquire_timeout,
         ..SqlOptions::default()
     };
-    let store = SqlStore::connect(config.database.reveal(), &options, io.clone()).await;
-    store.map_err(|error| absent("database", &config.database, &error))
+    let what = format!("database {}", config.database);
+    let opened = until_there(what, config.startup_wait, || async {
+        let store = SqlStore::connect(config.database.reveal(), &options, io.clone()).await?;
+        store.migrate().await?;
+        Ok(store)
+    });
+    opened
+        .await
+        .map_err(|error| absent("database", &config.database, &error))
 }
 
 /// Opens everything.
@@ -125,10 +133,6 @@ pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let metrics = Metrics::new();
     let store = database(config, &io).await?;
-    store
-        .migrate()
-        .await
-        .with_context(|| format!("database {}", config.database))?;
     store.register(&metrics)?;
     let master_key = master_key::find(&config.master_key, &store, &config.database).await?;
     let process_id = entropy.word(10);
@@ -182,11 +186,15 @@ async fn short_lived(
         }
         CacheUrl::Redis(url) => {
             let options = RedisOptions::default();
-            let cache = RedisCache::connect(url.reveal(), &options, io.clone()).await;
-            let cache = cache.map_err(|error| absent("cache", url, &error))?;
+            let reached = until_there(format!("cache {url}"), config.startup_wait, || async {
+                let cache = RedisCache::connect(url.reveal(), &options, io.clone()).await?;
+                let bus = RedisBus::connect(url.reveal(), &options, io.clone()).await?;
+                Ok((cache, bus))
+            });
+            let (cache, bus) = reached
+                .await
+                .map_err(|error| absent("cache", url, &error))?;
             cache.register(metrics)?;
-            let bus = RedisBus::connect(url.reveal(), &options, io.clone()).await;
-            let bus = bus.map_err(|error| absent("cache", url, &error))?;
             Ok((Arc::new(cache), None, Arc::new(bus)))
         }
     }

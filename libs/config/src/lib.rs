@@ -31,8 +31,8 @@ pub use problem::{Problem, Severity};
 pub use reading::Lookup;
 pub use secret::{SecretError, SecretRef, SecretText};
 pub use server::{
-    CacheUrl, ConfigError, DatabasePool, HostCertificate, Listen, Log, LogFormat, Outbound,
-    ServerConfig, ServiceUrl, Setting, Tls,
+    CacheUrl, ConfigError, Connections, DatabasePool, HostCertificate, Listen, Log, LogFormat,
+    Outbound, ServerConfig, ServiceUrl, Setting, Tls,
 };
 pub use source::{
     DefaultMark, Format, LoadOptions, Loaded, TenantFiles, TenantSource, Unservable, load_document,

@@ -1,3 +1,4 @@
+mod connections;
 pub(crate) mod network;
 mod setting;
 mod tls;
@@ -13,6 +14,8 @@ use insula_model::Rate;
 use ipnet::IpNet;
 use thiserror::Error;
 
+pub use self::connections::Connections;
+use self::connections::connections;
 pub use self::network::{Listen, Outbound};
 use self::network::{addresses, networks, outbound};
 pub use self::setting::Setting;
@@ -56,8 +59,15 @@ pub struct ServerConfig {
     pub log: Log,
     /// How many threads serve; `None` for one per core.
     pub workers: Option<u32>,
-    /// How long requests under way may take after the process was asked to end.
+    /// What connections to the tenants may take.
+    pub connections: Connections,
+    /// How long everything is still served after the process was asked to end, so that balancers
+    /// learn of it.
+    pub shutdown_delay: Duration,
+    /// How long requests under way may take after that.
     pub shutdown_grace: Duration,
+    /// How long the database and the cache are waited for at start.
+    pub startup_wait: Duration,
     /// How many tenants have a label of their own in metrics; the rest share one.
     pub metrics_tenant_label_limit: u32,
     /// Which private addresses connectors may call.
@@ -165,9 +175,14 @@ fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
     limits.finish(reading);
     let log = log(top.section("log", reading), reading);
     let workers = top.number("workers", reading);
+    let connections = connections(top.section("connections", reading), reading);
     let mut shutdown = top.section("shutdown", reading);
+    let delay = shutdown.duration("delay", reading);
     let grace = shutdown.duration("grace", reading);
     shutdown.finish(reading);
+    let mut startup = top.section("startup", reading);
+    let wait = startup.duration("wait", reading);
+    startup.finish(reading);
     let mut metrics = top.section("metrics", reading);
     let label_limit = metrics.number("tenantLabelLimit", reading);
     metrics.finish(reading);
@@ -197,7 +212,10 @@ fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
         tenant_requests,
         log,
         workers: workers.map(|workers| workers.value),
+        connections,
+        shutdown_delay: delay.map_or_else(|| usual_delay(reading), |delay| delay.value),
         shutdown_grace: grace.map_or(Duration::from_secs(30), |grace| grace.value),
+        startup_wait: wait.map_or(Duration::from_mins(1), |wait| wait.value),
         metrics_tenant_label_limit: label_limit.map_or(100, |limit| limit.value),
         outbound,
     })
@@ -231,6 +249,18 @@ fn own_files(master_key: &SecretRef, tls: &Tls, database: &ServiceUrl) -> Vec<Pa
     let hosts = tls.certificates.iter().map(|host| host.key.clone());
     let keys = master_key.into_iter().chain(tls.key.clone()).chain(hosts);
     keys.chain(database.map(PathBuf::from)).collect()
+}
+
+/// Under an orchestrator a balancer sends requests for some seconds more; elsewhere whoever ends the
+/// process waits for it.
+fn usual_delay(reading: &Reading<'_>) -> Duration {
+    let signs = ["KUBERNETES_SERVICE_HOST", "NOTIFY_SOCKET"];
+    let is_set = |name: &&str| reading.setting(name).is_some_and(|value| !value.is_empty());
+    if signs.iter().any(is_set) {
+        Duration::from_secs(5)
+    } else {
+        Duration::ZERO
+    }
 }
 
 /// A path, relative to where it was written.

@@ -87,10 +87,12 @@ fn database_error(error: &DbErr) -> Option<&dyn DatabaseError> {
 
 /// Whether the database was not there, or not in time; what became of the statement is unknown.
 fn is_absence(error: &DbErr) -> bool {
-    if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
+    if matches!(error, DbErr::ConnectionAcquire(_)) {
         return true;
     }
     match driver_error(error) {
+        // Who is refused for a password, or names no database, is not waiting for a service.
+        None if matches!(error, DbErr::Conn(_)) => true,
         Some(SqlxError::Database(said)) => is_refused_service(said.as_ref()),
         Some(
             SqlxError::Io(_)

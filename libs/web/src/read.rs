@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt as _;
@@ -8,8 +6,6 @@ use insula_oauth::Params;
 
 /// No honest form is larger; the largest carry an ID token or a SAML response.
 const MAX_BODY: usize = 256 * 1024;
-/// Nobody types while a form travels.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The parameters of the query.
 pub(crate) fn query(request: &HttpRequest) -> Result<Params, Refusal> {
@@ -33,14 +29,13 @@ pub(crate) async fn form(
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Ok(Params::default());
     }
-    let body = tokio::time::timeout(PATIENCE, whole(payload))
-        .await
-        .unwrap_or_else(|_| Err(Refusal::MalformedBody("the body did not come".into())))?;
+    let body = whole(payload).await?;
     let text = std::str::from_utf8(&body)
         .map_err(|_| Refusal::MalformedBody("the body is not UTF-8".into()))?;
     Params::parse(text).map_err(|e| Refusal::MalformedBody(e.to_string()))
 }
 
+/// The listener bounds the time it takes.
 async fn whole(payload: &mut web::Payload) -> Result<web::BytesMut, Refusal> {
     let mut body = web::BytesMut::new();
     while let Some(chunk) = payload.next().await {

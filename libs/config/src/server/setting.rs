@@ -58,7 +58,7 @@ const fn list(path: &'static str, meaning: &'static str) -> Setting {
     }
 }
 
-pub(super) const SETTINGS: [Setting; 23] = [
+pub(super) const SETTINGS: [Setting; 32] = [
     one(
         "listen.http",
         "address of the tenants, unencrypted; empty for none, as if left out beside listen.https",
@@ -104,8 +104,44 @@ pub(super) const SETTINGS: [Setting; 23] = [
     list("log.exclude", "fields left out of the log"),
     one("workers", "threads that serve; one per core if not set"),
     one(
+        "connections.handshakeTimeout",
+        "how long a TLS handshake may take",
+    ),
+    one(
+        "connections.headTimeout",
+        "how long the head of a request may take",
+    ),
+    one(
+        "connections.bodyTimeout",
+        "how long the body of a request may take",
+    ),
+    one(
+        "connections.writeTimeout",
+        "how long an answer waits for a client that does not read",
+    ),
+    one(
+        "connections.idleTimeout",
+        "how long a connection rests between requests",
+    ),
+    one(
+        "connections.perPeer",
+        "most connections of one address; trustedProxies have no such limit",
+    ),
+    one(
+        "connections.max",
+        "most connections; by the limit of open files if not set",
+    ),
+    one(
+        "shutdown.delay",
+        "how long all is still served when told to end; 5s under an orchestrator",
+    ),
+    one(
         "shutdown.grace",
         "how long requests under way may take at the end",
+    ),
+    one(
+        "startup.wait",
+        "how long the database and the cache are waited for at start",
     ),
     one(
         "metrics.tenantLabelLimit",

@@ -129,6 +129,50 @@ fn who_asks_for_https_alone_serves_nothing_in_clear() {
 }
 
 #[test]
+fn what_connections_may_take_is_read_and_what_would_be_no_limit_is_refused() {
+    let text = "connections:
+  handshakeTimeout: 1s
+  headTimeout: 2s
+  bodyTimeout: 3s
+  writeTimeout: 4s
+  idleTimeout: 5s
+  perPeer: 6
+  max: 7
+";
+    let read = load(text, &[], &[]).unwrap().connections;
+    let spans = [
+        read.handshake_timeout,
+        read.head_timeout,
+        read.body_timeout,
+        read.write_timeout,
+        read.idle_timeout,
+    ];
+    assert_eq!(spans, [1, 2, 3, 4, 5].map(Duration::from_secs));
+    assert_eq!((read.per_peer, read.max), (6, Some(7)));
+    let text = "connections: { headTimeout: 0s, writeTimeout: 2h, perPeer: 0, max: 0 }\n";
+    let said = load(text, &[], &[]).unwrap_err();
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert!(said[0].contains("is not between 100ms and 1h"), "{said:?}");
+}
+
+#[test]
+fn an_orchestrators_sign_gives_balancers_time_and_a_setting_has_the_last_word() {
+    let delay = |text: &str, env: &[(&str, &str)]| load(text, env, &[]).unwrap().shutdown_delay;
+    assert_eq!(delay("", &[]), Duration::ZERO);
+    for sign in ["KUBERNETES_SERVICE_HOST", "NOTIFY_SOCKET"] {
+        let env = [(sign, "x")];
+        assert_eq!(delay("", &env), Duration::from_secs(5));
+        let written = "shutdown: { delay: 0s }\n";
+        assert_eq!(delay(written, &env), Duration::ZERO);
+    }
+    let written = "shutdown: { delay: 7s }\nstartup: { wait: 3s }\n";
+    assert_eq!(delay(written, &[]), Duration::from_secs(7));
+    let waits = |text: &str| load(text, &[], &[]).unwrap().startup_wait;
+    assert_eq!(waits(written), Duration::from_secs(3));
+    assert_eq!(waits(""), Duration::from_mins(1));
+}
+
+#[test]
 fn paths_of_the_file_are_relative_to_it_and_those_of_flags_to_the_working_folder() {
     let text = "tenants: ./t\nthemes: themes\ndatabase: sqlite://a.db\nmasterKey: { file: k }\n";
     let config = load(text, &[], &[]).unwrap();
