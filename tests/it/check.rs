@@ -110,6 +110,7 @@ async fn a_service_that_is_not_there_is_told_with_4() {
             .tenant("hooli", village::HOOLI)
             .database(database)
             .cache(cache)
+            .setting("startup: { wait: 1s }")
             .done();
         let (code, said) = started(&house, &[]).await;
         assert_eq!(code, Some(4), "{said}");

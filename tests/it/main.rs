@@ -9,6 +9,7 @@ mod browsers;
 mod budget;
 mod check;
 mod clients;
+mod connections;
 mod examples;
 mod logout;
 mod observability;

@@ -4,14 +4,25 @@
 //! the test command runs the same code in a short form, which asserts what does not depend on how
 //! fast the machine is.
 
+mod connections;
+mod frames;
+mod http2;
+mod memory;
 mod passwords;
+mod rolling;
+mod silent;
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 
+pub use connections::{attacks_over_http2, silent_connections};
+pub use http2::{Http2Attack, Taken, attack_over_http2};
+pub use memory::{MemoryWatch, resident_bytes};
 pub use passwords::password_guesses_at_one_tenant;
+pub use rolling::nodes_restarted_in_turn;
+pub use silent::{Crowd, Silence, raise_open_files};
 
 /// How much of an attack is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +85,12 @@ pub async fn all(scale: Scale) -> Vec<Proof> {
             )+
         };
     }
-    run!(password_guesses_at_one_tenant);
+    run!(
+        password_guesses_at_one_tenant,
+        silent_connections,
+        attacks_over_http2,
+        nodes_restarted_in_turn,
+    );
     proofs
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::process::a_moment;
@@ -91,8 +92,19 @@ impl House {
         self.start(free_port()).await
     }
 
+    /// Ends a process in order, and starts another in its place.
+    pub async fn restart(&self, process: &mut Process) {
+        process.signal(Signal::SIGTERM);
+        let status = process.ended().await;
+        assert!(status.success(), "ended with {status}");
+        *process = self.start_at(process.port, process.telemetry).await;
+    }
+
     async fn start(&self, port: u16) -> Process {
-        let telemetry = free_port();
+        self.start_at(port, free_port()).await
+    }
+
+    async fn start_at(&self, port: u16, telemetry: u16) -> Process {
         let mut command = self.command("serve");
         command
             .arg("--listen.http")
@@ -112,6 +124,9 @@ impl House {
             .arg("--config")
             .arg(self.folder().join("insula.yaml"))
             .current_dir(self.folder())
+            // The tests are no orchestrator, wherever they run.
+            .env_remove("KUBERNETES_SERVICE_HOST")
+            .env_remove("NOTIFY_SOCKET")
             .envs(self.variables.iter().map(|(n, v)| (n, v)));
         command
     }

@@ -58,6 +58,11 @@ impl Process {
         }
     }
 
+    /// Its number to the system.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until it says that it is ready.
     pub async fn wait_until_ready(&mut self) {
         let agent = Agent::new();

@@ -126,6 +126,7 @@ impl Scene {
                 "INSULA_TEST_CHROMEDRIVER",
                 packages::program("chromedriver")?.into(),
             ),
+            ("INSULA_TEST_HAPROXY", packages::haproxy()?.into()),
         ];
         let urls = self.services.environment();
         environment.extend(urls.map(|(name, url)| (name, OsString::from(url))));

@@ -46,6 +46,11 @@ const NEEDED: &[Needed] = &[
         is_there: || services::has_mariadb(),
     },
     Needed {
+        program: "haproxy",
+        packages: &["haproxy"],
+        is_there: || haproxy().is_ok(),
+    },
+    Needed {
         program: "chromium",
         packages: &["chromium", "fonts-dejavu-core"],
         is_there: || tools::on_path("chromium").is_some(),
@@ -121,6 +126,13 @@ fn install_command(packages: &[&str]) -> anyhow::Result<Command> {
     };
     command.args(["-euc", INSTALL, "install"]).args(packages);
     Ok(command)
+}
+
+/// Where haproxy is; Debian puts it where only root's path leads.
+pub(super) fn haproxy() -> anyhow::Result<PathBuf> {
+    let usual = PathBuf::from("/usr/sbin/haproxy");
+    let found = tools::on_path("haproxy").or_else(|| usual.is_file().then_some(usual));
+    found.context("haproxy is not installed")
 }
 
 /// Where a program is; an error names it.

@@ -26,7 +26,7 @@ fn counted(gate: &Gate, name: &str) -> Vec<(String, u64)> {
     let family = families.iter().find(|family| family.name() == name);
     let metrics = family.unwrap().get_metric();
     let value = |m: &prometheus::proto::Metric| {
-        let label = m.get_label()[0].get_value().to_owned();
+        let label = m.get_label()[0].value().to_owned();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
