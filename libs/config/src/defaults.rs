@@ -43,6 +43,10 @@ pub(crate) const LIMITS: Limits = Limits {
         count: 10,
         per: Duration::from_mins(10),
     },
+    password_failures_per_address: Rate {
+        count: 100,
+        per: Duration::from_mins(10),
+    },
     password_hashes: 4,
     upstream_calls: 16,
 };

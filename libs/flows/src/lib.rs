@@ -17,6 +17,7 @@ pub mod userinfo;
 
 mod error;
 mod finish;
+mod guesses;
 mod kept;
 mod outcome;
 mod routes;

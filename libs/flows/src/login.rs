@@ -1,13 +1,12 @@
 //! `/auth/{connector}/login`: a person types a name and a password.
 
-use std::time::Duration;
-
 use insula_connector_kit::{Challenge, ConnectorError, Reply};
 use insula_engine::Refusal;
 use insula_model::{AuthRequest, Password, Stage, TokenHash};
 use tracing::info;
 
 use crate::finish::{self, Arrival};
+use crate::guesses::Guesses;
 use crate::routes::password_route;
 use crate::under_way::{client, failed, not_begun, opened, under_way};
 use crate::{Browser, FlowError, Outcome, PasswordTrouble, Screen, TenantView, Turn};
@@ -50,7 +49,8 @@ pub async fn show(
 }
 
 /// Checks what was typed. A wrong name and a wrong password look the same and take as long; after
-/// too many wrong ones for one name, whoever asks, the name rests.
+/// too many wrong ones for one name, whoever asks, the name rests, and after too many from one
+/// address, whatever the names, so does the address.
 pub async fn submit(
     view: &TenantView,
     at_connector: &str,
@@ -79,18 +79,13 @@ pub async fn submit(
         let (nobody, trouble) = (String::new(), PasswordTrouble::Wrong);
         return wrong(view, form, nobody, trouble).await;
     }
-    let limit = view.spec.limits.password_failures;
-    let (cache, now) = (&view.effects.cache, view.now());
-    let key = failures_key(at_connector, &username);
-    let most = u64::from(limit.count);
-    let throttled = PasswordTrouble::Throttled {
-        retry_after: limit.per,
-    };
-    if cache.counted(&key, now).await? >= most {
+    let guesses = Guesses::of(view, at_connector, &username, browser);
+    if let Some(retry_after) = guesses.exceeded().await? {
         info!(
             connector.id = at_connector,
-            "failed login attempt: too many for this name"
+            "failed login attempt: too many for this name or address"
         );
+        let throttled = PasswordTrouble::Throttled { retry_after };
         return wrong(view, form, username, throttled).await;
     }
     let ctx = view.login_context(connector_id, &auth.id, &auth.request.scopes);
@@ -103,34 +98,28 @@ pub async fn submit(
         .complete(&ctx, &serde_json::Value::Null, reply)
         .await
     {
-        // Guesses sent at once are all let in above; those beyond the limit must not be told apart.
-        Ok(_) if cache.counted(&key, now).await? >= most => {
-            wrong(view, form, username, throttled).await
+        Ok(identity) => {
+            // Guesses sent at once are all let in above; those beyond the limit must not be told apart.
+            if let Some(retry_after) = guesses.exceeded().await? {
+                let throttled = PasswordTrouble::Throttled { retry_after };
+                return wrong(view, form, username, throttled).await;
+            }
+            finish::logged_in(view, browser, auth, identity, Arrival::Post).await
         }
-        Ok(identity) => finish::logged_in(view, browser, auth, identity, Arrival::Post).await,
         Err(ConnectorError::WrongPassword) => {
-            let window = limit.per.max(Duration::from_secs(1));
-            let failures = cache.count(&key, window, now).await?;
+            let throttled = guesses.count().await?;
             info!(
                 connector.id = at_connector,
                 "failed login attempt: Invalid credentials."
             );
-            let is_beyond = failures > most;
-            let trouble = if is_beyond {
-                throttled
-            } else {
-                PasswordTrouble::Wrong
+            let trouble = match throttled {
+                Some(retry_after) => PasswordTrouble::Throttled { retry_after },
+                None => PasswordTrouble::Wrong,
             };
             wrong(view, form, username, trouble).await
         }
         Err(error) => Err(failed(view, &auth, connector_id, error).await),
     }
-}
-
-/// The name is hashed, so that no key of the cache names a person.
-fn failures_key(connector: &str, username: &str) -> String {
-    let name = TokenHash::of(&username.trim().to_lowercase()).to_text();
-    format!("password-failures:{connector}:{name}")
 }
 
 /// A password form that was asked for or sent.

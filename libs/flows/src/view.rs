@@ -100,4 +100,7 @@ pub struct Browser {
     pub carried: Vec<String>,
     /// The address it asks from, proxies seen through; for the log and for limits, never a proof.
     pub address: Option<IpAddr>,
+    /// Whether that is a proxy which nobody named as trusted: everybody comes from there, so nobody
+    /// is limited by it.
+    pub address_is_shared: bool,
 }

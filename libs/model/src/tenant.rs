@@ -242,6 +242,8 @@ pub struct Limits {
     pub logins_under_way: u32,
     /// Failed password attempts per login name.
     pub password_failures: Rate,
+    /// Failed password attempts per client address, over all login names.
+    pub password_failures_per_address: Rate,
     /// Password hashes computed at once.
     pub password_hashes: u32,
     /// Calls at once to one upstream.

@@ -90,6 +90,10 @@ pub fn a_tenant() -> TenantBuilder {
                 count: 10,
                 per: Duration::from_mins(5),
             },
+            password_failures_per_address: Rate {
+                count: 100,
+                per: Duration::from_mins(10),
+            },
             password_hashes: 4,
             upstream_calls: 16,
         },

@@ -29,6 +29,7 @@ pub(crate) fn read(request: &HttpRequest, spec: &TenantSpec) -> Browser {
         sessions: sessions.into_iter().map(SessionCookie::new).collect(),
         carried: values(request, &full_name(spec, CARRIED), LONGEST_COOKIE),
         address: None,
+        address_is_shared: false,
     }
 }
 

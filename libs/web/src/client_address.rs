@@ -47,6 +47,19 @@ pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|net| net.contains(&address))
 }
 
+/// Whether an address tells nobody apart: that of a proxy of ours which nobody named as trusted, so
+/// that everybody who comes through it comes from there. Only an inner address is believed to be one:
+/// a stranger could say so of itself.
+pub(crate) fn is_shared(headers: &HeaderMap, peer: Option<IpAddr>, resolved: IpAddr) -> bool {
+    let is_forwarded =
+        headers.contains_key("x-forwarded-for") || headers.contains_key(header::FORWARDED);
+    let is_inner = match resolved {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
+    };
+    is_forwarded && is_inner && peer.map(|peer| peer.to_canonical()) == Some(resolved)
+}
+
 fn nearest_untrusted(
     peer: IpAddr,
     hops: impl Iterator<Item = Option<IpAddr>>,
@@ -256,5 +269,27 @@ mod tests {
     #[test]
     fn a_peer_without_an_address_has_none() {
         assert_eq!(resolved("", &[("x-forwarded-for", "198.51.100.7")]), "");
+    }
+
+    #[test]
+    fn only_an_unnamed_proxy_within_is_an_address_that_many_share() {
+        let mut forwarded = HeaderMap::new();
+        let name = HeaderName::from_static("x-forwarded-for");
+        forwarded.insert(name, header::HeaderValue::from_static("203.0.113.9"));
+        let plain = HeaderMap::new();
+        let rows = [
+            (&forwarded, "10.0.0.7", "10.0.0.7", true),
+            (&forwarded, "::ffff:10.0.0.7", "10.0.0.7", true),
+            (&forwarded, "fd00::7", "fd00::7", true),
+            // Seen through, so it was trusted.
+            (&forwarded, "10.0.0.7", "203.0.113.9", false),
+            // A stranger who says so of itself.
+            (&forwarded, "203.0.113.7", "203.0.113.7", false),
+            (&plain, "10.0.0.7", "10.0.0.7", false),
+        ];
+        for (headers, peer, resolved, expected) in rows {
+            let found = is_shared(headers, peer.parse().ok(), resolved.parse().unwrap());
+            assert_eq!(found, expected, "{peer} {resolved}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use insula_model::{Dialect, TenantSpec};
 use insula_tenancy::TenantSnapshot;
 
 use crate::browser;
+use crate::client_address::is_shared;
 
 /// One request at one tenant: the snapshot is pinned here and read from nowhere else.
 pub(crate) struct Context {
@@ -32,8 +33,13 @@ impl Context {
 
     /// Who asks: what the browser brought along, and from where.
     pub(crate) fn browser(&self) -> Browser {
+        let peer = self.request.peer_addr().map(|addr| addr.ip());
+        let headers = self.request.headers();
         Browser {
             address: self.client_address,
+            address_is_shared: self
+                .client_address
+                .is_some_and(|address| is_shared(headers, peer, address)),
             ..browser::read(&self.request, self.spec())
         }
     }

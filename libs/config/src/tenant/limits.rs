@@ -28,6 +28,7 @@ pub(super) fn read_over(top: &mut Section<'_>, base: Limits, reading: &mut Readi
     let requests = requests(&mut section, base.requests, reading);
     let logins_under_way = at_once(&mut section, "loginsUnderWay", 1_000_000, reading);
     let password_failures = rate(&mut section, "passwordFailures", reading);
+    let per_address = rate(&mut section, "passwordFailuresPerAddress", reading);
     let password_hashes = at_once(&mut section, "passwordHashes", 64, reading);
     let upstream_calls = at_once(&mut section, "upstreamCalls", 1024, reading);
     if let Some(entry) = section.entry("mails") {
@@ -39,6 +40,7 @@ pub(super) fn read_over(top: &mut Section<'_>, base: Limits, reading: &mut Readi
         requests,
         logins_under_way: logins_under_way.unwrap_or(base.logins_under_way),
         password_failures: password_failures.unwrap_or(base.password_failures),
+        password_failures_per_address: per_address.unwrap_or(base.password_failures_per_address),
         password_hashes: password_hashes.unwrap_or(base.password_hashes),
         upstream_calls: upstream_calls.unwrap_or(base.upstream_calls),
     }

@@ -183,6 +183,7 @@ fn hosts_are_bare_names_each_once() {
 fn limits_are_rates_and_counts() {
     let spec = ours(
         "limits: { requests: 5/s, loginsUnderWay: 500, passwordFailures: 3/15m, \
+         passwordFailuresPerAddress: 30/h, \
          passwordHashes: 2, upstreamCalls: 8 }\n",
     )
     .spec();
@@ -194,6 +195,7 @@ fn limits_are_rates_and_counts() {
     }
     assert_eq!(spec.limits.password_failures.count, 3);
     assert_eq!(spec.limits.password_failures.per, Duration::from_mins(15));
+    assert_eq!(spec.limits.password_failures_per_address.count, 30);
     assert_eq!(
         (spec.limits.password_hashes, spec.limits.upstream_calls),
         (2, 8)
