@@ -421,7 +421,7 @@ fn consent_is_asked_once_and_again_when_forced_or_not_enough() {
     let silent = |r: &mut AuthorizationRequest| r.prompts = NONE;
     let anew = |r: &mut AuthorizationRequest| r.prompts = CONSENT;
     let as_is = |_: &mut AuthorizationRequest| {};
-    let rows: [ConsentRow; 14] = [
+    let rows: Vec<ConsentRow> = vec![
         (
             "§3.1.2.4 never asked",
             a_tenant(),
