@@ -106,6 +106,34 @@ async fn the_log_is_one_json_object_a_line_and_names_tenant_and_request() {
 }
 
 #[tokio::test]
+async fn what_a_stranger_sends_is_no_error_and_a_refusal_names_client_and_redirect_uri() {
+    let house = House::build().tenant("hooli", village::HOOLI).done();
+    let process = house.open().await;
+    for nonsense in [
+        "\x16\x03\x01\x02",
+        "GET  HTTP\r\n\r\n",
+        "GET / HTTP/1.1\r\na b: c\r\n\r\n",
+    ] {
+        let mut wire = TcpStream::connect(("127.0.0.1", house.port)).await.unwrap();
+        wire.write_all(nonsense.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(1), wire.read_to_end(&mut answer));
+        let _silent = ended.await;
+    }
+    let evil = "https://evil.example/%0Aforged%1B%5B2J";
+    let hooli = village::hooli(house.port);
+    let login = hooli.begin_with(&[("redirect_uri", evil)]);
+    Agent::new().get(login.url).await.expect(400);
+    let log = process.terminate().await;
+    assert!(!log.contains("\"ERROR\""), "{log}");
+    let refused = log.lines().find(|line| line.contains("evil.example"));
+    let refused: Value = serde_json::from_str(refused.expect("it is told")).unwrap();
+    assert_eq!(refused["redirect_uri"], evil);
+    assert_eq!(refused["client_id"], hooli.client_id.as_str());
+    assert!(refused["client_remote_addr"].is_string(), "{refused}");
+}
+
+#[tokio::test]
 async fn a_process_that_is_asked_to_end_drains_and_exits_with_0() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let house = House::build().tenant("hooli", village::HOOLI).done();

@@ -211,12 +211,13 @@ pub(crate) fn start_logging(config: &ServerConfig) -> Result<(), Exit> {
 }
 
 /// A bare level is meant for the house; libraries that tell of each worker and migration are asked
-/// for warnings only. Directives are taken as they are.
+/// for warnings only, and that of HTTP/1 for nothing: it calls an error what a stranger sent wrong.
+/// Directives are taken as they are.
 fn quiet(level: &str) -> String {
     if level.contains(['=', ',']) {
         return level.to_owned();
     }
-    format!("{level},actix_server=warn,sea_orm_migration=warn")
+    format!("{level},actix_server=warn,actix_http::h1=off,sea_orm_migration=warn")
 }
 
 pub(crate) fn io_runtime() -> Result<Runtime, Exit> {
@@ -242,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_bare_level_is_for_the_house_and_libraries_are_asked_for_warnings() {
-        let wanted = "info,actix_server=warn,sea_orm_migration=warn";
+        let wanted = "info,actix_server=warn,actix_http::h1=off,sea_orm_migration=warn";
         assert_eq!(quiet("info"), wanted);
         assert!(quiet("debug").starts_with("debug,"));
     }

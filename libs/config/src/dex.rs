@@ -59,7 +59,7 @@ const OF_THE_PROCESS: [(&str, &[&str]); 5] = [
     ),
     ("grpc", &[]),
     ("telemetry", &[]),
-    ("logger", &[]),
+    ("logger", &["level", "format"]),
 ];
 
 /// Names, in one line, the sections that describe a process and not a tenant.
@@ -89,6 +89,21 @@ pub(crate) fn process_wide(top: &mut Section<'_>, reading: &mut Reading<'_>) {
         listed(&named)
     );
     reading.tell(Severity::Info, at, &key, cause, next);
+}
+
+/// Reads `logger.excludeFields`, which our own files say for the whole server in `log.exclude`.
+pub(crate) fn excluded_fields(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<String> {
+    if !reading.lenient {
+        return Vec::new();
+    }
+    let mut section = top.section("logger", reading);
+    for key in ["level", "format"] {
+        // The server's; told in one line with the rest of its settings.
+        section.entry(key);
+    }
+    let fields = section.texts("excludeFields", reading);
+    section.finish(reading);
+    fields.into_iter().map(|field| field.value).collect()
 }
 
 /// dex's multi-factor section asks for a second proof; without one nobody is let in.

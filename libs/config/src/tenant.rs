@@ -76,6 +76,7 @@ pub(crate) fn read(
     let frontend = frontend::read(&mut top, id, &defaults, reading);
     let http = http_policy::read(&mut top, &defaults, reading);
     let limits = limits::read(&mut top, options.requests, reading);
+    let log_exclude = dex::excluded_fields(&mut top, reading);
     let passivate_after = limits::passivate_after(&mut top, reading);
     top.finish(reading);
 
@@ -96,6 +97,7 @@ pub(crate) fn read(
         frontend,
         http,
         limits,
+        log_exclude,
         passivate_after,
     })
 }

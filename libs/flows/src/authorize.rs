@@ -9,6 +9,7 @@ use insula_model::{
 };
 use insula_oauth::{AuthorizeRequest, Params, encode_pairs};
 
+use crate::login_log;
 use crate::routes::{connector_route, password_route, without_connector};
 use crate::under_way::{bind, not_begun, opened, reply_to, told};
 use crate::{
@@ -37,13 +38,17 @@ pub async fn start(
         connector_of_path(view, &asked, id)?;
         asked.connector_id = Some(id.to_owned());
     }
-    let client = asked
-        .client_id
-        .as_deref()
-        .and_then(|id| view.spec.client(id));
+    let client_id = asked.client_id.as_deref();
+    login_log::about_client(view, client_id.unwrap_or_default());
+    let client = client_id.and_then(|id| view.spec.client(id));
     let now = view.now();
-    let request = validate(&asked, client, &view.spec, &view.keys, now)
-        .map_err(|rejection| rejected(view, rejection, at_connector.is_some() && insists))?;
+    let request = validate(&asked, client, &view.spec, &view.keys, now).map_err(|rejection| {
+        if rejection.reply_to.is_none() {
+            let to = asked.redirect_uri.as_deref();
+            login_log::about_redirect_uri(view, to.unwrap_or_default());
+        }
+        rejected(view, rejection, at_connector.is_some() && insists)
+    })?;
     let client = client.ok_or(Refusal::UnknownClient)?;
     let reply_to = reply_to(&request);
     let turn = answer(view, params, at_connector, browser, request, client).await;

@@ -9,9 +9,9 @@ use insula_model::{
 };
 use insula_oauth::Scopes;
 use insula_store::Finish;
-use tracing::info;
 use url::Url;
 
+use crate::login_log;
 use crate::routes::approval_route;
 use crate::session::LiveSession;
 use crate::under_way::{bind, client, is_own, reply_to, told};
@@ -65,11 +65,7 @@ pub(crate) async fn logged_in(
         let auth = auth
             .authenticated(login.clone())
             .map_err(|_| Refusal::WrongStage)?;
-        info!(
-            connector.id = %login.connector_id,
-            client.id = %client.id,
-            "login successful through connector {}", login.connector_id
-        );
+        login_log::successful(view, browser, client, &login);
         let mut turn = match next {
             Next::Consent => ask_consent(view, browser, client, auth, &login, arrival).await?,
             _ => {

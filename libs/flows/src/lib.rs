@@ -19,6 +19,7 @@ mod error;
 mod finish;
 mod guesses;
 mod kept;
+mod login_log;
 mod outcome;
 mod routes;
 mod sealed;

@@ -3,13 +3,17 @@
 use insula_connector_kit::{Challenge, ConnectorError, Reply};
 use insula_engine::Refusal;
 use insula_model::{AuthRequest, Password, Stage, TokenHash};
-use tracing::info;
 
 use crate::finish::{self, Arrival};
 use crate::guesses::Guesses;
+use crate::login_log;
 use crate::routes::password_route;
 use crate::under_way::{client, failed, not_begun, opened, under_way};
 use crate::{Browser, FlowError, Outcome, PasswordTrouble, Screen, TenantView, Turn};
+
+/// dex's words, which rules of log watchers look for.
+const WRONG: &str = "Invalid credentials.";
+const TOO_MANY: &str = "too many for this name or address";
 
 /// Nobody is called by a longer name.
 const LONGEST_NAME: usize = 1024;
@@ -76,15 +80,13 @@ pub async fn submit(
         return Err(Refusal::WrongConnector.into());
     }
     if username.len() > LONGEST_NAME || password.reveal().len() > LONGEST_PASSWORD {
+        login_log::failed(view, browser, connector_id, &username, WRONG);
         let (nobody, trouble) = (String::new(), PasswordTrouble::Wrong);
         return wrong(view, form, nobody, trouble).await;
     }
     let guesses = Guesses::of(view, at_connector, &username, browser);
     if let Some(retry_after) = guesses.exceeded().await? {
-        info!(
-            connector.id = at_connector,
-            "failed login attempt: too many for this name or address"
-        );
+        login_log::failed(view, browser, connector_id, &username, TOO_MANY);
         let throttled = PasswordTrouble::Throttled { retry_after };
         return wrong(view, form, username, throttled).await;
     }
@@ -101,6 +103,7 @@ pub async fn submit(
         Ok(identity) => {
             // Guesses sent at once are all let in above; those beyond the limit must not be told apart.
             if let Some(retry_after) = guesses.exceeded().await? {
+                login_log::failed(view, browser, connector_id, &username, TOO_MANY);
                 let throttled = PasswordTrouble::Throttled { retry_after };
                 return wrong(view, form, username, throttled).await;
             }
@@ -108,10 +111,7 @@ pub async fn submit(
         }
         Err(ConnectorError::WrongPassword) => {
             let throttled = guesses.count().await?;
-            info!(
-                connector.id = at_connector,
-                "failed login attempt: Invalid credentials."
-            );
+            login_log::failed(view, browser, connector_id, &username, WRONG);
             let trouble = match throttled {
                 Some(retry_after) => PasswordTrouble::Throttled { retry_after },
                 None => PasswordTrouble::Wrong,

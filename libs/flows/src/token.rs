@@ -11,6 +11,7 @@ use insula_jose::{Alg, SigningKey};
 use insula_model::{Client, Dialect, GrantId};
 use insula_oauth::{Params, TokenRequest, TokenRequestError, TokenResponse};
 
+use crate::login_log;
 use crate::{Fault, FlowError, TenantView};
 
 /// Exchanges a grant for tokens ([RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
@@ -62,6 +63,7 @@ pub(crate) fn authenticated<'v>(
     form: &Params,
 ) -> Result<&'v Client, Refusal> {
     let presented = client_auth::read(authorization, form, view.dialect())?;
+    login_log::about_client(view, &presented.id);
     client_auth::authenticate(view.spec.client(&presented.id), &presented)
 }
 

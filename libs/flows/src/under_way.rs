@@ -10,6 +10,7 @@ use insula_model::{
     AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Dialect, TokenHash,
 };
 
+use crate::login_log;
 use crate::{Browser, CookieChange, Fault, FlowError, TenantView, kept};
 
 /// When it is worth asking again after a queue was full: it is served within seconds.
@@ -29,6 +30,7 @@ pub(crate) async fn under_way(
         .get_auth_request(&id)
         .await?
         .ok_or(Refusal::LoginUnknown)?;
+    login_log::about_client(view, found.request.client_id.as_str());
     if found.is_expired(view.now()) {
         return Err(Refusal::LoginExpired.into());
     }

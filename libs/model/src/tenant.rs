@@ -52,6 +52,8 @@ pub struct TenantSpec {
     pub http: HttpPolicy,
     /// The tenant's walls.
     pub limits: Limits,
+    /// Fields that lines about its logins leave out.
+    pub log_exclude: Vec<String>,
     /// After how much idleness the actor is let go.
     pub passivate_after: Duration,
 }

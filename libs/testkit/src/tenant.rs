@@ -97,6 +97,7 @@ pub fn a_tenant() -> TenantBuilder {
             password_hashes: 4,
             upstream_calls: 16,
         },
+        log_exclude: Vec::new(),
         passivate_after: Duration::from_mins(30),
     })
 }

@@ -20,6 +20,7 @@ use insula_model::Dialect;
 use insula_tenancy::{Lookup, Tenancy, TenantHandle, TenantSnapshot};
 use insula_theming::{ErrorPage, plain_error};
 use ipnet::IpNet;
+use tracing::field::Empty;
 use tracing::{Instrument as _, debug, info_span};
 
 use crate::client_address::client_address;
@@ -139,7 +140,9 @@ pub async fn front_door(
                 "request",
                 request.id = %ctx.request_id,
                 tenant.id = %handle.id(),
-                route = route.pattern()
+                route = route.pattern(),
+                client_id = Empty,
+                redirect_uri = Empty
             );
             let run = guarded(&ctx, &route, &mut payload, &state);
             run.instrument(span).await

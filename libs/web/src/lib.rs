@@ -14,6 +14,7 @@ mod front_door;
 mod headers;
 mod host;
 mod metrics;
+mod outages;
 mod page;
 mod posted;
 mod read;

@@ -19,8 +19,8 @@ use serde::Serialize;
 use tracing::{error, info};
 
 use crate::context::Context;
-use crate::page;
 use crate::route::Probe;
+use crate::{outages, page};
 
 /// Must not stand in `Location` as they are: they could end the line.
 const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b' ');
@@ -41,11 +41,18 @@ pub(crate) fn fail(ctx: &Context, surface: Surface, failure: FlowError) -> HttpR
     match failure {
         FlowError::Refused(refused) => {
             let cause = &refused.refusal;
-            info!(refusal = ?cause, "refused: {}", cause.description(Dialect::Standard));
+            let from = from(ctx, surface);
+            let why = cause.description(Dialect::Standard);
+            info!(refusal = ?cause, client_remote_addr = from, "refused: {why}");
             refuse(ctx, surface, cause, refused.reply_to.as_ref())
         }
         FlowError::Fault { fault, reply_to } => {
-            error!(incident.id = %ctx.request_id, "{fault}");
+            match &fault {
+                Fault::Connector { connector, .. } => {
+                    outages::tell(ctx, connector, &fault.to_string());
+                }
+                _ => error!(incident.id = %ctx.request_id, "{fault}"),
+            }
             let is_heard = |to: &&ReplyTo| surface == Surface::Browser && !to.is_out_of_band();
             match reply_to.as_deref().filter(is_heard) {
                 Some(reply_to) if !matches!(fault, Fault::Connector { .. }) => {
@@ -55,6 +62,13 @@ pub(crate) fn fail(ctx: &Context, surface: Surface, failure: FlowError) -> HttpR
             }
         }
     }
+}
+
+/// From where a login was refused; a program's refusals do not say.
+fn from(ctx: &Context, surface: Surface) -> Option<String> {
+    let is_left_out = |name: &String| name == "client_remote_addr";
+    let address = ctx.client_address.filter(|_| surface == Surface::Browser)?;
+    (!ctx.spec().log_exclude.iter().any(is_left_out)).then(|| address.to_string())
 }
 
 /// Carries a refusal.

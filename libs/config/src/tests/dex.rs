@@ -48,8 +48,10 @@ fn process_wide_sections_are_named_in_one_line() {
     assert!(
         dexs("logger: { level: debug }\n")
             .only()
-            .contains("logger belongs to the server")
+            .contains("logger.level belongs to the server")
     );
+    let spec = dexs("logger: { excludeFields: [email, username] }\n").spec();
+    assert_eq!(spec.log_exclude, ["email", "username"]);
 }
 
 #[test]

@@ -75,6 +75,14 @@ fn dexs_strict_flag_turns_unknown_keys_into_errors() {
 }
 
 #[test]
+fn a_file_that_ends_in_a_document_marker_is_read() {
+    dexs("---\n").spec();
+    ours("---\n# the end\n").spec();
+    let said = ours("---\nissuer: https://second.test\n").only();
+    assert!(said.contains("a second document begins here"), "{said}");
+}
+
+#[test]
 fn keys_match_without_regard_to_case() {
     let spec = ours("OAUTH2: { SkipApprovalScreen: true }\n").spec();
     assert!(spec.oauth2.skip_approval_screen);

@@ -82,6 +82,9 @@ impl<'t> Builder<'t> {
             match event {
                 Event::StreamEnd => break,
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
+                // A `---` with nothing behind it, as at the end of many files.
+                Event::Scalar(text, ScalarStyle::Plain, ..)
+                    if root.is_some() && matches!(text.as_ref(), "" | "~") => {}
                 _ if root.is_some() => {
                     let cause = "a second document begins here".to_owned();
                     return Err(trouble(at, cause, "keep one document in a file"));

@@ -18,6 +18,7 @@ use crate::house::House;
 use crate::metrics::Rotated;
 use crate::supervisor::{News, What};
 use crate::tenant::build::{Configured, Furnished};
+use crate::tenant::changes::changes;
 use crate::tenant::connectors::Opened;
 use crate::tenant::life::{Command, Event, Job, TenantLife, Trouble};
 use crate::tenant::rotation::{self, Keys};
@@ -348,6 +349,12 @@ impl TenantActor {
             (next.configured, next.opened, next.theme)
         {
             opened.people.go_by(Arc::clone(&configured.spec));
+            if let Some(before) = &self.furnished {
+                let changed = changes(&before.configured.spec, &configured.spec).join(", ");
+                let changed = Some(changed).filter(|changed| !changed.is_empty());
+                let changed = changed.as_deref().unwrap_or("nothing but files it names");
+                tracing::info!(tenant.id = %self.id, "tenant {} is reloaded: {changed}", self.id);
+            }
             self.furnished = Some(Furnished {
                 configured,
                 opened,

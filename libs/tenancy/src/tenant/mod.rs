@@ -5,6 +5,7 @@ mod asked;
 mod branding;
 pub use branding::theme_request;
 mod build;
+mod changes;
 mod connectors;
 mod life;
 mod owner;
