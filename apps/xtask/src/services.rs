@@ -19,6 +19,7 @@ use self::postgres::Postgres;
 use self::redis::Redis;
 use crate::process::Running;
 use crate::stop::Stop;
+use crate::tools;
 
 const READY: Duration = Duration::from_mins(1);
 
@@ -26,38 +27,57 @@ const READY: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Services {
     // Fields are dropped in order: first the servers, then the folder they write to.
-    postgres: Postgres,
-    mariadb: MariaDb,
-    redis: Redis,
+    postgres: Option<Postgres>,
+    mariadb: Option<MariaDb>,
+    redis: Option<Redis>,
     folder: TempDir,
 }
 
 impl Services {
-    /// Starts all three and waits until each answers.
+    /// Starts those that are installed and waits until each answers.
     pub(crate) fn start(stop: &Stop) -> anyhow::Result<Self> {
         let folder = account::open_folder()?;
-        let redis = Redis::start(&room(&folder, "redis")?)?;
-        let mariadb = MariaDb::start(&room(&folder, "mariadb")?, stop)?;
-        let postgres = Postgres::start(&room(&folder, "postgres")?, stop)?;
         let mut services = Self {
-            postgres,
-            mariadb,
-            redis,
+            postgres: None,
+            mariadb: None,
+            redis: None,
             folder,
         };
-        services.postgres.wait(stop)?;
-        services.mariadb.wait(stop)?;
-        services.redis.wait(stop)?;
+        let folder = &services.folder;
+        if has_redis() {
+            services.redis = Some(Redis::start(&room(folder, "redis")?)?);
+        }
+        if has_mariadb() {
+            services.mariadb = Some(MariaDb::start(&room(folder, "mariadb")?, stop)?);
+        }
+        if has_postgres() {
+            services.postgres = Some(Postgres::start(&room(folder, "postgres")?, stop)?);
+        }
+        if let Some(postgres) = &mut services.postgres {
+            postgres.wait(stop)?;
+        }
+        if let Some(mariadb) = &mut services.mariadb {
+            mariadb.wait(stop)?;
+        }
+        if let Some(redis) = &mut services.redis {
+            redis.wait(stop)?;
+        }
         Ok(services)
     }
 
     /// How tests find them.
-    pub(crate) fn environment(&self) -> [(&'static str, String); 3] {
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let postgres = self.postgres.as_ref().map(Postgres::url);
+        let mariadb = self.mariadb.as_ref().map(MariaDb::url);
+        let redis = self.redis.as_ref().map(Redis::url);
         [
-            ("INSULA_TEST_POSTGRES", self.postgres.url()),
-            ("INSULA_TEST_MARIADB", self.mariadb.url()),
-            ("INSULA_TEST_REDIS", self.redis.url()),
+            ("INSULA_TEST_POSTGRES", postgres),
+            ("INSULA_TEST_MARIADB", mariadb),
+            ("INSULA_TEST_REDIS", redis),
         ]
+        .into_iter()
+        .filter_map(|(name, url)| Some((name, url?)))
+        .collect()
     }
 
     /// A folder of its own for whatever else lives as long as the services do.
@@ -67,11 +87,12 @@ impl Services {
 
     /// Asks all to end at once, so that they end beside each other and not one after the other.
     pub(crate) fn end(&mut self) {
-        for running in [
-            &mut self.postgres.running,
-            &mut self.mariadb.running,
-            &mut self.redis.running,
-        ] {
+        let running = [
+            self.postgres.as_mut().map(|one| &mut one.running),
+            self.mariadb.as_mut().map(|one| &mut one.running),
+            self.redis.as_mut().map(|one| &mut one.running),
+        ];
+        for running in running.into_iter().flatten() {
             running.ask_to_end();
         }
     }
@@ -105,4 +126,9 @@ pub(crate) fn has_postgres() -> bool {
 /// Whether MariaDB's server is installed.
 pub(crate) fn has_mariadb() -> bool {
     mariadb::server().is_some()
+}
+
+/// Whether Redis is installed.
+pub(crate) fn has_redis() -> bool {
+    tools::on_path("redis-server").is_some()
 }

@@ -15,7 +15,7 @@ use crate::process::{self, Running};
 use crate::repository::Repository;
 use crate::services::Services;
 use crate::stop::Stop;
-use crate::wait;
+use crate::{tools, wait};
 
 /// What to run.
 #[derive(Args, Debug, Default)]
@@ -43,18 +43,18 @@ impl ServicesOptions {
 /// Installs what is missing, starts the services while cargo builds, runs the tests, and stops
 /// everything again, however it ends.
 pub(crate) fn run(repository: &Repository, stop: &Stop, options: &Options) -> anyhow::Result<()> {
-    packages::install_missing(stop)?;
+    let missing = packages::install_missing(stop)?;
     // Bins together with tests: the same selection of features as the tests themselves have, so
     // nothing is built twice.
     let mut build = repository.cargo(["build", "--workspace", "--bins", "--tests", "--locked"]);
     let mut build = Running::start("the build", &mut build, Signal::SIGTERM)?;
-    let mut scene = Scene::set(repository, stop)?;
+    let mut scene = Scene::set(repository, missing, stop)?;
     process::finish(&mut build, stop)?;
 
     let mut tests = repository.cargo(["test", "--workspace", "--locked"]);
     tests
         .args(&options.arguments)
-        .envs(scene.environment(repository)?);
+        .envs(scene.environment(repository));
     let outcome = process::run("cargo test", &mut tests, stop);
     scene.services.end();
     outcome
@@ -66,9 +66,9 @@ pub(crate) fn only_services(
     stop: &Stop,
     options: &ServicesOptions,
 ) -> anyhow::Result<()> {
-    packages::install_missing(stop)?;
-    let mut scene = Scene::set(repository, stop)?;
-    let environment = scene.environment(repository)?;
+    let missing = packages::install_missing(stop)?;
+    let mut scene = Scene::set(repository, missing, stop)?;
+    let environment = scene.environment(repository);
     let outcome = if let Some((program, arguments)) = options.command.split_first() {
         let mut command = Command::new(program);
         process::run(program, command.args(arguments).envs(environment), stop)
@@ -89,47 +89,63 @@ pub(crate) fn only_services(
 /// The running services, and the clients laid out beside them.
 struct Scene {
     services: Services,
-    clients: PathBuf,
+    /// Where the clients are, if there is what they run on.
+    clients: Option<PathBuf>,
+    /// The programs that could not be installed.
+    missing: Vec<&'static str>,
 }
 
 impl Scene {
-    fn set(repository: &Repository, stop: &Stop) -> anyhow::Result<Self> {
-        let kept = clients::install(repository, stop)?;
+    fn set(
+        repository: &Repository,
+        missing: Vec<&'static str>,
+        stop: &Stop,
+    ) -> anyhow::Result<Self> {
+        let can_run_clients = !missing
+            .iter()
+            .any(|name| packages::RUN_CLIENTS.contains(name));
+        let kept = if can_run_clients {
+            Some(clients::install(repository, stop)?)
+        } else {
+            None
+        };
         let services = Services::start(stop)?;
-        let clients = clients::stage(repository, &kept, services.folder())
-            .context("could not lay out the test clients")?;
-        Ok(Self { services, clients })
+        let stage = |kept: PathBuf| {
+            clients::stage(repository, &kept, services.folder())
+                .context("could not lay out the test clients")
+        };
+        let clients = kept.map(stage).transpose()?;
+        Ok(Self {
+            services,
+            clients,
+            missing,
+        })
     }
 
-    /// Everything that tests find in their environment.
-    fn environment(
-        &self,
-        repository: &Repository,
-    ) -> anyhow::Result<Vec<(&'static str, OsString)>> {
+    /// Everything that tests find in their environment. Where something could not be installed, a
+    /// test that needs it is skipped; otherwise a skip is a failure.
+    fn environment(&self, repository: &Repository) -> Vec<(&'static str, OsString)> {
         let mut environment: Vec<(&'static str, OsString)> = vec![
-            ("INSULA_REQUIRE_SERVICES", "1".into()),
             ("INSULA_BIN", repository.debug_binary("insula").into()),
             (
                 "INSULA_EXAMPLE_CLIENT_BIN",
                 repository.debug_binary("insula-example-client").into(),
             ),
-            ("INSULA_TEST_CLIENTS", self.clients.clone().into()),
-            (
-                "INSULA_TEST_CHROMIUM",
-                packages::program("chromium")?.into(),
-            ),
-            (
-                "INSULA_TEST_FIREFOX",
-                packages::program("firefox-esr")?.into(),
-            ),
-            (
-                "INSULA_TEST_CHROMEDRIVER",
-                packages::program("chromedriver")?.into(),
-            ),
-            ("INSULA_TEST_HAPROXY", packages::haproxy()?.into()),
         ];
-        let urls = self.services.environment();
+        if self.missing.is_empty() {
+            environment.push(("INSULA_REQUIRE_SERVICES", "1".into()));
+        }
+        let programs = [
+            ("INSULA_TEST_CLIENTS", self.clients.clone()),
+            ("INSULA_TEST_CHROMIUM", tools::on_path("chromium")),
+            ("INSULA_TEST_FIREFOX", tools::on_path("firefox-esr")),
+            ("INSULA_TEST_CHROMEDRIVER", tools::on_path("chromedriver")),
+            ("INSULA_TEST_HAPROXY", packages::haproxy()),
+        ];
+        let programs = programs.into_iter();
+        environment.extend(programs.filter_map(|(name, path)| Some((name, path?.into()))));
+        let urls = self.services.environment().into_iter();
         environment.extend(urls.map(|(name, url)| (name, OsString::from(url))));
-        Ok(environment)
+        environment
     }
 }

@@ -10,16 +10,37 @@ use crate::stop::Stop;
 use crate::{process, services, tools};
 
 /// Installs `$@` without starting any service that a package brings: the tests start their own.
+///
+/// Another package manager at work is waited for. `DPkg::Lock::Timeout` does so for the packages
+/// only; the lists and the archive have locks that apt-get gives up on at once.
 const INSTALL: &str = r#"
-guard=/usr/sbin/policy-rc.d
+guard=${POLICY_FILE:-/usr/sbin/policy-rc.d}
 if [ ! -e "$guard" ]; then
     trap 'rm -f "$guard"' EXIT
     printf '#!/bin/sh\nexit 101\n' > "$guard"
     chmod 755 "$guard"
 fi
-export DEBIAN_FRONTEND=noninteractive
-apt-get -qq update
-apt-get -qq install -y --no-install-recommends "$@"
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+patiently() {
+    tries=0
+    until said=$(apt-get -qq -o DPkg::Lock::Timeout=600 "$@" 2>&1); do
+        case "$said" in
+            *"Could not get lock"* | *"Unable to lock"* | *"Unable to acquire"*) ;;
+            *) printf '%s\n' "$said" >&2; exit 1 ;;
+        esac
+        tries=$((tries + 1))
+        if [ "$tries" -ge 60 ]; then
+            printf '%s\n' "$said" >&2
+            exit 1
+        fi
+        if [ "$tries" -eq 1 ]; then
+            echo "another package manager is at work; waiting for it" >&2
+        fi
+        sleep 10
+    done
+}
+patiently update
+patiently install -y --no-install-recommends "$@"
 "#;
 
 /// A program, and the Debian packages that bring it.
@@ -33,7 +54,7 @@ const NEEDED: &[Needed] = &[
     Needed {
         program: "redis-server",
         packages: &["redis-server"],
-        is_there: || tools::on_path("redis-server").is_some(),
+        is_there: || services::has_redis(),
     },
     Needed {
         program: "postgres",
@@ -48,7 +69,7 @@ const NEEDED: &[Needed] = &[
     Needed {
         program: "haproxy",
         packages: &["haproxy"],
-        is_there: || haproxy().is_ok(),
+        is_there: || haproxy().is_some(),
     },
     Needed {
         program: "chromium",
@@ -82,14 +103,18 @@ const NEEDED: &[Needed] = &[
     },
 ];
 
-/// Installs what is missing; does nothing, and asks nobody, when all is there.
-pub(super) fn install_missing(stop: &Stop) -> anyhow::Result<()> {
+/// What the relying parties of others need.
+pub(super) const RUN_CLIENTS: [&str; 3] = ["node", "npm", "python3 with venv"];
+
+/// Installs what is missing; does nothing, and asks nobody, when all is there. Where there is nothing
+/// to install with, names what is missing and answers it: the tests that need it are skipped.
+pub(super) fn install_missing(stop: &Stop) -> anyhow::Result<Vec<&'static str>> {
     let missing: Vec<&Needed> = NEEDED
         .iter()
         .filter(|needed| !(needed.is_there)())
         .collect();
     if missing.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let programs: Vec<&str> = missing.iter().map(|needed| needed.program).collect();
     let packages: Vec<&str> = missing
@@ -98,11 +123,8 @@ pub(super) fn install_missing(stop: &Stop) -> anyhow::Result<()> {
         .copied()
         .collect();
     if tools::on_path("apt-get").is_none() {
-        bail!(
-            "the tests need {}, and there is no apt-get to install them with; install them by \
-             hand, or run `cargo test`, which skips the tests that need them",
-            programs.join(", ")
-        );
+        println!("{}", without(&programs));
+        return Ok(programs);
     }
     println!(
         "installing {} (the tests need {})",
@@ -110,7 +132,17 @@ pub(super) fn install_missing(stop: &Stop) -> anyhow::Result<()> {
         programs.join(", ")
     );
     process::run("apt-get", &mut install_command(&packages)?, stop)
-        .context("could not install what the tests need; `cargo test` runs without it")
+        .context("could not install what the tests need; `cargo test` runs without it")?;
+    Ok(Vec::new())
+}
+
+/// What a person is told whose system has no apt-get.
+fn without(programs: &[&str]) -> String {
+    format!(
+        "the tests need {}, and there is no apt-get to install them with: install them by hand; \
+         the tests that need them are skipped, all others run",
+        programs.join(", ")
+    )
 }
 
 fn install_command(packages: &[&str]) -> anyhow::Result<Command> {
@@ -129,15 +161,9 @@ fn install_command(packages: &[&str]) -> anyhow::Result<Command> {
 }
 
 /// Where haproxy is; Debian puts it where only root's path leads.
-pub(super) fn haproxy() -> anyhow::Result<PathBuf> {
+pub(super) fn haproxy() -> Option<PathBuf> {
     let usual = PathBuf::from("/usr/sbin/haproxy");
-    let found = tools::on_path("haproxy").or_else(|| usual.is_file().then_some(usual));
-    found.context("haproxy is not installed")
-}
-
-/// Where a program is; an error names it.
-pub(super) fn program(name: &str) -> anyhow::Result<PathBuf> {
-    tools::on_path(name).with_context(|| format!("{name} is not on the path"))
+    tools::on_path("haproxy").or_else(|| usual.is_file().then_some(usual))
 }
 
 fn has_venv() -> bool {
@@ -154,4 +180,67 @@ fn can_import(python: &Path, modules: &str) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// Runs the installation with an apt-get that says `said` and fails so often, then succeeds.
+    fn installed(said: &str, fails: u32) -> (bool, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let program = |name: &str, text: String| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        };
+        let log = folder.path().join("log");
+        program(
+            "apt-get",
+            format!(
+                "#!/bin/sh\nlog={}\necho \"$@\" >> $log\n\
+                 if [ $(wc -l < $log) -le {fails} ]; then echo 'E: {said}' >&2; exit 100; fi\n",
+                log.display()
+            ),
+        );
+        program("sleep", "#!/bin/sh\n".to_owned());
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = format!("{}:{}", folder.path().display(), path.to_string_lossy());
+        let ended = Command::new("sh")
+            .args(["-euc", INSTALL, "install", "redis-server"])
+            .env("PATH", path)
+            .env("POLICY_FILE", folder.path().join("policy"))
+            .output()
+            .unwrap();
+        assert!(
+            !folder.path().join("policy").exists(),
+            "the guard stays behind"
+        );
+        (ended.status.success(), fs::read_to_string(log).unwrap())
+    }
+
+    #[test]
+    fn a_busy_package_manager_is_waited_for() {
+        let (done, asked) = installed("Could not get lock /var/lib/apt/lists/lock", 3);
+        assert!(done, "{asked}");
+        assert!(asked.contains("DPkg::Lock::Timeout=600 install"), "{asked}");
+        assert_eq!(asked.lines().count(), 5, "{asked}");
+    }
+
+    #[test]
+    fn whatever_else_fails_is_not_tried_again() {
+        let (done, asked) = installed("Unable to locate package redis-server", 3);
+        assert!(!done);
+        assert_eq!(asked.lines().count(), 1, "{asked}");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_where_nothing_can_install_it() {
+        let said = without(&["redis-server", "chromium"]);
+        assert!(said.contains("need redis-server, chromium"), "{said}");
+        assert!(said.contains("all others run"), "{said}");
+    }
 }
