@@ -5,6 +5,7 @@
 
 mod account;
 mod mariadb;
+mod pgbouncer;
 mod postgres;
 mod redis;
 
@@ -15,6 +16,7 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 
 use self::mariadb::MariaDb;
+use self::pgbouncer::PgBouncer;
 use self::postgres::Postgres;
 use self::redis::Redis;
 use crate::process::Running;
@@ -27,6 +29,7 @@ const READY: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Services {
     // Fields are dropped in order: first the servers, then the folder they write to.
+    pgbouncer: Option<PgBouncer>,
     postgres: Option<Postgres>,
     mariadb: Option<MariaDb>,
     redis: Option<Redis>,
@@ -38,6 +41,7 @@ impl Services {
     pub(crate) fn start(stop: &Stop) -> anyhow::Result<Self> {
         let folder = account::open_folder()?;
         let mut services = Self {
+            pgbouncer: None,
             postgres: None,
             mariadb: None,
             redis: None,
@@ -55,6 +59,14 @@ impl Services {
         }
         if let Some(postgres) = &mut services.postgres {
             postgres.wait(stop)?;
+            if has_pgbouncer() {
+                let (port, user) = postgres.place();
+                let room = room(&services.folder, "pgbouncer")?;
+                services.pgbouncer = Some(PgBouncer::start(&room, port, user)?);
+            }
+        }
+        if let Some(pgbouncer) = &mut services.pgbouncer {
+            pgbouncer.wait(stop)?;
         }
         if let Some(mariadb) = &mut services.mariadb {
             mariadb.wait(stop)?;
@@ -67,10 +79,12 @@ impl Services {
 
     /// How tests find them.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let pgbouncer = self.pgbouncer.as_ref().map(PgBouncer::url);
         let postgres = self.postgres.as_ref().map(Postgres::url);
         let mariadb = self.mariadb.as_ref().map(MariaDb::url);
         let redis = self.redis.as_ref().map(Redis::url);
         [
+            ("INSULA_TEST_PGBOUNCER", pgbouncer),
             ("INSULA_TEST_POSTGRES", postgres),
             ("INSULA_TEST_MARIADB", mariadb),
             ("INSULA_TEST_REDIS", redis),
@@ -88,6 +102,7 @@ impl Services {
     /// Asks all to end at once, so that they end beside each other and not one after the other.
     pub(crate) fn end(&mut self) {
         let running = [
+            self.pgbouncer.as_mut().map(|one| &mut one.running),
             self.postgres.as_mut().map(|one| &mut one.running),
             self.mariadb.as_mut().map(|one| &mut one.running),
             self.redis.as_mut().map(|one| &mut one.running),
@@ -131,4 +146,9 @@ pub(crate) fn has_mariadb() -> bool {
 /// Whether Redis is installed.
 pub(crate) fn has_redis() -> bool {
     tools::on_path("redis-server").is_some()
+}
+
+/// Whether PgBouncer is installed.
+pub(crate) fn has_pgbouncer() -> bool {
+    pgbouncer::program().is_some()
 }

@@ -9,14 +9,12 @@ use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Executor as _};
-use sea_orm::{
-    DatabaseConnection, DbErr, RuntimeErr, SqlxMySqlConnector, SqlxPostgresConnector,
-    SqlxSqliteConnector,
-};
+use sea_orm::{DbErr, RuntimeErr, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector};
 
 use crate::backend::Backend;
 use crate::metrics::Pool;
 use crate::options::SqlOptions;
+use crate::wire::Wire;
 
 /// How long a connection may lie unused before it is asked whether it still stands.
 const TRUSTED_FOR: Duration = Duration::from_secs(10);
@@ -28,8 +26,8 @@ const SQLITE_BUSY: Duration = Duration::from_secs(5);
 /// so its writes queue here instead of polling for a lock there.
 #[derive(Clone)]
 pub(crate) struct Opened {
-    pub(crate) reader: DatabaseConnection,
-    pub(crate) writer: DatabaseConnection,
+    pub(crate) reader: Wire,
+    pub(crate) writer: Wire,
     pub(crate) pools: Vec<(&'static str, Pool)>,
 }
 
@@ -72,6 +70,7 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> 
     }
     let writing = pool(1).connect_with(connect.clone()).await?;
     let writer = SqlxSqliteConnector::from_sqlx_sqlite_pool(writing.clone());
+    let writer = Wire::new(writer, false);
     if in_memory {
         // Connections of a memory database would each see a database of their own.
         return Ok(Opened {
@@ -81,8 +80,9 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> 
         });
     }
     let reading = pool(options.max_connections).connect_with(connect).await?;
+    let reader = SqlxSqliteConnector::from_sqlx_sqlite_pool(reading.clone());
     Ok(Opened {
-        reader: SqlxSqliteConnector::from_sqlx_sqlite_pool(reading.clone()),
+        reader: Wire::new(reader, false),
         writer,
         pools: vec![
             ("read", Pool::Sqlite(reading)),
@@ -107,13 +107,18 @@ async fn make_private(file: &Path) -> Result<(), sqlx::Error> {
 
 async fn postgres(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> {
     let timeout = options.statement_timeout.as_millis().to_string();
-    let connect = PgConnectOptions::from_str(url)?
+    let (url, is_pooler) = pooled(url);
+    let mut connect = PgConnectOptions::from_str(&url)?
         .application_name("insula")
-        .options([
+        .disable_statement_logging();
+    if is_pooler {
+        connect = connect.extra_float_digits(None);
+    } else {
+        connect = connect.options([
             ("statement_timeout", timeout.as_str()),
             ("default_transaction_isolation", "read committed"),
-        ])
-        .disable_statement_logging();
+        ]);
+    }
     let pool = PgPoolOptions::new()
         .max_connections(options.max_connections)
         .acquire_timeout(options.acquire_timeout)
@@ -129,11 +134,24 @@ async fn postgres(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error
         .connect_with(connect)
         .await?;
     let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
+    let connection = Wire::new(connection, is_pooler);
     Ok(Opened {
         reader: connection.clone(),
         writer: connection,
         pools: vec![("all", Pool::Postgres(pool))],
     })
+}
+
+/// Whether a URL leads to a pooler in transaction mode: it says that statements are not to be kept,
+/// `?statement_cache_capacity=0`. A pooler lets through no start-up options, and nothing that is
+/// kept in a connection stays ours.
+fn pooled(url: &str) -> (String, bool) {
+    let url = url.replace("statement_cache_capacity=", "statement-cache-capacity=");
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let is_pooler = query
+        .split('&')
+        .any(|pair| pair == "statement-cache-capacity=0");
+    (url, is_pooler)
 }
 
 async fn mysql(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> {
@@ -171,9 +189,31 @@ async fn mysql(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> {
         .connect_with(connect)
         .await?;
     let connection = SqlxMySqlConnector::from_sqlx_mysql_pool(pool.clone());
+    let connection = Wire::new(connection, false);
     Ok(Opened {
         reader: connection.clone(),
         writer: connection,
         pools: vec![("all", Pool::MySql(pool))],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pooler_is_told_by_a_statement_cache_of_nothing() {
+        for (url, is_pooler) in [
+            ("postgres://h/d", false),
+            ("postgres://h/d?sslmode=require", false),
+            ("postgres://h/d?statement-cache-capacity=100", false),
+            ("postgres://h/d?statement_cache_capacity=0", true),
+            (
+                "postgres://h/d?sslmode=require&statement-cache-capacity=0",
+                true,
+            ),
+        ] {
+            assert_eq!(pooled(url).1, is_pooler, "{url}");
+        }
+    }
 }

@@ -19,6 +19,7 @@ mod probe;
 mod sql;
 mod store;
 mod tenant;
+mod wire;
 
 pub use metrics::SqlMetrics;
 pub use options::SqlOptions;

@@ -4,10 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use insula_store::StoreError;
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
-};
+use sea_orm::{DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 use tracing::{Instrument as _, Span};
@@ -16,6 +13,7 @@ use crate::backend::Backend;
 use crate::connect::Opened;
 use crate::fault::Fault;
 use crate::metrics::{Pool, SqlMetrics};
+use crate::wire::Wire;
 
 /// How often an operation that met a conflict is tried in all.
 const ATTEMPTS: u32 = 8;
@@ -25,8 +23,8 @@ const ATTEMPTS: u32 = 8;
 /// A socket belongs to the runtime that opened it. Whoever awaits an operation may live on any
 /// runtime: its statements run on the one the pools were opened on.
 pub(crate) struct Sql {
-    reader: DatabaseConnection,
-    writer: DatabaseConnection,
+    reader: Wire,
+    writer: Wire,
     pub(crate) pools: Vec<(&'static str, Pool)>,
     pub(crate) backend: Backend,
     pub(crate) metrics: SqlMetrics,
@@ -58,20 +56,20 @@ impl Sql {
     }
 
     /// Where the next statement reads. Counted.
-    pub(crate) fn read(&self) -> &DatabaseConnection {
+    pub(crate) fn read(&self) -> &Wire {
         self.metrics.count_read();
         &self.reader
     }
 
     /// Where the next statement writes. Counted.
-    pub(crate) fn write(&self) -> &DatabaseConnection {
+    pub(crate) fn write(&self) -> &Wire {
         self.metrics.count_write();
         &self.writer
     }
 
     /// Where the process writes for its own sake: leases, probes. Not counted, for these are no
     /// cost of a request.
-    pub(crate) fn upkeep(&self) -> &DatabaseConnection {
+    pub(crate) fn upkeep(&self) -> &Wire {
         &self.writer
     }
 
@@ -83,7 +81,7 @@ impl Sql {
             sqlite_transaction_mode: immediate,
             ..TransactionOptions::default()
         };
-        self.writer.begin_with_options(options).await
+        self.writer.begin(options).await
     }
 
     /// Runs an operation on the I/O runtime, again after a conflict, all within its time.

@@ -86,6 +86,11 @@ impl Postgres {
         process::run("createdb", client("createdb").arg(USER), stop)
     }
 
+    /// Where it listens, and for whom.
+    pub(super) fn place(&self) -> (u16, &'static str) {
+        (self.port, USER)
+    }
+
     pub(super) fn url(&self) -> String {
         format!("postgres://{USER}:{USER}@127.0.0.1:{}/{USER}", self.port)
     }

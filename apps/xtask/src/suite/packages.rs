@@ -62,6 +62,11 @@ const NEEDED: &[Needed] = &[
         is_there: || services::has_postgres(),
     },
     Needed {
+        program: "pgbouncer",
+        packages: &["pgbouncer"],
+        is_there: || services::has_pgbouncer(),
+    },
+    Needed {
         program: "mariadbd",
         packages: &["mariadb-server"],
         is_there: || services::has_mariadb(),

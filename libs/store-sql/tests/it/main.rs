@@ -1,5 +1,5 @@
 //! The SQL store on real databases: SQLite always, PostgreSQL and MariaDB where
-//! `INSULA_TEST_POSTGRES` and `INSULA_TEST_MARIADB` name a server that may make databases.
+//! `INSULA_TEST_POSTGRES`, `INSULA_TEST_PGBOUNCER` and `INSULA_TEST_MARIADB` name a server that may make databases.
 
 #[cfg(test)]
 mod cost;
@@ -55,6 +55,35 @@ macro_rules! on {
     };
 }
 pub(crate) use on;
+
+/// What a pooler in transaction mode must not change.
+#[cfg(test)]
+mod on_pgbouncer {
+    use futures_util::future::join_all;
+    use insula_store_sql::SqlStore;
+
+    use crate::scratch::{Scratch, Service, shared_durable};
+
+    insula_store::durable_conformance!(shared_durable(Service::PgBouncer));
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn processes_that_share_server_connections_do_not_meet_each_others_statements() {
+        let Some(scratch) = Scratch::of(Service::PgBouncer).await else {
+            return;
+        };
+        let stores = join_all((0..4).map(|_| scratch.store())).await;
+        let migrated = join_all(stores.iter().map(SqlStore::migrate)).await;
+        assert!(migrated.iter().all(Result::is_ok), "{migrated:?}");
+        for _ in 0..20 {
+            let times = join_all(stores.iter().map(SqlStore::time)).await;
+            assert!(times.iter().all(Result::is_ok), "{times:?}");
+        }
+        for store in &stores {
+            store.close().await;
+        }
+        scratch.remove().await;
+    }
+}
 
 on!(Sqlite, on_sqlite);
 on!(Postgres, on_postgres);

@@ -62,7 +62,7 @@ pub(crate) async fn ids_are_indexed_with_the_tenant_first(scratch: &Scratch) {
             "SELECT m.tbl_name, m.name, c.name FROM sqlite_master m, pragma_index_info(m.name) c \
              WHERE m.type = 'index' AND c.seqno = 0"
         }
-        Service::Postgres => {
+        Service::Postgres | Service::PgBouncer => {
             "SELECT t.relname::text, i.relname::text, a.attname::text FROM pg_index x \
              JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid \
              JOIN pg_namespace n ON n.oid = t.relnamespace AND n.nspname = 'public' \

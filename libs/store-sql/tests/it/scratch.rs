@@ -24,6 +24,8 @@ pub(crate) static IO: LazyLock<Runtime> = LazyLock::new(|| {
 pub(crate) enum Service {
     Sqlite,
     Postgres,
+    /// PostgreSQL behind a PgBouncer in transaction mode.
+    PgBouncer,
     MariaDb,
 }
 
@@ -45,6 +47,7 @@ impl Service {
         let variable = match self {
             Self::Sqlite => return Some(String::new()),
             Self::Postgres => "INSULA_TEST_POSTGRES",
+            Self::PgBouncer => "INSULA_TEST_PGBOUNCER",
             Self::MariaDb => "INSULA_TEST_MARIADB",
         };
         let server = std::env::var(variable).ok();
@@ -58,6 +61,14 @@ impl Service {
 }
 
 impl Service {
+    /// The server that makes and drops databases of this service.
+    pub(crate) fn direct(self) -> Option<String> {
+        match self {
+            Self::PgBouncer => Self::Postgres.server(),
+            other => other.server(),
+        }
+    }
+
     /// Once for each service, and past the harness, which keeps to itself what a test prints.
     fn say_skipped(self, variable: &str) {
         static SAID: Mutex<Vec<Service>> = Mutex::new(Vec::new());
@@ -86,7 +97,7 @@ impl Scratch {
                 _folder: Some(folder),
             });
         }
-        administer(&server, &[format!("CREATE DATABASE {name}")]).await;
+        administer(&service.direct()?, &[format!("CREATE DATABASE {name}")]).await;
         let mut url = Url::parse(&server).unwrap();
         url.set_path(&name);
         Some(Self {
@@ -121,9 +132,9 @@ impl Scratch {
     }
 
     pub(crate) async fn remove(self) {
-        if let Some(server) = self.service.server().filter(|s| !s.is_empty()) {
+        if let Some(server) = self.service.direct().filter(|s| !s.is_empty()) {
             let force = match self.service {
-                Service::Postgres => " WITH (FORCE)",
+                Service::Postgres | Service::PgBouncer => " WITH (FORCE)",
                 _ => "",
             };
             let drop = format!("DROP DATABASE IF EXISTS {}{force}", self.name);
@@ -148,7 +159,7 @@ async fn administer(server: &str, statements: &[String]) {
 /// test is over.
 async fn sweep(service: Service, server: &str) {
     let list = match service {
-        Service::Postgres => "SELECT datname AS name FROM pg_database",
+        Service::Postgres | Service::PgBouncer => "SELECT datname AS name FROM pg_database",
         _ => "SELECT schema_name AS name FROM information_schema.schemata",
     };
     let (url, processes) = (server.to_owned(), Path::new("/proc"));
@@ -174,14 +185,16 @@ async fn sweep(service: Service, server: &str) {
 pub(crate) async fn shared_durable(service: Service) -> Option<Arc<dyn Durable>> {
     static SQLITE: OnceCell<Option<(Scratch, SqlStore)>> = OnceCell::const_new();
     static POSTGRES: OnceCell<Option<(Scratch, SqlStore)>> = OnceCell::const_new();
+    static PGBOUNCER: OnceCell<Option<(Scratch, SqlStore)>> = OnceCell::const_new();
     static MARIADB: OnceCell<Option<(Scratch, SqlStore)>> = OnceCell::const_new();
     let cell = match service {
         Service::Sqlite => &SQLITE,
         Service::Postgres => &POSTGRES,
+        Service::PgBouncer => &PGBOUNCER,
         Service::MariaDb => &MARIADB,
     };
     let made = cell.get_or_init(|| async {
-        if let Some(server) = service.server().filter(|s| !s.is_empty()) {
+        if let Some(server) = service.direct().filter(|s| !s.is_empty()) {
             sweep(service, &server).await;
         }
         let scratch = Scratch::of(service).await?;

@@ -71,7 +71,7 @@ pub(crate) async fn what_is_locked_for_too_long_is_unavailable(scratch: &Scratch
 pub(crate) async fn a_read_survives_that_every_connection_was_cut(scratch: &Scratch) {
     let list = match scratch.service {
         Service::Sqlite => return,
-        Service::Postgres => {
+        Service::Postgres | Service::PgBouncer => {
             "SELECT 'SELECT pg_terminate_backend(' || pid || ')' FROM pg_stat_activity \
              WHERE datname = current_database() AND pid <> pg_backend_pid()"
         }
