@@ -5,7 +5,7 @@ mod watched;
 
 use std::sync::Arc;
 
-use insula_ambient::{ManualClock, SeededEntropy};
+use insula_ambient::{Clock, ManualClock, SeededEntropy};
 use insula_connector_kit::Connector;
 use insula_engine::Refusal;
 use insula_model::{CodeGrant, TenantSpec, TokenHash};
@@ -23,9 +23,14 @@ pub(crate) use watched::watched;
 /// A tenant in which every connector is a [`FakeConnector::redirecting`], and the clock under it,
 /// standing at [`NOW`].
 pub(crate) fn view(spec: impl Into<TenantSpec>) -> (TenantView, ManualClock) {
-    let spec = spec.into();
     let clock = ManualClock::at(NOW);
-    let shared = Arc::new(clock.clone());
+    (view_by(spec, clock.clone()), clock)
+}
+
+/// The same, by a clock of the test's own.
+pub(crate) fn view_by(spec: impl Into<TenantSpec>, clock: impl Clock) -> TenantView {
+    let spec = spec.into();
+    let shared: Arc<dyn Clock> = Arc::new(clock);
     let cache = MemoryCache::new(shared.clone(), CacheLimits::default());
     let connectors = spec.connectors.iter().map(|connector| {
         let opened: Arc<dyn Connector> = Arc::new(FakeConnector::redirecting());
@@ -35,7 +40,7 @@ pub(crate) fn view(spec: impl Into<TenantSpec>) -> (TenantView, ManualClock) {
         };
         (connector.spec.id.clone(), connector)
     });
-    let view = TenantView {
+    TenantView {
         connectors: Arc::new(connectors.collect()),
         keys: Arc::new(test_keys()),
         rotation: Arc::new(test_rotation()),
@@ -46,8 +51,7 @@ pub(crate) fn view(spec: impl Into<TenantSpec>) -> (TenantView, ManualClock) {
             entropy: Arc::new(SeededEntropy::new(1)),
         },
         spec: Arc::new(spec),
-    };
-    (view, clock)
+    }
 }
 
 /// The same tenant, in which one connector is `fake`; what it was asked can be read off it.

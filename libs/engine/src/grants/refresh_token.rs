@@ -169,8 +169,10 @@ pub fn refresh_token(
     if now >= ends {
         return Err(Refusal::RefreshExpired { grant: family() });
     }
-    let is_young =
-        policy.reuse_interval > Duration::ZERO && now <= grant.last_used_at + policy.reuse_interval;
+    // Both ways: a use that lies far ahead was written by a clock that was set back since.
+    let used = grant.last_used_at;
+    let distance = now.since(used).max(used.since(now));
+    let is_young = policy.reuse_interval > Duration::ZERO && distance <= policy.reuse_interval;
     let rotate = policy.rotate || (spec.dialect == Dialect::Standard && client.public);
     match (secret, spec.dialect) {
         (Presented::Current, Dialect::Dex) | (Presented::Previous, _) if is_young => {
