@@ -5,6 +5,7 @@ mod length;
 mod next;
 mod redirect_uri;
 mod reply_to;
+mod request_object;
 mod scope;
 mod validate;
 

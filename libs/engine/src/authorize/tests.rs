@@ -1,4 +1,5 @@
 mod answers;
+mod request_object;
 
 use std::time::Duration;
 

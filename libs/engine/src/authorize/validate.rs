@@ -6,6 +6,7 @@ use insula_oauth::{
     ResponseType,
 };
 
+use super::request_object::ReturnAddress;
 use super::{ReplyTo, length, redirect_uri, scope};
 use crate::Refusal;
 
@@ -32,7 +33,8 @@ impl From<Refusal> for Rejection {
 /// [RFC 6749 §4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1),
 /// [OpenID Connect Core §3.1.2.2](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequestValidation).
 /// First the redirect URI is proven; until then no error may leave this server. Then every other
-/// check answers to that URI.
+/// check answers to that URI, in the mode and with the state that the parameters or, where they do
+/// not say, a refused request object names.
 pub fn validate(
     request: &AuthorizeRequest,
     client: Option<&Client>,
@@ -47,17 +49,16 @@ pub fn validate(
         return Err(Refusal::MissingClientId.into());
     }
     let client = client.ok_or(Refusal::UnknownClient)?;
-    let redirect_uri = request
-        .redirect_uri
-        .as_deref()
-        .ok_or(Refusal::MissingRedirectUri)?;
-    if !redirect_uri::is_registered(redirect_uri, client, spec.dialect) {
+    let address = ReturnAddress::of(request, spec.dialect);
+    let response_mode = asked_mode(&address, spec.dialect);
+    let redirect_uri = address.redirect_uri.ok_or(Refusal::MissingRedirectUri)?;
+    if !redirect_uri::is_registered(&redirect_uri, client, spec.dialect) {
         return Err(Refusal::RedirectUriMismatch.into());
     }
     let reply_to = ReplyTo {
-        redirect_uri: redirect_uri.to_owned(),
-        response_mode: asked_mode(request, spec.dialect),
-        state: request.state.clone(),
+        redirect_uri,
+        response_mode,
+        state: address.state,
     };
     checked(request, client, spec, keys, now, &reply_to).map_err(|refusal| Rejection {
         refusal,
@@ -137,15 +138,15 @@ fn words(text: Option<&str>) -> Vec<String> {
 
 /// How an answer travels: as the client asked, else as its response type has it. Errors travel so
 /// even if the response type is not served.
-fn asked_mode(request: &AuthorizeRequest, dialect: Dialect) -> ResponseMode {
+fn asked_mode(address: &ReturnAddress, dialect: Dialect) -> ResponseMode {
     if dialect == Dialect::Dex {
         return ResponseMode::Query;
     }
-    let asked = request
+    let asked = address
         .response_mode
         .as_deref()
         .and_then(ResponseMode::parse);
-    let response_type = request.response_type.as_deref().unwrap_or_default();
+    let response_type = address.response_type.as_deref().unwrap_or_default();
     let by_type = ResponseType::parse(response_type).map(ResponseMode::default_for);
     asked.or(by_type.ok()).unwrap_or(ResponseMode::Query)
 }

@@ -4,6 +4,7 @@ mod browsers;
 mod doors;
 mod errors;
 mod finished;
+mod form_post;
 mod heads;
 mod limits;
 mod pages;
