@@ -6,6 +6,7 @@
 
 pub mod access_token;
 pub mod authorize;
+pub mod bearer;
 pub mod binding;
 pub mod client_auth;
 pub mod discovery;

@@ -115,6 +115,8 @@ pub enum Refusal {
     },
     // userinfo, introspection, revocation, logout
     BearerMissing,
+    BearerTwice,
+    BearerMalformed,
     BearerInvalid,
     BearerLacksOpenId,
     MissingToken,
@@ -320,6 +322,8 @@ impl Refusal {
             Self::RefreshConnectorGone { .. } => "the connector of this login is gone",
             Self::RefreshDenied { .. } => "the identity provider no longer vouches for this login",
             Self::BearerMissing => "an access token is missing; send it as Authorization: Bearer",
+            Self::BearerTwice => "the access token came in more than one place",
+            Self::BearerMalformed => "Authorization must be the word Bearer and one access token",
             Self::BearerInvalid => "the access token is malformed, expired or revoked",
             Self::BearerLacksOpenId => "the access token was not granted the openid scope",
             Self::MissingToken => "token is missing",

@@ -269,7 +269,7 @@ async fn dispatch(
         Route::Token => return token::token(ctx, payload, &state.metrics).await,
         Route::Introspect => return token::introspect(ctx, payload).await,
         Route::Revoke => return token::revoke(ctx, payload).await,
-        Route::UserInfo => return token::userinfo(ctx).await,
+        Route::UserInfo => return token::userinfo(ctx, payload).await,
         Route::Static(path) => {
             return metadata::file(ctx, path)
                 .unwrap_or_else(|| respond::show(ctx, &ErrorPage::not_found().into()));

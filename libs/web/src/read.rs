@@ -1,7 +1,9 @@
+use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt as _;
-use insula_engine::Refusal;
+use insula_engine::{Refusal, bearer};
+use insula_model::Dialect;
 use insula_oauth::Params;
 
 /// No honest form is larger; the largest carry an ID token or a SAML response.
@@ -55,8 +57,29 @@ pub(crate) fn authorization(request: &HttpRequest) -> Option<&str> {
     request.headers().get(AUTHORIZATION)?.to_str().ok()
 }
 
-/// The token of a Bearer header ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)).
-pub(crate) fn bearer(request: &HttpRequest) -> Option<&str> {
+/// The access token of a request: in a header, and in our dialect in a form that is posted too.
+pub(crate) async fn bearer(
+    request: &HttpRequest,
+    payload: &mut web::Payload,
+    dialect: Dialect,
+) -> Result<Option<String>, Refusal> {
+    if dialect == Dialect::Dex {
+        return Ok(first_bearer(request).map(str::to_owned));
+    }
+    let mut headers = Vec::new();
+    for value in request.headers().get_all(AUTHORIZATION) {
+        headers.push(value.to_str().map_err(|_| Refusal::BearerMalformed)?);
+    }
+    let form = if *request.method() == Method::POST {
+        form(request, payload).await?
+    } else {
+        Params::default()
+    };
+    bearer::presented(&headers, &query(request)?, &form)
+}
+
+/// The token of the first `Authorization` header, which is all that dex looks at.
+fn first_bearer(request: &HttpRequest) -> Option<&str> {
     let (scheme, token) = authorization(request)?.split_once(' ')?;
     scheme
         .eq_ignore_ascii_case("bearer")

@@ -30,6 +30,26 @@ async fn post_does_as_well() {
 }
 
 #[tokio::test]
+async fn the_token_may_come_in_a_form_but_not_in_two_places() {
+    let portal = village().await.portal();
+    let tokens = portal.log_in(&Agent::new(), &JANE).await;
+    let token = tokens.access_token.as_str();
+    let (url, form) = (portal.at("/userinfo"), [("access_token", token)]);
+    let answer = Agent::new().post(&url, &form).await.expect(200);
+    assert_eq!(answer.json()["sub"], *tokens.claim("sub"));
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str())];
+    let answer = Agent::new().post_with(&url, &form, &headers).await;
+    let answer = answer.expect(400);
+    assert_eq!(answer.error(), "invalid_request");
+    let challenge = answer.header("www-authenticate");
+    assert!(
+        challenge.contains("error=\"invalid_request\""),
+        "{challenge}"
+    );
+}
+
+#[tokio::test]
 async fn who_has_no_good_token_is_challenged() {
     let village = village().await;
     let portal = village.portal();

@@ -165,6 +165,8 @@ fn a_description_is_of_the_characters_an_error_description_may_have() {
         R::LogoutRedirectNeedsHint,
         R::LogoutRedirectUnregistered,
         R::BadLogoutHint,
+        R::BearerTwice,
+        R::BearerMalformed,
     ]);
     for refusal in refusals {
         let text = refusal.description(STANDARD);

@@ -60,9 +60,12 @@ pub(crate) async fn revoke(ctx: &Context, payload: &mut web::Payload) -> HttpRes
 }
 
 /// `GET`/`POST /userinfo`.
-pub(crate) async fn userinfo(ctx: &Context) -> HttpResponse {
-    let bearer = read::bearer(&ctx.request);
-    match insula_flows::userinfo::answer(&ctx.snapshot.view, bearer).await {
+pub(crate) async fn userinfo(ctx: &Context, payload: &mut web::Payload) -> HttpResponse {
+    let answer = async {
+        let bearer = read::bearer(&ctx.request, payload, ctx.dialect()).await?;
+        insula_flows::userinfo::answer(&ctx.snapshot.view, bearer.as_deref()).await
+    };
+    match answer.await {
         Ok(claims) => json(StatusCode::OK, &claims, Cacheable::No),
         Err(failure) => fail(ctx, Surface::Bearer, failure),
     }

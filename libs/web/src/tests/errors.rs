@@ -93,6 +93,8 @@ pub(super) fn every_refusal() -> Vec<Refusal> {
         Refusal::RefreshConnectorGone { grant: grant() },
         Refusal::RefreshDenied { grant: grant() },
         Refusal::BearerMissing,
+        Refusal::BearerTwice,
+        Refusal::BearerMalformed,
         Refusal::BearerInvalid,
         Refusal::BearerLacksOpenId,
         Refusal::MissingToken,
@@ -175,6 +177,24 @@ async fn a_bearer_is_challenged_in_the_forms_of_rfc_6750() {
             401,
             "invalid_request",
             realm.to_owned(),
+        ),
+        (
+            Refusal::BearerTwice,
+            400,
+            "invalid_request",
+            format!(
+                "{realm}, error=\"invalid_request\", \
+                 error_description=\"the access token came in more than one place\""
+            ),
+        ),
+        (
+            Refusal::BearerMalformed,
+            400,
+            "invalid_request",
+            format!(
+                "{realm}, error=\"invalid_request\", \
+                 error_description=\"Authorization must be the word Bearer and one access token\""
+            ),
         ),
         (
             Refusal::BearerInvalid,

@@ -13,4 +13,5 @@ mod redirects;
 mod scripts;
 mod source;
 mod titles;
+mod userinfo;
 mod world;
