@@ -4,6 +4,7 @@ use insula_jose::Alg;
 use insula_model::{Dialect, TenantSpec};
 use insula_oauth::{GrantType, Prompt, ProviderMetadata, ResponseMode, ResponseType};
 
+use crate::acr;
 use crate::grants::SERVED;
 
 /// The provider metadata of a tenant
@@ -88,6 +89,7 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
         "nonce",
         "auth_time",
         "amr",
+        "acr",
         "at_hash",
         "c_hash",
         "email",
@@ -116,6 +118,7 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
         introspection_endpoint_auth_methods_supported: confidential,
         revocation_endpoint_auth_methods_supported: all,
         claims_supported: claims,
+        acr_values_supported: words(&acr::reachable(&spec.issuer)),
         prompt_values_supported: Prompt::ALL
             .map(|prompt| prompt.as_str().to_owned())
             .to_vec(),

@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::audience::Audience;
 use crate::claims::PersonClaims;
 use crate::grants::RefreshToken;
-use crate::{Refusal, subject};
+use crate::{Refusal, acr, subject};
 
 /// What is to be put into tokens: proven by a grant, not yet signed.
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +112,8 @@ struct IdTokenClaims<'a> {
     sid: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     amr: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'static str>,
     at_hash: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     c_hash: Option<String>,
@@ -139,6 +141,8 @@ struct AccessTokenClaims<'a> {
     sid: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     amr: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'static str>,
     #[serde(flatten)]
     person: PersonClaims<'a>,
 }
@@ -147,7 +151,7 @@ struct AccessTokenClaims<'a> {
 ///
 /// ID tokens are dex's in both dialects: claims and their order, `azp` only beside several
 /// audiences, `at_hash` always, `c_hash` wherever a code was involved, no `typ`; `auth_time`, `sid`
-/// and `jti` are those of the next dex, `amr` (RFC 8176) is ours alone. Without `openid`, ours gives
+/// and `jti` are those of the next dex, `amr` (RFC 8176) and `acr` are ours alone. Without `openid`, ours gives
 /// none ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
 ///
 /// Access tokens differ. dex's looks like an ID token whose `at_hash` means nothing. Ours is that of
@@ -237,6 +241,7 @@ impl Maker<'_> {
             auth_time: login.auth_time.as_secs(),
             sid: login.session_id.as_ref().map(SessionId::as_str),
             amr: &login.amr,
+            acr: acr::reached(&login.amr, &self.spec.issuer),
             person: PersonClaims::released(scopes, login),
         };
         self.key.sign(Some(TYP), &claims)
@@ -260,6 +265,10 @@ impl Maker<'_> {
             amr: match self.spec.dialect {
                 Dialect::Standard => &login.amr,
                 Dialect::Dex => &[],
+            },
+            acr: match self.spec.dialect {
+                Dialect::Standard => acr::reached(&login.amr, &self.spec.issuer),
+                Dialect::Dex => None,
             },
             at_hash: left_half_hash(alg, access_token),
             c_hash: code.map(|code| left_half_hash(alg, code)),

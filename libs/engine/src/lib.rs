@@ -18,6 +18,7 @@ pub mod revoke;
 pub mod subject;
 pub mod userinfo;
 
+mod acr;
 mod audience;
 mod claims;
 mod proof;

@@ -107,6 +107,7 @@ nonce: [random]
 auth_time: [seconds]
 sid: [random]
 amr: ["pwd"]
+acr: "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"
 at_hash: [random]
 c_hash: [random]
 email: "jane@acme.example"

@@ -60,6 +60,7 @@ fn an_id_token_has_dexs_claims_in_dexs_order_in_both_dialects() {
         "auth_time",
         "sid",
         "amr",
+        "acr",
         "at_hash",
         "c_hash",
         "email",
@@ -69,7 +70,7 @@ fn an_id_token_has_dexs_claims_in_dexs_order_in_both_dialects() {
         "preferred_username",
         "federated_claims",
     ];
-    for (spec, life, has_amr) in [
+    for (spec, life, is_ours) in [
         (a_tenant().build(), 3600, true),
         (a_tenant().dex().build(), 86_400, false),
     ] {
@@ -80,7 +81,7 @@ fn an_id_token_has_dexs_claims_in_dexs_order_in_both_dialects() {
         assert_eq!(header, format!(r#"{{"alg":"{alg}","kid":"k1"}}"#), "no typ");
         let expected: Vec<&str> = names
             .into_iter()
-            .filter(|n| has_amr || *n != "amr")
+            .filter(|n| is_ours || !matches!(*n, "amr" | "acr"))
             .collect();
         // `connector_id` and `user_id` stand inside `federated_claims`.
         assert_eq!(order(&body), expected);
@@ -154,6 +155,7 @@ fn what_is_empty_is_absent_but_for_email_verified() {
         "nonce",
         "sid",
         "amr",
+        "acr",
         "azp",
     ] {
         assert_eq!(claims.get(absent), None, "{absent}");
@@ -230,6 +232,7 @@ fn rfc_9068_2_our_access_token_says_what_it_is_and_whom_it_is_for() {
             "auth_time",
             "sid",
             "amr",
+            "acr",
             "email",
             "email_verified"
         ]
@@ -237,6 +240,9 @@ fn rfc_9068_2_our_access_token_says_what_it_is_and_whom_it_is_for() {
     let claims = payload(&tokens.access_token);
     assert_eq!(claims["aud"], json!(["api", "app", "https://acme.test"]));
     assert_eq!(claims["client_id"], "app");
+    let password = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
+    assert_eq!(claims["acr"], password);
+    assert_eq!(payload(tokens.id_token.as_ref().unwrap())["acr"], password);
     assert_eq!(claims["scope"], scopes);
     assert_eq!(claims["exp"], NOW.as_secs() + 600);
     assert_eq!(tokens.token_type, "Bearer");
