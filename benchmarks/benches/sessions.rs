@@ -12,12 +12,11 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion};
 use futures_util::FutureExt as _;
 use insula_ambient::ManualClock;
-use insula_model::{AuthRequest, AuthRequestId, BrowserSession, SessionId, TenantId, TokenHash};
+use insula_model::{AuthRequest, AuthRequestId, TenantId, TokenHash};
 use insula_store::{Cache as _, CacheLimits, LoginRoom, MemoryCache, TenantCache};
-use insula_testkit::{NOW, a_code_grant, a_login, an_auth_request};
+use insula_testkit::{NOW, a_code_grant, an_auth_request};
 
 const HOUR: Duration = Duration::from_hours(1);
-const SESSIONS: u32 = 40_000;
 const ROOM: LoginRoom = LoginRoom::of(u32::MAX);
 
 fn main() {
@@ -34,17 +33,6 @@ fn main() {
     let tenant = cache.tenant(&TenantId::parse("acme").expect("a word is an id"));
     let mut group = criterion.benchmark_group("memory cache");
 
-    let session = a_session();
-    for number in 0..SESSIONS {
-        at_once(tenant.put_session(&cookie(number), &session, HOUR));
-    }
-    let known = cookie(SESSIONS / 2);
-    group.bench_function("get one of 40000 sessions", |b| {
-        b.iter(|| at_once(tenant.get_session(black_box(&known))));
-    });
-    group.bench_function("put a session", |b| {
-        b.iter(|| at_once(tenant.put_session(black_box(&known), &session, HOUR)));
-    });
     group.bench_function("count", |b| {
         b.iter(|| at_once(tenant.count(black_box("password:jane"), HOUR, NOW)));
     });
@@ -83,7 +71,8 @@ fn a_whole_login(tenant: &dyn TenantCache, request: AuthRequest) {
     at_once(tenant.advance_auth_request(&next, NOW));
     let grant = a_code_grant();
     at_once(tenant.finish_auth_request(&next.id, next.version, &code, &grant, NOW));
-    at_once(tenant.take_code(&code, NOW, HOUR));
+    at_once(tenant.claim_code(&code, &code, NOW));
+    at_once(tenant.answer_code(&code, 1, NOW, HOUR));
 }
 
 /// The memory form never waits: each verb is done when it is first looked at.
@@ -92,26 +81,8 @@ fn at_once<T>(verb: impl Future<Output = Result<T, insula_store::StoreError>>) -
     done.expect("there is room")
 }
 
-fn cookie(number: u32) -> TokenHash {
-    TokenHash::of(&format!("cookie {number}"))
-}
-
 fn a_request(number: u32) -> AuthRequest {
     let mut request = an_auth_request().build();
     request.id = AuthRequestId::parse(format!("request{number}")).expect("a word is an id");
     request
-}
-
-fn a_session() -> BrowserSession {
-    let login = a_login();
-    BrowserSession {
-        id: SessionId::parse("session1").expect("a word is an id"),
-        connector_id: login.connector_id,
-        claims: login.claims,
-        auth_time: login.auth_time,
-        amr: login.amr,
-        clients: Vec::new(),
-        last_seen_at: NOW,
-        expires_at: NOW + HOUR,
-    }
 }

@@ -82,15 +82,15 @@ fn with_consent(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_login_with_consent_costs_at_most_three_writes_and_six_round_trips() {
+async fn a_login_with_consent_costs_at_most_three_writes_and_seven_round_trips() {
     let text = with_consent(village::HOOLI);
     let Some(scene) = Scene::set(&text, village::hooli).await else {
         return;
     };
     let (cost, steps) = scene.login(&[]).await;
     assert!(steps.iter().any(|step| step.starts_with("POST /approval")));
-    assert!(cost.writes <= 3.0 && cost.round_trips <= 6.0, "{cost:?}");
-    assert!(cost.writes >= 1.0 && cost.round_trips >= 4.0, "{cost:?}");
+    assert!(cost.writes <= 3.0 && cost.round_trips <= 7.0, "{cost:?}");
+    assert!(cost.writes >= 1.0 && cost.round_trips >= 5.0, "{cost:?}");
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_login_that_brings_a_refresh_token_costs_no_more() {
     };
     let scope = [("scope", "openid profile email offline_access")];
     let (cost, _) = scene.login(&scope).await;
-    assert!(cost.writes <= 3.0 && cost.round_trips <= 6.0, "{cost:?}");
+    assert!(cost.writes <= 3.0 && cost.round_trips <= 7.0, "{cost:?}");
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn a_login_at_a_dex_tenant_costs_no_more() {
         return;
     };
     let (cost, _) = scene.login(&[]).await;
-    assert!(cost.writes <= 3.0 && cost.round_trips <= 6.0, "{cost:?}");
+    assert!(cost.writes <= 3.0 && cost.round_trips <= 7.0, "{cost:?}");
 }
 
 /// dex asks in a page of its own: two requests more, and two looks at the login under way.
@@ -121,7 +121,7 @@ async fn dexs_page_of_consent_costs_two_round_trips_more() {
     };
     let (cost, steps) = scene.login(&[]).await;
     assert!(steps.iter().any(|step| step.starts_with("GET /approval")));
-    assert!(cost.writes <= 3.0 && cost.round_trips <= 8.0, "{cost:?}");
+    assert!(cost.writes <= 3.0 && cost.round_trips <= 9.0, "{cost:?}");
 }
 
 #[tokio::test]

@@ -83,6 +83,9 @@ pub enum Refusal {
     CodeReplayed {
         grant: GrantId,
     },
+    CodeTakenOver {
+        grant: GrantId,
+    },
     RedirectUriChanged {
         grant: GrantId,
     },
@@ -104,6 +107,9 @@ pub enum Refusal {
         grant: GrantId,
     },
     RefreshReused {
+        grant: GrantId,
+    },
+    RefreshObsolete {
         grant: GrantId,
     },
     RefreshScopeBeyond(Vec<String>),
@@ -175,6 +181,7 @@ impl Refusal {
             | Self::CodeExpired { .. }
             | Self::CodeOfAnotherClient { .. }
             | Self::CodeReplayed { .. }
+            | Self::CodeTakenOver { .. }
             | Self::RedirectUriChanged { .. }
             | Self::PkceMismatch { .. }
             | Self::PkceNotStarted { .. }
@@ -183,6 +190,7 @@ impl Refusal {
             | Self::RefreshOfAnotherClient { .. }
             | Self::RefreshExpired { .. }
             | Self::RefreshReused { .. }
+            | Self::RefreshObsolete { .. }
             | Self::RefreshConnectorGone { .. }
             | Self::RefreshDenied { .. }
             | Self::TokenOfAnotherClient => E::InvalidGrant,
@@ -298,9 +306,10 @@ impl Refusal {
             Self::MissingGrantType => "grant_type is missing",
             Self::UnsupportedGrantType(_) => "this grant_type is not served here",
             Self::MissingCode => "code is missing",
-            Self::CodeUnknown | Self::CodeExpired { .. } | Self::CodeReplayed { .. } => {
-                "the code is unknown, used or expired"
-            }
+            Self::CodeUnknown
+            | Self::CodeExpired { .. }
+            | Self::CodeReplayed { .. }
+            | Self::CodeTakenOver { .. } => "the code is unknown, used or expired",
             Self::CodeOfAnotherClient { .. } => "the code was issued to another client",
             Self::RedirectUriChanged { .. } => {
                 "redirect_uri is not the one of the authorization request"
@@ -311,7 +320,7 @@ impl Refusal {
             }
             Self::PkceVerifierMissing { .. } => "code_verifier is missing",
             Self::MissingRefreshToken => "refresh_token is missing",
-            Self::RefreshUnknown | Self::RefreshReused { .. } => {
+            Self::RefreshUnknown | Self::RefreshReused { .. } | Self::RefreshObsolete { .. } => {
                 "the refresh token is unknown, used or revoked"
             }
             Self::RefreshOfAnotherClient { .. } => "the refresh token was issued to another client",

@@ -61,7 +61,7 @@ pub(crate) async fn logged_in(
         };
         // Decided first: a person whom the client did not mean gets no session.
         let next = next(&request, client, &view.spec, standing, view.now())?;
-        let cookie = session::begin(view, browser, &request, &mut login).await?;
+        let cookie = session::begin(view, &request, &mut login).await?;
         let auth = auth
             .authenticated(login.clone())
             .map_err(|_| Refusal::WrongStage)?;
@@ -76,6 +76,9 @@ pub(crate) async fn logged_in(
                 turn
             }
         };
+        if cookie.is_some() {
+            session::replaced(view, browser).await;
+        }
         turn.cookies.extend(cookie);
         Ok(turn)
     };

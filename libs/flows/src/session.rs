@@ -1,6 +1,5 @@
-//! The browser session: the cache in front, the row behind.
-
-use std::time::Duration;
+//! The browser session: a row, and nothing that stands before it. Who logged out is logged out
+//! whatever else is away.
 
 use insula_ambient::Timestamp;
 use insula_model::{
@@ -9,9 +8,6 @@ use insula_model::{
 use tracing::warn;
 
 use crate::{Browser, CookieChange, FlowError, TenantView};
-
-/// How long a session may be answered from the cache before the row is looked at again.
-const CACHED_FOR: Duration = Duration::from_mins(5);
 
 /// A session that stands, and the hash of the cookie it is known by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,46 +25,15 @@ pub(crate) async fn live(
     if !view.spec.sessions.enabled {
         return Ok(None);
     }
+    let (store, now) = (&view.effects.store, view.now());
     for cookie in &browser.sessions {
         let hash = cookie.hash();
-        if let Some(session) = find(view, &hash).await? {
+        let found = store.find_session(&hash, now).await?;
+        if let Some(session) = found.filter(|session| is_live(view, session, now)) {
             return Ok(Some(LiveSession { session, hash }));
         }
     }
     Ok(None)
-}
-
-/// The live session of a cookie. A cache that fails only costs the SQL read.
-async fn find(view: &TenantView, hash: &TokenHash) -> Result<Option<BrowserSession>, FlowError> {
-    let now = view.now();
-    let session = match view.effects.cache.get_session(hash).await {
-        Ok(Some(session)) => Some(session),
-        Ok(None) => reload(view, hash, now).await?,
-        Err(error) => {
-            warn!(%error, "the session cache does not answer; reading the row instead");
-            view.effects.store.find_session(hash, now).await?
-        }
-    };
-    Ok(session.filter(|s| is_live(view, s, now)))
-}
-
-async fn reload(
-    view: &TenantView,
-    hash: &TokenHash,
-    now: Timestamp,
-) -> Result<Option<BrowserSession>, FlowError> {
-    let found = view.effects.store.find_session(hash, now).await?;
-    if let Some(session) = &found {
-        remember(view, hash, session, now).await;
-    }
-    Ok(found)
-}
-
-async fn remember(view: &TenantView, hash: &TokenHash, session: &BrowserSession, now: Timestamp) {
-    let ttl = session.expires_at.since(now).min(CACHED_FOR);
-    if let Err(error) = view.effects.cache.put_session(hash, session, ttl).await {
-        warn!(%error, "a session could not be cached");
-    }
 }
 
 fn is_live(view: &TenantView, session: &BrowserSession, now: Timestamp) -> bool {
@@ -77,10 +42,10 @@ fn is_live(view: &TenantView, session: &BrowserSession, now: Timestamp) -> bool 
 }
 
 /// Logs the browser in: a new cookie, always, so that a planted one is worth nothing (session
-/// fixation), and a new row. The login learns its session's id.
+/// fixation), and a new row. The login learns its session's id. What the old cookie stood for is
+/// ended by [`replaced`], once the browser is sure to get the new one.
 pub(crate) async fn begin(
     view: &TenantView,
-    browser: &Browser,
     request: &AuthorizationRequest,
     login: &mut Login,
 ) -> Result<Option<CookieChange>, FlowError> {
@@ -88,7 +53,6 @@ pub(crate) async fn begin(
     if !policy.enabled {
         return Ok(None);
     }
-    end_all(view, browser).await?;
     let now = view.now();
     let entropy = view.effects.entropy.as_ref();
     let cookie = SessionCookie::generate(entropy);
@@ -113,6 +77,17 @@ pub(crate) async fn begin(
     Ok(Some(CookieChange::LogIn { cookie, max_age }))
 }
 
+/// Ends what a browser had before it logged in anew. A failure is not told: the browser gets its new
+/// cookie, and what nobody holds any more ends by itself.
+pub(crate) async fn replaced(view: &TenantView, browser: &Browser) {
+    if let Err(error) = end_all(view, browser).await {
+        warn!(
+            ?error,
+            "a session that was replaced by a new login could not be ended"
+        );
+    }
+}
+
 /// Notes that a session served a client. Written only where it says something new: the client's
 /// first visit, or a quarter of the idle life since the last note.
 pub(crate) async fn touch(
@@ -131,35 +106,18 @@ pub(crate) async fn touch(
         session.clients.push(client.clone());
     }
     session.last_seen_at = now;
-    // The cache first: whoever logs out meanwhile drops this entry after deleting the row, or the
-    // row is found gone here.
-    remember(view, &hash, &session, now).await;
-    if !view.effects.store.prolong_session(&hash, &session).await? {
-        forget(view, &hash).await;
-    }
+    // A session that was ended meanwhile is not brought back.
+    let store = &view.effects.store;
+    store.prolong_session(&hash, &session).await?;
     Ok(())
 }
 
 /// Ends the session of every cookie a browser sent.
 pub(crate) async fn end_all(view: &TenantView, browser: &Browser) -> Result<(), FlowError> {
     for cookie in &browser.sessions {
-        end(view, cookie).await?;
+        view.effects.store.end_session(&cookie.hash()).await?;
     }
     Ok(())
-}
-
-/// Ends the session of a cookie: the row first, because the cache forgets by itself.
-async fn end(view: &TenantView, cookie: &SessionCookie) -> Result<(), FlowError> {
-    let hash = cookie.hash();
-    view.effects.store.end_session(&hash).await?;
-    forget(view, &hash).await;
-    Ok(())
-}
-
-async fn forget(view: &TenantView, hash: &TokenHash) {
-    if let Err(error) = view.effects.cache.drop_session(hash).await {
-        warn!(%error, "an ended session could not be dropped from the cache; it leaves by itself");
-    }
 }
 
 #[cfg(test)]

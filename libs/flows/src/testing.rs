@@ -18,7 +18,7 @@ use crate::{Effects, Fault, FlowError, OpenedConnector, TenantView};
 pub(crate) use person::{
     ASK, Person, at_callback, code_in, consent_fields, destination, heard, state_in,
 };
-pub(crate) use watched::watched;
+pub(crate) use watched::{Trouble, watched};
 
 /// A tenant in which every connector is a [`FakeConnector::redirecting`], and the clock under it,
 /// standing at [`NOW`].

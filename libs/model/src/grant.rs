@@ -46,8 +46,12 @@ pub struct RefreshGrant {
     pub login: Login,
     /// When it was first issued.
     pub created_at: Timestamp,
-    /// When it was last used, or issued.
+    /// When it was last used, or issued: the moment the answer was given, where that is known.
     pub last_used_at: Timestamp,
+    /// Whether the current token is known to have been given out. Until it is, the one before it
+    /// is good: its holder may have been told nothing. Of the first token, which has none before
+    /// it, it is noted only where nothing else says so.
+    pub answered: bool,
     /// When the row may go: the earlier of its absolute and idle end.
     pub expires_at: Timestamp,
 }

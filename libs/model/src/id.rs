@@ -2,7 +2,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use insula_ambient::Entropy;
+use insula_ambient::{Entropy, base32_lower};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -158,7 +158,16 @@ id!(
 made_here!(AuthRequestId, 20);
 made_here!(SessionId, 20);
 made_here!(GrantId, 20);
-made_here!(RefreshId, 15);
+
+impl RefreshId {
+    /// The id that follows from what it belongs to, by a keyed hash of that: dex's form of 25
+    /// letters and digits.
+    pub fn derived(hash: &[u8; 32]) -> Self {
+        let (word, rest) = hash.split_at(15);
+        let letter = b'a' + rest.first().copied().unwrap_or_default() % 26;
+        Self(format!("{}{}", char::from(letter), base32_lower(word)).into())
+    }
+}
 
 #[cfg(test)]
 mod tests {

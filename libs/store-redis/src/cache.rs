@@ -3,10 +3,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
-use insula_model::{
-    AuthRequest, AuthRequestId, BrowserSession, CodeGrant, GrantId, TenantId, TokenHash,
-};
-use insula_store::{Cache, CacheLimits, Finish, LoginRoom, RedeemedCode, StoreError, TenantCache};
+use insula_model::{AuthRequest, AuthRequestId, CodeGrant, GrantId, Login, TenantId, TokenHash};
+use insula_store::{Cache, CacheLimits, ClaimedCode, Finish, LoginRoom, StoreError, TenantCache};
 use prometheus::Registry;
 use redis::cmd;
 use tokio::runtime::Handle;
@@ -93,8 +91,8 @@ impl OfTenant {
         format!("{}:code:{}", self.prefix, code.to_text())
     }
 
-    fn session(&self, cookie: &TokenHash) -> String {
-        format!("{}:session:{}", self.prefix, cookie.to_text())
+    fn refreshed(&self, usage: &TokenHash) -> String {
+        format!("{}:refreshed:{}", self.prefix, usage.to_text())
     }
 
     /// A counter goes by the hash of its key: that may be long, and may be somebody's login name.
@@ -276,33 +274,29 @@ impl TenantCache for OfTenant {
         record::read_code(&record)
     }
 
-    async fn take_code(
+    async fn claim_code(
         &self,
         code: &TokenHash,
+        presenter: &TokenHash,
         now: Timestamp,
-        remember: Duration,
-    ) -> Result<RedeemedCode, StoreError> {
-        let (key, codes) = (self.code(code), self.codes());
-        let till = now + Duration::from_millis(millis(remember));
-        let args = [
-            text(now.as_millis()),
-            text(till.as_millis()),
-            code.to_text().into_bytes(),
-        ];
-        let keys = [key.as_str(), &codes];
-        let args = args.each_ref().map(Vec::as_slice);
-        let run = self.link.run("take_code", &script::TAKE_CODE, &keys, &args);
-        let (state, payload): (i64, Vec<u8>) = run.await?;
+    ) -> Result<ClaimedCode, StoreError> {
+        let key = self.code(code);
+        let args = [text(now.as_millis()), presenter.to_text().into_bytes()];
+        let (keys, args) = ([key.as_str()], args.each_ref().map(Vec::as_slice));
+        let run = self
+            .link
+            .run("claim_code", &script::CLAIM_CODE, &keys, &args);
+        let (state, payload, claim): (i64, Vec<u8>, u32) = run.await?;
         match state {
-            0 => Ok(RedeemedCode::Unknown),
-            1 => match record::read_code(&payload)? {
-                Some(grant) => Ok(RedeemedCode::Fresh(Box::new(grant))),
-                None => Err(corrupt(CODE, "it is neither fresh nor used")),
-            },
+            0 => Ok(ClaimedCode::Unknown),
+            1 => {
+                let grant = Box::new(record::read_grant(&payload)?);
+                Ok(ClaimedCode::Claimed { grant, claim })
+            }
             2 => {
                 let id = String::from_utf8(payload).ok().map(GrantId::parse);
                 match id {
-                    Some(Ok(id)) => Ok(RedeemedCode::Replayed(id)),
+                    Some(Ok(id)) => Ok(ClaimedCode::Replayed(id)),
                     _ => Err(corrupt(CODE, "it names no grant")),
                 }
             }
@@ -310,33 +304,50 @@ impl TenantCache for OfTenant {
         }
     }
 
-    async fn get_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
-        let record = self.get("get_session", self.session(cookie)).await?;
-        record.map(|r| record::read_session(&r)).transpose()
+    async fn answer_code(
+        &self,
+        code: &TokenHash,
+        claim: u32,
+        now: Timestamp,
+        remember: Duration,
+    ) -> Result<bool, StoreError> {
+        let (key, codes) = (self.code(code), self.codes());
+        let till = now + Duration::from_millis(millis(remember));
+        let args = [
+            text(now.as_millis()),
+            text(claim),
+            text(till.as_millis()),
+            code.to_text().into_bytes(),
+        ];
+        let keys = [key.as_str(), &codes];
+        let args = args.each_ref().map(Vec::as_slice);
+        let run = self
+            .link
+            .run("answer_code", &script::ANSWER_CODE, &keys, &args);
+        match run.await? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(corrupt(CODE, STRANGE_HEAD)),
+        }
     }
 
-    async fn put_session(
+    async fn keep_refreshed(
         &self,
-        cookie: &TokenHash,
-        session: &BrowserSession,
+        usage: &TokenHash,
+        login: &Login,
         ttl: Duration,
     ) -> Result<(), StoreError> {
-        let ttl = millis(ttl);
-        if ttl == 0 {
-            return self.drop_session(cookie).await;
-        }
         let mut set = cmd("SET");
-        set.arg(self.session(cookie))
-            .arg(record::session(session)?)
+        set.arg(self.refreshed(usage))
+            .arg(record::refreshed(login)?)
             .arg("PX")
-            .arg(ttl);
-        self.link.ask("put_session", set).await
+            .arg(millis(ttl).max(1));
+        self.link.ask("keep_refreshed", set).await
     }
 
-    async fn drop_session(&self, cookie: &TokenHash) -> Result<(), StoreError> {
-        let mut del = cmd("DEL");
-        del.arg(self.session(cookie));
-        self.link.ask("drop_session", del).await
+    async fn kept_refreshed(&self, usage: &TokenHash) -> Result<Option<Login>, StoreError> {
+        let record = self.get("kept_refreshed", self.refreshed(usage)).await?;
+        record.map(|r| record::read_refreshed(&r)).transpose()
     }
 
     async fn count(&self, key: &str, window: Duration, now: Timestamp) -> Result<u64, StoreError> {

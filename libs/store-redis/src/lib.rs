@@ -1,4 +1,4 @@
-//! The short-lived half of the store on Redis or Valkey: sessions, codes, counters, the change bus.
+//! The short-lived half of the store on Redis or Valkey: logins under way, codes, counters, the change bus.
 //!
 //! Owns connections, time limits, the breaker that lets a dead Redis fail fast, the layout of keys
 //! and the scripts that make a verb one atomic step. Owns no durable row: everything here has a

@@ -17,7 +17,7 @@ pub struct RedisOptions {
     pub retry_max: Duration,
     /// What every key and channel begins with, so that several installations can share a server.
     pub prefix: String,
-    /// How many codes and counters a tenant may have. Of sessions and used codes there are no more
+    /// How many codes and counters a tenant may have. Of used codes there are no more
     /// than logins were finished, and what all tenants hold together is for Redis itself to bound
     /// (`maxmemory`).
     pub limits: CacheLimits,

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! login     1|<version>|<ends>|{…}
-//! code      1|F|<ends>|<grant id>|{…}      and once it is used  1|U|<ends>|<grant id>|
-//! session   1|{…}
+//! code      1|F|<ends>|<grant id>|{…}
+//!   claimed 1|C|<ends>|<grant id>|<claim>|<presenter>|{…}
+//!   used    1|U|<ends>|<grant id>|
+//! refreshed 1|{…}
 //! counter   1|<count>|<ends>|
 //! ```
 //!
@@ -13,7 +15,7 @@
 //! The first byte is the version of the form; `<ends>` counts milliseconds since the epoch.
 
 use insula_ambient::Timestamp;
-use insula_model::{AuthRequest, BrowserSession, CodeGrant};
+use insula_model::{AuthRequest, CodeGrant, Login};
 use insula_store::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,7 +24,7 @@ use crate::cause::failed;
 
 pub(crate) const LOGIN: &str = "auth request";
 pub(crate) const CODE: &str = "code";
-pub(crate) const SESSION: &str = "browser session";
+pub(crate) const REFRESHED: &str = "refreshed login";
 pub(crate) const COUNTER: &str = "counter";
 
 pub(crate) fn login(request: &AuthRequest) -> Result<Vec<u8>, StoreError> {
@@ -44,19 +46,28 @@ pub(crate) fn code(grant: &CodeGrant) -> Result<Vec<u8>, StoreError> {
 pub(crate) fn read_code(record: &[u8]) -> Result<Option<CodeGrant>, StoreError> {
     let [state, _, _, rest] = fields(CODE, record)?;
     match state {
-        b"F" => read(CODE, rest).map(Some),
+        b"F" => read_grant(rest).map(Some),
+        b"C" => {
+            let [_, _, _, _, _, json] = fields(CODE, record)?;
+            read_grant(json).map(Some)
+        }
         b"U" => Ok(None),
-        _ => Err(corrupt(CODE, "it is neither fresh nor used")),
+        _ => Err(corrupt(CODE, "it is neither fresh nor claimed nor used")),
     }
 }
 
-pub(crate) fn session(session: &BrowserSession) -> Result<Vec<u8>, StoreError> {
-    write("1|".into(), session)
+/// The JSON of a code's grant.
+pub(crate) fn read_grant(json: &[u8]) -> Result<CodeGrant, StoreError> {
+    read(CODE, json)
 }
 
-pub(crate) fn read_session(record: &[u8]) -> Result<BrowserSession, StoreError> {
-    let [rest] = fields(SESSION, record)?;
-    read(SESSION, rest)
+pub(crate) fn refreshed(login: &Login) -> Result<Vec<u8>, StoreError> {
+    write("1|".into(), login)
+}
+
+pub(crate) fn read_refreshed(record: &[u8]) -> Result<Login, StoreError> {
+    let [rest] = fields(REFRESHED, record)?;
+    read(REFRESHED, rest)
 }
 
 /// The events of a counter, if its window is still open.
@@ -130,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_record_is_told_without_its_values() {
-        let error = read_session(br#"1|{"id": "s3cret value"}"#).unwrap_err();
+        let error = read_refreshed(br#"1|{"claims": "s3cret value"}"#).unwrap_err();
         assert!(!error.to_string().contains("s3cret"), "{error}");
     }
 }

@@ -32,9 +32,16 @@ impl Script {
 }
 
 /// All of them, to be loaded as soon as a server is reached.
-pub(crate) fn all() -> [&'static Script; 7] {
+pub(crate) fn all() -> [&'static Script; 8] {
     [
-        &PUT, &ADVANCE, &FINISH, &DROP, &PUT_CODE, &TAKE_CODE, &COUNT,
+        &PUT,
+        &ADVANCE,
+        &FINISH,
+        &DROP,
+        &PUT_CODE,
+        &CLAIM_CODE,
+        &ANSWER_CODE,
+        &COUNT,
     ]
 }
 
@@ -170,25 +177,53 @@ return 1"
     ))
 });
 
-/// `KEYS` code, list of fresh codes; `ARGV` now, until when to remember, the code's name in the list.
-/// Answers {1, record} to the first caller,
-/// {2, grant id} to all others, {0, ''} where there is no code, {-1, ''} where it cannot be read.
-pub(crate) static TAKE_CODE: LazyLock<Script> = LazyLock::new(|| {
+/// `KEYS` code; `ARGV` now, the presenter. Answers {1, JSON, claim} to whose code it is,
+/// {2, grant id, 0} to all others, {0, '', 0} where there is no code, {-1, '', 0} where it cannot
+/// be read.
+pub(crate) static CLAIM_CODE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        r"local head = redis.call('GETRANGE', KEYS[1], 0, 127)
-if head == '' then return {0, ''} end
-local state, ends, grant = string.match(head, '^1|([FU])|(%-?%d+)|([%w_%-]+)|')
-if not state then return {-1, ''} end
+        r"local record = redis.call('GET', KEYS[1])
+if not record then return {0, '', 0} end
+local state, ends, grant = string.match(record, '^1|([FCU])|(%-?%d+)|([%w_%-]+)|')
+if not state then return {-1, '', 0} end
+if tonumber(ends) <= tonumber(ARGV[1]) then return {0, '', 0} end
+if state == 'U' then return {2, grant, 0} end
+local claim, json = 1, nil
+if state == 'F' then
+  json = string.match(record, '^1|F|[^|]*|[^|]*|(.*)$')
+else
+  local claims, presenter
+  claims, presenter, json = string.match(record, '^1|C|[^|]*|[^|]*|(%d+)|([^|]*)|(.*)$')
+  if not claims then return {-1, '', 0} end
+  if presenter ~= ARGV[2] then return {2, grant, 0} end
+  claim = tonumber(claims) + 1
+end
+local head = string.format('1|C|%s|%s|%.0f|%s|', ends, grant, claim, ARGV[2])
+redis.call('SET', KEYS[1], head .. json, 'KEEPTTL')
+return {1, json, claim}",
+    )
+});
+
+/// `KEYS` code, list of fresh codes; `ARGV` now, the claim, until when to remember, the code's name
+/// in the list. Answers 1 to the claim that may be answered, 0 to all others, -1 where the code
+/// cannot be read.
+pub(crate) static ANSWER_CODE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"local head = redis.call('GETRANGE', KEYS[1], 0, 255)
+if head == '' then return 1 end
+local state, ends, grant = string.match(head, '^1|([FCU])|(%-?%d+)|([%w_%-]+)|')
+if not state then return -1 end
 local now = tonumber(ARGV[1])
 local till = tonumber(ends)
-if till <= now then return {0, ''} end
-if state == 'U' then return {2, grant} end
-local record = redis.call('GET', KEYS[1])
-if tonumber(ARGV[2]) > till then till = tonumber(ARGV[2]) end
+if till <= now then return 1 end
+if state == 'U' then return 0 end
+local claim = string.match(head, '^1|C|[^|]*|[^|]*|(%d+)|')
+if claim and tonumber(claim) > tonumber(ARGV[2]) then return 0 end
+if tonumber(ARGV[3]) > till then till = tonumber(ARGV[3]) end
 local used = string.format('1|U|%.0f|%s|', till, grant)
 redis.call('SET', KEYS[1], used, 'PX', string.format('%.0f', till - now))
-redis.call('ZREM', KEYS[2], ARGV[3])
-return {1, record}",
+redis.call('ZREM', KEYS[2], ARGV[4])
+return 1",
     )
 });
 

@@ -7,7 +7,7 @@ use sea_orm::{
     QuerySelect as _,
 };
 
-use crate::entity::{browser_session, refresh_grant, revoked_grant};
+use crate::entity::{browser_session, redeemed_code, refresh_grant, revoked_grant};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
@@ -44,7 +44,18 @@ pub(crate) async fn collect_expired(
         batch,
     );
     let refresh = refresh.await?;
-    Ok(sessions + refresh + sweep_revocations(&sql, now, batch).await?)
+    let redeemed = sweep::<redeemed_code::Entity>(
+        &sql,
+        [
+            redeemed_code::Column::TenantId,
+            redeemed_code::Column::GrantId,
+        ],
+        redeemed_code::Column::ExpiresAt,
+        now,
+        batch,
+    );
+    let redeemed = redeemed.await?;
+    Ok(sessions + refresh + redeemed + sweep_revocations(&sql, now, batch).await?)
 }
 
 /// Deletes the rows of one table that ended longest ago. Looks for them first and deletes them by
@@ -78,8 +89,8 @@ async fn sweep<E: EntityTrait>(
     Ok(deleted.rows_affected)
 }
 
-/// Revocations that end take with them what was granted to their families while they stood: a
-/// grant stored just after its family was revoked must not come to life.
+/// Revocations that end take with them what was granted to their families, which must not come to
+/// life.
 async fn sweep_revocations(sql: &Sql, now: i64, batch: u64) -> Result<u64, Fault> {
     use refresh_grant::Column as Refresh;
     use revoked_grant::Column as Revoked;

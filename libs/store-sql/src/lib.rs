@@ -4,6 +4,7 @@
 //! rule: what may be stored when is the contract of `insula-store`, whose suite this crate passes
 //! on every database. What is sealed stays sealed here.
 
+mod answers;
 mod backend;
 mod chores;
 mod connect;

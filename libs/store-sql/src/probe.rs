@@ -9,11 +9,12 @@ use crate::fault::Fault;
 use crate::sql::Sql;
 
 /// What logins, exchanges, refreshes and logouts write.
-const WRITTEN: [&str; 5] = [
+const WRITTEN: [&str; 6] = [
     "identity",
     "upgraded_password",
     "browser_session",
     "refresh_grant",
+    "redeemed_code",
     "revoked_grant",
 ];
 const NAME: &str = "last-probe";

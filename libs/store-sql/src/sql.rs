@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 use tracing::{Instrument as _, Span};
 
+use crate::answers::Answers;
 use crate::backend::Backend;
 use crate::connect::Opened;
 use crate::fault::Fault;
@@ -28,6 +29,7 @@ pub(crate) struct Sql {
     pub(crate) pools: Vec<(&'static str, Pool)>,
     pub(crate) backend: Backend,
     pub(crate) metrics: SqlMetrics,
+    pub(crate) answers: Answers,
     /// How long an operation may take: the wait for a connection, the statements, the retries.
     patience: Duration,
     io: Handle,
@@ -48,11 +50,17 @@ impl Sql {
             pools: opened.pools,
             backend,
             metrics,
+            answers: Answers::default(),
             patience,
             io,
             // Processes that pause alike collide again; this sets them apart.
             pauses: AtomicU64::new(u64::from(std::process::id()) << 32),
         }
+    }
+
+    /// The runtime that carries every statement.
+    pub(crate) fn io(&self) -> &Handle {
+        &self.io
     }
 
     /// Where the next statement reads. Counted.

@@ -14,7 +14,7 @@ use crate::metrics::{PoolGauges, SqlMetrics};
 use crate::options::SqlOptions;
 use crate::sql::Sql;
 use crate::tenant::SqlTenant;
-use crate::{chores, connect, facts, leases, migrate, probe};
+use crate::{answers, chores, connect, facts, leases, migrate, probe};
 
 /// How long migrations may take: they may wait for another process, and rewrite a table.
 const MIGRATION_PATIENCE: Duration = Duration::from_mins(10);
@@ -132,6 +132,7 @@ impl SqlStore {
 
     /// Closes every connection, after what is under way. The store is of no use afterwards.
     pub async fn close(&self) {
+        answers::write_all(&self.sql).await;
         for (_, pool) in &self.sql.pools {
             pool.close().await;
         }

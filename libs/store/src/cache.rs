@@ -3,14 +3,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
-use insula_model::{
-    AuthRequest, AuthRequestId, BrowserSession, CodeGrant, GrantId, TenantId, TokenHash,
-};
+use insula_model::{AuthRequest, AuthRequestId, CodeGrant, GrantId, Login, TenantId, TokenHash};
 
 use crate::StoreError;
 
-/// The short-lived half: what lives minutes, and the cache in front of sessions. Losing it makes
-/// logins under way start again; it logs nobody out and revives nothing revoked.
+/// The short-lived half: what lives minutes. Losing it makes logins under way start again; it logs
+/// nobody out and revives nothing revoked.
 #[async_trait]
 pub trait Cache: Send + Sync + 'static {
     /// The cache of one tenant. Cheap: shares the connection of the whole.
@@ -23,12 +21,18 @@ pub trait Cache: Send + Sync + 'static {
     async fn probe(&self) -> Result<(), StoreError>;
 }
 
-/// What redeeming a code came to.
+/// What claiming a code came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RedeemedCode {
-    /// It was good, and is used up now.
-    Fresh(Box<CodeGrant>),
-    /// It was redeemed before; this is the family it began (RFC 6749 §4.1.2).
+pub enum ClaimedCode {
+    /// It is the presenter's, for as long as nobody answered for it.
+    Claimed {
+        /// What it stands for.
+        grant: Box<CodeGrant>,
+        /// How often its presenter claimed it: 1, and more where an earlier try was not answered.
+        claim: u32,
+    },
+    /// It was redeemed before, or claimed by another; this is the family it began
+    /// (RFC 6749 §4.1.2).
     Replayed(GrantId),
     /// Nobody knows it, or it expired.
     Unknown,
@@ -115,34 +119,43 @@ pub trait TenantCache: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// A code's grant, without using it up. For checks that must not consume (dex keeps a code
-    /// whose verifier was wrong).
+    /// The grant of a code that was not redeemed, without claiming it. For checks that must not
+    /// consume (dex keeps a code whose verifier was wrong).
     async fn peek_code(&self, code: &TokenHash) -> Result<Option<CodeGrant>, StoreError>;
 
-    /// Redeems a code: the first caller gets the grant, all others hear that it is used, for
-    /// `remember` longer. One atomic step.
-    async fn take_code(
+    /// Claims a code for `presenter`, the hash of all that was presented with it. Nobody else can
+    /// claim it from then on; the same presenter may again, and takes over from its earlier
+    /// claims, until one of them was answered. One atomic step.
+    async fn claim_code(
         &self,
         code: &TokenHash,
+        presenter: &TokenHash,
+        now: Timestamp,
+    ) -> Result<ClaimedCode, StoreError>;
+
+    /// Asks leave to answer a claim. `true` to one claim of a code, after which the code is
+    /// redeemed and is remembered as such for `remember`; `false` if another claim took over or
+    /// was answered. A code that is gone stands in nobody's way. One atomic step.
+    async fn answer_code(
+        &self,
+        code: &TokenHash,
+        claim: u32,
         now: Timestamp,
         remember: Duration,
-    ) -> Result<RedeemedCode, StoreError>;
+    ) -> Result<bool, StoreError>;
 
-    // --- the cache in front of browser sessions ---
+    // --- what an upstream said that could not be stored durably ---
 
-    /// A cached session.
-    async fn get_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError>;
-
-    /// Caches a session for at most `ttl`.
-    async fn put_session(
+    /// Keeps a refreshed login for `ttl`, under the hash of the use of the grant it is for.
+    async fn keep_refreshed(
         &self,
-        cookie: &TokenHash,
-        session: &BrowserSession,
+        usage: &TokenHash,
+        login: &Login,
         ttl: Duration,
     ) -> Result<(), StoreError>;
 
-    /// Forgets a session.
-    async fn drop_session(&self, cookie: &TokenHash) -> Result<(), StoreError>;
+    /// A refreshed login that was kept.
+    async fn kept_refreshed(&self, usage: &TokenHash) -> Result<Option<Login>, StoreError>;
 
     // --- counters ---
 

@@ -89,6 +89,16 @@ pub enum RefreshRotation {
     Lost,
 }
 
+/// What came of noting durably that a code was redeemed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Redemption {
+    /// It is noted, for the first time.
+    First,
+    /// It had been noted before: the refresh grant it began, as it stands; none if it began none,
+    /// or if the family was revoked.
+    Repeated(Option<Box<RefreshGrant>>),
+}
+
 /// A password hash made here that stands for an older one in a file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UpgradedPassword {
@@ -194,21 +204,42 @@ pub trait TenantStore: Send + Sync + 'static {
 
     // --- refresh grants and revocation ---
 
-    /// Stores a new refresh grant. One of a family that was revoked already is dead from the start.
-    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<(), StoreError>;
+    /// Stores the refresh grant that a redeemed code begins, which notes the redemption too: of
+    /// those with the same id and family only one is stored. One of a family that was revoked
+    /// already is dead from the start.
+    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<Redemption, StoreError>;
+
+    /// Notes that the code of a family was redeemed that began no refresh grant; stands until
+    /// `until`.
+    async fn note_redeemed(
+        &self,
+        grant: &GrantId,
+        until: Timestamp,
+    ) -> Result<Redemption, StoreError>;
 
     /// A refresh grant by the first half of its token, expired or not.
     async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError>;
 
     /// Stores `next` if the grant is still at generation `expected` and not revoked, in one atomic
-    /// step. `login`, `generation`, `last_used_at` and `expires_at` change; the rest stays.
+    /// step. `login`, `generation`, `last_used_at` and `expires_at` change; the rest stays. A new
+    /// generation is not answered.
     async fn rotate_refresh(
         &self,
         expected: u32,
         next: &RefreshGrant,
     ) -> Result<RefreshRotation, StoreError>;
 
-    /// Revokes a family: its refresh grants are gone, and [`is_revoked`](Self::is_revoked) answers
+    /// Notes that the token of a generation was given out at `at`, if the grant still is at that
+    /// generation. This store sees it at once; it may be written a moment later, with others, and
+    /// be lost with the process.
+    async fn note_answered(
+        &self,
+        id: &RefreshId,
+        generation: u32,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Revokes a family: its refresh grants are dead, and [`is_revoked`](Self::is_revoked) answers
     /// yes until `until`, when its last access token is dead anyway. Revoking twice is once.
     async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError>;
 
@@ -234,6 +265,7 @@ pub(crate) fn rotated(mut stored: RefreshGrant, next: &RefreshGrant) -> RefreshG
     } = &next.login;
     stored.login.claims = claims.clone();
     stored.login.connector_data.clone_from(connector_data);
+    stored.answered &= stored.generation == next.generation;
     stored.generation = next.generation;
     stored.last_used_at = next.last_used_at;
     stored.expires_at = next.expires_at;

@@ -13,9 +13,9 @@ mod login;
 mod memory;
 
 pub use bus::{Change, ChangeBus, ChangeKind, Changes};
-pub use cache::{Cache, Finish, LoginRoom, RedeemedCode, TenantCache};
+pub use cache::{Cache, ClaimedCode, Finish, LoginRoom, TenantCache};
 pub use durable::{
-    Durable, KeySwap, MASTER_KEY_FACT, Owner, RefreshRotation, SealedKeys, TenantStore,
+    Durable, KeySwap, MASTER_KEY_FACT, Owner, Redemption, RefreshRotation, SealedKeys, TenantStore,
     UpgradedPassword,
 };
 pub use error::StoreError;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use insula_ambient::{Entropy, Timestamp, base32_lower};
+use insula_ambient::{Timestamp, base32_lower};
 use insula_jose::{KeyRing, constant_time_eq, hmac_sha256};
 use insula_model::{
     Client, CodeGrant, ConnectorSpec, Dialect, Login, RefreshGrant, RefreshId, RefreshPolicy,
@@ -12,6 +12,10 @@ use crate::{Refusal, string_pair};
 
 /// How many replaced secrets of a token are still known as such.
 const KNOWN_OBSOLETE: u32 = 64;
+
+/// How long the note that a token was given out may be on its way from another process. A tenant of
+/// ours without a reuse interval forgives nothing before that.
+const NOTED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A refresh token, taken apart: which grant, and the secret that proves it.
 ///
@@ -139,12 +143,14 @@ pub enum RefreshUse {
 ///
 /// [RFC 6749 §6](https://www.rfc-editor.org/rfc/rfc6749#section-6), rotation and reuse per
 /// [RFC 9700 §4.14.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2): a secret that was
-/// replaced condemns the family, unless it is the last one and its replacement so young that the
-/// answer may have been lost. What was never a secret of the grant condemns nothing, or anybody who
-/// knows an id could log people out.
+/// replaced condemns the family, unless it is the last one and its replacement was given out so
+/// recently that the answer may have been lost, or is not known to have been given out at all. What
+/// was never a secret of the grant condemns nothing, or anybody who knows an id could log people
+/// out.
 ///
 /// In our dialect the tokens of public clients always rotate. dex repeats the current token too
-/// within the reuse interval, counted from when the token was issued or used.
+/// within the reuse interval, counted from when the token was issued or used, and refuses a replaced
+/// one without ending the family: its clients refresh side by side and only one of them wins.
 pub fn refresh_token(
     presented: &RefreshToken,
     facts: RefreshFacts<'_>,
@@ -174,12 +180,14 @@ pub fn refresh_token(
     let distance = now.since(used).max(used.since(now));
     let is_young = policy.reuse_interval > Duration::ZERO && distance <= policy.reuse_interval;
     let rotate = policy.rotate || (spec.dialect == Dialect::Standard && client.public);
+    let asks_at_once = spec.dialect == Dialect::Standard && policy.reuse_interval == Duration::ZERO;
+    let is_untold = !grant.answered && (!asks_at_once || now >= grant.last_used_at + NOTED_WITHIN);
     match (secret, spec.dialect) {
-        (Presented::Current, Dialect::Dex) | (Presented::Previous, _) if is_young => {
-            Ok(RefreshUse::Repeat)
-        }
+        (Presented::Previous, _) if is_young || is_untold => Ok(RefreshUse::Repeat),
+        (Presented::Current, Dialect::Dex) if is_young => Ok(RefreshUse::Repeat),
         (Presented::Current, _) => Ok(RefreshUse::Use { rotate }),
-        _ => Err(Refusal::RefreshReused { grant: family() }),
+        (_, Dialect::Dex) => Err(Refusal::RefreshObsolete { grant: family() }),
+        (_, Dialect::Standard) => Err(Refusal::RefreshReused { grant: family() }),
     }
 }
 
@@ -217,15 +225,17 @@ pub fn gets_refresh_token(
         && is_served
 }
 
-/// The refresh grant a redeemed code begins.
+/// The refresh grant a redeemed code begins. Its id follows from the family, so that a code that is
+/// redeemed again begins the same grant, and the store can tell.
 pub fn first_refresh_grant(
     code: &CodeGrant,
     policy: &RefreshPolicy,
     now: Timestamp,
-    entropy: &dyn Entropy,
+    keys: &KeyRing,
 ) -> RefreshGrant {
+    let family = code.grant_id.as_str().as_bytes();
     RefreshGrant {
-        id: RefreshId::generate(entropy),
+        id: RefreshId::derived(&hmac_sha256(&keys.derive("refresh-id"), family)),
         grant_id: code.grant_id.clone(),
         client_id: code.client_id.clone(),
         generation: 0,
@@ -234,6 +244,7 @@ pub fn first_refresh_grant(
         login: code.login.clone(),
         created_at: now,
         last_used_at: now,
+        answered: false,
         expires_at: ends_at(now, now, policy),
     }
 }
@@ -248,6 +259,7 @@ pub fn used_refresh_grant(
 ) -> RefreshGrant {
     RefreshGrant {
         generation: grant.generation.saturating_add(u32::from(rotate)),
+        answered: grant.answered && !rotate,
         login,
         last_used_at: now,
         expires_at: ends_at(grant.created_at, now, policy),

@@ -17,6 +17,7 @@ impl Refusal {
             | Self::PkceNotStarted { .. }
             | Self::RefreshUnknown
             | Self::RefreshReused { .. }
+            | Self::RefreshObsolete { .. }
             | Self::RefreshExpired { .. }
             | Self::RefreshScopeBeyond(_)
             | Self::RefreshConnectorGone { .. }
@@ -65,6 +66,7 @@ impl Refusal {
             Self::CodeUnknown
             | Self::CodeExpired { .. }
             | Self::CodeReplayed { .. }
+            | Self::CodeTakenOver { .. }
             | Self::CodeOfAnotherClient { .. } => "Invalid or expired code parameter.".into(),
             Self::PkceMismatch { .. } => "Invalid code_verifier.".into(),
             Self::PkceNotStarted { .. } => {
@@ -79,6 +81,7 @@ impl Refusal {
             Self::MissingRefreshToken => "No refresh token is found in request.".into(),
             Self::RefreshUnknown
             | Self::RefreshReused { .. }
+            | Self::RefreshObsolete { .. }
             | Self::RefreshOfAnotherClient { .. } => {
                 "Refresh token is invalid or has already been claimed by another client.".into()
             }

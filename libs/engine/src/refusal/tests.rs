@@ -295,5 +295,13 @@ fn only_replay_and_reuse_condemn_a_family() {
     assert_eq!(replayed.condemns(), Some(&grant));
     assert_eq!(reused.condemns(), Some(&grant));
     assert_eq!(R::CodeUnknown.condemns(), None);
+    let taken_over = R::CodeTakenOver {
+        grant: grant.clone(),
+    };
+    let obsolete = R::RefreshObsolete {
+        grant: grant.clone(),
+    };
+    assert_eq!(taken_over.condemns(), None);
+    assert_eq!(obsolete.condemns(), None);
     assert_eq!(R::PkceMismatch { grant }.condemns(), None);
 }

@@ -1,11 +1,14 @@
+use std::time::Duration;
+
 use insula_connector_kit::UpstreamIdentity;
 use insula_engine::Refusal;
-use insula_model::{ConnectorId, SsoDefault, UserId};
+use insula_model::{ConnectorId, SsoDefault, TokenHash, UserId};
 use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_tenant, jane};
 
 use super::*;
 use crate::testing::{
-    ASK, Person, code_in, consent_fields, destination, heard, view, watched, with_connector,
+    ASK, Person, Trouble, code_in, consent_fields, destination, heard, view, watched,
+    with_connector,
 };
 use crate::{Outcome, Screen};
 
@@ -58,9 +61,7 @@ async fn the_cookie_lasts_as_long_as_the_session_or_the_browser() {
         let (view, _) = view(tenant);
         let request = insula_testkit::an_authorization_request();
         let mut login = insula_testkit::a_login();
-        let made = begin(&view, &Browser::default(), &request, &mut login)
-            .await
-            .unwrap();
+        let made = begin(&view, &request, &mut login).await.unwrap();
         assert!(matches!(made, Some(CookieChange::LogIn { max_age: age, .. }) if age == max_age));
     }
 }
@@ -86,11 +87,7 @@ async fn every_login_gets_a_new_cookie_and_ends_what_the_old_one_stood_for() {
         .await;
     assert_ne!(person.session(), first.session());
     assert!(stored(&view, &first).await.is_none());
-    assert_eq!(
-        live(&view, &first.browser).await.unwrap(),
-        None,
-        "nor does the cache know it"
-    );
+    assert_eq!(live(&view, &first.browser).await.unwrap(), None);
     assert!(stored(&view, &person).await.is_some());
 }
 
@@ -210,7 +207,7 @@ async fn a_visit_under_way_does_not_bring_back_who_logs_out_meanwhile() {
     let (view, _) = view(with_shop(a_tenant()));
     let person = logged_in(&view).await;
     let seen = live(&view, &person.browser).await.unwrap().unwrap();
-    end(&view, &person.browser.sessions[0]).await.unwrap();
+    end_all(&view, &person.browser).await.unwrap();
     let shop = ClientId::parse("shop").unwrap();
     touch(&view, seen, &shop).await.unwrap();
     assert_eq!(stored(&view, &person).await, None);
@@ -218,21 +215,38 @@ async fn a_visit_under_way_does_not_bring_back_who_logs_out_meanwhile() {
 }
 
 #[tokio::test]
-async fn sessions_are_read_from_their_rows_while_the_cache_is_down() {
+async fn a_logout_holds_whatever_becomes_of_the_cache() {
     let (view, _) = view(with_shop(a_tenant()));
-    let person = logged_in(&view).await;
-    let (view, store, cache) = watched(&view);
+    let mut person = logged_in(&view).await;
+    // The session was used just before, so that whatever remembers it does.
+    code_in(&person.asks(&view, &shop()).await.unwrap());
+    let (away, _, cache) = watched(&view);
     cache.set_down(true);
-    let found = live(&view, &person.browser).await.unwrap();
-    let found = found.map(|live| live.session);
-    assert_eq!(found, stored(&view, &person).await);
-    assert!(store.calls().contains(&"find_session"));
-    end(&view, &person.browser.sessions[0]).await.unwrap();
+    end_all(&away, &person.browser).await.unwrap();
+    assert_eq!(live(&away, &person.browser).await.unwrap(), None);
+    cache.set_down(false);
+    assert_eq!(
+        live(&away, &person.browser).await.unwrap(),
+        None,
+        "it is back"
+    );
     assert_eq!(
         live(&view, &person.browser).await.unwrap(),
         None,
-        "a logout needs no cache"
+        "nor at a node that reached it all the time"
     );
+}
+
+#[tokio::test]
+async fn a_session_is_asked_of_its_row_each_time() {
+    let (view, _) = view(with_shop(a_tenant()));
+    let person = logged_in(&view).await;
+    let (view, store, cache) = watched(&view);
+    for _ in 0..2 {
+        assert!(live(&view, &person.browser).await.unwrap().is_some());
+        assert_eq!(store.calls(), ["find_session"]);
+    }
+    assert!(cache.calls().is_empty());
     store.set_down(true);
     assert!(
         live(&view, &person.browser).await.is_err(),
@@ -241,14 +255,20 @@ async fn sessions_are_read_from_their_rows_while_the_cache_is_down() {
 }
 
 #[tokio::test]
-async fn a_session_in_the_cache_needs_no_row() {
-    let (view, _) = view(with_shop(a_tenant()));
-    let person = logged_in(&view).await;
-    let (view, store, _) = watched(&view);
-    assert!(live(&view, &person.browser).await.unwrap().is_some());
-    store.calls();
-    assert!(live(&view, &person.browser).await.unwrap().is_some());
-    assert!(store.calls().is_empty());
+async fn a_login_that_fails_leaves_the_session_that_was_there() {
+    for call in ["save_session", "record_login"] {
+        let (view, _) = view(with_shop(a_tenant()));
+        let mut person = logged_in(&view).await;
+        let before = person.session().map(str::to_owned);
+        let again = format!("{}&prompt=login", shop());
+        let sent = person.asks(&view, &again).await.unwrap();
+        let (troubled, store, _) = watched(&view);
+        store.trouble(call, Trouble::AnswerLost);
+        assert!(person.logs_in(&troubled, &sent).await.is_err(), "{call}");
+        assert_eq!(person.session(), before.as_deref());
+        let session = live(&view, &person.browser).await.unwrap();
+        assert!(session.is_some(), "{call}: nobody was logged out");
+    }
 }
 
 #[tokio::test]

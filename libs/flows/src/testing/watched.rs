@@ -3,24 +3,41 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use insula_ambient::Timestamp;
+use futures_util::future::BoxFuture;
+use insula_ambient::{ManualClock, Timestamp};
 use insula_model::{
     AuthRequest, AuthRequestId, BrowserSession, ClientId, CodeGrant, ConnectorId, GrantId,
-    Identity, IdentityClaims, RefreshGrant, RefreshId, SessionId, TokenHash, UserId,
+    Identity, IdentityClaims, Login, RefreshGrant, RefreshId, SessionId, TokenHash, UserId,
 };
 use insula_oauth::Scopes;
 use insula_store::{
-    Finish, KeySwap, LoginRoom, Owner, RedeemedCode, RefreshRotation, SealedKeys, StoreError,
-    TenantCache, TenantStore, UpgradedPassword,
+    ClaimedCode, Finish, KeySwap, LoginRoom, Owner, Redemption, RefreshRotation, SealedKeys,
+    StoreError, TenantCache, TenantStore, UpgradedPassword,
 };
 
 use crate::{Effects, TenantView};
 
-/// Notes every call, and fails them all while it is down.
+/// What may befall a call.
+#[derive(Clone)]
+pub(crate) enum Trouble {
+    /// It never arrives.
+    Lost,
+    /// It is carried out, and the answer is lost.
+    AnswerLost,
+    /// It is carried out, and whoever waits for the answer waits for ever.
+    Hangs,
+    /// It takes so long.
+    Stalls(ManualClock, Duration),
+    /// Something else happens before it arrives.
+    Meanwhile(Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>),
+}
+
+/// Notes every call, fails them all while it is down, and brings trouble to single ones.
 #[derive(Default)]
 pub(crate) struct Spy {
     calls: Mutex<Vec<&'static str>>,
     down: AtomicBool,
+    troubles: Mutex<Vec<(&'static str, Trouble)>>,
 }
 
 impl Spy {
@@ -34,16 +51,44 @@ impl Spy {
         self.down.store(down, Ordering::SeqCst);
     }
 
-    fn call(&self, name: &'static str) -> Result<(), StoreError> {
+    /// The next call of that name meets `trouble`. Of several, each meets the next.
+    pub(crate) fn trouble(&self, call: &'static str, trouble: Trouble) {
+        self.troubles.lock().unwrap().push((call, trouble));
+    }
+
+    async fn watch<T>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         self.calls.lock().unwrap().push(name);
-        if self.down.load(Ordering::SeqCst) {
-            let cause = "it was switched off".to_owned();
-            return Err(StoreError::Unavailable {
-                backend: "memory",
-                cause,
-            });
+        let trouble = {
+            let mut troubles = self.troubles.lock().unwrap();
+            let next = troubles.iter().position(|(call, _)| *call == name);
+            next.map(|at| troubles.remove(at).1)
+        };
+        if self.down.load(Ordering::SeqCst) || matches!(trouble, Some(Trouble::Lost)) {
+            return Err(away());
         }
-        Ok(())
+        if let Some(Trouble::Stalls(clock, by)) = &trouble {
+            clock.advance(*by);
+        }
+        if let Some(Trouble::Meanwhile(something)) = &trouble {
+            something().await;
+        }
+        let answer = call.await;
+        match trouble {
+            Some(Trouble::AnswerLost) => Err(away()),
+            Some(Trouble::Hangs) => std::future::pending().await,
+            _ => answer,
+        }
+    }
+}
+
+fn away() -> StoreError {
+    StoreError::Unavailable {
+        backend: "memory",
+        cause: "it was switched off".to_owned(),
     }
 }
 
@@ -69,23 +114,19 @@ struct WatchedCache(Arc<dyn TenantCache>, Arc<Spy>);
 #[async_trait]
 impl TenantStore for WatchedStore {
     async fn claim(&self, issuer: &str) -> Result<Owner, StoreError> {
-        self.1.call("claim")?;
-        self.0.claim(issuer).await
+        self.1.watch("claim", self.0.claim(issuer)).await
     }
 
     async fn adopt(&self, issuer: &str) -> Result<(), StoreError> {
-        self.1.call("adopt")?;
-        self.0.adopt(issuer).await
+        self.1.watch("adopt", self.0.adopt(issuer)).await
     }
 
     async fn note_left(&self, at: Timestamp) -> Result<(), StoreError> {
-        self.1.call("note_left")?;
-        self.0.note_left(at).await
+        self.1.watch("note_left", self.0.note_left(at)).await
     }
 
     async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError> {
-        self.1.call("load_keys")?;
-        self.0.load_keys().await
+        self.1.watch("load_keys", self.0.load_keys()).await
     }
 
     async fn swap_keys(
@@ -93,8 +134,9 @@ impl TenantStore for WatchedStore {
         expected: Option<u64>,
         new: &SealedKeys,
     ) -> Result<KeySwap, StoreError> {
-        self.1.call("swap_keys")?;
-        self.0.swap_keys(expected, new).await
+        self.1
+            .watch("swap_keys", self.0.swap_keys(expected, new))
+            .await
     }
 
     async fn find_identity(
@@ -102,8 +144,9 @@ impl TenantStore for WatchedStore {
         connector: &ConnectorId,
         user: &UserId,
     ) -> Result<Option<Identity>, StoreError> {
-        self.1.call("find_identity")?;
-        self.0.find_identity(connector, user).await
+        self.1
+            .watch("find_identity", self.0.find_identity(connector, user))
+            .await
     }
 
     async fn record_login(
@@ -113,21 +156,30 @@ impl TenantStore for WatchedStore {
         consent: Option<(&ClientId, &Scopes)>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.1.call("record_login")?;
-        self.0.record_login(connector, claims, consent, at).await
+        self.1
+            .watch(
+                "record_login",
+                self.0.record_login(connector, claims, consent, at),
+            )
+            .await
     }
 
     async fn find_upgraded_password(
         &self,
         email: &str,
     ) -> Result<Option<UpgradedPassword>, StoreError> {
-        self.1.call("find_upgraded_password")?;
-        self.0.find_upgraded_password(email).await
+        self.1
+            .watch(
+                "find_upgraded_password",
+                self.0.find_upgraded_password(email),
+            )
+            .await
     }
 
     async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Result<(), StoreError> {
-        self.1.call("upgrade_password")?;
-        self.0.upgrade_password(upgraded).await
+        self.1
+            .watch("upgrade_password", self.0.upgrade_password(upgraded))
+            .await
     }
 
     async fn find_session(
@@ -135,8 +187,9 @@ impl TenantStore for WatchedStore {
         cookie: &TokenHash,
         now: Timestamp,
     ) -> Result<Option<BrowserSession>, StoreError> {
-        self.1.call("find_session")?;
-        self.0.find_session(cookie, now).await
+        self.1
+            .watch("find_session", self.0.find_session(cookie, now))
+            .await
     }
 
     async fn save_session(
@@ -144,8 +197,9 @@ impl TenantStore for WatchedStore {
         cookie: &TokenHash,
         session: &BrowserSession,
     ) -> Result<(), StoreError> {
-        self.1.call("save_session")?;
-        self.0.save_session(cookie, session).await
+        self.1
+            .watch("save_session", self.0.save_session(cookie, session))
+            .await
     }
 
     async fn prolong_session(
@@ -153,28 +207,50 @@ impl TenantStore for WatchedStore {
         cookie: &TokenHash,
         session: &BrowserSession,
     ) -> Result<bool, StoreError> {
-        self.1.call("prolong_session")?;
-        self.0.prolong_session(cookie, session).await
+        self.1
+            .watch("prolong_session", self.0.prolong_session(cookie, session))
+            .await
     }
 
     async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
-        self.1.call("end_session")?;
-        self.0.end_session(cookie).await
+        self.1
+            .watch("end_session", self.0.end_session(cookie))
+            .await
     }
 
     async fn session_exists(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
-        self.1.call("session_exists")?;
-        self.0.session_exists(id, now).await
+        self.1
+            .watch("session_exists", self.0.session_exists(id, now))
+            .await
     }
 
-    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<(), StoreError> {
-        self.1.call("add_refresh")?;
-        self.0.add_refresh(grant).await
+    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<Redemption, StoreError> {
+        self.1.watch("add_refresh", self.0.add_refresh(grant)).await
+    }
+
+    async fn note_redeemed(
+        &self,
+        grant: &GrantId,
+        until: Timestamp,
+    ) -> Result<Redemption, StoreError> {
+        self.1
+            .watch("note_redeemed", self.0.note_redeemed(grant, until))
+            .await
+    }
+
+    async fn note_answered(
+        &self,
+        id: &RefreshId,
+        generation: u32,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.1
+            .watch("note_answered", self.0.note_answered(id, generation, at))
+            .await
     }
 
     async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError> {
-        self.1.call("find_refresh")?;
-        self.0.find_refresh(id).await
+        self.1.watch("find_refresh", self.0.find_refresh(id)).await
     }
 
     async fn rotate_refresh(
@@ -182,18 +258,19 @@ impl TenantStore for WatchedStore {
         expected: u32,
         next: &RefreshGrant,
     ) -> Result<RefreshRotation, StoreError> {
-        self.1.call("rotate_refresh")?;
-        self.0.rotate_refresh(expected, next).await
+        self.1
+            .watch("rotate_refresh", self.0.rotate_refresh(expected, next))
+            .await
     }
 
     async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError> {
-        self.1.call("revoke_grant")?;
-        self.0.revoke_grant(grant, until).await
+        self.1
+            .watch("revoke_grant", self.0.revoke_grant(grant, until))
+            .await
     }
 
     async fn is_revoked(&self, grant: &GrantId) -> Result<bool, StoreError> {
-        self.1.call("is_revoked")?;
-        self.0.is_revoked(grant).await
+        self.1.watch("is_revoked", self.0.is_revoked(grant)).await
     }
 
     async fn refresh_grants_of(
@@ -202,8 +279,12 @@ impl TenantStore for WatchedStore {
         user: &UserId,
         client: Option<&ClientId>,
     ) -> Result<Vec<RefreshGrant>, StoreError> {
-        self.1.call("refresh_grants_of")?;
-        self.0.refresh_grants_of(connector, user, client).await
+        self.1
+            .watch(
+                "refresh_grants_of",
+                self.0.refresh_grants_of(connector, user, client),
+            )
+            .await
     }
 }
 
@@ -215,16 +296,21 @@ impl TenantCache for WatchedCache {
         room: LoginRoom,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.1.call("put_auth_request")?;
-        self.0.put_auth_request(request, room, now).await
+        self.1
+            .watch(
+                "put_auth_request",
+                self.0.put_auth_request(request, room, now),
+            )
+            .await
     }
 
     async fn get_auth_request(
         &self,
         id: &AuthRequestId,
     ) -> Result<Option<AuthRequest>, StoreError> {
-        self.1.call("get_auth_request")?;
-        self.0.get_auth_request(id).await
+        self.1
+            .watch("get_auth_request", self.0.get_auth_request(id))
+            .await
     }
 
     async fn advance_auth_request(
@@ -232,8 +318,12 @@ impl TenantCache for WatchedCache {
         next: &AuthRequest,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.1.call("advance_auth_request")?;
-        self.0.advance_auth_request(next, now).await
+        self.1
+            .watch(
+                "advance_auth_request",
+                self.0.advance_auth_request(next, now),
+            )
+            .await
     }
 
     async fn finish_auth_request(
@@ -244,15 +334,18 @@ impl TenantCache for WatchedCache {
         grant: &CodeGrant,
         now: Timestamp,
     ) -> Result<Finish, StoreError> {
-        self.1.call("finish_auth_request")?;
-        self.0
-            .finish_auth_request(id, version, code, grant, now)
+        self.1
+            .watch(
+                "finish_auth_request",
+                self.0.finish_auth_request(id, version, code, grant, now),
+            )
             .await
     }
 
     async fn drop_auth_request(&self, id: &AuthRequestId) -> Result<bool, StoreError> {
-        self.1.call("drop_auth_request")?;
-        self.0.drop_auth_request(id).await
+        self.1
+            .watch("drop_auth_request", self.0.drop_auth_request(id))
+            .await
     }
 
     async fn put_code(
@@ -261,52 +354,63 @@ impl TenantCache for WatchedCache {
         grant: &CodeGrant,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.1.call("put_code")?;
-        self.0.put_code(code, grant, now).await
+        self.1
+            .watch("put_code", self.0.put_code(code, grant, now))
+            .await
     }
 
     async fn peek_code(&self, code: &TokenHash) -> Result<Option<CodeGrant>, StoreError> {
-        self.1.call("peek_code")?;
-        self.0.peek_code(code).await
+        self.1.watch("peek_code", self.0.peek_code(code)).await
     }
 
-    async fn take_code(
+    async fn claim_code(
         &self,
         code: &TokenHash,
+        presenter: &TokenHash,
+        now: Timestamp,
+    ) -> Result<ClaimedCode, StoreError> {
+        self.1
+            .watch("claim_code", self.0.claim_code(code, presenter, now))
+            .await
+    }
+
+    async fn answer_code(
+        &self,
+        code: &TokenHash,
+        claim: u32,
         now: Timestamp,
         remember: Duration,
-    ) -> Result<RedeemedCode, StoreError> {
-        self.1.call("take_code")?;
-        self.0.take_code(code, now, remember).await
+    ) -> Result<bool, StoreError> {
+        self.1
+            .watch(
+                "answer_code",
+                self.0.answer_code(code, claim, now, remember),
+            )
+            .await
     }
 
-    async fn get_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
-        self.1.call("get_session")?;
-        self.0.get_session(cookie).await
-    }
-
-    async fn put_session(
+    async fn keep_refreshed(
         &self,
-        cookie: &TokenHash,
-        session: &BrowserSession,
+        usage: &TokenHash,
+        login: &Login,
         ttl: Duration,
     ) -> Result<(), StoreError> {
-        self.1.call("put_session")?;
-        self.0.put_session(cookie, session, ttl).await
+        self.1
+            .watch("keep_refreshed", self.0.keep_refreshed(usage, login, ttl))
+            .await
     }
 
-    async fn drop_session(&self, cookie: &TokenHash) -> Result<(), StoreError> {
-        self.1.call("drop_session")?;
-        self.0.drop_session(cookie).await
+    async fn kept_refreshed(&self, usage: &TokenHash) -> Result<Option<Login>, StoreError> {
+        self.1
+            .watch("kept_refreshed", self.0.kept_refreshed(usage))
+            .await
     }
 
     async fn count(&self, key: &str, window: Duration, now: Timestamp) -> Result<u64, StoreError> {
-        self.1.call("count")?;
-        self.0.count(key, window, now).await
+        self.1.watch("count", self.0.count(key, window, now)).await
     }
 
     async fn counted(&self, key: &str, now: Timestamp) -> Result<u64, StoreError> {
-        self.1.call("counted")?;
-        self.0.counted(key, now).await
+        self.1.watch("counted", self.0.counted(key, now)).await
     }
 }

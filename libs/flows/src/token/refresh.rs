@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use insula_connector_kit::{ConnectorError, UpstreamIdentity};
 use insula_engine::Refusal;
 use insula_engine::grants::{
@@ -5,9 +7,12 @@ use insula_engine::grants::{
 };
 use insula_engine::issue::Authorization;
 use insula_jose::SigningKey;
-use insula_model::{AuthRequestId, Client, Dialect, IdentityClaims, Login, RefreshGrant};
+use insula_model::{
+    AuthRequestId, Client, Dialect, IdentityClaims, Login, RefreshGrant, TokenHash,
+};
 use insula_oauth::{GrantType, RefreshRequest, TokenResponse};
 use insula_store::{RefreshRotation, StoreError};
+use tracing::warn;
 
 use super::{refused, revoke_family, signed, signing_key};
 use crate::{Fault, FlowError, OpenedConnector, TenantView, sealed};
@@ -15,7 +20,14 @@ use crate::{Fault, FlowError, OpenedConnector, TenantView, sealed};
 /// How often a grant is judged again after somebody else rotated it under our hands.
 const TRIES: usize = 3;
 
+/// How long what an upstream said is kept where it could not be stored durably.
+const KEPT_FOR: Duration = Duration::from_hours(1);
+
 /// Uses a refresh token.
+///
+/// A rotation is unanswered until its commit is known to whoever answers, and as long the token
+/// before it is good: a client that heard a fault, or nothing, tries again and is told the new one.
+/// The reuse interval counts from then.
 pub(super) async fn refresh(
     view: &TenantView,
     client: &Client,
@@ -41,14 +53,25 @@ pub(super) async fn refresh(
         let scopes = narrowed_scopes(request.scope.as_ref(), &grant.scopes)?;
         let connector = connector_of(view, client, &grant)?;
         let RefreshUse::Use { rotate } = how else {
-            return answer(view, &key, &grant, &scopes);
+            return answer(view, &key, &grant, &scopes).await;
         };
-        let login = refreshed_login(view, connector, &grant).await?;
+        let Some(login) = refreshed_login(view, connector, &grant).await? else {
+            continue;
+        };
         let policy = &view.spec.expiry.refresh;
         let next = used_refresh_grant(&grant, rotate, login, policy, view.now());
-        let store = &view.effects.store;
-        if store.rotate_refresh(grant.generation, &next).await? == RefreshRotation::Rotated {
-            return answer(view, &key, &next, &scopes);
+        match view
+            .effects
+            .store
+            .rotate_refresh(grant.generation, &next)
+            .await
+        {
+            Ok(RefreshRotation::Rotated) => return answer(view, &key, &next, &scopes).await,
+            Ok(RefreshRotation::Lost) => {}
+            Err(error) => {
+                keep(view, &grant, &next.login).await;
+                return Err(error.into());
+            }
         }
     }
     let contended = StoreError::Failed {
@@ -58,12 +81,20 @@ pub(super) async fn refresh(
     Err(contended.into())
 }
 
-fn answer(
+/// Tells the current token of a grant.
+async fn answer(
     view: &TenantView,
     key: &SigningKey,
     grant: &RefreshGrant,
     scopes: &insula_oauth::Scopes,
 ) -> Result<TokenResponse, FlowError> {
+    if !grant.answered && grant.generation > 0 {
+        let store = &view.effects.store;
+        let noted = store.note_answered(&grant.id, grant.generation, view.now());
+        if let Err(error) = noted.await {
+            warn!(%error, "that a refresh token is given out could not be noted");
+        }
+    }
     let authorization = Authorization {
         client_id: &grant.client_id,
         grant_id: &grant.grant_id,
@@ -100,7 +131,41 @@ fn connector_of<'v>(
         })
 }
 
-/// The login with what the upstream says of the person now. Who it is never changes.
+/// The use of a grant that the upstream is asked for.
+fn usage(grant: &RefreshGrant) -> TokenHash {
+    let RefreshGrant {
+        id,
+        generation,
+        last_used_at,
+        ..
+    } = grant;
+    TokenHash::of(&format!("{id} {generation} {}", last_used_at.as_millis()))
+}
+
+/// Keeps what the upstream said for the next try: it may have replaced what it is asked with, and
+/// would take the old one for stolen.
+async fn keep(view: &TenantView, grant: &RefreshGrant, login: &Login) {
+    if login.connector_data == grant.login.connector_data {
+        return;
+    }
+    let cache = &view.effects.cache;
+    if let Err(error) = cache.keep_refreshed(&usage(grant), login, KEPT_FOR).await {
+        warn!(%error, "what an upstream said at a refresh could be stored nowhere");
+    }
+}
+
+/// What the upstream said at an earlier try that could not store it.
+async fn kept(view: &TenantView, grant: &RefreshGrant) -> Option<Login> {
+    grant.login.connector_data.as_ref()?;
+    let kept = view.effects.cache.kept_refreshed(&usage(grant)).await;
+    kept.unwrap_or_else(|error| {
+        warn!(%error, "what an upstream said at an earlier try cannot be read; it is asked again");
+        None
+    })
+}
+
+/// The login with what the upstream says of the person now. Who it is never changes. `None` if
+/// somebody else used the grant meanwhile, so that the upstream was asked with something stale.
 ///
 /// A person the upstream no longer vouches for loses the family. A login that brought nothing for
 /// the connector to ask with (one that came from a browser session) keeps its claims where the
@@ -109,7 +174,7 @@ async fn refreshed_login(
     view: &TenantView,
     connector: &OpenedConnector,
     grant: &RefreshGrant,
-) -> Result<Login, FlowError> {
+) -> Result<Option<Login>, FlowError> {
     let login = &grant.login;
     let failed = |cause| {
         let connector = login.connector_id.as_str().to_owned();
@@ -120,7 +185,10 @@ async fn refreshed_login(
         Err(why) => return Err(failed(ConnectorError::Settings(why.clone()))),
     };
     if !opened.capabilities().refresh {
-        return Ok(login.clone());
+        return Ok(Some(login.clone()));
+    }
+    if let Some(kept) = kept(view, grant).await {
+        return Ok(Some(kept));
     }
     let known = UpstreamIdentity {
         claims: login.claims.clone(),
@@ -130,7 +198,7 @@ async fn refreshed_login(
     let state = AuthRequestId::generate(view.effects.entropy.as_ref());
     let ctx = view.login_context(&grant.login.connector_id, &state, &grant.scopes);
     match opened.refresh(&ctx, &known).await {
-        Ok(now) => Ok(Login {
+        Ok(now) => Ok(Some(Login {
             claims: IdentityClaims {
                 user_id: login.claims.user_id.clone(),
                 ..now.claims
@@ -140,19 +208,23 @@ async fn refreshed_login(
                 None => login.connector_data.clone(),
             },
             ..login.clone()
-        }),
+        })),
         Err(
             ConnectorError::Denied(_)
             | ConnectorError::Declined
             | ConnectorError::NotInGroup
             | ConnectorError::WrongPassword,
         ) => {
+            let stands = view.effects.store.find_refresh(&grant.id).await?;
+            if stands.is_some_and(|stands| usage(&stands) != usage(grant)) {
+                return Ok(None);
+            }
             revoke_family(view, &grant.grant_id).await?;
             let grant = grant.grant_id.clone();
             Err(Refusal::RefreshDenied { grant }.into())
         }
-        Err(ConnectorError::Unsupported(_)) => Ok(login.clone()),
-        Err(_) if known.connector_data.is_none() => Ok(login.clone()),
+        Err(ConnectorError::Unsupported(_)) => Ok(Some(login.clone())),
+        Err(_) if known.connector_data.is_none() => Ok(Some(login.clone())),
         Err(cause) => Err(failed(cause)),
     }
 }

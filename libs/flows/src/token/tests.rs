@@ -1,6 +1,7 @@
 mod clock;
 mod code;
 mod refresh;
+mod trouble;
 
 use insula_engine::Refusal;
 use insula_oauth::{ClientAuthError, GrantType};

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use insula_engine::Refusal;
-use insula_model::CodeGrant;
+use insula_model::{CodeGrant, GrantId};
 use insula_oauth::Scopes;
 use insula_testkit::{a_code_grant, a_tenant};
 
@@ -33,6 +33,7 @@ async fn our_userinfo_says_sub_and_what_the_scopes_release() {
     ];
     for (at, (scopes, expected)) in rows.into_iter().enumerate() {
         let grant = CodeGrant {
+            grant_id: GrantId::parse(format!("family{at}")).unwrap(),
             scopes: Scopes::parse(scopes),
             ..a_code_grant()
         };

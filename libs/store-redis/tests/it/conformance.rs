@@ -33,7 +33,11 @@ impl CacheOnTrial for Trial {
     async fn entries_without_end(&self) -> Vec<String> {
         let mut redis = talk_to(&self.redis.url()).await;
         let keys: Vec<String> = redis.keys(format!("{}:*", self.prefix)).await.unwrap();
-        assert_eq!(keys.len(), 9, "one of each kind, and the lists: {keys:?}");
+        assert_eq!(
+            keys.len(),
+            10,
+            "one of each kind and state, and the lists: {keys:?}"
+        );
         let mut endless = vec![];
         for key in keys {
             let ttl: i64 = redis.pttl(&key).await.unwrap();

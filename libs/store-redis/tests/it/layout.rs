@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use insula_ambient::{Clock as _, SeededEntropy, SystemClock, Timestamp};
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationRequest, BrowserSession, ClientId, CodeGrant,
-    ConnectorId, GrantId, IdentityClaims, Login, SessionId, Stage, TenantId, TokenHash, UserId,
+    AuthRequest, AuthRequestId, AuthorizationRequest, ClientId, CodeGrant, ConnectorId, GrantId,
+    IdentityClaims, Login, Stage, TenantId, TokenHash, UserId,
 };
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
-use insula_store::{Cache as _, LoginRoom, RedeemedCode, StoreError};
+use insula_store::{Cache as _, ClaimedCode, LoginRoom, StoreError};
 use insula_store_redis::RedisCache;
 use redis::AsyncCommands as _;
 use tokio::runtime::{Builder, Handle};
@@ -75,19 +75,6 @@ pub(crate) fn grant(now: Timestamp) -> CodeGrant {
     }
 }
 
-fn session(now: Timestamp) -> BrowserSession {
-    BrowserSession {
-        id: SessionId::generate(&SeededEntropy::new(3)),
-        connector_id: ConnectorId::parse("mock").unwrap(),
-        claims: login().claims,
-        auth_time: now,
-        amr: vec![],
-        clients: vec![],
-        last_seen_at: now,
-        expires_at: now + MINUTE,
-    }
-}
-
 #[tokio::test]
 async fn every_verb_is_one_round_trip() {
     let Some(redis) = Redis::any().await else {
@@ -97,11 +84,11 @@ async fn every_verb_is_one_round_trip() {
         .await
         .unwrap();
     let (tenant, now) = (cache.tenant(&acme()), SystemClock.now());
-    let (request, grant, session) = (request(now), grant(now), session(now));
-    let (code, other, cookie) = (
+    let (request, grant) = (request(now), grant(now));
+    let (code, other, usage) = (
         TokenHash::of("code"),
         TokenHash::of("other"),
-        TokenHash::of("cookie"),
+        TokenHash::of("usage"),
     );
     let mut next = request.clone();
     next.version = 2;
@@ -126,15 +113,19 @@ async fn every_verb_is_one_round_trip() {
     tenant.peek_code(&code).await.unwrap().unwrap();
     one_more("peek_code");
     for _ in 0..2 {
-        tenant.take_code(&code, now, MINUTE).await.unwrap();
-        one_more("take_code");
+        tenant.claim_code(&code, &other, now).await.unwrap();
+        one_more("claim_code");
     }
-    tenant.put_session(&cookie, &session, MINUTE).await.unwrap();
-    one_more("put_session");
-    tenant.get_session(&cookie).await.unwrap().unwrap();
-    one_more("get_session");
-    tenant.drop_session(&cookie).await.unwrap();
-    one_more("drop_session");
+    for claim in 1..=2 {
+        let answer = tenant.answer_code(&code, claim, now, MINUTE).await;
+        assert_eq!(answer.unwrap(), claim == 2);
+        one_more("answer_code");
+    }
+    let login = &grant.login;
+    tenant.keep_refreshed(&usage, login, MINUTE).await.unwrap();
+    one_more("keep_refreshed");
+    tenant.kept_refreshed(&usage).await.unwrap().unwrap();
+    one_more("kept_refreshed");
     tenant.count("key", MINUTE, now).await.unwrap();
     one_more("count");
     tenant.counted("key", now).await.unwrap();
@@ -251,7 +242,9 @@ async fn codes_and_counters_of_a_tenant_are_bounded_and_leave_a_neighbour_alone(
     let stands = tenant.get_auth_request(&login.id).await.unwrap();
     assert_eq!(stands, Some(login.clone()), "it is not ended");
     // A code that is redeemed, or has ended, makes room.
-    tenant.take_code(&code(0), now, MINUTE).await.unwrap();
+    tenant.claim_code(&code(0), &last, now).await.unwrap();
+    let answered = tenant.answer_code(&code(0), 1, now, MINUTE).await;
+    assert!(answered.unwrap());
     let finish = tenant.finish_auth_request(&login.id, 1, &last, &grant, now);
     finish.await.unwrap();
     let later = now + MINUTE;
@@ -291,8 +284,9 @@ async fn scripts_the_server_has_forgotten_are_sent_again() {
         .query_async(&mut raw)
         .await;
     flush.unwrap();
-    let taken = tenant.take_code(&code, now, MINUTE).await.unwrap();
-    assert_eq!(taken, RedeemedCode::Fresh(Box::new(grant)));
+    let claimed = tenant.claim_code(&code, &code, now).await.unwrap();
+    let grant = Box::new(grant);
+    assert_eq!(claimed, ClaimedCode::Claimed { grant, claim: 1 });
 }
 
 #[tokio::test]
@@ -311,7 +305,7 @@ async fn a_record_of_another_form_is_corrupt_to_every_verb_that_reads_it() {
     for key in [
         format!("{prefix}:{{acme}}:auth:{}", request.id),
         format!("{prefix}:{{acme}}:code:{text}"),
-        format!("{prefix}:{{acme}}:session:{text}"),
+        format!("{prefix}:{{acme}}:refreshed:{text}"),
         format!("{prefix}:{{acme}}:count:{}", TokenHash::of("key").to_text()),
     ] {
         let set: redis::RedisResult<()> = raw.set_ex(key, "9|of another version", 60).await;
@@ -326,8 +320,9 @@ async fn a_record_of_another_form_is_corrupt_to_every_verb_that_reads_it() {
         tenant.advance_auth_request(&next, now).await.err(),
         finish.await.err(),
         tenant.peek_code(&hash).await.err(),
-        tenant.take_code(&hash, now, MINUTE).await.err(),
-        tenant.get_session(&hash).await.err(),
+        tenant.claim_code(&hash, &hash, now).await.err(),
+        tenant.answer_code(&hash, 1, now, MINUTE).await.err(),
+        tenant.kept_refreshed(&hash).await.err(),
         tenant.count("key", MINUTE, now).await.err(),
         tenant.counted("key", now).await.err(),
     ];

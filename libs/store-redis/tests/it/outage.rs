@@ -2,14 +2,13 @@ use std::time::{Duration, Instant};
 
 use insula_ambient::{Clock as _, SystemClock};
 use insula_model::TokenHash;
-use insula_store::{Cache as _, RedeemedCode, StoreError};
+use insula_store::{Cache as _, ClaimedCode, StoreError};
 use insula_store_redis::{RedisCache, RedisOptions};
 use tokio::runtime::Handle;
 
 use crate::layout::{acme, grant};
 use crate::server::{Server, eventually, free_port, options, talk_to};
 
-const MINUTE: Duration = Duration::from_mins(1);
 /// A command's time, and what a busy machine may add to it.
 const SOON: Duration = Duration::from_millis(1500);
 
@@ -62,8 +61,9 @@ async fn a_redis_that_died_fails_fast_and_is_found_again_when_it_is_back() {
     let (code, grant) = (TokenHash::of("code"), grant(now));
     tenant.put_code(&code, &grant, now).await.unwrap();
     let before = cache.round_trips();
-    let taken = tenant.take_code(&code, now, MINUTE).await.unwrap();
-    assert_eq!(taken, RedeemedCode::Fresh(Box::new(grant)));
+    let claimed = tenant.claim_code(&code, &code, now).await.unwrap();
+    let grant = Box::new(grant);
+    assert_eq!(claimed, ClaimedCode::Claimed { grant, claim: 1 });
     assert_eq!(
         cache.round_trips(),
         before + 1,

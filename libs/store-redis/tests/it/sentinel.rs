@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use insula_ambient::{Clock as _, SystemClock};
 use insula_model::TokenHash;
-use insula_store::{Cache as _, RedeemedCode};
+use insula_store::{Cache as _, ClaimedCode};
 use insula_store_redis::{RedisCache, RedisOptions};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -100,6 +100,7 @@ async fn by_way_of_sentinels_the_new_master_is_found_when_the_old_one_died() {
         tenant.put_code(&code, &grant, now).await.is_ok()
     })
     .await;
-    let taken = tenant.take_code(&code, now, Duration::from_mins(1)).await;
-    assert_eq!(taken.unwrap(), RedeemedCode::Fresh(Box::new(grant)));
+    let claimed = tenant.claim_code(&code, &code, now).await.unwrap();
+    let grant = Box::new(grant);
+    assert_eq!(claimed, ClaimedCode::Claimed { grant, claim: 1 });
 }

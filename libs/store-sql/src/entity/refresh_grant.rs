@@ -22,6 +22,8 @@ pub struct Model {
     pub connector_data: Option<Vec<u8>>,
     pub created_at: i64,
     pub last_used_at: i64,
+    /// The generation whose token is known to have been given out.
+    pub answered_generation: Option<i64>,
     pub expires_at: i64,
 }
 

@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 mod columns;
 mod m0001_first_tables;
+mod m0002_redemptions;
 mod m0003_server_facts;
 mod m0004_tenant_owner;
 
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
             Box::new(m0001_first_tables::FirstTables),
+            Box::new(m0002_redemptions::Redemptions),
             Box::new(m0003_server_facts::ServerFacts),
             Box::new(m0004_tenant_owner::TenantOwner),
         ]

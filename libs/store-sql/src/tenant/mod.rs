@@ -8,9 +8,11 @@ use insula_model::{
 };
 use insula_oauth::Scopes;
 use insula_store::{
-    KeySwap, Owner, RefreshRotation, SealedKeys, StoreError, TenantStore, UpgradedPassword,
+    KeySwap, Owner, Redemption, RefreshRotation, SealedKeys, StoreError, TenantStore,
+    UpgradedPassword,
 };
 
+use crate::answers::{self, Answer};
 use crate::sql::Sql;
 
 mod json;
@@ -147,8 +149,16 @@ impl TenantStore for SqlTenant {
         run!(self, "session_exists", sessions::exists, id, now)
     }
 
-    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<(), StoreError> {
+    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<Redemption, StoreError> {
         run!(self, "add_refresh", refresh::add, grant)
+    }
+
+    async fn note_redeemed(
+        &self,
+        grant: &GrantId,
+        until: Timestamp,
+    ) -> Result<Redemption, StoreError> {
+        run!(self, "note_redeemed", refresh::note_redeemed, grant, until)
     }
 
     async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError> {
@@ -161,6 +171,19 @@ impl TenantStore for SqlTenant {
         next: &RefreshGrant,
     ) -> Result<RefreshRotation, StoreError> {
         run!(self, "rotate_refresh", refresh::rotate, expected, next)
+    }
+
+    async fn note_answered(
+        &self,
+        id: &RefreshId,
+        generation: u32,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let answer = Answer { generation, at };
+        if self.sql.answers.note(&self.id, id, answer) {
+            answers::write_down(&self.sql);
+        }
+        Ok(())
     }
 
     async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError> {

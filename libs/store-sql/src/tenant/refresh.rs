@@ -5,7 +5,7 @@ use insula_model::{
     ClientId, ConnectorId, GrantId, Login, RefreshGrant, RefreshId, SessionId, TenantId, UserId,
 };
 use insula_oauth::Scopes;
-use insula_store::RefreshRotation;
+use insula_store::{Redemption, RefreshRotation};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::json::{from_json, to_json};
 use super::revocation::family_lives;
+use crate::entity::redeemed_code;
 use crate::entity::refresh_grant::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
 use crate::sql::Sql;
@@ -39,11 +40,34 @@ struct Proof {
     session_id: Option<SessionId>,
 }
 
+/// One statement, which notes the redemption too: of those that begin the same grant one finds no
+/// row in its way.
 pub(super) async fn add(
     sql: Arc<Sql>,
     tenant: TenantId,
     (grant,): (RefreshGrant,),
-) -> Result<(), Fault> {
+) -> Result<Redemption, Fault> {
+    let (id, family) = (grant.id.clone(), grant.grant_id.clone());
+    let row = row_of(&tenant, grant)?;
+    let inserted = Entity::insert(row)
+        .exec_without_returning(sql.write())
+        .await;
+    let duplicate = match inserted {
+        Ok(_) => return Ok(Redemption::First),
+        Err(error) if Fault::is_duplicate(&error) => error,
+        Err(error) => return Err(error.into()),
+    };
+    let key = (tenant.as_str().to_owned(), id.as_str().to_owned());
+    let stored = Entity::find_by_id(key).one(sql.read()).await?;
+    if stored.is_none_or(|row| row.grant_id != family.as_str()) {
+        return Err(duplicate.into());
+    }
+    let living = find(sql, tenant, (id,)).await?;
+    Ok(Redemption::Repeated(living.map(Box::new)))
+}
+
+fn row_of(tenant: &TenantId, grant: RefreshGrant) -> Result<ActiveModel, Fault> {
+    let generation = i64::from(grant.generation);
     let login = grant.login;
     let request = Request {
         scopes: grant.scopes,
@@ -54,26 +78,44 @@ pub(super) async fn add(
         amr: login.amr,
         session_id: login.session_id,
     };
-    let row = ActiveModel {
+    Ok(ActiveModel {
         tenant_id: Set(tenant.as_str().to_owned()),
         id: Set(grant.id.as_str().to_owned()),
         grant_id: Set(grant.grant_id.as_str().to_owned()),
         client_id: Set(grant.client_id.as_str().to_owned()),
         connector_id: Set(login.connector_id.as_str().to_owned()),
         user_id: Set(login.claims.user_id.as_str().to_owned()),
-        generation: Set(i64::from(grant.generation)),
+        generation: Set(generation),
         request: Set(to_json(WHAT, "request", &request)?),
         login: Set(to_json(WHAT, "login", &proof)?),
         claims: Set(to_json(WHAT, "claims", &login.claims)?),
         connector_data: Set(login.connector_data),
         created_at: Set(grant.created_at.as_millis()),
         last_used_at: Set(grant.last_used_at.as_millis()),
+        answered_generation: Set(grant.answered.then_some(generation)),
         expires_at: Set(grant.expires_at.as_millis()),
+    })
+}
+
+/// Note that a code began no refresh grant and was redeemed: one row, which can be made once.
+pub(super) async fn note_redeemed(
+    sql: Arc<Sql>,
+    tenant: TenantId,
+    (grant, until): (GrantId, Timestamp),
+) -> Result<Redemption, Fault> {
+    let row = redeemed_code::ActiveModel {
+        tenant_id: Set(tenant.as_str().to_owned()),
+        grant_id: Set(grant.as_str().to_owned()),
+        expires_at: Set(until.as_millis()),
     };
-    Entity::insert(row)
+    let inserted = redeemed_code::Entity::insert(row)
         .exec_without_returning(sql.write())
-        .await?;
-    Ok(())
+        .await;
+    match inserted {
+        Ok(_) => Ok(Redemption::First),
+        Err(error) if Fault::is_duplicate(&error) => Ok(Redemption::Repeated(None)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) async fn find(
@@ -85,7 +127,8 @@ pub(super) async fn find(
         .filter(family_lives())
         .one(sql.read())
         .await?;
-    row.map(grant).transpose()
+    let found = row.map(grant).transpose()?;
+    Ok(found.map(|grant| sql.answers.seen_in(&tenant, grant)))
 }
 
 /// One statement: it finds the row only at the generation expected and in a family that lives.
@@ -162,6 +205,7 @@ fn grant(row: Model) -> Result<RefreshGrant, Fault> {
         },
         created_at: Timestamp::from_millis(row.created_at),
         last_used_at: Timestamp::from_millis(row.last_used_at),
+        answered: row.answered_generation == Some(row.generation),
         expires_at: Timestamp::from_millis(row.expires_at),
     })
 }

@@ -3,15 +3,16 @@ use std::sync::Arc;
 use insula_ambient::Timestamp;
 use insula_model::{GrantId, TenantId};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, OnConflict, Query};
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ActiveValue::Set, EntityTrait as _};
 
 use crate::entity::refresh_grant;
 use crate::entity::revoked_grant::{ActiveModel, Column, Entity};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
-/// Notes the revocation first, so that whoever rotates meanwhile finds the family dead. Of two
-/// revocations the one that stands longer counts.
+/// Notes the revocation, which everything that reads the family's refresh grants asks for. Their
+/// rows stay as long as it stands: they say that their codes were redeemed. Of two revocations the
+/// one that stands longer counts.
 pub(super) async fn revoke(
     sql: Arc<Sql>,
     tenant: TenantId,
@@ -30,20 +31,10 @@ pub(super) async fn revoke(
     let keep_later = OnConflict::columns([Column::TenantId, Column::GrantId])
         .value(Column::ExpiresAt, later)
         .to_owned();
-
-    let transaction = sql.begin().await?;
-    sql.metrics.count_write();
     Entity::insert(row)
         .on_conflict(keep_later)
-        .exec_without_returning(&transaction)
+        .exec_without_returning(sql.write())
         .await?;
-    sql.metrics.count_write();
-    refresh_grant::Entity::delete_many()
-        .filter(refresh_grant::Column::TenantId.eq(tenant.as_str()))
-        .filter(refresh_grant::Column::GrantId.eq(grant.as_str()))
-        .exec(&transaction)
-        .await?;
-    transaction.commit().await?;
     Ok(())
 }
 
@@ -57,8 +48,7 @@ pub(super) async fn is_revoked(
     Ok(row.is_some())
 }
 
-/// The condition that a refresh grant's family was not revoked. Deleting its rows is not enough:
-/// a grant may be stored just after its family was revoked.
+/// The condition that a refresh grant's family was not revoked.
 pub(super) fn family_lives() -> Expr {
     let same = |of_revoked: Column, of_refresh: refresh_grant::Column| {
         Expr::col((Entity, of_revoked)).equals((refresh_grant::Entity, of_refresh))

@@ -60,6 +60,7 @@ pub(crate) fn refresh() -> RefreshGrant {
         },
         created_at: NOON,
         last_used_at: NOON,
+        answered: true,
         expires_at: EVENING,
     }
 }
@@ -102,6 +103,43 @@ pub(crate) async fn a_refresh_writes_one_statement(scratch: &Scratch) {
     assert_eq!(store.metrics().reads(), reads + 1);
     assert_eq!(store.metrics().writes(), writes + 1);
     store.close().await;
+}
+
+/// Many that are told their tokens in one moment cost one statement, which nobody waits for and
+/// which everybody sees in the end.
+pub(crate) async fn answers_are_written_together_and_soon(scratch: &Scratch) {
+    let stores = [scratch.store().await, scratch.store().await];
+    stores[0].migrate().await.unwrap();
+    let [here, there] = [0, 1].map(|n| tenant(&stores[n]));
+    let ids: Vec<_> = (0..20)
+        .map(|n| RefreshId::parse(format!("r{n}")).unwrap())
+        .collect();
+    for id in &ids {
+        let grant = RefreshGrant {
+            id: id.clone(),
+            grant_id: GrantId::parse(id.as_str()).unwrap(),
+            answered: false,
+            ..refresh()
+        };
+        here.add_refresh(&grant).await.unwrap();
+    }
+    let writes = stores[0].metrics().writes();
+    for id in &ids {
+        here.note_answered(id, 0, EVENING).await.unwrap();
+        let seen = here.find_refresh(id).await.unwrap().unwrap();
+        assert!(seen.answered && seen.last_used_at == EVENING, "at once");
+    }
+    stores[0].close().await;
+    for id in &ids {
+        let written = there.find_refresh(id).await.unwrap().unwrap();
+        assert!(written.answered && written.last_used_at == EVENING);
+    }
+    let spent = stores[0].metrics().writes() - writes;
+    assert!(
+        (1..=5).contains(&spent),
+        "{spent} statements for 20 answers"
+    );
+    stores[1].close().await;
 }
 
 pub(crate) async fn a_login_soon_after_another_writes_nothing(scratch: &Scratch) {

@@ -1,6 +1,7 @@
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait as _, Statement};
 
+use crate::cost::{refresh, tenant};
 use crate::scratch::{IO, Scratch, Service};
 
 async fn applied(scratch: &Scratch) -> i64 {
@@ -44,11 +45,39 @@ pub(crate) async fn what_is_pending_is_named_and_nothing_is_changed(scratch: &Sc
     let store = scratch.store().await;
     let pending = store.pending_migrations().await.unwrap();
     assert_eq!(pending[0], "m0001_first_tables");
+    assert!(pending.contains(&"m0002_redemptions".to_owned()));
     assert!(pending.contains(&"m0003_server_facts".to_owned()));
     assert_eq!(store.pending_migrations().await.unwrap(), pending);
     store.migrate().await.unwrap();
     assert_eq!(usize::try_from(applied(scratch).await), Ok(pending.len()));
     assert!(store.pending_migrations().await.unwrap().is_empty());
+    store.close().await;
+}
+
+/// What was stored before anybody asked whether it was told was told.
+pub(crate) async fn refresh_grants_from_before_are_taken_as_answered(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let mut grant = refresh();
+    grant.answered = false;
+    grant.generation = 3;
+    tenant(&store).add_refresh(&grant).await.unwrap();
+    let raw = scratch.raw().await;
+    let undoing = IO.spawn(async move {
+        for undo in [
+            "ALTER TABLE refresh_grant DROP COLUMN answered_generation",
+            "DROP TABLE redeemed_code",
+            "DELETE FROM seaql_migrations WHERE version = 'm0002_redemptions'",
+        ] {
+            raw.execute_unprepared(undo).await.unwrap();
+        }
+    });
+    undoing.await.unwrap();
+    store.close().await;
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let found = tenant(&store).find_refresh(&grant.id).await.unwrap();
+    assert!(found.unwrap().answered);
     store.close().await;
 }
 

@@ -18,12 +18,12 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use insula_ambient::{Entropy as _, SystemEntropy, Timestamp};
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationRequest, BrowserSession, ClientId, CodeGrant,
-    ConnectorId, GrantId, IdentityClaims, Login, SessionId, Stage, TenantId, TokenHash, UserId,
+    AuthRequest, AuthRequestId, AuthorizationRequest, ClientId, CodeGrant, ConnectorId, GrantId,
+    IdentityClaims, Login, Stage, TenantId, TokenHash, UserId,
 };
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 
-use crate::{Cache, Finish, LoginRoom, RedeemedCode, StoreError, TenantCache};
+use crate::{Cache, ClaimedCode, Finish, LoginRoom, StoreError, TenantCache};
 
 /// Room enough for what most sentences store.
 const ROOM: LoginRoom = LoginRoom::of(10_000);
@@ -74,13 +74,15 @@ macro_rules! cache_conformance {
             a_dropped_login_is_gone_and_is_dropped_once
             peeking_at_a_code_does_not_use_it_up
             a_code_is_redeemed_once_and_replayed_with_its_grant_ever_after
-            a_code_taken_by_a_hundred_is_fresh_to_one_and_replayed_to_all_others
+            a_code_claimed_by_a_hundred_presenters_is_one_s_and_replayed_to_all_others
+            a_code_claimed_again_by_its_presenter_is_answered_for_the_last_claim_alone
+            of_a_hundred_claims_of_one_presenter_exactly_one_is_answered
+            a_code_that_is_gone_stands_in_no_answers_way
             an_unknown_code_is_unknown
             a_code_is_unknown_once_it_has_ended
             a_used_code_is_remembered_past_its_end
             a_used_code_cannot_be_stored_again
-            sessions_are_cached_replaced_and_forgotten
-            a_session_is_not_cached_for_no_time
+            a_refreshed_login_is_kept_and_replaced
             counters_count_within_the_window_that_began_with_the_first_event
             a_hundred_events_at_once_are_a_hundred_events
             counters_of_different_keys_do_not_mix
@@ -187,17 +189,32 @@ fn a_grant(now: Timestamp) -> CodeGrant {
     }
 }
 
-fn a_session(now: Timestamp) -> BrowserSession {
-    BrowserSession {
-        id: SessionId::generate(&SystemEntropy),
-        connector_id: ConnectorId::parse("mock").expect("a connector id"),
-        claims: a_login().claims,
-        auth_time: now,
-        amr: vec![],
-        clients: vec![],
-        last_seen_at: now,
-        expires_at: now + later(3600),
+/// Claims a code for the presenter everybody here is, unless another is named.
+async fn claim(tenant: &dyn TenantCache, code: &TokenHash, now: Timestamp) -> ClaimedCode {
+    fine(
+        tenant
+            .claim_code(code, &TokenHash::of("presenter"), now)
+            .await,
+    )
+}
+
+/// Claims a code and answers the claim; what the claim came to.
+async fn redeem(
+    tenant: &dyn TenantCache,
+    code: &TokenHash,
+    now: Timestamp,
+    remember: Duration,
+) -> ClaimedCode {
+    let claimed = claim(tenant, code, now).await;
+    if let ClaimedCode::Claimed { claim, .. } = claimed {
+        assert!(fine(tenant.answer_code(code, claim, now, remember).await));
     }
+    claimed
+}
+
+fn claimed(grant: CodeGrant, claim: u32) -> ClaimedCode {
+    let grant = Box::new(grant);
+    ClaimedCode::Claimed { grant, claim }
 }
 
 type Outcome<T> = Result<T, StoreError>;
@@ -563,8 +580,10 @@ pub async fn peeking_at_a_code_does_not_use_it_up(trial: &dyn CacheOnTrial) {
     for _ in 0..3 {
         assert_eq!(fine(tenant.peek_code(&code).await), Some(grant.clone()));
     }
-    let taken = fine(tenant.take_code(&code, now, later(60)).await);
-    assert_eq!(taken, RedeemedCode::Fresh(Box::new(grant)));
+    let claim = claim(tenant.as_ref(), &code, now).await;
+    assert_eq!(claim, claimed(grant.clone(), 1));
+    let peeked = fine(tenant.peek_code(&code).await);
+    assert_eq!(peeked, Some(grant), "it is claimed, not redeemed");
 }
 
 /// See its name.
@@ -574,48 +593,103 @@ pub async fn a_code_is_redeemed_once_and_replayed_with_its_grant_ever_after(
     let (tenant, now) = (a_tenant(trial), trial.now());
     let (code, grant) = (a_hash(), a_grant(now));
     fine(tenant.put_code(&code, &grant, now).await);
-    let taken = fine(tenant.take_code(&code, now, later(60)).await);
-    assert_eq!(taken, RedeemedCode::Fresh(Box::new(grant.clone())));
+    let first = redeem(tenant.as_ref(), &code, now, later(60)).await;
+    assert_eq!(first, claimed(grant.clone(), 1));
     for _ in 0..3 {
-        let replayed = fine(tenant.take_code(&code, now, later(60)).await);
-        assert_eq!(replayed, RedeemedCode::Replayed(grant.grant_id.clone()));
+        let replayed = claim(tenant.as_ref(), &code, now).await;
+        assert_eq!(replayed, ClaimedCode::Replayed(grant.grant_id.clone()));
     }
+    assert!(!fine(tenant.answer_code(&code, 1, now, later(60)).await));
     assert_eq!(fine(tenant.peek_code(&code).await), None, "it is used up");
 }
 
 /// See its name.
-pub async fn a_code_taken_by_a_hundred_is_fresh_to_one_and_replayed_to_all_others(
+pub async fn a_code_claimed_by_a_hundred_presenters_is_one_s_and_replayed_to_all_others(
     trial: &dyn CacheOnTrial,
 ) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let (code, grant) = (a_hash(), a_grant(now));
     fine(tenant.put_code(&code, &grant, now).await);
-    let takers = (0..CROWD).map(|_| {
+    let claimers = (0..CROWD).map(|_| {
         let tenant = tenant.clone();
-        tokio::spawn(async move { fine(tenant.take_code(&code, now, later(60)).await) })
+        tokio::spawn(async move { fine(tenant.claim_code(&code, &a_hash(), now).await) })
     });
     let (mut fresh, mut replayed) = (0, 0);
-    for outcome in join_all(takers).await {
-        match outcome.expect("no taker panics") {
-            RedeemedCode::Fresh(taken) => {
-                assert_eq!(*taken, grant);
+    for outcome in join_all(claimers).await {
+        match outcome.expect("no claimer panics") {
+            ClaimedCode::Claimed { grant: got, claim } => {
+                assert_eq!((*got, claim), (grant.clone(), 1));
                 fresh += 1;
             }
-            RedeemedCode::Replayed(id) => {
+            ClaimedCode::Replayed(id) => {
                 assert_eq!(id, grant.grant_id);
                 replayed += 1;
             }
-            RedeemedCode::Unknown => {}
+            ClaimedCode::Unknown => {}
         }
     }
     assert_eq!((fresh, replayed), (1, CROWD - 1));
 }
 
 /// See its name.
+pub async fn a_code_claimed_again_by_its_presenter_is_answered_for_the_last_claim_alone(
+    trial: &dyn CacheOnTrial,
+) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (code, grant) = (a_hash(), a_grant(now));
+    fine(tenant.put_code(&code, &grant, now).await);
+    for count in 1..=3 {
+        let again = claim(tenant.as_ref(), &code, now).await;
+        assert_eq!(again, claimed(grant.clone(), count));
+    }
+    let other = fine(tenant.claim_code(&code, &a_hash(), now).await);
+    assert_eq!(other, ClaimedCode::Replayed(grant.grant_id));
+    for (claim, may) in [(1, false), (2, false), (3, true), (3, false)] {
+        let answer = tenant.answer_code(&code, claim, now, later(60)).await;
+        assert_eq!(fine(answer), may, "claim {claim}");
+    }
+}
+
+/// See its name.
+pub async fn of_a_hundred_claims_of_one_presenter_exactly_one_is_answered(
+    trial: &dyn CacheOnTrial,
+) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    let (code, grant) = (a_hash(), a_grant(now));
+    fine(tenant.put_code(&code, &grant, now).await);
+    let tries = (0..CROWD).map(|_| {
+        let tenant = tenant.clone();
+        tokio::spawn(async move {
+            match claim(tenant.as_ref(), &code, now).await {
+                ClaimedCode::Claimed { claim, .. } => {
+                    fine(tenant.answer_code(&code, claim, now, later(60)).await)
+                }
+                _ => false,
+            }
+        })
+    });
+    let answered = join_all(tries).await;
+    let answered = answered.into_iter().map(|o| o.expect("no try panics"));
+    assert_eq!(answered.filter(|answered| *answered).count(), 1);
+}
+
+/// See its name.
+pub async fn a_code_that_is_gone_stands_in_no_answers_way(trial: &dyn CacheOnTrial) {
+    let (tenant, now) = (a_tenant(trial), trial.now());
+    assert!(fine(tenant.answer_code(&a_hash(), 1, now, later(60)).await));
+    // As after a cache lost its last seconds, and the claim with them.
+    let (code, grant) = (a_hash(), a_grant(now));
+    fine(tenant.put_code(&code, &grant, now).await);
+    assert!(fine(tenant.answer_code(&code, 2, now, later(60)).await));
+    let replayed = claim(tenant.as_ref(), &code, now).await;
+    assert_eq!(replayed, ClaimedCode::Replayed(grant.grant_id));
+}
+
+/// See its name.
 pub async fn an_unknown_code_is_unknown(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
-    let taken = fine(tenant.take_code(&a_hash(), now, later(60)).await);
-    assert_eq!(taken, RedeemedCode::Unknown);
+    let claimed = claim(tenant.as_ref(), &a_hash(), now).await;
+    assert_eq!(claimed, ClaimedCode::Unknown);
     assert_eq!(fine(tenant.peek_code(&a_hash()).await), None);
 }
 
@@ -624,8 +698,12 @@ pub async fn a_code_is_unknown_once_it_has_ended(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let (code, grant) = (a_hash(), a_grant(now));
     fine(tenant.put_code(&code, &grant, now).await);
-    let taken = fine(tenant.take_code(&code, grant.expires_at, later(60)).await);
-    assert_eq!(taken, RedeemedCode::Unknown);
+    let late = claim(tenant.as_ref(), &code, grant.expires_at).await;
+    assert_eq!(late, ClaimedCode::Unknown);
+
+    claim(tenant.as_ref(), &code, now).await;
+    let late = claim(tenant.as_ref(), &code, grant.expires_at).await;
+    assert_eq!(late, ClaimedCode::Unknown, "claimed, and never answered");
 
     let stillborn = a_hash();
     fine(tenant.put_code(&stillborn, &grant, grant.expires_at).await);
@@ -637,13 +715,12 @@ pub async fn a_used_code_is_remembered_past_its_end(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let (code, grant) = (a_hash(), a_grant(now));
     fine(tenant.put_code(&code, &grant, now).await);
-    fine(tenant.take_code(&code, now, later(3600)).await);
+    redeem(tenant.as_ref(), &code, now, later(3600)).await;
     let soon = grant.expires_at + later(60);
-    let replayed = fine(tenant.take_code(&code, soon, later(3600)).await);
-    assert_eq!(replayed, RedeemedCode::Replayed(grant.grant_id));
-    let late = now + later(3600);
-    let forgotten = fine(tenant.take_code(&code, late, later(3600)).await);
-    assert_eq!(forgotten, RedeemedCode::Unknown);
+    let replayed = claim(tenant.as_ref(), &code, soon).await;
+    assert_eq!(replayed, ClaimedCode::Replayed(grant.grant_id));
+    let forgotten = claim(tenant.as_ref(), &code, now + later(3600)).await;
+    assert_eq!(forgotten, ClaimedCode::Unknown);
 }
 
 /// See its name.
@@ -651,39 +728,30 @@ pub async fn a_used_code_cannot_be_stored_again(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
     let (code, grant) = (a_hash(), a_grant(now));
     fine(tenant.put_code(&code, &grant, now).await);
-    fine(tenant.take_code(&code, now, later(60)).await);
+    redeem(tenant.as_ref(), &code, now, later(60)).await;
     let refused = tenant.put_code(&code, &grant, now).await;
     assert!(
         matches!(refused, Err(StoreError::Failed { .. })),
         "{refused:?}"
     );
-    let replayed = fine(tenant.take_code(&code, now, later(60)).await);
-    assert_eq!(replayed, RedeemedCode::Replayed(grant.grant_id));
+    let replayed = claim(tenant.as_ref(), &code, now).await;
+    assert_eq!(replayed, ClaimedCode::Replayed(grant.grant_id));
 }
 
 /// See its name.
-pub async fn sessions_are_cached_replaced_and_forgotten(trial: &dyn CacheOnTrial) {
-    let (tenant, now) = (a_tenant(trial), trial.now());
-    let (cookie, session) = (a_hash(), a_session(now));
-    assert_eq!(fine(tenant.get_session(&cookie).await), None);
-    fine(tenant.put_session(&cookie, &session, later(300)).await);
-    assert_eq!(fine(tenant.get_session(&cookie).await), Some(session));
-    let other = a_session(now);
-    fine(tenant.put_session(&cookie, &other, later(300)).await);
-    assert_eq!(fine(tenant.get_session(&cookie).await), Some(other));
-    fine(tenant.drop_session(&cookie).await);
-    assert_eq!(fine(tenant.get_session(&cookie).await), None);
-    fine(tenant.drop_session(&cookie).await);
-}
-
-/// See its name.
-pub async fn a_session_is_not_cached_for_no_time(trial: &dyn CacheOnTrial) {
-    let (tenant, now) = (a_tenant(trial), trial.now());
-    let (cookie, session) = (a_hash(), a_session(now));
-    fine(tenant.put_session(&cookie, &session, later(300)).await);
-    let put = tenant.put_session(&cookie, &session, Duration::ZERO);
-    fine(put.await);
-    assert_eq!(fine(tenant.get_session(&cookie).await), None);
+pub async fn a_refreshed_login_is_kept_and_replaced(trial: &dyn CacheOnTrial) {
+    let tenant = a_tenant(trial);
+    let (usage, login) = (a_hash(), a_login());
+    assert_eq!(fine(tenant.kept_refreshed(&usage).await), None);
+    fine(tenant.keep_refreshed(&usage, &login, later(300)).await);
+    assert_eq!(fine(tenant.kept_refreshed(&usage).await), Some(login));
+    let other = Login {
+        connector_data: Some(b"newer".to_vec()),
+        ..a_login()
+    };
+    fine(tenant.keep_refreshed(&usage, &other, later(300)).await);
+    assert_eq!(fine(tenant.kept_refreshed(&usage).await), Some(other));
+    assert_eq!(fine(tenant.kept_refreshed(&a_hash()).await), None);
 }
 
 /// See its name.
@@ -737,11 +805,11 @@ pub async fn no_method_of_one_tenant_touches_another(trial: &dyn CacheOnTrial) {
     let (id, now) = (a_tenant_id(), trial.now());
     let ours = trial.cache().tenant(&id);
     let theirs = a_tenant(trial);
-    let (request, grant, session) = (a_request(now), a_grant(now), a_session(now));
-    let (code, cookie) = (a_hash(), a_hash());
+    let (request, grant, login) = (a_request(now), a_grant(now), a_login());
+    let (code, usage) = (a_hash(), a_hash());
     fine(ours.put_auth_request(&request, ROOM, now).await);
     fine(ours.put_code(&code, &grant, now).await);
-    fine(ours.put_session(&cookie, &session, later(300)).await);
+    fine(ours.keep_refreshed(&usage, &login, later(300)).await);
     fine(ours.count("key", later(60), now).await);
 
     assert_eq!(fine(theirs.get_auth_request(&request.id).await), None);
@@ -753,10 +821,10 @@ pub async fn no_method_of_one_tenant_touches_another(trial: &dyn CacheOnTrial) {
     assert_eq!(fine(finish.await), Finish::Lost);
     assert!(!fine(theirs.drop_auth_request(&request.id).await));
     assert_eq!(fine(theirs.peek_code(&code).await), None);
-    let taken = fine(theirs.take_code(&code, now, later(60)).await);
-    assert_eq!(taken, RedeemedCode::Unknown);
-    assert_eq!(fine(theirs.get_session(&cookie).await), None);
-    fine(theirs.drop_session(&cookie).await);
+    let theirs_claimed = claim(theirs.as_ref(), &code, now).await;
+    assert_eq!(theirs_claimed, ClaimedCode::Unknown);
+    assert!(fine(theirs.answer_code(&code, 1, now, later(60)).await));
+    assert_eq!(fine(theirs.kept_refreshed(&usage).await), None);
     assert_eq!(fine(theirs.counted("key", now).await), 0);
     assert_eq!(fine(theirs.count("key", later(60), now).await), 1);
     fine(theirs.put_auth_request(&request, ROOM, now).await);
@@ -767,7 +835,7 @@ pub async fn no_method_of_one_tenant_touches_another(trial: &dyn CacheOnTrial) {
     let read = fine(same.get_auth_request(&request.id).await);
     assert_eq!(read, Some(request));
     assert_eq!(fine(same.peek_code(&code).await), Some(grant));
-    assert_eq!(fine(same.get_session(&cookie).await), Some(session));
+    assert_eq!(fine(same.kept_refreshed(&usage).await), Some(login));
     assert_eq!(fine(same.counted("key", now).await), 1);
 }
 
@@ -786,8 +854,10 @@ pub async fn big_values_survive(trial: &dyn CacheOnTrial) {
     let (code, mut grant) = (a_hash(), a_grant(now));
     grant.login.claims.groups = (0..10_000).map(|n| format!("group {n}")).collect();
     fine(tenant.put_code(&code, &grant, now).await);
-    let taken = fine(tenant.take_code(&code, now, later(60)).await);
-    assert_eq!(taken, RedeemedCode::Fresh(Box::new(grant)));
+    for count in 1..=2 {
+        let claim = claim(tenant.as_ref(), &code, now).await;
+        assert_eq!(claim, claimed(grant.clone(), count));
+    }
 }
 
 /// See its name.
@@ -807,7 +877,7 @@ pub async fn odd_characters_survive(trial: &dyn CacheOnTrial) {
 /// See its name.
 pub async fn every_entry_has_an_end(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
-    let (request, grant, session) = (a_request(now), a_grant(now), a_session(now));
+    let (request, grant) = (a_request(now), a_grant(now));
     fine(tenant.put_auth_request(&request, ROOM, now).await);
     fine(tenant.advance_auth_request(&next(&request), now).await);
     let finished = a_request(now);
@@ -816,8 +886,12 @@ pub async fn every_entry_has_an_end(trial: &dyn CacheOnTrial) {
     let finish = tenant.finish_auth_request(&finished.id, 1, &code, &grant, now);
     fine(finish.await);
     fine(tenant.put_code(&taken, &grant, now).await);
-    fine(tenant.take_code(&taken, now, later(60)).await);
-    fine(tenant.put_session(&a_hash(), &session, later(300)).await);
+    redeem(tenant.as_ref(), &taken, now, later(60)).await;
+    let waiting = a_hash();
+    fine(tenant.put_code(&waiting, &grant, now).await);
+    claim(tenant.as_ref(), &waiting, now).await;
+    let (usage, login) = (a_hash(), a_login());
+    fine(tenant.keep_refreshed(&usage, &login, later(300)).await);
     fine(tenant.count("key", later(60), now).await);
     fine(tenant.count("key", later(60), now).await);
     assert_eq!(trial.entries_without_end().await, Vec::<String>::new());
@@ -826,15 +900,16 @@ pub async fn every_entry_has_an_end(trial: &dyn CacheOnTrial) {
 /// See its name. Only a cache whose clock can be moved is asked.
 pub async fn what_has_ended_is_not_seen_by_the_caches_own_clock(trial: &dyn CacheOnTrial) {
     let (tenant, now) = (a_tenant(trial), trial.now());
-    let (request, grant, session) = (a_request(now), a_grant(now), a_session(now));
-    let (code, cookie) = (a_hash(), a_hash());
+    let (request, grant) = (a_request(now), a_grant(now));
+    let (code, usage) = (a_hash(), a_hash());
     fine(tenant.put_auth_request(&request, ROOM, now).await);
     fine(tenant.put_code(&code, &grant, now).await);
-    fine(tenant.put_session(&cookie, &session, later(30)).await);
+    let login = a_login();
+    fine(tenant.keep_refreshed(&usage, &login, later(30)).await);
     if !trial.advance(later(30)) {
         return;
     }
-    assert_eq!(fine(tenant.get_session(&cookie).await), None);
+    assert_eq!(fine(tenant.kept_refreshed(&usage).await), None);
     assert!(fine(tenant.peek_code(&code).await).is_some());
     trial.advance(later(30));
     assert_eq!(fine(tenant.peek_code(&code).await), None);

@@ -9,12 +9,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_ambient::{Clock, Timestamp};
-use insula_model::{
-    AuthRequest, AuthRequestId, BrowserSession, CodeGrant, GrantId, TenantId, TokenHash,
-};
+use insula_model::{AuthRequest, AuthRequestId, CodeGrant, GrantId, Login, TenantId, TokenHash};
 
 use self::shelf::Shelf;
-use crate::{Cache, Finish, LoginRoom, RedeemedCode, StoreError, TenantCache};
+use crate::{Cache, ClaimedCode, Finish, LoginRoom, StoreError, TenantCache};
 
 /// How many locks the tenants are spread over.
 const SHARDS: usize = 64;
@@ -35,8 +33,9 @@ pub struct CacheLimits {
     /// Used codes that are remembered, per tenant; beyond it the one that would end first is
     /// forgotten: its replay is then unknown instead of an alarm.
     pub used_codes: usize,
-    /// Cached sessions, per tenant; beyond it the one unused for longest goes.
-    pub sessions: usize,
+    /// Refreshed logins that could not be stored, per tenant; beyond it the one that would end
+    /// first goes.
+    pub refreshed: usize,
     /// Counters, per tenant; beyond it the one that would end first goes.
     pub counters: usize,
     /// Entries of all tenants and kinds together; beyond it no new login begins and nothing more
@@ -49,7 +48,7 @@ impl Default for CacheLimits {
         Self {
             codes: 10_000,
             used_codes: 10_000,
-            sessions: 50_000,
+            refreshed: 10_000,
             counters: 50_000,
             total: 1_000_000,
         }
@@ -76,14 +75,29 @@ struct House {
 /// What one tenant holds. A login and its code change in one step, so they share a lock.
 struct Shelves {
     logins: Mutex<Logins>,
-    sessions: Mutex<Shelf<TokenHash, Arc<BrowserSession>>>,
+    refreshed: Mutex<Shelf<TokenHash, Arc<Login>>>,
     counters: Mutex<Shelf<TokenHash, u64>>,
 }
 
 struct Logins {
     requests: Shelf<AuthRequestId, Arc<AuthRequest>>,
-    codes: Shelf<TokenHash, Arc<CodeGrant>>,
+    codes: Shelf<TokenHash, Code>,
     used: Shelf<TokenHash, GrantId>,
+}
+
+/// A code that was not redeemed yet, and who claimed it last, how often.
+struct Code {
+    grant: Arc<CodeGrant>,
+    claimed: Option<(TokenHash, u32)>,
+}
+
+impl Code {
+    fn fresh(grant: &CodeGrant) -> Self {
+        Self {
+            grant: Arc::new(grant.clone()),
+            claimed: None,
+        }
+    }
 }
 
 /// A thread that panicked under one of these locks left whole entries behind; they serve on.
@@ -160,7 +174,7 @@ impl Shelves {
                 codes: Shelf::new(total.clone()),
                 used: Shelf::new(total.clone()),
             }),
-            sessions: Mutex::new(Shelf::new(total.clone())),
+            refreshed: Mutex::new(Shelf::new(total.clone())),
             counters: Mutex::new(Shelf::new(total.clone())),
         }
     }
@@ -168,7 +182,7 @@ impl Shelves {
     fn is_empty(&self) -> bool {
         let logins = lock(&self.logins);
         logins.requests.len() + logins.codes.len() + logins.used.len() == 0
-            && lock(&self.sessions).len() == 0
+            && lock(&self.refreshed).len() == 0
             && lock(&self.counters).len() == 0
     }
 
@@ -177,7 +191,7 @@ impl Shelves {
             &|| lock(&self.logins).requests.expire(now, AT_ONCE),
             &|| lock(&self.logins).codes.expire(now, AT_ONCE),
             &|| lock(&self.logins).used.expire(now, AT_ONCE),
-            &|| lock(&self.sessions).expire(now, AT_ONCE),
+            &|| lock(&self.refreshed).expire(now, AT_ONCE),
             &|| lock(&self.counters).expire(now, AT_ONCE),
         ];
         let mut gone = 0;
@@ -312,7 +326,7 @@ impl TenantCache for OfTenant {
         grant: &CodeGrant,
         now: Timestamp,
     ) -> Result<Finish, StoreError> {
-        let stored = Arc::new(grant.clone());
+        let stored = Code::fresh(grant);
         let logins = &mut *lock(&self.shelves.logins);
         let stands = logins.requests.get(id, now).map(|r| r.version);
         if stands != Some(version) {
@@ -343,7 +357,7 @@ impl TenantCache for OfTenant {
         if now >= grant.expires_at {
             return Ok(());
         }
-        let stored = Arc::new(grant.clone());
+        let stored = Code::fresh(grant);
         let logins = &mut *lock(&self.shelves.logins);
         Self::refuse_if_full(&mut logins.codes, self.house.limits.codes, "codes", now)?;
         if logins.codes.get(code, now).is_some() || logins.used.get(code, now).is_some() {
@@ -355,68 +369,92 @@ impl TenantCache for OfTenant {
 
     async fn peek_code(&self, code: &TokenHash) -> Result<Option<CodeGrant>, StoreError> {
         let now = self.house.clock.now();
-        let found = lock(&self.shelves.logins).codes.get(code, now).cloned();
+        let logins = lock(&self.shelves.logins);
+        let found = logins.codes.get(code, now).map(|c| c.grant.clone());
+        drop(logins);
         Ok(found.map(Arc::unwrap_or_clone))
     }
 
-    async fn take_code(
+    async fn claim_code(
         &self,
         code: &TokenHash,
+        presenter: &TokenHash,
         now: Timestamp,
-        remember: Duration,
-    ) -> Result<RedeemedCode, StoreError> {
-        let grant = {
+    ) -> Result<ClaimedCode, StoreError> {
+        let (grant, claim) = {
             let logins = &mut *lock(&self.shelves.logins);
             if let Some(id) = logins.used.get(code, now) {
-                return Ok(RedeemedCode::Replayed(id.clone()));
+                return Ok(ClaimedCode::Replayed(id.clone()));
             }
-            let taken = logins.codes.take(code).filter(|(_, ends)| now < *ends);
-            let Some((grant, ends)) = taken else {
-                return Ok(RedeemedCode::Unknown);
+            let Some(stored) = logins.codes.get_mut(code, now) else {
+                return Ok(ClaimedCode::Unknown);
             };
-            logins.used.expire(now, IN_PASSING);
-            if logins.used.len() >= self.house.limits.used_codes || self.house.is_full() {
-                logins.used.drop_first_to_end();
-            }
-            let ends = ends.max(now + remember);
-            logins.used.put(*code, grant.grant_id.clone(), ends);
-            grant
+            let claim = match &stored.claimed {
+                None => 1,
+                Some((by, claims)) if by == presenter => claims.saturating_add(1),
+                Some(_) => return Ok(ClaimedCode::Replayed(stored.grant.grant_id.clone())),
+            };
+            stored.claimed = Some((*presenter, claim));
+            (stored.grant.clone(), claim)
         };
-        Ok(RedeemedCode::Fresh(Box::new(Arc::unwrap_or_clone(grant))))
+        let grant = Box::new(Arc::unwrap_or_clone(grant));
+        Ok(ClaimedCode::Claimed { grant, claim })
     }
 
-    async fn get_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
-        let now = self.house.clock.now();
-        let found = lock(&self.shelves.sessions).touch(cookie, now).cloned();
-        Ok(found.map(Arc::unwrap_or_clone))
-    }
-
-    async fn put_session(
+    async fn answer_code(
         &self,
-        cookie: &TokenHash,
-        session: &BrowserSession,
+        code: &TokenHash,
+        claim: u32,
+        now: Timestamp,
+        remember: Duration,
+    ) -> Result<bool, StoreError> {
+        let logins = &mut *lock(&self.shelves.logins);
+        if logins.used.get(code, now).is_some() {
+            return Ok(false);
+        }
+        match logins.codes.get(code, now).map(|c| &c.claimed) {
+            None => return Ok(true),
+            Some(Some((_, latest))) if *latest > claim => return Ok(false),
+            Some(_) => {}
+        }
+        let Some((answered, ends)) = logins.codes.take(code) else {
+            return Ok(true);
+        };
+        logins.used.expire(now, IN_PASSING);
+        if logins.used.len() >= self.house.limits.used_codes || self.house.is_full() {
+            logins.used.drop_first_to_end();
+        }
+        let ends = ends.max(now + remember);
+        logins
+            .used
+            .put(*code, answered.grant.grant_id.clone(), ends);
+        Ok(true)
+    }
+
+    async fn keep_refreshed(
+        &self,
+        usage: &TokenHash,
+        login: &Login,
         ttl: Duration,
     ) -> Result<(), StoreError> {
         let now = self.house.clock.now();
-        let stored = Arc::new(session.clone());
-        let sessions = &mut lock(&self.shelves.sessions);
-        sessions.expire(now, IN_PASSING);
-        sessions.take(cookie);
-        if ttl.as_millis() == 0 {
-            return Ok(());
+        let stored = Arc::new(login.clone());
+        let refreshed = &mut lock(&self.shelves.refreshed);
+        refreshed.expire(now, IN_PASSING);
+        refreshed.take(usage);
+        if refreshed.len() >= self.house.limits.refreshed || self.house.is_full() {
+            refreshed.drop_first_to_end();
         }
-        if sessions.len() >= self.house.limits.sessions || self.house.is_full() {
-            sessions.drop_least_used();
-        }
-        if sessions.len() < self.house.limits.sessions && !self.house.is_full() {
-            sessions.put(*cookie, stored, now + ttl);
+        if refreshed.len() < self.house.limits.refreshed && !self.house.is_full() {
+            refreshed.put(*usage, stored, now + ttl);
         }
         Ok(())
     }
 
-    async fn drop_session(&self, cookie: &TokenHash) -> Result<(), StoreError> {
-        lock(&self.shelves.sessions).take(cookie);
-        Ok(())
+    async fn kept_refreshed(&self, usage: &TokenHash) -> Result<Option<Login>, StoreError> {
+        let now = self.house.clock.now();
+        let found = lock(&self.shelves.refreshed).get(usage, now).cloned();
+        Ok(found.map(Arc::unwrap_or_clone))
     }
 
     async fn count(&self, key: &str, window: Duration, now: Timestamp) -> Result<u64, StoreError> {

@@ -13,7 +13,8 @@ use insula_oauth::Scopes;
 use crate::durable::rotated;
 use crate::login::recorded_login;
 use crate::{
-    Durable, KeySwap, Owner, RefreshRotation, SealedKeys, StoreError, TenantStore, UpgradedPassword,
+    Durable, KeySwap, Owner, Redemption, RefreshRotation, SealedKeys, StoreError, TenantStore,
+    UpgradedPassword,
 };
 
 /// How many rows of one kind a tenant may hold: memory is not a database.
@@ -42,7 +43,16 @@ struct Rows {
     passwords: HashMap<String, UpgradedPassword>,
     sessions: HashMap<TokenHash, BrowserSession>,
     refresh: BTreeMap<RefreshId, RefreshGrant>,
+    redeemed: HashMap<GrantId, Timestamp>,
     revoked: HashMap<GrantId, Timestamp>,
+}
+
+impl Rows {
+    /// The refresh grant of an id, if its family lives.
+    fn living(&self, id: &RefreshId) -> Option<&RefreshGrant> {
+        let found = self.refresh.get(id);
+        found.filter(|grant| !self.revoked.contains_key(&grant.grant_id))
+    }
 }
 
 /// Takes a lock whose holder may have panicked: every change below is made in one step, so that
@@ -125,7 +135,7 @@ impl Durable for MemoryStore {
     async fn collect_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {
         let tenants: Vec<_> = lock(&self.0).tenants.values().cloned().collect();
         let batch = usize::try_from(batch).unwrap_or(usize::MAX);
-        let (mut sessions, mut refresh, mut revoked) = (batch, batch, batch);
+        let (mut sessions, mut refresh, mut redeemed, mut revoked) = (batch, batch, batch, batch);
         let mut gone = 0;
         for tenant in tenants {
             let mut rows = lock(&tenant);
@@ -137,8 +147,22 @@ impl Durable for MemoryStore {
                 rows.refresh
                     .retain(|_, row| !(row.expires_at <= now && take()));
             });
+            gone += sweep(&mut redeemed, |take| {
+                rows.redeemed.retain(|_, until| !(*until <= now && take()));
+            });
+            let Rows {
+                refresh,
+                revoked: dead,
+                ..
+            } = &mut *rows;
             gone += sweep(&mut revoked, |take| {
-                rows.revoked.retain(|_, until| !(*until <= now && take()));
+                dead.retain(|family, until| {
+                    let ended = *until <= now && take();
+                    if ended {
+                        refresh.retain(|_, row| row.grant_id != *family);
+                    }
+                    !ended
+                });
             });
         }
         Ok(gone)
@@ -305,24 +329,39 @@ impl TenantStore for TenantMemory {
         Ok(lasting.any(|session| session.id == *id))
     }
 
-    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<(), StoreError> {
+    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<Redemption, StoreError> {
         let mut rows = self.rows();
+        if let Some(stored) = rows.refresh.get(&grant.id) {
+            if stored.grant_id != grant.grant_id {
+                return Err(StoreError::Failed {
+                    backend: "memory",
+                    cause: "a refresh grant of that id is there already".to_owned(),
+                });
+            }
+            let living = rows.living(&grant.id).cloned().map(Box::new);
+            return Ok(Redemption::Repeated(living));
+        }
         room(false, rows.refresh.len(), "refresh grants")?;
-        if rows.refresh.contains_key(&grant.id) {
-            return Err(StoreError::Failed {
-                backend: "memory",
-                cause: "a refresh grant of that id is there already".to_owned(),
-            });
+        rows.refresh.insert(grant.id.clone(), grant.clone());
+        Ok(Redemption::First)
+    }
+
+    async fn note_redeemed(
+        &self,
+        grant: &GrantId,
+        until: Timestamp,
+    ) -> Result<Redemption, StoreError> {
+        let mut rows = self.rows();
+        if rows.redeemed.contains_key(grant) {
+            return Ok(Redemption::Repeated(None));
         }
-        // A family that was revoked while its first tokens were made stays dead.
-        if !rows.revoked.contains_key(&grant.grant_id) {
-            rows.refresh.insert(grant.id.clone(), grant.clone());
-        }
-        Ok(())
+        room(false, rows.redeemed.len(), "redeemed codes")?;
+        rows.redeemed.insert(grant.clone(), until);
+        Ok(Redemption::First)
     }
 
     async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError> {
-        Ok(self.rows().refresh.get(id).cloned())
+        Ok(self.rows().living(id).cloned())
     }
 
     async fn rotate_refresh(
@@ -331,18 +370,32 @@ impl TenantStore for TenantMemory {
         next: &RefreshGrant,
     ) -> Result<RefreshRotation, StoreError> {
         let mut rows = self.rows();
-        match rows.refresh.get_mut(&next.id) {
+        match rows.living(&next.id).cloned() {
             Some(stored) if stored.generation == expected => {
-                *stored = rotated(stored.clone(), next);
+                rows.refresh.insert(next.id.clone(), rotated(stored, next));
                 Ok(RefreshRotation::Rotated)
             }
             _ => Ok(RefreshRotation::Lost),
         }
     }
 
+    async fn note_answered(
+        &self,
+        id: &RefreshId,
+        generation: u32,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if let Some(stored) = self.rows().refresh.get_mut(id)
+            && stored.generation == generation
+        {
+            stored.answered = true;
+            stored.last_used_at = stored.last_used_at.max(at);
+        }
+        Ok(())
+    }
+
     async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError> {
         let mut rows = self.rows();
-        rows.refresh.retain(|_, row| row.grant_id != *grant);
         let known = rows.revoked.contains_key(grant);
         room(known, rows.revoked.len(), "revocations")?;
         let stands = rows.revoked.entry(grant.clone()).or_insert(until);
@@ -367,7 +420,9 @@ impl TenantStore for TenantMemory {
                     && row.login.claims.user_id == *user
                     && client.is_none_or(|client| row.client_id == *client)
             };
-            rows.refresh.values().filter(theirs).cloned().collect()
+            let living = |row: &&RefreshGrant| !rows.revoked.contains_key(&row.grant_id);
+            let of_them = rows.refresh.values().filter(theirs).filter(living);
+            of_them.cloned().collect()
         };
         found.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
         found.truncate(MOST_LISTED);

@@ -1,4 +1,5 @@
 use insula_ambient::SeededEntropy;
+use insula_model::GrantId;
 use insula_testkit::{NOW, a_client, a_code_grant, a_connector, a_tenant, test_keys};
 
 use super::*;
@@ -9,12 +10,13 @@ fn a_grant(generation: u32) -> RefreshGrant {
     RefreshGrant {
         id: RefreshId::parse("refresh1").unwrap(),
         generation,
+        answered: true,
         expires_at: Timestamp::NEVER,
         ..first_refresh_grant(
             &a_code_grant(),
             &a_tenant().build().expiry.refresh,
             NOW,
-            &SeededEntropy::new(1),
+            &test_keys(),
         )
     }
 }
@@ -57,12 +59,16 @@ impl Case {
     }
 }
 
-fn family() -> insula_model::GrantId {
+fn family() -> GrantId {
     a_code_grant().grant_id
 }
 
 fn reused() -> Result<RefreshUse, Refusal> {
     Err(Refusal::RefreshReused { grant: family() })
+}
+
+fn obsolete() -> Result<RefreshUse, Refusal> {
+    Err(Refusal::RefreshObsolete { grant: family() })
 }
 
 const ROTATE: Result<RefreshUse, Refusal> = Ok(RefreshUse::Use { rotate: true });
@@ -100,8 +106,8 @@ fn what_a_secret_comes_to_by_dialect_rotation_and_reuse_interval() {
             a_tenant().dex().build(),
             [
                 ("current", token(5), REPEAT, ROTATE, ROTATE),
-                ("previous", token(4), REPEAT, reused(), reused()),
-                ("older", token(3), reused(), reused(), reused()),
+                ("previous", token(4), REPEAT, obsolete(), obsolete()),
+                ("older", token(3), obsolete(), obsolete(), obsolete()),
                 ("garbage", garbage(), unknown(), unknown(), unknown()),
             ],
         ),
@@ -113,8 +119,8 @@ fn what_a_secret_comes_to_by_dialect_rotation_and_reuse_interval() {
                 .build(),
             [
                 ("current", token(5), REPEAT, USE, USE),
-                ("previous", token(4), REPEAT, reused(), reused()),
-                ("older", token(3), reused(), reused(), reused()),
+                ("previous", token(4), REPEAT, obsolete(), obsolete()),
+                ("older", token(3), obsolete(), obsolete(), obsolete()),
                 ("garbage", garbage(), unknown(), unknown(), unknown()),
             ],
         ),
@@ -138,6 +144,72 @@ fn what_a_secret_comes_to_by_dialect_rotation_and_reuse_interval() {
             );
         }
     }
+}
+
+#[test]
+fn a_rotation_nobody_is_known_to_have_heard_of_leaves_the_token_before_it_good() {
+    let hour = Duration::from_hours(1);
+    for tenant in [a_tenant(), a_tenant().dex()] {
+        for interval in [Duration::ZERO, 3 * SECOND] {
+            let tenant = tenant.clone();
+            let tenant = tenant.with(|t| t.expiry.refresh.reuse_interval = interval);
+            let mut case = Case::of(tenant, 5);
+            case.grant.answered = false;
+            for after in [SECOND, 30 * SECOND, hour] {
+                assert_eq!(case.told(&token(4), after), REPEAT, "{interval:?}");
+                let older = case.told(&token(3), after);
+                assert!(older.is_err(), "only the one before it");
+            }
+            assert_eq!(
+                case.told(&token(5), hour),
+                ROTATE,
+                "who knows it may use it"
+            );
+        }
+    }
+}
+
+#[test]
+fn without_an_interval_of_two_at_once_one_is_a_thief_though_the_other_is_still_being_told() {
+    let none = |t: &mut TenantSpec| t.expiry.refresh.reuse_interval = Duration::ZERO;
+    let mut ours = Case::of(a_tenant().with(none), 5);
+    ours.grant.answered = false;
+    let soon = Duration::from_millis(999);
+    assert_eq!(ours.told(&token(4), soon), reused());
+    assert_eq!(ours.told(&token(4), SECOND), REPEAT);
+    let mut dexs = Case::of(a_tenant().dex().with(none), 5);
+    dexs.grant.answered = false;
+    assert_eq!(
+        dexs.told(&token(4), Duration::ZERO),
+        REPEAT,
+        "it ends nothing"
+    );
+}
+
+#[test]
+fn a_use_that_rotates_is_unanswered_and_one_that_does_not_stays_as_it_was() {
+    let policy = a_tenant().build().expiry.refresh;
+    let grant = a_grant(5);
+    let used = |rotate| used_refresh_grant(&grant, rotate, grant.login.clone(), &policy, NOW);
+    assert!(!used(true).answered);
+    assert!(used(false).answered);
+}
+
+#[test]
+fn a_code_begins_the_same_grant_however_often_it_is_redeemed() {
+    let policy = a_tenant().build().expiry.refresh;
+    let begun = |family: &str, keys: &KeyRing| {
+        let code = CodeGrant {
+            grant_id: GrantId::parse(family).unwrap(),
+            ..a_code_grant()
+        };
+        first_refresh_grant(&code, &policy, NOW, keys).id
+    };
+    let id = begun("g1", &test_keys());
+    assert_eq!(id, begun("g1", &test_keys()));
+    assert_ne!(id, begun("g2", &test_keys()));
+    assert_ne!(id, begun("g1", &KeyRing::empty(&SeededEntropy::new(99))));
+    assert_eq!(id.as_str().len(), 25, "dex's form");
 }
 
 #[test]
@@ -195,7 +267,7 @@ fn a_use_moves_the_idle_end_but_not_the_absolute_one() {
     let mut policy = a_tenant().build().expiry.refresh;
     policy.valid_if_not_used_for = Some(Duration::from_hours(10));
     policy.absolute_lifetime = Some(Duration::from_hours(15));
-    let first = first_refresh_grant(&a_code_grant(), &policy, NOW, &SeededEntropy::new(1));
+    let first = first_refresh_grant(&a_code_grant(), &policy, NOW, &test_keys());
     assert_eq!(first.expires_at, NOW + Duration::from_hours(10));
     let later = NOW + Duration::from_hours(9);
     let next = used_refresh_grant(&first, true, first.login.clone(), &policy, later);

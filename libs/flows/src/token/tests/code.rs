@@ -4,7 +4,7 @@ use insula_engine::Refusal;
 use insula_engine::grants::RefreshToken;
 use insula_model::{ClientId, CodeGrant, Dialect, TokenHash};
 use insula_oauth::Scopes;
-use insula_store::RedeemedCode;
+use insula_store::ClaimedCode;
 use insula_testkit::{FakeConnector, NOW, VERIFIER, a_client, a_code_grant, a_tenant};
 
 use super::super::exchange;
@@ -197,8 +197,8 @@ async fn of_two_who_redeem_a_code_at_once_one_gets_tokens() {
         );
         assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1);
         let (cache, hash) = (&view.effects.cache, TokenHash::of("code"));
-        let left = cache.take_code(&hash, view.now(), Duration::ZERO).await;
-        assert!(matches!(left.unwrap(), RedeemedCode::Replayed(_)));
+        let left = cache.claim_code(&hash, &hash, view.now()).await;
+        assert!(matches!(left.unwrap(), ClaimedCode::Replayed(_)));
     }
 }
 

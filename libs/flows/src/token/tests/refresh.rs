@@ -16,14 +16,14 @@ use crate::testing::{
 };
 use crate::{Fault, FlowError, TenantView, sealed, userinfo};
 
-const SECONDS: fn(u64) -> Duration = Duration::from_secs;
+pub(super) const SECONDS: fn(u64) -> Duration = Duration::from_secs;
 
-async fn refreshed(view: &TenantView, token: &str) -> Result<TokenResponse, FlowError> {
+pub(super) async fn refreshed(view: &TenantView, token: &str) -> Result<TokenResponse, FlowError> {
     let request = form(&[("grant_type", "refresh_token"), ("refresh_token", token)]);
     exchange(view, Some(&app()), &request).await
 }
 
-fn refresh_token(answer: &TokenResponse) -> String {
+pub(super) fn refresh_token(answer: &TokenResponse) -> String {
     answer.refresh_token.clone().unwrap()
 }
 
@@ -33,7 +33,7 @@ async fn stored(view: &TenantView, token: &str) -> Option<RefreshGrant> {
 }
 
 /// Tokens of a login that brought something for its connector.
-async fn tokens_with_data(view: &TenantView) -> TokenResponse {
+pub(super) async fn tokens_with_data(view: &TenantView) -> TokenResponse {
     let grant = CodeGrant {
         login: Login {
             connector_data: Some(sealed::seal(view, b"first")),
@@ -79,19 +79,37 @@ async fn a_refresh_rotates_the_token_and_repeats_the_login_and_in_dex_the_nonce(
 
 #[tokio::test]
 async fn rfc_9700_4_14_refresh_reuse_revokes_the_whole_family() {
-    for tenant in [a_tenant(), a_tenant().dex()] {
-        let (view, clock) = view(tenant);
-        let stolen = refresh_token(&tokens(&view).await);
-        let kept = refreshed(&view, &stolen).await.unwrap();
-        clock.advance(SECONDS(4));
+    let (view, clock) = view(a_tenant());
+    let stolen = refresh_token(&tokens(&view).await);
+    let kept = refreshed(&view, &stolen).await.unwrap();
+    clock.advance(SECONDS(4));
+    let grant = a_code_grant().grant_id;
+    let told = refusal(refreshed(&view, &stolen).await);
+    assert_eq!(told, Refusal::RefreshReused { grant });
+    let after = refreshed(&view, &refresh_token(&kept)).await;
+    assert_eq!(refusal(after), Refusal::RefreshUnknown);
+    let shown = userinfo::answer(&view, Some(&kept.access_token)).await;
+    assert_eq!(refusal(shown), Refusal::BearerInvalid);
+}
+
+/// dex §2.6: its clients refresh side by side, and who loses is refused.
+#[tokio::test]
+async fn in_dexs_dialect_who_comes_second_with_a_token_is_refused_and_nobody_is_logged_out() {
+    let (view, clock) = view(a_tenant().dex());
+    let first = refresh_token(&tokens(&view).await);
+    let won = refreshed(&view, &first).await.unwrap();
+    for wait in [0, 1, 3600] {
+        clock.advance(SECONDS(wait));
         let grant = a_code_grant().grant_id;
-        let told = refusal(refreshed(&view, &stolen).await);
-        assert_eq!(told, Refusal::RefreshReused { grant });
-        let after = refreshed(&view, &refresh_token(&kept)).await;
-        assert_eq!(refusal(after), Refusal::RefreshUnknown);
-        let shown = userinfo::answer(&view, Some(&kept.access_token)).await;
-        assert_eq!(refusal(shown), Refusal::BearerInvalid);
+        let told = refusal(refreshed(&view, &first).await);
+        assert_eq!(told, Refusal::RefreshObsolete { grant });
     }
+    let shown = userinfo::answer(&view, Some(&won.access_token)).await;
+    assert!(shown.is_ok());
+    let next = refreshed(&view, &refresh_token(&won)).await.unwrap();
+    let told = refusal(refreshed(&view, &first).await);
+    assert!(matches!(told, Refusal::RefreshObsolete { .. }), "nor later");
+    assert!(refreshed(&view, &refresh_token(&next)).await.is_ok());
 }
 
 #[tokio::test]

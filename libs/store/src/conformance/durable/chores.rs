@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use super::records::{
     HOUR, MS, NOON, a_tenant, a_word, at_once, cookie, grant_id, refresh, session,
 };
-use crate::{Durable, SealedKeys};
+use crate::{Durable, Redemption, SealedKeys};
 
 /// The collector sweeps all tenants, so its sentences run one by one; and long ago, so that they
 /// take nothing from the others.
@@ -124,6 +124,8 @@ pub async fn the_collector_takes_what_expired_and_nothing_else(durable: Arc<dyn 
             tenant.add_refresh(&grant).await.unwrap();
             let family = grant_id(&format!("revoked-{word}"));
             tenant.revoke_grant(&family, end).await.unwrap();
+            let family = grant_id(&format!("redeemed-{word}"));
+            tenant.note_redeemed(&family, end).await.unwrap();
         }
     }
     sweep_all(&durable, LONG_AGO).await;
@@ -137,6 +139,9 @@ pub async fn the_collector_takes_what_expired_and_nothing_else(durable: Arc<dyn 
             let family = grant_id(&format!("revoked-{word}"));
             let revoked = tenant.is_revoked(&family).await.unwrap();
             assert_eq!(revoked, stays, "revocation {word}");
+            let family = grant_id(&format!("redeemed-{word}"));
+            let again = tenant.note_redeemed(&family, LONG_AGO + MS).await.unwrap();
+            assert_eq!(again != Redemption::First, stays, "redemption {word}");
         }
     }
     sweep_all(&durable, LONG_AGO + HOUR).await;

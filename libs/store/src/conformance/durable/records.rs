@@ -92,6 +92,7 @@ pub(super) fn refresh(id: &str, family: &str) -> RefreshGrant {
         },
         created_at: NOON,
         last_used_at: NOON + MS,
+        answered: true,
         expires_at: NOON + HOUR,
     }
 }

@@ -6,7 +6,7 @@ use insula_oauth::Scopes;
 use super::records::{
     HOUR, MS, NOON, a_tenant, at_once, claims, client, connector, grant_id, refresh, user,
 };
-use crate::{Durable, RefreshRotation};
+use crate::{Durable, Redemption, RefreshRotation};
 
 fn id(word: &str) -> RefreshId {
     RefreshId::parse(word).unwrap()
@@ -16,6 +16,7 @@ fn id(word: &str) -> RefreshId {
 fn next(grant: &RefreshGrant) -> RefreshGrant {
     RefreshGrant {
         generation: grant.generation + 1,
+        answered: false,
         last_used_at: grant.last_used_at + HOUR,
         expires_at: grant.expires_at + HOUR,
         ..grant.clone()
@@ -73,6 +74,93 @@ pub async fn a_refresh_id_is_given_out_once(durable: Arc<dyn Durable>) {
     assert!(tenant.add_refresh(&refresh("r1", "g2")).await.is_err());
     let found = tenant.find_refresh(&grant.id).await.unwrap();
     assert_eq!(found, Some(grant));
+}
+
+pub async fn a_family_begins_one_refresh_grant_however_often_it_is_added(
+    durable: Arc<dyn Durable>,
+) {
+    let tenant = a_tenant(&durable);
+    let grant = refresh("r1", "g1");
+    let added = at_once(20, |_| {
+        let (tenant, grant) = (Arc::clone(&tenant), grant.clone());
+        async move { tenant.add_refresh(&grant).await.unwrap() }
+    })
+    .await;
+    let first = |r: &&Redemption| **r == Redemption::First;
+    assert_eq!(added.iter().filter(first).count(), 1);
+    let stands = Redemption::Repeated(Some(Box::new(grant.clone())));
+    assert_eq!(added.iter().filter(|r| **r == stands).count(), 19);
+
+    let rotation = tenant.rotate_refresh(0, &next(&grant)).await.unwrap();
+    assert_eq!(rotation, RefreshRotation::Rotated);
+    let again = tenant.add_refresh(&grant).await.unwrap();
+    let stands = Redemption::Repeated(Some(Box::new(next(&grant))));
+    assert_eq!(again, stands, "nothing was turned back");
+}
+
+pub async fn a_revoked_family_is_not_begun_again(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let grant = refresh("r1", "g1");
+    tenant.add_refresh(&grant).await.unwrap();
+    let revoked = tenant.revoke_grant(&grant.grant_id, NOON + HOUR).await;
+    revoked.unwrap();
+    let again = tenant.add_refresh(&grant).await.unwrap();
+    assert_eq!(again, Redemption::Repeated(None));
+    assert_eq!(tenant.find_refresh(&grant.id).await.unwrap(), None);
+}
+
+pub async fn a_redemption_is_noted_once_and_for_one_tenant(durable: Arc<dyn Durable>) {
+    let (tenant, other) = (a_tenant(&durable), a_tenant(&durable));
+    let noted = at_once(20, |_| {
+        let tenant = Arc::clone(&tenant);
+        async move { tenant.note_redeemed(&grant_id("g1"), NOON + HOUR).await }
+    })
+    .await;
+    let noted: Vec<_> = noted.into_iter().map(Result::unwrap).collect();
+    let first = |r: &&Redemption| **r == Redemption::First;
+    assert_eq!(noted.iter().filter(first).count(), 1);
+    let before = Redemption::Repeated(None);
+    assert_eq!(noted.iter().filter(|r| **r == before).count(), 19);
+    for (tenant, family) in [(&tenant, "G1"), (&other, "g1")] {
+        let noted = tenant.note_redeemed(&grant_id(family), NOON + HOUR).await;
+        assert_eq!(noted.unwrap(), Redemption::First, "{family}");
+    }
+}
+
+pub async fn a_rotation_is_unanswered_until_that_is_noted(durable: Arc<dyn Durable>) {
+    let tenant = a_tenant(&durable);
+    let first = refresh("r1", "g1");
+    tenant.add_refresh(&first).await.unwrap();
+    let second = next(&first);
+    tenant.rotate_refresh(0, &second).await.unwrap();
+    let found = tenant.find_refresh(&first.id).await.unwrap();
+    assert_eq!(found, Some(second.clone()));
+    let at = second.last_used_at + MS;
+    for (generation, answered) in [(0, false), (2, false), (1, true)] {
+        let noted = tenant.note_answered(&first.id, generation, at).await;
+        noted.unwrap();
+        let found = tenant.find_refresh(&first.id).await.unwrap().unwrap();
+        assert_eq!(found.answered, answered, "generation {generation}");
+    }
+    let found = tenant.find_refresh(&first.id).await.unwrap().unwrap();
+    assert_eq!(found.last_used_at, at, "the moment of the answer");
+
+    let used = RefreshGrant {
+        last_used_at: at + HOUR,
+        ..found.clone()
+    };
+    tenant.rotate_refresh(1, &used).await.unwrap();
+    let found = tenant.find_refresh(&first.id).await.unwrap();
+    assert_eq!(found, Some(used), "a use without rotation stays answered");
+    let third = RefreshGrant {
+        generation: 2,
+        ..next(&first)
+    };
+    tenant.rotate_refresh(1, &third).await.unwrap();
+    let found = tenant.find_refresh(&first.id).await.unwrap().unwrap();
+    assert!(!found.answered, "each rotation is answered by itself");
+    let unknown = tenant.note_answered(&id("r2"), 0, at).await;
+    unknown.unwrap();
 }
 
 pub async fn a_rotation_changes_what_it_may_and_nothing_else(durable: Arc<dyn Durable>) {

@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use insula_ambient::Timestamp;
 
-/// Entries that each end at a moment, in the order they end and in the order they were used.
+/// Entries that each end at a moment, in the order they end.
 ///
 /// What has ended is not seen any more, whether or not it was removed yet.
 pub(super) struct Shelf<K, V> {
     slots: HashMap<K, Slot<V>>,
     by_end: BTreeMap<(Timestamp, u64), K>,
-    by_use: BTreeMap<u64, K>,
     ticks: u64,
     /// How much the slots weigh together.
     weight: usize,
@@ -23,7 +22,6 @@ struct Slot<V> {
     value: V,
     ends: Timestamp,
     stored: u64,
-    used: u64,
     weight: usize,
 }
 
@@ -32,7 +30,6 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         Self {
             slots: HashMap::new(),
             by_end: BTreeMap::new(),
-            by_use: BTreeMap::new(),
             ticks: 0,
             weight: 0,
             total,
@@ -58,19 +55,6 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         (now < slot.ends).then_some(&mut slot.value)
     }
 
-    /// As [`Shelf::get`], and notes that the entry was of use.
-    pub(super) fn touch(&mut self, key: &K, now: Timestamp) -> Option<&V> {
-        let tick = self.tick();
-        let slot = self.slots.get_mut(key)?;
-        if now >= slot.ends {
-            return None;
-        }
-        self.by_use.remove(&slot.used);
-        slot.used = tick;
-        self.by_use.insert(tick, key.clone());
-        Some(&slot.value)
-    }
-
     /// Stores an entry in place of any that had its key.
     pub(super) fn put(&mut self, key: K, value: V, ends: Timestamp) {
         self.put_weighing(key, value, ends, 1);
@@ -81,12 +65,10 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         self.take(&key);
         let tick = self.tick();
         self.by_end.insert((ends, tick), key.clone());
-        self.by_use.insert(tick, key.clone());
         let slot = Slot {
             value,
             ends,
             stored: tick,
-            used: tick,
             weight,
         };
         self.slots.insert(key, slot);
@@ -98,7 +80,6 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
     pub(super) fn take(&mut self, key: &K) -> Option<(V, Timestamp)> {
         let slot = self.slots.remove(key)?;
         self.by_end.remove(&(slot.ends, slot.stored));
-        self.by_use.remove(&slot.used);
         self.weight -= slot.weight;
         self.total.fetch_sub(slot.weight, Ordering::Relaxed);
         Some((slot.value, slot.ends))
@@ -120,14 +101,6 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
             gone += 1;
         }
         gone
-    }
-
-    /// Removes the entry that was of no use for longest.
-    pub(super) fn drop_least_used(&mut self) {
-        if let Some((_, key)) = self.by_use.first_key_value() {
-            let key = key.clone();
-            self.take(&key);
-        }
     }
 
     /// Removes the entry that would end first.
@@ -169,7 +142,6 @@ mod tests {
         shelf.put("a", 1, at(10));
         assert_eq!(shelf.get(&"a", at(9)), Some(&1));
         assert_eq!(shelf.get(&"a", at(10)), None);
-        assert_eq!(shelf.touch(&"a", at(10)), None);
         assert_eq!(shelf.len(), 1);
     }
 
@@ -183,17 +155,6 @@ mod tests {
         assert_eq!(shelf.get(&"middle", at(0)), Some(&3));
         assert_eq!(shelf.expire(at(25), 10), 1);
         assert_eq!(shelf.get(&"late", at(0)), Some(&1));
-    }
-
-    #[test]
-    fn a_touched_entry_outlives_an_untouched_one() {
-        let (mut shelf, _) = shelf();
-        shelf.put("a", 1, at(10));
-        shelf.put("b", 2, at(10));
-        shelf.touch(&"a", at(0));
-        shelf.drop_least_used();
-        assert_eq!(shelf.get(&"a", at(0)), Some(&1));
-        assert_eq!(shelf.get(&"b", at(0)), None);
     }
 
     #[test]

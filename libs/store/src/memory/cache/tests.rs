@@ -1,7 +1,7 @@
 use super::*;
 
 use insula_ambient::{ManualClock, SeededEntropy};
-use insula_model::{ClientId, ConnectorId, IdentityClaims, Login, SessionId, Stage, UserId};
+use insula_model::{ClientId, ConnectorId, IdentityClaims, Login, Stage, UserId};
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 
 use crate::conformance::cache::CacheOnTrial;
@@ -60,7 +60,7 @@ fn small() -> CacheLimits {
     CacheLimits {
         codes: 2,
         used_codes: 2,
-        sessions: 2,
+        refreshed: 2,
         counters: 2,
         total: 100,
     }
@@ -120,19 +120,6 @@ fn grant(n: u64) -> CodeGrant {
             connector_data: None,
         },
         expires_at: NOON + Duration::from_mins(1),
-    }
-}
-
-fn session(n: u64) -> BrowserSession {
-    BrowserSession {
-        id: SessionId::generate(&SeededEntropy::new(n)),
-        connector_id: ConnectorId::parse("local").unwrap(),
-        claims: IdentityClaims::of(UserId::parse("jane").unwrap()),
-        auth_time: NOON,
-        amr: vec![],
-        clients: vec![],
-        last_seen_at: NOON,
-        expires_at: NOON + Duration::from_hours(1),
     }
 }
 
@@ -197,37 +184,36 @@ async fn a_login_that_cannot_store_its_code_is_not_ended() {
 async fn used_codes_never_stand_in_the_way_of_a_login() {
     let trial = Trial::with(small());
     let tenant = trial.tenant("acme");
+    let presenter = hash(99);
     for n in 0..5 {
         tenant.put_code(&hash(n), &grant(n), NOON).await.unwrap();
         let later = Duration::from_mins(n + 1);
-        let taken = tenant.take_code(&hash(n), NOON, later).await.unwrap();
-        assert!(matches!(taken, RedeemedCode::Fresh(_)), "{n}");
+        let claimed = tenant.claim_code(&hash(n), &presenter, NOON).await;
+        assert!(matches!(claimed, Ok(ClaimedCode::Claimed { claim: 1, .. })));
+        let answered = tenant.answer_code(&hash(n), 1, NOON, later).await;
+        assert!(answered.unwrap(), "{n}");
     }
     for (n, remembered) in [(0, false), (2, false), (3, true), (4, true)] {
-        let again = tenant.take_code(&hash(n), NOON, MINUTE).await.unwrap();
-        assert_eq!(matches!(again, RedeemedCode::Replayed(_)), remembered);
+        let again = tenant.claim_code(&hash(n), &presenter, NOON).await;
+        let replayed = matches!(again, Ok(ClaimedCode::Replayed(_)));
+        assert_eq!(replayed, remembered);
     }
     assert_eq!(trial.cache.entries(), 2);
 }
 
 #[tokio::test]
-async fn the_session_unused_for_longest_goes_first() {
+async fn refreshed_logins_are_bounded_and_the_first_to_end_goes_first() {
     let trial = Trial::with(small());
     let tenant = trial.tenant("acme");
-    for n in 0..2 {
-        tenant
-            .put_session(&hash(n), &session(n), MINUTE)
-            .await
-            .unwrap();
+    for (n, mins) in [(0, 2), (1, 1), (2, 3)] {
+        let ttl = Duration::from_mins(mins);
+        let kept = tenant.keep_refreshed(&hash(n), &grant(n).login, ttl).await;
+        kept.unwrap();
     }
-    assert!(tenant.get_session(&hash(0)).await.unwrap().is_some());
-    tenant
-        .put_session(&hash(2), &session(2), MINUTE)
-        .await
-        .unwrap();
-    assert!(tenant.get_session(&hash(0)).await.unwrap().is_some());
-    assert!(tenant.get_session(&hash(1)).await.unwrap().is_none());
-    assert!(tenant.get_session(&hash(2)).await.unwrap().is_some());
+    for (n, stays) in [(0, true), (1, false), (2, true)] {
+        let kept = tenant.kept_refreshed(&hash(n)).await.unwrap();
+        assert_eq!(kept.is_some(), stays, "{n}");
+    }
 }
 
 #[tokio::test]
@@ -256,8 +242,9 @@ async fn all_tenants_together_hold_no_more_than_the_total() {
     }
     let refused = b.put_auth_request(&request(5, ends), ROOM, NOON).await;
     assert!(matches!(refused, Err(StoreError::Full(_))));
-    b.put_session(&hash(1), &session(1), MINUTE).await.unwrap();
-    assert!(b.get_session(&hash(1)).await.unwrap().is_none());
+    let login = grant(1).login;
+    b.keep_refreshed(&hash(1), &login, MINUTE).await.unwrap();
+    assert_eq!(b.kept_refreshed(&hash(1)).await.unwrap(), None);
     assert_eq!(trial.cache.entries(), 3);
 }
 
