@@ -47,18 +47,17 @@ async fn a_file_is_made_and_keeps_what_it_was_told() {
 
 #[tokio::test]
 async fn an_unreachable_database_is_named_without_its_password() {
-    for url in [
-        "postgres://insula:hidden@127.0.0.1:1/insula",
-        "mysql://insula:hidden@127.0.0.1:1/insula",
-        "sqlite:///nowhere/hidden/insula.db",
-        "oracle://insula:hidden@127.0.0.1/insula",
-        "postgres://insula:hidden@127.0.0.1:port/insula",
+    // A URL that nobody can read is not worth waiting for.
+    for (url, may_come_yet) in [
+        ("postgres://insula:hidden@127.0.0.1:1/insula", true),
+        ("mysql://insula:hidden@127.0.0.1:1/insula", true),
+        ("sqlite:///nowhere/hidden/insula.db", true),
+        ("oracle://insula:hidden@127.0.0.1/insula", true),
+        ("postgres://insula:hidden@127.0.0.1:port/insula", false),
     ] {
         let refused = open(url).await.unwrap_err();
-        assert!(
-            matches!(refused, StoreError::Unavailable { .. }),
-            "{refused:?}"
-        );
+        let is_unavailable = matches!(refused, StoreError::Unavailable { .. });
+        assert_eq!(is_unavailable, may_come_yet, "{refused:?}");
         assert!(
             !format!("{refused} {refused:?}").contains("hidden"),
             "{refused}"
