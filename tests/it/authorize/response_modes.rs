@@ -1,5 +1,7 @@
 //! How the answer travels back.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use insula_tests::{Agent, Back, walk};
 
 use crate::village::{MOCK, village};
@@ -31,6 +33,29 @@ async fn the_page_of_form_post_holds_one_form_and_it_goes_to_the_client() {
     assert_eq!(form.value("state"), Some(login.state.as_str()));
     assert_eq!(form.value("iss"), Some(hooli.issuer.as_str()));
     assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn a_request_object_is_refused_in_the_mode_and_with_the_state_it_carries() {
+    let hooli = village().await.hooli();
+    let claims = r#"{"state":"inside","response_mode":"form_post",
+        "redirect_uri":"https://phone.example/callback"}"#;
+    let object = format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims));
+    let query = format!(
+        "client_id={}&response_type=code&scope=openid",
+        hooli.client_id
+    );
+    let url = hooli.at(&format!("/auth?{query}&request={object}"));
+    let page = Agent::new().get(url).await.expect(200).page();
+    let form = &page.forms[0];
+    assert_eq!(form.action, "https://phone.example/callback");
+    assert_eq!(form.value("error"), Some("request_not_supported"));
+    assert_eq!(form.value("state"), Some("inside"));
+
+    let foreign = URL_SAFE_NO_PAD.encode(r#"{"redirect_uri":"https://evil.example/"}"#);
+    let url = hooli.at(&format!("/auth?{query}&request=e30.{foreign}."));
+    let answer = Agent::new().get(url).await.expect(400);
+    assert!(!answer.body.contains("evil.example"), "{}", answer.body);
 }
 
 #[tokio::test]
