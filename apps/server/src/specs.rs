@@ -12,7 +12,7 @@ use insula_config::{
 };
 use insula_connectors::Registry;
 use insula_files::{Allowed, Look, Watch};
-use insula_model::{Rate, TenantId};
+use insula_model::{ConnectorId, ConnectorSpec, Rate, TenantId};
 use insula_tenancy::{LoadedSpec, SpecError, SpecSource, TenantRoute};
 use insula_theming::ThemeLibrary;
 use tokio::runtime::Handle;
@@ -201,12 +201,7 @@ impl Inner {
     }
 
     fn check_spec(&self, source: &TenantSource, spec: &insula_model::TenantSpec) -> Vec<Problem> {
-        use insula_connector_kit::OpenConnector as _;
-        // A dex file is served whatever stands in it that dex would pass over.
-        let severity = match source.format {
-            Format::Native => Severity::Error,
-            Format::Dex => Severity::Warning,
-        };
+        let severity = severity_of(source.format);
         let problem = |key: String, cause: String| Problem {
             severity,
             file: source.file.clone(),
@@ -216,12 +211,6 @@ impl Inner {
             cause,
             next_step: String::new(),
         };
-        let connectors = spec.connectors.iter().flat_map(|connector| {
-            let found = self.registry.check(connector, &spec.issuer);
-            found
-                .into_iter()
-                .map(|cause| problem(format!("connectors[{}]", connector.id), cause))
-        });
         let theme = match insula_tenancy::theme_request(spec) {
             Ok(request) => self.themes.check(&request),
             Err(problems) => problems,
@@ -229,7 +218,41 @@ impl Inner {
         let theme = theme
             .into_iter()
             .map(|cause| problem("frontend".to_owned(), cause));
-        connectors.chain(theme).collect()
+        let connectors = self.check_connectors(source, spec);
+        connectors.into_iter().chain(theme).collect()
+    }
+
+    /// What the connectors make of their settings, and upstreams that cannot be reached from here.
+    /// Kinds that there are not were told of by the reader.
+    fn check_connectors(
+        &self,
+        source: &TenantSource,
+        spec: &insula_model::TenantSpec,
+    ) -> Vec<Problem> {
+        use insula_connector_kit::OpenConnector as _;
+        let kinds = Registry::kinds();
+        let problem = |id: &ConnectorId, severity, cause, next: &str| Problem {
+            severity,
+            file: source.file.clone(),
+            line: 0,
+            column: 0,
+            key: format!("connectors[{id}]"),
+            cause,
+            next_step: next.to_owned(),
+        };
+        let mut problems = Vec::new();
+        let known = |one: &&ConnectorSpec| kinds.contains(&one.kind.as_str());
+        for connector in spec.connectors.iter().filter(known) {
+            let id = &connector.id;
+            for cause in self.registry.check(connector, &spec.issuer) {
+                problems.push(problem(id, severity_of(source.format), cause, ""));
+            }
+            for cause in self.registry.out_of_reach(connector) {
+                let next = "add it to `outbound` in insula.yaml if this upstream is meant";
+                problems.push(problem(id, Severity::Warning, cause, next));
+            }
+        }
+        problems
     }
 }
 
@@ -248,13 +271,18 @@ impl Inner {
         known: &mut BTreeMap<TenantId, Known>,
         now: Instant,
     ) -> Option<TenantRoute> {
-        let loaded = self.read(source);
+        let mut loaded = self.read(source);
         let fingerprint = loaded.seen.fingerprint();
         let old = known.remove(&source.id);
         let is_news = old
             .as_ref()
             .is_none_or(|old| old.watch.seen().fingerprint() != fingerprint);
         if is_news {
+            // At start and not at the first login: whoever started the server is still looking.
+            if let Ok(spec) = &loaded.spec {
+                let connectors = self.check_connectors(source, spec);
+                loaded.problems.extend(connectors);
+            }
             tell(source, &loaded);
         }
         let fingerprint = fingerprint.to_string();
@@ -288,8 +316,6 @@ impl Inner {
         route
     }
 
-    /// An unknown kind of connector is an error of our own files, told with its line. A dex file is
-    /// served without that connector, as dex serves with one that does not open.
     fn read(&self, source: &TenantSource) -> Loaded {
         let kinds = Registry::kinds();
         let options = LoadOptions {
@@ -297,13 +323,18 @@ impl Inner {
             files: &self.folders.files,
             themes: &self.folders.themes,
             requests: self.folders.requests,
-            kinds: match source.format {
-                Format::Native => Some(&kinds),
-                Format::Dex => None,
-            },
+            kinds: Some(&kinds),
             certificates: &Registry::certificate_settings(),
         };
         load_tenant(source, &options)
+    }
+}
+
+/// A dex file is served whatever stands in it that dex would pass over.
+const fn severity_of(format: Format) -> Severity {
+    match format {
+        Format::Native => Severity::Error,
+        Format::Dex => Severity::Warning,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use insula_connector_kit::{Connector, ConnectorError, OpenConnector, OpenContext};
 use insula_model::{ConnectorSpec, Issuer};
+use url::Url;
 
 use crate::http::UpstreamHttp;
 use crate::local::{self, Local};
@@ -75,6 +76,21 @@ impl Registry {
                 .map(|setting| (kind.name, *setting))
         });
         settings.collect()
+    }
+
+    /// What of a connector's addresses can be told now to be out of reach: an inner address that
+    /// `outbound` does not allow. Other names are judged by what they resolve to, when they are.
+    pub fn out_of_reach(&self, spec: &ConnectorSpec) -> Vec<String> {
+        let settings = spec.config.as_object().into_iter().flatten();
+        let ours = |name: &str| name.eq_ignore_ascii_case("redirectURI");
+        let urls = settings
+            .filter(|(name, _)| !ours(name))
+            .filter_map(|(name, value)| Some((name, Url::parse(value.as_str()?).ok()?)));
+        let refused = urls.filter_map(|(name, url)| {
+            let why = self.http.policy().out_of_reach(&url)?;
+            Some(format!("{name}: {why}"))
+        });
+        refused.collect()
     }
 
     fn kind(spec: &ConnectorSpec) -> Result<&'static Kind, String> {

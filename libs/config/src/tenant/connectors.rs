@@ -13,6 +13,28 @@ use crate::reading::{Reading, Spot, quote};
 use crate::section::{Section, suggestion};
 use crate::tree::{Kind, Node};
 
+/// The types a dex file may name.
+const KINDS_OF_DEX: [&str; 18] = [
+    "atlassian-crowd",
+    "authproxy",
+    "bitbucket-cloud",
+    "gitea",
+    "github",
+    "gitlab",
+    "google",
+    "keystone",
+    "ldap",
+    "linkedin",
+    "microsoft",
+    "mockCallback",
+    "mockPassword",
+    "oauth",
+    "oidc",
+    "openshift",
+    "saml",
+    "samlExperimental",
+];
+
 /// Reads `connectors`; the password DB stands last among them, as dex has it.
 pub(super) fn read(
     top: &mut Section<'_>,
@@ -40,6 +62,12 @@ pub(super) fn read(
             continue;
         }
         connectors.push(connector);
+    }
+    if reading.lenient && !password_db && is_nobody_let_in(&connectors, options) {
+        let all = connectors.len();
+        let cause = format!("server: failed to open all connectors ({all}/{all})");
+        let next = "this version has none of their types, so nobody could log in";
+        reading.error(top.at(), "connectors", cause, next);
     }
     if password_db {
         connectors.extend(local());
@@ -175,11 +203,32 @@ fn required(
     text
 }
 
+/// Whether there are connectors, and this version can open none of them.
+fn is_nobody_let_in(connectors: &[ConnectorSpec], options: &LoadOptions<'_>) -> bool {
+    let is_built =
+        |one: &ConnectorSpec| options.kinds.is_none_or(|k| k.contains(&one.kind.as_str()));
+    !connectors.is_empty() && !connectors.iter().any(is_built)
+}
+
+/// Whether a connector of this kind is taken. A dex file keeps one of dex's kinds that this version
+/// has not: it is told and marked unavailable, as dex goes on without a connector that does not
+/// open, unless the flag for that is off.
 fn is_known(kind: &Spot<String>, kinds: Option<&[&str]>, reading: &mut Reading<'_>) -> bool {
     let Some(kinds) = kinds else {
         return true;
     };
     let is_known = kinds.contains(&kind.value.as_str()) && kind.value != "local";
+    if reading.lenient && !is_known && KINDS_OF_DEX.contains(&kind.value.as_str()) {
+        let cause = format!("{} is not a connector this version has", kind.shown);
+        let next = "people cannot log in through it; remove it, or let them in another way";
+        let goes_on = reading.env_flag("DEX_CONTINUE_ON_CONNECTOR_FAILURE", true);
+        if goes_on {
+            reading.warn(kind.at, &kind.key, cause, next);
+        } else {
+            reading.error(kind.at, &kind.key, cause, next);
+        }
+        return true;
+    }
     if !is_known {
         let offered: Vec<_> = kinds.iter().copied().filter(|k| *k != "local").collect();
         let dex = format!("unknown connector type {}", kind.shown);

@@ -169,6 +169,34 @@ fn dexs_messages_for_connectors_are_dexs() {
 }
 
 #[test]
+fn a_dex_file_is_told_of_each_connector_this_version_has_not_and_refused_if_it_has_none() {
+    let ldap = "{ type: ldap, id: l, name: L }";
+    let oidc = "{ type: oidc, id: o, name: O }";
+    let without_people = |connectors: &str| {
+        Folder::dex(&format!(
+            "issuer: https://acme.test\nconnectors: [{connectors}]\n"
+        ))
+    };
+    let both = format!("{ldap}, {oidc}");
+    let said = without_people(&both).only();
+    assert!(
+        said.starts_with("warning") && said.contains("\"ldap\" is not a connector"),
+        "{said}"
+    );
+    let alone = without_people(ldap).said().join("\n");
+    assert!(
+        alone.contains("error") && alone.contains("failed to open all connectors (1/1)"),
+        "{alone}"
+    );
+    let with_people = dexs(&format!("connectors: [{ldap}]\n")).only();
+    assert!(with_people.starts_with("warning"), "{with_people}");
+    let strict = without_people(&both)
+        .env("DEX_CONTINUE_ON_CONNECTOR_FAILURE", "false")
+        .only();
+    assert!(strict.starts_with("error"), "{strict}");
+}
+
+#[test]
 fn clocks_may_differ_by_a_minute_by_what_is_written_or_as_in_dex() {
     let skew = |fields: &str| {
         let text = format!("connectors: [{{ type: oidc, id: o, name: O{fields} }}]\n");

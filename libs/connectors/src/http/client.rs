@@ -41,7 +41,7 @@ impl UpstreamHttp {
         }
     }
 
-    pub(super) fn policy(&self) -> &Arc<OutboundPolicy> {
+    pub(crate) fn policy(&self) -> &Arc<OutboundPolicy> {
         &self.policy
     }
 

@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use thiserror::Error;
@@ -57,6 +57,20 @@ impl OutboundPolicy {
         }
     }
 
+    /// Why a URL would not be asked, as far as its text tells: `localhost` and the names below it are
+    /// the machine itself (RFC 6761 §6.3), whatever a resolver says.
+    pub(crate) fn out_of_reach(&self, url: &Url) -> Option<Refused> {
+        let refused = match url.host()? {
+            Host::Domain(name) if is_localhost(name) => {
+                self.check_address(name, Ipv4Addr::LOCALHOST.into())
+            }
+            _ => self.check_url(url),
+        };
+        refused
+            .err()
+            .filter(|refused| matches!(refused, Refused::Address { .. }))
+    }
+
     /// Judges an address that a host name or literal leads to.
     pub(crate) fn check_address(&self, host: &str, address: IpAddr) -> Result<(), Refused> {
         let Some(why) = not_public(address) else {
@@ -88,6 +102,11 @@ impl OutboundPolicy {
             .iter()
             .any(|allowed| name(allowed) == name(host))
     }
+}
+
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 #[cfg(test)]
@@ -148,5 +167,26 @@ mod tests {
             judge(&strict, "https://u:p@idp.example/"),
             Err(Refused::UserInfo)
         );
+    }
+
+    #[test]
+    fn what_is_within_is_out_of_reach_by_its_text_unless_it_is_allowed() {
+        let nobody = OutboundPolicy::default();
+        let own = OutboundPolicy {
+            allow: vec!["127.0.0.0/8".parse().unwrap()],
+            allow_hosts: vec!["10.0.0.5".to_owned()],
+        };
+        let rows = [
+            ("http://localhost:5556/dex", false),
+            ("http://idp.localhost./", false),
+            ("http://127.0.0.1:8080", false),
+            ("https://10.0.0.5/", false),
+            ("https://idp.example/", true),
+        ];
+        for (url, expected) in rows {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(nobody.out_of_reach(&url).is_none(), expected, "{url}");
+            assert_eq!(own.out_of_reach(&url), None, "{url}");
+        }
     }
 }
