@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use insula_config::{LogFormat, ServerConfig};
+use insula_config::{JWKS_MAX_AGE, LogFormat, ServerConfig};
 use insula_telemetry::{Build, Health, LogSettings, init_tracing};
 use insula_tenancy::{Tenancy, TenancyOptions};
 use insula_web::{TelemetryState, WebMetrics, WebSettings, WebState};
@@ -18,9 +18,6 @@ use crate::leaving::Signals;
 use crate::listeners::Listeners;
 use crate::tls::Certificates;
 use crate::{cache_lease, chores, leaving, wiring};
-
-/// How long clients may keep a JWK Set: as long as dex's may, so that a swap changes nothing.
-const JWKS_MAX_AGE: Duration = Duration::from_mins(10);
 
 /// Serves until SIGTERM or SIGINT, then drains; a second one ends it at once.
 ///
@@ -210,13 +207,17 @@ pub(crate) fn start_logging(config: &ServerConfig) -> Result<(), Exit> {
     })
 }
 
-/// A bare level is meant for the house; libraries that tell of each worker and migration are asked
-/// for warnings only, and that of HTTP/1 for nothing: it calls an error what a stranger sent wrong.
-/// Directives are taken as they are.
+/// A bare level is about us. Libraries are asked for no more than `info`, because below it they tell of
+/// every frame; those that tell of each worker and migration for warnings only, and that of HTTP/1
+/// for nothing: it calls an error what a stranger sent wrong. Directives are taken as they are.
 fn quiet(level: &str) -> String {
     if level.contains(['=', ',']) {
         return level.to_owned();
     }
+    let level = match level {
+        "debug" | "trace" => format!("info,insula={level}"),
+        level => level.to_owned(),
+    };
     format!("{level},actix_server=warn,actix_http::h1=off,sea_orm_migration=warn")
 }
 
@@ -245,7 +246,13 @@ mod tests {
     fn a_bare_level_is_for_the_house_and_libraries_are_asked_for_warnings() {
         let wanted = "info,actix_server=warn,actix_http::h1=off,sea_orm_migration=warn";
         assert_eq!(quiet("info"), wanted);
-        assert!(quiet("debug").starts_with("debug,"));
+        assert!(quiet("warn").starts_with("warn,"));
+    }
+
+    #[test]
+    fn a_level_below_info_is_about_us_and_not_about_the_frames_of_tls() {
+        assert!(quiet("debug").starts_with("info,insula=debug,"));
+        assert!(quiet("trace").starts_with("info,insula=trace,"));
     }
 
     #[test]

@@ -51,6 +51,10 @@ pub(crate) const LIMITS: Limits = Limits {
     upstream_calls: 16,
 };
 
+/// How long clients may keep a JWK Set: as long as dex's may, so that a swap changes nothing. No key is
+/// announced for less, nor changed sooner.
+pub const JWKS_MAX_AGE: Duration = Duration::from_mins(10);
+
 /// How long one call to an upstream may take where its connector does not say.
 pub(crate) const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(10);
 /// How far an upstream's clock may differ where its connector does not say.

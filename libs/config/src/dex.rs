@@ -62,6 +62,28 @@ const OF_THE_PROCESS: [(&str, &[&str]); 5] = [
     ("logger", &["level", "format"]),
 ];
 
+/// Variables of dex that this version does not obey.
+const UNOBEYED: [&str; 5] = [
+    "DEX_API_CONNECTORS_CRUD",
+    "DEX_API_SESSIONS_IDENTITIES_CRUD",
+    "DEX_CLIENT_CREDENTIAL_GRANT_ENABLED_BY_DEFAULT",
+    "DEX_ENT_ENABLED",
+    "DEX_FRONTEND_DIR",
+];
+
+/// Tells of variables of dex that are set and change nothing here.
+pub(crate) fn unobeyed_variables(top: &Section<'_>, reading: &mut Reading<'_>) {
+    for name in UNOBEYED {
+        if reading
+            .variable(name)
+            .is_some_and(|value| !value.reveal().is_empty())
+        {
+            let cause = format!("{name} is set and has no effect in this version");
+            reading.warn(top.at(), name, cause, "unset it");
+        }
+    }
+}
+
 /// Names, in one line, the sections that describe a process and not a tenant.
 pub(crate) fn process_wide(top: &mut Section<'_>, reading: &mut Reading<'_>) {
     let mut named: Vec<(Position, String)> = Vec::new();

@@ -26,6 +26,7 @@ mod tree;
 mod tests;
 
 pub use clash::{check_defaults, check_tenants};
+pub use defaults::JWKS_MAX_AGE;
 pub use environment::process_environment;
 pub use problem::{Problem, Severity};
 pub use reading::Lookup;

@@ -54,6 +54,7 @@ pub(crate) fn read(
     let mut top = Section::open(root, "", reading);
     let defaults = if reading.lenient {
         dex::process_wide(&mut top, reading);
+        dex::unobeyed_variables(&top, reading);
         dex::mfa(&mut top, reading);
         dex::defaults(reading)
     } else {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use insula_model::SignerPolicy;
 
 use super::expand::expanded;
-use crate::defaults::Defaults;
+use crate::defaults::{Defaults, JWKS_MAX_AGE};
 use crate::duration::display;
 use crate::reading::{Reading, Spot};
 use crate::section::{Section, suggestion};
@@ -55,6 +55,15 @@ pub(super) fn read(
     {
         let cause = format!("{} would change keys all the time", period.shown);
         reading.error(period.at, &period.key, cause, "write a positive duration");
+    }
+    for span in [period.as_ref(), ahead.as_ref()].into_iter().flatten() {
+        if !span.value.is_zero() && span.value < JWKS_MAX_AGE {
+            let least = display(JWKS_MAX_AGE);
+            let cause = format!("{} is raised to {least}", span.shown);
+            let next =
+                "clients may keep the keys that long, and must not meet one they do not know";
+            reading.warn(span.at, &span.key, cause, next);
+        }
     }
     let publish_ahead = match ahead {
         Some(ahead) if ahead.value >= rotation_period => {

@@ -140,3 +140,13 @@ fn words_of_ours_in_a_dex_file_are_warned_of_and_mean_nothing() {
     assert!(spec.hosts.is_empty());
     assert_eq!(spec.expiry.codes, Duration::from_mins(30));
 }
+
+#[test]
+fn a_variable_of_dex_that_changes_nothing_here_is_told_where_it_is_set() {
+    let said = dexs("").env("DEX_ENT_ENABLED", "true").only();
+    assert!(
+        said.starts_with("warning") && said.contains("DEX_ENT_ENABLED is set and has no effect"),
+        "{said}"
+    );
+    dexs("").env("DEX_ENT_ENABLED", "").spec();
+}

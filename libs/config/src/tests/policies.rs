@@ -3,7 +3,7 @@ use std::time::Duration;
 use insula_model::{Dialect, SsoDefault};
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 
-use super::{Folder, ours};
+use super::{Folder, dexs, ours};
 
 const fn hours(count: u64) -> Duration {
     Duration::from_hours(count)
@@ -221,4 +221,18 @@ fn a_cookie_name_is_a_token() {
             .sessions
             .enabled
     );
+}
+
+#[test]
+fn a_rotation_faster_than_clients_forget_keys_is_told_and_not_raised_silently() {
+    for key in ["keysRotationPeriod: 5m", "publishAhead: 30s"] {
+        let said = ours(&format!("signer: {{ config: {{ {key} }} }}\n")).only();
+        let word = key.split(':').next().unwrap();
+        assert!(
+            said.starts_with("warning") && said.contains(word) && said.contains("is raised to 10m"),
+            "{said}"
+        );
+    }
+    let said = dexs("expiry: { signingKeys: 1m }\n").said().join("\n");
+    assert!(said.contains("is raised to 10m"), "{said}");
 }
