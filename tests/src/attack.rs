@@ -5,6 +5,7 @@
 //! fast the machine is.
 
 mod connections;
+mod floods;
 mod frames;
 mod http2;
 mod memory;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 
 pub use connections::{attacks_over_http2, silent_connections};
+pub use floods::{logins_that_nobody_finishes, one_address_that_asks_without_a_pause};
 pub use http2::{Http2Attack, Taken, attack_over_http2};
 pub use memory::{MemoryWatch, resident_bytes};
 pub use passwords::password_guesses_at_one_tenant;
@@ -87,6 +89,8 @@ pub async fn all(scale: Scale) -> Vec<Proof> {
     }
     run!(
         password_guesses_at_one_tenant,
+        logins_that_nobody_finishes,
+        one_address_that_asks_without_a_pause,
         silent_connections,
         attacks_over_http2,
         nodes_restarted_in_turn,
