@@ -13,7 +13,7 @@ pub struct Limits {
     /// From the first wait for a request's body to its end.
     pub body: Duration,
     /// How long an answer may wait for a client that does not read; a client that reads gets more
-    /// by a second for every [`SLOWEST_READ`] bytes.
+    /// by a second for every 8 KiB.
     pub write: Duration,
     /// How long a connection may stay without a request after its last one.
     pub keep_alive: Duration,
