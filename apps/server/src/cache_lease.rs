@@ -1,4 +1,4 @@
-//! One cache for one database: codes, sessions and revocations of one process must be known to all.
+//! One cache for one database: codes, logins under way and counters of one process must be known to all.
 //!
 //! Whoever serves a database holds a lease there in the name of its cache. All processes on Redis
 //! hold it together; a process whose cache is its own memory holds it alone.
@@ -129,7 +129,7 @@ impl CacheLease {
             }
         };
         anyhow::anyhow!(
-            "the database {database} is served by {who}; codes, sessions and revocations of one \
+            "the database {database} is served by {who}; codes, logins and counters of one \
              would be unknown to the other: {next}"
         )
         .context(Misconfigured)
