@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{
     Actor, ActorFutureExt as _, Addr, AsyncContext as _, Context, Handler, Message, ResponseFuture,
@@ -76,10 +77,13 @@ pub enum RescanError {
     ShutDown,
 }
 
-/// Wake a tenant.
+/// Wake a tenant. It is woken even if who asked stops waiting before the router's turn comes.
 #[derive(Message)]
-#[rtype(result = "Result<TenantHandle, Unavailable>")]
-pub(crate) struct Activate(pub(crate) TenantId);
+#[rtype(result = "()")]
+pub(crate) struct Activate {
+    pub(crate) tenant: TenantId,
+    pub(crate) answer: Answer<TenantHandle, Unavailable>,
+}
 
 /// Look which tenants there are.
 #[derive(Message)]
@@ -250,40 +254,38 @@ impl Actor for RouterActor {
 }
 
 impl Handler<Activate> for RouterActor {
-    type Result = ResponseFuture<Result<TenantHandle, Unavailable>>;
+    type Result = ();
 
-    fn handle(&mut self, Activate(id): Activate, _: &mut Self::Context) -> Self::Result {
-        let later = |retry_after| -> Self::Result {
-            Box::pin(std::future::ready(Err(Unavailable { retry_after })))
+    fn handle(&mut self, Activate { tenant, answer }: Activate, _: &mut Self::Context) {
+        let known = match self.seats.get(&tenant).map(|seat| seat.slot()).as_deref() {
+            None => Some(Err(Unavailable {
+                retry_after: Duration::from_secs(1),
+            })),
+            Some(
+                Slot::Awake(handle)
+                | Slot::Resting {
+                    last: Some(handle), ..
+                },
+            ) => Some(Ok(handle.clone())),
+            Some(Slot::Resting { until, .. }) => Some(Err(Unavailable {
+                retry_after: until.since(self.house.monotonic()),
+            })),
+            Some(Slot::Asleep) => None,
         };
-        let a_second = std::time::Duration::from_secs(1);
-        let Some(seat) = self.seats.get(&id) else {
-            return later(a_second);
-        };
-        match &*seat.slot() {
-            Slot::Awake(handle)
-            | Slot::Resting {
-                last: Some(handle), ..
-            } => return Box::pin(std::future::ready(Ok(handle.clone()))),
-            Slot::Resting { until, .. } => return later(until.since(self.house.monotonic())),
-            Slot::Asleep => {}
+        if let Some(known) = known {
+            // Whoever stopped waiting needs no answer.
+            let _ = answer.send(known);
+            return;
         }
-        let (answer, answered) = oneshot::channel();
-        let waiting = self.waiting.entry(id.clone()).or_default();
+        let waiting = self.waiting.entry(tenant.clone()).or_default();
         // Now and then: those who gave up need not be remembered.
         if waiting.len().is_power_of_two() {
             waiting.retain(|asker| !asker.is_closed());
         }
         waiting.push(answer);
         if waiting.len() == 1 {
-            self.supervisor.do_send(Order::Wake(id));
+            self.supervisor.do_send(Order::Wake(tenant));
         }
-        Box::pin(async move {
-            let closed = Unavailable {
-                retry_after: a_second,
-            };
-            answered.await.unwrap_or(Err(closed))
-        })
     }
 }
 

@@ -10,6 +10,7 @@ use insula_model::TenantId;
 use insula_store::{Cache, ChangeBus, ChangeKind, Durable};
 use insula_theming::ThemeLibrary;
 use thiserror::Error;
+use tokio::sync::oneshot;
 
 use crate::house::House;
 use crate::router::{Activate, Observe, ObserveAll, Reload, Rescan, Revive, RouterActor, Shutdown};
@@ -172,9 +173,13 @@ impl Tenancy {
         let unavailable = Unavailable {
             retry_after: Duration::from_secs(1),
         };
-        let answer = self.0.router.send(Activate(id.clone()));
-        let waited = tokio::time::timeout(self.0.house.options.activation_timeout, answer).await;
-        match waited {
+        // Not `send`: an actor skips a message whose sender stopped waiting before its turn came,
+        // and a tenant wanted once should be awake for whoever asks again.
+        let (answer, answered) = oneshot::channel();
+        let tenant = id.clone();
+        self.0.router.do_send(Activate { tenant, answer });
+        let patience = self.0.house.options.activation_timeout;
+        match tokio::time::timeout(patience, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(unavailable),
         }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use insula_store::{Change, ChangeBus as _, ChangeKind, Durable as _};
 use insula_testkit::{a_connector, a_tenant};
 
@@ -77,13 +78,26 @@ fn who_waits_too_long_is_told_to_come_again_and_the_waking_goes_on() {
         world.files.write(tenant("acme"));
         let gate = world.files.hold();
         let hasty = TenancyOptions {
-            activation_timeout: Duration::from_millis(1),
+            activation_timeout: Duration::ZERO,
             ..quick()
         };
         let house = world.process("one", hasty).await;
         let refused = house.activate(&id("acme")).await.unwrap_err();
         assert!(refused.retry_after >= Duration::from_secs(1));
         gate.add_permits(1);
+        until(async || found(&house, "acme")).await;
+        assert_eq!(world.files.loads(), ["acme"]);
+        house.shutdown().await;
+    });
+}
+
+#[test]
+fn a_tenant_is_woken_although_who_asked_left_before_the_router_heard_of_it() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let house = world.house().await;
+        let acme = id("acme");
+        assert!(house.activate(&acme).now_or_never().is_none());
         until(async || found(&house, "acme")).await;
         assert_eq!(world.files.loads(), ["acme"]);
         house.shutdown().await;
