@@ -48,13 +48,13 @@ impl RedisBus {
         let channel = format!("{}:changes", options.prefix);
         let (heard, _) = broadcast::channel(BEHIND);
         let (subscribed, first) = oneshot::channel();
-        let ear = Ear {
+        let subscription = Subscription {
             address,
             options: options.clone(),
             channel: channel.clone(),
             heard: heard.clone(),
         };
-        let listening = handle.spawn(ear.listen(subscribed)).abort_handle();
+        let listening = handle.spawn(subscription.listen(subscribed)).abort_handle();
         let bus = Self {
             link,
             channel,
@@ -101,14 +101,14 @@ impl ChangeBus for RedisBus {
 }
 
 /// The listening half: subscribes again whenever the subscription is lost.
-struct Ear {
+struct Subscription {
     address: Address,
     options: RedisOptions,
     channel: String,
     heard: broadcast::Sender<Change>,
 }
 
-impl Ear {
+impl Subscription {
     async fn listen(self, subscribed: oneshot::Sender<Result<(), StoreError>>) {
         let mut waiting = Some(subscribed);
         let mut attempt = 0;

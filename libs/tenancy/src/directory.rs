@@ -13,15 +13,15 @@ const SHARDS: usize = 64;
 /// The longest host name there can be (RFC 1035 §2.3.4).
 const LONGEST_HOST: usize = 253;
 
-/// Which tenant a request is for: host and path to what stands there. Read by everybody without a
-/// lock or a message; written by the router alone.
+/// Which tenant a request is for: leads from host and path to a tenant. Read without a lock or a
+/// message; written by the router alone.
 ///
-/// What a tenant *is* (awake, asleep, resting) is swapped in place, in a seat that all of its hosts
-/// share; only a tenant that comes, goes or moves changes the map.
+/// What a tenant *is* (awake, asleep, quarantined) is swapped in place, in an entry that all
+/// of its hosts share; only a tenant that comes, goes or moves changes the map.
 #[derive(Clone)]
-pub struct Directory(Arc<Rooms>);
+pub struct Directory(Arc<Routing>);
 
-struct Rooms {
+struct Routing {
     hasher: RandomState,
     shards: Vec<ArcSwap<Shard>>,
     /// Who answers for hosts that are in no shard; empty for nobody.
@@ -34,23 +34,23 @@ type Shard = HashMap<Arc<str>, Arc<Host>>;
 #[derive(Clone, Default)]
 struct Host {
     /// By path prefix.
-    paths: HashMap<Box<str>, Arc<Seat>>,
+    paths: HashMap<Box<str>, Arc<DirectoryEntry>>,
     /// The longest prefix, in bytes: nothing beyond it is worth a look.
     longest: usize,
 }
 
 /// Where a tenant is found by readers.
-pub(crate) struct Seat {
+pub(crate) struct DirectoryEntry {
     id: TenantId,
-    slot: ArcSwap<Slot>,
+    state: ArcSwap<EntryState>,
 }
 
-/// What stands at a seat.
+/// What a [`DirectoryEntry`] leads to.
 #[derive(Debug, Clone)]
-pub(crate) enum Slot {
+pub(crate) enum EntryState {
     Awake(TenantHandle),
     Asleep,
-    Resting {
+    Quarantined {
         until: Monotonic,
         last: Option<TenantHandle>,
     },
@@ -64,7 +64,7 @@ pub enum Lookup {
     /// A tenant that must be woken first.
     Asleep(TenantId),
     /// A tenant that failed too often.
-    Resting {
+    Quarantined {
         /// The tenant.
         id: TenantId,
         /// When it is tried again.
@@ -72,14 +72,14 @@ pub enum Lookup {
         /// What it last published, to be served meanwhile.
         last: Option<TenantHandle>,
     },
-    /// Nobody lives here.
+    /// No tenant.
     Unknown,
 }
 
 impl Directory {
     pub(crate) fn empty() -> Self {
         let shards = (0..SHARDS).map(|_| ArcSwap::from_pointee(Shard::new()));
-        Self(Arc::new(Rooms {
+        Self(Arc::new(Routing {
             hasher: RandomState::new(),
             shards: shards.collect(),
             fallback: ArcSwap::default(),
@@ -97,22 +97,22 @@ impl Directory {
             && let Some(host) = shard.get(*host)
         {
             return host
-                .seat(path)
-                .map_or(Lookup::Unknown, |seat| seat.lookup());
+                .entry(path)
+                .map_or(Lookup::Unknown, |entry| entry.lookup());
         }
         let fallback = self.0.fallback.load();
         fallback
-            .seat(path)
-            .map_or(Lookup::Unknown, |seat| seat.lookup())
+            .entry(path)
+            .map_or(Lookup::Unknown, |entry| entry.lookup())
     }
 
-    /// From now on hosts that nobody has lead to this seat, below this path.
-    pub(crate) fn set_fallback(&self, to: Option<(&str, Arc<Seat>)>) {
+    /// From now on hosts that nobody has lead to this entry, below this path.
+    pub(crate) fn set_fallback(&self, to: Option<(&str, Arc<DirectoryEntry>)>) {
         let mut host = Host::default();
-        if let Some((path, seat)) = to {
+        if let Some((path, entry)) = to {
             let path = path.trim_end_matches('/');
             host.longest = path.len();
-            host.paths.insert(path.into(), seat);
+            host.paths.insert(path.into(), entry);
         }
         self.0.fallback.store(Arc::new(host));
     }
@@ -127,7 +127,7 @@ impl Directory {
     pub(crate) fn publish(&self, changes: &[Change]) {
         let mut by_shard: Vec<Vec<&Change>> = vec![Vec::new(); SHARDS];
         for change in changes {
-            let index = self.0.hasher.hash_one(&*change.place.host) % SHARDS as u64;
+            let index = self.0.hasher.hash_one(&*change.key.host) % SHARDS as u64;
             let bucket = usize::try_from(index)
                 .ok()
                 .and_then(|i| by_shard.get_mut(i));
@@ -145,16 +145,16 @@ impl Directory {
             let mut touched: HashMap<Arc<str>, Host> = HashMap::new();
             for change in changes {
                 let host = touched
-                    .entry(Arc::clone(&change.place.host))
+                    .entry(Arc::clone(&change.key.host))
                     .or_insert_with(|| {
-                        let there = next.get(&change.place.host);
+                        let there = next.get(&change.key.host);
                         there.map_or_else(Host::default, |host| Host::clone(host))
                     });
-                match &change.seat {
-                    Some(seat) => host
+                match &change.entry {
+                    Some(entry) => host
                         .paths
-                        .insert(change.place.path.clone(), Arc::clone(seat)),
-                    None => host.paths.remove(&change.place.path),
+                        .insert(change.key.path.clone(), Arc::clone(entry)),
+                    None => host.paths.remove(&change.key.path),
                 };
             }
             for (name, mut host) in touched {
@@ -178,17 +178,17 @@ impl std::fmt::Debug for Directory {
 }
 
 impl Host {
-    /// The seat of the longest prefix of `path`. Prefixes longer than any there is are not tried, so
+    /// The entry of the longest prefix of `path`. Prefixes longer than any there is are not tried, so
     /// that a path of a thousand slashes costs no more than a short one.
-    fn seat(&self, path: &str) -> Option<&Arc<Seat>> {
+    fn entry(&self, path: &str) -> Option<&Arc<DirectoryEntry>> {
         let path = path.split(['?', '#']).next().unwrap_or_default();
         let mut end = path.len();
         loop {
             let prefix = path.get(..end)?;
             if end <= self.longest
-                && let Some(seat) = self.paths.get(prefix)
+                && let Some(entry) = self.paths.get(prefix)
             {
-                return Some(seat);
+                return Some(entry);
             }
             if end == 0 {
                 return None;
@@ -200,23 +200,23 @@ impl Host {
     }
 }
 
-impl Seat {
+impl DirectoryEntry {
     pub(crate) fn asleep(id: TenantId) -> Arc<Self> {
         Arc::new(Self {
             id,
-            slot: ArcSwap::from_pointee(Slot::Asleep),
+            state: ArcSwap::from_pointee(EntryState::Asleep),
         })
     }
 
-    pub(crate) fn put(&self, slot: Slot) {
-        self.slot.store(Arc::new(slot));
+    pub(crate) fn put(&self, state: EntryState) {
+        self.state.store(Arc::new(state));
     }
 
     fn lookup(&self) -> Lookup {
-        match &**self.slot.load() {
-            Slot::Awake(handle) => Lookup::Awake(handle.clone()),
-            Slot::Asleep => Lookup::Asleep(self.id.clone()),
-            Slot::Resting { until, last } => Lookup::Resting {
+        match &**self.state.load() {
+            EntryState::Awake(handle) => Lookup::Awake(handle.clone()),
+            EntryState::Asleep => Lookup::Asleep(self.id.clone()),
+            EntryState::Quarantined { until, last } => Lookup::Quarantined {
                 id: self.id.clone(),
                 until: *until,
                 last: last.clone(),
@@ -224,28 +224,28 @@ impl Seat {
         }
     }
 
-    pub(crate) fn slot(&self) -> Arc<Slot> {
-        self.slot.load_full()
+    pub(crate) fn state(&self) -> Arc<EntryState> {
+        self.state.load_full()
     }
 }
 
-/// A line of the map: where a tenant is found.
+/// A host and a path prefix: where a tenant is found.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Place {
+pub(crate) struct RouteKey {
     host: Arc<str>,
     path: Box<str>,
 }
 
-/// A change of one line: who is found there from now on, if anybody.
+/// A change of one key: which tenant is found there from now on, if any.
 pub(crate) struct Change {
-    pub(crate) place: Place,
-    pub(crate) seat: Option<Arc<Seat>>,
+    pub(crate) key: RouteKey,
+    pub(crate) entry: Option<Arc<DirectoryEntry>>,
 }
 
-impl Place {
-    /// The lines of a route. What can be no host name is left out.
+impl RouteKey {
+    /// The keys of a route. What can be no host name is left out.
     pub(crate) fn of(route: &TenantRoute) -> Vec<Self> {
-        let place = |host: &String| {
+        let key = |host: &String| {
             let mut lower = [0_u8; LONGEST_HOST];
             let host = canonical(host, &mut lower)?;
             Some(Self {
@@ -253,11 +253,11 @@ impl Place {
                 path: route.path.trim_end_matches('/').into(),
             })
         };
-        route.hosts.iter().filter_map(place).collect()
+        route.hosts.iter().filter_map(key).collect()
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for RouteKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{}", self.host, self.path)
     }

@@ -12,7 +12,7 @@ pub enum Fault {
     Tick,
 }
 
-/// Where hanging actors hang.
+/// What hanging actors wait for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hangs(Arc<(Mutex<u64>, Condvar)>);
 

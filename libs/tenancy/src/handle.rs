@@ -36,7 +36,7 @@ impl TenantHandle {
         &self.0.id
     }
 
-    /// The tenant as it stands. Take it once per request.
+    /// The tenant as it is now. Take it once per request.
     pub fn snapshot(&self) -> Arc<TenantSnapshot> {
         self.0.snapshot.load_full()
     }
@@ -46,7 +46,7 @@ impl TenantHandle {
         self.0.last_used.store(now.as_millis(), Ordering::Relaxed);
     }
 
-    /// The tenant's walls.
+    /// The tenant's request budget.
     pub fn limits(&self) -> &TenantLimits {
         &self.0.limits
     }
@@ -55,7 +55,7 @@ impl TenantHandle {
         Timestamp::from_millis(self.0.last_used.load(Ordering::Relaxed))
     }
 
-    /// Only the [`Cell`](crate::cell::Cell) calls this: it knows who may.
+    /// Only the [`SnapshotCell`](crate::snapshot_cell::SnapshotCell) calls this: it knows who may.
     pub(crate) fn replace(&self, snapshot: Arc<TenantSnapshot>) {
         self.0.limits.set(snapshot.view.spec.limits.requests);
         self.0.snapshot.store(snapshot);

@@ -1,4 +1,4 @@
-//! What router and supervisor both know: tidings travel up, faults of tests down.
+//! What router and supervisor both know.
 
 use actix::Message;
 use insula_ambient::Monotonic;
@@ -6,22 +6,22 @@ use insula_model::TenantId;
 
 use crate::TenantHandle;
 
-/// Do something bad to a tenant.
+/// Inject a fault into the actor of a tenant.
 #[cfg(any(test, feature = "fault-injection"))]
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub(crate) struct Inject(pub(crate) TenantId, pub(crate) crate::Fault);
 
-/// What the supervisor tells of tenants.
+/// What the supervisor reports of tenants.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) enum Tidings {
+pub(crate) enum SupervisorEvent {
     /// It can be served.
     Woke(TenantHandle),
     /// It must be woken again before it is served.
     FellAsleep(TenantId),
     /// It failed too often.
-    WentToRest {
+    Quarantined {
         id: TenantId,
         until: Monotonic,
         last: Option<TenantHandle>,

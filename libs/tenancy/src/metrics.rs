@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use crate::Downfall;
+use crate::Failure;
 
 /// What is counted of tenants' lives. No series carries a tenant's name: there may be a hundred
 /// thousand of them.
@@ -13,13 +13,13 @@ pub struct Metrics {
     /// Tenants whose actor runs.
     pub(crate) awake: IntGauge,
     /// Tenants that failed too often and are left alone for a while.
-    pub(crate) resting: IntGauge,
+    pub(crate) quarantined: IntGauge,
     /// How long it took from waking a tenant to its first snapshot, in seconds.
     activation_seconds: Histogram,
     /// Tenants put to sleep because nobody came.
     pub(crate) passivations: IntCounter,
-    /// Times a tenant fell and was tried again, by reason.
-    downfalls: IntCounterVec,
+    /// Times a tenant failed and was tried again, by reason.
+    failures: IntCounterVec,
     /// Reloads of tenants, by outcome.
     reloads: IntCounterVec,
     /// Key rings changed, by outcome: swapped, or lost to another process, or failed.
@@ -54,7 +54,7 @@ impl Metrics {
         Ok(Self {
             registered: IntGauge::new("insula_tenants_registered", "Tenants there are.")?,
             awake: IntGauge::new("insula_tenants_awake", "Tenants whose actor runs.")?,
-            resting: IntGauge::new(
+            quarantined: IntGauge::new(
                 "insula_tenants_resting",
                 "Tenants that failed too often and are left alone for a while.",
             )?,
@@ -63,7 +63,7 @@ impl Metrics {
                 "insula_tenant_passivations_total",
                 "Tenants put to sleep because nobody came.",
             )?,
-            downfalls: IntCounterVec::new(
+            failures: IntCounterVec::new(
                 Opts::new(
                     "insula_tenant_restarts_total",
                     "Times a tenant fell and was tried again, by reason.",
@@ -91,10 +91,10 @@ impl Metrics {
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         registry.register(Box::new(self.registered.clone()))?;
         registry.register(Box::new(self.awake.clone()))?;
-        registry.register(Box::new(self.resting.clone()))?;
+        registry.register(Box::new(self.quarantined.clone()))?;
         registry.register(Box::new(self.activation_seconds.clone()))?;
         registry.register(Box::new(self.passivations.clone()))?;
-        registry.register(Box::new(self.downfalls.clone()))?;
+        registry.register(Box::new(self.failures.clone()))?;
         registry.register(Box::new(self.reloads.clone()))?;
         registry.register(Box::new(self.rotations.clone()))
     }
@@ -103,8 +103,8 @@ impl Metrics {
         self.activation_seconds.observe(took.as_secs_f64());
     }
 
-    pub(crate) fn fell(&self, how: Downfall) {
-        self.downfalls.with_label_values(&[how.as_str()]).inc();
+    pub(crate) fn failed(&self, how: Failure) {
+        self.failures.with_label_values(&[how.as_str()]).inc();
     }
 
     pub(crate) fn reloaded(&self, succeeded: bool) {
@@ -131,7 +131,7 @@ mod tests {
         let registry = Registry::new();
         let metrics = Metrics::new();
         metrics.register(&registry).unwrap();
-        metrics.fell(Downfall::Panicked);
+        metrics.failed(Failure::Panicked);
         metrics.reloaded(true);
         metrics.rotated(Rotated::Lost);
         let families = registry.gather();

@@ -3,23 +3,23 @@ use std::time::Duration;
 
 use insula_ambient::{Entropy, Monotonic};
 
-/// When a tenant that fell is tried again. Pure: it is handed the time and the dice.
+/// When a tenant that failed is tried again. Pure: time and randomness are arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestartPolicy {
-    /// The wait after a first downfall; doubled by each further one.
+    /// The wait after a first failure; doubled by each further one.
     pub first_wait: Duration,
     /// The longest wait.
     pub longest_wait: Duration,
-    /// How many downfalls within [`window`](Self::window) put a tenant to rest.
+    /// How many failures within [`window`](Self::window) put a tenant in quarantine.
     pub tolerated: usize,
-    /// The window they are counted in; a tenant that stood this long begins anew.
+    /// The window they are counted in; after so long without a failure the count begins anew.
     pub window: Duration,
-    /// How long it rests.
+    /// How long a quarantine lasts.
     pub quarantine: Duration,
 }
 
 impl Default for RestartPolicy {
-    /// 100 ms doubling to 30 s; five in a minute rest for five minutes.
+    /// 100 ms doubling to 30 s; five in a minute are a quarantine of five minutes.
     fn default() -> Self {
         Self {
             first_wait: Duration::from_millis(100),
@@ -31,9 +31,9 @@ impl Default for RestartPolicy {
     }
 }
 
-/// How a tenant fell.
+/// Why the actor of a tenant is replaced or its load tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Downfall {
+pub enum Failure {
     /// Its actor panicked.
     Panicked,
     /// Its actor ended without having been told to.
@@ -42,11 +42,11 @@ pub enum Downfall {
     Hung,
     /// Its configuration or its keys cannot be used.
     Unloadable,
-    /// A store did not answer. No fault of the tenant's: it waits, and is never put to rest.
+    /// A store did not answer. No fault of the tenant's: it waits, and is never quarantined.
     OutOfReach,
 }
 
-impl Downfall {
+impl Failure {
     /// The word in metrics and logs.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -64,25 +64,25 @@ impl Downfall {
 pub enum Verdict {
     /// Try again after this long.
     Retry(Duration),
-    /// Let it rest this long.
-    Rest(Duration),
+    /// Leave it alone this long.
+    Quarantine(Duration),
 }
 
-/// The downfalls of one tenant that still count.
+/// The failures of one tenant that still count.
 #[derive(Debug, Clone, Default)]
 pub struct CrashWindow {
-    at: VecDeque<(Monotonic, Downfall)>,
+    at: VecDeque<(Monotonic, Failure)>,
     /// Downfalls one after the other, none a window later than the one before.
     in_a_row: u32,
 }
 
 impl RestartPolicy {
-    /// Counts a downfall and judges. Up to a fifth of the wait is left to chance, so that tenants
-    /// that fell together do not rise together.
+    /// Counts a failure and judges. Up to a fifth of the wait is left to chance, so that tenants
+    /// that failed together are not tried together.
     pub fn judge(
         &self,
         crashes: &mut CrashWindow,
-        how: Downfall,
+        how: Failure,
         now: Monotonic,
         entropy: &dyn Entropy,
     ) -> Verdict {
@@ -100,22 +100,22 @@ impl RestartPolicy {
         let own_fault = crashes
             .at
             .iter()
-            .filter(|(_, how)| *how != Downfall::OutOfReach)
+            .filter(|(_, how)| *how != Failure::OutOfReach)
             .count();
-        if how != Downfall::OutOfReach && own_fault >= self.tolerated {
+        if how != Failure::OutOfReach && own_fault >= self.tolerated {
             *crashes = CrashWindow::default();
-            return Verdict::Rest(self.quarantine);
+            return Verdict::Quarantine(self.quarantine);
         }
         let doubled = 2_u32.saturating_pow(crashes.in_a_row - 1);
         let wait = self
             .first_wait
             .saturating_mul(doubled)
             .min(self.longest_wait);
-        let mut dice = [0_u8; 1];
-        entropy.fill(&mut dice);
-        let [dice] = dice;
-        let spared = (wait / 5).mul_f64(f64::from(dice) / 255.0);
-        Verdict::Retry(wait.saturating_sub(spared))
+        let mut random = [0_u8; 1];
+        entropy.fill(&mut random);
+        let [random] = random;
+        let jitter = (wait / 5).mul_f64(f64::from(random) / 255.0);
+        Verdict::Retry(wait.saturating_sub(jitter))
     }
 }
 
@@ -135,33 +135,33 @@ mod tests {
         }
     }
 
-    fn judge(crashes: &mut CrashWindow, how: Downfall, now: Monotonic) -> Verdict {
+    fn judge(crashes: &mut CrashWindow, how: Failure, now: Monotonic) -> Verdict {
         RestartPolicy::default().judge(crashes, how, now, &NoChance)
     }
 
     #[test]
-    fn waits_double_and_the_fifth_death_in_a_minute_is_put_to_rest() {
+    fn waits_double_and_the_fifth_failure_in_a_minute_is_a_quarantine() {
         let mut crashes = CrashWindow::default();
         for (second, wait) in [(0, 100), (1, 200), (2, 400), (3, 800)] {
             let now = START + Duration::from_secs(second);
             assert_eq!(
-                judge(&mut crashes, Downfall::Panicked, now),
+                judge(&mut crashes, Failure::Panicked, now),
                 Verdict::Retry(Duration::from_millis(wait))
             );
         }
         let now = START + Duration::from_secs(59);
         assert_eq!(
-            judge(&mut crashes, Downfall::Hung, now),
-            Verdict::Rest(Duration::from_mins(5))
+            judge(&mut crashes, Failure::Hung, now),
+            Verdict::Quarantine(Duration::from_mins(5))
         );
     }
 
     #[test]
-    fn five_deaths_over_more_than_a_minute_are_restarts() {
+    fn five_failures_over_more_than_a_minute_are_restarts() {
         let mut crashes = CrashWindow::default();
         for n in 0..20 {
             let now = START + Duration::from_secs(15 * n);
-            let verdict = judge(&mut crashes, Downfall::Panicked, now);
+            let verdict = judge(&mut crashes, Failure::Panicked, now);
             assert!(matches!(verdict, Verdict::Retry(_)), "{n}: {verdict:?}");
         }
     }
@@ -172,23 +172,23 @@ mod tests {
         let mut now = START;
         for _ in 0..40 {
             now = now + Duration::from_secs(30);
-            judge(&mut crashes, Downfall::OutOfReach, now);
+            judge(&mut crashes, Failure::OutOfReach, now);
         }
         assert_eq!(
-            judge(&mut crashes, Downfall::OutOfReach, now),
+            judge(&mut crashes, Failure::OutOfReach, now),
             Verdict::Retry(Duration::from_secs(30))
         );
     }
 
     #[test]
-    fn who_stood_for_a_minute_begins_anew() {
+    fn after_a_minute_without_failure_the_count_begins_anew() {
         let mut crashes = CrashWindow::default();
-        judge(&mut crashes, Downfall::Panicked, START);
-        judge(&mut crashes, Downfall::Panicked, START);
+        judge(&mut crashes, Failure::Panicked, START);
+        judge(&mut crashes, Failure::Panicked, START);
         assert_eq!(
             judge(
                 &mut crashes,
-                Downfall::Panicked,
+                Failure::Panicked,
                 START + Duration::from_mins(1)
             ),
             Verdict::Retry(Duration::from_millis(100))
@@ -196,21 +196,21 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_is_away_puts_nobody_to_rest() {
+    fn a_store_that_does_not_answer_quarantines_nobody() {
         let mut crashes = CrashWindow::default();
         for _ in 0..100 {
-            let verdict = judge(&mut crashes, Downfall::OutOfReach, START);
+            let verdict = judge(&mut crashes, Failure::OutOfReach, START);
             assert!(matches!(verdict, Verdict::Retry(_)));
         }
     }
 
     #[test]
-    fn after_a_rest_the_count_begins_anew() {
+    fn after_a_quarantine_the_count_begins_anew() {
         let mut crashes = CrashWindow::default();
         for _ in 0..5 {
-            judge(&mut crashes, Downfall::Unloadable, START);
+            judge(&mut crashes, Failure::Unloadable, START);
         }
-        let again = judge(&mut crashes, Downfall::Unloadable, START);
+        let again = judge(&mut crashes, Failure::Unloadable, START);
         assert_eq!(again, Verdict::Retry(Duration::from_millis(100)));
     }
 
@@ -220,7 +220,7 @@ mod tests {
         for _ in 0..100 {
             let verdict = RestartPolicy::default().judge(
                 &mut CrashWindow::default(),
-                Downfall::Ended,
+                Failure::Ended,
                 START,
                 &entropy,
             );

@@ -10,23 +10,23 @@ use insula_model::TenantId;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::directory::{Change, Seat, Slot};
-use crate::house::House;
+use crate::directory::{Change, DirectoryEntry, EntryState};
 #[cfg(any(test, feature = "fault-injection"))]
 use crate::messages::Inject;
-use crate::messages::Tidings;
-use crate::routes::{Moves, Routes};
-use crate::supervisor::{Order, SupervisorActor};
-use crate::tenant::{Asked, WhatChanged};
+use crate::messages::SupervisorEvent;
+use crate::routes::{RouteChanges, Routes};
+use crate::runtime::Runtime;
+use crate::supervisor::{SupervisorActor, SupervisorCommand};
+use crate::tenant::{ReloadScope, StatusQuery};
 use crate::{TenantHandle, Unavailable};
 
 /// Knows where every tenant is found, and is the only one that writes the directory. Asks the
 /// supervisor to wake tenants; all who want the same one wait together.
 pub(crate) struct RouterActor {
-    house: Arc<House>,
+    runtime: Arc<Runtime>,
     supervisor: Addr<SupervisorActor>,
     routes: Arc<Routes>,
-    seats: HashMap<TenantId, Arc<Seat>>,
+    entries: HashMap<TenantId, Arc<DirectoryEntry>>,
     waiting: HashMap<TenantId, Vec<Answer<TenantHandle, Unavailable>>>,
     scan: Scan,
     /// What the last scan complained of.
@@ -72,7 +72,7 @@ pub enum RescanError {
     /// The list cannot be read.
     #[error("the tenants cannot be listed: {0}")]
     Unreadable(String),
-    /// The house is closed.
+    /// The tenancy is shut down.
     #[error("the tenancy is shut down")]
     ShutDown,
 }
@@ -95,22 +95,22 @@ pub(crate) struct Rescan;
 #[rtype(result = "()")]
 pub(crate) struct Reload {
     pub(crate) which: Option<TenantId>,
-    pub(crate) what: WhatChanged,
+    pub(crate) what: ReloadScope,
 }
 
-/// Try a tenant that rests.
+/// Try a tenant in quarantine now.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Revive(pub(crate) TenantId);
 
-/// How does a tenant fare?
+/// Describe a tenant.
 #[derive(Message)]
-#[rtype(result = "Option<Asked>")]
+#[rtype(result = "Option<StatusQuery>")]
 pub(crate) struct Observe(pub(crate) TenantId);
 
-/// How do all tenants fare?
+/// Describe all tenants.
 #[derive(Message)]
-#[rtype(result = "Vec<Asked>")]
+#[rtype(result = "Vec<StatusQuery>")]
 pub(crate) struct ObserveAll;
 
 /// Let everybody finish and stop.
@@ -119,12 +119,12 @@ pub(crate) struct ObserveAll;
 pub(crate) struct Shutdown;
 
 impl RouterActor {
-    pub(crate) fn new(house: Arc<House>, supervisor: Addr<SupervisorActor>) -> Self {
+    pub(crate) fn new(runtime: Arc<Runtime>, supervisor: Addr<SupervisorActor>) -> Self {
         Self {
-            house,
+            runtime,
             supervisor,
             routes: Arc::default(),
-            seats: HashMap::new(),
+            entries: HashMap::new(),
             waiting: HashMap::new(),
             scan: Scan::Idle,
             problems: Vec::new(),
@@ -145,11 +145,11 @@ impl RouterActor {
             now: asked,
             again: None,
         };
-        let specs = Arc::clone(&self.house.deps.specs);
+        let specs = Arc::clone(&self.runtime.deps.specs);
         let routes = Arc::clone(&self.routes);
-        let reading = self.house.deps.io.spawn(async move {
+        let reading = self.runtime.deps.io.spawn(async move {
             let listed = specs.list().await.map_err(RescanError::Unreadable)?;
-            let compared = tokio::task::spawn_blocking(move || routes.moved(listed)).await;
+            let compared = tokio::task::spawn_blocking(move || routes.diff(listed)).await;
             compared.map_err(|error| RescanError::Unreadable(error.to_string()))
         });
         let reading = reading.into_actor(self).map(|read, router, ctx| {
@@ -159,8 +159,12 @@ impl RouterActor {
         ctx.spawn(reading);
     }
 
-    fn end_scan(&mut self, read: Result<(Routes, Moves), RescanError>, ctx: &mut Context<Self>) {
-        let result = read.map(|(routes, moves)| self.apply(routes, &moves));
+    fn end_scan(
+        &mut self,
+        read: Result<(Routes, RouteChanges), RescanError>,
+        ctx: &mut Context<Self>,
+    ) {
+        let result = read.map(|(routes, changes)| self.apply(routes, &changes));
         if let Err(error) = &result {
             tracing::warn!(%error, "{error}; the tenants stay as they were");
         }
@@ -175,62 +179,64 @@ impl RouterActor {
         }
     }
 
-    fn apply(&mut self, routes: Routes, moves: &Moves) -> RescanReport {
+    fn apply(&mut self, routes: Routes, changes: &RouteChanges) -> RescanReport {
         // Told once, not at every poll.
-        for problem in &moves.problems {
+        for problem in &changes.problems {
             if !self.problems.contains(problem) {
                 tracing::warn!("{problem}");
             }
         }
-        self.problems.clone_from(&moves.problems);
-        for id in &moves.arrived {
-            self.seats.insert(id.clone(), Seat::asleep(id.clone()));
+        self.problems.clone_from(&changes.problems);
+        for id in &changes.arrived {
+            self.entries
+                .insert(id.clone(), DirectoryEntry::asleep(id.clone()));
         }
-        let lines: Vec<_> = moves
-            .lines
+        let keys: Vec<_> = changes
+            .keys
             .iter()
-            .map(|(place, to)| Change {
-                place: place.clone(),
-                seat: to.as_ref().and_then(|id| self.seats.get(id).cloned()),
+            .map(|(key, to)| Change {
+                key: key.clone(),
+                entry: to.as_ref().and_then(|id| self.entries.get(id).cloned()),
             })
             .collect();
-        if !lines.is_empty() {
-            self.house.directory.publish(&lines);
+        if !keys.is_empty() {
+            self.runtime.directory.publish(&keys);
         }
-        if moves.is_fallback_new {
-            let seat = routes.fallback.as_ref().and_then(|(id, path)| {
-                let seat = self.seats.get(id)?;
-                Some((path.as_str(), Arc::clone(seat)))
+        if changes.has_new_fallback {
+            let entry = routes.fallback.as_ref().and_then(|(id, path)| {
+                let entry = self.entries.get(id)?;
+                Some((path.as_str(), Arc::clone(entry)))
             });
-            self.house.directory.set_fallback(seat);
+            self.runtime.directory.set_fallback(entry);
         }
-        for id in &moves.left {
-            self.seats.remove(id);
-            self.supervisor.do_send(Order::Remove(id.clone()));
+        for id in &changes.left {
+            self.entries.remove(id);
+            self.supervisor
+                .do_send(SupervisorCommand::Remove(id.clone()));
             let retry_after = std::time::Duration::from_secs(1);
             self.answer(id, &Err(Unavailable { retry_after }));
             tracing::info!(tenant.id = %id, "tenant {id} is gone");
         }
-        for id in &moves.changed {
-            self.supervisor.do_send(Order::Reload {
+        for id in &changes.changed {
+            self.supervisor.do_send(SupervisorCommand::Reload {
                 which: Some(id.clone()),
-                what: WhatChanged::Spec,
+                what: ReloadScope::Spec,
             });
         }
-        if self.house.options.boot_all {
-            for id in &moves.arrived {
-                self.supervisor.do_send(Order::Wake(id.clone()));
+        if self.runtime.options.boot_all {
+            for id in &changes.arrived {
+                self.supervisor.do_send(SupervisorCommand::Wake(id.clone()));
             }
         }
         let report = RescanReport {
             tenants: routes.tenants.len(),
-            arrived: moves.arrived.len(),
-            left: moves.left.len(),
-            changed: moves.changed.len(),
-            problems: moves.problems.clone(),
+            arrived: changes.arrived.len(),
+            left: changes.left.len(),
+            changed: changes.changed.len(),
+            problems: changes.problems.clone(),
         };
         let tenants = i64::try_from(report.tenants).unwrap_or(i64::MAX);
-        self.house.metrics.registered.set(tenants);
+        self.runtime.metrics.registered.set(tenants);
         if !self.has_scanned {
             tracing::info!(tenants, "{tenants} tenants are registered");
         }
@@ -244,7 +250,7 @@ impl Actor for RouterActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(self.house.options.poll_every, |router, ctx| {
+        ctx.run_interval(self.runtime.options.poll_every, |router, ctx| {
             // A scan under way is as good as one that begins now.
             if router.has_scanned && matches!(router.scan, Scan::Idle) {
                 router.begin_scan(Vec::new(), ctx);
@@ -257,20 +263,25 @@ impl Handler<Activate> for RouterActor {
     type Result = ();
 
     fn handle(&mut self, Activate { tenant, answer }: Activate, _: &mut Self::Context) {
-        let known = match self.seats.get(&tenant).map(|seat| seat.slot()).as_deref() {
+        let known = match self
+            .entries
+            .get(&tenant)
+            .map(|entry| entry.state())
+            .as_deref()
+        {
             None => Some(Err(Unavailable {
                 retry_after: Duration::from_secs(1),
             })),
             Some(
-                Slot::Awake(handle)
-                | Slot::Resting {
+                EntryState::Awake(handle)
+                | EntryState::Quarantined {
                     last: Some(handle), ..
                 },
             ) => Some(Ok(handle.clone())),
-            Some(Slot::Resting { until, .. }) => Some(Err(Unavailable {
-                retry_after: until.since(self.house.monotonic()),
+            Some(EntryState::Quarantined { until, .. }) => Some(Err(Unavailable {
+                retry_after: until.since(self.runtime.monotonic()),
             })),
-            Some(Slot::Asleep) => None,
+            Some(EntryState::Asleep) => None,
         };
         if let Some(known) = known {
             // Whoever stopped waiting needs no answer.
@@ -284,35 +295,35 @@ impl Handler<Activate> for RouterActor {
         }
         waiting.push(answer);
         if waiting.len() == 1 {
-            self.supervisor.do_send(Order::Wake(tenant));
+            self.supervisor.do_send(SupervisorCommand::Wake(tenant));
         }
     }
 }
 
-impl Handler<Tidings> for RouterActor {
+impl Handler<SupervisorEvent> for RouterActor {
     type Result = ();
 
-    fn handle(&mut self, tidings: Tidings, _: &mut Self::Context) {
-        let (id, slot, answer) = match tidings {
-            Tidings::Woke(handle) => {
+    fn handle(&mut self, event: SupervisorEvent, _: &mut Self::Context) {
+        let (id, state, answer) = match event {
+            SupervisorEvent::Woke(handle) => {
                 let id = handle.id().clone();
-                (id, Slot::Awake(handle.clone()), Some(Ok(handle)))
+                (id, EntryState::Awake(handle.clone()), Some(Ok(handle)))
             }
-            Tidings::FellAsleep(id) => (id, Slot::Asleep, None),
-            Tidings::WentToRest { id, until, last } => {
-                let retry_after = until.since(self.house.monotonic());
+            SupervisorEvent::FellAsleep(id) => (id, EntryState::Asleep, None),
+            SupervisorEvent::Quarantined { id, until, last } => {
+                let retry_after = until.since(self.runtime.monotonic());
                 let answer = last.clone().ok_or(Unavailable { retry_after });
-                (id, Slot::Resting { until, last }, Some(answer))
+                (id, EntryState::Quarantined { until, last }, Some(answer))
             }
         };
-        // A tenant that left meanwhile has no seat any more.
-        if let Some(seat) = self.seats.get(&id) {
-            seat.put(slot);
+        // A tenant that left meanwhile has no entry any more.
+        if let Some(entry) = self.entries.get(&id) {
+            entry.put(state);
         }
         if let Some(answer) = answer {
             self.answer(&id, &answer);
         } else if self.waiting.contains_key(&id) {
-            self.supervisor.do_send(Order::Wake(id));
+            self.supervisor.do_send(SupervisorCommand::Wake(id));
         }
     }
 }
@@ -336,9 +347,10 @@ impl Handler<Reload> for RouterActor {
     fn handle(&mut self, Reload { which, what }: Reload, ctx: &mut Self::Context) {
         let is_new = which
             .as_ref()
-            .is_some_and(|id| !self.seats.contains_key(id));
+            .is_some_and(|id| !self.entries.contains_key(id));
         if !is_new {
-            self.supervisor.do_send(Order::Reload { which, what });
+            self.supervisor
+                .do_send(SupervisorCommand::Reload { which, what });
         } else if matches!(self.scan, Scan::Idle) && self.has_scanned {
             self.begin_scan(Vec::new(), ctx);
         }
@@ -349,15 +361,15 @@ impl Handler<Revive> for RouterActor {
     type Result = ();
 
     fn handle(&mut self, Revive(id): Revive, _: &mut Self::Context) {
-        self.supervisor.do_send(Order::Revive(id));
+        self.supervisor.do_send(SupervisorCommand::Revive(id));
     }
 }
 
 impl Handler<Observe> for RouterActor {
-    type Result = ResponseFuture<Option<Asked>>;
+    type Result = ResponseFuture<Option<StatusQuery>>;
 
     fn handle(&mut self, Observe(id): Observe, _: &mut Self::Context) -> Self::Result {
-        if !self.seats.contains_key(&id) {
+        if !self.entries.contains_key(&id) {
             return Box::pin(std::future::ready(None));
         }
         let asked = self.supervisor.send(crate::supervisor::Describe(vec![id]));
@@ -366,7 +378,7 @@ impl Handler<Observe> for RouterActor {
 }
 
 impl Handler<ObserveAll> for RouterActor {
-    type Result = ResponseFuture<Vec<Asked>>;
+    type Result = ResponseFuture<Vec<StatusQuery>>;
 
     fn handle(&mut self, _: ObserveAll, _: &mut Self::Context) -> Self::Result {
         let all = self.routes.tenants.keys().cloned().collect();

@@ -21,7 +21,7 @@ pub enum TenantPhase {
     /// It could not be loaded, or died; it is tried again soon.
     Failing,
     /// It failed too often: nobody tries until the quarantine ends or somebody revives it.
-    Resting,
+    Quarantined,
     /// Its actor finishes what it began and stops.
     Draining,
 }
@@ -61,7 +61,7 @@ pub struct TenantStatus {
     pub epoch: u64,
     /// Its issuer, once loaded.
     pub issuer: Option<String>,
-    /// Whose letter it follows, once loaded.
+    /// Which dialect it follows, once loaded.
     pub dialect: Option<Dialect>,
     /// Which configuration it serves, once loaded.
     pub fingerprint: Option<String>,
@@ -77,9 +77,9 @@ pub struct TenantStatus {
     pub restarts: u32,
     /// Since when it serves without having slept.
     pub awake_since: Option<Timestamp>,
-    /// Until when it rests.
-    pub resting_until: Option<Timestamp>,
-    /// Whether a snapshot stands for requests, be it an old one.
+    /// Until when it is quarantined.
+    pub quarantined_until: Option<Timestamp>,
+    /// Whether requests are served, be it with an old snapshot.
     pub is_served: bool,
 }
 
@@ -100,7 +100,7 @@ impl TenantStatus {
             page_problem: None,
             restarts: 0,
             awake_since: None,
-            resting_until: None,
+            quarantined_until: None,
             is_served: false,
         }
     }

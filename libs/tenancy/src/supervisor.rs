@@ -1,5 +1,5 @@
-mod charge;
-mod orders;
+mod handlers;
+mod supervised;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -10,23 +10,23 @@ use actix::{Actor, ArbiterHandle, AsyncContext as _, Context, Message, Recipient
 use insula_model::TenantId;
 use tokio::sync::oneshot;
 
-use self::charge::{Charge, Rest, Stand};
-use crate::house::House;
-use crate::messages::Tidings;
-use crate::tenant::{Asked, Instruction, Ping, TenantActor, WhatChanged};
-use crate::{Downfall, TenantHandle, Verdict};
+use self::supervised::{ActorState, Quarantine, SupervisedTenant};
+use crate::messages::SupervisorEvent;
+use crate::runtime::Runtime;
+use crate::tenant::{ActorCommand, Ping, ReloadScope, StatusQuery, TenantActor};
+use crate::{Failure, TenantHandle, Verdict};
 
-/// In how many portions a round of pings goes out, so that ten thousand of them do not hold up one
-/// who wants a tenant woken.
+/// In how many portions a round of pings goes out, so that ten thousand of them do not delay the
+/// waking of a tenant.
 const PORTIONS: u64 = 16;
 
-/// Makes tenants' actors, hears when they are gone, and decides what then.
+/// Starts the actors of tenants, learns when one is gone, and decides what then.
 pub(crate) struct SupervisorActor {
-    house: Arc<House>,
+    runtime: Arc<Runtime>,
     arbiters: Vec<ArbiterHandle>,
-    router: Recipient<Tidings>,
-    charges: HashMap<TenantId, Charge>,
-    /// Raised by every actor that is made, of whatever tenant.
+    router: Recipient<SupervisorEvent>,
+    tenants: HashMap<TenantId, SupervisedTenant>,
+    /// The generation given out last; raised for every actor of every tenant.
     generations: u64,
     hasher: RandomState,
     portion: u64,
@@ -35,60 +35,60 @@ pub(crate) struct SupervisorActor {
     closing: Option<oneshot::Sender<()>>,
 }
 
-/// What the router asks for.
+/// What the router has it do.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) enum Order {
+pub(crate) enum SupervisorCommand {
     Wake(TenantId),
     Reload {
         which: Option<TenantId>,
-        what: WhatChanged,
+        what: ReloadScope,
     },
     Remove(TenantId),
     Revive(TenantId),
 }
 
-/// What an actor tells.
+/// What the actor of a tenant reports.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct News {
+pub(crate) struct ActorEvent {
     pub(crate) tenant: TenantId,
     pub(crate) generation: u64,
-    pub(crate) what: What,
+    pub(crate) what: ActorEventKind,
 }
 
-pub(crate) enum What {
+pub(crate) enum ActorEventKind {
     /// It serves.
     Ready(TenantHandle),
     /// It could not be loaded.
-    CannotLoad { how: Downfall, why: String },
-    /// Nobody has come for long.
+    LoadFailed { how: Failure, why: String },
+    /// No request came for long.
     Idle,
-    /// It is there.
-    Here,
+    /// It answers a ping.
+    Alive,
 }
 
-/// How do these fare?
+/// Describe these tenants.
 #[derive(Message)]
-#[rtype(result = "Vec<Asked>")]
+#[rtype(result = "Vec<StatusQuery>")]
 pub(crate) struct Describe(pub(crate) Vec<TenantId>);
 
-/// Let everybody finish and stop.
+/// Have all actors finish and stop.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct DrainAll;
 
 impl SupervisorActor {
     pub(crate) fn new(
-        house: Arc<House>,
+        runtime: Arc<Runtime>,
         arbiters: Vec<ArbiterHandle>,
-        router: Recipient<Tidings>,
+        router: Recipient<SupervisorEvent>,
     ) -> Self {
         Self {
-            house,
+            runtime,
             arbiters,
             router,
-            charges: HashMap::new(),
+            tenants: HashMap::new(),
             generations: 0,
             hasher: RandomState::new(),
             portion: 0,
@@ -97,55 +97,62 @@ impl SupervisorActor {
         }
     }
 
-    /// Makes a tenant's next actor. Whatever the one before still says is not heard any more.
-    fn begin(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
+    /// Starts a tenant's next actor. What the one before still reports is ignored.
+    fn start_actor(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
         if self.closing.is_some() {
             return;
         }
         self.generations += 1;
         let generation = self.generations;
-        let charge = self.charges.entry(id.clone()).or_insert_with(Charge::begun);
-        charge.generation = generation;
-        charge.waking_since = Instant::now();
-        charge.unanswered = 0;
-        charge.cell.pass_to(generation);
+        let entry = self
+            .tenants
+            .entry(id.clone())
+            .or_insert_with(SupervisedTenant::new);
+        entry.generation = generation;
+        entry.loading_since = Instant::now();
+        entry.unanswered = 0;
+        entry.cell.pass_to(generation);
         let home = usize::try_from(self.hasher.hash_one(id)).unwrap_or(0);
-        let index = home.wrapping_add(charge.moves) % self.arbiters.len().max(1);
+        let index = home.wrapping_add(entry.changes) % self.arbiters.len().max(1);
         let Some(arbiter) = self.arbiters.get(index) else {
             return;
         };
-        let (house, cell) = (Arc::clone(&self.house), Arc::clone(&charge.cell));
+        let (runtime, cell) = (Arc::clone(&self.runtime), Arc::clone(&entry.cell));
         let (news, watch) = (ctx.address().recipient(), ctx.address().recipient());
         let tenant = id.clone();
         let addr = TenantActor::start_in_arbiter(arbiter, move |_| {
-            TenantActor::new(house, tenant, generation, cell, news, watch)
+            TenantActor::new(runtime, tenant, generation, cell, news, watch)
         });
-        self.leave(id);
-        if let Some(charge) = self.charges.get_mut(id) {
-            charge.stand = Stand::Waking(addr);
+        self.drain_actor(id);
+        if let Some(entry) = self.tenants.get_mut(id) {
+            entry.state = ActorState::Loading(addr);
         }
         self.count();
     }
 
-    /// Has the actor of a charge stop, if it has one, without waiting for it.
-    fn leave(&mut self, id: &TenantId) {
-        let Some(charge) = self.charges.get(id) else {
+    /// Tells the actor of a tenant to stop, if it has one, without waiting for it.
+    fn drain_actor(&mut self, id: &TenantId) {
+        let Some(entry) = self.tenants.get(id) else {
             return;
         };
-        if let Stand::Waking(addr) | Stand::Awake(addr) | Stand::Failing(addr, _) = &charge.stand {
+        if let ActorState::Loading(addr)
+        | ActorState::Serving(addr)
+        | ActorState::AwaitingRetry(addr, _) = &entry.state
+        {
             self.leaving += 1;
-            addr.do_send(Instruction::Drain);
+            addr.do_send(ActorCommand::Drain);
         }
     }
 
-    /// Lets a tenant go: no actor, no memory of it.
-    fn dismiss(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
-        self.leave(id);
-        if let Some(charge) = self.charges.remove(id) {
-            // A late snapshot of the actor that leaves would be seen by nobody; refuse it anyway.
-            charge.cell.pass_to(0);
-            if let Stand::Fallen(timer) | Stand::Resting(_, timer) | Stand::Failing(_, timer) =
-                charge.stand
+    /// Stops a tenant's actor and forgets the tenant.
+    fn remove(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
+        self.drain_actor(id);
+        if let Some(entry) = self.tenants.remove(id) {
+            // The actor that stops must not publish any more.
+            entry.cell.pass_to(0);
+            if let ActorState::AwaitingRestart(timer)
+            | ActorState::Quarantined(_, timer)
+            | ActorState::AwaitingRetry(_, timer) = entry.state
             {
                 ctx.cancel_future(timer);
             }
@@ -153,17 +160,17 @@ impl SupervisorActor {
         self.count();
     }
 
-    /// Judges a downfall: another try after a while, or rest.
-    fn fell(&mut self, id: &TenantId, how: Downfall, why: String, ctx: &mut Context<Self>) {
-        let now = self.house.monotonic();
-        let Some(charge) = self.charges.get_mut(id) else {
+    /// Decides about a failure: another try after a while, or quarantine.
+    fn actor_failed(&mut self, id: &TenantId, how: Failure, why: String, ctx: &mut Context<Self>) {
+        let now = self.runtime.monotonic();
+        let Some(entry) = self.tenants.get_mut(id) else {
             return;
         };
-        let policy = &self.house.options.restart;
-        let verdict = policy.judge(&mut charge.crashes, how, now, &*self.house.deps.entropy);
-        charge.restarts = charge.restarts.saturating_add(1);
-        charge.unanswered = 0;
-        self.house.metrics.fell(how);
+        let policy = &self.runtime.options.restart;
+        let verdict = policy.judge(&mut entry.crashes, how, now, &*self.runtime.deps.entropy);
+        entry.restarts = entry.restarts.saturating_add(1);
+        entry.unanswered = 0;
+        self.runtime.metrics.failed(how);
         let reason = how.as_str();
         let tenant = id.clone();
         match verdict {
@@ -174,94 +181,96 @@ impl SupervisorActor {
                 let timer = ctx.run_later(wait, move |supervisor, ctx| {
                     supervisor.try_again(&tenant, ctx);
                 });
-                // Who could not load keeps its actor; who died or hangs gets a new one.
-                let kept = match (how, &charge.stand) {
+                // A tenant that could not load keeps its actor; one that died or hangs gets another.
+                let kept = match (how, &entry.state) {
                     (
-                        Downfall::Unloadable | Downfall::OutOfReach,
-                        Stand::Waking(addr) | Stand::Awake(addr) | Stand::Failing(addr, _),
+                        Failure::Unloadable | Failure::OutOfReach,
+                        ActorState::Loading(addr)
+                        | ActorState::Serving(addr)
+                        | ActorState::AwaitingRetry(addr, _),
                     ) => Some(addr.clone()),
                     _ => None,
                 };
-                charge.stand = match kept {
-                    Some(addr) => Stand::Failing(addr, timer),
-                    None => Stand::Fallen(timer),
+                entry.state = match kept {
+                    Some(addr) => ActorState::AwaitingRetry(addr, timer),
+                    None => ActorState::AwaitingRestart(timer),
                 };
             }
-            Verdict::Rest(wait) => {
-                let rest = Rest {
+            Verdict::Quarantine(wait) => {
+                let quarantine = Quarantine {
                     until: now + wait,
-                    told: self.house.now() + wait,
+                    told: self.runtime.now() + wait,
                 };
                 tracing::error!(tenant.id = %id, reason,
                     "tenant {id} {reason}: {why}; it failed too often and is left alone until the \
                      quarantine ends or it is revived");
-                self.leave(id);
+                self.drain_actor(id);
                 let timer = ctx.run_later(wait, move |supervisor, ctx| {
-                    supervisor.end_rest(&tenant, ctx);
+                    supervisor.end_quarantine(&tenant, ctx);
                 });
-                if let Some(charge) = self.charges.get_mut(id) {
-                    charge.stand = Stand::Resting(rest, timer);
-                    let last = charge.cell.handle();
-                    self.router.do_send(Tidings::WentToRest {
+                if let Some(entry) = self.tenants.get_mut(id) {
+                    entry.state = ActorState::Quarantined(quarantine, timer);
+                    let last = entry.cell.handle();
+                    self.router.do_send(SupervisorEvent::Quarantined {
                         id: id.clone(),
-                        until: rest.until,
+                        until: quarantine.until,
                         last,
                     });
                 }
             }
         }
-        if let Some(charge) = self.charges.get_mut(id) {
-            charge.trouble = Some(why);
+        if let Some(entry) = self.tenants.get_mut(id) {
+            entry.last_error = Some(why);
         }
         self.count();
     }
 
     fn try_again(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
-        let Some(charge) = self.charges.get_mut(id) else {
+        let Some(entry) = self.tenants.get_mut(id) else {
             return;
         };
-        if let Stand::Failing(addr, _) = &charge.stand {
+        if let ActorState::AwaitingRetry(addr, _) = &entry.state {
             let addr = addr.clone();
-            addr.do_send(Instruction::Retry);
-            charge.stand = Stand::Waking(addr);
-        } else if let Stand::Fallen(_) = &charge.stand {
-            self.begin(id, ctx);
+            addr.do_send(ActorCommand::Retry);
+            entry.state = ActorState::Loading(addr);
+        } else if let ActorState::AwaitingRestart(_) = &entry.state {
+            self.start_actor(id, ctx);
         }
     }
 
-    /// The quarantine is over: who was served gets an actor again, others wait to be asked for.
-    fn end_rest(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
-        let Some(charge) = self.charges.get(id) else {
+    /// The quarantine is over: a tenant that was served gets an actor again, others sleep.
+    fn end_quarantine(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
+        let Some(entry) = self.tenants.get(id) else {
             return;
         };
-        let Stand::Resting(_, timer) = charge.stand else {
+        let ActorState::Quarantined(_, timer) = entry.state else {
             return;
         };
         ctx.cancel_future(timer);
-        if charge.cell.handle().is_some() {
-            self.begin(id, ctx);
+        if entry.cell.handle().is_some() {
+            self.start_actor(id, ctx);
         } else {
-            self.charges.remove(id);
-            self.router.do_send(Tidings::FellAsleep(id.clone()));
+            self.tenants.remove(id);
+            self.router.do_send(SupervisorEvent::FellAsleep(id.clone()));
             self.count();
         }
     }
 
-    /// Puts those unused for longest to sleep, if too many are awake: a sixteenth more than needed,
-    /// so that the next ones to wake find room.
-    fn make_room(&mut self, ctx: &mut Context<Self>) {
-        let limit = self.house.options.max_awake.max(1);
-        if self.charges.len() <= limit {
+    /// Puts the tenants unused for longest to sleep, if too many are awake: a sixteenth more than
+    /// needed, so that the next ones to wake find room.
+    fn evict_unused(&mut self, ctx: &mut Context<Self>) {
+        let limit = self.runtime.options.max_awake.max(1);
+        if self.tenants.len() <= limit {
             return;
         }
-        let awake = self.charges.iter().filter_map(|(id, charge)| {
-            let Stand::Awake(_) = charge.stand else {
+        let awake = self.tenants.iter().filter_map(|(id, entry)| {
+            let ActorState::Serving(_) = entry.state else {
                 return None;
             };
-            Some((charge.cell.handle()?.last_used(), id.clone()))
+            Some((entry.cell.handle()?.last_used(), id.clone()))
         });
         let mut awake: Vec<_> = awake.collect();
-        let surplus = (self.charges.len() - limit + limit / 16).min(awake.len());
+        let surplus = (self.tenants.len() - limit + limit / 16).min(awake.len());
         if surplus == 0 {
             return;
         }
@@ -269,63 +278,65 @@ impl SupervisorActor {
             awake.select_nth_unstable(surplus);
         }
         for (_, id) in awake.into_iter().take(surplus) {
-            self.put_to_sleep(&id, ctx);
+            self.passivate(&id, ctx);
         }
     }
 
-    fn put_to_sleep(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
-        self.house.metrics.passivations.inc();
-        self.router.do_send(Tidings::FellAsleep(id.clone()));
-        self.dismiss(id, ctx);
+    fn passivate(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
+        self.runtime.metrics.passivations.inc();
+        self.router.do_send(SupervisorEvent::FellAsleep(id.clone()));
+        self.remove(id, ctx);
         tracing::debug!(tenant.id = %id, "tenant {id} fell asleep");
     }
 
     /// Pings a portion of all actors, and replaces those that did not answer the last ones.
     fn ping(&mut self, ctx: &mut Context<Self>) {
         self.portion = (self.portion + 1) % PORTIONS;
-        let tolerated = self.house.options.hang_after_misses;
+        let tolerated = self.runtime.options.hang_after_misses;
         let mut hung = Vec::new();
-        for (id, charge) in &mut self.charges {
+        for (id, entry) in &mut self.tenants {
             if self.hasher.hash_one(id) % PORTIONS != self.portion {
                 continue;
             }
-            let (Stand::Waking(addr) | Stand::Awake(addr) | Stand::Failing(addr, _)) =
-                &charge.stand
+            let (ActorState::Loading(addr)
+            | ActorState::Serving(addr)
+            | ActorState::AwaitingRetry(addr, _)) = &entry.state
             else {
                 continue;
             };
-            if charge.unanswered >= tolerated {
+            if entry.unanswered >= tolerated {
                 hung.push(id.clone());
                 continue;
             }
-            charge.unanswered += 1;
+            entry.unanswered += 1;
             addr.do_send(Ping);
         }
         for id in hung {
-            self.leave(&id);
-            if let Some(charge) = self.charges.get_mut(&id) {
-                charge.moves += 1;
-                // What the sleeper says when it wakes is the past.
+            self.drain_actor(&id);
+            if let Some(entry) = self.tenants.get_mut(&id) {
+                entry.changes += 1;
+                // What the hung actor reports later is out of date.
                 self.generations += 1;
-                charge.generation = self.generations;
-                charge.cell.pass_to(charge.generation);
-                if let Stand::Failing(_, timer) = charge.stand {
+                entry.generation = self.generations;
+                entry.cell.pass_to(entry.generation);
+                if let ActorState::AwaitingRetry(_, timer) = entry.state {
                     ctx.cancel_future(timer);
                 }
-                charge.stand = Stand::Fallen(SpawnHandle::default());
+                entry.state = ActorState::AwaitingRestart(SpawnHandle::default());
             }
             let why = format!("its actor did not answer {tolerated} pings");
-            self.fell(&id, Downfall::Hung, why, ctx);
+            self.actor_failed(&id, Failure::Hung, why, ctx);
         }
     }
 
     fn count(&self) {
-        let resting = |charge: &&Charge| matches!(charge.stand, Stand::Resting(..));
-        let resting = self.charges.values().filter(resting).count();
+        let quarantined =
+            |entry: &&SupervisedTenant| matches!(entry.state, ActorState::Quarantined(..));
+        let quarantined = self.tenants.values().filter(quarantined).count();
         let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        self.house.metrics.resting.set(gauge(resting));
-        let awake = self.charges.len() - resting;
-        self.house.metrics.awake.set(gauge(awake));
+        self.runtime.metrics.quarantined.set(gauge(quarantined));
+        let awake = self.tenants.len() - quarantined;
+        self.runtime.metrics.awake.set(gauge(awake));
     }
 
     fn close_if_empty(&mut self) {
@@ -341,7 +352,7 @@ impl Actor for SupervisorActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let every = self.house.options.ping_every / u32::try_from(PORTIONS).unwrap_or(1);
+        let every = self.runtime.options.ping_every / u32::try_from(PORTIONS).unwrap_or(1);
         ctx.run_interval(every.max(Duration::from_millis(1)), Self::ping);
     }
 }

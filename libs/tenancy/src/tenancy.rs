@@ -12,10 +12,10 @@ use insula_theming::ThemeLibrary;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::house::House;
 use crate::router::{Activate, Observe, ObserveAll, Reload, Rescan, Revive, RouterActor, Shutdown};
+use crate::runtime::Runtime;
 use crate::supervisor::SupervisorActor;
-use crate::tenant::WhatChanged;
+use crate::tenant::ReloadScope;
 use crate::{
     Directory, Metrics, RescanError, RescanReport, RestartPolicy, SpecSource, TenantHandle,
     TenantStatus,
@@ -33,7 +33,7 @@ const ROUTER_MAILBOX: usize = 4096;
 /// Makes a tenant's share of the hashing pool, of a size its limits name.
 pub type HashingShare = Arc<dyn Fn(u32) -> Arc<dyn PasswordCheck> + Send + Sync>;
 
-/// What the house is built with.
+/// The services that tenants are run with.
 #[derive(Clone)]
 pub struct TenancyDeps {
     /// What must survive.
@@ -69,7 +69,7 @@ pub struct TenancyOptions {
     pub arbiters: usize,
     /// How long a request waits for a tenant to wake.
     pub activation_timeout: Duration,
-    /// When a tenant that fell is tried again.
+    /// When a tenant that failed is tried again.
     pub restart: RestartPolicy,
     /// How often every actor is asked whether it is there.
     pub ping_every: Duration,
@@ -112,12 +112,12 @@ pub struct Unavailable {
     pub retry_after: Duration,
 }
 
-/// All tenants of a process. Clones are the same house.
+/// All tenants of a process. Clones are the same tenancy.
 #[derive(Clone)]
 pub struct Tenancy(Arc<Inner>);
 
 struct Inner {
-    house: Arc<House>,
+    runtime: Arc<Runtime>,
     router: Addr<RouterActor>,
     arbiters: Mutex<Vec<Arbiter>>,
     listening: tokio::task::JoinHandle<()>,
@@ -127,31 +127,31 @@ impl Tenancy {
     /// Starts the actors; to be called within an actix `System`. Nobody is known yet: call
     /// [`rescan`](Self::rescan) before the doors open.
     pub fn start(deps: TenancyDeps, options: TenancyOptions) -> Self {
-        let house = House::new(deps, options);
-        let tenants: Vec<_> = (0..house.options.arbiters.max(2))
+        let runtime = Runtime::new(deps, options);
+        let tenants: Vec<_> = (0..runtime.options.arbiters.max(2))
             .map(|_| Arbiter::new())
             .collect();
         // Router and supervisor live apart from tenants, so that one that hangs blocks neither.
-        let reception = Arbiter::new();
+        let control = Arbiter::new();
         let handles: Vec<_> = tenants.iter().map(Arbiter::handle).collect();
-        let router = RouterActor::start_in_arbiter(&reception.handle(), {
-            let house = Arc::clone(&house);
+        let router = RouterActor::start_in_arbiter(&control.handle(), {
+            let runtime = Arc::clone(&runtime);
             move |ctx: &mut actix::Context<RouterActor>| {
                 use actix::AsyncContext as _;
                 ctx.set_mailbox_capacity(ROUTER_MAILBOX);
                 let news = ctx.address().recipient();
-                let supervisor = SupervisorActor::new(Arc::clone(&house), handles, news).start();
-                RouterActor::new(house, supervisor)
+                let supervisor = SupervisorActor::new(Arc::clone(&runtime), handles, news).start();
+                RouterActor::new(runtime, supervisor)
             }
         });
-        let listening = house
+        let listening = runtime
             .deps
             .io
-            .spawn(listen(Arc::clone(&house), router.clone()));
+            .spawn(listen(Arc::clone(&runtime), router.clone()));
         let mut arbiters = tenants;
-        arbiters.push(reception);
+        arbiters.push(control);
         Self(Arc::new(Inner {
-            house,
+            runtime,
             router,
             arbiters: Mutex::new(arbiters),
             listening,
@@ -160,12 +160,12 @@ impl Tenancy {
 
     /// Who answers for which host and path.
     pub fn directory(&self) -> &Directory {
-        &self.0.house.directory
+        &self.0.runtime.directory
     }
 
     /// What is counted of tenants' lives.
     pub fn metrics(&self) -> &Metrics {
-        &self.0.house.metrics
+        &self.0.runtime.metrics
     }
 
     /// Wakes a tenant, or finds it awake. All who ask meanwhile share one waking.
@@ -178,7 +178,7 @@ impl Tenancy {
         let (answer, answered) = oneshot::channel();
         let tenant = id.clone();
         self.0.router.do_send(Activate { tenant, answer });
-        let patience = self.0.house.options.activation_timeout;
+        let patience = self.0.runtime.options.activation_timeout;
         match tokio::time::timeout(patience, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => Err(unavailable),
@@ -189,8 +189,13 @@ impl Tenancy {
     /// under way; how it ended is told by the tenants' status.
     pub async fn reload(&self, which: Option<TenantId>) -> Result<RescanReport, RescanError> {
         if which.is_none() {
-            let themes = Arc::clone(&self.0.house.deps.themes);
-            let reloaded = self.0.house.deps.io.spawn_blocking(move || themes.reload());
+            let themes = Arc::clone(&self.0.runtime.deps.themes);
+            let reloaded = self
+                .0
+                .runtime
+                .deps
+                .io
+                .spawn_blocking(move || themes.reload());
             if let Ok(Err(error)) = reloaded.await {
                 tracing::warn!(%error, "the themes stay as they were: {error}");
             }
@@ -198,7 +203,7 @@ impl Tenancy {
         let report = self.rescan().await;
         self.0.router.do_send(Reload {
             which,
-            what: WhatChanged::Spec,
+            what: ReloadScope::Spec,
         });
         report
     }
@@ -210,13 +215,13 @@ impl Tenancy {
         scanned.unwrap_or(Err(RescanError::ShutDown))
     }
 
-    /// How a tenant fares; `None` if there is none of that name.
+    /// The status of a tenant; `None` if there is none of that name.
     pub async fn status(&self, id: &TenantId) -> Option<TenantStatus> {
         let asked = self.0.router.send(Observe(id.clone())).await.ok()??;
         Some(asked.answer(OBSERVE_TIMEOUT).await)
     }
 
-    /// How all tenants fare, by name.
+    /// The status of all tenants, by name.
     pub async fn statuses(&self) -> Vec<TenantStatus> {
         let all = self.0.router.send(ObserveAll).await.unwrap_or_default();
         futures_util::stream::iter(all)
@@ -226,7 +231,7 @@ impl Tenancy {
             .await
     }
 
-    /// Tries a tenant that rests at once, and forgets how often it fell.
+    /// Ends a tenant's quarantine at once, and forgets how often it failed.
     pub fn revive(&self, id: &TenantId) {
         self.0.router.do_send(Revive(id.clone()));
     }
@@ -235,7 +240,7 @@ impl Tenancy {
     /// requests hold stay good.
     pub async fn shutdown(&self) {
         self.0.listening.abort();
-        let patience = self.0.house.options.io_timeout;
+        let patience = self.0.runtime.options.io_timeout;
         let drained = tokio::time::timeout(patience, self.0.router.send(Shutdown)).await;
         if !matches!(drained, Ok(Ok(()))) {
             tracing::warn!("some tenants did not finish in time and are stopped as they are");
@@ -244,7 +249,7 @@ impl Tenancy {
         for arbiter in &arbiters {
             arbiter.stop();
         }
-        let joined = self.0.house.deps.io.spawn_blocking(move || {
+        let joined = self.0.runtime.deps.io.spawn_blocking(move || {
             for arbiter in arbiters {
                 // A thread that panicked is as gone as one that ended.
                 let _gone = arbiter.join();
@@ -259,7 +264,7 @@ impl Tenancy {
         std::mem::take(&mut *held.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Does something bad to a tenant's actor. Answers whether there was one.
+    /// Injects a fault into a tenant's actor. Answers whether there was one.
     #[cfg(any(test, feature = "fault-injection"))]
     pub async fn inject(&self, id: &TenantId, fault: crate::Fault) -> bool {
         let injected = self
@@ -272,7 +277,7 @@ impl Tenancy {
     /// Lets all hung actors go on.
     #[cfg(any(test, feature = "fault-injection"))]
     pub fn release_hung(&self) {
-        self.0.house.hangs.release();
+        self.0.runtime.hangs.release();
     }
 }
 
@@ -285,9 +290,9 @@ impl std::fmt::Debug for Tenancy {
 }
 
 /// Hears what other processes changed. Word that is lost meanwhile is covered by the slow poll.
-async fn listen(house: Arc<House>, router: Addr<RouterActor>) {
+async fn listen(runtime: Arc<Runtime>, router: Addr<RouterActor>) {
     loop {
-        let mut changes = match house.deps.bus.subscribe().await {
+        let mut changes = match runtime.deps.bus.subscribe().await {
             Ok(changes) => changes,
             Err(error) => {
                 tracing::warn!(%error, "changes by other processes are not heard: {error}");
@@ -296,14 +301,14 @@ async fn listen(house: Arc<House>, router: Addr<RouterActor>) {
             }
         };
         while let Some(change) = changes.next().await {
-            if change.origin == house.deps.process_id {
+            if change.origin == runtime.deps.process_id {
                 continue;
             }
             router.do_send(Reload {
                 which: Some(change.tenant),
                 what: match change.kind {
-                    ChangeKind::Keys => WhatChanged::Keys,
-                    ChangeKind::Spec => WhatChanged::Spec,
+                    ChangeKind::Keys => ReloadScope::Keys,
+                    ChangeKind::Spec => ReloadScope::Spec,
                 },
             });
         }

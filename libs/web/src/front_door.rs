@@ -164,14 +164,14 @@ pub async fn front_door(
 async fn tenant(state: &WebState, host: &str, path: &str) -> Result<TenantHandle, HttpResponse> {
     match state.tenancy.directory().lookup(host, path) {
         Lookup::Awake(handle)
-        | Lookup::Resting {
+        | Lookup::Quarantined {
             last: Some(handle), ..
         } => Ok(handle),
         Lookup::Asleep(id) => {
             let woken = state.tenancy.activate(&id).await;
             woken.map_err(|unavailable| resting(unavailable.retry_after.as_secs().max(1)))
         }
-        Lookup::Resting {
+        Lookup::Quarantined {
             until, last: None, ..
         } => Err(resting(
             until.since(state.clock.monotonic()).as_secs().max(1),

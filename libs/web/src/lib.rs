@@ -1,4 +1,4 @@
-//! The browser- and client-facing HTTP of the house.
+//! The browser- and client-facing HTTP of all tenants.
 //!
 //! Owns how a request finds its tenant, how forms, cookies and headers are read, and how an outcome,
 //! a refusal or a fault travels: the only place that writes a status code. Owns no rule and no row;

@@ -1,4 +1,4 @@
-//! The one HTTP client of the house: time-outs, size limits, no private addresses, and a wall
+//! The one HTTP client of all connectors: time-outs, size limits, no private addresses, and a wall
 //! between the upstreams.
 
 mod address;

@@ -130,13 +130,13 @@ pub(crate) struct UpstreamSettings {
 /// The door to one connector's upstream: a number of calls at once, a circuit breaker, a time-out.
 /// What goes wrong behind it stays behind it.
 pub(crate) struct Upstream {
-    line: Arc<Line>,
+    caller: Arc<Caller>,
     calls: Arc<Semaphore>,
     io: tokio::runtime::Handle,
 }
 
 /// What a call needs on the I/O runtime, where it outlives an asker who gave up.
-struct Line {
+struct Caller {
     connector: String,
     client: reqwest::Client,
     policy: Arc<OutboundPolicy>,
@@ -152,7 +152,7 @@ impl Upstream {
     ) -> Result<Self, ConnectorError> {
         let calls = usize::try_from(settings.calls.max(1)).unwrap_or(usize::MAX);
         Ok(Self {
-            line: Arc::new(Line {
+            caller: Arc::new(Caller {
                 client: http.client_trusting(&settings.trust)?,
                 policy: Arc::clone(http.policy()),
                 connector: settings.connector,
@@ -165,21 +165,21 @@ impl Upstream {
         })
     }
 
-    /// Asks, once. A refusal by the guard, a full house and an open circuit are told at once;
+    /// Asks, once. A refusal by the guard, a full queue and an open circuit are told at once;
     /// nothing is ever asked twice here.
     pub(crate) async fn ask(&self, ask: Ask) -> Result<Answer, ConnectorError> {
         let permit = self.enter()?;
-        self.line.admit()?;
-        let line = Arc::clone(&self.line);
+        self.caller.admit()?;
+        let caller = Arc::clone(&self.caller);
         let call = self.io.spawn(async move {
-            let answered = line.call(ask).await;
-            line.report(&answered);
+            let answered = caller.call(ask).await;
+            caller.report(&answered);
             drop(permit);
             answered
         });
         call.await
             .map_err(|_| ConnectorError::Unreachable("the call was broken off".to_owned()))?
-            .map_err(|failure| failure.into_error(&self.line.connector))
+            .map_err(|failure| failure.into_error(&self.caller.connector))
     }
 
     pub(super) fn enter(&self) -> Result<OwnedSemaphorePermit, ConnectorError> {
@@ -216,7 +216,7 @@ impl From<Refused> for Failure {
     }
 }
 
-impl Line {
+impl Caller {
     fn admit(&self) -> Result<(), ConnectorError> {
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
         breaker.admit(self.clock.monotonic()).map_err(|pause| {

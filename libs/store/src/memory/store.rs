@@ -26,10 +26,10 @@ const MOST_LISTED: usize = 100;
 /// The durable half in memory, for tests and for trying Insula out: it ends with the process.
 /// Clones share their rows.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryStore(Arc<Mutex<House>>);
+pub struct MemoryStore(Arc<Mutex<Tables>>);
 
 #[derive(Debug, Default)]
-struct House {
+struct Tables {
     tenants: HashMap<TenantId, Arc<Mutex<Rows>>>,
     leases: HashMap<String, (String, Timestamp)>,
     facts: HashMap<String, String>,
@@ -91,15 +91,15 @@ impl Durable for MemoryStore {
     }
 
     async fn settle_fact(&self, name: &str, value: &str) -> Result<String, StoreError> {
-        let mut house = lock(&self.0);
-        let standing = house.facts.entry(name.to_owned());
+        let mut tables = lock(&self.0);
+        let standing = tables.facts.entry(name.to_owned());
         Ok(standing.or_insert_with(|| value.to_owned()).clone())
     }
 
     async fn some_key_rings(&self, most: u32) -> Result<Vec<(TenantId, SealedKeys)>, StoreError> {
         let tenants: Vec<_> = {
-            let house = lock(&self.0);
-            let tenants = house.tenants.iter();
+            let tables = lock(&self.0);
+            let tenants = tables.tenants.iter();
             tenants
                 .map(|(id, rows)| (id.clone(), rows.clone()))
                 .collect()
@@ -120,14 +120,14 @@ impl Durable for MemoryStore {
         now: Timestamp,
         ttl: Duration,
     ) -> Result<bool, StoreError> {
-        let mut house = lock(&self.0);
-        let taken = house
+        let mut tables = lock(&self.0);
+        let taken = tables
             .leases
             .get(name)
             .is_some_and(|(by, until)| by != holder && *until > now);
         if !taken {
             let lease = (holder.to_owned(), now + ttl);
-            house.leases.insert(name.to_owned(), lease);
+            tables.leases.insert(name.to_owned(), lease);
         }
         Ok(!taken)
     }

@@ -16,24 +16,24 @@ fn route(name: &str, hosts: &[&str], path: &str) -> TenantRoute {
     }
 }
 
-fn register(directory: &Directory, routes: &[TenantRoute]) -> Vec<Arc<Seat>> {
+fn register(directory: &Directory, routes: &[TenantRoute]) -> Vec<Arc<DirectoryEntry>> {
     let mut changes = Vec::new();
-    let mut seats = Vec::new();
+    let mut entries = Vec::new();
     for route in routes {
-        let seat = Seat::asleep(route.id.clone());
-        changes.extend(Place::of(route).into_iter().map(|place| Change {
-            place,
-            seat: Some(Arc::clone(&seat)),
+        let entry = DirectoryEntry::asleep(route.id.clone());
+        changes.extend(RouteKey::of(route).into_iter().map(|key| Change {
+            key,
+            entry: Some(Arc::clone(&entry)),
         }));
-        seats.push(seat);
+        entries.push(entry);
     }
     directory.publish(&changes);
-    seats
+    entries
 }
 
 fn found(directory: &Directory, host: &str, path: &str) -> Option<String> {
     match directory.lookup(host, path) {
-        Lookup::Asleep(id) | Lookup::Resting { id, .. } => Some(id.as_str().to_owned()),
+        Lookup::Asleep(id) | Lookup::Quarantined { id, .. } => Some(id.as_str().to_owned()),
         Lookup::Awake(handle) => Some(handle.id().as_str().to_owned()),
         Lookup::Unknown => None,
     }
@@ -102,9 +102,9 @@ fn a_line_struck_out_leads_nowhere_and_leaves_its_neighbours() {
         &[route("root", &["login.test"], ""), gone.clone()],
     );
     let strike = |route: &TenantRoute| {
-        let lines = Place::of(route).into_iter();
-        let lines: Vec<_> = lines.map(|place| Change { place, seat: None }).collect();
-        directory.publish(&lines);
+        let keys = RouteKey::of(route).into_iter();
+        let keys: Vec<_> = keys.map(|key| Change { key, entry: None }).collect();
+        directory.publish(&keys);
     };
     strike(&gone);
     assert_eq!(
@@ -118,7 +118,7 @@ fn a_line_struck_out_leads_nowhere_and_leaves_its_neighbours() {
 #[test]
 fn hosts_nobody_has_lead_to_the_default_tenant_below_its_path_and_others_do_not() {
     let directory = Directory::empty();
-    let seats = register(
+    let entries = register(
         &directory,
         &[
             route("dex", &["dex.test"], "/dex"),
@@ -126,7 +126,7 @@ fn hosts_nobody_has_lead_to_the_default_tenant_below_its_path_and_others_do_not(
         ],
     );
     assert_eq!(found(&directory, "10.0.0.7:5556", "/dex/keys"), None);
-    directory.set_fallback(Some(("/dex", Arc::clone(&seats[0]))));
+    directory.set_fallback(Some(("/dex", Arc::clone(&entries[0]))));
     let too_long = "a".repeat(10_000);
     for host in ["10.0.0.7:5556", "", "[::1]", "sub.acme.test", &too_long] {
         for path in ["/dex", "/dex/keys"] {
@@ -147,8 +147,8 @@ fn hosts_nobody_has_lead_to_the_default_tenant_below_its_path_and_others_do_not(
 #[test]
 fn what_becomes_of_a_tenant_is_seen_at_all_of_its_hosts_at_once() {
     let directory = Directory::empty();
-    let seats = register(&directory, &[route("acme", &["a.test", "b.test"], "")]);
-    seats[0].put(Slot::Resting {
+    let entries = register(&directory, &[route("acme", &["a.test", "b.test"], "")]);
+    entries[0].put(EntryState::Quarantined {
         until: Monotonic::START,
         last: None,
     });
@@ -157,7 +157,7 @@ fn what_becomes_of_a_tenant_is_seen_at_all_of_its_hosts_at_once() {
         assert!(
             matches!(
                 looked,
-                Lookup::Resting {
+                Lookup::Quarantined {
                     until: Monotonic::START,
                     ..
                 }

@@ -12,41 +12,41 @@ use insula_jose::RotationStep;
 use insula_model::TenantId;
 use insula_store::{Change, ChangeKind, TenantStore};
 
-use crate::cell::Cell;
 use crate::death_watch::{DeathWatch, Terminated};
-use crate::house::House;
 use crate::metrics::Rotated;
-use crate::supervisor::{News, What};
-use crate::tenant::build::{Configured, Furnished};
+use crate::runtime::Runtime;
+use crate::snapshot_cell::SnapshotCell;
+use crate::supervisor::{ActorEvent, ActorEventKind};
+use crate::tenant::build::{Configured, LoadedTenant};
 use crate::tenant::changes::changes;
 use crate::tenant::connectors::Opened;
-use crate::tenant::life::{Command, Event, Job, TenantLife, Trouble};
+use crate::tenant::life::{Command, Event, Job, JobError, TenantLife};
 use crate::tenant::rotation::{self, Keys};
-use crate::{Downfall, TenantHandle};
+use crate::{Failure, TenantHandle};
 
 #[cfg(any(test, feature = "fault-injection"))]
-pub(crate) use messages::Suffer;
-pub(crate) use messages::{Instruction, Observe, Ping};
+pub(crate) use messages::InjectFault;
+pub(crate) use messages::{ActorCommand, Observe, Ping};
 
 /// The shell around a [`TenantLife`]: does what it says, and tells it how that ended. Whatever takes
 /// time runs on the I/O runtime and comes back as an event, so the mailbox is never held.
 pub(crate) struct TenantActor {
-    house: Arc<House>,
+    runtime: Arc<Runtime>,
     id: TenantId,
     generation: u64,
-    cell: Arc<Cell>,
-    news: Recipient<News>,
+    cell: Arc<SnapshotCell>,
+    news: Recipient<ActorEvent>,
     store: Arc<dyn TenantStore>,
     life: TenantLife,
     keys: Keys,
     /// What is served.
-    furnished: Option<Furnished>,
+    loaded: Option<LoadedTenant>,
     /// What is being loaded to replace it.
     next: Next,
     epoch: u64,
     timer: Option<SpawnHandle>,
-    spec_trouble: Option<String>,
-    keys_trouble: Option<String>,
+    spec_error: Option<String>,
+    keys_error: Option<String>,
     /// Dropped last.
     _watch: DeathWatch,
 }
@@ -60,29 +60,29 @@ struct Next {
 
 impl TenantActor {
     pub(crate) fn new(
-        house: Arc<House>,
+        runtime: Arc<Runtime>,
         id: TenantId,
         generation: u64,
-        cell: Arc<Cell>,
-        news: Recipient<News>,
+        cell: Arc<SnapshotCell>,
+        news: Recipient<ActorEvent>,
         watch: Recipient<Terminated>,
     ) -> Self {
         Self {
-            life: TenantLife::new(house.options.poll_every),
-            store: house.deps.durable.tenant(&id),
+            life: TenantLife::new(runtime.options.poll_every),
+            store: runtime.deps.durable.tenant(&id),
             _watch: DeathWatch::new(id.clone(), generation, watch),
-            house,
+            runtime,
             id,
             generation,
             cell,
             news,
             keys: Keys::default(),
-            furnished: None,
+            loaded: None,
             next: Next::default(),
             epoch: 0,
             timer: None,
-            spec_trouble: None,
-            keys_trouble: None,
+            spec_error: None,
+            keys_error: None,
         }
     }
 
@@ -90,7 +90,7 @@ impl TenantActor {
     fn live(&mut self, event: Event, ctx: &mut Context<Self>) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            let now = self.house.now();
+            let now = self.runtime.now();
             for command in self.life.on(event, now) {
                 events.extend(self.carry_out(command, now, ctx));
             }
@@ -110,14 +110,14 @@ impl TenantActor {
             Command::CompileTheme => self.compile_theme(ctx),
             Command::PlanKeys { at } => return self.plan_keys(at),
             Command::MakeKey { alg, activate, at } => {
-                let house = Arc::clone(&self.house);
-                let making = async move { rotation::make_key(&house, alg).await };
+                let runtime = Arc::clone(&self.runtime);
+                let making = async move { rotation::make_key(&runtime, alg).await };
                 self.run(ctx, Job::NewKey, making, move |actor, key| {
                     let Some(policy) = actor.configured().map(|c| Arc::clone(&c.rotation)) else {
                         return Event::Superseded;
                     };
-                    let house = Arc::clone(&actor.house);
-                    let ring = actor.keys.draft(&house);
+                    let runtime = Arc::clone(&actor.runtime);
+                    let ring = actor.keys.draft(&runtime);
                     *ring = if activate {
                         ring.with_active(key, at, &policy)
                     } else {
@@ -129,39 +129,39 @@ impl TenantActor {
             Command::ChangeRing { step, at } => self.change_ring(&step, at),
             Command::SwapKeys => self.swap_keys(ctx),
             Command::ForgetRing => {
-                self.house.metrics.rotated(Rotated::Failed);
+                self.runtime.metrics.rotated(Rotated::Failed);
                 self.keys.forget_draft();
             }
             Command::ForgetSpec => self.next = Next::default(),
-            Command::TellOthers => self.tell_others(),
+            Command::AnnounceKeys => self.announce_keys(),
             Command::Publish => return self.publish(now),
-            Command::SayReady => {
+            Command::ReportReady => {
                 if let Some(handle) = self.cell.handle() {
-                    self.say(What::Ready(handle));
+                    self.report(ActorEventKind::Ready(handle));
                 }
             }
-            Command::SayCannotLoad(trouble) => {
-                let how = if trouble.out_of_reach {
-                    Downfall::OutOfReach
+            Command::ReportLoadFailed(job_error) => {
+                let how = if job_error.out_of_reach {
+                    Failure::OutOfReach
                 } else {
-                    Downfall::Unloadable
+                    Failure::Unloadable
                 };
-                self.spec_trouble = Some(trouble.text.clone());
-                let why = trouble.text;
-                self.say(What::CannotLoad { how, why });
+                self.spec_error = Some(job_error.text.clone());
+                let why = job_error.text;
+                self.report(ActorEventKind::LoadFailed { how, why });
             }
-            Command::SayIdle => self.say(What::Idle),
-            Command::NoteSpec(trouble) => {
+            Command::ReportIdle => self.report(ActorEventKind::Idle),
+            Command::RecordSpecOutcome(job_error) => {
                 let stale = self.configured().and_then(|own| own.instead_of.clone());
-                self.note_spec(trouble.or(stale));
+                self.record_spec_outcome(job_error.or(stale));
             }
-            Command::NoteKeys(trouble) => {
-                if let Some(text) = &trouble {
+            Command::RecordKeysOutcome(job_error) => {
+                if let Some(text) = &job_error {
                     tracing::error!(tenant.id = %self.id, "{text}");
                 }
-                self.keys_trouble = trouble;
+                self.keys_error = job_error;
             }
-            Command::WakeAt(at) => self.wake_at(at, now, ctx),
+            Command::SetTimer(at) => self.set_timer(at, now, ctx),
             Command::Stop => ctx.stop(),
         }
         None
@@ -172,12 +172,12 @@ impl TenantActor {
         &self,
         ctx: &mut Context<Self>,
         job: Job,
-        work: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+        work: impl Future<Output = Result<T, JobError>> + Send + 'static,
         done: impl FnOnce(&mut Self, T) -> Event + 'static,
     ) {
-        let patience = self.house.options.io_timeout;
-        let loading = Arc::clone(&self.house.loading);
-        let running = self.house.deps.io.spawn(async move {
+        let patience = self.runtime.options.io_timeout;
+        let loading = Arc::clone(&self.runtime.loading);
+        let running = self.runtime.deps.io.spawn(async move {
             // A key is made however long it takes, and waits for others of its kind only.
             if job == Job::NewKey {
                 return Ok(work.await);
@@ -188,15 +188,15 @@ impl TenantActor {
         let id = self.id.clone();
         let running = running.into_actor(self).map(move |ended, actor, ctx| {
             let failed = |text: String, out_of_reach| {
-                Event::Failed(Trouble {
+                Event::Failed(JobError {
                     job,
                     text,
                     out_of_reach,
                 })
             };
             let event = match ended {
-                Ok(Ok(Ok(fruit))) => done(actor, fruit),
-                Ok(Ok(Err(trouble))) => Event::Failed(trouble),
+                Ok(Ok(Ok(value))) => done(actor, value),
+                Ok(Ok(Err(job_error))) => Event::Failed(job_error),
                 Ok(Err(_)) => {
                     let ms = patience.as_millis();
                     let text = format!("{job:?} of tenant {id} took longer than {ms} ms");
@@ -211,19 +211,16 @@ impl TenantActor {
 
     /// What is being loaded, or else what is served.
     fn configured(&self) -> Option<&Configured> {
-        let served = self
-            .furnished
-            .as_ref()
-            .map(|furnished| &furnished.configured);
+        let served = self.loaded.as_ref().map(|loaded| &loaded.configured);
         self.next.configured.as_ref().or(served)
     }
 
     fn load_spec(&mut self, ctx: &mut Context<Self>) {
         self.next = Next::default();
-        let (house, id) = (Arc::clone(&self.house), self.id.clone());
-        let served = self.furnished.as_ref();
+        let (runtime, id) = (Arc::clone(&self.runtime), self.id.clone());
+        let served = self.loaded.as_ref();
         let served = served.map(|served| served.configured.spec.issuer.clone());
-        let loading = async move { Configured::load(&house, &id, served.as_ref()).await };
+        let loading = async move { Configured::load(&runtime, &id, served.as_ref()).await };
         self.run(ctx, Job::Spec, loading, |actor, configured: Configured| {
             let passivate_after = configured.spec.passivate_after;
             actor.next.configured = Some(configured);
@@ -232,9 +229,9 @@ impl TenantActor {
     }
 
     fn load_keys(&mut self, ctx: &mut Context<Self>) {
-        let (house, id) = (Arc::clone(&self.house), self.id.clone());
+        let (runtime, id) = (Arc::clone(&self.runtime), self.id.clone());
         let (store, known) = (Arc::clone(&self.store), self.keys.stored());
-        let loading = async move { rotation::load(&house, &id, &*store, known).await };
+        let loading = async move { rotation::load(&runtime, &id, &*store, known).await };
         self.run(ctx, Job::Keys, loading, |actor, stored| {
             let are_new = actor.keys.take(stored);
             let can_sign = actor.keys.can_sign();
@@ -246,12 +243,12 @@ impl TenantActor {
         let Some(configured) = self.configured() else {
             return;
         };
-        let (house, spec) = (Arc::clone(&self.house), Arc::clone(&configured.spec));
-        let before = self.furnished.as_ref().map(|served| {
+        let (runtime, spec) = (Arc::clone(&self.runtime), Arc::clone(&configured.spec));
+        let before = self.loaded.as_ref().map(|served| {
             let spec = Arc::clone(&served.configured.spec);
             (spec, served.opened.clone())
         });
-        let opening = async move { Ok(Opened::of(&house, spec, before).await) };
+        let opening = async move { Ok(Opened::of(&runtime, spec, before).await) };
         self.run(ctx, Job::Connectors, opening, |actor, opened| {
             actor.next.opened = Some(opened);
             Event::ConnectorsOpened
@@ -262,11 +259,11 @@ impl TenantActor {
         let Some(configured) = self.configured().cloned() else {
             return;
         };
-        let house = Arc::clone(&self.house);
+        let runtime = Arc::clone(&self.runtime);
         let compiling = async move {
-            let compiled = tokio::task::spawn_blocking(move || configured.theme(&house)).await;
+            let compiled = tokio::task::spawn_blocking(move || configured.theme(&runtime)).await;
             compiled.unwrap_or_else(|error| {
-                Err(Trouble {
+                Err(JobError {
                     job: Job::Theme,
                     text: format!("the theme could not be compiled: {error}"),
                     out_of_reach: false,
@@ -281,9 +278,9 @@ impl TenantActor {
 
     fn plan_keys(&mut self, at: Timestamp) -> Option<Event> {
         let policy = Arc::clone(&self.configured()?.rotation);
-        let house = Arc::clone(&self.house);
+        let runtime = Arc::clone(&self.runtime);
         Some(Event::KeysPlanned(
-            self.keys.draft(&house).plan(at, &policy),
+            self.keys.draft(&runtime).plan(at, &policy),
         ))
     }
 
@@ -291,8 +288,8 @@ impl TenantActor {
         let Some(policy) = self.configured().map(|c| Arc::clone(&c.rotation)) else {
             return;
         };
-        let house = Arc::clone(&self.house);
-        let ring = self.keys.draft(&house);
+        let runtime = Arc::clone(&self.runtime);
+        let ring = self.keys.draft(&runtime);
         *ring = rotation::changed(ring, step, at, &policy);
         match step {
             RotationStep::Promote { kid } => {
@@ -308,12 +305,12 @@ impl TenantActor {
     }
 
     fn swap_keys(&mut self, ctx: &mut Context<Self>) {
-        let house = Arc::clone(&self.house);
-        let ring = self.keys.draft(&house).clone();
+        let runtime = Arc::clone(&self.runtime);
+        let ring = self.keys.draft(&runtime).clone();
         let (id, store, known) = (self.id.clone(), Arc::clone(&self.store), self.keys.stored());
-        let swapping = async move { rotation::swap(&house, &id, &*store, known, ring).await };
+        let swapping = async move { rotation::swap(&runtime, &id, &*store, known, ring).await };
         self.run(ctx, Job::Swap, swapping, |actor, swapped| {
-            let metrics = &actor.house.metrics;
+            let metrics = &actor.runtime.metrics;
             let Some(stored) = swapped else {
                 metrics.rotated(Rotated::Lost);
                 tracing::info!(tenant.id = %actor.id,
@@ -327,14 +324,14 @@ impl TenantActor {
         });
     }
 
-    fn tell_others(&self) {
+    fn announce_keys(&self) {
         let change = Change {
             tenant: self.id.clone(),
             kind: ChangeKind::Keys,
-            origin: self.house.deps.process_id.clone(),
+            origin: self.runtime.deps.process_id.clone(),
         };
-        let bus = Arc::clone(&self.house.deps.bus);
-        self.house.deps.io.spawn(async move {
+        let bus = Arc::clone(&self.runtime.deps.bus);
+        self.runtime.deps.io.spawn(async move {
             if let Err(error) = bus.publish(&change).await {
                 let id = &change.tenant;
                 tracing::warn!(tenant.id = %id, %error,
@@ -349,21 +346,21 @@ impl TenantActor {
             (next.configured, next.opened, next.theme)
         {
             opened.people.go_by(Arc::clone(&configured.spec));
-            if let Some(before) = &self.furnished {
+            if let Some(before) = &self.loaded {
                 let changed = changes(&before.configured.spec, &configured.spec).join(", ");
                 let changed = Some(changed).filter(|changed| !changed.is_empty());
                 let changed = changed.as_deref().unwrap_or("nothing but files it names");
                 tracing::info!(tenant.id = %self.id, "tenant {} is reloaded: {changed}", self.id);
             }
-            self.furnished = Some(Furnished {
+            self.loaded = Some(LoadedTenant {
                 configured,
                 opened,
                 theme,
             });
         }
-        let (furnished, keys) = (self.furnished.as_ref()?, self.keys.ring()?);
+        let (loaded, keys) = (self.loaded.as_ref()?, self.keys.ring()?);
         let epoch = self.epoch + 1;
-        let made = furnished.snapshot(&self.house, keys, self.generation, epoch, now);
+        let made = loaded.snapshot(&self.runtime, keys, self.generation, epoch, now);
         let snapshot = match made {
             Ok(snapshot) => snapshot,
             Err(error) => {
@@ -381,19 +378,19 @@ impl TenantActor {
         }
     }
 
-    fn note_spec(&mut self, trouble: Option<String>) {
+    fn record_spec_outcome(&mut self, job_error: Option<String>) {
         // The first load of an actor is no reload.
-        if self.furnished.is_some() {
-            self.house.metrics.reloaded(trouble.is_none());
+        if self.loaded.is_some() {
+            self.runtime.metrics.reloaded(job_error.is_none());
         }
-        if let Some(text) = &trouble {
+        if let Some(text) = &job_error {
             tracing::warn!(tenant.id = %self.id,
                 "tenant {} serves on as it was: {text}", self.id);
         }
-        self.spec_trouble = trouble;
+        self.spec_error = job_error;
     }
 
-    fn wake_at(&mut self, at: Timestamp, now: Timestamp, ctx: &mut Context<Self>) {
+    fn set_timer(&mut self, at: Timestamp, now: Timestamp, ctx: &mut Context<Self>) {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
@@ -409,8 +406,8 @@ impl TenantActor {
         self.live(Event::Tick { last_used }, ctx);
     }
 
-    fn say(&self, what: What) {
-        self.news.do_send(News {
+    fn report(&self, what: ActorEventKind) {
+        self.news.do_send(ActorEvent {
             tenant: self.id.clone(),
             generation: self.generation,
             what,

@@ -7,10 +7,10 @@ use insula_jose::{Alg, KeyRing, RotationPolicy};
 use insula_model::{Dialect, Issuer, TenantId, TenantSpec};
 use insula_theming::Theme;
 
-use crate::house::House;
+use crate::runtime::Runtime;
 use crate::tenant::branding;
 use crate::tenant::connectors::Opened;
-use crate::tenant::life::{Job, Trouble};
+use crate::tenant::life::{Job, JobError};
 use crate::tenant::owner;
 use crate::tenant::rotation;
 use crate::{LoadedSpec, TenantSnapshot};
@@ -27,7 +27,7 @@ pub(crate) struct Configured {
 
 /// All a snapshot needs but the keys.
 #[derive(Clone)]
-pub(crate) struct Furnished {
+pub(crate) struct LoadedTenant {
     pub(crate) configured: Configured,
     pub(crate) opened: Opened,
     pub(crate) theme: Arc<Theme>,
@@ -37,15 +37,15 @@ impl Configured {
     /// Loads the configuration. A tenant that has nothing to serve on (no `served` issuer) wakes on
     /// the last good one where the present one is bad.
     pub(crate) async fn load(
-        house: &House,
+        runtime: &Runtime,
         id: &TenantId,
         served: Option<&Issuer>,
-    ) -> Result<Self, Trouble> {
-        let (loaded, instead_of) = match house.deps.specs.load(id).await {
+    ) -> Result<Self, JobError> {
+        let (loaded, instead_of) = match runtime.deps.specs.load(id).await {
             Ok(loaded) => (loaded, None),
             Err(error) => {
                 let error = refused(id, &error.0);
-                let last_good = house.deps.specs.last_good(id).await;
+                let last_good = runtime.deps.specs.last_good(id).await;
                 match last_good.filter(|_| served.is_none()) {
                     Some(loaded) => (loaded, Some(error.text)),
                     None => return Err(error),
@@ -53,17 +53,17 @@ impl Configured {
             }
         };
         if served != Some(&loaded.spec.issuer) {
-            owner::must_be(house, id, &loaded.spec.issuer).await?;
+            owner::must_be(runtime, id, &loaded.spec.issuer).await?;
         }
-        Self::of(house, id, loaded, instead_of)
+        Self::of(runtime, id, loaded, instead_of)
     }
 
     fn of(
-        house: &House,
+        runtime: &Runtime,
         id: &TenantId,
         loaded: LoadedSpec,
         instead_of: Option<String>,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, JobError> {
         if loaded.spec.id != *id {
             let other = &loaded.spec.id;
             return Err(refused(
@@ -71,7 +71,7 @@ impl Configured {
                 &[format!("its configuration is that of {other}")],
             ));
         }
-        let rotation = rotation::policy(&loaded.spec, &house.options);
+        let rotation = rotation::policy(&loaded.spec, &runtime.options);
         Ok(Self {
             spec: Arc::new(loaded.spec),
             rotation: Arc::new(rotation.map_err(|problems| refused(id, &problems))?),
@@ -81,9 +81,9 @@ impl Configured {
     }
 
     /// Compiles the theme; blocks on the file system where the tenant has a folder of its own.
-    pub(crate) fn theme(&self, house: &House) -> Result<Arc<Theme>, Trouble> {
+    pub(crate) fn theme(&self, runtime: &Runtime) -> Result<Arc<Theme>, JobError> {
         let id = &self.spec.id;
-        let refused = |problems: &[String]| Trouble {
+        let refused = |problems: &[String]| JobError {
             job: Job::Theme,
             text: format!(
                 "the pages of tenant {id} cannot be made: {}",
@@ -92,24 +92,24 @@ impl Configured {
             out_of_reach: false,
         };
         let request = branding::theme_request(&self.spec).map_err(|problems| refused(&problems))?;
-        let theme = house.deps.themes.theme(&request);
+        let theme = runtime.deps.themes.theme(&request);
         theme.map_err(|error| refused(&[error.to_string()]))
     }
 }
 
-fn refused(id: &TenantId, problems: &[String]) -> Trouble {
-    Trouble {
+fn refused(id: &TenantId, problems: &[String]) -> JobError {
+    JobError {
         job: Job::Spec,
         text: format!("tenant {id} cannot be loaded: {}", problems.join("\n")),
         out_of_reach: false,
     }
 }
 
-impl Furnished {
+impl LoadedTenant {
     /// Puts everything together for readers.
     pub(crate) fn snapshot(
         &self,
-        house: &House,
+        runtime: &Runtime,
         keys: Arc<KeyRing>,
         generation: u64,
         epoch: u64,
@@ -132,7 +132,7 @@ impl Furnished {
                     json(&jwks, spec.dialect)?
                 }
             },
-            jwks_max_age: house.options.jwks_max_age,
+            jwks_max_age: runtime.options.jwks_max_age,
             theme: Arc::clone(&self.theme),
             generation,
             epoch,
@@ -143,10 +143,10 @@ impl Furnished {
                 rotation: Arc::clone(rotation),
                 connectors: Arc::clone(&self.opened.connectors),
                 effects: Effects {
-                    store: house.deps.durable.tenant(&spec.id),
-                    cache: house.deps.cache.tenant(&spec.id),
-                    clock: Arc::clone(&house.deps.clock),
-                    entropy: Arc::clone(&house.deps.entropy),
+                    store: runtime.deps.durable.tenant(&spec.id),
+                    cache: runtime.deps.cache.tenant(&spec.id),
+                    clock: Arc::clone(&runtime.deps.clock),
+                    entropy: Arc::clone(&runtime.deps.entropy),
                 },
             },
         })

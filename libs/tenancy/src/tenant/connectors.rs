@@ -5,7 +5,7 @@ use insula_connector_kit::{Connector, OpenContext, PasswordCheck};
 use insula_flows::{Connectors, OpenedConnector};
 use insula_model::{ConnectorSpec, TenantId, TenantSpec};
 
-use crate::house::House;
+use crate::runtime::Runtime;
 use crate::tenant::passwords::ConfiguredPeople;
 
 /// How many connectors of one tenant are opened at once.
@@ -23,7 +23,7 @@ impl Opened {
     /// Opens the connectors of `spec`. Those of `before` (which served `before_spec`) whose settings
     /// are the same are kept as they are; one that cannot be opened is marked, not fatal.
     pub(crate) async fn of(
-        house: &House,
+        runtime: &Runtime,
         spec: Arc<TenantSpec>,
         before: Option<(Arc<TenantSpec>, Self)>,
     ) -> Self {
@@ -37,11 +37,11 @@ impl Opened {
             Some((then, opened)) if is_kept(&then) => {
                 (opened.people, opened.hashing, Some(opened.connectors))
             }
-            Some((_, opened)) => (opened.people, share(house, &spec), None),
+            Some((_, opened)) => (opened.people, share(runtime, &spec), None),
             None => {
-                let store = house.deps.durable.tenant(&spec.id);
+                let store = runtime.deps.durable.tenant(&spec.id);
                 let people = ConfiguredPeople::new(Arc::clone(&spec), store);
-                (Arc::new(people), share(house, &spec), None)
+                (Arc::new(people), share(runtime, &spec), None)
             }
         };
         let context = OpenContext {
@@ -49,8 +49,8 @@ impl Opened {
             passwords: Arc::clone(&people) as _,
             hashing: Arc::clone(&hashing),
             upstream_calls: spec.limits.upstream_calls,
-            clock: Arc::clone(&house.deps.clock),
-            entropy: Arc::clone(&house.deps.entropy),
+            clock: Arc::clone(&runtime.deps.clock),
+            entropy: Arc::clone(&runtime.deps.entropy),
         };
         let (context, kept, tenant) = (&context, kept.as_deref(), &spec.id);
         let opened = futures_util::stream::iter(spec.connectors.clone())
@@ -60,7 +60,7 @@ impl Opened {
                     .filter(|kept| kept.spec == connector && kept.opened.is_ok());
                 let opened = match same {
                     Some(same) => same.opened.clone(),
-                    None => open(house, tenant, &connector, context).await,
+                    None => open(runtime, tenant, &connector, context).await,
                 };
                 let id = connector.id.clone();
                 (
@@ -83,12 +83,12 @@ impl Opened {
 }
 
 async fn open(
-    house: &House,
+    runtime: &Runtime,
     tenant: &TenantId,
     connector: &ConnectorSpec,
     context: &OpenContext,
 ) -> Result<Arc<dyn Connector>, String> {
-    let opened = house.deps.connectors.open(connector, context).await;
+    let opened = runtime.deps.connectors.open(connector, context).await;
     opened.map_err(|error| {
         let id = &connector.id;
         tracing::warn!(tenant.id = %tenant, connector.id = %id,
@@ -97,6 +97,6 @@ async fn open(
     })
 }
 
-fn share(house: &House, spec: &TenantSpec) -> Arc<dyn PasswordCheck> {
-    (house.deps.hashing)(spec.limits.password_hashes)
+fn share(runtime: &Runtime, spec: &TenantSpec) -> Arc<dyn PasswordCheck> {
+    (runtime.deps.hashing)(spec.limits.password_hashes)
 }

@@ -9,23 +9,23 @@ use crate::TenantPhase;
 /// How long a rotation that failed is left alone.
 const ROTATION_RETRY: Duration = Duration::from_secs(30);
 
-/// What a tenant lives through. Says what to do, and does nothing: every line of the picture is a
-/// table below.
+/// The state machine of a tenant's actor. Answers events with commands and does nothing itself; its
+/// tests are a table of all transitions.
 ///
-/// `Asleep` and `Resting` are no phases of an actor: then there is none.
+/// `Asleep` and `Quarantined` are no phases of an actor: then there is none.
 #[derive(Debug)]
 pub(crate) struct TenantLife {
     phase: TenantPhase,
     poll_every: Duration,
     passivate_after: Duration,
-    /// What was begun and has not come home.
-    under_way: BTreeSet<Job>,
+    /// What was begun and has not ended.
+    running: BTreeSet<Job>,
     /// Whether the configuration is part of this round.
     with_spec: bool,
     /// What went wrong in this round: first, or worst.
-    trouble: Option<Trouble>,
+    job_error: Option<JobError>,
     /// What is to be loaded anew once the round is over.
-    asked: Option<WhatChanged>,
+    pending_reload: Option<ReloadScope>,
     /// Whether the ring must be looked at before anything is published.
     unplanned: bool,
     /// The moment all of one change of the ring is planned at.
@@ -36,7 +36,7 @@ pub(crate) struct TenantLife {
     unpublished: bool,
     /// Whether the stored ring can sign.
     can_sign: bool,
-    keys_troubled: bool,
+    keys_failed: bool,
     keys_due: Timestamp,
     poll_due: Timestamp,
     last_used: Timestamp,
@@ -62,9 +62,9 @@ impl Job {
     }
 }
 
-/// Why a job came home with nothing.
+/// Why a job failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trouble {
+pub(crate) struct JobError {
     pub(crate) job: Job,
     pub(crate) text: String,
     /// Whether it was a store that did not answer, and not the tenant's own fault.
@@ -73,7 +73,7 @@ pub(crate) struct Trouble {
 
 /// What is to be loaded anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum WhatChanged {
+pub(crate) enum ReloadScope {
     /// The key ring.
     Keys,
     /// The configuration, and the key ring with it.
@@ -84,9 +84,9 @@ pub(crate) enum WhatChanged {
 pub(crate) enum Event {
     Started,
     RetryAsked,
-    ReloadAsked(WhatChanged),
+    ReloadAsked(ReloadScope),
     DrainAsked,
-    /// The timer went off; so long ago somebody came.
+    /// The timer went off; the last request came then.
     Tick {
         last_used: Timestamp,
     },
@@ -105,7 +105,7 @@ pub(crate) enum Event {
     KeysSwapped,
     /// Another process changed the ring first.
     SwapLost,
-    Failed(Trouble),
+    Failed(JobError),
     /// A later generation publishes now.
     Superseded,
 }
@@ -135,16 +135,16 @@ pub(crate) enum Command {
     /// Go back to the configuration that is served.
     ForgetSpec,
     /// Tell the other processes that the keys changed.
-    TellOthers,
+    AnnounceKeys,
     Publish,
-    SayReady,
-    SayCannotLoad(Trouble),
-    SayIdle,
+    ReportReady,
+    ReportLoadFailed(JobError),
+    ReportIdle,
     /// Remember how the last load of the configuration ended.
-    NoteSpec(Option<String>),
+    RecordSpecOutcome(Option<String>),
     /// Remember how the last change of the ring ended.
-    NoteKeys(Option<String>),
-    WakeAt(Timestamp),
+    RecordKeysOutcome(Option<String>),
+    SetTimer(Timestamp),
     Stop,
 }
 
@@ -154,16 +154,16 @@ impl TenantLife {
             phase: TenantPhase::Loading,
             poll_every,
             passivate_after: Duration::ZERO,
-            under_way: BTreeSet::new(),
+            running: BTreeSet::new(),
             with_spec: false,
-            trouble: None,
-            asked: None,
+            job_error: None,
+            pending_reload: None,
             unplanned: false,
             planning: None,
             changed: false,
             unpublished: false,
             can_sign: false,
-            keys_troubled: false,
+            keys_failed: false,
             keys_due: Timestamp::NEVER,
             poll_due: Timestamp::NEVER,
             last_used: Timestamp::EPOCH,
@@ -182,25 +182,25 @@ impl TenantLife {
             Event::Started => self.load(now, &mut todo),
             Event::RetryAsked if self.phase == TenantPhase::Failing => self.load(now, &mut todo),
             Event::RetryAsked => {}
-            Event::ReloadAsked(what) => self.asked = self.asked.max(Some(what)),
+            Event::ReloadAsked(what) => self.pending_reload = self.pending_reload.max(Some(what)),
             Event::DrainAsked => self.phase = TenantPhase::Draining,
             Event::Superseded => {
                 self.phase = TenantPhase::Draining;
-                self.under_way.clear();
+                self.running.clear();
             }
             Event::Tick { last_used } => self.tick(last_used, now, &mut todo),
             Event::SpecLoaded { passivate_after } => {
-                self.under_way.remove(&Job::Spec);
+                self.running.remove(&Job::Spec);
                 self.passivate_after = passivate_after;
                 self.unplanned = true;
                 self.unpublished = true;
                 self.begin(Job::Connectors, &mut todo);
                 self.begin(Job::Theme, &mut todo);
             }
-            Event::ConnectorsOpened => self.home(Job::Connectors),
-            Event::ThemeCompiled => self.home(Job::Theme),
+            Event::ConnectorsOpened => self.finished(Job::Connectors),
+            Event::ThemeCompiled => self.finished(Job::Theme),
             Event::KeysLoaded { are_new, can_sign } => {
-                self.home(Job::Keys);
+                self.finished(Job::Keys);
                 self.can_sign = can_sign;
                 self.changed = false;
                 self.planning = None;
@@ -209,38 +209,38 @@ impl TenantLife {
             }
             Event::KeysPlanned(plan) => self.planned(plan, now, &mut todo),
             Event::KeyMade => {
-                self.home(Job::NewKey);
+                self.finished(Job::NewKey);
                 self.changed = true;
             }
             Event::KeysSwapped => {
-                self.home(Job::Swap);
+                self.finished(Job::Swap);
                 self.ring_is_done(&mut todo);
                 self.can_sign = true;
                 self.unpublished = true;
-                todo.push(Command::TellOthers);
+                todo.push(Command::AnnounceKeys);
             }
             Event::SwapLost => {
-                self.home(Job::Swap);
+                self.finished(Job::Swap);
                 self.changed = false;
                 self.planning = None;
                 self.begin(Job::Keys, &mut todo);
             }
-            Event::Failed(trouble) => {
-                self.home(trouble.job);
-                if matches!(trouble.job, Job::NewKey | Job::Swap) {
+            Event::Failed(job_error) => {
+                self.finished(job_error.job);
+                if matches!(job_error.job, Job::NewKey | Job::Swap) {
                     self.changed = false;
                     self.planning = None;
                     todo.push(Command::ForgetRing);
                 }
                 // What is wrong with the configuration matters more than what is with the keys.
                 let is_worse =
-                    |known: &Trouble| known.job.is_of_keys() && !trouble.job.is_of_keys();
-                if self.trouble.as_ref().is_none_or(is_worse) {
-                    self.trouble = Some(trouble);
+                    |known: &JobError| known.job.is_of_keys() && !job_error.job.is_of_keys();
+                if self.job_error.as_ref().is_none_or(is_worse) {
+                    self.job_error = Some(job_error);
                 }
             }
         }
-        if self.under_way.is_empty() {
+        if self.running.is_empty() {
             self.settle(now, &mut todo);
         }
         todo
@@ -248,8 +248,8 @@ impl TenantLife {
 
     fn load(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
         self.phase = TenantPhase::Loading;
-        self.asked = None;
-        self.trouble = None;
+        self.pending_reload = None;
+        self.job_error = None;
         self.last_used = now;
         self.poll_due = now + self.poll_every;
         self.with_spec = true;
@@ -261,7 +261,7 @@ impl TenantLife {
         if self.phase == TenantPhase::Draining {
             return;
         }
-        self.under_way.insert(job);
+        self.running.insert(job);
         match job {
             Job::Spec => todo.push(Command::LoadSpec),
             Job::Keys => todo.push(Command::LoadKeys),
@@ -272,20 +272,20 @@ impl TenantLife {
         }
     }
 
-    fn home(&mut self, job: Job) {
-        self.under_way.remove(&job);
+    fn finished(&mut self, job: Job) {
+        self.running.remove(&job);
     }
 
     fn tick(&mut self, last_used: Timestamp, now: Timestamp, todo: &mut Vec<Command>) {
         self.timer = None;
         self.last_used = self.last_used.max(last_used);
-        if self.phase != TenantPhase::Serving || !self.under_way.is_empty() {
+        if self.phase != TenantPhase::Serving || !self.running.is_empty() {
             return;
         }
         if now >= self.idle_at() {
             // Should nobody hear it, it is said again.
             self.last_used = now;
-            todo.push(Command::SayIdle);
+            todo.push(Command::ReportIdle);
         } else if now >= self.poll_due {
             self.poll_due = now + self.poll_every;
             self.begin(Job::Keys, todo);
@@ -303,7 +303,7 @@ impl TenantLife {
 
     /// Goes on with the change of the ring: the next step, the swap of all of them, or nothing.
     fn planned(&mut self, plan: RotationPlan, now: Timestamp, todo: &mut Vec<Command>) {
-        self.home(Job::Plan);
+        self.finished(Job::Plan);
         if self.phase == TenantPhase::Draining {
             return;
         }
@@ -313,14 +313,14 @@ impl TenantLife {
                 self.keys_due = plan.next_at;
                 if self.changed {
                     self.unplanned = false;
-                    self.under_way.insert(Job::Swap);
+                    self.running.insert(Job::Swap);
                     todo.push(Command::SwapKeys);
                 } else {
                     self.ring_is_done(todo);
                 }
             }
             RotationStep::Generate { alg, activate } => {
-                self.under_way.insert(Job::NewKey);
+                self.running.insert(Job::NewKey);
                 todo.push(Command::MakeKey { alg, activate, at });
             }
             step @ (RotationStep::Promote { .. } | RotationStep::Retire { .. }) => {
@@ -334,8 +334,8 @@ impl TenantLife {
         self.changed = false;
         self.planning = None;
         self.unplanned = false;
-        if std::mem::take(&mut self.keys_troubled) {
-            todo.push(Command::NoteKeys(None));
+        if std::mem::take(&mut self.keys_failed) {
+            todo.push(Command::RecordKeysOutcome(None));
         }
     }
 
@@ -345,29 +345,29 @@ impl TenantLife {
             TenantPhase::Draining => todo.push(Command::Stop),
             TenantPhase::Loading | TenantPhase::Refreshing => self.settle_round(now, todo),
             TenantPhase::Serving => self.settle_serving(now, todo),
-            TenantPhase::Failing | TenantPhase::Asleep | TenantPhase::Resting => {}
+            TenantPhase::Failing | TenantPhase::Asleep | TenantPhase::Quarantined => {}
         }
     }
 
     /// A round of loading is over, but for the keys.
     fn settle_round(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
         let is_first = self.phase == TenantPhase::Loading;
-        if self.trouble.is_some() {
+        if self.job_error.is_some() {
             self.unplanned = false;
         }
-        if let Some(trouble) = self.trouble.take_if(|trouble| {
+        if let Some(job_error) = self.job_error.take_if(|job_error| {
             // A ring that signs is good enough to serve with, even if it could not be changed.
-            let is_held = self.can_sign && (!is_first || trouble.job != Job::Keys);
-            !(is_held && trouble.job.is_of_keys())
+            let is_held = self.can_sign && (!is_first || job_error.job != Job::Keys);
+            !(is_held && job_error.job.is_of_keys())
         }) {
             if is_first {
                 self.phase = TenantPhase::Failing;
-                todo.push(Command::SayCannotLoad(trouble));
+                todo.push(Command::ReportLoadFailed(job_error));
             } else {
                 self.phase = TenantPhase::Serving;
                 self.unplanned = true;
                 todo.push(Command::ForgetSpec);
-                todo.push(Command::NoteSpec(Some(trouble.text)));
+                todo.push(Command::RecordSpecOutcome(Some(job_error.text)));
                 self.settle_serving(now, todo);
             }
             return;
@@ -378,20 +378,20 @@ impl TenantLife {
         }
         self.phase = TenantPhase::Serving;
         if std::mem::take(&mut self.with_spec) {
-            todo.push(Command::NoteSpec(None));
+            todo.push(Command::RecordSpecOutcome(None));
         }
         self.settle_serving(now, todo);
         if is_first {
-            todo.push(Command::SayReady);
+            todo.push(Command::ReportReady);
         }
     }
 
     fn settle_serving(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
-        if let Some(trouble) = self.trouble.take() {
-            self.keys_troubled = true;
+        if let Some(job_error) = self.job_error.take() {
+            self.keys_failed = true;
             self.unplanned = false;
             self.keys_due = now + ROTATION_RETRY;
-            todo.push(Command::NoteKeys(Some(trouble.text)));
+            todo.push(Command::RecordKeysOutcome(Some(job_error.text)));
         }
         if self.unplanned {
             self.plan(now, todo);
@@ -400,10 +400,10 @@ impl TenantLife {
         if std::mem::take(&mut self.unpublished) {
             todo.push(Command::Publish);
         }
-        if let Some(what) = self.asked.take() {
+        if let Some(what) = self.pending_reload.take() {
             self.phase = TenantPhase::Refreshing;
             self.begin(Job::Keys, todo);
-            if what == WhatChanged::Spec {
+            if what == ReloadScope::Spec {
                 self.with_spec = true;
                 self.begin(Job::Spec, todo);
             }
@@ -412,13 +412,13 @@ impl TenantLife {
         let due = self.keys_due.min(self.poll_due).min(self.idle_at());
         if self.timer != Some(due) {
             self.timer = Some(due);
-            todo.push(Command::WakeAt(due));
+            todo.push(Command::SetTimer(due));
         }
     }
 
     fn plan(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
         let at = *self.planning.get_or_insert(now);
-        self.under_way.insert(Job::Plan);
+        self.running.insert(Job::Plan);
         todo.push(Command::PlanKeys { at });
     }
 }

@@ -1,8 +1,8 @@
 //! One tenant's actor: `life` decides, `actor` does, the rest says how.
 
 mod actor;
-mod asked;
 mod branding;
+mod status_query;
 pub use branding::theme_request;
 mod build;
 mod changes;
@@ -13,8 +13,8 @@ mod passwords;
 mod rotation;
 
 #[cfg(any(test, feature = "fault-injection"))]
-pub(crate) use actor::Suffer;
-pub(crate) use actor::{Instruction, Ping, TenantActor};
-pub(crate) use asked::Asked;
-pub(crate) use life::WhatChanged;
+pub(crate) use actor::InjectFault;
+pub(crate) use actor::{ActorCommand, Ping, TenantActor};
+pub(crate) use life::ReloadScope;
 pub(crate) use owner::note_leaving;
+pub(crate) use status_query::StatusQuery;

@@ -1,22 +1,26 @@
 use insula_model::{Issuer, TenantId};
 
-use crate::house::House;
-use crate::tenant::life::{Job, Trouble};
+use crate::runtime::Runtime;
+use crate::tenant::life::{Job, JobError};
 
 /// Lets a tenant have the keys, sessions and grants that lie under its name only if they were made
 /// for its issuer (ADR 0016): a folder that was removed and made again may be somebody else's.
-pub(crate) async fn must_be(house: &House, id: &TenantId, issuer: &Issuer) -> Result<(), Trouble> {
-    let trouble = |text: String, out_of_reach| Trouble {
+pub(crate) async fn must_be(
+    runtime: &Runtime,
+    id: &TenantId,
+    issuer: &Issuer,
+) -> Result<(), JobError> {
+    let job_error = |text: String, out_of_reach| JobError {
         job: Job::Spec,
         text,
         out_of_reach,
     };
-    let store = house.deps.durable.tenant(id);
+    let store = runtime.deps.durable.tenant(id);
     let claimed = store.claim(issuer.as_str()).await;
     let owner = claimed.map_err(|error| {
         let text =
             format!("tenant {id} cannot be loaded: whose rows it has cannot be read: {error}");
-        trouble(text, true)
+        job_error(text, true)
     })?;
     if owner.issuer != issuer.as_str() {
         let text = format!(
@@ -25,12 +29,12 @@ pub(crate) async fn must_be(house: &House, id: &TenantId, issuer: &Issuer) -> Re
              tenant, or give this one's folder another name, under which it begins anew",
             owner.issuer
         );
-        return Err(trouble(text, false));
+        return Err(job_error(text, false));
     }
     let Some(left_at) = owner.left_at else {
         return Ok(());
     };
-    let away_s = house.now().since(left_at).as_secs();
+    let away_s = runtime.now().since(left_at).as_secs();
     tracing::warn!(tenant.id = %id, away_s,
         "tenant {id} was removed and is back under the same issuer: it goes on with the keys, \
          sessions and grants it had");
@@ -41,9 +45,9 @@ pub(crate) async fn must_be(house: &House, id: &TenantId, issuer: &Issuer) -> Re
 }
 
 /// Notes that a tenant's folder is gone, so that its coming back is told.
-pub(crate) fn note_leaving(house: &House, id: &TenantId) {
-    let (store, id, at) = (house.deps.durable.tenant(id), id.clone(), house.now());
-    house.deps.io.spawn(async move {
+pub(crate) fn note_leaving(runtime: &Runtime, id: &TenantId) {
+    let (store, id, at) = (runtime.deps.durable.tenant(id), id.clone(), runtime.now());
+    runtime.deps.io.spawn(async move {
         if let Err(error) = store.note_left(at).await {
             tracing::warn!(tenant.id = %id, %error,
                 "that tenant {id} was removed could not be noted");

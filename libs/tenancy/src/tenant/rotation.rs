@@ -10,8 +10,8 @@ use insula_model::{TenantId, TenantSpec};
 use insula_store::{KeySwap, SealedKeys, TenantStore};
 
 use crate::TenancyOptions;
-use crate::house::House;
-use crate::tenant::life::{Job, Trouble};
+use crate::runtime::Runtime;
+use crate::tenant::life::{Job, JobError};
 
 /// What clocks and caches may add to a time.
 const SLACK: Duration = Duration::from_mins(10);
@@ -60,11 +60,11 @@ impl Keys {
     }
 
     /// The ring as it shall be; a first one is made here.
-    pub(crate) fn draft(&mut self, house: &House) -> &mut KeyRing {
+    pub(crate) fn draft(&mut self, runtime: &Runtime) -> &mut KeyRing {
         let stored = self.stored.as_ref();
         self.draft.get_or_insert_with(|| match stored {
             Some(stored) => KeyRing::clone(&stored.ring),
-            None => KeyRing::empty(&*house.deps.entropy),
+            None => KeyRing::empty(&*runtime.deps.entropy),
         })
     }
 }
@@ -105,17 +105,17 @@ pub(crate) fn policy(
 
 /// Reads the stored ring. `known` is answered as it is if nothing changed.
 pub(crate) async fn load(
-    house: &House,
+    runtime: &Runtime,
     id: &TenantId,
     store: &dyn TenantStore,
     known: Option<Stored>,
-) -> Result<Option<Stored>, Trouble> {
-    let loaded = store.load_keys().await.map_err(|error| Trouble {
+) -> Result<Option<Stored>, JobError> {
+    let loaded = store.load_keys().await.map_err(|error| JobError {
         job: Job::Keys,
         text: format!("the key ring of tenant {id} cannot be loaded: {error}"),
         out_of_reach: true,
     })?;
-    let own_fault = |text| Trouble {
+    let own_fault = |text| JobError {
         job: Job::Keys,
         text,
         out_of_reach: false,
@@ -132,7 +132,7 @@ pub(crate) async fn load(
     if let Some(known) = known.filter(|known| known.version == version) {
         return Ok(Some(known));
     }
-    let opened = SealedKeyRing::open(&sealed, &house.deps.master_key, id.as_str());
+    let opened = SealedKeyRing::open(&sealed, &runtime.deps.master_key, id.as_str());
     let ring = opened.map_err(|error| {
         own_fault(format!(
             "the key ring of tenant {id} cannot be used: {error}; start with the master key it was \
@@ -146,14 +146,14 @@ pub(crate) async fn load(
 }
 
 /// Makes a key, on the blocking pool and a few at once.
-pub(crate) async fn make_key(house: &House, alg: Alg) -> Result<SigningKey, Trouble> {
-    let failed = |text: String| Trouble {
+pub(crate) async fn make_key(runtime: &Runtime, alg: Alg) -> Result<SigningKey, JobError> {
+    let failed = |text: String| JobError {
         job: Job::NewKey,
         text,
         out_of_reach: false,
     };
-    let _permit = house.key_making.acquire().await;
-    let kid = KeyId::random(&*house.deps.entropy);
+    let _permit = runtime.key_making.acquire().await;
+    let kid = KeyId::random(&*runtime.deps.entropy);
     let made = tokio::task::spawn_blocking(move || SigningKey::generate(alg, kid)).await;
     let made = made.map_err(|error| failed(format!("no {alg} key could be made: {error}")))?;
     made.map_err(|error| failed(error.to_string()))
@@ -175,18 +175,18 @@ pub(crate) fn changed(
 
 /// Stores `ring` in the place of `known`, if that is still what is stored. `None`: it is not.
 pub(crate) async fn swap(
-    house: &House,
+    runtime: &Runtime,
     id: &TenantId,
     store: &dyn TenantStore,
     known: Option<Stored>,
     ring: KeyRing,
-) -> Result<Option<Stored>, Trouble> {
-    let failed = |text: String, out_of_reach| Trouble {
+) -> Result<Option<Stored>, JobError> {
+    let failed = |text: String, out_of_reach| JobError {
         job: Job::Swap,
         text: format!("the new key ring of tenant {id} cannot be stored: {text}"),
         out_of_reach,
     };
-    let deps = &house.deps;
+    let deps = &runtime.deps;
     let sealed = SealedKeyRing::seal(&ring, &deps.master_key, id.as_str(), &*deps.entropy);
     let expected = known.map(|known| known.version);
     let new = SealedKeys {

@@ -22,12 +22,12 @@ fn active(handle: &TenantHandle) -> String {
 }
 
 async fn tick(houses: &[&Tenancy]) {
-    for house in houses {
-        house.inject(&id("acme"), Fault::Tick).await;
+    for tenancy in houses {
+        tenancy.inject(&id("acme"), Fault::Tick).await;
     }
 }
 
-/// Polls often by the clock, which only the test moves.
+/// Polls often by the clock, which only the test changes.
 fn polling() -> TenancyOptions {
     TenancyOptions {
         poll_every: Duration::from_hours(1),
@@ -107,7 +107,7 @@ fn under_another_master_key_a_tenant_does_not_load_and_its_keys_are_left_alone()
         let two = other.process("two", quick()).await;
         assert!(two.activate(&id("acme")).await.is_err());
         let status = two.status(&id("acme")).await.unwrap();
-        assert_eq!(status.phase, TenantPhase::Resting);
+        assert_eq!(status.phase, TenantPhase::Quarantined);
         let said = status.last_error.unwrap();
         assert!(said.contains("master key"), "{said}");
         assert_eq!(store.load_keys().await.unwrap(), sealed);
@@ -121,13 +121,13 @@ fn keys_are_announced_no_shorter_than_clients_may_keep_a_jwk_set() {
         let mut spec = tenant("acme");
         spec.signer.publish_ahead = Duration::ZERO;
         world.files.write(spec);
-        let house = world.house().await;
-        let handle = house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
         let snapshot = handle.snapshot();
         assert_eq!(snapshot.view.rotation.publish_ahead, snapshot.jwks_max_age);
         let longest = snapshot.view.spec.expiry.id_tokens;
         assert!(snapshot.view.rotation.keep_retired_for > longest + snapshot.jwks_max_age);
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -135,16 +135,16 @@ fn keys_are_announced_no_shorter_than_clients_may_keep_a_jwk_set() {
 fn an_algorithm_nobody_offers_is_no_configuration() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
-        house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        tenancy.activate(&id("acme")).await.unwrap();
         let mut spec = tenant("acme");
         spec.signer.algorithms = vec!["HS256".into()];
         world.files.write(spec);
-        house.rescan().await.unwrap();
-        let status = until_status(&house, "acme", |status| status.last_error.is_some()).await;
+        tenancy.rescan().await.unwrap();
+        let status = until_status(&tenancy, "acme", |status| status.last_error.is_some()).await;
         assert!(status.last_error.unwrap().contains("HS256"));
         let now = world.clock.now();
-        let snapshot = house.activate(&id("acme")).await.unwrap().snapshot();
+        let snapshot = tenancy.activate(&id("acme")).await.unwrap().snapshot();
         let alg = insula_jose::Alg::ES256;
         assert!(
             snapshot
@@ -153,7 +153,7 @@ fn an_algorithm_nobody_offers_is_no_configuration() {
                 .signing_key_at(alg, now, &snapshot.view.rotation)
                 .is_ok()
         );
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -164,16 +164,16 @@ fn a_dex_tenant_wakes_with_an_rsa_key() {
             .dex()
             .at("globex", "https://globex.test/dex");
         world.files.write(spec.build());
-        let house = world.house().await;
-        let handle = house.activate(&id("globex")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        let handle = tenancy.activate(&id("globex")).await.unwrap();
         let snapshot = handle.snapshot();
         let jwks = String::from_utf8(snapshot.jwks_json.to_vec()).unwrap();
         assert!(
             jwks.contains(r#""alg": "RS256""#),
             "indented as dex does: {jwks}"
         );
-        let looked = house.directory().lookup("globex.test", "/dex/token");
+        let looked = tenancy.directory().lookup("globex.test", "/dex/token");
         assert!(matches!(looked, crate::Lookup::Awake(_)), "{looked:?}");
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }

@@ -13,15 +13,15 @@ fn a_sleeping_tenant_is_woken_by_who_asks_first_and_found_awake_by_the_next() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
         world.files.write(tenant("neighbour"));
-        let house = world.house().await;
-        let looked = house.directory().lookup("ACME.test:443", "/auth");
+        let tenancy = world.tenancy().await;
+        let looked = tenancy.directory().lookup("ACME.test:443", "/auth");
         assert!(matches!(looked, Lookup::Asleep(_)), "{looked:?}");
         assert!(matches!(
-            house.directory().lookup("other.test", "/"),
+            tenancy.directory().lookup("other.test", "/"),
             Lookup::Unknown
         ));
 
-        let handle = house.activate(&id("acme")).await.unwrap();
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
         let snapshot = handle.snapshot();
         let discovery = String::from_utf8(snapshot.discovery_json.to_vec()).unwrap();
         assert!(
@@ -31,9 +31,9 @@ fn a_sleeping_tenant_is_woken_by_who_asks_first_and_found_awake_by_the_next() {
         let jwks = String::from_utf8(snapshot.jwks_json.to_vec()).unwrap();
         assert!(jwks.contains(r#""alg":"ES256""#), "{jwks}");
         assert_eq!((snapshot.epoch, snapshot.fingerprint.as_ref()), (1, "1"));
-        assert!(found(&house, "acme").is_some());
+        assert!(found(&tenancy, "acme").is_some());
 
-        let status = house.status(&id("acme")).await.unwrap();
+        let status = tenancy.status(&id("acme")).await.unwrap();
         assert_eq!(status.phase, TenantPhase::Serving);
         assert_eq!(status.issuer.as_deref(), Some("https://acme.test"));
         assert_eq!(status.keys.len(), 1);
@@ -43,8 +43,8 @@ fn a_sleeping_tenant_is_woken_by_who_asks_first_and_found_awake_by_the_next() {
                 .unwrap()
                 .contains(r#""phase":"serving""#)
         );
-        assert_eq!(house.status(&id("nobody")).await, None);
-        house.shutdown().await;
+        assert_eq!(tenancy.status(&id("nobody")).await, None);
+        tenancy.shutdown().await;
     });
 }
 
@@ -52,12 +52,12 @@ fn a_sleeping_tenant_is_woken_by_who_asks_first_and_found_awake_by_the_next() {
 fn a_hundred_who_ask_at_once_share_one_load() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
+        let tenancy = world.tenancy().await;
         let gate = world.files.hold();
         let asked: Vec<_> = (0..100)
             .map(|_| {
-                let house = house.clone();
-                tokio::spawn(async move { house.activate(&id("acme")).await.unwrap() })
+                let tenancy = tenancy.clone();
+                tokio::spawn(async move { tenancy.activate(&id("acme")).await.unwrap() })
             })
             .collect();
         until(async || (!world.files.loads().is_empty()).then_some(())).await;
@@ -68,7 +68,7 @@ fn a_hundred_who_ask_at_once_share_one_load() {
         }
         generations.dedup();
         assert_eq!((generations.len(), world.files.loads().len()), (1, 1));
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -81,13 +81,13 @@ fn who_waits_too_long_is_told_to_come_again_and_the_waking_goes_on() {
             activation_timeout: Duration::ZERO,
             ..quick()
         };
-        let house = world.process("one", hasty).await;
-        let refused = house.activate(&id("acme")).await.unwrap_err();
+        let tenancy = world.process("one", hasty).await;
+        let refused = tenancy.activate(&id("acme")).await.unwrap_err();
         assert!(refused.retry_after >= Duration::from_secs(1));
         gate.add_permits(1);
-        until(async || found(&house, "acme")).await;
+        until(async || found(&tenancy, "acme")).await;
         assert_eq!(world.files.loads(), ["acme"]);
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -95,12 +95,12 @@ fn who_waits_too_long_is_told_to_come_again_and_the_waking_goes_on() {
 fn a_tenant_is_woken_although_who_asked_left_before_the_router_heard_of_it() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
+        let tenancy = world.tenancy().await;
         let acme = id("acme");
-        assert!(house.activate(&acme).now_or_never().is_none());
-        until(async || found(&house, "acme")).await;
+        assert!(tenancy.activate(&acme).now_or_never().is_none());
+        until(async || found(&tenancy, "acme")).await;
         assert_eq!(world.files.loads(), ["acme"]);
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -108,33 +108,33 @@ fn a_tenant_is_woken_although_who_asked_left_before_the_router_heard_of_it() {
 fn an_idle_tenant_falls_asleep_and_wakes_as_another_generation() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
-        let in_flight = house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        let in_flight = tenancy.activate(&id("acme")).await.unwrap();
 
         world.clock.advance(Duration::from_mins(29));
         in_flight.touch(insula_ambient::Clock::now(&world.clock));
         world.clock.advance(Duration::from_mins(29));
-        assert!(house.inject(&id("acme"), Fault::Tick).await);
-        let status = house.status(&id("acme")).await.unwrap();
+        assert!(tenancy.inject(&id("acme"), Fault::Tick).await);
+        let status = tenancy.status(&id("acme")).await.unwrap();
         assert_eq!(status.phase, TenantPhase::Serving, "somebody came");
 
         world.clock.advance(Duration::from_mins(2));
-        house.inject(&id("acme"), Fault::Tick).await;
-        until_phase(&house, "acme", TenantPhase::Asleep).await;
-        until(async || found(&house, "acme").is_none().then_some(())).await;
+        tenancy.inject(&id("acme"), Fault::Tick).await;
+        until_phase(&tenancy, "acme", TenantPhase::Asleep).await;
+        until(async || found(&tenancy, "acme").is_none().then_some(())).await;
         assert_eq!(
             in_flight.snapshot().generation,
             1,
             "requests keep what they have"
         );
 
-        let again = house.activate(&id("acme")).await.unwrap();
+        let again = tenancy.activate(&id("acme")).await.unwrap();
         assert!(again.snapshot().generation > 1);
         assert_eq!(
             again.snapshot().view.keys.jwks_json(),
             in_flight.snapshot().view.keys.jwks_json()
         );
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -142,16 +142,16 @@ fn an_idle_tenant_falls_asleep_and_wakes_as_another_generation() {
 fn a_bad_reload_keeps_the_good_configuration_and_says_why() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
-        let handle = house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
 
         world.files.spoil("acme", "line 3: it is broken");
-        let report = house.rescan().await.unwrap();
+        let report = tenancy.rescan().await.unwrap();
         assert_eq!((report.changed, report.left), (1, 0));
-        let status = until_status(&house, "acme", |status| status.last_error.is_some()).await;
+        let status = until_status(&tenancy, "acme", |status| status.last_error.is_some()).await;
         assert!(status.last_error.unwrap().contains("line 3"));
         assert_eq!(handle.snapshot().fingerprint.as_ref(), "1");
-        assert!(found(&house, "acme").is_some());
+        assert!(found(&tenancy, "acme").is_some());
 
         let mut mended = tenant("acme");
         mended.limits.requests = Some(insula_model::Rate {
@@ -159,8 +159,8 @@ fn a_bad_reload_keeps_the_good_configuration_and_says_why() {
             per: Duration::from_secs(1),
         });
         world.files.write(mended);
-        house.rescan().await.unwrap();
-        until_status(&house, "acme", |status| status.last_error.is_none()).await;
+        tenancy.rescan().await.unwrap();
+        until_status(&tenancy, "acme", |status| status.last_error.is_none()).await;
         assert_eq!(handle.snapshot().fingerprint.as_ref(), "3");
         let now = insula_ambient::Clock::monotonic(&world.clock);
         assert!(handle.limits().admit(None, now).is_ok());
@@ -168,7 +168,7 @@ fn a_bad_reload_keeps_the_good_configuration_and_says_why() {
             handle.limits().admit(None, now).is_err(),
             "budgets follow the file"
         );
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -176,19 +176,19 @@ fn a_bad_reload_keeps_the_good_configuration_and_says_why() {
 fn a_tenant_that_slept_while_its_file_turned_bad_wakes_on_the_last_good_one_and_says_why() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
-        house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        tenancy.activate(&id("acme")).await.unwrap();
         world.clock.advance(Duration::from_mins(31));
-        house.inject(&id("acme"), Fault::Tick).await;
-        until_phase(&house, "acme", TenantPhase::Asleep).await;
+        tenancy.inject(&id("acme"), Fault::Tick).await;
+        until_phase(&tenancy, "acme", TenantPhase::Asleep).await;
 
         world.files.spoil("acme", "line 3: it is broken");
-        house.rescan().await.unwrap();
-        let handle = house.activate(&id("acme")).await.unwrap();
+        tenancy.rescan().await.unwrap();
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
         assert_eq!(handle.snapshot().fingerprint.as_ref(), "1");
-        let status = until_status(&house, "acme", |status| status.last_error.is_some()).await;
+        let status = until_status(&tenancy, "acme", |status| status.last_error.is_some()).await;
         assert!(status.last_error.unwrap().contains("line 3"));
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -196,16 +196,16 @@ fn a_tenant_that_slept_while_its_file_turned_bad_wakes_on_the_last_good_one_and_
 fn unreadable_colours_are_no_configuration() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
-        house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        tenancy.activate(&id("acme")).await.unwrap();
         let mut spec = tenant("acme");
         spec.frontend.light.insert("accent".into(), "mauve".into());
         world.files.write(spec);
-        house.rescan().await.unwrap();
-        let status = until_status(&house, "acme", |status| status.last_error.is_some()).await;
+        tenancy.rescan().await.unwrap();
+        let status = until_status(&tenancy, "acme", |status| status.last_error.is_some()).await;
         assert!(status.last_error.unwrap().contains("colors.light.accent"));
         assert_eq!(status.fingerprint.as_deref(), Some("1"));
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -216,9 +216,9 @@ fn a_connector_that_cannot_open_is_marked_and_only_changed_ones_are_opened_anew(
         spec.connectors = vec![a_connector("a"), a_connector("b"), a_connector("c")];
         world.files.write(spec.clone());
         world.upstreams.broken.lock().unwrap().insert("c".into());
-        let house = world.house().await;
-        let handle = house.activate(&id("acme")).await.unwrap();
-        let status = house.status(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
+        let status = tenancy.status(&id("acme")).await.unwrap();
         let problems: Vec<_> = status
             .connectors
             .iter()
@@ -233,7 +233,7 @@ fn a_connector_that_cannot_open_is_marked_and_only_changed_ones_are_opened_anew(
         world.upstreams.broken.lock().unwrap().clear();
         spec.connectors[1].name = "another name".into();
         world.files.write(spec);
-        house.rescan().await.unwrap();
+        tenancy.rescan().await.unwrap();
         until(async || (&*handle.snapshot().fingerprint == "2").then_some(())).await;
         let mut opened = world.upstreams.opened()[3..].to_vec();
         opened.sort();
@@ -247,7 +247,7 @@ fn a_connector_that_cannot_open_is_marked_and_only_changed_ones_are_opened_anew(
             .clone()
             .unwrap();
         assert!(Arc::ptr_eq(&before, &after));
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -256,24 +256,24 @@ fn a_removed_tenant_is_gone_and_a_new_one_appears() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
         world.files.write(tenant("neighbour"));
-        let house = world.house().await;
-        let handle = house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
         world.files.remove("acme");
         world.files.write(tenant("globex"));
-        let report = house.rescan().await.unwrap();
+        let report = tenancy.rescan().await.unwrap();
         assert_eq!((report.tenants, report.arrived, report.left), (2, 1, 1));
         assert!(matches!(
-            house.directory().lookup("acme.test", "/"),
+            tenancy.directory().lookup("acme.test", "/"),
             Lookup::Unknown
         ));
         assert!(matches!(
-            house.directory().lookup("globex.test", "/"),
+            tenancy.directory().lookup("globex.test", "/"),
             Lookup::Asleep(_)
         ));
         assert_eq!(handle.snapshot().epoch, 1, "requests under way end well");
-        assert_eq!(house.status(&id("acme")).await, None);
-        assert!(house.activate(&id("acme")).await.is_err());
-        house.shutdown().await;
+        assert_eq!(tenancy.status(&id("acme")).await, None);
+        assert!(tenancy.activate(&id("acme")).await.is_err());
+        tenancy.shutdown().await;
     });
 }
 
@@ -281,8 +281,8 @@ fn a_removed_tenant_is_gone_and_a_new_one_appears() {
 fn word_of_another_process_reloads_and_word_of_our_own_does_not() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
-        house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        tenancy.activate(&id("acme")).await.unwrap();
         let word = |origin: &str| Change {
             tenant: id("acme"),
             kind: ChangeKind::Spec,
@@ -295,7 +295,7 @@ fn word_of_another_process_reloads_and_word_of_our_own_does_not() {
             (world.files.loads().len() > 1).then_some(())
         })
         .await;
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -305,17 +305,17 @@ fn ten_thousand_tenants_are_registered_without_loading_one() {
         for n in 0..10_000 {
             world.files.write(tenant(&format!("t{n}")));
         }
-        let house = world.house().await;
+        let tenancy = world.tenancy().await;
         assert!(matches!(
-            house.directory().lookup("t9999.test", "/"),
+            tenancy.directory().lookup("t9999.test", "/"),
             Lookup::Asleep(_)
         ));
-        assert_eq!(house.metrics().registered.get(), 10_000);
+        assert_eq!(tenancy.metrics().registered.get(), 10_000);
         assert_eq!(world.files.loads(), Vec::<String>::new());
-        assert_eq!(house.statuses().await.len(), 10_000);
-        house.activate(&id("t5000")).await.unwrap();
+        assert_eq!(tenancy.statuses().await.len(), 10_000);
+        tenancy.activate(&id("t5000")).await.unwrap();
         assert_eq!(world.files.loads(), ["t5000"]);
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -329,11 +329,11 @@ fn with_boot_all_everybody_wakes_unasked() {
             boot_all: true,
             ..quick()
         };
-        let house = world.process("one", options).await;
+        let tenancy = world.process("one", options).await;
         for name in ["acme", "globex"] {
-            until(async || found(&house, name)).await;
+            until(async || found(&tenancy, name)).await;
         }
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -347,18 +347,18 @@ fn beyond_the_limit_those_unused_for_longest_sleep() {
             max_awake: 2,
             ..quick()
         };
-        let house = world.process("one", options).await;
+        let tenancy = world.process("one", options).await;
         for n in 0..4 {
             world.clock.advance(Duration::from_secs(1));
-            house.activate(&id(&format!("t{n}"))).await.unwrap();
+            tenancy.activate(&id(&format!("t{n}"))).await.unwrap();
         }
-        until_phase(&house, "t0", TenantPhase::Asleep).await;
-        until_phase(&house, "t1", TenantPhase::Asleep).await;
+        until_phase(&tenancy, "t0", TenantPhase::Asleep).await;
+        until_phase(&tenancy, "t1", TenantPhase::Asleep).await;
         for name in ["t2", "t3"] {
-            let status = house.status(&id(name)).await.unwrap();
+            let status = tenancy.status(&id(name)).await.unwrap();
             assert_eq!(status.phase, TenantPhase::Serving, "{name}");
         }
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -367,12 +367,12 @@ fn after_shutdown_nobody_is_woken_and_snapshots_stay_good() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
         world.files.write(tenant("globex"));
-        let house = world.house().await;
-        let handle = house.activate(&id("acme")).await.unwrap();
-        house.shutdown().await;
-        assert!(house.activate(&id("globex")).await.is_err());
+        let tenancy = world.tenancy().await;
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
+        tenancy.shutdown().await;
+        assert!(tenancy.activate(&id("globex")).await.is_err());
         assert_eq!(handle.snapshot().epoch, 1);
-        assert!(house.rescan().await.is_err());
+        assert!(tenancy.rescan().await.is_err());
     });
 }
 
@@ -380,18 +380,18 @@ fn after_shutdown_nobody_is_woken_and_snapshots_stay_good() {
 fn a_folder_made_again_under_another_issuer_inherits_nothing_until_it_is_adopted() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
-        let first = house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        let first = tenancy.activate(&id("acme")).await.unwrap();
         let keys = first.snapshot().jwks_json.clone();
         world.files.remove("acme");
-        house.rescan().await.unwrap();
+        tenancy.rescan().await.unwrap();
 
         let other = a_tenant().at("acme", "https://acme-two.test").build();
         world.files.write(other);
-        house.rescan().await.unwrap();
-        assert!(house.activate(&id("acme")).await.is_err());
+        tenancy.rescan().await.unwrap();
+        assert!(tenancy.activate(&id("acme")).await.is_err());
         let told = |status: &TenantStatus| status.last_error.is_some();
-        let status = until_status(&house, "acme", told).await;
+        let status = until_status(&tenancy, "acme", told).await;
         let told = status.last_error.unwrap();
         for word in [
             "https://acme-two.test",
@@ -405,11 +405,11 @@ fn a_folder_made_again_under_another_issuer_inherits_nothing_until_it_is_adopted
 
         let store = world.store.tenant(&id("acme"));
         store.adopt("https://acme-two.test").await.unwrap();
-        house.reload(Some(id("acme"))).await.unwrap();
-        house.revive(&id("acme"));
-        let back = until(async || house.activate(&id("acme")).await.ok()).await;
+        tenancy.reload(Some(id("acme"))).await.unwrap();
+        tenancy.revive(&id("acme"));
+        let back = until(async || tenancy.activate(&id("acme")).await.ok()).await;
         assert_eq!(back.snapshot().jwks_json, keys);
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -417,22 +417,22 @@ fn a_folder_made_again_under_another_issuer_inherits_nothing_until_it_is_adopted
 fn a_folder_made_again_under_its_issuer_goes_on_and_its_return_is_noted() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
-        let keys = house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        let keys = tenancy.activate(&id("acme")).await.unwrap();
         let keys = keys.snapshot().jwks_json.clone();
         let store = world.store.tenant(&id("acme"));
         let owner = async || store.claim("https://nobody.test").await.unwrap();
         world.files.remove("acme");
-        house.rescan().await.unwrap();
+        tenancy.rescan().await.unwrap();
         until(async || owner().await.left_at).await;
 
         world.files.write(tenant("acme"));
-        house.rescan().await.unwrap();
-        let back = house.activate(&id("acme")).await.unwrap();
+        tenancy.rescan().await.unwrap();
+        let back = tenancy.activate(&id("acme")).await.unwrap();
         assert_eq!(back.snapshot().jwks_json, keys);
         assert_eq!(owner().await.left_at, None);
         assert_eq!(owner().await.issuer, "https://acme.test");
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -440,16 +440,16 @@ fn a_folder_made_again_under_its_issuer_goes_on_and_its_return_is_noted() {
 fn a_tenant_that_is_served_serves_on_as_it_was_when_its_file_names_another_issuer() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
-        house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        tenancy.activate(&id("acme")).await.unwrap();
         world
             .files
             .write(a_tenant().at("acme", "https://acme-two.test").build());
-        house.rescan().await.unwrap();
+        tenancy.rescan().await.unwrap();
         let told = |status: &TenantStatus| status.last_error.is_some();
-        let status = until_status(&house, "acme", told).await;
+        let status = until_status(&tenancy, "acme", told).await;
         assert_eq!(status.issuer.as_deref(), Some("https://acme.test"));
         assert!(status.last_error.unwrap().contains("insula adopt acme"));
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use insula_testkit::NOW;
 
 use super::world::{found, id, in_world, quick, tenant, until, until_phase, until_status};
-use crate::cell::{Cell, Superseded};
+use crate::snapshot_cell::{SnapshotCell, Superseded};
 use crate::{Fault, Lookup, Tenancy, TenancyOptions, TenantPhase};
 
 #[test]
@@ -16,70 +16,72 @@ fn a_tenant_that_panics_is_restarted_while_its_last_snapshot_serves_and_neighbou
         for name in &neighbours {
             world.files.write(tenant(name));
         }
-        let house = world.house().await;
-        let handle = house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.tenancy().await;
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
         let mut theirs = Vec::new();
         for name in &neighbours {
-            theirs.push(house.activate(&id(name)).await.unwrap());
+            theirs.push(tenancy.activate(&id(name)).await.unwrap());
         }
         let before: Vec<_> = theirs.iter().map(|h| h.snapshot().generation).collect();
 
         let gate = world.files.hold();
         let first = handle.snapshot().generation;
-        house.inject(&id("acme"), Fault::Panic).await;
-        let status = until_status(&house, "acme", |status| status.restarts == 1).await;
+        tenancy.inject(&id("acme"), Fault::Panic).await;
+        let status = until_status(&tenancy, "acme", |status| status.restarts == 1).await;
         assert_eq!(status.last_error.as_deref(), Some("its actor panicked"));
-        let served = found(&house, "acme").expect("it is served meanwhile");
+        let served = found(&tenancy, "acme").expect("it is served meanwhile");
         assert_eq!(served.snapshot().generation, first);
 
         gate.add_permits(1);
         until(async || (handle.snapshot().generation > first).then_some(())).await;
-        let status = until_phase(&house, "acme", TenantPhase::Serving).await;
+        let status = until_phase(&tenancy, "acme", TenantPhase::Serving).await;
         assert_eq!((status.restarts, status.epoch), (1, 1));
         let after: Vec<_> = theirs.iter().map(|h| h.snapshot().generation).collect();
         assert_eq!(before, after);
         for name in &neighbours {
-            let status = house.status(&id(name)).await.unwrap();
+            let status = tenancy.status(&id(name)).await.unwrap();
             assert_eq!((status.phase, status.restarts), (TenantPhase::Serving, 0));
         }
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
-async fn panic_until_it_rests(house: &Tenancy, name: &str) {
+async fn panic_until_quarantined(tenancy: &Tenancy, name: &str) {
     for death in 1..=5 {
-        until_phase(house, name, TenantPhase::Serving).await;
-        assert!(house.inject(&id(name), Fault::Panic).await);
-        until_status(house, name, |status| status.restarts == death).await;
+        until_phase(tenancy, name, TenantPhase::Serving).await;
+        assert!(tenancy.inject(&id(name), Fault::Panic).await);
+        until_status(tenancy, name, |status| status.restarts == death).await;
     }
-    until_phase(house, name, TenantPhase::Resting).await;
+    until_phase(tenancy, name, TenantPhase::Quarantined).await;
 }
 
 #[test]
-fn a_tenant_that_panics_five_times_a_minute_is_put_to_rest_and_can_be_revived() {
+fn a_tenant_that_panics_five_times_a_minute_is_quarantined_and_can_be_revived() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
-        house.activate(&id("acme")).await.unwrap();
-        panic_until_it_rests(&house, "acme").await;
-        let last = until(async || match house.directory().lookup("acme.test", "/") {
-            Lookup::Resting { last, .. } => Some(last),
-            _ => None,
-        })
+        let tenancy = world.tenancy().await;
+        tenancy.activate(&id("acme")).await.unwrap();
+        panic_until_quarantined(&tenancy, "acme").await;
+        let last = until(
+            async || match tenancy.directory().lookup("acme.test", "/") {
+                Lookup::Quarantined { last, .. } => Some(last),
+                _ => None,
+            },
+        )
         .await;
         let last = last.expect("what it published last is served");
         let generation = last.snapshot().generation;
-        let served = house.activate(&id("acme")).await.unwrap();
+        let served = tenancy.activate(&id("acme")).await.unwrap();
         assert_eq!(served.snapshot().generation, generation);
-        let status = house.status(&id("acme")).await.unwrap();
-        assert!(status.resting_until.is_some() && status.is_served);
-        assert_eq!(house.metrics().resting.get(), 1);
+        let status = tenancy.status(&id("acme")).await.unwrap();
+        assert!(status.quarantined_until.is_some() && status.is_served);
+        assert_eq!(tenancy.metrics().quarantined.get(), 1);
 
-        house.revive(&id("acme"));
-        until(async || found(&house, "acme")).await;
+        tenancy.revive(&id("acme"));
+        until(async || found(&tenancy, "acme")).await;
         assert!(served.snapshot().generation > generation);
-        assert_eq!(house.metrics().resting.get(), 0);
-        house.shutdown().await;
+        assert_eq!(tenancy.metrics().quarantined.get(), 0);
+        tenancy.shutdown().await;
     });
 }
 
@@ -89,17 +91,17 @@ fn when_the_quarantine_ends_it_is_tried_again() {
         world.files.write(tenant("acme"));
         let mut options = quick();
         options.restart.quarantine = Duration::from_millis(1);
-        let house = world.process("one", options).await;
-        let handle = house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.process("one", options).await;
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
         for death in 1..=5 {
-            until_phase(&house, "acme", TenantPhase::Serving).await;
+            until_phase(&tenancy, "acme", TenantPhase::Serving).await;
             let before = handle.snapshot().generation;
-            house.inject(&id("acme"), Fault::Panic).await;
-            until_status(&house, "acme", |status| status.restarts == death).await;
+            tenancy.inject(&id("acme"), Fault::Panic).await;
+            until_status(&tenancy, "acme", |status| status.restarts == death).await;
             until(async || (handle.snapshot().generation > before).then_some(())).await;
         }
-        until(async || found(&house, "acme")).await;
-        house.shutdown().await;
+        until(async || found(&tenancy, "acme")).await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -107,26 +109,26 @@ fn when_the_quarantine_ends_it_is_tried_again() {
 fn a_tenant_that_never_loaded_is_unavailable_until_its_file_is_mended() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
+        let tenancy = world.tenancy().await;
         world.files.spoil("acme", "line 1: nonsense");
-        let refused = house.activate(&id("acme")).await.unwrap_err();
+        let refused = tenancy.activate(&id("acme")).await.unwrap_err();
         assert!(refused.retry_after > Duration::from_mins(1), "{refused}");
         assert_eq!(world.files.loads().len(), 5);
-        let status = house.status(&id("acme")).await.unwrap();
-        assert_eq!(status.phase, TenantPhase::Resting);
+        let status = tenancy.status(&id("acme")).await.unwrap();
+        assert_eq!(status.phase, TenantPhase::Quarantined);
         assert!(status.last_error.unwrap().contains("line 1"));
         assert!(!status.is_served);
-        let looked = house.directory().lookup("acme.test", "/");
+        let looked = tenancy.directory().lookup("acme.test", "/");
         assert!(
-            matches!(looked, Lookup::Resting { last: None, .. }),
+            matches!(looked, Lookup::Quarantined { last: None, .. }),
             "{looked:?}"
         );
 
         world.files.write(tenant("acme"));
-        house.rescan().await.unwrap();
-        until_phase(&house, "acme", TenantPhase::Asleep).await;
-        until(async || house.activate(&id("acme")).await.ok()).await;
-        house.shutdown().await;
+        tenancy.rescan().await.unwrap();
+        until_phase(&tenancy, "acme", TenantPhase::Asleep).await;
+        until(async || tenancy.activate(&id("acme")).await.ok()).await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -139,21 +141,21 @@ fn a_tenant_that_hangs_is_replaced_elsewhere_and_cannot_publish_the_past() {
             ping_every: Duration::from_millis(160),
             ..quick()
         };
-        let house = world.process("one", watchful).await;
-        let handle = house.activate(&id("acme")).await.unwrap();
+        let tenancy = world.process("one", watchful).await;
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
         let first = handle.snapshot().generation;
-        house.inject(&id("acme"), Fault::Hang).await;
-        // Stands in the sleeper's mailbox until it wakes.
+        tenancy.inject(&id("acme"), Fault::Hang).await;
+        // Waits in the hung actor's mailbox.
         world.files.write(tenant("acme"));
-        house.rescan().await.unwrap();
+        tenancy.rescan().await.unwrap();
         until(async || (handle.snapshot().generation > first).then_some(())).await;
         let second = handle.snapshot().generation;
-        assert!(found(&house, "acme").is_some());
-        until_phase(&house, "acme", TenantPhase::Serving).await;
+        assert!(found(&tenancy, "acme").is_some());
+        until_phase(&tenancy, "acme", TenantPhase::Serving).await;
 
-        house.release_hung();
-        // Comes back only when the sleeper is gone too.
-        house.shutdown().await;
+        tenancy.release_hung();
+        // Returns only when the hung actor is gone too.
+        tenancy.shutdown().await;
         assert!(handle.snapshot().generation >= second);
     });
 }
@@ -162,15 +164,15 @@ fn a_tenant_that_hangs_is_replaced_elsewhere_and_cannot_publish_the_past() {
 fn only_the_generation_a_cell_was_passed_to_may_publish() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
-        let any = house.activate(&id("acme")).await.unwrap().snapshot();
+        let tenancy = world.tenancy().await;
+        let any = tenancy.activate(&id("acme")).await.unwrap().snapshot();
         let of = |generation, epoch| {
             let mut snapshot = (*any).clone();
             snapshot.generation = generation;
             snapshot.epoch = epoch;
             Arc::new(snapshot)
         };
-        let cell = Cell::default();
+        let cell = SnapshotCell::default();
         cell.pass_to(7);
         let handle = cell.publish(of(7, 1), NOW).unwrap();
         cell.pass_to(8);
@@ -180,7 +182,7 @@ fn only_the_generation_a_cell_was_passed_to_may_publish() {
         cell.publish(of(8, 1), NOW).unwrap();
         assert_eq!(cell.publish(of(7, 3), NOW).unwrap_err(), Superseded);
         assert_eq!(handle.snapshot().generation, 8, "readers keep their handle");
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }
 
@@ -188,13 +190,13 @@ fn only_the_generation_a_cell_was_passed_to_may_publish() {
 fn a_load_that_panics_is_a_load_that_failed() {
     in_world(async |world| {
         world.files.write(tenant("acme"));
-        let house = world.house().await;
+        let tenancy = world.tenancy().await;
         // A closed gate makes the fake source panic.
         world.files.hold().close();
-        assert!(house.activate(&id("acme")).await.is_err());
-        let status = house.status(&id("acme")).await.unwrap();
-        assert_eq!(status.phase, TenantPhase::Resting);
+        assert!(tenancy.activate(&id("acme")).await.is_err());
+        let status = tenancy.status(&id("acme")).await.unwrap();
+        assert_eq!(status.phase, TenantPhase::Quarantined);
         assert!(status.last_error.unwrap().contains("panic"), "it is said");
-        house.shutdown().await;
+        tenancy.shutdown().await;
     });
 }

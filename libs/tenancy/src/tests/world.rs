@@ -25,7 +25,7 @@ const BOUND: Duration = Duration::from_mins(1);
 static THEMES: LazyLock<Arc<ThemeLibrary>> =
     LazyLock::new(|| Arc::new(ThemeLibrary::embedded().unwrap()));
 
-/// What processes share, and what a test moves.
+/// What processes share, and what a test changes.
 #[derive(Clone)]
 pub(super) struct World {
     pub(super) clock: ManualClock,
@@ -87,7 +87,7 @@ impl World {
     }
 
     /// The usual process.
-    pub(super) async fn house(&self) -> Tenancy {
+    pub(super) async fn tenancy(&self) -> Tenancy {
         self.process("one", quick()).await
     }
 }

@@ -1,4 +1,4 @@
-//! The doors, over a real house on memory stores.
+//! The HTTP endpoints, over a real tenancy on memory stores.
 
 mod browsers;
 mod doors;

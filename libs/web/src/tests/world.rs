@@ -34,7 +34,7 @@ static IO: LazyLock<Runtime> = LazyLock::new(|| {
     builder.worker_threads(2).enable_all().build().unwrap()
 });
 
-/// A house with its front door.
+/// A tenancy with its front door.
 pub(super) struct World {
     pub(super) clock: ManualClock,
     pub(super) state: WebState,

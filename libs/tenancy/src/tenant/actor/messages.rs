@@ -2,27 +2,27 @@ use actix::{Handler, Message, MessageResult};
 
 use super::TenantActor;
 use crate::TenantPhase;
-use crate::supervisor::What;
-use crate::tenant::life::{Event, WhatChanged};
+use crate::supervisor::ActorEventKind;
+use crate::tenant::life::{Event, ReloadScope};
 
-/// What the supervisor tells an actor.
+/// What the supervisor has an actor do.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
-pub(crate) enum Instruction {
+pub(crate) enum ActorCommand {
     /// Load something anew.
-    Reload(WhatChanged),
+    Reload(ReloadScope),
     /// Try again what could not be loaded.
     Retry,
     /// Finish what was begun, and stop.
     Drain,
 }
 
-/// Are you there?
+/// Answer that you are alive.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Ping;
 
-/// How are you?
+/// Describe yourself.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "OwnStatus")]
 pub(crate) struct Observe;
@@ -34,20 +34,20 @@ pub(crate) struct OwnStatus {
     pub(crate) last_error: Option<String>,
 }
 
-/// Something bad happens.
+/// Inject this fault.
 #[cfg(any(test, feature = "fault-injection"))]
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Suffer(pub(crate) crate::Fault);
+pub(crate) struct InjectFault(pub(crate) crate::Fault);
 
-impl Handler<Instruction> for TenantActor {
+impl Handler<ActorCommand> for TenantActor {
     type Result = ();
 
-    fn handle(&mut self, instruction: Instruction, ctx: &mut Self::Context) {
+    fn handle(&mut self, instruction: ActorCommand, ctx: &mut Self::Context) {
         let event = match instruction {
-            Instruction::Reload(what) => Event::ReloadAsked(what),
-            Instruction::Retry => Event::RetryAsked,
-            Instruction::Drain => Event::DrainAsked,
+            ActorCommand::Reload(what) => Event::ReloadAsked(what),
+            ActorCommand::Retry => Event::RetryAsked,
+            ActorCommand::Drain => Event::DrainAsked,
         };
         self.live(event, ctx);
     }
@@ -57,7 +57,7 @@ impl Handler<Ping> for TenantActor {
     type Result = ();
 
     fn handle(&mut self, _: Ping, _: &mut Self::Context) {
-        self.say(What::Here);
+        self.report(ActorEventKind::Alive);
     }
 }
 
@@ -68,20 +68,20 @@ impl Handler<Observe> for TenantActor {
         MessageResult(OwnStatus {
             phase: self.life.phase(),
             epoch: self.epoch,
-            last_error: self.spec_trouble.clone().or(self.keys_trouble.clone()),
+            last_error: self.spec_error.clone().or(self.keys_error.clone()),
         })
     }
 }
 
 #[cfg(any(test, feature = "fault-injection"))]
-impl Handler<Suffer> for TenantActor {
+impl Handler<InjectFault> for TenantActor {
     type Result = ();
 
     #[expect(clippy::panic, reason = "this is the panic that tests ask for")]
-    fn handle(&mut self, Suffer(fault): Suffer, ctx: &mut Self::Context) {
+    fn handle(&mut self, InjectFault(fault): InjectFault, ctx: &mut Self::Context) {
         match fault {
             crate::Fault::Panic => panic!("tenant {} was asked to panic", self.id),
-            crate::Fault::Hang => self.house.hangs.hang(),
+            crate::Fault::Hang => self.runtime.hangs.hang(),
             crate::Fault::Tick => self.tick(ctx),
         }
     }

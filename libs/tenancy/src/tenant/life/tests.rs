@@ -52,8 +52,8 @@ fn generate() -> RotationStep {
     }
 }
 
-fn trouble(job: Job) -> Trouble {
-    Trouble {
+fn job_error(job: Job) -> JobError {
+    JobError {
         job,
         text: format!("{job:?}"),
         out_of_reach: false,
@@ -61,7 +61,7 @@ fn trouble(job: Job) -> Trouble {
 }
 
 fn failed(job: Job) -> Event {
-    E::Failed(trouble(job))
+    E::Failed(job_error(job))
 }
 
 fn said(job: Job) -> String {
@@ -93,9 +93,9 @@ fn then(before: Vec<Event>, more: impl IntoIterator<Item = Event>) -> Vec<Event>
 }
 
 const PLAN: Command = C::PlanKeys { at: NOW };
-const POLLED: Command = C::WakeAt(Timestamp::from_millis(NOW.as_millis() + 60_000));
+const POLLED: Command = C::SetTimer(Timestamp::from_millis(NOW.as_millis() + 60_000));
 
-/// One line of the picture: what was, what happens, what is then, what is done.
+/// One row of the transition table: name, events before, event, phase after, commands.
 type Line = (&'static str, Vec<Event>, Event, TenantPhase, Vec<Command>);
 
 fn check(lines: Vec<Line>) {
@@ -132,7 +132,7 @@ fn loading_goes_from_nothing_to_serving() {
             vec![PLAN],
         ),
         (
-            "the last of them to come home leads to the plan",
+            "the last of them to end leads to the plan",
             round(&[E::ConnectorsOpened]),
             E::ThemeCompiled,
             Loading,
@@ -143,7 +143,12 @@ fn loading_goes_from_nothing_to_serving() {
             loaded()[..5].to_vec(),
             plan(RotationStep::Nothing),
             Serving,
-            vec![C::NoteSpec(None), C::Publish, POLLED, C::SayReady],
+            vec![
+                C::RecordSpecOutcome(None),
+                C::Publish,
+                POLLED,
+                C::ReportReady,
+            ],
         ),
     ]);
 }
@@ -192,11 +197,11 @@ fn a_first_ring_is_made_step_by_step_and_stored_once() {
             E::KeysSwapped,
             Serving,
             vec![
-                C::TellOthers,
-                C::NoteSpec(None),
+                C::AnnounceKeys,
+                C::RecordSpecOutcome(None),
                 C::Publish,
                 POLLED,
-                C::SayReady,
+                C::ReportReady,
             ],
         ),
         (
@@ -218,7 +223,7 @@ fn a_first_ring_is_made_step_by_step_and_stored_once() {
             swapping,
             failed(Job::Swap),
             Failing,
-            vec![C::ForgetRing, C::SayCannotLoad(trouble(Job::Swap))],
+            vec![C::ForgetRing, C::ReportLoadFailed(job_error(Job::Swap))],
         ),
     ]);
 }
@@ -238,8 +243,8 @@ fn all_steps_of_one_change_are_planned_at_the_moment_of_the_first() {
 }
 
 #[test]
-fn what_cannot_be_loaded_fails_once_everything_came_home() {
-    let cannot = |job| vec![C::SayCannotLoad(trouble(job))];
+fn what_cannot_be_loaded_fails_once_every_job_has_ended() {
+    let cannot = |job| vec![C::ReportLoadFailed(job_error(job))];
     check(vec![
         (
             "a bad configuration waits for the keys under way",
@@ -270,7 +275,7 @@ fn what_cannot_be_loaded_fails_once_everything_came_home() {
             cannot(Job::Theme),
         ),
         (
-            "of two troubles that of the configuration is told",
+            "of two errors that of the configuration is reported",
             vec![E::Started, failed(Job::Keys)],
             failed(Job::Spec),
             Failing,
@@ -300,11 +305,11 @@ fn what_cannot_be_loaded_fails_once_everything_came_home() {
             Serving,
             vec![
                 C::ForgetRing,
-                C::NoteSpec(None),
-                C::NoteKeys(Some(said(Job::Swap))),
+                C::RecordSpecOutcome(None),
+                C::RecordKeysOutcome(Some(said(Job::Swap))),
                 C::Publish,
-                C::WakeAt(NOW + ROTATION_RETRY),
-                C::SayReady,
+                C::SetTimer(NOW + ROTATION_RETRY),
+                C::ReportReady,
             ],
         ),
     ]);
@@ -312,20 +317,20 @@ fn what_cannot_be_loaded_fails_once_everything_came_home() {
 
 #[test]
 fn a_reload_ends_in_a_new_snapshot_or_keeps_the_old_one() {
-    let asked = then(loaded(), [E::ReloadAsked(WhatChanged::Spec)]);
+    let asked = then(loaded(), [E::ReloadAsked(ReloadScope::Spec)]);
     let round = then(asked.clone(), [spec(), same_keys(), E::ConnectorsOpened]);
     check(vec![
         (
             "asked, it loads both",
             loaded(),
-            E::ReloadAsked(WhatChanged::Spec),
+            E::ReloadAsked(ReloadScope::Spec),
             Refreshing,
             vec![C::LoadKeys, C::LoadSpec],
         ),
         (
             "asked for keys, it loads keys",
             loaded(),
-            E::ReloadAsked(WhatChanged::Keys),
+            E::ReloadAsked(ReloadScope::Keys),
             Refreshing,
             vec![C::LoadKeys],
         ),
@@ -334,14 +339,18 @@ fn a_reload_ends_in_a_new_snapshot_or_keeps_the_old_one() {
             then(round.clone(), [E::ThemeCompiled]),
             plan(RotationStep::Nothing),
             Serving,
-            vec![C::NoteSpec(None), C::Publish],
+            vec![C::RecordSpecOutcome(None), C::Publish],
         ),
         (
             "a bad one leaves everything as it was; the keys are looked at all the same",
             then(asked.clone(), [same_keys()]),
             failed(Job::Spec),
             Serving,
-            vec![C::ForgetSpec, C::NoteSpec(Some(said(Job::Spec))), PLAN],
+            vec![
+                C::ForgetSpec,
+                C::RecordSpecOutcome(Some(said(Job::Spec))),
+                PLAN,
+            ],
         ),
         (
             "and then nothing is published",
@@ -355,7 +364,11 @@ fn a_reload_ends_in_a_new_snapshot_or_keeps_the_old_one() {
             round,
             failed(Job::Theme),
             Serving,
-            vec![C::ForgetSpec, C::NoteSpec(Some(said(Job::Theme))), PLAN],
+            vec![
+                C::ForgetSpec,
+                C::RecordSpecOutcome(Some(said(Job::Theme))),
+                PLAN,
+            ],
         ),
         (
             "keys that cannot be read leave the old ones, under a good configuration",
@@ -366,22 +379,22 @@ fn a_reload_ends_in_a_new_snapshot_or_keeps_the_old_one() {
             failed(Job::Keys),
             Serving,
             vec![
-                C::NoteSpec(None),
-                C::NoteKeys(Some(said(Job::Keys))),
+                C::RecordSpecOutcome(None),
+                C::RecordKeysOutcome(Some(said(Job::Keys))),
                 C::Publish,
-                C::WakeAt(NOW + ROTATION_RETRY),
+                C::SetTimer(NOW + ROTATION_RETRY),
             ],
         ),
         (
             "keys that are the same change nothing",
-            then(loaded(), [E::ReloadAsked(WhatChanged::Keys), same_keys()]),
+            then(loaded(), [E::ReloadAsked(ReloadScope::Keys), same_keys()]),
             plan(RotationStep::Nothing),
             Serving,
             vec![],
         ),
         (
             "keys of another process are published",
-            then(loaded(), [E::ReloadAsked(WhatChanged::Keys), keys()]),
+            then(loaded(), [E::ReloadAsked(ReloadScope::Keys), keys()]),
             plan(RotationStep::Nothing),
             Serving,
             vec![C::Publish],
@@ -391,7 +404,7 @@ fn a_reload_ends_in_a_new_snapshot_or_keeps_the_old_one() {
             then(
                 asked,
                 [
-                    E::ReloadAsked(WhatChanged::Spec),
+                    E::ReloadAsked(ReloadScope::Spec),
                     spec(),
                     same_keys(),
                     E::ConnectorsOpened,
@@ -400,17 +413,27 @@ fn a_reload_ends_in_a_new_snapshot_or_keeps_the_old_one() {
             ),
             plan(RotationStep::Nothing),
             Refreshing,
-            vec![C::NoteSpec(None), C::Publish, C::LoadKeys, C::LoadSpec],
+            vec![
+                C::RecordSpecOutcome(None),
+                C::Publish,
+                C::LoadKeys,
+                C::LoadSpec,
+            ],
         ),
         (
             "asked while it loads first, it loads again once it serves",
             then(
-                vec![E::Started, E::ReloadAsked(WhatChanged::Keys)],
+                vec![E::Started, E::ReloadAsked(ReloadScope::Keys)],
                 loaded()[1..5].to_vec(),
             ),
             plan(RotationStep::Nothing),
             Refreshing,
-            vec![C::NoteSpec(None), C::Publish, C::LoadKeys, C::SayReady],
+            vec![
+                C::RecordSpecOutcome(None),
+                C::Publish,
+                C::LoadKeys,
+                C::ReportReady,
+            ],
         ),
     ]);
 }
@@ -438,7 +461,7 @@ fn the_timer_polls_rotates_and_tells_of_idleness() {
     let idle = NOW + IDLE;
     let mut life = after(loaded());
     let todo = life.on(E::Tick { last_used: NOW }, idle);
-    assert_eq!(todo, [C::SayIdle, POLLED], "nobody came");
+    assert_eq!(todo, [C::ReportIdle, POLLED], "nobody came");
     let busy = idle - Duration::from_mins(1);
     assert_eq!(
         tick_at(idle, busy).1,
@@ -473,10 +496,10 @@ fn a_rotation_runs_while_the_tenant_serves() {
     assert_eq!(life.phase(), Serving);
     assert_eq!(life.on(E::KeyMade, due), [C::PlanKeys { at: due }]);
     assert_eq!(life.on(planned(RotationStep::Nothing), due), [C::SwapKeys]);
-    let wake = C::WakeAt(due + POLL);
+    let wake = C::SetTimer(due + POLL);
     assert_eq!(
         life.on(E::KeysSwapped, due),
-        [C::TellOthers, C::Publish, wake]
+        [C::AnnounceKeys, C::Publish, wake]
     );
 }
 
@@ -512,8 +535,8 @@ fn a_rotation_that_fails_is_told_and_tried_again() {
         life.on(failed(Job::NewKey), due),
         [
             C::ForgetRing,
-            C::NoteKeys(Some(said(Job::NewKey))),
-            C::WakeAt(retry)
+            C::RecordKeysOutcome(Some(said(Job::NewKey))),
+            C::SetTimer(retry)
         ]
     );
     assert_eq!(
@@ -522,7 +545,7 @@ fn a_rotation_that_fails_is_told_and_tried_again() {
     );
     assert_eq!(
         life.on(plan(RotationStep::Nothing), retry).first(),
-        Some(&C::NoteKeys(None)),
+        Some(&C::RecordKeysOutcome(None)),
         "it went well"
     );
 }
@@ -589,8 +612,8 @@ fn draining_finishes_what_was_begun_and_stops() {
             E::DrainAsked,
         ],
     ));
-    assert_eq!(life.on(E::KeysSwapped, NOW), [C::TellOthers, C::Stop]);
-    for late in [E::ReloadAsked(WhatChanged::Spec), E::RetryAsked] {
+    assert_eq!(life.on(E::KeysSwapped, NOW), [C::AnnounceKeys, C::Stop]);
+    for late in [E::ReloadAsked(ReloadScope::Spec), E::RetryAsked] {
         let mut life = after(then(loaded(), [E::DrainAsked]));
         assert_eq!(life.on(late, NOW), [C::Stop]);
         assert_eq!(life.phase(), Draining);

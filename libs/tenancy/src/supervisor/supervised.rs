@@ -5,89 +5,95 @@ use actix::{Addr, SpawnHandle};
 use insula_ambient::{Monotonic, Timestamp};
 use insula_model::TenantId;
 
-use crate::cell::Cell;
+use crate::snapshot_cell::SnapshotCell;
 use crate::tenant::TenantActor;
 use crate::{CrashWindow, TenantPhase, TenantStatus};
 
 /// One tenant that is not asleep.
-pub(super) struct Charge {
-    pub(super) cell: Arc<Cell>,
+pub(super) struct SupervisedTenant {
+    pub(super) cell: Arc<SnapshotCell>,
     pub(super) generation: u64,
-    pub(super) stand: Stand,
+    pub(super) state: ActorState,
     pub(super) crashes: CrashWindow,
     /// How often it was moved to another arbiter.
-    pub(super) moves: usize,
+    pub(super) changes: usize,
     pub(super) restarts: u32,
     /// Why it was last restarted or could not be loaded.
-    pub(super) trouble: Option<String>,
-    pub(super) waking_since: Instant,
+    pub(super) last_error: Option<String>,
+    pub(super) loading_since: Instant,
     pub(super) awake_since: Option<Timestamp>,
     /// Pings sent since the last answer.
     pub(super) unanswered: u32,
 }
 
-/// How it stands with a charge.
-pub(super) enum Stand {
+/// Whether a tenant has an actor, and what that one does.
+pub(super) enum ActorState {
     /// Its actor loads.
-    Waking(Addr<TenantActor>),
+    Loading(Addr<TenantActor>),
     /// Its actor serves.
-    Awake(Addr<TenantActor>),
+    Serving(Addr<TenantActor>),
     /// Its actor could not load, and is told to try again later.
-    Failing(Addr<TenantActor>, SpawnHandle),
+    AwaitingRetry(Addr<TenantActor>, SpawnHandle),
     /// It has no actor; a new one is made later.
-    Fallen(SpawnHandle),
+    AwaitingRestart(SpawnHandle),
     /// It has no actor, and gets none before then.
-    Resting(Rest, SpawnHandle),
+    Quarantined(Quarantine, SpawnHandle),
 }
 
-/// Until when a tenant rests.
+/// Until when a tenant is quarantined.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rest {
+pub(super) struct Quarantine {
     pub(super) until: Monotonic,
     /// The same, as people are told.
     pub(super) told: Timestamp,
 }
 
-impl Charge {
+impl SupervisedTenant {
     /// A tenant about to get its first actor.
-    pub(super) fn begun() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             cell: Arc::default(),
             generation: 0,
-            stand: Stand::Fallen(SpawnHandle::default()),
+            state: ActorState::AwaitingRestart(SpawnHandle::default()),
             crashes: CrashWindow::default(),
-            moves: 0,
+            changes: 0,
             restarts: 0,
-            trouble: None,
-            waking_since: Instant::now(),
+            last_error: None,
+            loading_since: Instant::now(),
             awake_since: None,
             unanswered: 0,
         }
     }
 
     pub(super) fn addr(&self) -> Option<&Addr<TenantActor>> {
-        match &self.stand {
-            Stand::Waking(addr) | Stand::Awake(addr) | Stand::Failing(addr, _) => Some(addr),
-            Stand::Fallen(_) | Stand::Resting(..) => None,
+        match &self.state {
+            ActorState::Loading(addr)
+            | ActorState::Serving(addr)
+            | ActorState::AwaitingRetry(addr, _) => Some(addr),
+            ActorState::AwaitingRestart(_) | ActorState::Quarantined(..) => None,
         }
     }
 
     /// What is known of it without asking its actor.
     pub(super) fn status(&self, id: TenantId) -> TenantStatus {
-        let (phase, resting_until) = match self.stand {
-            Stand::Waking(_) => (TenantPhase::Loading, None),
-            Stand::Awake(_) => (TenantPhase::Serving, None),
-            Stand::Failing(..) | Stand::Fallen(_) => (TenantPhase::Failing, None),
-            Stand::Resting(rest, _) => (TenantPhase::Resting, Some(rest.told)),
+        let (phase, quarantined_until) = match self.state {
+            ActorState::Loading(_) => (TenantPhase::Loading, None),
+            ActorState::Serving(_) => (TenantPhase::Serving, None),
+            ActorState::AwaitingRetry(..) | ActorState::AwaitingRestart(_) => {
+                (TenantPhase::Failing, None)
+            }
+            ActorState::Quarantined(quarantine, _) => {
+                (TenantPhase::Quarantined, Some(quarantine.told))
+            }
         };
         let served = self.cell.handle();
         let mut status = TenantStatus {
             phase,
             generation: self.generation,
-            last_error: self.trouble.clone(),
+            last_error: self.last_error.clone(),
             restarts: self.restarts,
             awake_since: self.awake_since,
-            resting_until,
+            quarantined_until,
             is_served: served.is_some(),
             ..TenantStatus::asleep(id)
         };

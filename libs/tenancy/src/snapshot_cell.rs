@@ -9,10 +9,10 @@ use crate::{TenantHandle, TenantSnapshot};
 /// Knows which generation may: an actor that slept through its own replacement is refused, so that
 /// it cannot publish the past. The lock is held for a comparison and a store, by writers only.
 #[derive(Debug, Default)]
-pub(crate) struct Cell(Mutex<Place>);
+pub(crate) struct SnapshotCell(Mutex<Published>);
 
 #[derive(Debug, Default)]
-struct Place {
+struct Published {
     generation: u64,
     handle: Option<TenantHandle>,
 }
@@ -21,15 +21,15 @@ struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Superseded;
 
-impl Cell {
+impl SnapshotCell {
     /// From now on only `generation` may publish.
     pub(crate) fn pass_to(&self, generation: u64) {
-        self.place().generation = generation;
+        self.published().generation = generation;
     }
 
     /// What was published last.
     pub(crate) fn handle(&self) -> Option<TenantHandle> {
-        self.place().handle.clone()
+        self.published().handle.clone()
     }
 
     pub(crate) fn publish(
@@ -37,20 +37,20 @@ impl Cell {
         snapshot: Arc<TenantSnapshot>,
         now: Timestamp,
     ) -> Result<TenantHandle, Superseded> {
-        let mut place = self.place();
-        if place.generation != snapshot.generation {
+        let mut published = self.published();
+        if published.generation != snapshot.generation {
             return Err(Superseded);
         }
-        if let Some(handle) = &place.handle {
+        if let Some(handle) = &published.handle {
             handle.replace(snapshot);
             return Ok(handle.clone());
         }
         let handle = TenantHandle::new(snapshot, now);
-        place.handle = Some(handle.clone());
+        published.handle = Some(handle.clone());
         Ok(handle)
     }
 
-    fn place(&self) -> std::sync::MutexGuard<'_, Place> {
+    fn published(&self) -> std::sync::MutexGuard<'_, Published> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

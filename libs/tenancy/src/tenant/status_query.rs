@@ -5,18 +5,18 @@ use actix::Addr;
 use crate::TenantStatus;
 use crate::tenant::actor::{Observe, TenantActor};
 
-/// A tenant's status as far as the supervisor knows it, and whom to ask for the rest.
-pub(crate) struct Asked {
+/// A tenant's status as the supervisor knows it, and its actor, to be asked for the rest.
+pub(crate) struct StatusQuery {
     known: TenantStatus,
     actor: Option<Addr<TenantActor>>,
 }
 
-impl Asked {
+impl StatusQuery {
     pub(crate) fn new(known: TenantStatus, actor: Option<Addr<TenantActor>>) -> Self {
         Self { known, actor }
     }
 
-    /// Asks the actor, for so long. One that hangs is described by what is known of it.
+    /// Asks the actor, for so long. One that does not answer in time is described by what is known.
     pub(crate) async fn answer(self, patience: Duration) -> TenantStatus {
         let Some(actor) = self.actor else {
             return self.known;

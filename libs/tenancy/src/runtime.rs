@@ -11,8 +11,8 @@ const LOADS_AT_ONCE: usize = 64;
 /// How many keys are made at once: each takes a core.
 const KEYS_AT_ONCE: usize = 2;
 
-/// What all actors share.
-pub(crate) struct House {
+/// What all actors share: the services, the options, the directory and the metrics.
+pub(crate) struct Runtime {
     pub(crate) deps: TenancyDeps,
     pub(crate) options: TenancyOptions,
     pub(crate) directory: Directory,
@@ -23,7 +23,7 @@ pub(crate) struct House {
     pub(crate) hangs: crate::fault::Hangs,
 }
 
-impl House {
+impl Runtime {
     pub(crate) fn new(deps: TenancyDeps, options: TenancyOptions) -> Arc<Self> {
         Arc::new(Self {
             deps,
