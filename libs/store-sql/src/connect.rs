@@ -12,7 +12,8 @@ use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Executor as _};
 use sea_orm::{DbErr, RuntimeErr, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector};
 
 use crate::backend::Backend;
-use crate::metrics::Pool;
+use crate::commit::GroupCommit;
+use crate::metrics::{CommitMetrics, Pool};
 use crate::options::SqlOptions;
 use crate::wire::Wire;
 
@@ -23,12 +24,14 @@ const TRUSTED_FOR: Duration = Duration::from_secs(10);
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
 
 /// An open database. Reads and writes go different ways where that helps: SQLite has one writer,
-/// so its writes queue here instead of polling for a lock there.
+/// so its writes queue here instead of polling for a lock there, and are committed together.
 #[derive(Clone)]
 pub(crate) struct Opened {
     pub(crate) reader: Wire,
     pub(crate) writer: Wire,
     pub(crate) pools: Vec<(&'static str, Pool)>,
+    /// Of group commit, where there is one.
+    pub(crate) commits: Option<CommitMetrics>,
 }
 
 /// Opens the pools and sees that the database answers.
@@ -47,48 +50,70 @@ pub(crate) async fn open(
 
 async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> {
     let in_memory = url.contains(":memory:") || url.contains("mode=memory");
-    let connect = SqliteConnectOptions::from_str(url)?
-        .create_if_missing(!url.contains("mode=ro"))
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-        .foreign_keys(true)
-        .busy_timeout(SQLITE_BUSY)
-        .pragma("cache_size", "-16000")
-        .statement_cache_capacity(256)
-        .disable_statement_logging();
-    let pool = |most| {
-        SqlitePoolOptions::new()
-            .max_connections(most)
-            .min_connections(1)
-            .acquire_timeout(options.acquire_timeout)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-    };
+    let connect = sqlite_options(url)?;
     if !in_memory && !url.contains("mode=ro") {
         make_private(connect.get_filename()).await?;
     }
-    let writing = pool(1).connect_with(connect.clone()).await?;
-    let writer = SqlxSqliteConnector::from_sqlx_sqlite_pool(writing.clone());
-    let writer = Wire::new(writer, false);
+    let commits = CommitMetrics::new().map_err(sqlx::Error::config)?;
+    let writing = sqlite_pool(1, options)
+        .connect_with(connect.clone())
+        .await?;
+    let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(writing.clone());
+    let group = GroupCommit::start(connection.clone(), commits.clone());
+    let writer = Wire::grouped(connection.clone(), group);
     if in_memory {
         // Connections of a memory database would each see a database of their own.
         return Ok(Opened {
-            reader: writer.clone(),
+            reader: Wire::direct(connection),
             writer,
             pools: vec![("all", Pool::Sqlite(writing))],
+            commits: Some(commits),
         });
     }
-    let reading = pool(options.max_connections).connect_with(connect).await?;
+    let reading = sqlite_pool(options.max_connections, options)
+        .connect_with(connect.pragma("query_only", "ON"))
+        .await?;
     let reader = SqlxSqliteConnector::from_sqlx_sqlite_pool(reading.clone());
     Ok(Opened {
-        reader: Wire::new(reader, false),
+        reader: Wire::direct(reader),
         writer,
         pools: vec![
             ("read", Pool::Sqlite(reading)),
             ("write", Pool::Sqlite(writing)),
         ],
+        commits: Some(commits),
     })
+}
+
+/// How each connection to SQLite is opened. What is committed is flushed to the disk before it is
+/// acknowledged: with less, a power cut takes back the last commits, and a client that was given a
+/// refresh token by one of them would be taken for a thief.
+fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, sqlx::Error> {
+    Ok(SqliteConnectOptions::from_str(url)?
+        .create_if_missing(!url.contains("mode=ro"))
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(SQLITE_BUSY)
+        .pragma("cache_size", "-16000")
+        .statement_cache_capacity(256)
+        .disable_statement_logging())
+}
+
+pub(crate) fn sqlite_pool(most: u32, options: &SqlOptions) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(most)
+        .min_connections(1)
+        .acquire_timeout(options.acquire_timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| {
+            // A transaction that SQLite undid by itself, as for a full disk, is still counted here:
+            // the next one would be no transaction, but a part of it.
+            let is_clean = !sqlx::Connection::is_in_transaction(connection);
+            Box::pin(async move { Ok(is_clean) })
+        })
 }
 
 /// Makes the file of a new database readable by its owner alone: people's claims are in it. One that
@@ -134,11 +159,16 @@ async fn postgres(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error
         .connect_with(connect)
         .await?;
     let connection = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
-    let connection = Wire::new(connection, is_pooler);
+    let connection = if is_pooler {
+        Wire::through_pooler(connection)
+    } else {
+        Wire::direct(connection)
+    };
     Ok(Opened {
         reader: connection.clone(),
         writer: connection,
         pools: vec![("all", Pool::Postgres(pool))],
+        commits: None,
     })
 }
 
@@ -189,17 +219,42 @@ async fn mysql(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> {
         .connect_with(connect)
         .await?;
     let connection = SqlxMySqlConnector::from_sqlx_mysql_pool(pool.clone());
-    let connection = Wire::new(connection, false);
+    let connection = Wire::direct(connection);
     Ok(Opened {
         reader: connection.clone(),
         writer: connection,
         pools: vec![("all", Pool::MySql(pool))],
+        commits: None,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::ConnectionTrait as _;
+
     use super::*;
+
+    async fn pragma(wire: &Wire, name: &str) -> i64 {
+        let ask = format!("PRAGMA {name}");
+        let ask = sea_orm::Statement::from_string(wire.get_database_backend(), ask);
+        let row = wire.query_one_raw(ask).await.unwrap().unwrap();
+        row.try_get_by_index(0).unwrap()
+    }
+
+    #[tokio::test]
+    async fn sqlite_flushes_every_commit_and_takes_none_from_readers() {
+        const FULL: i64 = 2;
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("test.db").display());
+        let opened = sqlite(&url, &SqlOptions::default()).await.unwrap();
+        assert_eq!(pragma(&opened.writer, "synchronous").await, FULL);
+        assert_eq!(pragma(&opened.writer, "query_only").await, 0);
+        assert_eq!(pragma(&opened.reader, "synchronous").await, FULL);
+        assert_eq!(pragma(&opened.reader, "query_only").await, 1);
+        let past_the_writer = opened.reader.execute_unprepared("CREATE TABLE t (n INT)");
+        let refused = past_the_writer.await.unwrap_err().to_string();
+        assert!(refused.contains("readonly"), "{refused}");
+    }
 
     #[test]
     fn a_pooler_is_told_by_a_statement_cache_of_nothing() {

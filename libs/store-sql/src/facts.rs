@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use insula_model::TenantId;
 use insula_store::{MASTER_KEY_FACT, SealedKeys};
-use sea_orm::{ActiveValue::Set, EntityTrait as _, QuerySelect as _};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait as _, EntityTrait as _, QuerySelect as _, QueryTrait as _,
+};
 
 use crate::entity::{browser_session, key_ring, refresh_grant, server_fact};
 use crate::fault::Fault;
@@ -59,21 +61,15 @@ pub(crate) async fn some_key_rings(
 /// (their secrets are derived from the rings), sessions, and which master key it was. All or
 /// nothing. Answers how many rows went.
 pub(crate) async fn forget_sealed(sql: Arc<Sql>) -> Result<u64, Fault> {
-    let transaction = sql.begin().await?;
-    let mut gone = 0;
-    let rings = key_ring::Entity::delete_many().exec(&transaction).await?;
-    gone += rings.rows_affected;
-    let grants = refresh_grant::Entity::delete_many()
-        .exec(&transaction)
-        .await?;
-    gone += grants.rows_affected;
-    let sessions = browser_session::Entity::delete_many()
-        .exec(&transaction)
-        .await?;
-    gone += sessions.rows_affected;
-    server_fact::Entity::delete_by_id(MASTER_KEY_FACT)
-        .exec(&transaction)
-        .await?;
-    transaction.commit().await?;
-    Ok(gone)
+    let wire = sql.upkeep();
+    let backend = wire.get_database_backend();
+    let done = wire.all_or_none(vec![
+        key_ring::Entity::delete_many().build(backend),
+        refresh_grant::Entity::delete_many().build(backend),
+        browser_session::Entity::delete_many().build(backend),
+        server_fact::Entity::delete_by_id(MASTER_KEY_FACT).build(backend),
+    ]);
+    let done = done.await?;
+    let rows = done.iter().take(3).map(sea_orm::ExecResult::rows_affected);
+    Ok(rows.sum())
 }

@@ -7,6 +7,12 @@ use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr};
 
 use crate::backend::Backend;
 
+/// Primary codes of SQLite.
+const SQLITE_ERROR: u32 = 1;
+const SQLITE_BUSY: u32 = 5;
+const SQLITE_LOCKED: u32 = 6;
+const SQLITE_CONSTRAINT: u32 = 19;
+
 const NO_CONNECTION: &str = "no connection came free in time";
 
 /// Why one attempt at an operation failed.
@@ -46,6 +52,15 @@ impl Fault {
     /// Whether the row was there already.
     pub(crate) fn is_duplicate(error: &DbErr) -> bool {
         matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+    }
+
+    /// Whether a statement of SQLite that failed undid what it did itself and left its transaction
+    /// as it was: one that broke a constraint or could not be carried out as it is written. A full
+    /// disk or a lack of memory may take the transaction with it.
+    pub(crate) fn undid_itself_alone(error: &DbErr) -> bool {
+        database_error(error)
+            .and_then(primary_code)
+            .is_some_and(|code| matches!(code, SQLITE_ERROR | SQLITE_CONSTRAINT))
     }
 
     /// What the caller is told.
@@ -148,15 +163,20 @@ fn is_conflict(error: &dyn DatabaseError) -> bool {
         // 1020 record changed since it was read, 1205 lock wait timed out, 1213 deadlock.
         return matches!(mysql.number(), 1020 | 1205 | 1213);
     }
-    let code = error.code().unwrap_or_default();
-    if error.try_downcast_ref::<SqliteError>().is_some() {
-        // SQLITE_BUSY and SQLITE_LOCKED, whose extended codes keep the reason above the low byte.
-        return code
-            .parse()
-            .is_ok_and(|code: u32| matches!(code & 0xff, 5 | 6));
+    if let Some(code) = primary_code(error) {
+        return matches!(code, SQLITE_BUSY | SQLITE_LOCKED);
     }
+    let code = error.code().unwrap_or_default();
     // PostgreSQL: serialization failure, deadlock, lock not available.
     matches!(code.as_ref(), "40001" | "40P01" | "55P03")
+}
+
+/// The code of an error of SQLite, without the reason that its extended codes keep above the low
+/// byte.
+fn primary_code(error: &dyn DatabaseError) -> Option<u32> {
+    error.try_downcast_ref::<SqliteError>()?;
+    let code: u32 = error.code()?.parse().ok()?;
+    Some(code & 0xff)
 }
 
 /// What the database said, without the values it may have quoted.

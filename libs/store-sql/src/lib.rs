@@ -7,6 +7,7 @@
 mod answers;
 mod backend;
 mod chores;
+mod commit;
 mod connect;
 mod entity;
 mod facts;

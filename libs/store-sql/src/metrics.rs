@@ -1,7 +1,8 @@
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 use sea_orm::sqlx::{MySqlPool, PgPool, SqlitePool};
 
@@ -78,6 +79,45 @@ impl SqlMetrics {
         registry.register(Box::new(self.retries.clone()))?;
         registry.register(Box::new(self.failures.clone()))?;
         registry.register(Box::new(self.durations.clone()))
+    }
+}
+
+/// What group commit did so far. Clones count together.
+#[derive(Debug, Clone)]
+pub(crate) struct CommitMetrics {
+    /// `insula_sql_writes_per_commit`
+    pub(crate) together: Histogram,
+    /// `insula_sql_writes_waiting`
+    pub(crate) waiting: IntGauge,
+    /// `insula_sql_writes_queue_full_total`
+    pub(crate) full: IntCounter,
+}
+
+impl CommitMetrics {
+    pub(crate) fn new() -> prometheus::Result<Self> {
+        Ok(Self {
+            together: Histogram::with_opts(
+                HistogramOpts::new(
+                    "insula_sql_writes_per_commit",
+                    "how many writes shared a commit to SQLite",
+                )
+                .buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]),
+            )?,
+            waiting: IntGauge::new(
+                "insula_sql_writes_waiting",
+                "writes that wait for the one writer of SQLite",
+            )?,
+            full: IntCounter::new(
+                "insula_sql_writes_queue_full_total",
+                "writes that found no place to wait for the one writer of SQLite",
+            )?,
+        })
+    }
+
+    pub(crate) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        registry.register(Box::new(self.together.clone()))?;
+        registry.register(Box::new(self.waiting.clone()))?;
+        registry.register(Box::new(self.full.clone()))
     }
 }
 

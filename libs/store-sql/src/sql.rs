@@ -13,7 +13,7 @@ use crate::answers::Answers;
 use crate::backend::Backend;
 use crate::connect::Opened;
 use crate::fault::Fault;
-use crate::metrics::{Pool, SqlMetrics};
+use crate::metrics::{CommitMetrics, Pool, SqlMetrics};
 use crate::wire::Wire;
 
 /// How often an operation that met a conflict is tried in all.
@@ -27,6 +27,7 @@ pub(crate) struct Sql {
     reader: Wire,
     writer: Wire,
     pub(crate) pools: Vec<(&'static str, Pool)>,
+    pub(crate) commits: Option<CommitMetrics>,
     pub(crate) backend: Backend,
     pub(crate) metrics: SqlMetrics,
     pub(crate) answers: Answers,
@@ -48,6 +49,7 @@ impl Sql {
             reader: opened.reader,
             writer: opened.writer,
             pools: opened.pools,
+            commits: opened.commits,
             backend,
             metrics,
             answers: Answers::default(),
@@ -81,7 +83,12 @@ impl Sql {
         &self.writer
     }
 
-    /// Begins a transaction that will write. Its statements are counted by who sends them.
+    /// Takes no more writes, and waits for those that were asked for.
+    pub(crate) async fn end_writes(&self) {
+        self.writer.close().await;
+    }
+
+    /// Begins a transaction that will write, with a commit of its own. Its statements are counted by who sends them.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let immediate =
             (self.backend == Backend::Sqlite).then_some(SqliteTransactionMode::Immediate);

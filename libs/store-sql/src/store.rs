@@ -127,15 +127,25 @@ impl SqlStore {
     /// Makes its metrics and those of its pools part of a registry.
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         self.sql.metrics.register(registry)?;
+        if let Some(commits) = &self.sql.commits {
+            commits.register(registry)?;
+        }
         registry.register(Box::new(PoolGauges::of(&self.sql.pools)?))
     }
 
-    /// Closes every connection, after what is under way. The store is of no use afterwards.
+    /// Takes no more writes, carries out those that were asked for, and closes every connection.
+    /// The store is of no use afterwards.
     pub async fn close(&self) {
-        answers::write_all(&self.sql).await;
-        for (_, pool) in &self.sql.pools {
-            pool.close().await;
-        }
+        let sql = Arc::clone(&self.sql);
+        let closing = self.sql.io().spawn(async move {
+            answers::write_all(&sql).await;
+            sql.end_writes().await;
+            for (_, pool) in &sql.pools {
+                pool.close().await;
+            }
+        });
+        // It ends early only with the runtime, and every connection with it.
+        let _ = closing.await;
     }
 }
 

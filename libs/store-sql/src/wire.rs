@@ -4,24 +4,43 @@ use sea_orm::{
     QueryResult, Statement, TransactionOptions, TransactionTrait as _,
 };
 
-/// Where statements go: a pool of connections, or a pooler such as PgBouncer before the database.
-///
-/// A pooler in transaction mode hands out a connection to the database for one transaction. A
-/// statement takes two messages (prepared, then carried out), which would meet different
-/// connections; so every statement is a transaction there, and begins by forgetting what others
-/// prepared on that connection, whose names would be those of ours.
+use crate::commit::GroupCommit;
+
+/// Where statements go.
 #[derive(Clone)]
 pub(crate) struct Wire {
     connection: DatabaseConnection,
-    is_pooler: bool,
+    way: Way,
+}
+
+/// What is between us and the database.
+#[derive(Clone)]
+enum Way {
+    /// Connections of our own.
+    Direct,
+    /// A pooler such as PgBouncer in transaction mode, which hands out a connection to the database
+    /// for one transaction. A statement takes two messages (prepared, then carried out), which would
+    /// meet different connections; so every statement is a transaction there, and begins by
+    /// forgetting what others prepared on that connection, whose names would be those of ours.
+    Pooler,
+    /// A task that commits writes together. Queries and transactions go past it.
+    Grouped(GroupCommit),
 }
 
 impl Wire {
-    pub(crate) const fn new(connection: DatabaseConnection, is_pooler: bool) -> Self {
-        Self {
-            connection,
-            is_pooler,
-        }
+    pub(crate) const fn direct(connection: DatabaseConnection) -> Self {
+        let way = Way::Direct;
+        Self { connection, way }
+    }
+
+    pub(crate) const fn through_pooler(connection: DatabaseConnection) -> Self {
+        let way = Way::Pooler;
+        Self { connection, way }
+    }
+
+    pub(crate) const fn grouped(connection: DatabaseConnection, group: GroupCommit) -> Self {
+        let way = Way::Grouped(group);
+        Self { connection, way }
     }
 
     /// Begins a transaction.
@@ -30,10 +49,38 @@ impl Wire {
         options: TransactionOptions,
     ) -> Result<DatabaseTransaction, DbErr> {
         let transaction = self.connection.begin_with_options(options).await?;
-        if self.is_pooler {
+        if self.is_pooler() {
             transaction.execute_unprepared("DEALLOCATE ALL").await?;
         }
         Ok(transaction)
+    }
+
+    /// Carries out statements, all or none of them, and answers what each did.
+    pub(crate) async fn all_or_none(
+        &self,
+        statements: Vec<Statement>,
+    ) -> Result<Vec<ExecResult>, DbErr> {
+        if let Way::Grouped(group) = &self.way {
+            return group.write(statements).await;
+        }
+        let transaction = self.alone().await?;
+        let mut done = Vec::new();
+        for statement in statements {
+            done.push(transaction.execute_raw(statement).await?);
+        }
+        transaction.commit().await?;
+        Ok(done)
+    }
+
+    /// Waits for the writes that were asked for. No more are taken afterwards.
+    pub(crate) async fn close(&self) {
+        if let Way::Grouped(group) = &self.way {
+            group.close().await;
+        }
+    }
+
+    const fn is_pooler(&self) -> bool {
+        matches!(self.way, Way::Pooler)
     }
 
     async fn alone(&self) -> Result<DatabaseTransaction, DbErr> {
@@ -48,13 +95,19 @@ impl ConnectionTrait for Wire {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        if !self.is_pooler {
-            return self.connection.execute_raw(statement).await;
+        match &self.way {
+            Way::Direct => self.connection.execute_raw(statement).await,
+            Way::Pooler => {
+                let transaction = self.alone().await?;
+                let done = transaction.execute_raw(statement).await?;
+                transaction.commit().await?;
+                Ok(done)
+            }
+            Way::Grouped(group) => {
+                let done = group.write(vec![statement]).await?.pop();
+                done.ok_or_else(|| DbErr::Custom("a write was not carried out".to_owned()))
+            }
         }
-        let transaction = self.alone().await?;
-        let done = transaction.execute_raw(statement).await?;
-        transaction.commit().await?;
-        Ok(done)
     }
 
     /// One message, which needs no transaction.
@@ -63,7 +116,7 @@ impl ConnectionTrait for Wire {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        if !self.is_pooler {
+        if !self.is_pooler() {
             return self.connection.query_one_raw(statement).await;
         }
         let transaction = self.alone().await?;
@@ -73,7 +126,7 @@ impl ConnectionTrait for Wire {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        if !self.is_pooler {
+        if !self.is_pooler() {
             return self.connection.query_all_raw(statement).await;
         }
         let transaction = self.alone().await?;

@@ -1,9 +1,11 @@
 use std::time::Duration;
 
-use insula_store::{Durable as _, StoreError};
+use insula_store::{Durable as _, RefreshRotation, StoreError};
 use insula_store_sql::{SqlOptions, SqlStore};
+use prometheus::{Registry, TextEncoder};
+use sea_orm::ConnectionTrait as _;
 
-use crate::cost::{NOON, jane, local, tenant};
+use crate::cost::{NOON, jane, local, refresh, tenant};
 use crate::scratch::{IO, Scratch, Service};
 
 async fn open(url: &str) -> Result<SqlStore, StoreError> {
@@ -74,4 +76,77 @@ async fn a_database_without_tables_says_which_is_missing() {
         refused.contains("no such table: tenant_key_ring"),
         "{refused}"
     );
+}
+
+/// A reference to a row that is not there is looked for at the commit, and not before.
+const FAIL_AT_COMMIT: &str = "
+    CREATE TABLE there (id INTEGER PRIMARY KEY);
+    CREATE TABLE points (id INTEGER REFERENCES there DEFERRABLE INITIALLY DEFERRED);
+    CREATE TRIGGER fail AFTER UPDATE ON refresh_grant BEGIN INSERT INTO points VALUES (7); END";
+
+#[tokio::test]
+async fn a_rotation_whose_commit_fails_is_not_acknowledged() {
+    let scratch = Scratch::of(Service::Sqlite).await.unwrap();
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let acme = tenant(&store);
+    acme.add_refresh(&refresh()).await.unwrap();
+    let raw = scratch.raw().await;
+    let run = |sql: &'static str| {
+        let raw = raw.clone();
+        IO.spawn(async move { raw.execute_unprepared(sql).await.unwrap() })
+    };
+    run(FAIL_AT_COMMIT).await.unwrap();
+
+    let mut next = refresh();
+    next.generation = 1;
+    let refused = acme.rotate_refresh(0, &next).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Failed { .. }), "{refused}");
+    let found = acme.find_refresh(&next.id).await.unwrap().unwrap();
+    assert_eq!(found.generation, 0);
+
+    run("DROP TRIGGER fail").await.unwrap();
+    let rotation = acme.rotate_refresh(0, &next).await.unwrap();
+    assert_eq!(rotation, RefreshRotation::Rotated);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn commits_of_writes_and_probes_are_counted() {
+    let scratch = Scratch::of(Service::Sqlite).await.unwrap();
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let registry = Registry::new();
+    store.register(&registry).unwrap();
+    tenant(&store).add_refresh(&refresh()).await.unwrap();
+    store.probe(NOON).await.unwrap();
+    let page = TextEncoder::new()
+        .encode_to_string(&registry.gather())
+        .unwrap();
+    for line in [
+        "insula_sql_writes_per_commit_count 2",
+        "insula_sql_writes_per_commit_sum 2",
+        "insula_sql_writes_waiting 0",
+        "insula_sql_writes_queue_full_total 0",
+    ] {
+        assert!(page.contains(line), "{line} is not in\n{page}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_store_that_was_closed_has_done_what_it_was_asked_for() {
+    let scratch = Scratch::of(Service::Sqlite).await.unwrap();
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let acme = tenant(&store);
+    acme.add_refresh(&refresh()).await.unwrap();
+    acme.note_answered(&refresh().id, 0, NOON).await.unwrap();
+    store.close().await;
+    let late = acme.rotate_refresh(0, &refresh()).await.unwrap_err();
+    assert!(matches!(late, StoreError::Unavailable { .. }), "{late}");
+    let again = scratch.store().await;
+    let found = tenant(&again).find_refresh(&refresh().id).await;
+    assert!(found.unwrap().unwrap().answered);
+    again.close().await;
 }

@@ -1,0 +1,237 @@
+//! Group commit: the writes that wait while the disk works on others are committed together.
+//!
+//! SQLite takes one writer, and a commit that is to survive a power cut waits for the disk. One
+//! commit for each write would let through as many writes a second as the disk can flush; so one
+//! task takes all that wait, carries them out in one transaction and answers them after its commit.
+//! Databases with a server do the same by themselves.
+
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr,
+    ExecResult, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
+};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+use tracing::error;
+
+use crate::fault::Fault;
+use crate::metrics::CommitMetrics;
+
+/// The most writes of one commit, so that the first of them is not kept waiting by the last.
+const TOGETHER: usize = 128;
+/// The most writes that wait. Who comes later waits for a place.
+const MOST_WAITING: usize = 4096;
+
+/// What a write is told: what each of its statements did.
+type Outcome = Result<Vec<ExecResult>, DbErr>;
+
+/// The way to the task that writes. Clones lead to the same one.
+#[derive(Clone)]
+pub(crate) struct GroupCommit {
+    queue: Sender<Write>,
+    closing: Arc<Notify>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+    metrics: CommitMetrics,
+}
+
+impl GroupCommit {
+    /// Starts the task that writes, on this runtime. It ends with the last way to it.
+    pub(crate) fn start(connection: DatabaseConnection, metrics: CommitMetrics) -> Self {
+        let (queue, waiting) = channel(MOST_WAITING);
+        let closing = Arc::new(Notify::new());
+        let writer = Writer {
+            connection,
+            waiting,
+            closing: Arc::clone(&closing),
+            metrics: metrics.clone(),
+        };
+        Self {
+            queue,
+            closing,
+            writer: Arc::new(Mutex::new(Some(tokio::spawn(writer.run())))),
+            metrics,
+        }
+    }
+
+    /// Carries out statements, all or none of them, and answers once they are committed.
+    ///
+    /// Who stops waiting before their turn has written nothing; who stops later has written it all,
+    /// if the commit succeeds.
+    pub(crate) async fn write(&self, statements: Vec<Statement>) -> Outcome {
+        let (asker, answer) = oneshot::channel();
+        if self.queue.capacity() == 0 {
+            self.metrics.full.inc();
+        }
+        let place = self.queue.reserve().await.map_err(|_| closed())?;
+        self.metrics.waiting.inc();
+        place.send(Write {
+            statements,
+            outcome: Ok(Vec::new()),
+            asker,
+        });
+        answer.await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// Takes no more writes, and returns when those that wait are done.
+    pub(crate) async fn close(&self) {
+        self.closing.notify_one();
+        let writer = {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.take()
+        };
+        if let Some(writer) = writer {
+            // Its end is all that is waited for; a panic of it is told where it happened.
+            let _ = writer.await;
+        }
+    }
+}
+
+fn closed() -> DbErr {
+    DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)
+}
+
+fn lost() -> DbErr {
+    DbErr::Custom("the task that writes ended before the commit".to_owned())
+}
+
+/// One write that waits, and how to tell its asker.
+struct Write {
+    statements: Vec<Statement>,
+    outcome: Outcome,
+    asker: oneshot::Sender<Outcome>,
+}
+
+impl Write {
+    fn tell(self, outcome: Outcome) {
+        // Who left does not hear it.
+        let _ = self.asker.send(outcome);
+    }
+}
+
+/// The one that writes.
+struct Writer {
+    connection: DatabaseConnection,
+    waiting: Receiver<Write>,
+    closing: Arc<Notify>,
+    metrics: CommitMetrics,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        let mut is_closing = false;
+        loop {
+            let mut taken = Vec::new();
+            let count = tokio::select! {
+                biased;
+                () = self.closing.notified(), if !is_closing => {
+                    is_closing = true;
+                    self.waiting.close();
+                    continue;
+                }
+                count = self.waiting.recv_many(&mut taken, TOGETHER) => count,
+            };
+            if count == 0 {
+                return;
+            }
+            for _ in &taken {
+                self.metrics.waiting.dec();
+            }
+            // A task of its own: a panic fails these writes, and not all that come after them.
+            let group = commit(self.connection.clone(), self.metrics.clone(), taken);
+            if let Err(ended) = tokio::spawn(group).await {
+                error!(%ended, "a commit to SQLite was given up");
+            }
+        }
+    }
+}
+
+/// Commits writes together, and tells each its outcome.
+async fn commit(connection: DatabaseConnection, metrics: CommitMetrics, mut writes: Vec<Write>) {
+    let committed = transact(&connection, &mut writes).await;
+    let is_shared = writes.len() > 1;
+    if is_shared && matches!(committed, Err(Undone::ByStatement(_))) {
+        // One of them took the transaction with it, and nothing of it stands: each by itself.
+        for mut write in writes {
+            let committed = transact(&connection, std::slice::from_mut(&mut write)).await;
+            tell(&metrics, committed, vec![write]);
+        }
+        return;
+    }
+    tell(&metrics, committed, writes);
+}
+
+fn tell(metrics: &CommitMetrics, committed: Result<(), Undone>, writes: Vec<Write>) {
+    match committed {
+        Ok(()) => {
+            let count = u32::try_from(writes.len()).unwrap_or(u32::MAX);
+            metrics.together.observe(f64::from(count));
+            for mut write in writes {
+                let outcome = mem::replace(&mut write.outcome, Ok(Vec::new()));
+                write.tell(outcome);
+            }
+        }
+        // What they were to be told came of a transaction that does not stand.
+        Err(Undone::ByStatement(error) | Undone::AsAWhole(error)) => {
+            for write in writes {
+                write.tell(Err(error.clone()));
+            }
+        }
+    }
+}
+
+/// Why nothing of a transaction stands.
+enum Undone {
+    /// A statement failed in a way that takes the transaction with it.
+    ByStatement(DbErr),
+    /// It could not begin, or not be committed.
+    AsAWhole(DbErr),
+}
+
+/// One transaction, in which a write that fails undoes itself alone.
+async fn transact(connection: &DatabaseConnection, writes: &mut [Write]) -> Result<(), Undone> {
+    let immediate = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let transaction = connection.begin_with_options(immediate).await;
+    let transaction = transaction.map_err(Undone::AsAWhole)?;
+    for write in writes {
+        if write.asker.is_closed() {
+            continue;
+        }
+        write.outcome = carry_out(&transaction, &write.statements).await;
+        if let Err(error) = &write.outcome
+            && !Fault::undid_itself_alone(error)
+        {
+            return Err(Undone::ByStatement(error.clone()));
+        }
+    }
+    transaction.commit().await.map_err(Undone::AsAWhole)
+}
+
+/// The statements of one write. One alone is undone by SQLite where it fails; several have a
+/// savepoint.
+async fn carry_out(transaction: &DatabaseTransaction, statements: &[Statement]) -> Outcome {
+    if let [only] = statements {
+        return Ok(vec![transaction.execute_raw(only.clone()).await?]);
+    }
+    let savepoint = transaction.begin().await?;
+    let mut done = Vec::new();
+    for statement in statements {
+        match savepoint.execute_raw(statement.clone()).await {
+            Ok(result) => done.push(result),
+            Err(error) => {
+                savepoint.rollback().await?;
+                return Err(error);
+            }
+        }
+    }
+    savepoint.commit().await?;
+    Ok(done)
+}
+
+#[cfg(test)]
+mod tests;
