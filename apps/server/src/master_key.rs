@@ -1,7 +1,7 @@
 //! The key that seals secrets at rest: found, or made on the first start.
 
 use std::fmt::Display;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -129,12 +129,20 @@ fn make(path: &Path) -> Result<Option<MasterKey>> {
     let key = MasterKey::generate(&SystemEntropy);
     file.write_all(key.to_text().as_bytes())
         .and_then(|()| file.sync_all())
+        .and_then(|()| flush_folder_of(path))
         .with_context(|| format!("masterKey: {shown} cannot be written"))?;
     warn!(
         "made a new master key in {shown}; back it up: signing keys in the database cannot be \
          opened without it"
     );
     Ok(Some(key))
+}
+
+/// A new file outlives a power cut once its folder says that it is there. What is sealed under the
+/// key is flushed soon after, and would be of no use without it.
+fn flush_folder_of(file: &Path) -> std::io::Result<()> {
+    let folder = file.parent().filter(|path| !path.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]
