@@ -11,13 +11,17 @@ use insula_tenancy::{Tenancy, TenancyOptions};
 use insula_web::{TelemetryState, WebMetrics, WebSettings, WebState};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, info};
+use tokio::time::timeout;
+use tracing::{error, info, warn};
 
 use crate::exit::{Exit, Misconfigured};
 use crate::leaving::Signals;
 use crate::listeners::Listeners;
 use crate::tls::Certificates;
 use crate::{cache_lease, chores, leaving, wiring};
+
+/// How long the end of the process waits for the database, when every request was answered.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// Serves until SIGTERM or SIGINT, then drains; a second one ends it at once.
 ///
@@ -167,6 +171,10 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
     listeners.run().await?;
     tenancy.shutdown().await;
     house.lease.release().await;
+    if timeout(CLOSING, house.database.close()).await.is_err() {
+        let after_s = CLOSING.as_secs();
+        warn!("the database was not closed within {after_s} s; nobody waits for what is under way");
+    }
     anyhow::ensure!(
         !gives_way.load(Ordering::Relaxed),
         "drained, because another process serves the database now"

@@ -28,6 +28,7 @@ use crate::waiting::until_there;
 pub(crate) struct House {
     pub(crate) io: Handle,
     pub(crate) durable: Arc<dyn Durable>,
+    pub(crate) database: SqlStore,
     pub(crate) cache: Arc<dyn Cache>,
     pub(crate) memory_cache: Option<MemoryCache>,
     pub(crate) bus: Arc<dyn ChangeBus>,
@@ -150,7 +151,8 @@ pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
     let cores = available_parallelism().map_or(1, usize::from);
     Ok(House {
         hashing: HashingPool::new(io.clone(), cores, cores * 64, Arc::clone(&entropy)),
-        durable: Arc::new(store),
+        durable: Arc::new(store.clone()),
+        database: store,
         cache,
         memory_cache,
         bus,
