@@ -250,6 +250,12 @@ impl RelyingParty {
 
     /// A request to an endpoint that authenticates clients.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let attempt = self.try_post(path, form).await;
+        attempt.unwrap_or_else(|error| panic!("{path}: {error:?}"))
+    }
+
+    /// The same, where nobody may answer.
+    pub async fn try_post(&self, path: &str, form: &[(&str, &str)]) -> reqwest::Result<Answer> {
         let mut form = form.to_vec();
         let basic = format!(
             "Basic {}",
@@ -268,7 +274,10 @@ impl RelyingParty {
                 form.push(("client_secret", &self.secret));
             }
         }
-        self.http.post_with(self.at(path), &form, &headers).await
+        let (url, form) = (self.at(path), Some(encode(&form)));
+        self.http
+            .try_send(reqwest::Method::POST, &url, &headers, form)
+            .await
     }
 }
 

@@ -1,6 +1,10 @@
 //! One process, SQLite, a cache in memory: what lasts, lasts.
 
-use insula_tests::{Agent, Back, House};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use insula_tests::{Agent, Back, House, RelyingParty};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::village::{self, JANE};
 
@@ -53,5 +57,54 @@ async fn what_was_ended_stays_ended() {
     let login = portal.begin_with(&[("prompt", "none")]);
     let answer = agent.get(&login.url).await.expect(303);
     assert!(answer.header("location").contains("login_required"));
+    process.terminate().await;
+}
+
+/// Refreshes until nobody answers, and comes back with the token that was given out last.
+async fn keep_refreshing(
+    party: Arc<RelyingParty>,
+    mut token: String,
+    given: UnboundedSender<()>,
+) -> String {
+    loop {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", &token)];
+        let Ok(answer) = party.try_post("/token", &form).await else {
+            return token;
+        };
+        let answer = answer.expect(200).json();
+        token = answer["refresh_token"].as_str().unwrap().to_owned();
+        let _ = given.send(());
+    }
+}
+
+#[tokio::test]
+async fn every_refresh_token_that_was_given_out_outlives_a_crash_under_load() {
+    let house = House::build().tenant("hooli", village::HOOLI).done();
+    let mut process = house.open().await;
+    let hooli = Arc::new(village::hooli(house.port));
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let tokens = hooli.log_in(&Agent::new(), &village::MOCK).await;
+        held.push(tokens.refresh().to_owned());
+    }
+    for _ in 0..3 {
+        let (given, mut seen) = unbounded_channel();
+        let chains = held.drain(..).map(|token| {
+            let refreshing = keep_refreshing(Arc::clone(&hooli), token, given.clone());
+            tokio::spawn(refreshing)
+        });
+        let chains: Vec<_> = chains.collect();
+        for _ in 0..150 {
+            seen.recv().await.unwrap();
+        }
+        process.crash();
+        let last = join_all(chains).await;
+
+        process = house.open().await;
+        for token in last {
+            let answer = hooli.refresh(&token.unwrap(), &[]).await.expect(200);
+            held.push(hooli.read(&answer).await.refresh().to_owned());
+        }
+    }
     process.terminate().await;
 }
