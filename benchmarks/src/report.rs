@@ -16,6 +16,8 @@ pub(crate) struct Report {
     machine: Machine,
     figures: Vec<Figure>,
     functions: Vec<Timed>,
+    /// What the benchmark of SQLite's commits wrote.
+    commits: String,
 }
 
 /// One thing that was measured.
@@ -86,6 +88,7 @@ impl Report {
             machine,
             figures: Vec::new(),
             functions: Vec::new(),
+            commits: String::new(),
         }
     }
 
@@ -94,8 +97,10 @@ impl Report {
         self.figures.push(figure);
     }
 
-    /// Adds what criterion left in its folder, if there is one.
+    /// Adds what the function benchmarks left in criterion's folder, if there is one.
     pub(crate) fn add_functions(&mut self, folder: Option<&Path>) {
+        let commits = folder.and_then(|folder| fs::read_to_string(folder.join("commits.md")).ok());
+        self.commits = commits.unwrap_or_default();
         self.functions = folder.map(functions::read).unwrap_or_default();
     }
 
@@ -117,6 +122,7 @@ impl Report {
             );
         }
         text.push_str(READING);
+        text.push_str(&self.commits);
         if !self.functions.is_empty() {
             text.push_str(&functions::text(&self.functions));
         }

@@ -22,6 +22,17 @@ pub(crate) fn run(repository: &Repository, stop: &Stop, options: &Options) -> an
         stop,
     )?;
     process::run(
+        "the benchmark of commits to SQLite",
+        &mut repository.cargo([
+            "bench",
+            "--package",
+            "insula-store-sql",
+            "--bench",
+            "commit",
+        ]),
+        stop,
+    )?;
+    process::run(
         "the server build",
         &mut repository.cargo(["build", "--release", "--package", "insula-server"]),
         stop,
