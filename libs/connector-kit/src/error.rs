@@ -27,6 +27,9 @@ pub enum ConnectorError {
     /// manages it and stands on a page: it names no address.
     #[error("the upstream failed: {0}")]
     Upstream(String),
+    /// Our own storage, which the connector reads, does not answer: no upstream is at fault.
+    #[error("our storage failed: {0}")]
+    Storage(String),
     /// Too much is asked of us at once (password hashes, upstream calls).
     #[error("too many logins at once: {0}")]
     Busy(&'static str),

@@ -2,6 +2,7 @@ use insula_connector_kit::ConnectorError;
 use insula_engine::Refusal;
 use insula_engine::authorize::ReplyTo;
 use insula_jose::JoseError;
+use insula_model::ConnectorId;
 use insula_store::StoreError;
 use thiserror::Error;
 
@@ -46,6 +47,20 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// A connector's failure. One that is our own storage's is no upstream's.
+    pub(crate) fn of_connector(connector: &ConnectorId, cause: ConnectorError) -> Self {
+        match cause {
+            ConnectorError::Storage(cause) => Self::Store(StoreError::Unavailable {
+                backend: "store",
+                cause,
+            }),
+            cause => Self::Connector {
+                connector: connector.to_string(),
+                cause,
+            },
+        }
+    }
+
     /// Whether trying again later may help (`temporarily_unavailable` rather than `server_error`).
     pub fn is_temporary(&self) -> bool {
         !matches!(

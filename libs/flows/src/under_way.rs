@@ -92,11 +92,7 @@ pub(crate) fn not_begun(id: &ConnectorId, error: ConnectorError) -> FlowError {
             retry_after_s: BUSY_FOR_S,
         }
         .into(),
-        cause => Fault::Connector {
-            connector: id.to_string(),
-            cause,
-        }
-        .into(),
+        cause => Fault::of_connector(id, cause).into(),
     }
 }
 
@@ -122,10 +118,7 @@ pub(crate) async fn failed(
         ConnectorError::Busy(_) => Refusal::Overloaded {
             retry_after_s: BUSY_FOR_S,
         },
-        cause => {
-            let connector = id();
-            return Fault::Connector { connector, cause }.into();
-        }
+        cause => return Fault::of_connector(connector, cause).into(),
     };
     if refusal.is_for_client(view.dialect()) {
         give_up(view, &auth.id).await;

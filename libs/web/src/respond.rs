@@ -22,6 +22,10 @@ use crate::context::Context;
 use crate::route::Probe;
 use crate::{outages, page};
 
+/// When it is worth asking again after something of ours was away: most outages are a restart or a
+/// reconnection.
+const TEMPORARILY_S: u64 = 1;
+
 /// Must not stand in `Location` as they are: they could end the line.
 const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b' ');
 
@@ -290,9 +294,19 @@ fn fault_answer(ctx: &Context, surface: Surface, fault: &Fault) -> HttpResponse 
         Fault::Connector { .. } => StatusCode::BAD_GATEWAY,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
-    if surface != Surface::Browser {
-        return incident(ctx, status, fault_code(fault));
+    let mut answer = if surface == Surface::Browser {
+        fault_page(ctx, status, fault)
+    } else {
+        incident(ctx, status, fault_code(fault))
+    };
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        let seconds = HeaderValue::from(TEMPORARILY_S);
+        answer.headers_mut().insert(RETRY_AFTER, seconds);
     }
+    answer
+}
+
+fn fault_page(ctx: &Context, status: StatusCode, fault: &Fault) -> HttpResponse {
     let page = match fault {
         Fault::Connector { connector, cause } => {
             connector_page(connector_name(ctx, connector), cause).with_incident(&*ctx.request_id)

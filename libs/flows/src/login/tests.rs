@@ -9,6 +9,7 @@ use insula_oauth::Params;
 use insula_testkit::{FakeConnector, PASSWORD, TenantBuilder, a_connector, a_tenant};
 
 use super::*;
+use crate::Fault;
 use crate::testing::{ASK, Person, code_in, destination, heard, view, watched, with_connector};
 
 fn asking_password(tenant: TenantBuilder) -> (TenantView, insula_ambient::ManualClock) {
@@ -326,6 +327,25 @@ async fn a_form_belongs_to_its_connector_its_browser_and_its_stage() {
         (Refusal::WrongStage, false),
         "a redirect is awaited, not a password"
     );
+}
+
+#[tokio::test]
+async fn a_password_that_cannot_be_looked_up_is_our_storage_failing_and_no_upstream() {
+    for tenant in [a_tenant(), a_tenant().dex()] {
+        let (view, _) = view(tenant);
+        let away = ConnectorError::Storage("no answer".into());
+        let fake = FakeConnector::asking_password().on_login(Err(away));
+        let (view, _) = with_connector(&view, "mock", fake);
+        let (mut person, route) = at_the_form(&view).await;
+        let told = person.types(&view, &route, "jane", PASSWORD).await;
+        let FlowError::Fault { fault, .. } = told.unwrap_err() else {
+            panic!("it is no refusal");
+        };
+        assert!(matches!(&fault, Fault::Store(_)), "{fault:?}");
+        assert!(fault.is_temporary());
+        let again = person.types(&view, &route, "jane", PASSWORD).await;
+        assert!(again.is_ok(), "the form can be sent again");
+    }
 }
 
 #[tokio::test]

@@ -176,10 +176,7 @@ async fn refreshed_login(
     grant: &RefreshGrant,
 ) -> Result<Option<Login>, FlowError> {
     let login = &grant.login;
-    let failed = |cause| {
-        let connector = login.connector_id.as_str().to_owned();
-        FlowError::from(Fault::Connector { connector, cause })
-    };
+    let failed = |cause| FlowError::from(Fault::of_connector(&login.connector_id, cause));
     let opened = match &connector.opened {
         Ok(opened) => opened,
         Err(why) => return Err(failed(ConnectorError::Settings(why.clone()))),

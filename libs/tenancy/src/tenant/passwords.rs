@@ -103,8 +103,13 @@ impl PasswordBook for ConfiguredPeople {
     }
 }
 
+/// What cannot be read stays so; the rest may be well again at the next try.
 fn unreachable_store(error: &StoreError) -> ConnectorError {
-    ConnectorError::Upstream(format!("the password store failed: {error}"))
+    let said = format!("the password store failed: {error}");
+    match error {
+        StoreError::Corrupt { .. } | StoreError::Full(_) => ConnectorError::Upstream(said),
+        StoreError::Unavailable { .. } | StoreError::Failed { .. } => ConnectorError::Storage(said),
+    }
 }
 
 #[cfg(test)]
@@ -185,5 +190,15 @@ mod tests {
         let store = MemoryStore::new().tenant(&spec.id);
         let people = ConfiguredPeople::new(spec, store);
         assert!(people.find("joe@acme.test").await.unwrap().is_none());
+    }
+
+    #[test]
+    fn a_database_that_is_away_is_no_upstreams_failing_and_a_spoilt_row_is_not_passing() {
+        let (backend, cause) = ("postgres", "no answer".to_owned());
+        let away = unreachable_store(&StoreError::Unavailable { backend, cause });
+        assert!(matches!(away, ConnectorError::Storage(_)));
+        let (what, cause) = ("password", "not a hash".to_owned());
+        let spoilt = unreachable_store(&StoreError::Corrupt { what, cause });
+        assert!(matches!(spoilt, ConnectorError::Upstream(_)));
     }
 }

@@ -428,6 +428,8 @@ async fn our_own_failing_is_told_by_its_incident_alone() {
             let failure = FlowError::from(fault.clone());
             let answer = Answer::of(fail(&ctx, surface, failure)).await;
             assert_eq!(answer.status, status, "{fault:?} {surface:?}");
+            let retry_after = if status == 503 { "1" } else { "" };
+            assert_eq!(answer.header("retry-after"), retry_after, "{fault:?}");
             let text = answer.text();
             assert!(text.contains("incident-1"), "{text}");
             assert!(!text.contains("hunter2"), "{text}");
