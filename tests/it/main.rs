@@ -14,6 +14,7 @@ mod examples;
 mod logout;
 mod observability;
 mod pages;
+mod relay;
 mod restarts;
 mod tenants;
 mod tls;

@@ -27,7 +27,7 @@ pub use jar::Cookie;
 pub use metrics::Metrics;
 pub use page::{Form, Page};
 pub use process::Process;
-pub use relay::Relay;
+pub use relay::{Mishap, Relay};
 pub use relying_party::{ClientAuth, Login, RelyingParty};
 pub use services::{example_client, insula, program, service};
 pub use tokens::{Keys, Tokens, Verified, claims_of, header_of, left_half, members_of};
