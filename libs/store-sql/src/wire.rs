@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
-    QueryResult, Statement, TransactionOptions, TransactionTrait as _,
+    QueryResult, RuntimeErr, Statement, TransactionOptions, TransactionTrait as _,
 };
 
 use crate::commit::GroupCommit;
@@ -44,11 +44,21 @@ impl Wire {
     }
 
     /// Begins a transaction.
+    ///
+    /// Whoever gives up waiting for that does not interrupt it: the driver learns that a transaction
+    /// was begun only from the answer, and a connection that went back to the pool before would do
+    /// everything from then on in a transaction that nobody commits. So it is begun apart, and what
+    /// nobody waits for any more is rolled back as soon as it has begun.
     pub(crate) async fn begin(
         &self,
         options: TransactionOptions,
     ) -> Result<DatabaseTransaction, DbErr> {
-        let transaction = self.connection.begin_with_options(options).await?;
+        let connection = self.connection.clone();
+        let beginning = tokio::spawn(async move { connection.begin_with_options(options).await });
+        let transaction = beginning.await.map_err(|ended| {
+            let cause = format!("a transaction was not begun: {ended}");
+            DbErr::Conn(RuntimeErr::Internal(cause))
+        })??;
         if self.is_pooler() {
             transaction.execute_unprepared("DEALLOCATE ALL").await?;
         }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod cost;
 #[cfg(test)]
+mod gate;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod private_file;
@@ -37,6 +39,7 @@ macro_rules! on {
                 trouble: a_store_may_be_awaited_from_any_runtime,
                 trouble: what_is_locked_for_too_long_is_unavailable,
                 trouble: a_read_survives_that_every_connection_was_cut,
+                trouble: what_is_stored_after_a_stall_is_seen_by_others,
                 trouble: a_corrupt_row_is_named_without_its_values,
                 trouble: an_error_of_the_database_quotes_no_value,
                 trouble: two_stores_of_one_database_lose_no_consent,

@@ -4,11 +4,12 @@ use futures_util::future::join_all;
 use insula_model::{ClientId, GrantId, UserId};
 use insula_oauth::Scopes;
 use insula_store::{Durable as _, StoreError, UpgradedPassword};
-use insula_store_sql::SqlOptions;
+use insula_store_sql::{SqlOptions, SqlStore};
 use prometheus::{Registry, TextEncoder};
 use sea_orm::{ConnectionTrait as _, Statement, TransactionTrait as _};
 
 use crate::cost::{EVENING, NOON, jane, local, refresh, tenant};
+use crate::gate::Gate;
 use crate::scratch::{IO, Scratch, Service};
 
 /// A web worker's runtime may end; the connections it used do not end with it.
@@ -105,6 +106,38 @@ pub(crate) async fn a_read_survives_that_every_connection_was_cut(scratch: &Scra
     }
     tenant(&store).add_refresh(&refresh()).await.unwrap();
     store.close().await;
+}
+
+/// A statement that nobody waited for until its answer must not change what later ones do on the same
+/// connection: an open transaction would hide all that is written from then on.
+pub(crate) async fn what_is_stored_after_a_stall_is_seen_by_others(scratch: &Scratch) {
+    if scratch.service == Service::Sqlite {
+        return;
+    }
+    let others = scratch.store().await;
+    others.migrate().await.unwrap();
+    let gate = Gate::before(&scratch.url).await;
+    let hasty = SqlOptions {
+        max_connections: 1,
+        acquire_timeout: Duration::from_millis(500),
+        statement_timeout: Duration::from_millis(500),
+    };
+    let connecting = SqlStore::connect(&gate.url, &hasty, IO.handle().clone());
+    let store = connecting.await.unwrap();
+    store.ping().await.unwrap();
+
+    gate.close();
+    let probed = store.probe(NOON).await.unwrap_err();
+    assert!(matches!(probed, StoreError::Unavailable { .. }), "{probed}");
+    gate.open();
+    let begun = refresh();
+    while tenant(&store).add_refresh(&begun).await.is_err() {}
+    let seen = tenant(&others).find_refresh(&begun.id).await.unwrap();
+    assert!(seen.is_some(), "it was said to be stored");
+    tenant(&others).add_refresh(&begun).await.unwrap();
+    store.probe(NOON).await.unwrap();
+    store.close().await;
+    others.close().await;
 }
 
 pub(crate) async fn a_corrupt_row_is_named_without_its_values(scratch: &Scratch) {
