@@ -8,6 +8,8 @@ use insula_model::{Dialect, GrantId, TenantSpec};
 use insula_oauth::Scopes;
 
 use crate::issue::TYP;
+use crate::people::is_still_known;
+use crate::subject;
 
 /// By how much the clocks of our own processes may differ.
 const LEEWAY: Duration = Duration::from_secs(5);
@@ -49,6 +51,12 @@ impl VerifiedToken {
     /// The family it belongs to.
     pub fn grant(&self) -> Option<GrantId> {
         self.claims.str("jti").and_then(crate::issue::grant_of)
+    }
+
+    /// Whether the tenant still knows the person it is about.
+    pub fn is_of_a_known_person(&self, spec: &TenantSpec) -> bool {
+        let person = self.claims.str("sub").and_then(subject::decode);
+        person.is_none_or(|(user, connector)| is_still_known(spec, &connector, &user))
     }
 
     /// The client it was issued to: `client_id`, and where dex has none the sole audience or `azp`.

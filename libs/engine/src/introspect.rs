@@ -9,6 +9,7 @@ use crate::access_token::VerifiedToken;
 use crate::audience::Audience;
 use crate::claims::{PERSON_CLAIMS, PersonClaims};
 use crate::grants::{RefreshFacts, RefreshToken, refresh_token};
+use crate::people::is_still_known;
 use crate::{Refusal, subject};
 
 /// Whether an authenticated client may introspect at all.
@@ -88,6 +89,9 @@ pub fn refresh_token_of(
         return IntrospectResponse::inactive();
     };
     let login = &grant.login;
+    if !is_still_known(spec, &login.connector_id, &login.claims.user_id) {
+        return IntrospectResponse::inactive();
+    }
     let ours = spec.dialect == Dialect::Standard;
     let person = if ours {
         PersonClaims::released(&grant.scopes, login)

@@ -14,6 +14,7 @@ pub mod grants;
 pub mod introspect;
 pub mod issue;
 pub mod logout;
+pub mod people;
 pub mod revoke;
 pub mod subject;
 pub mod userinfo;

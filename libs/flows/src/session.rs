@@ -2,6 +2,7 @@
 //! whatever else is away.
 
 use insula_ambient::Timestamp;
+use insula_engine::people::is_still_known;
 use insula_model::{
     AuthorizationRequest, BrowserSession, ClientId, Login, SessionCookie, SessionId, TokenHash,
 };
@@ -38,7 +39,8 @@ pub(crate) async fn live(
 
 fn is_live(view: &TenantView, session: &BrowserSession, now: Timestamp) -> bool {
     let idle_end = session.last_seen_at + view.spec.sessions.valid_if_not_used_for;
-    now < session.expires_at && now < idle_end
+    let is_known = is_still_known(&view.spec, &session.connector_id, &session.claims.user_id);
+    now < session.expires_at && now < idle_end && is_known
 }
 
 /// Logs the browser in: a new cookie, always, so that a planted one is worth nothing (session

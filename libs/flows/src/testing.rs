@@ -84,6 +84,15 @@ pub(crate) fn reconfigured(view: &TenantView, change: impl FnOnce(&mut TenantSpe
     }
 }
 
+/// The tenant after its people were taken out of its own configuration, among them all who logged in.
+pub(crate) fn without_people(view: &TenantView) -> TenantView {
+    reconfigured(view, |spec| {
+        for connector in &mut spec.connectors {
+            "local".clone_into(&mut connector.kind);
+        }
+    })
+}
+
 /// A form body, or a query.
 pub(crate) fn form(pairs: &[(&str, &str)]) -> Params {
     Params::from_pairs(pairs.iter().copied())

@@ -25,11 +25,15 @@ pub async fn answer(
     Ok(userinfo::claims(verified, view.dialect())?)
 }
 
-/// Whether the family of a token was revoked. A token without a family is none we issued.
+/// Whether the family of a token was revoked, or its person is known no more. A token without a
+/// family is none we issued.
 pub(crate) async fn is_revoked(
     view: &TenantView,
     token: &VerifiedToken,
 ) -> Result<bool, FlowError> {
+    if !token.is_of_a_known_person(&view.spec) {
+        return Ok(true);
+    }
     match token.grant() {
         Some(grant) => Ok(view.effects.store.is_revoked(&grant).await?),
         None => Ok(true),

@@ -8,7 +8,7 @@ use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_tenant, jane};
 use super::*;
 use crate::testing::{
     ASK, Person, Trouble, code_in, consent_fields, destination, heard, view, watched,
-    with_connector,
+    with_connector, without_people,
 };
 use crate::{Outcome, Screen};
 
@@ -133,6 +133,16 @@ async fn a_session_without_consent_asks_for_it_in_the_browser_that_has_it() {
     assert_eq!(told, (Refusal::ConsentRequired, true), "OIDC Core §3.1.2.6");
     let silent = format!("{more}&prompt=none");
     code_in(&person.asks(&view, &silent).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_session_of_somebody_taken_out_of_the_configuration_is_none() {
+    let (view, _) = view(with_shop(a_tenant()));
+    let mut person = logged_in(&view).await;
+    let silent = format!("{}&prompt=none", shop());
+    code_in(&person.asks(&view, &silent).await.unwrap());
+    let told = heard(person.asks(&without_people(&view), &silent).await);
+    assert_eq!(told, (Refusal::LoginRequired, true));
 }
 
 #[tokio::test]

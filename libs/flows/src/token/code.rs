@@ -5,6 +5,7 @@ use insula_engine::grants::{
     RefreshToken, authorization_code, first_refresh_grant, gets_refresh_token, remember_code_for,
 };
 use insula_engine::issue::Authorization;
+use insula_engine::people::is_still_known;
 use insula_jose::SigningKey;
 use insula_model::{Client, CodeGrant, Dialect, RefreshGrant, TokenHash};
 use insula_oauth::{CodeRequest, CodeVerifier, TokenResponse};
@@ -42,6 +43,10 @@ async fn redeemed(
 ) -> Result<TokenResponse, FlowError> {
     let (cache, hash) = (&view.effects.cache, TokenHash::of(code));
     let (grant, claim) = claimed(view, client, request, &hash).await?;
+    let login = &grant.login;
+    if !is_still_known(&view.spec, &login.connector_id, &login.claims.user_id) {
+        return Err(Refusal::CodeUnknown.into());
+    }
     let tokens = signed(view, key, &Authorization::of_code(&grant, code))?;
     let remember = remember_code_for(&view.spec);
     let noted = noted(view, client, &grant, claim, remember).await?;

@@ -6,6 +6,7 @@ use insula_engine::grants::{
     RefreshFacts, RefreshToken, RefreshUse, narrowed_scopes, refresh_token, used_refresh_grant,
 };
 use insula_engine::issue::Authorization;
+use insula_engine::people::is_still_known;
 use insula_jose::SigningKey;
 use insula_model::{
     AuthRequestId, Client, Dialect, IdentityClaims, Login, RefreshGrant, TokenHash,
@@ -50,6 +51,12 @@ pub(super) async fn refresh(
             Ok(how) => how,
             Err(refusal) => return Err(refused(view, refusal).await),
         };
+        let login = &grant.login;
+        if !is_still_known(&view.spec, &login.connector_id, &login.claims.user_id) {
+            revoke_family(view, &grant.grant_id).await?;
+            let grant = grant.grant_id;
+            return Err(Refusal::RefreshDenied { grant }.into());
+        }
         let scopes = narrowed_scopes(request.scope.as_ref(), &grant.scopes)?;
         let connector = connector_of(view, client, &grant)?;
         let RefreshUse::Use { rotate } = how else {

@@ -12,7 +12,7 @@ use insula_testkit::{
 use super::super::exchange;
 use crate::testing::{
     app, basic, claims_of, code_form, fault, form, reconfigured, refusal, tokens, view, with_code,
-    with_connector,
+    with_connector, without_people,
 };
 use crate::{Fault, FlowError, TenantView, sealed, userinfo};
 
@@ -207,6 +207,24 @@ async fn a_narrower_scope_holds_for_this_answer_alone() {
         refreshed(&view, &third).await.is_ok(),
         "nothing was used up"
     );
+}
+
+#[tokio::test]
+async fn who_was_taken_out_of_the_configuration_has_no_token_and_no_code_left() {
+    for tenant in [a_tenant(), a_tenant().dex()] {
+        let (view, _) = view(tenant);
+        let first = tokens(&view).await;
+        with_code(&view, "later", &a_code_grant()).await;
+        let gone = without_people(&view);
+        let shown = userinfo::answer(&gone, Some(&first.access_token)).await;
+        assert_eq!(refusal(shown), Refusal::BearerInvalid);
+        let code = exchange(&gone, Some(&app()), &code_form("later")).await;
+        assert_eq!(refusal(code), Refusal::CodeUnknown);
+        let told = refusal(refreshed(&gone, &refresh_token(&first)).await);
+        assert!(matches!(told, Refusal::RefreshDenied { .. }));
+        // Whoever gets an entry of the same id later does not get these back.
+        assert_eq!(stored(&view, &refresh_token(&first)).await, None);
+    }
 }
 
 #[tokio::test]
