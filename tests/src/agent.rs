@@ -55,20 +55,20 @@ impl Agent {
         PROVIDER.call_once(|| {
             let _ = rustls::crypto::ring::default_provider().install_default();
         });
-        let http = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .timeout(Duration::from_secs(30))
-            .build()
-            .unwrap();
         Self {
-            http,
+            http: client(Duration::from_secs(30)),
             jar: Jar::default(),
             doors: doors.to_vec(),
             turn: AtomicUsize::new(0),
             headers: Vec::new(),
             takes_cookies: true,
         }
+    }
+
+    /// As one that gives up on an answer after so long.
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.http = client(patience);
+        self
     }
 
     /// Sends a header along with everything.
@@ -199,6 +199,15 @@ impl Agent {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         self.doors[turn % self.doors.len()]
     }
+}
+
+fn client(patience: Duration) -> Client {
+    let client = Client::builder()
+        .redirect(Policy::none())
+        .no_proxy()
+        .timeout(patience)
+        .build();
+    client.unwrap()
 }
 
 impl Answer {

@@ -8,8 +8,11 @@ mod connections;
 mod floods;
 mod frames;
 mod http2;
+mod lost_cache;
 mod memory;
+mod outages;
 mod passwords;
+mod retrying;
 mod rolling;
 mod silent;
 
@@ -21,7 +24,9 @@ use futures_util::FutureExt as _;
 pub use connections::{attacks_over_http2, silent_connections};
 pub use floods::{logins_that_nobody_finishes, one_address_that_asks_without_a_pause};
 pub use http2::{Http2Attack, Taken, attack_over_http2};
+pub use lost_cache::{codes_of_a_cache_set_back, ends_while_the_cache_is_away};
 pub use memory::{MemoryWatch, resident_bytes};
+pub use outages::outages;
 pub use passwords::password_guesses_at_one_tenant;
 pub use rolling::nodes_restarted_in_turn;
 pub use silent::{Crowd, Silence, raise_open_files};
@@ -66,12 +71,18 @@ pub fn assert_held(proofs: &[Proof]) {
     assert!(broken.is_empty(), "did not hold: {broken:#?}");
 }
 
-/// Runs every attack, one after the other. One that cannot be carried out is one that did not hold.
-pub async fn all(scale: Scale) -> Vec<Proof> {
+/// Runs every attack, or those of these names, one after the other. One that cannot be carried out is
+/// one that did not hold; a name that no attack has is an error that tells those there are.
+pub async fn all(scale: Scale, names: &[String]) -> Result<Vec<Proof>, String> {
     let mut proofs = Vec::new();
+    let is_asked = |name: &str| names.is_empty() || names.iter().any(|asked| asked == name);
     macro_rules! run {
         ($($attack:ident),+ $(,)?) => {
-            $(
+            let known = [$(stringify!($attack)),+];
+            if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
+                return Err(format!("there is no attack {name}; there are {}", known.join(", ")));
+            }
+            $(if is_asked(stringify!($attack)) {
                 eprintln!("── {}", stringify!($attack));
                 let began = Instant::now();
                 match AssertUnwindSafe($attack(scale)).catch_unwind().await {
@@ -84,7 +95,7 @@ pub async fn all(scale: Scale) -> Vec<Proof> {
                     }),
                 }
                 eprintln!("   {:.1} s", began.elapsed().as_secs_f64());
-            )+
+            })+
         };
     }
     run!(
@@ -94,8 +105,11 @@ pub async fn all(scale: Scale) -> Vec<Proof> {
         silent_connections,
         attacks_over_http2,
         nodes_restarted_in_turn,
+        outages,
+        codes_of_a_cache_set_back,
+        ends_while_the_cache_is_away,
     );
-    proofs
+    Ok(proofs)
 }
 
 /// The 99th percentile, or the largest of fewer than a hundred.

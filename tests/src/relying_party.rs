@@ -199,6 +199,12 @@ impl RelyingParty {
 
     /// Redeems a code, whatever comes of it.
     pub async fn redeem(&self, login: &Login, code: &str) -> Answer {
+        let attempt = self.try_redeem(login, code).await;
+        attempt.unwrap_or_else(|error| panic!("/token: {error:?}"))
+    }
+
+    /// Redeems a code, where nobody may answer.
+    pub async fn try_redeem(&self, login: &Login, code: &str) -> reqwest::Result<Answer> {
         let mut form = vec![
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -207,7 +213,7 @@ impl RelyingParty {
         if let Some(verifier) = &login.verifier {
             form.push(("code_verifier", verifier));
         }
-        self.post("/token", &form).await
+        self.try_post("/token", &form).await
     }
 
     /// Uses a refresh token, whatever comes of it.

@@ -85,62 +85,84 @@ async fn go_on(agent: &Agent, first: Answer, redirect_uri: &str, person: &Person
     let mut answer = first;
     let mut steps = vec![step("GET", &answer)];
     for _ in 0..MOST_PAGES {
-        if (300..400).contains(&answer.status) {
-            let to = answer.location();
-            if is_at(&to, redirect_uri) {
-                return Back::of(to, steps);
+        let next = next(&answer, redirect_uri, person);
+        match next.unwrap_or_else(|stuck| panic!("{stuck} after {steps:?}")) {
+            Next::Back(back) => return Back { steps, ..back },
+            Next::Get(to) => {
+                answer = agent.get(&to).await;
+                steps.push(step("GET", &answer));
             }
-            answer = agent.get(&to).await;
-            steps.push(step("GET", &answer));
-            continue;
-        }
-        let page = answer.page();
-        assert!(
-            answer.status < 400,
-            "stuck at {} with {} after {steps:?}: {}",
-            answer.url,
-            answer.status,
-            page.words()
-        );
-        if let Some(link) = person.connector.and_then(|id| page.link_to(id)) {
-            answer = agent.get(answer.url.join(&link).unwrap()).await;
-            steps.push(step("GET", &answer));
-            continue;
-        }
-        let (form, values) = if let Some(form) = page.form_with("submit-approve") {
-            let button = if person.denies {
-                "submit-deny"
-            } else {
-                "submit-approve"
-            };
-            (form, form.filled(&[], button))
-        } else if let Some(form) = page.form_with("password") {
-            let answers = [("login", person.login), ("password", person.password)];
-            (form, form.filled(&answers, "submit-login"))
-        } else if let Some(form) = page.forms.iter().find(|form| form.id == "form-post") {
-            let url = answer.url.join(&form.action).unwrap();
-            let values = form.filled(&[], "submit-continue");
-            if is_at(&url, redirect_uri) {
-                let params = values.into_iter().collect();
-                return Back { url, params, steps };
+            Next::Post(to, values) => {
+                answer = agent.post(&to, &pairs(&values)).await;
+                steps.push(step("POST", &answer));
             }
-            (form, values)
-        } else {
-            panic!(
-                "nothing to do at {} after {steps:?}: {}",
-                answer.url,
-                page.words()
-            );
-        };
-        let to = answer.url.join(&form.action).unwrap();
-        let values: Vec<_> = values
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.as_str()))
-            .collect();
-        answer = agent.post(&to, &values).await;
-        steps.push(step("POST", &answer));
+        }
     }
     panic!("not back after {MOST_PAGES} pages: {steps:?}");
+}
+
+/// What a person's browser does with an answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Next {
+    /// It goes to the client.
+    Back(Back),
+    /// It follows a redirect or a link.
+    Get(Url),
+    /// A form is filled in and sent.
+    Post(Url, Vec<(String, String)>),
+}
+
+/// What follows an answer; otherwise what the person sees, who can do nothing with it.
+pub(crate) fn next(
+    answer: &Answer,
+    redirect_uri: &str,
+    person: &Person<'_>,
+) -> Result<Next, String> {
+    if (300..400).contains(&answer.status) {
+        let to = answer.location();
+        if is_at(&to, redirect_uri) {
+            return Ok(Next::Back(Back::of(to, Vec::new())));
+        }
+        return Ok(Next::Get(to));
+    }
+    let page = answer.page();
+    let (url, status) = (&answer.url, answer.status);
+    if status >= 400 {
+        return Err(format!("stuck at {url} with {status}: {}", page.words()));
+    }
+    if let Some(link) = person.connector.and_then(|id| page.link_to(id)) {
+        return Ok(Next::Get(url.join(&link).unwrap()));
+    }
+    let (form, values) = if let Some(form) = page.form_with("submit-approve") {
+        let button = if person.denies {
+            "submit-deny"
+        } else {
+            "submit-approve"
+        };
+        (form, form.filled(&[], button))
+    } else if let Some(form) = page.form_with("password") {
+        let answers = [("login", person.login), ("password", person.password)];
+        (form, form.filled(&answers, "submit-login"))
+    } else if let Some(form) = page.forms.iter().find(|form| form.id == "form-post") {
+        let url = url.join(&form.action).unwrap();
+        let values = form.filled(&[], "submit-continue");
+        if is_at(&url, redirect_uri) {
+            let (params, steps) = (values.into_iter().collect(), Vec::new());
+            return Ok(Next::Back(Back { url, params, steps }));
+        }
+        (form, values)
+    } else {
+        return Err(format!("nothing to do at {url}: {}", page.words()));
+    };
+    Ok(Next::Post(url.join(&form.action).unwrap(), values))
+}
+
+/// The fields of a form as they are sent.
+pub(crate) fn pairs(values: &[(String, String)]) -> Vec<(&str, &str)> {
+    values
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
 }
 
 fn is_at(url: &Url, redirect_uri: &str) -> bool {

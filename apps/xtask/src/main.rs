@@ -45,7 +45,7 @@ enum Chore {
     /// Compare the dependencies between our crates with docs/arrows.toml.
     Arrows,
     /// Attack a release build of the server, and write down what held.
-    Attack,
+    Attack(attack::Options),
     /// Run the function benchmarks and the load program.
     Bench(bench::Options),
 }
@@ -70,7 +70,7 @@ fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Services(options) => suite::only_services(&repository, &stop, &options),
         Chore::Ci => ci::run(&repository, &stop),
         Chore::Arrows => arrows::run(&repository),
-        Chore::Attack => attack::run(&repository, &stop),
+        Chore::Attack(options) => attack::run(&repository, &stop, options),
         Chore::Bench(options) => bench::run(&repository, &stop, &options),
     }
 }

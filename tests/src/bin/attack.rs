@@ -1,5 +1,5 @@
-//! `attack`: every attack in full, against the server named in `INSULA_BIN`; writes a table of what was
-//! seen to the file it is given.
+//! `attack FILE [NAME…]`: every attack in full, against the server named in `INSULA_BIN`; writes a table
+//! of what was seen to the file it is given. With names only those attacks, and nothing is written.
 
 use std::fmt::Write as _;
 use std::process::{Command, ExitCode};
@@ -8,10 +8,20 @@ use insula_tests::attack::{Proof, Scale, all};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let proofs = all(Scale::Whole).await;
+    let mut arguments = std::env::args().skip(1);
+    let out = arguments.next();
+    let names: Vec<_> = arguments.collect();
+    let proofs = match all(Scale::Whole, &names).await {
+        Ok(proofs) => proofs,
+        Err(unknown) => {
+            eprintln!("attack: {unknown}");
+            return ExitCode::FAILURE;
+        }
+    };
     let text = table(&proofs);
     println!("{text}");
-    if let Some(out) = std::env::args().nth(1) {
+    // A part of the table is no table.
+    if let Some(out) = out.filter(|_| names.is_empty()) {
         std::fs::write(&out, &text).unwrap_or_else(|error| panic!("{out}: {error}"));
     }
     if proofs.iter().all(|proof| proof.held) {
