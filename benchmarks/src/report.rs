@@ -189,10 +189,10 @@ pub(crate) fn milliseconds(ms: f64) -> String {
 const INTRODUCTION: &str = "\
 # Speed and memory
 
-Written by `cargo xtask bench`, which runs the function benchmarks (`benches/`, criterion) and then
-the load program (`src/`) on a release build of the real server. All of it talks to 127.0.0.1 alone
-and needs nothing installed; each of the two ends by itself within four minutes. To take the figures
-of the server again without the rest:
+Written by `cargo xtask bench`, which runs the function benchmarks (`benches/`, criterion), the
+benchmark of commits to SQLite (in `libs/store-sql`) and then the load program (`src/`) on a release
+build of the real server. All of it talks to 127.0.0.1 alone and needs nothing installed; each of the
+three ends by itself within four minutes. To take the figures of the server again without the rest:
 
 ```
 cargo build --release -p insula-server
