@@ -7,6 +7,8 @@ use insula_model::TenantId;
 pub(crate) struct Terminated {
     pub(crate) tenant: TenantId,
     pub(crate) generation: u64,
+    /// Which arbiter it ran on.
+    pub(crate) arbiter: u64,
     pub(crate) panicked: bool,
 }
 
@@ -15,6 +17,7 @@ pub(crate) struct Terminated {
 pub(crate) struct DeathWatch {
     tenant: TenantId,
     generation: u64,
+    arbiter: u64,
     supervisor: Recipient<Terminated>,
 }
 
@@ -22,11 +25,13 @@ impl DeathWatch {
     pub(crate) fn new(
         tenant: TenantId,
         generation: u64,
+        arbiter: u64,
         supervisor: Recipient<Terminated>,
     ) -> Self {
         Self {
             tenant,
             generation,
+            arbiter,
             supervisor,
         }
     }
@@ -37,6 +42,7 @@ impl Drop for DeathWatch {
         self.supervisor.do_send(Terminated {
             tenant: self.tenant.clone(),
             generation: self.generation,
+            arbiter: self.arbiter,
             // A task that panics is dropped while its stack unwinds.
             panicked: std::thread::panicking(),
         });

@@ -14,20 +14,35 @@ pub enum Fault {
 
 /// What hanging actors wait for.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hangs(Arc<(Mutex<u64>, Condvar)>);
+pub(crate) struct Hangs(Arc<(Mutex<Held>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Held {
+    releases: u64,
+    hanging: usize,
+}
 
 impl Hangs {
     pub(crate) fn hang(&self) {
-        let (releases, released) = &*self.0;
-        let before = releases.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = *before;
-        let _woken =
-            released.wait_timeout_while(before, Duration::from_mins(1), |now| *now == seen);
+        let (held, released) = &*self.0;
+        let mut before = held.lock().unwrap_or_else(PoisonError::into_inner);
+        before.hanging += 1;
+        let seen = before.releases;
+        let is_held = |now: &mut Held| now.releases == seen;
+        let woken = released.wait_timeout_while(before, Duration::from_mins(1), is_held);
+        let (mut after, _) = woken.unwrap_or_else(PoisonError::into_inner);
+        after.hanging -= 1;
     }
 
     pub(crate) fn release(&self) {
-        let (releases, released) = &*self.0;
-        *releases.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        let (held, released) = &*self.0;
+        held.lock().unwrap_or_else(PoisonError::into_inner).releases += 1;
         released.notify_all();
+    }
+
+    /// How many actors hang now.
+    pub(crate) fn hanging(&self) -> usize {
+        let (held, _) = &*self.0;
+        held.lock().unwrap_or_else(PoisonError::into_inner).hanging
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! actix is named in this crate and in none below it.
 
+mod arbiters;
 mod death_watch;
 mod directory;
 #[cfg(any(test, feature = "fault-injection"))]

@@ -12,6 +12,16 @@ use crate::TenantHandle;
 #[rtype(result = "bool")]
 pub(crate) struct Inject(pub(crate) TenantId, pub(crate) crate::Fault);
 
+/// Do with the arbiters what the timer does, or only look at them. Answers how many have not answered
+/// their heartbeat.
+#[cfg(any(test, feature = "fault-injection"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "usize")]
+pub(crate) enum Probe {
+    Check,
+    Look,
+}
+
 /// What the supervisor reports of tenants.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -14,6 +14,12 @@ pub struct Metrics {
     pub(crate) awake: IntGauge,
     /// Tenants that failed too often and are left alone for a while.
     pub(crate) quarantined: IntGauge,
+    /// Threads of actors that were replaced because something blocked them.
+    pub(crate) threads_replaced: IntCounter,
+    /// Those of them that have not ended.
+    pub(crate) threads_given_up: IntGauge,
+    /// Tenants that were moved off a thread that another tenant blocked.
+    pub(crate) moves: IntCounter,
     /// How long it took from waking a tenant to its first snapshot, in seconds.
     activation_seconds: Histogram,
     /// Tenants put to sleep because nobody came.
@@ -58,6 +64,18 @@ impl Metrics {
                 "insula_tenants_resting",
                 "Tenants that failed too often and are left alone for a while.",
             )?,
+            threads_replaced: IntCounter::new(
+                "insula_tenant_threads_replaced_total",
+                "Threads of tenants' actors that were replaced because something blocked them.",
+            )?,
+            threads_given_up: IntGauge::new(
+                "insula_tenant_threads_given_up",
+                "Threads of tenants' actors that were replaced and are still blocked.",
+            )?,
+            moves: IntCounter::new(
+                "insula_tenant_moves_total",
+                "Tenants moved off a thread that another tenant blocked.",
+            )?,
             activation_seconds: Histogram::with_opts(seconds)?,
             passivations: IntCounter::new(
                 "insula_tenant_passivations_total",
@@ -92,6 +110,9 @@ impl Metrics {
         registry.register(Box::new(self.registered.clone()))?;
         registry.register(Box::new(self.awake.clone()))?;
         registry.register(Box::new(self.quarantined.clone()))?;
+        registry.register(Box::new(self.threads_replaced.clone()))?;
+        registry.register(Box::new(self.threads_given_up.clone()))?;
+        registry.register(Box::new(self.moves.clone()))?;
         registry.register(Box::new(self.activation_seconds.clone()))?;
         registry.register(Box::new(self.passivations.clone()))?;
         registry.register(Box::new(self.failures.clone()))?;
@@ -135,7 +156,7 @@ mod tests {
         metrics.reloaded(true);
         metrics.rotated(Rotated::Lost);
         let families = registry.gather();
-        assert_eq!(families.len(), 8);
+        assert_eq!(families.len(), 11);
         assert!(families.iter().all(|family| family.help().ends_with('.')));
     }
 }

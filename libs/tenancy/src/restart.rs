@@ -38,7 +38,7 @@ pub enum Failure {
     Panicked,
     /// Its actor ended without having been told to.
     Ended,
-    /// Its actor missed its pings.
+    /// Its actor blocked its arbiter.
     Hung,
     /// Its configuration or its keys cannot be used.
     Unloadable,

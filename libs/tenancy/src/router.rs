@@ -400,6 +400,16 @@ impl Handler<Shutdown> for RouterActor {
 }
 
 #[cfg(any(test, feature = "fault-injection"))]
+impl Handler<crate::messages::Probe> for RouterActor {
+    type Result = ResponseFuture<usize>;
+
+    fn handle(&mut self, probe: crate::messages::Probe, _: &mut Self::Context) -> Self::Result {
+        let probed = self.supervisor.send(probe);
+        Box::pin(async move { probed.await.unwrap_or_default() })
+    }
+}
+
+#[cfg(any(test, feature = "fault-injection"))]
 impl Handler<Inject> for RouterActor {
     type Result = ResponseFuture<bool>;
 

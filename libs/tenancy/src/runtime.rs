@@ -3,6 +3,7 @@ use std::sync::Arc;
 use insula_ambient::{Monotonic, Timestamp};
 use tokio::sync::Semaphore;
 
+use crate::arbiters::Threads;
 use crate::{Directory, Metrics, TenancyDeps, TenancyOptions};
 
 /// How many tenants load at once: enough to keep the stores busy, few enough to leave room for
@@ -17,6 +18,8 @@ pub(crate) struct Runtime {
     pub(crate) options: TenancyOptions,
     pub(crate) directory: Directory,
     pub(crate) metrics: Metrics,
+    /// The threads of the tenants' actors.
+    pub(crate) threads: Threads,
     pub(crate) loading: Arc<Semaphore>,
     pub(crate) key_making: Arc<Semaphore>,
     #[cfg(any(test, feature = "fault-injection"))]
@@ -30,6 +33,7 @@ impl Runtime {
             options,
             metrics: Metrics::new(),
             directory: Directory::empty(),
+            threads: Threads::default(),
             loading: Arc::new(Semaphore::new(LOADS_AT_ONCE)),
             key_making: Arc::new(Semaphore::new(KEYS_AT_ONCE)),
             #[cfg(any(test, feature = "fault-injection"))]

@@ -1,37 +1,32 @@
 mod handlers;
+mod hangs;
 mod supervised;
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, ArbiterHandle, AsyncContext as _, Context, Message, Recipient, SpawnHandle};
+use actix::{Actor, AsyncContext as _, Context, Message, Recipient};
 use insula_model::TenantId;
 use tokio::sync::oneshot;
 
-use self::supervised::{ActorState, Quarantine, SupervisedTenant};
+use self::supervised::{ActorState, Quarantine, SupervisedTenant, SupervisedTenants};
+use crate::arbiters::{ArbiterPool, HangPolicy};
 use crate::messages::SupervisorEvent;
 use crate::runtime::Runtime;
-use crate::tenant::{ActorCommand, Ping, ReloadScope, StatusQuery, TenantActor};
+use crate::tenant::{ActorCommand, ReloadScope, StatusQuery, TenantActor};
 use crate::{Failure, TenantHandle, Verdict};
 
-/// In how many portions a round of pings goes out, so that ten thousand of them do not delay the
-/// waking of a tenant.
-const PORTIONS: u64 = 16;
+/// When an actor is tried to be started again after the system gave out no thread for it.
+const THREAD_RETRY: Duration = Duration::from_secs(1);
 
 /// Starts the actors of tenants, learns when one is gone, and decides what then.
 pub(crate) struct SupervisorActor {
     runtime: Arc<Runtime>,
-    arbiters: Vec<ArbiterHandle>,
+    pool: ArbiterPool,
     router: Recipient<SupervisorEvent>,
-    tenants: HashMap<TenantId, SupervisedTenant>,
+    tenants: SupervisedTenants,
     /// The generation given out last; raised for every actor of every tenant.
     generations: u64,
-    hasher: RandomState,
-    portion: u64,
-    /// Actors that were told to stop and have not yet.
-    leaving: usize,
     closing: Option<oneshot::Sender<()>>,
 }
 
@@ -64,8 +59,6 @@ pub(crate) enum ActorEventKind {
     LoadFailed { how: Failure, why: String },
     /// No request came for long.
     Idle,
-    /// It answers a ping.
-    Alive,
 }
 
 /// Describe these tenants.
@@ -79,22 +72,28 @@ pub(crate) struct Describe(pub(crate) Vec<TenantId>);
 pub(crate) struct DrainAll;
 
 impl SupervisorActor {
-    pub(crate) fn new(
-        runtime: Arc<Runtime>,
-        arbiters: Vec<ArbiterHandle>,
-        router: Recipient<SupervisorEvent>,
-    ) -> Self {
+    pub(crate) fn new(runtime: Arc<Runtime>, router: Recipient<SupervisorEvent>) -> Self {
+        let options = &runtime.options;
+        let policy = HangPolicy {
+            every: options.heartbeat_every,
+            tolerated: options.hang_after_misses,
+        };
+        let threads = runtime.threads.clone();
+        // At least two, so that a tenant can be moved off a blocked one at once.
+        let size = options.arbiters.max(2);
         Self {
+            pool: ArbiterPool::start(size, policy, threads, runtime.monotonic()),
+            tenants: SupervisedTenants::new(runtime.metrics.clone()),
             runtime,
-            arbiters,
             router,
-            tenants: HashMap::new(),
             generations: 0,
-            hasher: RandomState::new(),
-            portion: 0,
-            leaving: 0,
             closing: None,
         }
+    }
+
+    fn next_generation(&mut self) -> u64 {
+        self.generations += 1;
+        self.generations
     }
 
     /// Starts a tenant's next actor. What the one before still reports is ignored.
@@ -102,62 +101,49 @@ impl SupervisorActor {
         if self.closing.is_some() {
             return;
         }
-        self.generations += 1;
-        let generation = self.generations;
-        let entry = self
-            .tenants
-            .entry(id.clone())
-            .or_insert_with(SupervisedTenant::new);
+        let generation = self.next_generation();
+        let place = self.pool.place(self.runtime.monotonic());
+        self.stop_actor(id);
+        let entry = self.tenants.get_or_insert(id);
         entry.generation = generation;
         entry.loading_since = Instant::now();
-        entry.unanswered = 0;
         entry.cell.pass_to(generation);
-        let home = usize::try_from(self.hasher.hash_one(id)).unwrap_or(0);
-        let index = home.wrapping_add(entry.changes) % self.arbiters.len().max(1);
-        let Some(arbiter) = self.arbiters.get(index) else {
+        let tenant = id.clone();
+        let Some(place) = place else {
+            let timer = ctx.run_later(THREAD_RETRY, move |supervisor, ctx| {
+                supervisor.try_again(&tenant, ctx);
+            });
+            self.tenants
+                .set_state(id, ActorState::AwaitingRestart(timer));
             return;
         };
+        entry.arbiter = place.arbiter;
         let (runtime, cell) = (Arc::clone(&self.runtime), Arc::clone(&entry.cell));
-        let (news, watch) = (ctx.address().recipient(), ctx.address().recipient());
-        let tenant = id.clone();
-        let addr = TenantActor::start_in_arbiter(arbiter, move |_| {
-            TenantActor::new(runtime, tenant, generation, cell, news, watch)
+        let (events, watch) = (ctx.address().recipient(), ctx.address().recipient());
+        let arbiter = place.handle.clone();
+        let addr = TenantActor::start_in_arbiter(&arbiter, move |_| {
+            TenantActor::new(runtime, tenant, generation, cell, place, events, watch)
         });
-        self.drain_actor(id);
-        if let Some(entry) = self.tenants.get_mut(id) {
-            entry.state = ActorState::Loading(addr);
-        }
-        self.count();
+        self.tenants.set_state(id, ActorState::Loading(addr));
     }
 
     /// Tells the actor of a tenant to stop, if it has one, without waiting for it.
-    fn drain_actor(&mut self, id: &TenantId) {
-        let Some(entry) = self.tenants.get(id) else {
-            return;
-        };
-        if let ActorState::Loading(addr)
-        | ActorState::Serving(addr)
-        | ActorState::AwaitingRetry(addr, _) = &entry.state
-        {
-            self.leaving += 1;
+    fn stop_actor(&self, id: &TenantId) {
+        if let Some(addr) = self.tenants.get(id).and_then(|entry| entry.addr()) {
             addr.do_send(ActorCommand::Drain);
         }
     }
 
     /// Stops a tenant's actor and forgets the tenant.
     fn remove(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
-        self.drain_actor(id);
+        self.stop_actor(id);
         if let Some(entry) = self.tenants.remove(id) {
             // The actor that stops must not publish any more.
             entry.cell.pass_to(0);
-            if let ActorState::AwaitingRestart(timer)
-            | ActorState::Quarantined(_, timer)
-            | ActorState::AwaitingRetry(_, timer) = entry.state
-            {
+            if let Some(timer) = entry.state().timer() {
                 ctx.cancel_future(timer);
             }
         }
-        self.count();
     }
 
     /// Decides about a failure: another try after a while, or quarantine.
@@ -169,90 +155,93 @@ impl SupervisorActor {
         let policy = &self.runtime.options.restart;
         let verdict = policy.judge(&mut entry.crashes, how, now, &*self.runtime.deps.entropy);
         entry.restarts = entry.restarts.saturating_add(1);
-        entry.unanswered = 0;
         self.runtime.metrics.failed(how);
         let reason = how.as_str();
-        let tenant = id.clone();
         match verdict {
             Verdict::Retry(wait) => {
                 let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                 tracing::warn!(tenant.id = %id, reason, wait_ms,
                     "tenant {id} {reason}: {why}; tried again in {wait_ms} ms");
+                let tenant = id.clone();
                 let timer = ctx.run_later(wait, move |supervisor, ctx| {
                     supervisor.try_again(&tenant, ctx);
                 });
                 // A tenant that could not load keeps its actor; one that died or hangs gets another.
-                let kept = match (how, &entry.state) {
-                    (
-                        Failure::Unloadable | Failure::OutOfReach,
-                        ActorState::Loading(addr)
-                        | ActorState::Serving(addr)
-                        | ActorState::AwaitingRetry(addr, _),
-                    ) => Some(addr.clone()),
-                    _ => None,
-                };
-                entry.state = match kept {
-                    Some(addr) => ActorState::AwaitingRetry(addr, timer),
+                let keeps_actor = matches!(how, Failure::Unloadable | Failure::OutOfReach);
+                let state = match entry.addr().filter(|_| keeps_actor) {
+                    Some(addr) => ActorState::AwaitingRetry(addr.clone(), timer),
                     None => ActorState::AwaitingRestart(timer),
                 };
+                self.tenants.set_state(id, state);
             }
             Verdict::Quarantine(wait) => {
-                let quarantine = Quarantine {
-                    until: now + wait,
-                    told: self.runtime.now() + wait,
-                };
                 tracing::error!(tenant.id = %id, reason,
                     "tenant {id} {reason}: {why}; it failed too often and is left alone until the \
                      quarantine ends or it is revived");
-                self.drain_actor(id);
-                let timer = ctx.run_later(wait, move |supervisor, ctx| {
-                    supervisor.end_quarantine(&tenant, ctx);
-                });
-                if let Some(entry) = self.tenants.get_mut(id) {
-                    entry.state = ActorState::Quarantined(quarantine, timer);
-                    let last = entry.cell.handle();
-                    self.router.do_send(SupervisorEvent::Quarantined {
-                        id: id.clone(),
-                        until: quarantine.until,
-                        last,
-                    });
-                }
+                self.stop_actor(id);
+                self.quarantine(id, wait, ctx);
             }
         }
         if let Some(entry) = self.tenants.get_mut(id) {
             entry.last_error = Some(why);
         }
-        self.count();
+    }
+
+    fn quarantine(&mut self, id: &TenantId, wait: Duration, ctx: &mut Context<Self>) {
+        let until = self.runtime.monotonic() + wait;
+        let told = self.runtime.now() + wait;
+        let tenant = id.clone();
+        let timer = ctx.run_later(wait, move |supervisor, ctx| {
+            supervisor.quarantine_is_over(&tenant, ctx);
+        });
+        let state = ActorState::Quarantined(Quarantine { until, told }, timer);
+        self.tenants.set_state(id, state);
+        self.router.do_send(SupervisorEvent::Quarantined {
+            id: id.clone(),
+            until,
+            last: self.tenants.get(id).and_then(|entry| entry.cell.handle()),
+        });
     }
 
     fn try_again(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
-        let Some(entry) = self.tenants.get_mut(id) else {
-            return;
-        };
-        if let ActorState::AwaitingRetry(addr, _) = &entry.state {
-            let addr = addr.clone();
-            addr.do_send(ActorCommand::Retry);
-            entry.state = ActorState::Loading(addr);
-        } else if let ActorState::AwaitingRestart(_) = &entry.state {
-            self.start_actor(id, ctx);
+        match self.tenants.get(id).map(SupervisedTenant::state) {
+            Some(ActorState::AwaitingRetry(addr, _)) => {
+                let addr = addr.clone();
+                addr.do_send(ActorCommand::Retry);
+                self.tenants.set_state(id, ActorState::Loading(addr));
+            }
+            Some(ActorState::AwaitingRestart(_)) => self.start_actor(id, ctx),
+            _ => {}
         }
     }
 
-    /// The quarantine is over: a tenant that was served gets an actor again, others sleep.
+    /// A quarantine has lasted its time. It goes on while a thread that the tenant blocked is still
+    /// blocked, so that no tenant takes thread after thread.
+    fn quarantine_is_over(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
+        if self.pool.is_blocked_by(id) {
+            let wait = self.runtime.options.restart.quarantine;
+            tracing::warn!(tenant.id = %id,
+                "tenant {id} stays in quarantine: it still blocks a thread that was given up");
+            self.quarantine(id, wait, ctx);
+        } else {
+            self.end_quarantine(id, ctx);
+        }
+    }
+
+    /// Ends a quarantine: a tenant that was served gets an actor again, others sleep.
     fn end_quarantine(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
         let Some(entry) = self.tenants.get(id) else {
             return;
         };
-        let ActorState::Quarantined(_, timer) = entry.state else {
+        let ActorState::Quarantined(_, timer) = entry.state() else {
             return;
         };
-        ctx.cancel_future(timer);
+        ctx.cancel_future(*timer);
         if entry.cell.handle().is_some() {
             self.start_actor(id, ctx);
         } else {
             self.tenants.remove(id);
             self.router.do_send(SupervisorEvent::FellAsleep(id.clone()));
-            self.count();
         }
     }
 
@@ -264,7 +253,7 @@ impl SupervisorActor {
             return;
         }
         let awake = self.tenants.iter().filter_map(|(id, entry)| {
-            let ActorState::Serving(_) = entry.state else {
+            let ActorState::Serving(_) = entry.state() else {
                 return None;
             };
             Some((entry.cell.handle()?.last_used(), id.clone()))
@@ -289,58 +278,8 @@ impl SupervisorActor {
         tracing::debug!(tenant.id = %id, "tenant {id} fell asleep");
     }
 
-    /// Pings a portion of all actors, and replaces those that did not answer the last ones.
-    fn ping(&mut self, ctx: &mut Context<Self>) {
-        self.portion = (self.portion + 1) % PORTIONS;
-        let tolerated = self.runtime.options.hang_after_misses;
-        let mut hung = Vec::new();
-        for (id, entry) in &mut self.tenants {
-            if self.hasher.hash_one(id) % PORTIONS != self.portion {
-                continue;
-            }
-            let (ActorState::Loading(addr)
-            | ActorState::Serving(addr)
-            | ActorState::AwaitingRetry(addr, _)) = &entry.state
-            else {
-                continue;
-            };
-            if entry.unanswered >= tolerated {
-                hung.push(id.clone());
-                continue;
-            }
-            entry.unanswered += 1;
-            addr.do_send(Ping);
-        }
-        for id in hung {
-            self.drain_actor(&id);
-            if let Some(entry) = self.tenants.get_mut(&id) {
-                entry.changes += 1;
-                // What the hung actor reports later is out of date.
-                self.generations += 1;
-                entry.generation = self.generations;
-                entry.cell.pass_to(entry.generation);
-                if let ActorState::AwaitingRetry(_, timer) = entry.state {
-                    ctx.cancel_future(timer);
-                }
-                entry.state = ActorState::AwaitingRestart(SpawnHandle::default());
-            }
-            let why = format!("its actor did not answer {tolerated} pings");
-            self.actor_failed(&id, Failure::Hung, why, ctx);
-        }
-    }
-
-    fn count(&self) {
-        let quarantined =
-            |entry: &&SupervisedTenant| matches!(entry.state, ActorState::Quarantined(..));
-        let quarantined = self.tenants.values().filter(quarantined).count();
-        let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        self.runtime.metrics.quarantined.set(gauge(quarantined));
-        let awake = self.tenants.len() - quarantined;
-        self.runtime.metrics.awake.set(gauge(awake));
-    }
-
     fn close_if_empty(&mut self) {
-        if self.leaving == 0
+        if self.pool.actors() == 0
             && let Some(closing) = self.closing.take()
         {
             let _gave_up = closing.send(());
@@ -352,7 +291,6 @@ impl Actor for SupervisorActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let every = self.runtime.options.ping_every / u32::try_from(PORTIONS).unwrap_or(1);
-        ctx.run_interval(every.max(Duration::from_millis(1)), Self::ping);
+        ctx.run_interval(self.runtime.options.heartbeat_every, Self::check_arbiters);
     }
 }

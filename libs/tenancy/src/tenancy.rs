@@ -71,9 +71,10 @@ pub struct TenancyOptions {
     pub activation_timeout: Duration,
     /// When a tenant that failed is tried again.
     pub restart: RestartPolicy,
-    /// How often every actor is asked whether it is there.
-    pub ping_every: Duration,
-    /// How many unanswered pings make a new generation.
+    /// How often every arbiter gets a heartbeat to answer.
+    pub heartbeat_every: Duration,
+    /// How many rounds a heartbeat may stay unanswered before what runs on the arbiter counts as
+    /// hung. Five hangs must fit into the window of `restart`, or none is ever quarantined.
     pub hang_after_misses: u32,
     /// How often files and key rings are looked at without word of a change.
     pub poll_every: Duration,
@@ -93,8 +94,8 @@ impl Default for TenancyOptions {
             arbiters: 2,
             activation_timeout: Duration::from_secs(5),
             restart: RestartPolicy::default(),
-            ping_every: Duration::from_secs(5),
-            hang_after_misses: 3,
+            heartbeat_every: Duration::from_secs(1),
+            hang_after_misses: 5,
             poll_every: Duration::from_mins(1),
             io_timeout: Duration::from_secs(10),
             max_awake: 100_000,
@@ -119,7 +120,8 @@ pub struct Tenancy(Arc<Inner>);
 struct Inner {
     runtime: Arc<Runtime>,
     router: Addr<RouterActor>,
-    arbiters: Mutex<Vec<Arbiter>>,
+    /// Where router and supervisor live.
+    control: Mutex<Option<Arbiter>>,
     listening: tokio::task::JoinHandle<()>,
 }
 
@@ -128,19 +130,15 @@ impl Tenancy {
     /// [`rescan`](Self::rescan) before the doors open.
     pub fn start(deps: TenancyDeps, options: TenancyOptions) -> Self {
         let runtime = Runtime::new(deps, options);
-        let tenants: Vec<_> = (0..runtime.options.arbiters.max(2))
-            .map(|_| Arbiter::new())
-            .collect();
         // Router and supervisor live apart from tenants, so that one that hangs blocks neither.
         let control = Arbiter::new();
-        let handles: Vec<_> = tenants.iter().map(Arbiter::handle).collect();
         let router = RouterActor::start_in_arbiter(&control.handle(), {
             let runtime = Arc::clone(&runtime);
             move |ctx: &mut actix::Context<RouterActor>| {
                 use actix::AsyncContext as _;
                 ctx.set_mailbox_capacity(ROUTER_MAILBOX);
                 let news = ctx.address().recipient();
-                let supervisor = SupervisorActor::new(Arc::clone(&runtime), handles, news).start();
+                let supervisor = SupervisorActor::new(Arc::clone(&runtime), news).start();
                 RouterActor::new(runtime, supervisor)
             }
         });
@@ -148,12 +146,10 @@ impl Tenancy {
             .deps
             .io
             .spawn(listen(Arc::clone(&runtime), router.clone()));
-        let mut arbiters = tenants;
-        arbiters.push(control);
         Self(Arc::new(Inner {
             runtime,
             router,
-            arbiters: Mutex::new(arbiters),
+            control: Mutex::new(Some(control)),
             listening,
         }))
     }
@@ -260,8 +256,15 @@ impl Tenancy {
     }
 
     fn take_arbiters(&self) -> Vec<Arbiter> {
-        let held = self.0.arbiters.lock();
-        std::mem::take(&mut *held.unwrap_or_else(PoisonError::into_inner))
+        let control = self.0.control.lock();
+        let control = control.unwrap_or_else(PoisonError::into_inner).take();
+        self.0
+            .runtime
+            .threads
+            .take()
+            .into_iter()
+            .chain(control)
+            .collect()
     }
 
     /// Injects a fault into a tenant's actor. Answers whether there was one.
@@ -272,6 +275,26 @@ impl Tenancy {
             .router
             .send(crate::messages::Inject(id.clone(), fault));
         injected.await.unwrap_or(false)
+    }
+
+    /// How many actors hang.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub fn hanging(&self) -> usize {
+        self.0.runtime.hangs.hanging()
+    }
+
+    /// A round of heartbeats, as the timer begins one. Answers how many arbiters have not answered.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub async fn check_arbiters(&self) -> usize {
+        let probed = self.0.router.send(crate::messages::Probe::Check);
+        probed.await.unwrap_or_default()
+    }
+
+    /// How many arbiters have not answered the last heartbeat.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub async fn silent_arbiters(&self) -> usize {
+        let probed = self.0.router.send(crate::messages::Probe::Look);
+        probed.await.unwrap_or_default()
     }
 
     /// Lets all hung actors go on.

@@ -22,7 +22,7 @@ impl Handler<SupervisorCommand> for SupervisorActor {
                 // The router asked before it learned of the last event.
                 Some(entry) => {
                     let last = entry.cell.handle();
-                    match (&entry.state, last) {
+                    match (entry.state(), last) {
                         (ActorState::Serving(_), Some(handle)) => {
                             self.router.do_send(SupervisorEvent::Woke(handle));
                         }
@@ -42,7 +42,7 @@ impl Handler<SupervisorCommand> for SupervisorActor {
                 let Some(entry) = self.tenants.get(&id) else {
                     return;
                 };
-                match &entry.state {
+                match entry.state() {
                     ActorState::Loading(addr) | ActorState::Serving(addr) => {
                         addr.do_send(ActorCommand::Reload(what));
                     }
@@ -51,9 +51,7 @@ impl Handler<SupervisorCommand> for SupervisorActor {
                         ctx.cancel_future(*timer);
                         addr.do_send(ActorCommand::Retry);
                         let addr = addr.clone();
-                        if let Some(entry) = self.tenants.get_mut(&id) {
-                            entry.state = ActorState::Loading(addr);
-                        }
+                        self.tenants.set_state(&id, ActorState::Loading(addr));
                     }
                     ActorState::Quarantined(..) if what == ReloadScope::Spec => {
                         self.end_quarantine(&id, ctx);
@@ -62,7 +60,7 @@ impl Handler<SupervisorCommand> for SupervisorActor {
                 }
             }
             SupervisorCommand::Reload { which: None, what } => {
-                for entry in self.tenants.values() {
+                for (_, entry) in self.tenants.iter() {
                     if let Some(addr) = entry.addr() {
                         addr.do_send(ActorCommand::Reload(what));
                     }
@@ -92,12 +90,8 @@ impl Handler<ActorEvent> for SupervisorActor {
         if entry.generation != event.generation {
             return;
         }
-        entry.unanswered = 0;
         match event.what {
             ActorEventKind::Ready(handle) => {
-                if let Some(addr) = entry.addr() {
-                    entry.state = ActorState::Serving(addr.clone());
-                }
                 entry.last_error = None;
                 entry.awake_since.get_or_insert(self.runtime.now());
                 let took = entry.loading_since.elapsed();
@@ -106,14 +100,15 @@ impl Handler<ActorEvent> for SupervisorActor {
                 tracing::info!(tenant.id = %id, generation = event.generation, duration_ms,
                     "tenant {id} is awake");
                 self.runtime.metrics.activated(took);
+                if let Some(addr) = entry.addr().cloned() {
+                    self.tenants.set_state(id, ActorState::Serving(addr));
+                }
                 self.router.do_send(SupervisorEvent::Woke(handle));
-                self.count();
             }
             ActorEventKind::LoadFailed { how, why } => {
                 self.actor_failed(&event.tenant, how, why, ctx);
             }
             ActorEventKind::Idle => self.passivate(&event.tenant, ctx),
-            ActorEventKind::Alive => {}
         }
     }
 }
@@ -122,19 +117,22 @@ impl Handler<Terminated> for SupervisorActor {
     type Result = ();
 
     fn handle(&mut self, dead: Terminated, ctx: &mut Self::Context) {
-        let entry = self.tenants.get_mut(&dead.tenant);
-        let current =
-            entry.filter(|entry| entry.generation == dead.generation && entry.addr().is_some());
-        let Some(entry) = current else {
+        self.pool.ended(dead.arbiter);
+        let is_current = self
+            .tenants
+            .get(&dead.tenant)
+            .is_some_and(|entry| entry.generation == dead.generation && entry.addr().is_some());
+        if !is_current {
             // It had been told to stop.
-            self.leaving = self.leaving.saturating_sub(1);
             self.close_if_empty();
             return;
-        };
-        if let ActorState::AwaitingRetry(_, timer) = entry.state {
+        }
+        let entry = self.tenants.get(&dead.tenant);
+        if let Some(timer) = entry.and_then(|entry| entry.state().timer()) {
             ctx.cancel_future(timer);
         }
-        entry.state = ActorState::AwaitingRestart(SpawnHandle::default());
+        let state = ActorState::AwaitingRestart(SpawnHandle::default());
+        self.tenants.set_state(&dead.tenant, state);
         let (how, why) = if dead.panicked {
             (Failure::Panicked, "its actor panicked")
         } else {
@@ -164,7 +162,7 @@ impl Handler<DrainAll> for SupervisorActor {
     fn handle(&mut self, _: DrainAll, ctx: &mut Self::Context) -> Self::Result {
         let (closed, closing) = oneshot::channel();
         self.closing = Some(closed);
-        let all: Vec<_> = self.tenants.keys().cloned().collect();
+        let all: Vec<_> = self.tenants.iter().map(|(id, _)| id.clone()).collect();
         for id in all {
             self.remove(&id, ctx);
         }
@@ -187,5 +185,18 @@ impl Handler<crate::messages::Inject> for SupervisorActor {
             addr.do_send(crate::tenant::InjectFault(fault));
         }
         addr.is_some()
+    }
+}
+
+/// Probe the arbiters, as the timer does.
+#[cfg(any(test, feature = "fault-injection"))]
+impl Handler<crate::messages::Probe> for SupervisorActor {
+    type Result = usize;
+
+    fn handle(&mut self, probe: crate::messages::Probe, ctx: &mut Self::Context) -> usize {
+        if probe == crate::messages::Probe::Check {
+            self.check_arbiters(ctx);
+        }
+        self.pool.unanswered()
     }
 }

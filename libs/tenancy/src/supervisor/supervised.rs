@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,23 +8,30 @@ use insula_model::TenantId;
 
 use crate::snapshot_cell::SnapshotCell;
 use crate::tenant::TenantActor;
-use crate::{CrashWindow, TenantPhase, TenantStatus};
+use crate::{CrashWindow, Metrics, TenantPhase, TenantStatus};
+
+/// All tenants that are not asleep. Counts them as they change, so that no change costs a look at
+/// all of them.
+pub(super) struct SupervisedTenants {
+    tenants: HashMap<TenantId, SupervisedTenant>,
+    quarantined: usize,
+    metrics: Metrics,
+}
 
 /// One tenant that is not asleep.
 pub(super) struct SupervisedTenant {
     pub(super) cell: Arc<SnapshotCell>,
     pub(super) generation: u64,
-    pub(super) state: ActorState,
+    /// Which arbiter its actor was placed on last.
+    pub(super) arbiter: u64,
+    /// Changed by [`SupervisedTenants::set_state`] alone, which counts.
+    state: ActorState,
     pub(super) crashes: CrashWindow,
-    /// How often it was moved to another arbiter.
-    pub(super) changes: usize,
     pub(super) restarts: u32,
     /// Why it was last restarted or could not be loaded.
     pub(super) last_error: Option<String>,
     pub(super) loading_since: Instant,
     pub(super) awake_since: Option<Timestamp>,
-    /// Pings sent since the last answer.
-    pub(super) unanswered: u32,
 }
 
 /// Whether a tenant has an actor, and what that one does.
@@ -48,24 +56,104 @@ pub(super) struct Quarantine {
     pub(super) told: Timestamp,
 }
 
+impl SupervisedTenants {
+    pub(super) fn new(metrics: Metrics) -> Self {
+        Self {
+            tenants: HashMap::new(),
+            quarantined: 0,
+            metrics,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tenants.len()
+    }
+
+    pub(super) fn get(&self, id: &TenantId) -> Option<&SupervisedTenant> {
+        self.tenants.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: &TenantId) -> Option<&mut SupervisedTenant> {
+        self.tenants.get_mut(id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&TenantId, &SupervisedTenant)> {
+        self.tenants.iter()
+    }
+
+    /// The tenant, which is not asleep from now on.
+    pub(super) fn get_or_insert(&mut self, id: &TenantId) -> &mut SupervisedTenant {
+        if !self.tenants.contains_key(id) {
+            self.tenants.insert(id.clone(), SupervisedTenant::new());
+            self.tell();
+        }
+        self.tenants
+            .entry(id.clone())
+            .or_insert_with(SupervisedTenant::new)
+    }
+
+    pub(super) fn set_state(&mut self, id: &TenantId, state: ActorState) {
+        let Some(tenant) = self.tenants.get_mut(id) else {
+            return;
+        };
+        self.quarantined += usize::from(state.is_quarantined());
+        let before = std::mem::replace(&mut tenant.state, state);
+        self.quarantined -= usize::from(before.is_quarantined());
+        self.tell();
+    }
+
+    pub(super) fn remove(&mut self, id: &TenantId) -> Option<SupervisedTenant> {
+        let tenant = self.tenants.remove(id)?;
+        self.quarantined -= usize::from(tenant.state.is_quarantined());
+        self.tell();
+        Some(tenant)
+    }
+
+    fn tell(&self) {
+        let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        self.metrics.quarantined.set(gauge(self.quarantined));
+        let awake = self.tenants.len() - self.quarantined;
+        self.metrics.awake.set(gauge(awake));
+    }
+}
+
+impl ActorState {
+    const fn is_quarantined(&self) -> bool {
+        matches!(self, Self::Quarantined(..))
+    }
+
+    /// The timer that was set for what comes next.
+    pub(super) const fn timer(&self) -> Option<SpawnHandle> {
+        match self {
+            Self::AwaitingRetry(_, timer)
+            | Self::AwaitingRestart(timer)
+            | Self::Quarantined(_, timer) => Some(*timer),
+            Self::Loading(_) | Self::Serving(_) => None,
+        }
+    }
+}
+
 impl SupervisedTenant {
     /// A tenant about to get its first actor.
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             cell: Arc::default(),
             generation: 0,
+            arbiter: 0,
             state: ActorState::AwaitingRestart(SpawnHandle::default()),
             crashes: CrashWindow::default(),
-            changes: 0,
             restarts: 0,
             last_error: None,
             loading_since: Instant::now(),
             awake_since: None,
-            unanswered: 0,
         }
     }
 
-    pub(super) fn addr(&self) -> Option<&Addr<TenantActor>> {
+    pub(super) const fn state(&self) -> &ActorState {
+        &self.state
+    }
+
+    pub(super) const fn addr(&self) -> Option<&Addr<TenantActor>> {
         match &self.state {
             ActorState::Loading(addr)
             | ActorState::Serving(addr)

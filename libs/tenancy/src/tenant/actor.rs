@@ -12,6 +12,7 @@ use insula_jose::RotationStep;
 use insula_model::TenantId;
 use insula_store::{Change, ChangeKind, TenantStore};
 
+use crate::arbiters::{Activity, Place, Running};
 use crate::death_watch::{DeathWatch, Terminated};
 use crate::metrics::Rotated;
 use crate::runtime::Runtime;
@@ -26,7 +27,7 @@ use crate::{Failure, TenantHandle};
 
 #[cfg(any(test, feature = "fault-injection"))]
 pub(crate) use messages::InjectFault;
-pub(crate) use messages::{ActorCommand, Observe, Ping};
+pub(crate) use messages::{ActorCommand, Observe};
 
 /// The shell around a [`TenantLife`]: does what it says, and tells it how that ended. Whatever takes
 /// time runs on the I/O runtime and comes back as an event, so the mailbox is never held.
@@ -35,7 +36,8 @@ pub(crate) struct TenantActor {
     id: TenantId,
     generation: u64,
     cell: Arc<SnapshotCell>,
-    news: Recipient<ActorEvent>,
+    activity: Arc<Activity>,
+    events: Recipient<ActorEvent>,
     store: Arc<dyn TenantStore>,
     life: TenantLife,
     keys: Keys,
@@ -64,18 +66,20 @@ impl TenantActor {
         id: TenantId,
         generation: u64,
         cell: Arc<SnapshotCell>,
-        news: Recipient<ActorEvent>,
+        place: Place,
+        events: Recipient<ActorEvent>,
         watch: Recipient<Terminated>,
     ) -> Self {
         Self {
             life: TenantLife::new(runtime.options.poll_every),
             store: runtime.deps.durable.tenant(&id),
-            _watch: DeathWatch::new(id.clone(), generation, watch),
+            _watch: DeathWatch::new(id.clone(), generation, place.arbiter, watch),
             runtime,
             id,
             generation,
             cell,
-            news,
+            activity: place.activity,
+            events,
             keys: Keys::default(),
             loaded: None,
             next: Next::default(),
@@ -86,8 +90,19 @@ impl TenantActor {
         }
     }
 
-    /// Lives through `event`, and whatever follows from it at once.
+    /// What the arbiter is told to execute while this actor runs.
+    fn running(&self) -> Running {
+        Running {
+            tenant: self.id.clone(),
+            generation: self.generation,
+            since: self.runtime.monotonic(),
+        }
+    }
+
+    /// Handles `event`, and the events that follow from it at once.
     fn live(&mut self, event: Event, ctx: &mut Context<Self>) {
+        let activity = Arc::clone(&self.activity);
+        let _entered = activity.enter(self.running());
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let now = self.runtime.now();
@@ -187,6 +202,8 @@ impl TenantActor {
         });
         let id = self.id.clone();
         let running = running.into_actor(self).map(move |ended, actor, ctx| {
+            let activity = Arc::clone(&actor.activity);
+            let _entered = activity.enter(actor.running());
             let failed = |text: String, out_of_reach| {
                 Event::Failed(JobError {
                     job,
@@ -407,7 +424,7 @@ impl TenantActor {
     }
 
     fn report(&self, what: ActorEventKind) {
-        self.news.do_send(ActorEvent {
+        self.events.do_send(ActorEvent {
             tenant: self.id.clone(),
             generation: self.generation,
             what,

@@ -14,7 +14,7 @@ mod rotation;
 
 #[cfg(any(test, feature = "fault-injection"))]
 pub(crate) use actor::InjectFault;
-pub(crate) use actor::{ActorCommand, Ping, TenantActor};
+pub(crate) use actor::{ActorCommand, TenantActor};
 pub(crate) use life::ReloadScope;
 pub(crate) use owner::note_leaving;
 pub(crate) use status_query::StatusQuery;

@@ -5,7 +5,7 @@ use insula_testkit::NOW;
 
 use super::world::{found, id, in_world, quick, tenant, until, until_phase, until_status};
 use crate::snapshot_cell::{SnapshotCell, Superseded};
-use crate::{Fault, Lookup, Tenancy, TenancyOptions, TenantPhase};
+use crate::{Fault, Lookup, Tenancy, TenantPhase};
 
 #[test]
 fn a_tenant_that_panics_is_restarted_while_its_last_snapshot_serves_and_neighbours_notice_nothing()
@@ -129,34 +129,6 @@ fn a_tenant_that_never_loaded_is_unavailable_until_its_file_is_mended() {
         until_phase(&tenancy, "acme", TenantPhase::Asleep).await;
         until(async || tenancy.activate(&id("acme")).await.ok()).await;
         tenancy.shutdown().await;
-    });
-}
-
-#[test]
-fn a_tenant_that_hangs_is_replaced_elsewhere_and_cannot_publish_the_past() {
-    in_world(async |world| {
-        world.files.write(tenant("acme"));
-        let watchful = TenancyOptions {
-            // Long enough that a busy machine is not taken for a hung tenant.
-            ping_every: Duration::from_millis(160),
-            ..quick()
-        };
-        let tenancy = world.process("one", watchful).await;
-        let handle = tenancy.activate(&id("acme")).await.unwrap();
-        let first = handle.snapshot().generation;
-        tenancy.inject(&id("acme"), Fault::Hang).await;
-        // Waits in the hung actor's mailbox.
-        world.files.write(tenant("acme"));
-        tenancy.rescan().await.unwrap();
-        until(async || (handle.snapshot().generation > first).then_some(())).await;
-        let second = handle.snapshot().generation;
-        assert!(found(&tenancy, "acme").is_some());
-        until_phase(&tenancy, "acme", TenantPhase::Serving).await;
-
-        tenancy.release_hung();
-        // Returns only when the hung actor is gone too.
-        tenancy.shutdown().await;
-        assert!(handle.snapshot().generation >= second);
     });
 }
 

@@ -92,6 +92,9 @@ impl World {
     }
 }
 
+/// Longer than any test: tests probe the arbiters themselves.
+pub(super) const HEARTBEAT: Duration = Duration::from_hours(1);
+
 /// Options under which nothing waits long, and nothing happens of itself.
 pub(super) fn quick() -> TenancyOptions {
     TenancyOptions {
@@ -99,7 +102,7 @@ pub(super) fn quick() -> TenancyOptions {
             first_wait: Duration::from_millis(1),
             ..RestartPolicy::default()
         },
-        ping_every: Duration::from_hours(1),
+        heartbeat_every: HEARTBEAT,
         poll_every: Duration::from_hours(24 * 365),
         activation_timeout: BOUND,
         ..TenancyOptions::default()

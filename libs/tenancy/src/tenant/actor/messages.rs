@@ -2,7 +2,6 @@ use actix::{Handler, Message, MessageResult};
 
 use super::TenantActor;
 use crate::TenantPhase;
-use crate::supervisor::ActorEventKind;
 use crate::tenant::life::{Event, ReloadScope};
 
 /// What the supervisor has an actor do.
@@ -16,11 +15,6 @@ pub(crate) enum ActorCommand {
     /// Finish what was begun, and stop.
     Drain,
 }
-
-/// Answer that you are alive.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Ping;
 
 /// Describe yourself.
 #[derive(Debug, Clone, Copy, Message)]
@@ -53,14 +47,6 @@ impl Handler<ActorCommand> for TenantActor {
     }
 }
 
-impl Handler<Ping> for TenantActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Ping, _: &mut Self::Context) {
-        self.report(ActorEventKind::Alive);
-    }
-}
-
 impl Handler<Observe> for TenantActor {
     type Result = MessageResult<Observe>;
 
@@ -79,6 +65,8 @@ impl Handler<InjectFault> for TenantActor {
 
     #[expect(clippy::panic, reason = "this is the panic that tests ask for")]
     fn handle(&mut self, InjectFault(fault): InjectFault, ctx: &mut Self::Context) {
+        let activity = std::sync::Arc::clone(&self.activity);
+        let _entered = activity.enter(self.running());
         match fault {
             crate::Fault::Panic => panic!("tenant {} was asked to panic", self.id),
             crate::Fault::Hang => self.runtime.hangs.hang(),
