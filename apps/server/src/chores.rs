@@ -69,9 +69,8 @@ pub(crate) fn start(
     });
 
     if let Some(memory) = house.memory_cache.clone() {
-        let clock = house.clock.clone();
         every(io, SWEEP, move || {
-            sweep(&memory, clock.as_ref());
+            sweep(&memory);
             std::future::ready(())
         });
     }
@@ -190,8 +189,8 @@ fn look_at_clock(clock: &ForwardClock<SystemClock>, told: bool) -> bool {
     told
 }
 
-fn sweep(cache: &MemoryCache, clock: &dyn Clock) {
-    let gone = cache.sweep(clock.now());
+fn sweep(cache: &MemoryCache) {
+    let gone = cache.sweep();
     if gone > 0 {
         debug!("swept {gone} ended entries");
     }

@@ -74,9 +74,6 @@ pub enum Refusal {
     UnsupportedGrantType(String),
     MissingCode,
     CodeUnknown,
-    CodeExpired {
-        grant: GrantId,
-    },
     CodeOfAnotherClient {
         grant: GrantId,
     },
@@ -178,7 +175,6 @@ impl Refusal {
             Self::UnknownClient | Self::ClientAuth(_) | Self::ClientCredentials => E::InvalidClient,
             Self::UnsupportedGrantType(_) => E::UnsupportedGrantType,
             Self::CodeUnknown
-            | Self::CodeExpired { .. }
             | Self::CodeOfAnotherClient { .. }
             | Self::CodeReplayed { .. }
             | Self::CodeTakenOver { .. }
@@ -306,10 +302,9 @@ impl Refusal {
             Self::MissingGrantType => "grant_type is missing",
             Self::UnsupportedGrantType(_) => "this grant_type is not served here",
             Self::MissingCode => "code is missing",
-            Self::CodeUnknown
-            | Self::CodeExpired { .. }
-            | Self::CodeReplayed { .. }
-            | Self::CodeTakenOver { .. } => "the code is unknown, used or expired",
+            Self::CodeUnknown | Self::CodeReplayed { .. } | Self::CodeTakenOver { .. } => {
+                "the code is unknown, used or expired"
+            }
             Self::CodeOfAnotherClient { .. } => "the code was issued to another client",
             Self::RedirectUriChanged { .. } => {
                 "redirect_uri is not the one of the authorization request"

@@ -213,7 +213,6 @@ async fn log_in(
         browser: Some(binding),
         carried: false,
         created_at: now,
-        expires_at: now + view.spec.expiry.auth_requests,
         stage,
     };
     let (_, carried) = kept::begin(view, login).await?;

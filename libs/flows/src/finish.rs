@@ -95,10 +95,9 @@ async fn ask_consent(
     login: &Login,
     arrival: Arrival,
 ) -> Result<Turn, FlowError> {
-    let now = view.now();
     let cookie = bind_to_finisher(view, browser, &mut auth, arrival);
     let record = kept::record(&auth);
-    let advancing = view.effects.cache.advance_auth_request(&record, now);
+    let advancing = view.effects.cache.advance_auth_request(&record);
     if !advancing.await? {
         return Err(Refusal::LoginUnknown.into());
     }
@@ -216,7 +215,7 @@ pub(crate) async fn issue(
     let (code, grant) = code_for(view, request, login);
     let cache = &view.effects.cache;
     let finish = cache
-        .finish_auth_request(id, version, &code.hash(), &grant, view.now())
+        .finish_auth_request(id, version, &code.hash(), &grant, view.spec.expiry.codes)
         .await?;
     match finish {
         Finish::Finished => Ok(respond(request, &code).into()),
@@ -249,7 +248,6 @@ pub(crate) async fn resume(
                 browser: Some(binding),
                 carried: false,
                 created_at: now,
-                expires_at: now + view.spec.expiry.auth_requests,
                 stage: Stage::Authenticated {
                     login: login.clone(),
                 },
@@ -271,7 +269,7 @@ pub(crate) async fn resume(
             session::touch(view, live, &client.id).await?;
             view.effects
                 .cache
-                .put_code(&code.hash(), &grant, now)
+                .put_code(&code.hash(), &grant, view.spec.expiry.codes)
                 .await?;
             Ok(respond(&request, &code).into())
         }
@@ -325,7 +323,6 @@ fn code_for(
         nonce: request.nonce.clone(),
         code_challenge: request.code_challenge.clone(),
         login: login.clone(),
-        expires_at: view.now() + view.spec.expiry.codes,
     };
     (AuthorizationCode::generate(entropy), grant)
 }

@@ -40,12 +40,7 @@ impl<'v> Guesses<'v> {
     /// How long to wait, if there were too many wrong ones.
     pub(crate) async fn exceeded(&self) -> Result<Option<Duration>, FlowError> {
         for (key, rate) in &self.counters {
-            let counted = self
-                .view
-                .effects
-                .cache
-                .counted(key, self.view.now())
-                .await?;
+            let counted = self.view.effects.cache.counted(key).await?;
             if counted >= u64::from(rate.count) {
                 return Ok(Some(rate.per));
             }
@@ -59,7 +54,7 @@ impl<'v> Guesses<'v> {
         for (key, rate) in &self.counters {
             let window = rate.per.max(Duration::from_secs(1));
             let cache = &self.view.effects.cache;
-            let counted = cache.count(key, window, self.view.now()).await?;
+            let counted = cache.count(key, window).await?;
             if counted > u64::from(rate.count) {
                 wait = wait.max(Some(rate.per));
             }

@@ -19,21 +19,21 @@ pub(crate) async fn begin(
     view: &TenantView,
     mut auth: AuthRequest,
 ) -> Result<(AuthRequest, Option<CookieChange>), FlowError> {
-    let now = view.now();
+    let ttl = view.spec.expiry.auth_requests;
     let request = serde_json::to_vec(&auth.request).unwrap_or_default();
     let cookie = match keeping(request.len())? {
         Keeping::InCache => None,
         Keeping::InBrowser => {
             auth.carried = true;
             let value = sealed::seal_for(view, &auth.id, &request);
-            let max_age = auth.expires_at.since(now).min(CARRIED_FOR);
+            let max_age = ttl.min(CARRIED_FOR);
             Some(CookieChange::Carry { value, max_age })
         }
     };
     let room = LoginRoom::of(view.spec.limits.logins_under_way);
     view.effects
         .cache
-        .put_auth_request(&record(&auth), room, now)
+        .put_auth_request(&record(&auth), room, ttl)
         .await?;
     Ok((auth, cookie))
 }

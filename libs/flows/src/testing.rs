@@ -114,7 +114,8 @@ pub(crate) fn app() -> String {
 pub(crate) async fn with_code(view: &TenantView, code: &str, grant: &CodeGrant) {
     let cache = &view.effects.cache;
     let hash = TokenHash::of(code);
-    cache.put_code(&hash, grant, view.now()).await.unwrap();
+    let ttl = view.spec.expiry.codes;
+    cache.put_code(&hash, grant, ttl).await.unwrap();
 }
 
 /// The form that redeems a code of [`a_code_grant`](insula_testkit::a_code_grant).

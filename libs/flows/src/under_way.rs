@@ -16,8 +16,8 @@ use crate::{Browser, CookieChange, Fault, FlowError, TenantView, kept};
 /// When it is worth asking again after a queue was full: it is served within seconds.
 const BUSY_FOR_S: u64 = 2;
 
-/// The login a browser came back to, if it may take the next step of it: known, not expired, and
-/// not bound to another browser.
+/// The login a browser came back to, if it may take the next step of it: known, and not
+/// bound to another browser.
 pub(crate) async fn under_way(
     view: &TenantView,
     id: &str,
@@ -31,9 +31,6 @@ pub(crate) async fn under_way(
         .await?
         .ok_or(Refusal::LoginUnknown)?;
     login_log::about_client(view, found.request.client_id.as_str());
-    if found.is_expired(view.now()) {
-        return Err(Refusal::LoginExpired.into());
-    }
     if !may_take_a_step(bound(found.browser.as_ref(), &browser.bindings), &view.spec) {
         return Err(Refusal::WrongBrowser.into());
     }

@@ -136,7 +136,8 @@ pub enum Stage {
 #[error("the login is not at the stage this step belongs to")]
 pub struct WrongStage;
 
-/// A login under way. Lives minutes, in the cache; advanced only from the version that was read.
+/// A login under way. Lives minutes, in the cache, which counts them; advanced only from the version
+/// that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthRequest {
     /// Its name in URLs, and `state` upstream.
@@ -153,18 +154,11 @@ pub struct AuthRequest {
     pub carried: bool,
     /// When it began.
     pub created_at: Timestamp,
-    /// When it is worth nothing.
-    pub expires_at: Timestamp,
     /// How far it has come.
     pub stage: Stage,
 }
 
 impl AuthRequest {
-    /// Whether it is worth nothing any more.
-    pub fn is_expired(&self, now: Timestamp) -> bool {
-        now >= self.expires_at
-    }
-
     /// The connector that is asked, while one is.
     pub fn awaited_connector(&self) -> Option<&ConnectorId> {
         match &self.stage {
@@ -225,7 +219,6 @@ mod tests {
             browser: None,
             carried: false,
             created_at: Timestamp::from_secs(0),
-            expires_at: Timestamp::from_secs(600),
             stage: Stage::AwaitingPassword {
                 connector_id: ConnectorId::parse(connector).unwrap(),
                 back_hash: None,

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ClientId, GrantId, Login, RefreshId};
 
-/// What an authorization code stands for. Stored under the hash of the code, for a minute.
+/// What an authorization code stands for. Stored under the hash of the code, for a minute that the
+/// cache counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeGrant {
     /// The family of all tokens that will come of it.
@@ -21,8 +22,6 @@ pub struct CodeGrant {
     pub code_challenge: Option<CodeChallenge>,
     /// Who logged in, and how.
     pub login: Login,
-    /// When it is worth nothing.
-    pub expires_at: Timestamp,
 }
 
 /// What a refresh token stands for. The token's secret half is not stored at all: it is derived

@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use insula_ambient::Timestamp;
 use insula_model::{AuthRequest, AuthRequestId, CodeGrant, GrantId, Login, TenantId, TokenHash};
 use insula_store::{Cache, CacheLimits, ClaimedCode, Finish, LoginRoom, StoreError, TenantCache};
 use prometheus::Registry;
@@ -119,13 +118,9 @@ impl OfTenant {
     }
 }
 
-/// What is left from `now` to `ends`, in milliseconds; none if it has ended.
-fn left(ends: Timestamp, now: Timestamp) -> Option<u64> {
-    (now < ends).then(|| millis(ends.since(now)))
-}
-
+/// A lifetime as Redis takes it: in milliseconds, of which it wants one at least.
 fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).map_or(LONGEST_MS, |ms| ms.min(LONGEST_MS))
+    u64::try_from(span.as_millis()).map_or(LONGEST_MS, |ms| ms.clamp(1, LONGEST_MS))
 }
 
 fn text(number: impl Into<i128>) -> Vec<u8> {
@@ -142,16 +137,14 @@ impl TenantCache for OfTenant {
         &self,
         request: &AuthRequest,
         room: LoginRoom,
-        now: Timestamp,
+        ttl: Duration,
     ) -> Result<(), StoreError> {
-        let Some(ttl) = left(request.expires_at, now) else {
+        if ttl.is_zero() {
             return Ok(());
-        };
+        }
         let (key, (list, counter)) = (self.login(&request.id), self.logins());
         let args = [
-            text(now.as_millis()),
-            text(request.expires_at.as_millis()),
-            text(ttl),
+            text(millis(ttl)),
             record::login(request)?,
             request.id.as_str().as_bytes().to_vec(),
             text(room.entries),
@@ -174,22 +167,14 @@ impl TenantCache for OfTenant {
         record.map(|r| record::read_login(&r)).transpose()
     }
 
-    async fn advance_auth_request(
-        &self,
-        next: &AuthRequest,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let (Some(version), Some(ttl)) = (next.version.checked_sub(1), left(next.expires_at, now))
-        else {
+    async fn advance_auth_request(&self, next: &AuthRequest) -> Result<bool, StoreError> {
+        let Some(version) = next.version.checked_sub(1) else {
             return Ok(false);
         };
         let (key, (list, counter)) = (self.login(&next.id), self.logins());
         let args = [
             text(version),
-            text(now.as_millis()),
             record::login(next)?,
-            text(ttl),
-            text(next.expires_at.as_millis()),
             next.id.as_str().as_bytes().to_vec(),
         ];
         let keys = [key.as_str(), &list, &counter];
@@ -206,17 +191,15 @@ impl TenantCache for OfTenant {
         version: u32,
         code: &TokenHash,
         grant: &CodeGrant,
-        now: Timestamp,
+        ttl: Duration,
     ) -> Result<Finish, StoreError> {
         let (login, (list, counter)) = (self.login(id), self.logins());
         let (key, codes) = (self.code(code), self.codes());
         let args = [
             text(version),
-            text(now.as_millis()),
             id.as_str().as_bytes().to_vec(),
             record::code(grant)?,
-            text(left(grant.expires_at, now).unwrap_or(0)),
-            text(grant.expires_at.as_millis()),
+            text(millis(ttl)),
             code.to_text().into_bytes(),
             number(self.limits.codes),
         ];
@@ -247,16 +230,14 @@ impl TenantCache for OfTenant {
         &self,
         code: &TokenHash,
         grant: &CodeGrant,
-        now: Timestamp,
+        ttl: Duration,
     ) -> Result<(), StoreError> {
-        let Some(ttl) = left(grant.expires_at, now) else {
+        if ttl.is_zero() {
             return Ok(());
-        };
+        }
         let (key, codes) = (self.code(code), self.codes());
         let args = [
-            text(now.as_millis()),
-            text(grant.expires_at.as_millis()),
-            text(ttl),
+            text(millis(ttl)),
             record::code(grant)?,
             code.to_text().into_bytes(),
             number(self.limits.codes),
@@ -278,11 +259,10 @@ impl TenantCache for OfTenant {
         &self,
         code: &TokenHash,
         presenter: &TokenHash,
-        now: Timestamp,
     ) -> Result<ClaimedCode, StoreError> {
         let key = self.code(code);
-        let args = [text(now.as_millis()), presenter.to_text().into_bytes()];
-        let (keys, args) = ([key.as_str()], args.each_ref().map(Vec::as_slice));
+        let presenter = presenter.to_text();
+        let (keys, args) = ([key.as_str()], [presenter.as_bytes()]);
         let run = self
             .link
             .run("claim_code", &script::CLAIM_CODE, &keys, &args);
@@ -308,15 +288,12 @@ impl TenantCache for OfTenant {
         &self,
         code: &TokenHash,
         claim: u32,
-        now: Timestamp,
         remember: Duration,
     ) -> Result<bool, StoreError> {
         let (key, codes) = (self.code(code), self.codes());
-        let till = now + Duration::from_millis(millis(remember));
         let args = [
-            text(now.as_millis()),
             text(claim),
-            text(till.as_millis()),
+            text(millis(remember)),
             code.to_text().into_bytes(),
         ];
         let keys = [key.as_str(), &codes];
@@ -341,7 +318,7 @@ impl TenantCache for OfTenant {
         set.arg(self.refreshed(usage))
             .arg(record::refreshed(login)?)
             .arg("PX")
-            .arg(millis(ttl).max(1));
+            .arg(millis(ttl));
         self.link.ask("keep_refreshed", set).await
     }
 
@@ -350,12 +327,11 @@ impl TenantCache for OfTenant {
         record.map(|r| record::read_refreshed(&r)).transpose()
     }
 
-    async fn count(&self, key: &str, window: Duration, now: Timestamp) -> Result<u64, StoreError> {
+    async fn count(&self, key: &str, window: Duration) -> Result<u64, StoreError> {
         let name = TokenHash::of(key).to_text();
         let (key, list) = (self.counter(key), format!("{}:counts", self.prefix));
         let args = [
-            text(now.as_millis()),
-            text(millis(window).max(1)),
+            text(millis(window)),
             name.into_bytes(),
             number(self.limits.counters),
             format!("{}:count:", self.prefix).into_bytes(),
@@ -367,9 +343,9 @@ impl TenantCache for OfTenant {
         u64::try_from(count).map_err(|_| corrupt(COUNTER, STRANGE_HEAD))
     }
 
-    async fn counted(&self, key: &str, now: Timestamp) -> Result<u64, StoreError> {
+    async fn counted(&self, key: &str) -> Result<u64, StoreError> {
         match self.get("counted", self.counter(key)).await? {
-            Some(record) => record::read_counter(&record, now),
+            Some(record) => record::read_counter(&record),
             None => Ok(0),
         }
     }

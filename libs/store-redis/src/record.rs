@@ -1,20 +1,20 @@
 //! How records are written: a head of fields that scripts can read, then JSON.
 //!
 //! ```text
-//! login     1|<version>|<ends>|{…}
-//! code      1|F|<ends>|<grant id>|{…}
-//!   claimed 1|C|<ends>|<grant id>|<claim>|<presenter>|{…}
-//!   used    1|U|<ends>|<grant id>|
+//! login     1|<version>|{…}
+//! code      1|F|<grant id>|{…}
+//!   claimed 1|C|<grant id>|<claim>|<presenter>|{…}
+//!   used    1|U|<grant id>|
 //! refreshed 1|{…}
-//! counter   1|<count>|<ends>|
+//! counter   1|<count>|
 //! ```
 //!
 //! Beside them a tenant has lists, sorted by the end of their entries: `auths` of `<bytes>:<id>` with
 //! the counter `auths:bytes`, `codes` of fresh ones, `counts`. They bound what strangers can store.
 //!
-//! The first byte is the version of the form; `<ends>` counts milliseconds since the epoch.
+//! The first byte is the version of the form. When a record ends the server alone knows, by the
+//! lifetime of its key; the lists are sorted by the server's time too.
 
-use insula_ambient::Timestamp;
 use insula_model::{AuthRequest, CodeGrant, Login};
 use insula_store::StoreError;
 use serde::Serialize;
@@ -28,27 +28,25 @@ pub(crate) const REFRESHED: &str = "refreshed login";
 pub(crate) const COUNTER: &str = "counter";
 
 pub(crate) fn login(request: &AuthRequest) -> Result<Vec<u8>, StoreError> {
-    let ends = request.expires_at.as_millis();
-    write(format!("1|{}|{ends}|", request.version), request)
+    write(format!("1|{}|", request.version), request)
 }
 
 pub(crate) fn read_login(record: &[u8]) -> Result<AuthRequest, StoreError> {
-    let [_, _, rest] = fields(LOGIN, record)?;
+    let [_, rest] = fields(LOGIN, record)?;
     read(LOGIN, rest)
 }
 
 pub(crate) fn code(grant: &CodeGrant) -> Result<Vec<u8>, StoreError> {
-    let ends = grant.expires_at.as_millis();
-    write(format!("1|F|{ends}|{}|", grant.grant_id), grant)
+    write(format!("1|F|{}|", grant.grant_id), grant)
 }
 
 /// The grant of a code, or `None` if the code is used up.
 pub(crate) fn read_code(record: &[u8]) -> Result<Option<CodeGrant>, StoreError> {
-    let [state, _, _, rest] = fields(CODE, record)?;
+    let [state, _, rest] = fields(CODE, record)?;
     match state {
         b"F" => read_grant(rest).map(Some),
         b"C" => {
-            let [_, _, _, _, _, json] = fields(CODE, record)?;
+            let [_, _, _, _, json] = fields(CODE, record)?;
             read_grant(json).map(Some)
         }
         b"U" => Ok(None),
@@ -70,15 +68,11 @@ pub(crate) fn read_refreshed(record: &[u8]) -> Result<Login, StoreError> {
     read(REFRESHED, rest)
 }
 
-/// The events of a counter, if its window is still open.
-pub(crate) fn read_counter(record: &[u8], now: Timestamp) -> Result<u64, StoreError> {
-    let [count, ends, _] = fields(COUNTER, record)?;
-    let number = |field: &[u8]| std::str::from_utf8(field).ok()?.parse::<i64>().ok();
-    let (Some(count), Some(ends)) = (number(count), number(ends)) else {
-        return Err(corrupt(COUNTER, "it is not made of numbers"));
-    };
-    let open = now < Timestamp::from_millis(ends);
-    Ok(u64::try_from(count).ok().filter(|_| open).unwrap_or(0))
+/// The events of a counter.
+pub(crate) fn read_counter(record: &[u8]) -> Result<u64, StoreError> {
+    let [count, _] = fields(COUNTER, record)?;
+    let count = std::str::from_utf8(count).ok().and_then(|c| c.parse().ok());
+    count.ok_or_else(|| corrupt(COUNTER, "it is no number"))
 }
 
 /// A record whose form is not one this version writes.
@@ -124,10 +118,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_counter_counts_until_its_window_ends() {
-        let at = Timestamp::from_millis;
-        assert_eq!(read_counter(b"1|7|1000|", at(999)).unwrap(), 7);
-        assert_eq!(read_counter(b"1|7|1000|", at(1000)).unwrap(), 0);
+    fn a_counter_is_read_as_scripts_write_it() {
+        assert_eq!(read_counter(b"1|7|").unwrap(), 7);
     }
 
     #[test]
@@ -136,7 +128,7 @@ mod tests {
             let read = read_code(record);
             assert!(matches!(read, Err(StoreError::Corrupt { what: CODE, .. })));
         }
-        assert!(read_counter(b"1|many|1000|", Timestamp::EPOCH).is_err());
+        assert!(read_counter(b"1|many|").is_err());
     }
 
     #[test]

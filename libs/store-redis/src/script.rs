@@ -45,18 +45,23 @@ pub(crate) fn all() -> [&'static Script; 8] {
     ]
 }
 
-/// Functions that keep a tenant's lists. A list is a sorted set by the moment its entries end, the
-/// oldest first, and ends itself with the last of them. That of logins under way names each as
+/// Functions that keep a tenant's lists. A list is a sorted set by the moment its entries end as the
+/// server's clock will tell it, which ends the entries too; the first to end come first. It ends itself with the last of them. That of logins under way names each as
 /// `<bytes>:<id>`, with a counter of the bytes beside it. All of a tenant's keys lie on one node.
 macro_rules! with_lists {
     ($body:literal) => {
         concat!(
-            r"local function outlive(key, ttl)
+            r"local function at(ttl)
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  return string.format('%.0f', now + tonumber(ttl))
+end
+local function outlive(key, ttl)
   local life = redis.call('PTTL', key)
   if life < tonumber(ttl) then redis.call('PEXPIRE', key, ttl) end
 end
-local function enlist(list, ends, name, ttl)
-  redis.call('ZADD', list, ends, name)
+local function enlist(list, name, ttl)
+  redis.call('ZADD', list, at(ttl), name)
   outlive(list, ttl)
 end
 local function weigh(counter, by, ttl)
@@ -71,8 +76,8 @@ end
 local function leave(list, counter, size, id, ttl)
   if redis.call('ZREM', list, size .. ':' .. id) == 1 then weigh(counter, -size, ttl) end
 end
-local function arrive(list, counter, size, id, ends, ttl)
-  if redis.call('ZADD', list, ends, size .. ':' .. id) == 1 then weigh(counter, size, ttl) end
+local function arrive(list, counter, size, id, ttl)
+  if redis.call('ZADD', list, at(ttl), size .. ':' .. id) == 1 then weigh(counter, size, ttl) end
   outlive(list, ttl)
 end
 ",
@@ -81,24 +86,24 @@ end
     };
 }
 
-/// `KEYS` login, list, counter; `ARGV` now, its end, its lifetime, the record, its id, the greatest
-/// number and the greatest bytes of the list, what comes before the id in the key of a login.
+/// `KEYS` login, list, counter; `ARGV` its lifetime, the record, its id, the greatest number and the
+/// greatest bytes of the list, what comes before the id in the key of a login.
 /// Answers 1, or 0 where a login of that name stands, or -2 where it is larger than all the room.
 pub(crate) static PUT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(with_lists!(
-        r"local now, ends, ttl, record, id = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local most, most_bytes = tonumber(ARGV[6]), tonumber(ARGV[7])
+        r"local ttl, record, id = ARGV[1], ARGV[2], ARGV[3]
+local most, most_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local size = string.len(record)
 if size > most_bytes then return -2 end
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 local function dismiss(names)
   for _, name in ipairs(names) do
     local of, other = string.match(name, '^(%d+):(.+)$')
-    redis.call('DEL', ARGV[8] .. other)
+    redis.call('DEL', ARGV[6] .. other)
     leave(KEYS[2], KEYS[3], of, other, ttl)
   end
 end
-dismiss(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 64))
+dismiss(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', at(0), 'LIMIT', 0, 64))
 local count = redis.call('ZCARD', KEYS[2])
 if count == 0 then redis.call('DEL', KEYS[3]) end
 local bytes = tonumber(redis.call('GET', KEYS[3]) or '0')
@@ -110,46 +115,43 @@ while count > 0 and turns < 4096 and (count >= most or bytes + size > most_bytes
   turns = turns + 1
 end
 redis.call('SET', KEYS[1], record, 'PX', ttl)
-arrive(KEYS[2], KEYS[3], size, id, ends, ttl)
+arrive(KEYS[2], KEYS[3], size, id, ttl)
 return 1"
     ))
 });
 
-/// `KEYS` login, list, counter; `ARGV` the version it must have, now, the new record, its lifetime,
-/// its end, its id. Answers 1, or 0 where the login is not at that version, or -1 where it cannot be
-/// read.
+/// `KEYS` login, list, counter; `ARGV` the version it must have, the new record, its id. Answers 1, or
+/// 0 where the login is not at that version, or -1 where it cannot be read.
 pub(crate) static ADVANCE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(with_lists!(
         r"local head = redis.call('GETRANGE', KEYS[1], 0, 63)
 if head == '' then return 0 end
-local version, ends = string.match(head, '^1|(%d+)|(%-?%d+)|')
+local version = string.match(head, '^1|(%d+)|')
 if not version then return -1 end
-if version ~= ARGV[1] or tonumber(ends) <= tonumber(ARGV[2]) then return 0 end
-leave(KEYS[2], KEYS[3], redis.call('STRLEN', KEYS[1]), ARGV[6], ARGV[4])
-redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
-arrive(KEYS[2], KEYS[3], string.len(ARGV[3]), ARGV[6], ARGV[5], ARGV[4])
+if version ~= ARGV[1] then return 0 end
+local ttl = redis.call('PTTL', KEYS[1])
+leave(KEYS[2], KEYS[3], redis.call('STRLEN', KEYS[1]), ARGV[3], ttl)
+redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+arrive(KEYS[2], KEYS[3], string.len(ARGV[2]), ARGV[3], ttl)
 return 1"
     ))
 });
 
 /// `KEYS` login, list, counter, code, list of fresh codes; `ARGV` the version the login must have,
-/// now, its id, the code's record, its lifetime, its end, its name in the list, the greatest number
-/// of the list. Answers as [`ADVANCE`], and -2 where no more codes may stand.
+/// its id, the code's record, its lifetime, its name in the list, the greatest number of the list.
+/// Answers as [`ADVANCE`], and -2 where no more codes may stand.
 pub(crate) static FINISH: LazyLock<Script> = LazyLock::new(|| {
     Script::new(with_lists!(
         r"local head = redis.call('GETRANGE', KEYS[1], 0, 63)
 if head == '' then return 0 end
-local version, ends = string.match(head, '^1|(%d+)|(%-?%d+)|')
+local version = string.match(head, '^1|(%d+)|')
 if not version then return -1 end
-if version ~= ARGV[1] or tonumber(ends) <= tonumber(ARGV[2]) then return 0 end
-local ttl = tonumber(ARGV[5])
-if ttl > 0 then
-  redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', ARGV[2])
-  if redis.call('ZCARD', KEYS[5]) >= tonumber(ARGV[8]) then return -2 end
-  redis.call('SET', KEYS[4], ARGV[4], 'PX', ARGV[5])
-  enlist(KEYS[5], ARGV[6], ARGV[7], ARGV[5])
-end
-leave(KEYS[2], KEYS[3], redis.call('STRLEN', KEYS[1]), ARGV[3], 1)
+if version ~= ARGV[1] then return 0 end
+redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', at(0))
+if redis.call('ZCARD', KEYS[5]) >= tonumber(ARGV[6]) then return -2 end
+redis.call('SET', KEYS[4], ARGV[3], 'PX', ARGV[4])
+enlist(KEYS[5], ARGV[5], ARGV[4])
+leave(KEYS[2], KEYS[3], redis.call('STRLEN', KEYS[1]), ARGV[2], 1)
 redis.call('DEL', KEYS[1])
 return 1"
     ))
@@ -163,98 +165,89 @@ return redis.call('DEL', KEYS[1])"
     ))
 });
 
-/// `KEYS` code, list of fresh codes; `ARGV` now, its end, its lifetime, the record, its name in the
-/// list, the greatest number of the list. Answers 1, or 0 where a code of that name stands, or -2
-/// where no more codes may stand.
+/// `KEYS` code, list of fresh codes; `ARGV` its lifetime, the record, its name in the list, the
+/// greatest number of the list. Answers 1, or 0 where a code of that name stands, or -2 where no more
+/// codes may stand.
 pub(crate) static PUT_CODE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(with_lists!(
-        r"redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[1])
+        r"redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', at(0))
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[6]) then return -2 end
-redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[3])
-enlist(KEYS[2], ARGV[2], ARGV[5], ARGV[3])
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[4]) then return -2 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1])
+enlist(KEYS[2], ARGV[3], ARGV[1])
 return 1"
     ))
 });
 
-/// `KEYS` code; `ARGV` now, the presenter. Answers {1, JSON, claim} to whose code it is,
+/// `KEYS` code; `ARGV` the presenter. Answers {1, JSON, claim} to whose code it is,
 /// {2, grant id, 0} to all others, {0, '', 0} where there is no code, {-1, '', 0} where it cannot
 /// be read.
 pub(crate) static CLAIM_CODE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"local record = redis.call('GET', KEYS[1])
 if not record then return {0, '', 0} end
-local state, ends, grant = string.match(record, '^1|([FCU])|(%-?%d+)|([%w_%-]+)|')
+local state, grant = string.match(record, '^1|([FCU])|([%w_%-]+)|')
 if not state then return {-1, '', 0} end
-if tonumber(ends) <= tonumber(ARGV[1]) then return {0, '', 0} end
 if state == 'U' then return {2, grant, 0} end
 local claim, json = 1, nil
 if state == 'F' then
-  json = string.match(record, '^1|F|[^|]*|[^|]*|(.*)$')
+  json = string.match(record, '^1|F|[^|]*|(.*)$')
 else
   local claims, presenter
-  claims, presenter, json = string.match(record, '^1|C|[^|]*|[^|]*|(%d+)|([^|]*)|(.*)$')
+  claims, presenter, json = string.match(record, '^1|C|[^|]*|(%d+)|([^|]*)|(.*)$')
   if not claims then return {-1, '', 0} end
-  if presenter ~= ARGV[2] then return {2, grant, 0} end
+  if presenter ~= ARGV[1] then return {2, grant, 0} end
   claim = tonumber(claims) + 1
 end
-local head = string.format('1|C|%s|%s|%.0f|%s|', ends, grant, claim, ARGV[2])
+local head = string.format('1|C|%s|%.0f|%s|', grant, claim, ARGV[1])
 redis.call('SET', KEYS[1], head .. json, 'KEEPTTL')
 return {1, json, claim}",
     )
 });
 
-/// `KEYS` code, list of fresh codes; `ARGV` now, the claim, until when to remember, the code's name
-/// in the list. Answers 1 to the claim that may be answered, 0 to all others, -1 where the code
+/// `KEYS` code, list of fresh codes; `ARGV` the claim, how long to remember, the code's name in the
+/// list. Answers 1 to the claim that may be answered, 0 to all others, -1 where the code
 /// cannot be read.
 pub(crate) static ANSWER_CODE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"local head = redis.call('GETRANGE', KEYS[1], 0, 255)
 if head == '' then return 1 end
-local state, ends, grant = string.match(head, '^1|([FCU])|(%-?%d+)|([%w_%-]+)|')
+local state, grant = string.match(head, '^1|([FCU])|([%w_%-]+)|')
 if not state then return -1 end
-local now = tonumber(ARGV[1])
-local till = tonumber(ends)
-if till <= now then return 1 end
 if state == 'U' then return 0 end
-local claim = string.match(head, '^1|C|[^|]*|[^|]*|(%d+)|')
-if claim and tonumber(claim) > tonumber(ARGV[2]) then return 0 end
-if tonumber(ARGV[3]) > till then till = tonumber(ARGV[3]) end
-local used = string.format('1|U|%.0f|%s|', till, grant)
-redis.call('SET', KEYS[1], used, 'PX', string.format('%.0f', till - now))
-redis.call('ZREM', KEYS[2], ARGV[4])
+local claim = string.match(head, '^1|C|[^|]*|(%d+)|')
+if claim and tonumber(claim) > tonumber(ARGV[1]) then return 0 end
+local life = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2]))
+redis.call('SET', KEYS[1], '1|U|' .. grant .. '|', 'PX', string.format('%.0f', life))
+redis.call('ZREM', KEYS[2], ARGV[3])
 return 1",
     )
 });
 
-/// `KEYS` counter, list of counters; `ARGV` now, the window, its name in the list, the greatest number
-/// of the list, what comes before the name in the key of a counter. Answers the count, or -1 where it
+/// `KEYS` counter, list of counters; `ARGV` the window, its name in the list, the greatest number of
+/// the list, what comes before the name in the key of a counter. Answers the count, or -1 where it
 /// cannot be read. Where the list is full the counter goes that would end first.
 pub(crate) static COUNT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(with_lists!(
         r"local record = redis.call('GET', KEYS[1])
-local now = tonumber(ARGV[1])
 if record then
-  local count, ends = string.match(record, '^1|(%d+)|(%-?%d+)|$')
+  local count = string.match(record, '^1|(%d+)|$')
   if not count then return -1 end
-  if tonumber(ends) > now then
-    local more = tonumber(count) + 1
-    redis.call('SET', KEYS[1], string.format('1|%.0f|%s|', more, ends), 'KEEPTTL')
-    return more
-  end
+  local more = tonumber(count) + 1
+  redis.call('SET', KEYS[1], string.format('1|%.0f|', more), 'KEEPTTL')
+  return more
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[1])
-redis.call('ZREM', KEYS[2], ARGV[3])
-local beyond = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[4])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', at(0))
+redis.call('ZREM', KEYS[2], ARGV[2])
+local beyond = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[3])
 if beyond >= 0 then
   for _, name in ipairs(redis.call('ZRANGE', KEYS[2], 0, math.min(beyond, 255))) do
-    redis.call('DEL', ARGV[5] .. name)
+    redis.call('DEL', ARGV[4] .. name)
     redis.call('ZREM', KEYS[2], name)
   end
 end
-local ends = string.format('%.0f', now + tonumber(ARGV[2]))
-redis.call('SET', KEYS[1], '1|1|' .. ends .. '|', 'PX', ARGV[2])
-enlist(KEYS[2], ends, ARGV[3], ARGV[2])
+redis.call('SET', KEYS[1], '1|1|', 'PX', ARGV[1])
+enlist(KEYS[2], ARGV[2], ARGV[1])
 return 1"
     ))
 });

@@ -2,13 +2,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use insula_ambient::Timestamp;
 use insula_model::{AuthRequest, AuthRequestId, CodeGrant, GrantId, Login, TenantId, TokenHash};
 
 use crate::StoreError;
 
 /// The short-lived half: what lives minutes. Losing it makes logins under way start again; it logs
 /// nobody out and revives nothing revoked.
+///
+/// How long is counted by the cache, and by nobody's wall clock: a node whose clock is set while
+/// somebody logs in, or differs from its neighbour's, neither ends nor prolongs anything here.
 #[async_trait]
 pub trait Cache: Send + Sync + 'static {
     /// The cache of one tenant. Cheap: shares the connection of the whole.
@@ -74,14 +76,14 @@ impl LoginRoom {
 pub trait TenantCache: Send + Sync + 'static {
     // --- logins under way ---
 
-    /// Stores a new login until its `expires_at`. Where the tenant's room is taken the oldest logins
-    /// go: whoever begins very many, most of them abandoned, must not lock out the next person. One
-    /// that is larger than the whole room is [`StoreError::Full`].
+    /// Stores a new login for `ttl`. Where the tenant's room is taken the logins go that would end
+    /// first: whoever begins very many, most of them abandoned, must not lock out the next person.
+    /// One that is larger than the whole room is [`StoreError::Full`].
     async fn put_auth_request(
         &self,
         request: &AuthRequest,
         room: LoginRoom,
-        now: Timestamp,
+        ttl: Duration,
     ) -> Result<(), StoreError>;
 
     /// A login under way, as it stands.
@@ -89,21 +91,18 @@ pub trait TenantCache: Send + Sync + 'static {
     -> Result<Option<AuthRequest>, StoreError>;
 
     /// Replaces a login by its next version if the stored version is still `next.version - 1`;
-    /// `false` if it is not, or the login is gone. One that grew counts as it is now.
-    async fn advance_auth_request(
-        &self,
-        next: &AuthRequest,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
+    /// `false` if it is not, or the login is gone. It ends when it was to end. One that grew counts
+    /// as it is now.
+    async fn advance_auth_request(&self, next: &AuthRequest) -> Result<bool, StoreError>;
 
-    /// Ends a login and stores its code in one atomic step, if it is still at `version`.
+    /// Ends a login and stores its code for `ttl` in one atomic step, if it is still at `version`.
     async fn finish_auth_request(
         &self,
         id: &AuthRequestId,
         version: u32,
         code: &TokenHash,
         grant: &CodeGrant,
-        now: Timestamp,
+        ttl: Duration,
     ) -> Result<Finish, StoreError>;
 
     /// Ends a login without a code; `false` if it was not there.
@@ -111,12 +110,12 @@ pub trait TenantCache: Send + Sync + 'static {
 
     // --- codes ---
 
-    /// Stores a code until its `expires_at`.
+    /// Stores a code for `ttl`.
     async fn put_code(
         &self,
         code: &TokenHash,
         grant: &CodeGrant,
-        now: Timestamp,
+        ttl: Duration,
     ) -> Result<(), StoreError>;
 
     /// The grant of a code that was not redeemed, without claiming it. For checks that must not
@@ -130,17 +129,16 @@ pub trait TenantCache: Send + Sync + 'static {
         &self,
         code: &TokenHash,
         presenter: &TokenHash,
-        now: Timestamp,
     ) -> Result<ClaimedCode, StoreError>;
 
     /// Asks leave to answer a claim. `true` to one claim of a code, after which the code is
-    /// redeemed and is remembered as such for `remember`; `false` if another claim took over or
-    /// was answered. A code that is gone stands in nobody's way. One atomic step.
+    /// redeemed and is remembered as such for `remember`, or for as long as it was to live if that
+    /// is longer; `false` if another claim took over or was answered. A code that is gone stands in
+    /// nobody's way. One atomic step.
     async fn answer_code(
         &self,
         code: &TokenHash,
         claim: u32,
-        now: Timestamp,
         remember: Duration,
     ) -> Result<bool, StoreError>;
 
@@ -161,8 +159,8 @@ pub trait TenantCache: Send + Sync + 'static {
 
     /// Counts one more event under `key` and answers how many there were in the window that began
     /// with the first of them. The count is gone `window` after that first event.
-    async fn count(&self, key: &str, window: Duration, now: Timestamp) -> Result<u64, StoreError>;
+    async fn count(&self, key: &str, window: Duration) -> Result<u64, StoreError>;
 
     /// How many events stand under `key`, without counting one.
-    async fn counted(&self, key: &str, now: Timestamp) -> Result<u64, StoreError>;
+    async fn counted(&self, key: &str) -> Result<u64, StoreError>;
 }

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use insula_model::{
     AuthRequest, AuthRequestId, AuthorizationRequest, ClientId, ConnectorId, Login, Stage,
     TokenHash,
@@ -49,7 +47,6 @@ pub fn an_auth_request() -> AuthRequestBuilder {
         browser: Some(TokenHash::of("browser")),
         carried: false,
         created_at: NOW,
-        expires_at: NOW + Duration::from_mins(10),
         stage: Stage::AwaitingUpstream {
             connector_id: ConnectorId::parse("mock").expect("a word is an id"),
             memory: serde_json::Value::Null,

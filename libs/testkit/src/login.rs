@@ -45,6 +45,5 @@ pub fn a_code_grant() -> CodeGrant {
             value: CHALLENGE.to_owned(),
         }),
         login: a_login(),
-        expires_at: NOW + Duration::from_mins(1),
     }
 }

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use insula_ambient::Timestamp;
 use insula_model::{Client, CodeGrant, Dialect, TenantSpec};
 use insula_oauth::CodeRequest;
 
@@ -22,14 +21,10 @@ pub fn authorization_code(
     client: &Client,
     grant: &CodeGrant,
     dialect: Dialect,
-    now: Timestamp,
 ) -> Result<(), Refusal> {
     let family = || grant.grant_id.clone();
     if grant.client_id != client.id {
         return Err(Refusal::CodeOfAnotherClient { grant: family() });
-    }
-    if now >= grant.expires_at {
-        return Err(Refusal::CodeExpired { grant: family() });
     }
     match (&grant.code_challenge, &request.code_verifier) {
         (None, None) => {}

@@ -64,7 +64,6 @@ impl Refusal {
             Self::ClientCredentials => "Invalid client credentials.".into(),
             Self::MissingCode => "Required param: code.".into(),
             Self::CodeUnknown
-            | Self::CodeExpired { .. }
             | Self::CodeReplayed { .. }
             | Self::CodeTakenOver { .. }
             | Self::CodeOfAnotherClient { .. } => "Invalid or expired code parameter.".into(),

@@ -411,17 +411,20 @@ fn form_of(route: &str) -> Params {
 
 #[tokio::test]
 async fn what_is_stored_of_a_login_is_what_was_asked() {
-    let (ours, _) = view(a_tenant());
+    let (ours, clock) = view(a_tenant());
     let mut person = Person::default();
     let sent = person.asks(&ours, ASK).await.unwrap();
     let id = AuthRequestId::parse(state_in(&sent)).unwrap();
     let cache = &ours.effects.cache;
     let stored = cache.get_auth_request(&id).await.unwrap().unwrap();
     assert_eq!(stored.version, 1);
-    assert_eq!(stored.expires_at, ours.now() + Duration::from_mins(10));
     assert!(stored.browser.unwrap().matches(&person.browser.bindings[0]));
     assert_eq!(stored.request.state.as_deref(), Some("xyz"));
     assert_eq!(stored.awaited_connector().unwrap().as_str(), "mock");
+    clock.advance(Duration::from_millis(599_999));
+    assert!(cache.get_auth_request(&id).await.unwrap().is_some());
+    clock.advance(Duration::from_millis(1));
+    assert!(cache.get_auth_request(&id).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -294,12 +294,12 @@ impl TenantCache for WatchedCache {
         &self,
         request: &AuthRequest,
         room: LoginRoom,
-        now: Timestamp,
+        ttl: Duration,
     ) -> Result<(), StoreError> {
         self.1
             .watch(
                 "put_auth_request",
-                self.0.put_auth_request(request, room, now),
+                self.0.put_auth_request(request, room, ttl),
             )
             .await
     }
@@ -313,16 +313,9 @@ impl TenantCache for WatchedCache {
             .await
     }
 
-    async fn advance_auth_request(
-        &self,
-        next: &AuthRequest,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    async fn advance_auth_request(&self, next: &AuthRequest) -> Result<bool, StoreError> {
         self.1
-            .watch(
-                "advance_auth_request",
-                self.0.advance_auth_request(next, now),
-            )
+            .watch("advance_auth_request", self.0.advance_auth_request(next))
             .await
     }
 
@@ -332,12 +325,12 @@ impl TenantCache for WatchedCache {
         version: u32,
         code: &TokenHash,
         grant: &CodeGrant,
-        now: Timestamp,
+        ttl: Duration,
     ) -> Result<Finish, StoreError> {
         self.1
             .watch(
                 "finish_auth_request",
-                self.0.finish_auth_request(id, version, code, grant, now),
+                self.0.finish_auth_request(id, version, code, grant, ttl),
             )
             .await
     }
@@ -352,10 +345,10 @@ impl TenantCache for WatchedCache {
         &self,
         code: &TokenHash,
         grant: &CodeGrant,
-        now: Timestamp,
+        ttl: Duration,
     ) -> Result<(), StoreError> {
         self.1
-            .watch("put_code", self.0.put_code(code, grant, now))
+            .watch("put_code", self.0.put_code(code, grant, ttl))
             .await
     }
 
@@ -367,10 +360,9 @@ impl TenantCache for WatchedCache {
         &self,
         code: &TokenHash,
         presenter: &TokenHash,
-        now: Timestamp,
     ) -> Result<ClaimedCode, StoreError> {
         self.1
-            .watch("claim_code", self.0.claim_code(code, presenter, now))
+            .watch("claim_code", self.0.claim_code(code, presenter))
             .await
     }
 
@@ -378,14 +370,10 @@ impl TenantCache for WatchedCache {
         &self,
         code: &TokenHash,
         claim: u32,
-        now: Timestamp,
         remember: Duration,
     ) -> Result<bool, StoreError> {
         self.1
-            .watch(
-                "answer_code",
-                self.0.answer_code(code, claim, now, remember),
-            )
+            .watch("answer_code", self.0.answer_code(code, claim, remember))
             .await
     }
 
@@ -406,11 +394,11 @@ impl TenantCache for WatchedCache {
             .await
     }
 
-    async fn count(&self, key: &str, window: Duration, now: Timestamp) -> Result<u64, StoreError> {
-        self.1.watch("count", self.0.count(key, window, now)).await
+    async fn count(&self, key: &str, window: Duration) -> Result<u64, StoreError> {
+        self.1.watch("count", self.0.count(key, window)).await
     }
 
-    async fn counted(&self, key: &str, now: Timestamp) -> Result<u64, StoreError> {
-        self.1.watch("counted", self.0.counted(key, now)).await
+    async fn counted(&self, key: &str) -> Result<u64, StoreError> {
+        self.1.watch("counted", self.0.counted(key)).await
     }
 }

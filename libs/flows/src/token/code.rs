@@ -50,7 +50,7 @@ async fn redeemed(
     let tokens = signed(view, key, &Authorization::of_code(&grant, code))?;
     let remember = remember_code_for(&view.spec);
     let noted = noted(view, client, &grant, claim, remember).await?;
-    let answer = cache.answer_code(&hash, claim, view.now(), remember);
+    let answer = cache.answer_code(&hash, claim, remember);
     let family = || grant.grant_id.clone();
     let refresh = match (noted, answer.await) {
         (_, Ok(false)) => return Err(Refusal::CodeTakenOver { grant: family() }.into()),
@@ -84,19 +84,19 @@ async fn claimed(
     hash: &TokenHash,
 ) -> Result<(CodeGrant, u32), FlowError> {
     let cache = &view.effects.cache;
-    let (dialect, now) = (view.dialect(), view.now());
+    let dialect = view.dialect();
     if dialect == Dialect::Dex
         && let Some(grant) = cache.peek_code(hash).await?
     {
-        authorization_code(request, client, &grant, dialect, now)?;
+        authorization_code(request, client, &grant, dialect)?;
     }
     let presenter = presenter(client, request);
-    let (grant, claim) = match cache.claim_code(hash, &presenter, now).await? {
+    let (grant, claim) = match cache.claim_code(hash, &presenter).await? {
         ClaimedCode::Claimed { grant, claim } => (*grant, claim),
         ClaimedCode::Replayed(grant) => return Err(Refusal::CodeReplayed { grant }.into()),
         ClaimedCode::Unknown => return Err(Refusal::CodeUnknown.into()),
     };
-    authorization_code(request, client, &grant, dialect, now)?;
+    authorization_code(request, client, &grant, dialect)?;
     Ok((grant, claim))
 }
 
@@ -130,7 +130,7 @@ async fn noted(
     let store = &view.effects.store;
     let is_tried_again = claim > 1;
     if !gets_refresh(view, client, grant) {
-        let until = grant.expires_at.max(view.now() + remember);
+        let until = view.now() + remember.max(view.spec.expiry.codes);
         return Ok(match store.note_redeemed(&grant.grant_id, until).await? {
             Redemption::Repeated(_) if !is_tried_again => Noted::Before,
             _ => Noted::Begun(None),

@@ -1,14 +1,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use insula_ambient::{Clock as _, SystemClock, Timestamp};
 use insula_store::conformance::cache::CacheOnTrial;
 use insula_store::{Cache, cache_conformance};
 use insula_store_redis::RedisCache;
 use redis::AsyncCommands as _;
 use tokio::runtime::Handle;
 
-use crate::server::{Redis, options, talk_to};
+use crate::server::{Redis, options, pass, talk_to};
 
 struct Trial {
     cache: RedisCache,
@@ -22,12 +21,8 @@ impl CacheOnTrial for Trial {
         &self.cache
     }
 
-    fn now(&self) -> Timestamp {
-        SystemClock.now()
-    }
-
-    fn advance(&self, _by: Duration) -> bool {
-        false
+    async fn advance(&self, by: Duration) {
+        pass(&self.redis, &self.prefix, by).await;
     }
 
     async fn entries_without_end(&self) -> Vec<String> {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use insula_ambient::{Clock as _, SeededEntropy, SystemClock, Timestamp};
+use insula_ambient::{SeededEntropy, Timestamp};
 use insula_model::{
     AuthRequest, AuthRequestId, AuthorizationRequest, ClientId, CodeGrant, ConnectorId, GrantId,
     IdentityClaims, Login, Stage, TenantId, TokenHash, UserId,
@@ -11,7 +11,7 @@ use insula_store_redis::RedisCache;
 use redis::AsyncCommands as _;
 use tokio::runtime::{Builder, Handle};
 
-use crate::server::{Redis, Server, options, talk_to};
+use crate::server::{Redis, Server, options, pass, talk_to};
 
 const ROOM: LoginRoom = LoginRoom::of(10_000);
 
@@ -32,7 +32,7 @@ fn login() -> Login {
     }
 }
 
-fn request(now: Timestamp) -> AuthRequest {
+fn request() -> AuthRequest {
     AuthRequest {
         id: AuthRequestId::generate(&SeededEntropy::new(1)),
         version: 1,
@@ -56,13 +56,12 @@ fn request(now: Timestamp) -> AuthRequest {
         },
         browser: None,
         carried: false,
-        created_at: now,
-        expires_at: now + MINUTE,
+        created_at: Timestamp::from_secs(1),
         stage: Stage::Authenticated { login: login() },
     }
 }
 
-pub(crate) fn grant(now: Timestamp) -> CodeGrant {
+pub(crate) fn grant() -> CodeGrant {
     CodeGrant {
         grant_id: GrantId::generate(&SeededEntropy::new(2)),
         client_id: ClientId::parse("app").unwrap(),
@@ -71,7 +70,6 @@ pub(crate) fn grant(now: Timestamp) -> CodeGrant {
         nonce: None,
         code_challenge: None,
         login: login(),
-        expires_at: now + MINUTE,
     }
 }
 
@@ -83,8 +81,8 @@ async fn every_verb_is_one_round_trip() {
     let cache = RedisCache::connect(&redis.url(), &options(), Handle::current())
         .await
         .unwrap();
-    let (tenant, now) = (cache.tenant(&acme()), SystemClock.now());
-    let (request, grant) = (request(now), grant(now));
+    let tenant = cache.tenant(&acme());
+    let (request, grant) = (request(), grant());
     let (code, other, usage) = (
         TokenHash::of("code"),
         TokenHash::of("other"),
@@ -97,27 +95,30 @@ async fn every_verb_is_one_round_trip() {
         trips += 1;
         assert_eq!(cache.round_trips(), trips, "{verb}");
     };
-    tenant.put_auth_request(&request, ROOM, now).await.unwrap();
+    tenant
+        .put_auth_request(&request, ROOM, MINUTE)
+        .await
+        .unwrap();
     one_more("put_auth_request");
     tenant.get_auth_request(&request.id).await.unwrap().unwrap();
     one_more("get_auth_request");
-    assert!(tenant.advance_auth_request(&next, now).await.unwrap());
+    assert!(tenant.advance_auth_request(&next).await.unwrap());
     one_more("advance_auth_request");
-    let finish = tenant.finish_auth_request(&request.id, 2, &code, &grant, now);
+    let finish = tenant.finish_auth_request(&request.id, 2, &code, &grant, MINUTE);
     finish.await.unwrap();
     one_more("finish_auth_request");
     tenant.drop_auth_request(&request.id).await.unwrap();
     one_more("drop_auth_request");
-    tenant.put_code(&other, &grant, now).await.unwrap();
+    tenant.put_code(&other, &grant, MINUTE).await.unwrap();
     one_more("put_code");
     tenant.peek_code(&code).await.unwrap().unwrap();
     one_more("peek_code");
     for _ in 0..2 {
-        tenant.claim_code(&code, &other, now).await.unwrap();
+        tenant.claim_code(&code, &other).await.unwrap();
         one_more("claim_code");
     }
     for claim in 1..=2 {
-        let answer = tenant.answer_code(&code, claim, now, MINUTE).await;
+        let answer = tenant.answer_code(&code, claim, MINUTE).await;
         assert_eq!(answer.unwrap(), claim == 2);
         one_more("answer_code");
     }
@@ -126,9 +127,9 @@ async fn every_verb_is_one_round_trip() {
     one_more("keep_refreshed");
     tenant.kept_refreshed(&usage).await.unwrap().unwrap();
     one_more("kept_refreshed");
-    tenant.count("key", MINUTE, now).await.unwrap();
+    tenant.count("key", MINUTE).await.unwrap();
     one_more("count");
-    tenant.counted("key", now).await.unwrap();
+    tenant.counted("key").await.unwrap();
     one_more("counted");
     cache.ping().await.unwrap();
     one_more("ping");
@@ -154,10 +155,13 @@ async fn keys_name_installation_tenant_and_kind_and_hide_what_is_counted() {
     let cache = RedisCache::connect(&redis.url(), &options, Handle::current())
         .await
         .unwrap();
-    let (tenant, now) = (cache.tenant(&acme()), SystemClock.now());
-    let request = request(now);
-    tenant.put_auth_request(&request, ROOM, now).await.unwrap();
-    tenant.count("jane@acme.test", MINUTE, now).await.unwrap();
+    let tenant = cache.tenant(&acme());
+    let request = request();
+    tenant
+        .put_auth_request(&request, ROOM, MINUTE)
+        .await
+        .unwrap();
+    tenant.count("jane@acme.test", MINUTE).await.unwrap();
     let mut raw = talk_to(&redis.url()).await;
     let mut keys: Vec<String> = raw.keys(format!("{}:*", options.prefix)).await.unwrap();
     keys.sort();
@@ -182,9 +186,9 @@ async fn a_login_nobody_finished_takes_less_than_two_kibibytes_of_redis() {
     let cache = RedisCache::connect(&redis.url(), &options, Handle::current())
         .await
         .unwrap();
-    let (tenant, now) = (cache.tenant(&acme()), SystemClock.now());
+    let tenant = cache.tenant(&acme());
     for seed in 0..100 {
-        let mut request = request(now);
+        let mut request = request();
         request.id = AuthRequestId::generate(&SeededEntropy::new(seed));
         request.browser = Some(TokenHash::of("browser"));
         request.stage = Stage::AwaitingUpstream {
@@ -196,7 +200,10 @@ async fn a_login_nobody_finished_takes_less_than_two_kibibytes_of_redis() {
         let rest = 1_100 - length - r#","state":"""#.len();
         request.request.state = Some("s".repeat(rest));
         assert_eq!(serde_json::to_vec(&request.request).unwrap().len(), 1_100);
-        tenant.put_auth_request(&request, ROOM, now).await.unwrap();
+        tenant
+            .put_auth_request(&request, ROOM, MINUTE)
+            .await
+            .unwrap();
     }
     let mut raw = talk_to(&redis.url()).await;
     let keys: Vec<String> = raw.keys(format!("{}:*", options.prefix)).await.unwrap();
@@ -222,48 +229,42 @@ async fn codes_and_counters_of_a_tenant_are_bounded_and_leave_a_neighbour_alone(
         .await
         .unwrap();
     let other = TenantId::parse("other").unwrap();
-    let (tenant, other, now) = (
-        cache.tenant(&acme()),
-        cache.tenant(&other),
-        SystemClock.now(),
-    );
+    let (tenant, other) = (cache.tenant(&acme()), cache.tenant(&other));
     let code = |n: u32| TokenHash::of(&n.to_string());
-    let (grant, last) = (grant(now), code(4));
+    let (grant, last) = (grant(), code(4));
     for n in 0..3 {
-        tenant.put_code(&code(n), &grant, now).await.unwrap();
+        tenant.put_code(&code(n), &grant, MINUTE).await.unwrap();
     }
-    let refused = tenant.put_code(&code(3), &grant, now).await;
+    let refused = tenant.put_code(&code(3), &grant, MINUTE).await;
     assert!(matches!(refused, Err(StoreError::Full("codes"))));
-    other.put_code(&code(3), &grant, now).await.unwrap();
-    let login = request(now);
-    tenant.put_auth_request(&login, ROOM, now).await.unwrap();
-    let finish = tenant.finish_auth_request(&login.id, 1, &last, &grant, now);
+    other.put_code(&code(3), &grant, MINUTE).await.unwrap();
+    let login = request();
+    tenant.put_auth_request(&login, ROOM, MINUTE).await.unwrap();
+    let finish = tenant.finish_auth_request(&login.id, 1, &last, &grant, MINUTE);
     assert!(matches!(finish.await, Err(StoreError::Full("codes"))));
     let stands = tenant.get_auth_request(&login.id).await.unwrap();
     assert_eq!(stands, Some(login.clone()), "it is not ended");
     // A code that is redeemed, or has ended, makes room.
-    tenant.claim_code(&code(0), &last, now).await.unwrap();
-    let answered = tenant.answer_code(&code(0), 1, now, MINUTE).await;
+    tenant.claim_code(&code(0), &last).await.unwrap();
+    let answered = tenant.answer_code(&code(0), 1, MINUTE).await;
     assert!(answered.unwrap());
-    let finish = tenant.finish_auth_request(&login.id, 1, &last, &grant, now);
+    let finish = tenant.finish_auth_request(&login.id, 1, &last, &grant, MINUTE);
     finish.await.unwrap();
-    let later = now + MINUTE;
-    let mut fresh = grant.clone();
-    fresh.expires_at = later + MINUTE;
-    tenant.put_code(&code(5), &fresh, later).await.unwrap();
+    pass(&redis, &options.prefix, MINUTE).await;
+    tenant.put_code(&code(5), &grant, MINUTE).await.unwrap();
 
     for n in 0..50 {
         let window = MINUTE + Duration::from_secs(n);
-        let counted = tenant.count(&n.to_string(), window, now).await.unwrap();
+        let counted = tenant.count(&n.to_string(), window).await.unwrap();
         assert_eq!(counted, 1);
     }
-    other.count("0", MINUTE, now).await.unwrap();
+    other.count("0", MINUTE).await.unwrap();
     for (n, stands) in [(0, 0), (46, 0), (47, 1), (48, 1), (49, 1)] {
-        let counted = tenant.counted(&n.to_string(), now).await.unwrap();
+        let counted = tenant.counted(&n.to_string()).await.unwrap();
         assert_eq!(counted, stands, "{n}");
     }
-    assert_eq!(tenant.count("49", MINUTE, now).await.unwrap(), 2);
-    assert_eq!(other.counted("0", now).await.unwrap(), 1);
+    assert_eq!(tenant.count("49", MINUTE).await.unwrap(), 2);
+    assert_eq!(other.counted("0").await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -275,16 +276,16 @@ async fn scripts_the_server_has_forgotten_are_sent_again() {
     let cache = RedisCache::connect(&redis.url(), &options(), Handle::current())
         .await
         .unwrap();
-    let (tenant, now) = (cache.tenant(&acme()), SystemClock.now());
-    let (code, grant) = (TokenHash::of("code"), grant(now));
-    tenant.put_code(&code, &grant, now).await.unwrap();
+    let tenant = cache.tenant(&acme());
+    let (code, grant) = (TokenHash::of("code"), grant());
+    tenant.put_code(&code, &grant, MINUTE).await.unwrap();
     let mut raw = talk_to(&redis.url()).await;
     let flush: redis::RedisResult<()> = redis::cmd("SCRIPT")
         .arg("FLUSH")
         .query_async(&mut raw)
         .await;
     flush.unwrap();
-    let claimed = tenant.claim_code(&code, &code, now).await.unwrap();
+    let claimed = tenant.claim_code(&code, &code).await.unwrap();
     let grant = Box::new(grant);
     assert_eq!(claimed, ClaimedCode::Claimed { grant, claim: 1 });
 }
@@ -298,8 +299,8 @@ async fn a_record_of_another_form_is_corrupt_to_every_verb_that_reads_it() {
     let cache = RedisCache::connect(&redis.url(), &options, Handle::current())
         .await
         .unwrap();
-    let (tenant, now) = (cache.tenant(&acme()), SystemClock.now());
-    let (request, hash) = (request(now), TokenHash::of("x"));
+    let tenant = cache.tenant(&acme());
+    let (request, hash) = (request(), TokenHash::of("x"));
     let mut raw = talk_to(&redis.url()).await;
     let (prefix, text) = (&options.prefix, hash.to_text());
     for key in [
@@ -311,20 +312,20 @@ async fn a_record_of_another_form_is_corrupt_to_every_verb_that_reads_it() {
         let set: redis::RedisResult<()> = raw.set_ex(key, "9|of another version", 60).await;
         set.unwrap();
     }
-    let grant = grant(now);
+    let grant = grant();
     let mut next = request.clone();
     next.version = 2;
-    let finish = tenant.finish_auth_request(&request.id, 1, &hash, &grant, now);
+    let finish = tenant.finish_auth_request(&request.id, 1, &hash, &grant, MINUTE);
     let errors = [
         tenant.get_auth_request(&request.id).await.err(),
-        tenant.advance_auth_request(&next, now).await.err(),
+        tenant.advance_auth_request(&next).await.err(),
         finish.await.err(),
         tenant.peek_code(&hash).await.err(),
-        tenant.claim_code(&hash, &hash, now).await.err(),
-        tenant.answer_code(&hash, 1, now, MINUTE).await.err(),
+        tenant.claim_code(&hash, &hash).await.err(),
+        tenant.answer_code(&hash, 1, MINUTE).await.err(),
         tenant.kept_refreshed(&hash).await.err(),
-        tenant.count("key", MINUTE, now).await.err(),
-        tenant.counted("key", now).await.err(),
+        tenant.count("key", MINUTE).await.err(),
+        tenant.counted("key").await.err(),
     ];
     for error in errors {
         assert!(

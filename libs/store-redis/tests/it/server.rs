@@ -169,3 +169,28 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool)
         beat.tick().await;
     }
 }
+
+/// Brings the end of everything under `prefix` nearer, as if so much time had passed. Nobody can set
+/// the clock of a server.
+pub(crate) async fn pass(redis: &Redis, prefix: &str, by: Duration) {
+    let sooner = redis::Script::new(
+        r"local by = tonumber(ARGV[2])
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+  if redis.call('TYPE', key).ok == 'zset' then
+    local entries = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    for at = 1, #entries, 2 do
+      local ends = string.format('%.0f', tonumber(entries[at + 1]) - by)
+      redis.call('ZADD', key, ends, entries[at])
+    end
+  end
+  local left = redis.call('PTTL', key)
+  if left >= 0 then redis.call('PEXPIRE', key, left - by) end
+end",
+    );
+    let by = u64::try_from(by.as_millis()).unwrap();
+    let mut server = talk_to(&redis.url()).await;
+    let all = format!("{prefix}:*");
+    let mut call = sooner.prepare_invoke();
+    let done: redis::RedisResult<()> = call.arg(all).arg(by).invoke_async(&mut server).await;
+    done.unwrap();
+}

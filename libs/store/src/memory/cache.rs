@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use insula_ambient::{Clock, Timestamp};
+use insula_ambient::{Clock, Monotonic};
 use insula_model::{AuthRequest, AuthRequestId, CodeGrant, GrantId, Login, TenantId, TokenHash};
 
 use self::shelf::Shelf;
@@ -106,7 +106,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl MemoryCache {
-    /// An empty cache. `clock` tells the time where the contract hands over none.
+    /// An empty cache. What it holds ends by the clock's count, whatever its wall time is set to.
     pub fn new(clock: Arc<dyn Clock>, limits: CacheLimits) -> Self {
         let house = House {
             clock,
@@ -129,7 +129,8 @@ impl MemoryCache {
 
     /// Removes what has ended, tenant by tenant and in small portions, so that no request waits
     /// long for a lock; answers how many entries went.
-    pub fn sweep(&self, now: Timestamp) -> usize {
+    pub fn sweep(&self) -> usize {
+        let now = self.house.clock.monotonic();
         let mut gone = 0;
         for shard in &self.house.shards {
             let tenants: Vec<Arc<Shelves>> = lock(shard).values().cloned().collect();
@@ -186,7 +187,7 @@ impl Shelves {
             && lock(&self.counters).len() == 0
     }
 
-    fn sweep(&self, now: Timestamp) -> usize {
+    fn sweep(&self, now: Monotonic) -> usize {
         let portions: [&dyn Fn() -> usize; 5] = [
             &|| lock(&self.logins).requests.expire(now, AT_ONCE),
             &|| lock(&self.logins).codes.expire(now, AT_ONCE),
@@ -238,12 +239,16 @@ struct OfTenant {
 }
 
 impl OfTenant {
+    fn now(&self) -> Monotonic {
+        self.house.clock.monotonic()
+    }
+
     /// Makes room on a shelf whose entries must not be dropped before their time.
     fn refuse_if_full<K: Clone + Eq + std::hash::Hash, V>(
         shelf: &mut Shelf<K, V>,
         limit: usize,
         what: &'static str,
-        now: Timestamp,
+        now: Monotonic,
     ) -> Result<(), StoreError> {
         shelf.expire(now, IN_PASSING);
         if shelf.weight() >= limit {
@@ -262,11 +267,9 @@ impl TenantCache for OfTenant {
         &self,
         request: &AuthRequest,
         room: LoginRoom,
-        now: Timestamp,
+        ttl: Duration,
     ) -> Result<(), StoreError> {
-        if request.is_expired(now) {
-            return Ok(());
-        }
+        let now = self.now();
         let stored = Arc::new(request.clone());
         let weight = portions(request);
         let requests = &mut lock(&self.shelves.logins).requests;
@@ -289,7 +292,7 @@ impl TenantCache for OfTenant {
                 "logins under way for what the process still can hold",
             ));
         }
-        requests.put_weighing(request.id.clone(), stored, request.expires_at, weight);
+        requests.put_weighing(request.id.clone(), stored, now + ttl, weight);
         Ok(())
     }
 
@@ -297,24 +300,24 @@ impl TenantCache for OfTenant {
         &self,
         id: &AuthRequestId,
     ) -> Result<Option<AuthRequest>, StoreError> {
-        let now = self.house.clock.now();
+        let now = self.now();
         let found = lock(&self.shelves.logins).requests.get(id, now).cloned();
         Ok(found.map(Arc::unwrap_or_clone))
     }
 
-    async fn advance_auth_request(
-        &self,
-        next: &AuthRequest,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    async fn advance_auth_request(&self, next: &AuthRequest) -> Result<bool, StoreError> {
+        let now = self.now();
         let stored = Arc::new(next.clone());
         let weight = portions(next);
         let requests = &mut lock(&self.shelves.logins).requests;
         let stands = requests.get(&next.id, now).map(|r| r.version);
-        if stands.is_none() || stands != next.version.checked_sub(1) || next.is_expired(now) {
+        if stands.is_none() || stands != next.version.checked_sub(1) {
             return Ok(false);
         }
-        requests.put_weighing(next.id.clone(), stored, next.expires_at, weight);
+        let Some((_, ends)) = requests.take(&next.id) else {
+            return Ok(false);
+        };
+        requests.put_weighing(next.id.clone(), stored, ends, weight);
         Ok(true)
     }
 
@@ -324,8 +327,9 @@ impl TenantCache for OfTenant {
         version: u32,
         code: &TokenHash,
         grant: &CodeGrant,
-        now: Timestamp,
+        ttl: Duration,
     ) -> Result<Finish, StoreError> {
+        let now = self.now();
         let stored = Code::fresh(grant);
         let logins = &mut *lock(&self.shelves.logins);
         let stands = logins.requests.get(id, now).map(|r| r.version);
@@ -335,15 +339,12 @@ impl TenantCache for OfTenant {
         let limit = self.house.limits.codes;
         Self::refuse_if_full(&mut logins.codes, limit, "codes", now)?;
         logins.requests.take(id);
-        if now < grant.expires_at {
-            let ends = grant.expires_at;
-            logins.codes.put(*code, stored, ends);
-        }
+        logins.codes.put(*code, stored, now + ttl);
         Ok(Finish::Finished)
     }
 
     async fn drop_auth_request(&self, id: &AuthRequestId) -> Result<bool, StoreError> {
-        let now = self.house.clock.now();
+        let now = self.now();
         let dropped = lock(&self.shelves.logins).requests.take(id);
         Ok(dropped.is_some_and(|(_, ends)| now < ends))
     }
@@ -352,23 +353,21 @@ impl TenantCache for OfTenant {
         &self,
         code: &TokenHash,
         grant: &CodeGrant,
-        now: Timestamp,
+        ttl: Duration,
     ) -> Result<(), StoreError> {
-        if now >= grant.expires_at {
-            return Ok(());
-        }
+        let now = self.now();
         let stored = Code::fresh(grant);
         let logins = &mut *lock(&self.shelves.logins);
         Self::refuse_if_full(&mut logins.codes, self.house.limits.codes, "codes", now)?;
         if logins.codes.get(code, now).is_some() || logins.used.get(code, now).is_some() {
             return Err(exists("code"));
         }
-        logins.codes.put(*code, stored, grant.expires_at);
+        logins.codes.put(*code, stored, now + ttl);
         Ok(())
     }
 
     async fn peek_code(&self, code: &TokenHash) -> Result<Option<CodeGrant>, StoreError> {
-        let now = self.house.clock.now();
+        let now = self.now();
         let logins = lock(&self.shelves.logins);
         let found = logins.codes.get(code, now).map(|c| c.grant.clone());
         drop(logins);
@@ -379,8 +378,8 @@ impl TenantCache for OfTenant {
         &self,
         code: &TokenHash,
         presenter: &TokenHash,
-        now: Timestamp,
     ) -> Result<ClaimedCode, StoreError> {
+        let now = self.now();
         let (grant, claim) = {
             let logins = &mut *lock(&self.shelves.logins);
             if let Some(id) = logins.used.get(code, now) {
@@ -405,9 +404,9 @@ impl TenantCache for OfTenant {
         &self,
         code: &TokenHash,
         claim: u32,
-        now: Timestamp,
         remember: Duration,
     ) -> Result<bool, StoreError> {
+        let now = self.now();
         let logins = &mut *lock(&self.shelves.logins);
         if logins.used.get(code, now).is_some() {
             return Ok(false);
@@ -437,7 +436,7 @@ impl TenantCache for OfTenant {
         login: &Login,
         ttl: Duration,
     ) -> Result<(), StoreError> {
-        let now = self.house.clock.now();
+        let now = self.now();
         let stored = Arc::new(login.clone());
         let refreshed = &mut lock(&self.shelves.refreshed);
         refreshed.expire(now, IN_PASSING);
@@ -452,12 +451,13 @@ impl TenantCache for OfTenant {
     }
 
     async fn kept_refreshed(&self, usage: &TokenHash) -> Result<Option<Login>, StoreError> {
-        let now = self.house.clock.now();
+        let now = self.now();
         let found = lock(&self.shelves.refreshed).get(usage, now).cloned();
         Ok(found.map(Arc::unwrap_or_clone))
     }
 
-    async fn count(&self, key: &str, window: Duration, now: Timestamp) -> Result<u64, StoreError> {
+    async fn count(&self, key: &str, window: Duration) -> Result<u64, StoreError> {
+        let now = self.now();
         let key = TokenHash::of(key);
         let counters = &mut lock(&self.shelves.counters);
         counters.expire(now, IN_PASSING);
@@ -473,7 +473,8 @@ impl TenantCache for OfTenant {
         Ok(1)
     }
 
-    async fn counted(&self, key: &str, now: Timestamp) -> Result<u64, StoreError> {
+    async fn counted(&self, key: &str) -> Result<u64, StoreError> {
+        let now = self.now();
         let counters = lock(&self.shelves.counters);
         Ok(counters
             .get(&TokenHash::of(key), now)

@@ -1,6 +1,6 @@
 use insula_model::{ClientId, CodeGrant, GrantId};
 use insula_oauth::{CodeChallenge, CodeChallengeMethod, CodeVerifier};
-use insula_testkit::{NOW, VERIFIER, a_client, a_code_grant, a_tenant};
+use insula_testkit::{VERIFIER, a_client, a_code_grant, a_tenant};
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn told(
     let (mut sent, mut stands) = (good(), a_code_grant());
     request(&mut sent);
     grant(&mut stands);
-    authorization_code(&sent, &a_client().build(), &stands, dialect, NOW)
+    authorization_code(&sent, &a_client().build(), &stands, dialect)
 }
 
 fn family() -> GrantId {
@@ -61,15 +61,6 @@ fn rfc_9700_4_5_a_code_injected_by_another_client_is_refused() {
         let other = |grant: &mut CodeGrant| grant.client_id = ClientId::parse("victim").unwrap();
         let refused = Refusal::CodeOfAnotherClient { grant: family() };
         assert_eq!(told(dialect, |_| (), other), Err(refused));
-    }
-}
-
-#[test]
-fn a_code_is_worth_nothing_from_its_last_moment_on() {
-    for dialect in BOTH {
-        let expired = |grant: &mut CodeGrant| grant.expires_at = NOW;
-        let refused = Refusal::CodeExpired { grant: family() };
-        assert_eq!(told(dialect, |_| (), expired), Err(refused));
     }
 }
 

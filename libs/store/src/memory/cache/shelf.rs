@@ -3,14 +3,14 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use insula_ambient::Timestamp;
+use insula_ambient::Monotonic;
 
-/// Entries that each end at a moment, in the order they end.
+/// Entries that each end at a moment of the process's own count, in the order they end.
 ///
 /// What has ended is not seen any more, whether or not it was removed yet.
 pub(super) struct Shelf<K, V> {
     slots: HashMap<K, Slot<V>>,
-    by_end: BTreeMap<(Timestamp, u64), K>,
+    by_end: BTreeMap<(Monotonic, u64), K>,
     ticks: u64,
     /// How much the slots weigh together.
     weight: usize,
@@ -20,7 +20,7 @@ pub(super) struct Shelf<K, V> {
 
 struct Slot<V> {
     value: V,
-    ends: Timestamp,
+    ends: Monotonic,
     stored: u64,
     weight: usize,
 }
@@ -45,23 +45,23 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         self.weight
     }
 
-    pub(super) fn get(&self, key: &K, now: Timestamp) -> Option<&V> {
+    pub(super) fn get(&self, key: &K, now: Monotonic) -> Option<&V> {
         let slot = self.slots.get(key)?;
         (now < slot.ends).then_some(&slot.value)
     }
 
-    pub(super) fn get_mut(&mut self, key: &K, now: Timestamp) -> Option<&mut V> {
+    pub(super) fn get_mut(&mut self, key: &K, now: Monotonic) -> Option<&mut V> {
         let slot = self.slots.get_mut(key)?;
         (now < slot.ends).then_some(&mut slot.value)
     }
 
     /// Stores an entry in place of any that had its key.
-    pub(super) fn put(&mut self, key: K, value: V, ends: Timestamp) {
+    pub(super) fn put(&mut self, key: K, value: V, ends: Monotonic) {
         self.put_weighing(key, value, ends, 1);
     }
 
     /// As [`Shelf::put`], an entry that counts as several.
-    pub(super) fn put_weighing(&mut self, key: K, value: V, ends: Timestamp, weight: usize) {
+    pub(super) fn put_weighing(&mut self, key: K, value: V, ends: Monotonic, weight: usize) {
         self.take(&key);
         let tick = self.tick();
         self.by_end.insert((ends, tick), key.clone());
@@ -77,7 +77,7 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
     }
 
     /// Removes an entry, ended or not, and answers when it ends.
-    pub(super) fn take(&mut self, key: &K) -> Option<(V, Timestamp)> {
+    pub(super) fn take(&mut self, key: &K) -> Option<(V, Monotonic)> {
         let slot = self.slots.remove(key)?;
         self.by_end.remove(&(slot.ends, slot.stored));
         self.weight -= slot.weight;
@@ -87,7 +87,7 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
 
     /// Removes what has ended, the longest ended first and no more than `at_most`; answers how
     /// many went.
-    pub(super) fn expire(&mut self, now: Timestamp, at_most: usize) -> usize {
+    pub(super) fn expire(&mut self, now: Monotonic, at_most: usize) -> usize {
         let mut gone = 0;
         while gone < at_most {
             let Some(((ends, _), key)) = self.by_end.first_key_value() else {
@@ -125,10 +125,12 @@ impl<K, V> Drop for Shelf<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    fn at(secs: i64) -> Timestamp {
-        Timestamp::from_secs(secs)
+    fn at(secs: u64) -> Monotonic {
+        Monotonic::from_start(Duration::from_secs(secs))
     }
 
     fn shelf() -> (Shelf<&'static str, u32>, Arc<AtomicUsize>) {

@@ -1,6 +1,6 @@
 use super::*;
 
-use insula_ambient::{ManualClock, SeededEntropy};
+use insula_ambient::{ManualClock, SeededEntropy, Timestamp};
 use insula_model::{ClientId, ConnectorId, IdentityClaims, Login, Stage, UserId};
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 
@@ -31,18 +31,13 @@ impl CacheOnTrial for Trial {
         &self.cache
     }
 
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    fn advance(&self, by: Duration) -> bool {
+    async fn advance(&self, by: Duration) {
         self.clock.advance(by);
-        true
     }
 
     async fn entries_without_end(&self) -> Vec<String> {
-        let in_a_day = NOON + Duration::from_hours(24);
-        self.cache.sweep(in_a_day);
+        self.clock.advance(Duration::from_hours(24));
+        self.cache.sweep();
         match self.cache.entries() {
             0 => vec![],
             n => vec![format!("{n} entries")],
@@ -70,7 +65,7 @@ fn hash(n: u64) -> TokenHash {
     TokenHash::of(&n.to_string())
 }
 
-fn request(n: u64, expires_at: Timestamp) -> AuthRequest {
+fn request(n: u64) -> AuthRequest {
     AuthRequest {
         id: AuthRequestId::generate(&SeededEntropy::new(n)),
         version: 1,
@@ -95,7 +90,6 @@ fn request(n: u64, expires_at: Timestamp) -> AuthRequest {
         browser: None,
         carried: false,
         created_at: NOON,
-        expires_at,
         stage: Stage::AwaitingPassword {
             connector_id: ConnectorId::parse("local").unwrap(),
             back_hash: None,
@@ -119,7 +113,6 @@ fn grant(n: u64) -> CodeGrant {
             session_id: None,
             connector_data: None,
         },
-        expires_at: NOON + Duration::from_mins(1),
     }
 }
 
@@ -132,17 +125,23 @@ async fn logins_blown_up_by_a_stranger_weigh_as_much_as_they_take() {
     let trial = Trial::with(CacheLimits::default());
     let tenant = trial.tenant("acme");
     let room = LoginRoom::of(40);
-    let mut large = request(0, NOON + MINUTE);
+    let mut large = request(0);
     large.request.state = Some("a".repeat(19 * 2048));
-    tenant.put_auth_request(&large, room, NOON).await.unwrap();
+    tenant.put_auth_request(&large, room, MINUTE).await.unwrap();
     assert_eq!(trial.cache.entries(), 20);
     for n in 1..=20 {
-        let honest = request(n, NOON + MINUTE);
-        tenant.put_auth_request(&honest, room, NOON).await.unwrap();
+        let honest = request(n);
+        tenant
+            .put_auth_request(&honest, room, MINUTE)
+            .await
+            .unwrap();
     }
     assert_eq!(trial.cache.entries(), 40);
-    let beyond = request(21, NOON + MINUTE);
-    tenant.put_auth_request(&beyond, room, NOON).await.unwrap();
+    let beyond = request(21);
+    tenant
+        .put_auth_request(&beyond, room, MINUTE)
+        .await
+        .unwrap();
     assert!(tenant.get_auth_request(&large.id).await.unwrap().is_none());
     assert_eq!(trial.cache.entries(), 21);
 }
@@ -151,15 +150,13 @@ async fn logins_blown_up_by_a_stranger_weigh_as_much_as_they_take() {
 async fn logins_that_have_ended_make_room_for_new_ones() {
     let trial = Trial::with(small());
     let tenant = trial.tenant("acme");
-    let soon = NOON + MINUTE;
     for n in 0..2 {
-        tenant
-            .put_auth_request(&request(n, soon), ROOM, NOON)
-            .await
-            .unwrap();
+        let login = request(n);
+        tenant.put_auth_request(&login, ROOM, MINUTE).await.unwrap();
     }
-    let late = request(3, soon + MINUTE);
-    tenant.put_auth_request(&late, ROOM, soon).await.unwrap();
+    trial.clock.advance(MINUTE);
+    let late = request(3);
+    tenant.put_auth_request(&late, ROOM, MINUTE).await.unwrap();
     assert_eq!(trial.cache.entries(), 1);
 }
 
@@ -168,12 +165,12 @@ async fn a_login_that_cannot_store_its_code_is_not_ended() {
     let trial = Trial::with(small());
     let tenant = trial.tenant("acme");
     for n in 0..2 {
-        tenant.put_code(&hash(n), &grant(n), NOON).await.unwrap();
+        tenant.put_code(&hash(n), &grant(n), MINUTE).await.unwrap();
     }
-    let login = request(1, NOON + MINUTE);
-    tenant.put_auth_request(&login, ROOM, NOON).await.unwrap();
+    let login = request(1);
+    tenant.put_auth_request(&login, ROOM, MINUTE).await.unwrap();
     let refused = tenant
-        .finish_auth_request(&login.id, 1, &hash(7), &grant(7), NOON)
+        .finish_auth_request(&login.id, 1, &hash(7), &grant(7), MINUTE)
         .await;
     assert!(matches!(refused, Err(StoreError::Full("codes"))));
     let stands = tenant.get_auth_request(&login.id).await.unwrap();
@@ -186,15 +183,15 @@ async fn used_codes_never_stand_in_the_way_of_a_login() {
     let tenant = trial.tenant("acme");
     let presenter = hash(99);
     for n in 0..5 {
-        tenant.put_code(&hash(n), &grant(n), NOON).await.unwrap();
+        tenant.put_code(&hash(n), &grant(n), MINUTE).await.unwrap();
         let later = Duration::from_mins(n + 1);
-        let claimed = tenant.claim_code(&hash(n), &presenter, NOON).await;
+        let claimed = tenant.claim_code(&hash(n), &presenter).await;
         assert!(matches!(claimed, Ok(ClaimedCode::Claimed { claim: 1, .. })));
-        let answered = tenant.answer_code(&hash(n), 1, NOON, later).await;
+        let answered = tenant.answer_code(&hash(n), 1, later).await;
         assert!(answered.unwrap(), "{n}");
     }
     for (n, remembered) in [(0, false), (2, false), (3, true), (4, true)] {
-        let again = tenant.claim_code(&hash(n), &presenter, NOON).await;
+        let again = tenant.claim_code(&hash(n), &presenter).await;
         let replayed = matches!(again, Ok(ClaimedCode::Replayed(_)));
         assert_eq!(replayed, remembered);
     }
@@ -221,10 +218,10 @@ async fn counters_are_bounded_too() {
     let trial = Trial::with(small());
     let tenant = trial.tenant("acme");
     for n in 0..50 {
-        tenant.count(&n.to_string(), MINUTE, NOON).await.unwrap();
+        tenant.count(&n.to_string(), MINUTE).await.unwrap();
     }
     assert_eq!(trial.cache.entries(), 2);
-    assert_eq!(tenant.counted("49", NOON).await.unwrap(), 1);
+    assert_eq!(tenant.counted("49").await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -233,14 +230,12 @@ async fn all_tenants_together_hold_no_more_than_the_total() {
         total: 3,
         ..CacheLimits::default()
     });
-    let ends = NOON + MINUTE;
     let (a, b) = (trial.tenant("a"), trial.tenant("b"));
     for n in 0..3 {
-        a.put_auth_request(&request(n, ends), ROOM, NOON)
-            .await
-            .unwrap();
+        let put = a.put_auth_request(&request(n), ROOM, MINUTE).await;
+        put.unwrap();
     }
-    let refused = b.put_auth_request(&request(5, ends), ROOM, NOON).await;
+    let refused = b.put_auth_request(&request(5), ROOM, MINUTE).await;
     assert!(matches!(refused, Err(StoreError::Full(_))));
     let login = grant(1).login;
     b.keep_refreshed(&hash(1), &login, MINUTE).await.unwrap();
@@ -253,13 +248,52 @@ async fn a_sweep_forgets_tenants_that_hold_nothing_but_never_splits_one() {
     let trial = Trial::with(CacheLimits::default());
     let held = trial.tenant("held");
     drop(trial.tenant("idle"));
-    trial.cache.sweep(NOON);
+    trial.cache.sweep();
     let known =
         |cache: &MemoryCache| -> usize { cache.house.shards.iter().map(|s| lock(s).len()).sum() };
     assert_eq!(known(&trial.cache), 1);
-    held.count("key", MINUTE, NOON).await.unwrap();
-    assert_eq!(trial.tenant("held").counted("key", NOON).await.unwrap(), 1);
+    held.count("key", MINUTE).await.unwrap();
+    assert_eq!(trial.tenant("held").counted("key").await.unwrap(), 1);
     drop(held);
-    assert_eq!(trial.cache.sweep(NOON + MINUTE), 1);
+    trial.clock.advance(MINUTE);
+    assert_eq!(trial.cache.sweep(), 1);
     assert_eq!(known(&trial.cache), 0);
+}
+
+#[tokio::test]
+async fn setting_the_wall_clock_neither_ends_nor_prolongs_what_is_held() {
+    const DAY: Duration = Duration::from_hours(24);
+    let set: [fn(&ManualClock); 2] = [
+        |clock| clock.step_forward(DAY),
+        |clock| {
+            clock.step_back(DAY);
+        },
+    ];
+    for set in set {
+        let trial = Trial::with(CacheLimits::default());
+        let tenant = trial.tenant("acme");
+        let (login, code, usage) = (request(1), hash(1), hash(2));
+        tenant.put_auth_request(&login, ROOM, MINUTE).await.unwrap();
+        tenant.put_code(&code, &grant(1), MINUTE).await.unwrap();
+        let kept = grant(1).login;
+        tenant.keep_refreshed(&usage, &kept, MINUTE).await.unwrap();
+        tenant.count("key", MINUTE).await.unwrap();
+        let mut standing = vec![];
+        for pass in [Duration::ZERO, Duration::from_millis(59_999)] {
+            set(&trial.clock);
+            trial.clock.advance(pass);
+            assert_eq!(trial.cache.sweep(), 0);
+            standing.push(tenant.counted("key").await.unwrap());
+            assert!(tenant.get_auth_request(&login.id).await.unwrap().is_some());
+            assert!(tenant.peek_code(&code).await.unwrap().is_some());
+            assert!(tenant.kept_refreshed(&usage).await.unwrap().is_some());
+        }
+        assert_eq!(standing, [1, 1]);
+        set(&trial.clock);
+        trial.clock.advance(Duration::from_millis(1));
+        assert_eq!(tenant.counted("key").await.unwrap(), 0);
+        assert_eq!(tenant.get_auth_request(&login.id).await.unwrap(), None);
+        assert_eq!(tenant.peek_code(&code).await.unwrap(), None);
+        assert_eq!(trial.cache.sweep(), 4);
+    }
 }
