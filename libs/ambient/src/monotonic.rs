@@ -13,6 +13,9 @@ impl Monotonic {
     /// The beginning of the count.
     pub const START: Self = Self(Duration::ZERO);
 
+    /// A reading that no clock tells.
+    pub const NEVER: Self = Self(Duration::MAX);
+
     /// A reading this long after the beginning of the count.
     pub const fn from_start(since_start: Duration) -> Self {
         Self(since_start)

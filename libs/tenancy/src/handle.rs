@@ -1,8 +1,9 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use insula_ambient::Timestamp;
+use insula_ambient::Monotonic;
 use insula_model::TenantId;
 
 use crate::{TenantLimits, TenantSnapshot};
@@ -16,17 +17,17 @@ struct Shared {
     id: TenantId,
     snapshot: ArcSwap<TenantSnapshot>,
     limits: TenantLimits,
-    /// Milliseconds since the epoch.
-    last_used: AtomicI64,
+    /// Milliseconds since the process began.
+    last_used: AtomicU64,
 }
 
 impl TenantHandle {
-    pub(crate) fn new(snapshot: Arc<TenantSnapshot>, now: Timestamp) -> Self {
+    pub(crate) fn new(snapshot: Arc<TenantSnapshot>, now: Monotonic) -> Self {
         let spec = &snapshot.view.spec;
         Self(Arc::new(Shared {
             id: spec.id.clone(),
             limits: TenantLimits::new(spec.limits.requests),
-            last_used: AtomicI64::new(now.as_millis()),
+            last_used: AtomicU64::new(millis(now)),
             snapshot: ArcSwap::new(snapshot),
         }))
     }
@@ -42,8 +43,8 @@ impl TenantHandle {
     }
 
     /// Says that somebody came, so that the tenant is not taken for idle.
-    pub fn touch(&self, now: Timestamp) {
-        self.0.last_used.store(now.as_millis(), Ordering::Relaxed);
+    pub fn touch(&self, now: Monotonic) {
+        self.0.last_used.store(millis(now), Ordering::Relaxed);
     }
 
     /// The tenant's request budget.
@@ -51,8 +52,9 @@ impl TenantHandle {
         &self.0.limits
     }
 
-    pub(crate) fn last_used(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.last_used.load(Ordering::Relaxed))
+    pub(crate) fn last_used(&self) -> Monotonic {
+        let millis = self.0.last_used.load(Ordering::Relaxed);
+        Monotonic::from_start(Duration::from_millis(millis))
     }
 
     /// Only the [`SnapshotCell`](crate::snapshot_cell::SnapshotCell) calls this: it knows who may.
@@ -60,6 +62,10 @@ impl TenantHandle {
         self.0.limits.set(snapshot.view.spec.limits.requests);
         self.0.snapshot.store(snapshot);
     }
+}
+
+fn millis(now: Monotonic) -> u64 {
+    u64::try_from(now.since_start().as_millis()).unwrap_or(u64::MAX)
 }
 
 impl std::fmt::Debug for TenantHandle {

@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
-use insula_ambient::Timestamp;
+use insula_ambient::Monotonic;
 
 use crate::{TenantHandle, TenantSnapshot};
 
@@ -35,7 +35,7 @@ impl SnapshotCell {
     pub(crate) fn publish(
         &self,
         snapshot: Arc<TenantSnapshot>,
-        now: Timestamp,
+        now: Monotonic,
     ) -> Result<TenantHandle, Superseded> {
         let mut published = self.published();
         if published.generation != snapshot.generation {

@@ -100,7 +100,7 @@ pub async fn front_door(
         Err(answer) => return answer,
     };
     let snapshot = handle.snapshot();
-    handle.touch(state.clock.now());
+    handle.touch(state.clock.monotonic());
     let spec = Arc::clone(&snapshot.view.spec);
     let prefix = spec.issuer.path();
     let route = match metadata_path {

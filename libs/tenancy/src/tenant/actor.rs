@@ -7,7 +7,7 @@ use actix::{
     Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Recipient,
     SpawnHandle, WrapFuture as _,
 };
-use insula_ambient::Timestamp;
+use insula_ambient::{Monotonic, Timestamp};
 use insula_jose::RotationStep;
 use insula_model::TenantId;
 use insula_store::{Change, ChangeKind, TenantStore};
@@ -21,7 +21,7 @@ use crate::supervisor::{ActorEvent, ActorEventKind};
 use crate::tenant::build::{Configured, LoadedTenant};
 use crate::tenant::changes::changes;
 use crate::tenant::connectors::Opened;
-use crate::tenant::life::{Command, Event, Job, JobError, TenantLife};
+use crate::tenant::life::{Command, Event, Job, JobError, Now, TenantLife};
 use crate::tenant::rotation::{self, Keys};
 use crate::{Failure, TenantHandle};
 
@@ -105,19 +105,17 @@ impl TenantActor {
         let _entered = activity.enter(self.running());
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            let now = self.runtime.now();
+            let now = Now {
+                wall: self.runtime.now(),
+                count: self.runtime.monotonic(),
+            };
             for command in self.life.on(event, now) {
                 events.extend(self.carry_out(command, now, ctx));
             }
         }
     }
 
-    fn carry_out(
-        &mut self,
-        command: Command,
-        now: Timestamp,
-        ctx: &mut Context<Self>,
-    ) -> Option<Event> {
+    fn carry_out(&mut self, command: Command, now: Now, ctx: &mut Context<Self>) -> Option<Event> {
         match command {
             Command::LoadSpec => self.load_spec(ctx),
             Command::LoadKeys => self.load_keys(ctx),
@@ -176,7 +174,7 @@ impl TenantActor {
                 }
                 self.keys_error = job_error;
             }
-            Command::SetTimer(at) => self.set_timer(at, now, ctx),
+            Command::SetTimer(at) => self.set_timer(at, now.count, ctx),
             Command::Stop => ctx.stop(),
         }
         None
@@ -357,7 +355,7 @@ impl TenantActor {
         });
     }
 
-    fn publish(&mut self, now: Timestamp) -> Option<Event> {
+    fn publish(&mut self, now: Now) -> Option<Event> {
         let next = std::mem::take(&mut self.next);
         if let (Some(configured), Some(opened), Some(theme)) =
             (next.configured, next.opened, next.theme)
@@ -377,7 +375,7 @@ impl TenantActor {
         }
         let (loaded, keys) = (self.loaded.as_ref()?, self.keys.ring()?);
         let epoch = self.epoch + 1;
-        let made = loaded.snapshot(&self.runtime, keys, self.generation, epoch, now);
+        let made = loaded.snapshot(&self.runtime, keys, self.generation, epoch, now.wall);
         let snapshot = match made {
             Ok(snapshot) => snapshot,
             Err(error) => {
@@ -386,7 +384,7 @@ impl TenantActor {
                 return None;
             }
         };
-        match self.cell.publish(Arc::new(snapshot), now) {
+        match self.cell.publish(Arc::new(snapshot), now.count) {
             Ok(_) => {
                 self.epoch = epoch;
                 None
@@ -407,11 +405,11 @@ impl TenantActor {
         self.spec_error = job_error;
     }
 
-    fn set_timer(&mut self, at: Timestamp, now: Timestamp, ctx: &mut Context<Self>) {
+    fn set_timer(&mut self, at: Monotonic, now: Monotonic, ctx: &mut Context<Self>) {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
-        if at != Timestamp::NEVER {
+        if at < Monotonic::NEVER {
             let timer = ctx.run_later(at.since(now), Self::tick);
             self.timer = Some(timer);
         }
@@ -419,7 +417,7 @@ impl TenantActor {
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let last_used = self.cell.handle().as_ref().map(TenantHandle::last_used);
-        let last_used = last_used.unwrap_or(Timestamp::EPOCH);
+        let last_used = last_used.unwrap_or(Monotonic::START);
         self.live(Event::Tick { last_used }, ctx);
     }
 

@@ -1,13 +1,45 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use insula_ambient::Timestamp;
+use insula_ambient::{Monotonic, Timestamp};
 use insula_jose::{Alg, RotationPlan, RotationStep};
 
 use crate::TenantPhase;
 
 /// How long a rotation that failed is left alone.
 const ROTATION_RETRY: Duration = Duration::from_secs(30);
+
+/// A moment, by both clocks. Keys go by wall time, which is stored with them; what lasts a while is
+/// counted, so that a clock that is set neither puts a tenant to sleep nor keeps it from looking.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub(crate) wall: Timestamp,
+    pub(crate) count: Monotonic,
+}
+
+/// When something is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    At(Timestamp),
+    After(Monotonic),
+}
+
+impl Due {
+    fn is_past(self, now: Now) -> bool {
+        match self {
+            Self::At(wall) => now.wall >= wall,
+            Self::After(count) => now.count >= count,
+        }
+    }
+
+    /// The same by the count, as far as can be told now.
+    fn counted(self, now: Now) -> Monotonic {
+        match self {
+            Self::At(wall) => now.count + wall.since(now.wall),
+            Self::After(count) => count,
+        }
+    }
+}
 
 /// The state machine of a tenant's actor. Answers events with commands and does nothing itself; its
 /// tests are a table of all transitions.
@@ -37,11 +69,11 @@ pub(crate) struct TenantLife {
     /// Whether the stored ring can sign.
     can_sign: bool,
     keys_failed: bool,
-    keys_due: Timestamp,
-    poll_due: Timestamp,
-    last_used: Timestamp,
+    keys_due: Due,
+    poll_due: Monotonic,
+    last_used: Monotonic,
     /// What the timer is set to.
-    timer: Option<Timestamp>,
+    timer: Option<Monotonic>,
 }
 
 /// Something that takes time.
@@ -88,7 +120,7 @@ pub(crate) enum Event {
     DrainAsked,
     /// The timer went off; the last request came then.
     Tick {
-        last_used: Timestamp,
+        last_used: Monotonic,
     },
     SpecLoaded {
         passivate_after: Duration,
@@ -144,7 +176,7 @@ pub(crate) enum Command {
     RecordSpecOutcome(Option<String>),
     /// Remember how the last change of the ring ended.
     RecordKeysOutcome(Option<String>),
-    SetTimer(Timestamp),
+    SetTimer(Monotonic),
     Stop,
 }
 
@@ -164,9 +196,9 @@ impl TenantLife {
             unpublished: false,
             can_sign: false,
             keys_failed: false,
-            keys_due: Timestamp::NEVER,
-            poll_due: Timestamp::NEVER,
-            last_used: Timestamp::EPOCH,
+            keys_due: Due::At(Timestamp::NEVER),
+            poll_due: Monotonic::NEVER,
+            last_used: Monotonic::START,
             timer: None,
         }
     }
@@ -176,7 +208,7 @@ impl TenantLife {
     }
 
     /// What to do about `event`.
-    pub(crate) fn on(&mut self, event: Event, now: Timestamp) -> Vec<Command> {
+    pub(crate) fn on(&mut self, event: Event, now: Now) -> Vec<Command> {
         let mut todo = Vec::new();
         match event {
             Event::Started => self.load(now, &mut todo),
@@ -246,12 +278,12 @@ impl TenantLife {
         todo
     }
 
-    fn load(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
+    fn load(&mut self, now: Now, todo: &mut Vec<Command>) {
         self.phase = TenantPhase::Loading;
         self.pending_reload = None;
         self.job_error = None;
-        self.last_used = now;
-        self.poll_due = now + self.poll_every;
+        self.last_used = now.count;
+        self.poll_due = now.count + self.poll_every;
         self.with_spec = true;
         self.begin(Job::Spec, todo);
         self.begin(Job::Keys, todo);
@@ -276,41 +308,41 @@ impl TenantLife {
         self.running.remove(&job);
     }
 
-    fn tick(&mut self, last_used: Timestamp, now: Timestamp, todo: &mut Vec<Command>) {
+    fn tick(&mut self, last_used: Monotonic, now: Now, todo: &mut Vec<Command>) {
         self.timer = None;
         self.last_used = self.last_used.max(last_used);
         if self.phase != TenantPhase::Serving || !self.running.is_empty() {
             return;
         }
-        if now >= self.idle_at() {
+        if now.count >= self.idle_at() {
             // Should nobody hear it, it is said again.
-            self.last_used = now;
+            self.last_used = now.count;
             todo.push(Command::ReportIdle);
-        } else if now >= self.poll_due {
-            self.poll_due = now + self.poll_every;
+        } else if now.count >= self.poll_due {
+            self.poll_due = now.count + self.poll_every;
             self.begin(Job::Keys, todo);
-        } else if now >= self.keys_due {
+        } else if self.keys_due.is_past(now) {
             self.unplanned = true;
         }
     }
 
-    fn idle_at(&self) -> Timestamp {
+    fn idle_at(&self) -> Monotonic {
         if self.passivate_after.is_zero() {
-            return Timestamp::NEVER;
+            return Monotonic::NEVER;
         }
         self.last_used + self.passivate_after
     }
 
     /// Goes on with the change of the ring: the next step, the swap of all of them, or nothing.
-    fn planned(&mut self, plan: RotationPlan, now: Timestamp, todo: &mut Vec<Command>) {
+    fn planned(&mut self, plan: RotationPlan, now: Now, todo: &mut Vec<Command>) {
         self.finished(Job::Plan);
         if self.phase == TenantPhase::Draining {
             return;
         }
-        let at = self.planning.unwrap_or(now);
+        let at = self.planning.unwrap_or(now.wall);
         match plan.step {
             RotationStep::Nothing => {
-                self.keys_due = plan.next_at;
+                self.keys_due = Due::At(plan.next_at);
                 if self.changed {
                     self.unplanned = false;
                     self.running.insert(Job::Swap);
@@ -340,7 +372,7 @@ impl TenantLife {
     }
 
     /// Nothing is under way: what now?
-    fn settle(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
+    fn settle(&mut self, now: Now, todo: &mut Vec<Command>) {
         match self.phase {
             TenantPhase::Draining => todo.push(Command::Stop),
             TenantPhase::Loading | TenantPhase::Refreshing => self.settle_round(now, todo),
@@ -350,7 +382,7 @@ impl TenantLife {
     }
 
     /// A round of loading is over, but for the keys.
-    fn settle_round(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
+    fn settle_round(&mut self, now: Now, todo: &mut Vec<Command>) {
         let is_first = self.phase == TenantPhase::Loading;
         if self.job_error.is_some() {
             self.unplanned = false;
@@ -386,11 +418,11 @@ impl TenantLife {
         }
     }
 
-    fn settle_serving(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
+    fn settle_serving(&mut self, now: Now, todo: &mut Vec<Command>) {
         if let Some(job_error) = self.job_error.take() {
             self.keys_failed = true;
             self.unplanned = false;
-            self.keys_due = now + ROTATION_RETRY;
+            self.keys_due = Due::After(now.count + ROTATION_RETRY);
             todo.push(Command::RecordKeysOutcome(Some(job_error.text)));
         }
         if self.unplanned {
@@ -409,15 +441,16 @@ impl TenantLife {
             }
             return;
         }
-        let due = self.keys_due.min(self.poll_due).min(self.idle_at());
+        let keys_due = self.keys_due.counted(now);
+        let due = keys_due.min(self.poll_due).min(self.idle_at());
         if self.timer != Some(due) {
             self.timer = Some(due);
             todo.push(Command::SetTimer(due));
         }
     }
 
-    fn plan(&mut self, now: Timestamp, todo: &mut Vec<Command>) {
-        let at = *self.planning.get_or_insert(now);
+    fn plan(&mut self, now: Now, todo: &mut Vec<Command>) {
+        let at = *self.planning.get_or_insert(now.wall);
         self.running.insert(Job::Plan);
         todo.push(Command::PlanKeys { at });
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use insula_testkit::NOW;
+use insula_ambient::Monotonic;
 
 use super::world::{found, id, in_world, quick, tenant, until, until_phase, until_status};
 use crate::snapshot_cell::{SnapshotCell, Superseded};
@@ -146,13 +146,19 @@ fn only_the_generation_a_cell_was_passed_to_may_publish() {
         };
         let cell = SnapshotCell::default();
         cell.pass_to(7);
-        let handle = cell.publish(of(7, 1), NOW).unwrap();
+        let handle = cell.publish(of(7, 1), Monotonic::START).unwrap();
         cell.pass_to(8);
         assert_eq!(handle.snapshot().generation, 7, "the last one serves on");
-        assert_eq!(cell.publish(of(7, 2), NOW).unwrap_err(), Superseded);
+        assert_eq!(
+            cell.publish(of(7, 2), Monotonic::START).unwrap_err(),
+            Superseded
+        );
         assert_eq!(handle.snapshot().epoch, 1);
-        cell.publish(of(8, 1), NOW).unwrap();
-        assert_eq!(cell.publish(of(7, 3), NOW).unwrap_err(), Superseded);
+        cell.publish(of(8, 1), Monotonic::START).unwrap();
+        assert_eq!(
+            cell.publish(of(7, 3), Monotonic::START).unwrap_err(),
+            Superseded
+        );
         assert_eq!(handle.snapshot().generation, 8, "readers keep their handle");
         tenancy.shutdown().await;
     });

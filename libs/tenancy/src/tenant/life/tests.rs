@@ -83,7 +83,7 @@ fn loaded() -> Vec<Event> {
 fn after(events: impl IntoIterator<Item = Event>) -> TenantLife {
     let mut life = TenantLife::new(POLL);
     for event in events {
-        life.on(event, NOW);
+        life.on(event, at(NOW));
     }
     life
 }
@@ -93,7 +93,17 @@ fn then(before: Vec<Event>, more: impl IntoIterator<Item = Event>) -> Vec<Event>
 }
 
 const PLAN: Command = C::PlanKeys { at: NOW };
-const POLLED: Command = C::SetTimer(Timestamp::from_millis(NOW.as_millis() + 60_000));
+const POLLED: Command = C::SetTimer(Monotonic::from_start(Duration::from_secs(1_060)));
+
+/// What the count says at a wall time, where nobody set a clock since [`NOW`].
+fn counted(at: Timestamp) -> Monotonic {
+    Monotonic::from_start(Duration::from_secs(1_000) + at.since(NOW))
+}
+
+fn at(wall: Timestamp) -> Now {
+    let count = counted(wall);
+    Now { wall, count }
+}
 
 /// One row of the transition table: name, events before, event, phase after, commands.
 type Line = (&'static str, Vec<Event>, Event, TenantPhase, Vec<Command>);
@@ -101,7 +111,7 @@ type Line = (&'static str, Vec<Event>, Event, TenantPhase, Vec<Command>);
 fn check(lines: Vec<Line>) {
     for (line, before, event, phase, todo) in lines {
         let mut life = after(before);
-        assert_eq!(life.on(event, NOW), todo, "{line}");
+        assert_eq!(life.on(event, at(NOW)), todo, "{line}");
         assert_eq!(life.phase(), phase, "{line}");
     }
 }
@@ -239,7 +249,7 @@ fn all_steps_of_one_change_are_planned_at_the_moment_of_the_first() {
         plan(generate()),
     ]);
     let later = NOW + Duration::from_secs(3);
-    assert_eq!(life.on(E::KeyMade, later), [PLAN]);
+    assert_eq!(life.on(E::KeyMade, at(later)), [PLAN]);
 }
 
 #[test]
@@ -308,7 +318,7 @@ fn what_cannot_be_loaded_fails_once_every_job_has_ended() {
                 C::RecordSpecOutcome(None),
                 C::RecordKeysOutcome(Some(said(Job::Swap))),
                 C::Publish,
-                C::SetTimer(NOW + ROTATION_RETRY),
+                C::SetTimer(counted(NOW + ROTATION_RETRY)),
                 C::ReportReady,
             ],
         ),
@@ -382,7 +392,7 @@ fn a_reload_ends_in_a_new_snapshot_or_keeps_the_old_one() {
                 C::RecordSpecOutcome(None),
                 C::RecordKeysOutcome(Some(said(Job::Keys))),
                 C::Publish,
-                C::SetTimer(NOW + ROTATION_RETRY),
+                C::SetTimer(counted(NOW + ROTATION_RETRY)),
             ],
         ),
         (
@@ -440,7 +450,12 @@ fn a_reload_ends_in_a_new_snapshot_or_keeps_the_old_one() {
 
 fn tick_at(now: Timestamp, last_used: Timestamp) -> (TenantPhase, Vec<Command>) {
     let mut life = after(loaded());
-    let todo = life.on(E::Tick { last_used }, now);
+    let todo = life.on(
+        E::Tick {
+            last_used: counted(last_used),
+        },
+        at(now),
+    );
     (life.phase(), todo)
 }
 
@@ -460,7 +475,12 @@ fn the_timer_polls_rotates_and_tells_of_idleness() {
     );
     let idle = NOW + IDLE;
     let mut life = after(loaded());
-    let todo = life.on(E::Tick { last_used: NOW }, idle);
+    let todo = life.on(
+        E::Tick {
+            last_used: counted(NOW),
+        },
+        at(idle),
+    );
     assert_eq!(todo, [C::ReportIdle, POLLED], "nobody came");
     let busy = idle - Duration::from_mins(1);
     assert_eq!(
@@ -475,8 +495,16 @@ fn a_rotation_runs_while_the_tenant_serves() {
     let due = NOW + ROTATION;
     let mut life = after(loaded());
     // The ring is looked at first, in case another process changed it.
-    assert_eq!(life.on(E::Tick { last_used: due }, due), [C::LoadKeys]);
-    assert_eq!(life.on(same_keys(), due), [C::PlanKeys { at: due }]);
+    assert_eq!(
+        life.on(
+            E::Tick {
+                last_used: counted(due)
+            },
+            at(due)
+        ),
+        [C::LoadKeys]
+    );
+    assert_eq!(life.on(same_keys(), at(due)), [C::PlanKeys { at: due }]);
     let announce = RotationStep::Generate {
         alg: Alg::ES256,
         activate: false,
@@ -492,13 +520,16 @@ fn a_rotation_runs_while_the_tenant_serves() {
         activate: false,
         at: due,
     };
-    assert_eq!(life.on(planned(announce), due), [make]);
+    assert_eq!(life.on(planned(announce), at(due)), [make]);
     assert_eq!(life.phase(), Serving);
-    assert_eq!(life.on(E::KeyMade, due), [C::PlanKeys { at: due }]);
-    assert_eq!(life.on(planned(RotationStep::Nothing), due), [C::SwapKeys]);
-    let wake = C::SetTimer(due + POLL);
+    assert_eq!(life.on(E::KeyMade, at(due)), [C::PlanKeys { at: due }]);
     assert_eq!(
-        life.on(E::KeysSwapped, due),
+        life.on(planned(RotationStep::Nothing), at(due)),
+        [C::SwapKeys]
+    );
+    let wake = C::SetTimer(counted(due + POLL));
+    assert_eq!(
+        life.on(E::KeysSwapped, at(due)),
         [C::AnnounceKeys, C::Publish, wake]
     );
 }
@@ -518,8 +549,8 @@ fn promotion_and_retirement_are_changes_of_the_ring() {
             step: step.clone(),
             at: NOW,
         };
-        assert_eq!(life.on(plan(step), NOW), [change, PLAN]);
-        assert_eq!(life.on(plan(RotationStep::Nothing), NOW), [C::SwapKeys]);
+        assert_eq!(life.on(plan(step), at(NOW)), [change, PLAN]);
+        assert_eq!(life.on(plan(RotationStep::Nothing), at(NOW)), [C::SwapKeys]);
     }
 }
 
@@ -527,27 +558,65 @@ fn promotion_and_retirement_are_changes_of_the_ring() {
 fn a_rotation_that_fails_is_told_and_tried_again() {
     let mut life = after(loaded());
     let due = NOW + POLL;
-    life.on(E::Tick { last_used: due }, due);
-    life.on(same_keys(), due);
-    life.on(plan(generate()), due);
+    life.on(
+        E::Tick {
+            last_used: counted(due),
+        },
+        at(due),
+    );
+    life.on(same_keys(), at(due));
+    life.on(plan(generate()), at(due));
     let retry = due + ROTATION_RETRY;
     assert_eq!(
-        life.on(failed(Job::NewKey), due),
+        life.on(failed(Job::NewKey), at(due)),
         [
             C::ForgetRing,
             C::RecordKeysOutcome(Some(said(Job::NewKey))),
-            C::SetTimer(retry)
+            C::SetTimer(counted(retry))
         ]
     );
     assert_eq!(
-        life.on(E::Tick { last_used: retry }, retry),
+        life.on(
+            E::Tick {
+                last_used: counted(retry)
+            },
+            at(retry)
+        ),
         [C::PlanKeys { at: retry }]
     );
     assert_eq!(
-        life.on(plan(RotationStep::Nothing), retry).first(),
+        life.on(plan(RotationStep::Nothing), at(retry)).first(),
         Some(&C::RecordKeysOutcome(None)),
         "it went well"
     );
+}
+
+#[test]
+fn a_clock_that_is_set_neither_puts_a_tenant_to_sleep_nor_keeps_it_from_looking() {
+    const DAY: Duration = Duration::from_hours(24);
+    let hour = Duration::from_hours(1);
+    for wall in [NOW + hour, NOW - hour, NOW - DAY] {
+        let mut life = after(loaded());
+        let mut tick = |passed: Duration| {
+            let now = Now {
+                wall: wall + passed,
+                count: counted(NOW + passed),
+            };
+            let last_used = counted(NOW);
+            life.on(E::Tick { last_used }, now)
+        };
+        assert_eq!(tick(Duration::from_secs(1)), [POLLED], "{wall:?}");
+        assert_eq!(tick(IDLE), [C::ReportIdle, POLLED], "{wall:?}");
+    }
+    // Keys are rotated by the time they are stored with.
+    let mut life = after(loaded());
+    let leapt = Now {
+        wall: NOW + ROTATION,
+        count: counted(NOW + Duration::from_secs(1)),
+    };
+    let last_used = counted(NOW);
+    let todo = life.on(E::Tick { last_used }, leapt);
+    assert_eq!(todo, [C::PlanKeys { at: leapt.wall }]);
 }
 
 #[test]
@@ -558,7 +627,15 @@ fn a_tenant_that_never_passivates_is_never_idle() {
     };
     let mut life = after(events);
     let later = NOW + Duration::from_hours(10_000);
-    assert_eq!(life.on(E::Tick { last_used: NOW }, later), [C::LoadKeys]);
+    assert_eq!(
+        life.on(
+            E::Tick {
+                last_used: counted(NOW)
+            },
+            at(later)
+        ),
+        [C::LoadKeys]
+    );
 }
 
 #[test]
@@ -612,10 +689,10 @@ fn draining_finishes_what_was_begun_and_stops() {
             E::DrainAsked,
         ],
     ));
-    assert_eq!(life.on(E::KeysSwapped, NOW), [C::AnnounceKeys, C::Stop]);
+    assert_eq!(life.on(E::KeysSwapped, at(NOW)), [C::AnnounceKeys, C::Stop]);
     for late in [E::ReloadAsked(ReloadScope::Spec), E::RetryAsked] {
         let mut life = after(then(loaded(), [E::DrainAsked]));
-        assert_eq!(life.on(late, NOW), [C::Stop]);
+        assert_eq!(life.on(late, at(NOW)), [C::Stop]);
         assert_eq!(life.phase(), Draining);
     }
 }
