@@ -5,6 +5,7 @@ use super::served;
 use crate::defaults::Defaults;
 use crate::reading::{Reading, Spot};
 use crate::section::{Section, suggestion};
+use crate::tree::Position;
 
 /// Reads `oauth2`.
 pub(super) fn read(
@@ -13,6 +14,7 @@ pub(super) fn read(
     defaults: &Defaults,
     reading: &mut Reading<'_>,
 ) -> OAuth2Policy {
+    let begins = top.at();
     let mut section = top.section("oauth2", reading);
     let response_types = response_types(&mut section, reading);
     let skip_approval_screen = section.flag("skipApprovalScreen", reading).unwrap_or(false);
@@ -25,7 +27,7 @@ pub(super) fn read(
         .flag("alwaysShowLoginScreen", reading)
         .unwrap_or(false);
     let password_connector = password_connector(&mut section, connectors, reading);
-    let grant_types = grant_types(&mut section, defaults, reading);
+    let grant_types = grant_types(&mut section, begins, defaults, reading);
     let mut pkce = section.section("pkce", reading);
     let pkce_enforce = pkce.flag("enforce", reading).unwrap_or(false);
     let pkce_methods = pkce_methods(&mut pkce, defaults, reading);
@@ -68,11 +70,17 @@ fn response_types(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<R
 /// dex drops names it does not know without a word; ours are told.
 fn grant_types(
     section: &mut Section<'_>,
+    begins: Position,
     defaults: &Defaults,
     reading: &mut Reading<'_>,
 ) -> Vec<GrantType> {
     let named = section.texts("grantTypes", reading);
     let wanted = if named.is_empty() {
+        let at = match section.at() {
+            absent if absent == Position::default() => begins,
+            at => at,
+        };
+        tell_of_missing(at, &section.key("grantTypes"), defaults, reading);
         defaults.grant_types.to_vec()
     } else {
         let grants = named.iter().filter_map(|text| grant(text, reading));
@@ -83,6 +91,26 @@ fn grant_types(
     served.sort();
     served.dedup();
     served
+}
+
+/// Tells in one line of grants that a silent file has in dex and not here. Two more belong to settings
+/// that are told of where they stand: a response type `token`, and `passwordConnector`.
+fn tell_of_missing(at: Position, key: &str, defaults: &Defaults, reading: &mut Reading<'_>) {
+    let missing = defaults
+        .grant_types
+        .iter()
+        .filter(|grant| !served::GRANTS.contains(grant))
+        .filter(|grant| !matches!(grant, GrantType::Implicit | GrantType::Password))
+        .map(|grant| grant.as_str());
+    let missing: Vec<_> = missing.collect();
+    if missing.is_empty() {
+        return;
+    }
+    let names = missing.join(" and ");
+    let cause = format!("dex serves {names} where a file is silent, and this version does not");
+    let next = "clients that use them are refused; if there are none, write \
+                grantTypes: [authorization_code, refresh_token]";
+    reading.warn(at, key, cause, next);
 }
 
 /// Reads a grant type and tells of one that is not served.

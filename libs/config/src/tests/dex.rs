@@ -3,7 +3,7 @@ use std::time::Duration;
 use insula_model::{CorsOrigins, Dialect, SsoDefault};
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 
-use super::{Folder, dexs};
+use super::{Folder, GRANTS_OF_A_SILENT_DEX_FILE, dexs, ours};
 
 #[test]
 fn where_a_dex_file_is_silent_dexs_defaults_hold() {
@@ -109,11 +109,31 @@ fn what_dex_serves_and_this_version_does_not_is_a_warning_and_left_out() {
         spec.oauth2.grant_types,
         [GrantType::AuthorizationCode, GrantType::RefreshToken]
     );
+    let said = dexs("oauth2: { grantTypes: [authorization_code, password] }\n").only();
+    assert!(
+        said.starts_with("warning dex.yaml:3:") && said.contains("\"password\" is not served"),
+        "{said}"
+    );
     let said = dexs("oauth2: { responseTypes: [magic] }\n").only();
     assert!(
         said.contains("unsupported response_type \"magic\""),
         "{said}"
     );
+}
+
+#[test]
+fn grants_that_a_silent_dex_file_would_have_in_dex_are_one_warning_with_a_place() {
+    for (more, line, column) in [
+        ("", 1, 1),
+        ("oauth2: { skipApprovalScreen: true }\n", 3, 9),
+        ("oauth2: { grantTypes: [] }\n", 3, 9),
+    ] {
+        let expected = format!("warning dex.yaml:{line}:{column}: {GRANTS_OF_A_SILENT_DEX_FILE}");
+        assert_eq!(dexs(more).all_said(), [expected], "{more}");
+    }
+    let named = dexs("oauth2: { grantTypes: [authorization_code, refresh_token] }\n");
+    assert_eq!(named.all_said(), [""; 0]);
+    assert_eq!(ours("").all_said(), [""; 0]);
 }
 
 #[test]
