@@ -13,6 +13,7 @@ mod exit;
 mod leaving;
 mod listeners;
 mod master_key;
+mod owners;
 mod serve;
 mod specs;
 mod tls;

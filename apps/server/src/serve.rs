@@ -18,7 +18,7 @@ use crate::exit::{Exit, Misconfigured};
 use crate::leaving::Signals;
 use crate::listeners::Listeners;
 use crate::tls::Certificates;
-use crate::{cache_lease, chores, leaving, wiring};
+use crate::{cache_lease, chores, leaving, owners, wiring};
 
 /// How long the end of the process waits for the database, when every request was answered.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -105,6 +105,12 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
     let tenancy = Tenancy::start(house.tenancy_deps(), options);
     tenancy.metrics().register(&house.metrics)?;
     tenancy.rescan().await.context(Misconfigured)?;
+    let (durable, issuers) = (Arc::clone(&house.durable), house.specs.issuers());
+    let telling = house
+        .io
+        .spawn(async move { owners::tell(durable.as_ref(), &issuers).await });
+    // A panic in there was told by its hook.
+    let _ = telling.await;
 
     let health = Health::new();
     chores::ask_health(&health, &house).await;

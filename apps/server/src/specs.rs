@@ -12,7 +12,7 @@ use insula_config::{
 };
 use insula_connectors::Registry;
 use insula_files::{Allowed, Look, Watch};
-use insula_model::{ConnectorId, ConnectorSpec, Rate, TenantId};
+use insula_model::{ConnectorId, ConnectorSpec, Issuer, Rate, TenantId};
 use insula_tenancy::{LoadedSpec, SpecError, SpecSource, TenantRoute};
 use insula_theming::ThemeLibrary;
 use tokio::runtime::Handle;
@@ -53,6 +53,8 @@ struct Known {
     read_at: Instant,
     /// `None` while its file was never good: it is told once, not at every look.
     route: Option<TenantRoute>,
+    /// The issuer of the file as it is, if it is good.
+    issuer: Option<Issuer>,
 }
 
 /// How long a tenant's files are believed to be unchanged because nothing looks changed about them:
@@ -257,6 +259,15 @@ impl Inner {
 }
 
 impl FileSpecs {
+    /// The issuers of all tenants whose files are good, as of the last scan.
+    pub(crate) fn issuers(&self) -> Vec<(TenantId, Issuer)> {
+        let known = held(&self.inner.known);
+        let issuers = known.iter();
+        issuers
+            .filter_map(|(id, known)| Some((id.clone(), known.issuer.clone()?)))
+            .collect()
+    }
+
     /// See [`Inner::check`].
     pub(crate) fn check(&self) -> Vec<Problem> {
         self.inner.check()
@@ -293,6 +304,7 @@ impl Inner {
             }
             None => (Watch::new(loaded.seen, now), None),
         };
+        let issuer = loaded.spec.as_ref().ok().map(|spec| spec.issuer.clone());
         let route = match loaded.spec {
             Ok(spec) => {
                 let own = std::iter::once(spec.issuer.host().to_owned());
@@ -311,6 +323,7 @@ impl Inner {
             watch,
             read_at: now,
             route: route.clone(),
+            issuer,
         };
         known.insert(source.id.clone(), known_as);
         route

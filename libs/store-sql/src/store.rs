@@ -4,7 +4,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::TenantId;
-use insula_store::{Durable, SealedKeys, StoreError, TenantStore};
+use insula_store::{Durable, Owner, SealedKeys, StoreError, TenantStore};
 use prometheus::Registry;
 use tokio::runtime::Handle;
 
@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::metrics::{PoolGauges, SqlMetrics};
 use crate::options::SqlOptions;
 use crate::sql::Sql;
-use crate::tenant::SqlTenant;
+use crate::tenant::{SqlTenant, owners};
 use crate::{answers, chores, connect, facts, leases, migrate, probe};
 
 /// How long migrations may take: they may wait for another process, and rewrite a table.
@@ -179,6 +179,10 @@ impl Durable for SqlStore {
     async fn some_key_rings(&self, most: u32) -> Result<Vec<(TenantId, SealedKeys)>, StoreError> {
         let work = move |sql| facts::some_key_rings(sql, most);
         self.sql.run("some_key_rings", work).await
+    }
+
+    async fn owners(&self) -> Result<Vec<(TenantId, Owner)>, StoreError> {
+        self.sql.run("owners", owners).await
     }
 
     async fn lease(

@@ -38,6 +38,9 @@ pub trait Durable: Send + Sync + 'static {
     /// which master key.
     async fn some_key_rings(&self, most: u32) -> Result<Vec<(TenantId, SealedKeys)>, StoreError>;
 
+    /// Whose the rows of every tenant are that was ever claimed.
+    async fn owners(&self) -> Result<Vec<(TenantId, Owner)>, StoreError>;
+
     /// Takes or renews a named lease for `holder`, so that a chore is done by one process at a time.
     /// `true` if `holder` has it until `now + ttl`.
     async fn lease(

@@ -41,7 +41,7 @@ pub use snapshot::TenantSnapshot;
 pub use source::{LoadedSpec, SpecError, SpecSource, TenantRoute};
 pub use status::{ConnectorHealth, KeyStatus, TenantPhase, TenantStatus};
 pub use tenancy::{HashingShare, Tenancy, TenancyDeps, TenancyOptions, Unavailable};
-pub use tenant::theme_request;
+pub use tenant::{another_owner, theme_request};
 
 #[cfg(test)]
 mod tests;

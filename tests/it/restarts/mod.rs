@@ -1,5 +1,6 @@
 //! Processes come and go; logins, sessions and tokens stay.
 
+mod adopt;
 mod between_steps;
 mod embedded;
 mod master_key;

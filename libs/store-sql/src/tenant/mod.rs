@@ -24,6 +24,8 @@ mod refresh;
 mod revocation;
 mod sessions;
 
+pub(crate) use owner::owners;
+
 /// The rows of one tenant. Every statement below begins its condition with the tenant's id, which
 /// no caller can name.
 pub(crate) struct SqlTenant {

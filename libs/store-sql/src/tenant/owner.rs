@@ -6,7 +6,7 @@ use insula_store::Owner;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
-use crate::entity::tenant_owner::{ActiveModel, Column, Entity};
+use crate::entity::tenant_owner::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
@@ -66,12 +66,26 @@ pub(super) async fn note_left(
     Ok(())
 }
 
+pub(crate) async fn owners(sql: Arc<Sql>) -> Result<Vec<(TenantId, Owner)>, Fault> {
+    let rows = Entity::find().all(sql.read()).await?;
+    let known = |row: Model| {
+        let tenant = TenantId::parse(&row.tenant_id);
+        let tenant = tenant.map_err(|_| Fault::column(WHAT, "tenant_id"))?;
+        Ok((tenant, of(row)))
+    };
+    rows.into_iter().map(known).collect()
+}
+
 async fn find(sql: &Sql, tenant: &TenantId) -> Result<Option<Owner>, Fault> {
     let row = Entity::find_by_id(tenant.as_str()).one(sql.read()).await?;
-    Ok(row.map(|row| Owner {
+    Ok(row.map(of))
+}
+
+fn of(row: Model) -> Owner {
+    Owner {
         issuer: row.issuer,
         left_at: row.left_at.map(Timestamp::from_millis),
-    }))
+    }
 }
 
 /// `false` if there is a row already.

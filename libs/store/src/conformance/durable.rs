@@ -40,6 +40,7 @@ macro_rules! durable_conformance {
             a_tenant_that_left_is_remembered_until_it_is_adopted,
             of_a_hundred_first_claims_one_wins,
             no_tenant_sees_the_owner_of_another,
+            all_owners_are_told_at_once,
             a_tenant_begins_without_keys,
             keys_come_back_as_they_were_stored,
             of_two_who_swap_keys_one_wins,

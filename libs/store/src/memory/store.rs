@@ -113,6 +113,21 @@ impl Durable for MemoryStore {
             .collect())
     }
 
+    async fn owners(&self) -> Result<Vec<(TenantId, Owner)>, StoreError> {
+        let tenants: Vec<_> = {
+            let house = lock(&self.0);
+            let tenants = house.tenants.iter();
+            tenants
+                .map(|(id, rows)| (id.clone(), rows.clone()))
+                .collect()
+        };
+        let owners = tenants.into_iter().filter_map(|(id, rows)| {
+            let owner = lock(&rows).owner.clone()?;
+            Some((id, owner))
+        });
+        Ok(owners.collect())
+    }
+
     async fn lease(
         &self,
         name: &str,

@@ -16,5 +16,6 @@ mod rotation;
 pub(crate) use actor::InjectFault;
 pub(crate) use actor::{ActorCommand, TenantActor};
 pub(crate) use life::ReloadScope;
+pub use owner::another_owner;
 pub(crate) use owner::note_leaving;
 pub(crate) use status_query::StatusQuery;

@@ -3,6 +3,16 @@ use insula_model::{Issuer, TenantId};
 use crate::runtime::Runtime;
 use crate::tenant::life::{Job, JobError};
 
+/// What an operator is told of a tenant that would not be loaded because the rows under its name were
+/// made for another issuer.
+pub fn another_owner(id: &TenantId, issuer: &Issuer, owner: &str) -> String {
+    format!(
+        "tenant {id} cannot be loaded: its issuer is {issuer}, but the keys, sessions and grants \
+         under its name are those of {owner}; run `insula adopt {id}` and reload if it is the same \
+         tenant, or give this one's folder another name, under which it begins anew"
+    )
+}
+
 /// Lets a tenant have the keys, sessions and grants that lie under its name only if they were made
 /// for its issuer (ADR 0016): a folder that was removed and made again may be somebody else's.
 pub(crate) async fn must_be(
@@ -23,13 +33,7 @@ pub(crate) async fn must_be(
         job_error(text, true)
     })?;
     if owner.issuer != issuer.as_str() {
-        let text = format!(
-            "tenant {id} cannot be loaded: its issuer is {issuer}, but the keys, sessions and grants \
-             under its name are those of {}; run `insula adopt {id}` and reload if it is the same \
-             tenant, or give this one's folder another name, under which it begins anew",
-            owner.issuer
-        );
-        return Err(job_error(text, false));
+        return Err(job_error(another_owner(id, issuer, &owner.issuer), false));
     }
     let Some(left_at) = owner.left_at else {
         return Ok(());

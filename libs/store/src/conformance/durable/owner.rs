@@ -71,3 +71,19 @@ pub async fn no_tenant_sees_the_owner_of_another(durable: Arc<dyn Durable>) {
     other.note_left(NOON).await.unwrap();
     assert_eq!(acme.claim(ACME).await.unwrap(), of(ACME));
 }
+
+pub async fn all_owners_are_told_at_once(durable: Arc<dyn Durable>) {
+    let (acme, other, unclaimed) = (a_tenant_id(), a_tenant_id(), a_tenant_id());
+    durable.tenant(&acme).claim(ACME).await.unwrap();
+    durable.tenant(&other).claim(OTHER).await.unwrap();
+    durable.tenant(&other).note_left(NOON).await.unwrap();
+    durable.tenant(&unclaimed).load_keys().await.unwrap();
+    let mut owners = durable.owners().await.unwrap();
+    owners.retain(|(id, _)| [&acme, &other, &unclaimed].contains(&id));
+    owners.sort_by_key(|(id, _)| *id != acme);
+    let gone = Owner {
+        left_at: Some(NOON),
+        ..of(OTHER)
+    };
+    assert_eq!(owners, [(acme, of(ACME)), (other, gone)]);
+}
