@@ -269,6 +269,41 @@ async fn a_flood_at_one_tenant_stops_at_its_wall() {
 }
 
 #[tokio::test]
+async fn the_servers_own_quota_holds_for_tenants_that_name_none_and_for_no_others() {
+    let file = |name: &str| small(&format!("http://{name}.localhost:PORT"), "app");
+    let dex = file("dexs").replace("id: app", "id: app, name: App");
+    let house = House::build()
+        .setting("limits: { requests: 5/h }")
+        .tenant("dexs", &format!("# dex\n{dex}"))
+        .tenant("silent", &file("silent"))
+        .tenant("own", &(file("own") + "limits: { requests: 1000/h }\n"))
+        .tenant("free", &(file("free") + "limits: { requests: none }\n"))
+        .done();
+    let process = house.open().await;
+    for (tenant, limited) in [
+        ("dexs", true),
+        ("silent", true),
+        ("own", false),
+        ("free", false),
+    ] {
+        let at = village::issuer(house.port, tenant);
+        let mut statuses = Vec::new();
+        for _ in 0..12 {
+            let answer = Agent::new().get(format!("{at}/userinfo")).await;
+            statuses.push(answer.status);
+        }
+        assert_ne!(statuses.first(), Some(&429), "{tenant}: {statuses:?}");
+        assert_eq!(
+            statuses.last() == Some(&429),
+            limited,
+            "{tenant}: {statuses:?}"
+        );
+        assert_eq!(statuses.contains(&429), limited, "{tenant}: {statuses:?}");
+    }
+    process.terminate().await;
+}
+
+#[tokio::test]
 async fn an_issuer_over_tls_sets_the_cookies_that_browsers_guard() {
     let house = House::build()
         .tenant("host", &small("https://secure.example", "app"))

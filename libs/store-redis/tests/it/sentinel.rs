@@ -82,7 +82,7 @@ async fn by_way_of_sentinels_the_new_master_is_found_when_the_old_one_died() {
     .await;
     let url = format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port);
     let options = RedisOptions {
-        command_timeout: Duration::from_millis(500),
+        command_timeout: Duration::from_secs(2),
         failures_to_open: 2,
         ..options()
     };

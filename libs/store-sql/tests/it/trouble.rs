@@ -35,8 +35,8 @@ pub(crate) async fn what_is_locked_for_too_long_is_unavailable(scratch: &Scratch
     tenant(&store).add_refresh(&refresh()).await.unwrap();
     store.close().await;
     let hasty = SqlOptions {
-        acquire_timeout: Duration::from_millis(500),
-        statement_timeout: Duration::from_millis(100),
+        acquire_timeout: Duration::from_secs(5),
+        statement_timeout: Duration::from_secs(1),
         ..SqlOptions::default()
     };
     let store = scratch.store_with(&hasty).await;
