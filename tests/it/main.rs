@@ -11,6 +11,7 @@ mod check;
 mod clients;
 mod connections;
 mod examples;
+mod log_lines;
 mod logout;
 mod observability;
 mod pages;

@@ -222,18 +222,25 @@ pub(crate) fn start_logging(config: &ServerConfig) -> Result<(), Exit> {
 }
 
 /// A bare level is about us. Libraries are asked for no more than `info`, because below it they tell of
-/// every frame; those that tell of each worker and migration for warnings only, and that of HTTP/1
-/// for nothing: it calls an error what a stranger sent wrong. Directives are taken as they are.
+/// every frame; those that tell of each worker and migration for warnings only. Directives are taken
+/// as they are. That of HTTP/1 is asked for nothing in either case, unless by its own name: it calls
+/// an error what a stranger sent wrong.
 fn quiet(level: &str) -> String {
-    if level.contains(['=', ',']) {
+    if level.contains(HTTP_1) {
         return level.to_owned();
+    }
+    if level.contains(['=', ',', '[']) {
+        return format!("{level},{HTTP_1}=off");
     }
     let level = match level {
         "debug" | "trace" => format!("info,insula={level}"),
         level => level.to_owned(),
     };
-    format!("{level},actix_server=warn,actix_http::h1=off,sea_orm_migration=warn")
+    format!("{level},actix_server=warn,{HTTP_1}=off,sea_orm_migration=warn")
 }
+
+/// Who parses requests of HTTP/1.
+const HTTP_1: &str = "actix_http::h1";
 
 pub(crate) fn io_runtime() -> Result<Runtime, Exit> {
     let built = Builder::new_multi_thread()
@@ -270,9 +277,17 @@ mod tests {
     }
 
     #[test]
-    fn directives_are_taken_as_they_are() {
-        for said in ["insula=debug", "warn,sqlx=info", "actix_server=trace"] {
-            assert_eq!(quiet(said), said);
+    fn directives_are_taken_as_they_are_but_for_what_strangers_send_wrong() {
+        for said in [
+            "insula=debug",
+            "warn,sqlx=info",
+            "actix_server=trace",
+            "actix_http=debug",
+            "[request]",
+        ] {
+            assert_eq!(quiet(said), format!("{said},actix_http::h1=off"));
         }
+        let asked = "info,actix_http::h1=debug";
+        assert_eq!(quiet(asked), asked);
     }
 }

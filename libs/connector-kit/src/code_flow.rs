@@ -93,7 +93,8 @@ pub struct RedirectFrom<'a> {
 
 /// Reads the authorization code out of the redirect an upstream answered with (RFC 6749 §4.1.2).
 ///
-/// `access_denied` is a no, the person's or the upstream's; any other error is the upstream's failure.
+/// `access_denied` is a no, the person's or the upstream's; any other error is said to be the
+/// upstream's failure.
 /// Only the registered word is repeated, never a description a stranger could have written.
 pub fn read_code(params: &Params, from: RedirectFrom<'_>) -> Result<String, ConnectorError> {
     let bad = |what: &str| Err(ConnectorError::BadReply(what.to_owned()));
@@ -113,7 +114,7 @@ pub fn read_code(params: &Params, from: RedirectFrom<'_>) -> Result<String, Conn
         Some(error) => {
             let word = error_word(error);
             let said = format!("it answered the error {word}{}", what_helps(word));
-            return Err(ConnectorError::Upstream(said));
+            return Err(ConnectorError::SaidToFail(said));
         }
     }
     match params.get("code") {
@@ -229,7 +230,8 @@ mod tests {
             Err(ConnectorError::Declined)
         );
         let failed = read("error=server_error", any).unwrap_err();
-        assert!(matches!(&failed, ConnectorError::Upstream(said) if said.contains("server_error")));
+        let is_said = |said: &ConnectorError| matches!(said, ConnectorError::SaidToFail(why) if why.contains("server_error"));
+        assert!(is_said(&failed), "{failed:?}");
         let helped = read("error=invalid_scope", any).unwrap_err().to_string();
         assert!(helped.contains("scopes it knows"), "{helped}");
         let odd = read("error=%3Cscript%3E", any).unwrap_err().to_string();

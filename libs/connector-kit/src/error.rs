@@ -30,6 +30,10 @@ pub enum ConnectorError {
     /// Our own storage, which the connector reads, does not answer: no upstream is at fault.
     #[error("our storage failed: {0}")]
     Storage(String),
+    /// The browser came back with an error of the upstream's. It may be so; a stranger can write it
+    /// too. The text stands on a page.
+    #[error("the upstream failed: {0}")]
+    SaidToFail(String),
     /// Too much is asked of us at once (password hashes, upstream calls).
     #[error("too many logins at once: {0}")]
     Busy(&'static str),

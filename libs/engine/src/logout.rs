@@ -49,6 +49,18 @@ pub fn decide(
     Ok(LogoutNext::LogOut { then })
 }
 
+/// The client that asks, as far as the request says: proven by its hint, or else as it names itself.
+pub fn asking_client(
+    request: &LogoutRequest,
+    spec: &TenantSpec,
+    keys: &KeyRing,
+    now: Timestamp,
+) -> Option<String> {
+    let hint = hint(request, spec, keys, now).ok().flatten();
+    let hinted = hint.and_then(|claims| of_hint(&claims).ok());
+    hinted.or_else(|| request.client_id.clone())
+}
+
 fn hint(
     request: &LogoutRequest,
     spec: &TenantSpec,
@@ -65,19 +77,21 @@ fn hint(
         .map_err(|_| Refusal::BadLogoutHint)
 }
 
+/// The client a hint was issued to.
+fn of_hint(hint: &Claims) -> Result<String, Refusal> {
+    match (hint.str("azp"), hint.audience().as_slice()) {
+        (Some(azp), _) => Ok(azp.to_owned()),
+        (None, [only]) => Ok((*only).to_owned()),
+        _ => Err(Refusal::BadLogoutHint),
+    }
+}
+
 fn client<'a>(
     request: &LogoutRequest,
     hint: Option<&Claims>,
     spec: &'a TenantSpec,
 ) -> Result<&'a Client, Refusal> {
-    let by_hint = hint.map(
-        |claims| match (claims.str("azp"), claims.audience().as_slice()) {
-            (Some(azp), _) => Ok(azp.to_owned()),
-            (None, [only]) => Ok((*only).to_owned()),
-            _ => Err(Refusal::BadLogoutHint),
-        },
-    );
-    let by_hint = by_hint.transpose()?;
+    let by_hint = hint.map(of_hint).transpose()?;
     let by_id = request
         .client_id
         .clone()

@@ -59,6 +59,14 @@ pub(crate) fn about_redirect_uri(view: &TenantView, asked: &str) {
     }
 }
 
+/// The same of a logout, and of the page it was to lead to.
+pub(crate) fn about_logout(view: &TenantView, client: &str, page: &str) {
+    about_client(view, client);
+    if let Some(page) = Shown(view).text("post_logout_redirect_uri", page) {
+        Span::current().record("post_logout_redirect_uri", page);
+    }
+}
+
 /// The fields that a tenant shows.
 struct Shown<'v>(&'v TenantView);
 

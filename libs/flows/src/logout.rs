@@ -1,11 +1,13 @@
 //! `/logout`: a person leaves.
 
-use insula_engine::logout::{LogoutNext, decide};
+use insula_engine::logout::{LogoutNext, asking_client, decide};
 use insula_engine::{Step, proof_of, proves};
 use insula_oauth::LogoutRequest;
 use tracing::info;
 
-use crate::{Browser, CookieChange, FlowError, Outcome, Screen, TenantView, Turn, session};
+use crate::{
+    Browser, CookieChange, FlowError, Outcome, Screen, TenantView, Turn, login_log, session,
+};
 
 /// Logs a browser out, or asks first whether it should be.
 ///
@@ -30,7 +32,12 @@ pub async fn logout(
         session.as_ref(),
         confirmed,
         now,
-    )?;
+    );
+    let next = next.inspect_err(|_| {
+        let client = asking_client(request, &view.spec, &view.keys, now);
+        let page = request.post_logout_redirect_uri.as_deref();
+        login_log::about_logout(view, &client.unwrap_or_default(), page.unwrap_or_default());
+    })?;
     let ui_locales = request.ui_locales.as_deref().unwrap_or_default();
     let ui_locales = ui_locales.split_whitespace().map(str::to_owned).collect();
     match (next, session) {

@@ -142,7 +142,8 @@ pub async fn front_door(
                 tenant.id = %handle.id(),
                 route = route.pattern(),
                 client_id = Empty,
-                redirect_uri = Empty
+                redirect_uri = Empty,
+                post_logout_redirect_uri = Empty
             );
             let run = guarded(&ctx, &route, &mut payload, &state);
             run.instrument(span).await

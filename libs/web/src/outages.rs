@@ -5,7 +5,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use insula_ambient::Monotonic;
-use tracing::{debug, error};
+use insula_connector_kit::ConnectorError;
+use tracing::{debug, error, warn};
 
 use crate::context::Context;
 
@@ -19,7 +20,11 @@ const MOST: usize = 4096;
 static OUTAGES: LazyLock<Mutex<Outages>> = LazyLock::new(Mutex::default);
 
 #[derive(Debug, Default)]
-struct Outages(HashMap<(String, String), Told>);
+struct Outages(HashMap<Key, Told>);
+
+/// Of which tenant and connector, and whether it is only said to fail: what a stranger can write
+/// must not silence what happens.
+type Key = (String, String, bool);
 
 #[derive(Debug)]
 struct Told {
@@ -30,8 +35,14 @@ struct Told {
 impl Outages {
     /// Notes a failure. Answers how many there were since the last line, this one included, if it
     /// is time for a line.
-    fn note(&mut self, tenant: &str, connector: &str, now: Monotonic) -> Option<u64> {
-        let key = (tenant.to_owned(), connector.to_owned());
+    fn note(
+        &mut self,
+        tenant: &str,
+        connector: &str,
+        is_hearsay: bool,
+        now: Monotonic,
+    ) -> Option<u64> {
+        let key = (tenant.to_owned(), connector.to_owned(), is_hearsay);
         if let Some(told) = self.0.get_mut(&key) {
             told.since += 1;
             if now.since(told.at) < QUIET {
@@ -50,15 +61,21 @@ impl Outages {
     }
 }
 
-/// Tells that a login failed because of an upstream.
-pub(crate) fn tell(ctx: &Context, connector: &str, fault: &str) {
+/// Tells that a login failed because of an upstream. Where only the browser says so it is a warning:
+/// anybody can send one, and what a stranger sends is never an error.
+pub(crate) fn tell(ctx: &Context, connector: &str, cause: &ConnectorError, fault: &str) {
+    let is_hearsay = matches!(cause, ConnectorError::SaidToFail(_));
     let view = &ctx.snapshot.view;
     let (tenant, now) = (view.spec.id.as_str(), view.effects.clock.monotonic());
     let due = OUTAGES
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .note(tenant, connector, now);
+        .note(tenant, connector, is_hearsay, now);
     match due {
+        Some(count) if is_hearsay => warn!(
+            connector_id = connector,
+            count, "{fault} (so browsers said since the last such line: {count})"
+        ),
         Some(count) => error!(incident.id = %ctx.request_id, connector_id = connector, count,
             "{fault} (failures since the last such line: {count})"),
         None => debug!(incident.id = %ctx.request_id, connector_id = connector, "{fault}"),
@@ -77,12 +94,21 @@ mod tests {
         for second in 0..=120 {
             let now = start + Duration::from_secs(second);
             for _ in 0..10 {
-                lines.extend(outages.note("acme", "ldap", now));
+                lines.extend(outages.note("acme", "ldap", false, now));
             }
         }
         assert_eq!(lines, [1, 600, 600]);
-        assert_eq!(outages.note("acme", "github", start), Some(1));
-        assert_eq!(outages.note("globex", "ldap", start), Some(1));
+        assert_eq!(outages.note("acme", "github", false, start), Some(1));
+        assert_eq!(outages.note("globex", "ldap", false, start), Some(1));
+    }
+
+    #[test]
+    fn what_strangers_say_does_not_silence_a_real_outage() {
+        let mut outages = Outages::default();
+        let start = Monotonic::from_start(Duration::from_secs(1_000));
+        assert_eq!(outages.note("acme", "ldap", true, start), Some(1));
+        assert_eq!(outages.note("acme", "ldap", true, start), None);
+        assert_eq!(outages.note("acme", "ldap", false, start), Some(1));
     }
 
     #[test]
@@ -90,10 +116,10 @@ mod tests {
         let mut outages = Outages::default();
         let start = Monotonic::from_start(Duration::from_secs(1_000));
         for n in 0..2 * MOST {
-            assert_eq!(outages.note("acme", &n.to_string(), start), Some(1));
+            assert_eq!(outages.note("acme", &n.to_string(), false, start), Some(1));
         }
         assert_eq!(outages.0.len(), MOST);
-        outages.note("acme", "later", start + QUIET);
+        outages.note("acme", "later", false, start + QUIET);
         assert_eq!(outages.0.len(), 1);
     }
 }

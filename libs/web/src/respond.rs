@@ -52,8 +52,8 @@ pub(crate) fn fail(ctx: &Context, surface: Surface, failure: FlowError) -> HttpR
         }
         FlowError::Fault { fault, reply_to } => {
             match &fault {
-                Fault::Connector { connector, .. } => {
-                    outages::tell(ctx, connector, &fault.to_string());
+                Fault::Connector { connector, cause } => {
+                    outages::tell(ctx, connector, cause, &fault.to_string());
                 }
                 _ => error!(incident.id = %ctx.request_id, "{fault}"),
             }
@@ -244,9 +244,9 @@ fn connector_name<'a>(ctx: &'a Context, id: &'a str) -> &'a str {
 /// What a connector's failure is to the person in front of it.
 fn connector_page(name: &str, cause: &ConnectorError) -> ErrorPage {
     match cause {
-        ConnectorError::Upstream(why) | ConnectorError::BadReply(why) => {
-            ErrorPage::upstream_mistake(name, repeatable(why))
-        }
+        ConnectorError::Upstream(why)
+        | ConnectorError::SaidToFail(why)
+        | ConnectorError::BadReply(why) => ErrorPage::upstream_mistake(name, repeatable(why)),
         ConnectorError::Settings(_) | ConnectorError::Unsupported(_) => {
             ErrorPage::connector_broken(name)
         }

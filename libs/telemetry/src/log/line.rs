@@ -29,8 +29,32 @@ pub(super) fn json(line: &Line<'_>) -> String {
             member(&mut text, name, value);
         }
     }
+    if text.contains(is_odd) {
+        text = without_odd(&text);
+    }
     text.push_str("}\n");
     text
+}
+
+/// JSON leaves some of them as they are. All of them have four hexadecimal digits.
+fn without_odd(json: &str) -> String {
+    let mut text = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_odd(c) {
+            let _ = write!(text, "\\u{:04x}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// What could begin a line, command a terminal, or show a reader other words than are written.
+fn is_odd(c: char) -> bool {
+    let is_format = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}');
+    c.is_control() || is_format
 }
 
 fn member(text: &mut String, name: &str, value: &Value) {
@@ -59,9 +83,7 @@ pub(super) fn pretty(line: &Line<'_>, colours: bool) -> String {
             Value::String(other) => {
                 let _ = write!(text, "{other:?}");
             }
-            other => {
-                let _ = write!(text, "{other}");
-            }
+            other => escaped(&mut text, &other.to_string()),
         }
     }
     text.push('\n');
@@ -69,13 +91,13 @@ pub(super) fn pretty(line: &Line<'_>, colours: bool) -> String {
 }
 
 fn is_plain_word(word: &str) -> bool {
-    let plain = |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '"' | '=' | '\\');
+    let plain = |c: char| !is_odd(c) && !c.is_whitespace() && !matches!(c, '"' | '=' | '\\');
     !word.is_empty() && word.chars().all(plain)
 }
 
 fn escaped(text: &mut String, message: &str) {
     for c in message.chars() {
-        if c.is_control() {
+        if is_odd(c) {
             text.extend(c.escape_default());
         } else {
             text.push(c);

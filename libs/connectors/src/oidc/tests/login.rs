@@ -103,7 +103,7 @@ async fn what_the_upstream_says_instead_of_a_code_is_told_apart() {
     let denied = answer("error=access_denied").await;
     assert_eq!(denied, Err(ConnectorError::Declined));
     let failed = answer("error=server_error").await;
-    assert!(matches!(failed, Err(ConnectorError::Upstream(_))));
+    assert!(matches!(failed, Err(ConnectorError::SaidToFail(_))));
     bad_reply(answer("state=state1").await);
     bad_reply(answer("code=c&iss=https%3A%2F%2Fevil.test").await);
     assert_eq!(lab.calls("/token").await.len(), 0);
