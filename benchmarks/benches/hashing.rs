@@ -28,7 +28,8 @@ fn main() {
         .build()
         .expect("threads can be started");
     let entropy = Arc::new(SeededEntropy::new(1));
-    let share = HashingPool::new(io.handle().clone(), 2, 8, entropy).share(1);
+    let pool = HashingPool::new(2, 8, entropy).expect("threads can be started");
+    let share = pool.share(1);
     let password = || Password::new("correct horse battery staple");
     let new = hash_password(&password(), &SeededEntropy::new(2));
     let bcrypt = |cost: u32| format!("$2b${cost:02}${}", ".".repeat(53));

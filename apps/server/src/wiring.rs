@@ -150,7 +150,8 @@ pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
     );
     let cores = available_parallelism().map_or(1, usize::from);
     Ok(House {
-        hashing: HashingPool::new(io.clone(), cores, cores * 64, Arc::clone(&entropy)),
+        hashing: HashingPool::new(cores, cores * 64, Arc::clone(&entropy))
+            .context("no threads for password hashes")?,
         durable: Arc::new(store.clone()),
         database: store,
         cache,

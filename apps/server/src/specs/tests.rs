@@ -67,7 +67,7 @@ fn a_password_hash_passes_check_if_and_only_if_a_login_computes_it() {
 
     let desk = Desk::new();
     let entropy = Arc::new(SeededEntropy::new(1));
-    let pool = insula_connectors::HashingPool::new(desk.io.handle().clone(), 2, 8, entropy);
+    let pool = insula_connectors::HashingPool::new(2, 8, entropy).unwrap();
     let share = pool.share(4);
     let argon2 = |params: &str, salt: usize, hash: usize| {
         let (salt, hash) = ("A".repeat(salt), "A".repeat(hash));

@@ -2,6 +2,7 @@
 
 mod pool;
 mod stored;
+mod threads;
 mod turns;
 
 pub use pool::HashingPool;

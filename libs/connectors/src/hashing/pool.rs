@@ -1,16 +1,16 @@
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use async_trait::async_trait;
 use insula_ambient::Entropy;
 use insula_connector_kit::{ConnectorError, PasswordCheck, PasswordVerdict};
 use insula_model::Password;
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::stored::{is_dear, verify};
-use super::turns::{Turn, Turns};
+use super::threads::{Threads, priority};
+use super::turns::{Places, Turn, Turns, Urgency};
 
 /// How long somebody waits for a hash to begin. A person still looks at the page then, and no proxy
 /// has given up.
@@ -21,25 +21,37 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 ///
 /// One pool serves the process, so that logins cannot take the memory and the processors of
 /// everything else: a hash costs 19 MiB and some 15 ms. Each tenant holds a
-/// [share](Self::share) of it with a queue of its own; the queues are served in turn, so that a
-/// flood of guesses at one tenant leaves its neighbours' logins alone.
+/// [share](Self::share) of it with a queue of its own; the queues are served in turn. What is not a
+/// tenant's only hash is computed in the background, on threads of lower priority: a flood of
+/// guesses at one tenant takes the processors that its neighbours leave.
 pub struct HashingPool {
-    io: Handle,
+    urgent: Threads,
+    background: Threads,
     turns: Arc<Turns>,
     longest_wait: Duration,
     entropy: Arc<dyn Entropy>,
 }
 
 impl HashingPool {
-    /// A pool that computes `places` hashes at once on the blocking threads of `io`, two at least,
-    /// and lets `room` more wait. `entropy` salts the hashes that replace outdated ones.
-    pub fn new(io: Handle, places: usize, room: usize, entropy: Arc<dyn Entropy>) -> Arc<Self> {
-        Arc::new(Self {
-            io,
-            turns: Turns::new(places.max(2), room),
-            longest_wait: LONGEST_WAIT,
+    /// A pool for a machine of so many `cores`, in which `room` hashes may wait. `entropy` salts
+    /// the hashes that replace outdated ones.
+    pub fn new(cores: usize, room: usize, entropy: Arc<dyn Entropy>) -> io::Result<Arc<Self>> {
+        Self::with_places(places(cores), room, LONGEST_WAIT, entropy)
+    }
+
+    fn with_places(
+        places: Places,
+        room: usize,
+        longest_wait: Duration,
+        entropy: Arc<dyn Entropy>,
+    ) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            urgent: Threads::start("hash", places.urgent)?,
+            background: Threads::start_in_background("hash-background", places.background)?,
+            turns: Turns::new(places, room),
+            longest_wait,
             entropy,
-        })
+        }))
     }
 
     /// A tenant's share: `tenant_limit` of its hashes are computed at once, eight times as many wait
@@ -53,6 +65,17 @@ impl HashingPool {
 impl fmt::Debug for HashingPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HashingPool").finish_non_exhaustive()
+    }
+}
+
+/// One tenant's backlog may use all processors but for one place of those in the background. Where
+/// threads do not differ in priority, it is given one processor less, so that its neighbours find
+/// one.
+fn places(cores: usize) -> Places {
+    let cores = cores.max(2);
+    Places {
+        urgent: cores,
+        background: cores + usize::from(priority::IS_KNOWN),
     }
 }
 
@@ -100,8 +123,12 @@ impl PasswordCheck for TenantShare {
     ) -> Result<PasswordVerdict, ConnectorError> {
         let mut turn = self.turn(hash.as_deref().is_some_and(is_dear)).await?;
         let entropy = Arc::clone(&self.pool.entropy);
+        let threads = match turn.urgency() {
+            Urgency::Urgent => &self.pool.urgent,
+            Urgency::Background => &self.pool.background,
+        };
         // The turn goes along: the hash is computed to its end even if the asker has gone.
-        let computation = self.pool.io.spawn_blocking(move || {
+        let computation = threads.run(move || {
             let began = Instant::now();
             let verdict = verify(&password, hash.as_deref(), entropy.as_ref());
             turn.took(began.elapsed());
@@ -110,7 +137,7 @@ impl PasswordCheck for TenantShare {
         });
         computation
             .await
-            .map_err(|_| ConnectorError::Busy("the server is stopping"))?
+            .map_err(|_| ConnectorError::Busy("the hash could not be computed"))?
     }
 }
 
@@ -121,7 +148,7 @@ mod tests {
 
     fn a_pool() -> Arc<HashingPool> {
         let entropy = Arc::new(SeededEntropy::new(1));
-        HashingPool::new(Handle::current(), 2, 8, entropy)
+        HashingPool::new(2, 8, entropy).unwrap()
     }
 
     #[tokio::test]
@@ -158,12 +185,8 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waits_longer_than_a_person_looks_at_the_page() {
-        let pool = Arc::new(HashingPool {
-            io: Handle::current(),
-            turns: Turns::new(2, 8),
-            longest_wait: Duration::ZERO,
-            entropy: Arc::new(SeededEntropy::new(1)),
-        });
+        let entropy = Arc::new(SeededEntropy::new(1));
+        let pool = HashingPool::with_places(places(2), 8, Duration::ZERO, entropy).unwrap();
         let _neighbour = pool.share(1);
         let share = TenantShare::new(&pool, 1);
         let _held = share.turn(false).await.unwrap();

@@ -11,18 +11,40 @@ const FIRST_GUESS: Duration = Duration::from_millis(40);
 ///
 /// Each tenant has a queue, and the queues are served in turn by the processor time they used, as in
 /// start-time fair queueing: who used least is next. A tenant that was idle joins at the time of who
-/// was served last, so that nobody saves up. While there are other tenants, one place is kept from
-/// any single one, and one from dear hashes: a computation cannot be interrupted, so a neighbour
-/// must not have to wait for the end of one.
+/// was served last, so that nobody saves up.
+///
+/// A hash that comes while its tenant has no other is urgent and has places of its own, which no
+/// backlog can occupy. All others, and the dear ones, share the places in the background. While
+/// there are other tenants, one of those is kept from any single one, and one from dear hashes: a
+/// computation cannot be interrupted, so a neighbour must not have to wait for the end of one.
 pub(super) struct Turns {
-    places: usize,
+    places: Places,
     room: usize,
     state: Mutex<State>,
 }
 
+/// How many hashes are computed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Places {
+    /// Of those that are a tenant's only one.
+    pub(super) urgent: usize,
+    /// Of all others.
+    pub(super) background: usize,
+}
+
+/// Which places a hash is computed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// The only hash of its tenant, and not a dear one.
+    Urgent,
+    /// One of a backlog, or a dear one.
+    Background,
+}
+
 #[derive(Default)]
 struct State {
-    computing: usize,
+    computing_urgent: usize,
+    computing_background: usize,
     computing_dear: usize,
     waiting: usize,
     /// The time used by who was served last.
@@ -41,10 +63,12 @@ struct Lane {
     /// What the last hash cost: what the next one is charged until it is measured.
     typical: u64,
     computing: usize,
+    computing_background: usize,
     waiting: VecDeque<Waiting>,
 }
 
 struct Waiting {
+    urgency: Urgency,
     is_dear: bool,
     turn: oneshot::Sender<Turn>,
 }
@@ -62,16 +86,17 @@ pub(super) enum Full {
 pub(super) struct Turn {
     turns: Option<Arc<Turns>>,
     lane: u64,
+    urgency: Urgency,
     is_dear: bool,
     charged: u64,
     took: Option<Duration>,
 }
 
 impl Turns {
-    /// `places` hashes are computed at once, and `room` more may wait.
-    pub(super) fn new(places: usize, room: usize) -> Arc<Self> {
+    /// So many hashes are computed at once, and `room` more may wait.
+    pub(super) fn new(places: Places, room: usize) -> Arc<Self> {
         Arc::new(Self {
-            places: places.max(1),
+            places,
             room,
             state: Mutex::default(),
         })
@@ -87,6 +112,7 @@ impl Turns {
             used: state.now,
             typical: nanos(FIRST_GUESS),
             computing: 0,
+            computing_background: 0,
             waiting: VecDeque::new(),
         };
         state.lanes.insert(id, lane);
@@ -117,15 +143,20 @@ impl Turns {
         if state.waiting >= self.room && !state.make_room_for(lane) {
             return Err(Full::Room);
         }
-        state.push(lane, Waiting { is_dear, turn });
+        let urgency = state.urgency(lane, is_dear);
+        let waiting = Waiting {
+            urgency,
+            is_dear,
+            turn,
+        };
+        state.push(lane, waiting);
         self.dispatch(&mut state);
         Ok(receiver)
     }
 
     /// Gives free places to who is next.
     fn dispatch(self: &Arc<Self>, state: &mut State) {
-        while state.computing < self.places {
-            let Some(lane) = self.next(state) else { return };
+        while let Some(lane) = self.next(state) {
             let Some(waiting) = state.pop(lane) else {
                 return;
             };
@@ -135,8 +166,9 @@ impl Turns {
             let turn = Turn {
                 turns: Some(Arc::clone(self)),
                 lane,
+                urgency: waiting.urgency,
                 is_dear: waiting.is_dear,
-                charged: state.start(lane, waiting.is_dear),
+                charged: state.start(lane, waiting.urgency, waiting.is_dear),
                 took: None,
             };
             if let Err(mut unheard) = waiting.turn.send(turn) {
@@ -149,18 +181,33 @@ impl Turns {
 
     /// The lane that used least among those whose first in the queue may begin.
     fn next(&self, state: &State) -> Option<u64> {
+        let Places { urgent, background } = self.places;
+        let is_urgent_free = state.computing_urgent < urgent;
+        let is_background_free = state.computing_background < background;
+        if !is_urgent_free && !is_background_free {
+            return None;
+        }
         let is_shared = state.lanes.len() > 1;
         let most = if is_shared {
-            (self.places - 1).max(1)
+            background.saturating_sub(1).max(1)
         } else {
-            self.places
+            background
         };
         let may_begin = |id: &u64| {
-            let Some(lane) = state.lanes.get(id) else {
+            let lane = state.lanes.get(id);
+            let Some((lane, first)) = lane.and_then(|lane| Some((lane, lane.waiting.front()?)))
+            else {
                 return false;
             };
-            let is_dear = lane.waiting.front().is_some_and(|first| first.is_dear);
-            lane.computing < lane.limit.min(most) && (!is_dear || state.computing_dear < most)
+            lane.computing < lane.limit
+                && match first.urgency {
+                    Urgency::Urgent => is_urgent_free,
+                    Urgency::Background => {
+                        is_background_free
+                            && lane.computing_background < most
+                            && (!first.is_dear || state.computing_dear < most)
+                    }
+                }
         };
         state.ready.iter().map(|(_, id)| *id).find(may_begin)
     }
@@ -180,6 +227,17 @@ impl Turns {
 impl State {
     fn queue_of(&self, lane: u64) -> usize {
         self.lanes.get(&lane).map_or(0, |lane| lane.waiting.len())
+    }
+
+    /// What a hash would be that comes to `lane` now.
+    fn urgency(&self, lane: u64, is_dear: bool) -> Urgency {
+        let lane = self.lanes.get(&lane);
+        let is_only_one = lane.is_some_and(|lane| lane.computing + lane.waiting.len() == 0);
+        if is_only_one && !is_dear {
+            Urgency::Urgent
+        } else {
+            Urgency::Background
+        }
     }
 
     /// Drops those of a queue who gave up waiting; answers how many.
@@ -219,9 +277,7 @@ impl State {
             return;
         };
         if lane.waiting.is_empty() {
-            if lane.computing == 0 {
-                lane.used = lane.used.max(now);
-            }
+            lane.used = lane.used.max(now);
             self.ready.insert((lane.used, id));
         }
         lane.waiting.push_back(waiting);
@@ -239,13 +295,16 @@ impl State {
     }
 
     /// Charges a lane for a hash that begins, by what its last one cost; answers the charge.
-    fn start(&mut self, id: u64, is_dear: bool) -> u64 {
-        self.computing += 1;
+    fn start(&mut self, id: u64, urgency: Urgency, is_dear: bool) -> u64 {
+        let is_background = usize::from(urgency == Urgency::Background);
+        self.computing_background += is_background;
+        self.computing_urgent += 1 - is_background;
         self.computing_dear += usize::from(is_dear);
         let Some(lane) = self.lanes.get_mut(&id) else {
             return 0;
         };
         lane.computing += 1;
+        lane.computing_background += is_background;
         self.now = self.now.max(lane.used);
         let charge = lane.typical;
         self.move_lane(id, |used| used.saturating_add(charge));
@@ -254,12 +313,15 @@ impl State {
 
     /// A hash is computed: the charge becomes what was measured.
     fn finish(&mut self, turn: &Turn) {
-        self.computing -= 1;
+        let is_background = usize::from(turn.urgency == Urgency::Background);
+        self.computing_background -= is_background;
+        self.computing_urgent -= 1 - is_background;
         self.computing_dear -= usize::from(turn.is_dear);
         let Some(lane) = self.lanes.get_mut(&turn.lane) else {
             return;
         };
         lane.computing -= 1;
+        lane.computing_background -= is_background;
         let Some(took) = turn.took.map(nanos) else {
             return;
         };
@@ -282,6 +344,11 @@ impl State {
 }
 
 impl Turn {
+    /// Where to compute it.
+    pub(super) fn urgency(&self) -> Urgency {
+        self.urgency
+    }
+
     /// Says what the hash cost.
     pub(super) fn took(&mut self, time: Duration) {
         self.took = Some(time);

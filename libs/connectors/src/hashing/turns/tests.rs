@@ -2,6 +2,10 @@ use super::*;
 
 const CHEAP: Duration = Duration::from_millis(40);
 
+fn places(urgent: usize, background: usize) -> Places {
+    Places { urgent, background }
+}
+
 fn got(receiver: &mut oneshot::Receiver<Turn>) -> Option<Turn> {
     receiver.try_recv().ok()
 }
@@ -10,44 +14,99 @@ fn finish(mut turn: Turn, took: Duration) {
     turn.took(took);
 }
 
-#[test]
-fn a_tenant_alone_has_every_place() {
-    let turns = Turns::new(2, 8);
-    let lane = turns.open_lane(4);
+/// A queue whose tenant has a hash that is computed all the while, so that every other is one of a
+/// backlog.
+fn busy_lane(turns: &Arc<Turns>, limit: usize) -> (u64, Turn) {
+    let lane = turns.open_lane(limit + 1);
     let mut first = turns.enter(lane, false, 8).unwrap();
-    let mut second = turns.enter(lane, false, 8).unwrap();
-    assert!(got(&mut first).is_some() && got(&mut second).is_some());
+    (lane, got(&mut first).unwrap())
 }
 
 #[test]
-fn one_place_is_kept_from_a_tenant_that_has_neighbours() {
-    let turns = Turns::new(2, 64);
-    let (loud, quiet) = (turns.open_lane(4), turns.open_lane(4));
+fn a_tenant_alone_has_every_place_of_the_background_and_one_urgent_one() {
+    let turns = Turns::new(places(2, 2), 8);
+    let lane = turns.open_lane(4);
+    let mut entered: Vec<_> = (0..4)
+        .map(|_| turns.enter(lane, false, 8).unwrap())
+        .collect();
+    let held: Vec<_> = entered.iter_mut().filter_map(got).collect();
+    let urgencies: Vec<_> = held.iter().map(Turn::urgency).collect();
+    let expected = [Urgency::Urgent, Urgency::Background, Urgency::Background];
+    assert_eq!(urgencies, expected);
+}
+
+#[test]
+fn a_neighbours_only_hash_begins_at_once_whatever_a_flood_occupies() {
+    let turns = Turns::new(places(2, 3), 64);
+    let (loud, quiet) = (turns.open_lane(8), turns.open_lane(4));
     let mut flood: Vec<_> = (0..20)
         .map(|_| turns.enter(loud, false, 32).unwrap())
         .collect();
     let held: Vec<_> = flood.iter_mut().filter_map(got).collect();
-    assert_eq!(held.len(), 1);
+    let urgent = held.iter().filter(|turn| turn.urgency() == Urgency::Urgent);
+    assert_eq!((held.len(), urgent.count()), (3, 1));
     let mut login = turns.enter(quiet, false, 32).unwrap();
-    assert!(got(&mut login).is_some(), "a neighbour begins at once");
+    let login = got(&mut login).expect("a neighbour begins at once");
+    assert_eq!(login.urgency(), Urgency::Urgent);
+    let mut second = turns.enter(quiet, false, 32).unwrap();
+    let second = got(&mut second).expect("so does its next, in the place kept from the flood");
+    assert_eq!(second.urgency(), Urgency::Background);
 }
 
 #[test]
-fn one_place_is_kept_from_dear_hashes_of_all_tenants_together() {
-    let turns = Turns::new(2, 64);
+fn a_tenant_with_a_backlog_is_never_urgent_again_before_it_is_through() {
+    let turns = Turns::new(places(2, 1), 64);
+    let lane = turns.open_lane(1);
+    let mut entered: VecDeque<_> = (0..2)
+        .map(|_| turns.enter(lane, false, 32).unwrap())
+        .collect();
+    let mut served = Vec::new();
+    for _ in 0..6 {
+        let turn = got(&mut entered.pop_front().unwrap()).unwrap();
+        served.push(turn.urgency());
+        entered.push_back(turns.enter(lane, false, 32).unwrap());
+        finish(turn, CHEAP);
+    }
+    let urgent = served.iter().filter(|urgency| **urgency == Urgency::Urgent);
+    assert_eq!(urgent.count(), 1);
+    for mut last in entered {
+        finish(got(&mut last).unwrap(), CHEAP);
+    }
+    let mut next = turns.enter(lane, false, 32).unwrap();
+    assert_eq!(got(&mut next).unwrap().urgency(), Urgency::Urgent);
+}
+
+#[test]
+fn a_dear_hash_is_never_urgent_and_no_dear_ones_take_every_place() {
+    let turns = Turns::new(places(1, 2), 64);
     let lanes = [4, 4, 4].map(|limit| turns.open_lane(limit));
     let mut dear = turns.enter(lanes[0], true, 32).unwrap();
-    let _held = got(&mut dear).unwrap();
+    let held = got(&mut dear).unwrap();
+    assert_eq!(held.urgency(), Urgency::Background);
     let mut other = turns.enter(lanes[1], true, 32).unwrap();
     assert!(got(&mut other).is_none());
     let mut cheap = turns.enter(lanes[2], false, 32).unwrap();
-    assert!(got(&mut cheap).is_some());
+    let _cheap = got(&mut cheap).unwrap();
+    let mut second = turns.enter(lanes[2], false, 32).unwrap();
+    assert!(got(&mut second).is_some());
+}
+
+#[test]
+fn as_many_urgent_hashes_are_computed_at_once_as_there_are_places_for() {
+    let turns = Turns::new(places(2, 3), 64);
+    let mut entered: Vec<_> = (0..3)
+        .map(|_| turns.enter(turns.open_lane(4), false, 8).unwrap())
+        .collect();
+    let mut held: Vec<_> = entered.iter_mut().filter_map(got).collect();
+    assert_eq!(held.len(), 2);
+    finish(held.remove(0), CHEAP);
+    assert!(got(&mut entered[2]).is_some());
 }
 
 #[test]
 fn tenants_are_served_in_turn_by_the_time_their_hashes_took() {
-    let turns = Turns::new(1, 64);
-    let (dear, cheap) = (turns.open_lane(1), turns.open_lane(1));
+    let turns = Turns::new(places(2, 1), 64);
+    let ((dear, _one), (cheap, _other)) = (busy_lane(&turns, 1), busy_lane(&turns, 1));
     let mut waiting: Vec<(&str, oneshot::Receiver<Turn>)> = Vec::new();
     for _ in 0..8 {
         waiting.push(("dear", turns.enter(dear, false, 32).unwrap()));
@@ -77,8 +136,8 @@ fn tenants_are_served_in_turn_by_the_time_their_hashes_took() {
 
 #[test]
 fn who_was_idle_saves_up_no_time() {
-    let turns = Turns::new(1, 64);
-    let (busy, idle) = (turns.open_lane(1), turns.open_lane(1));
+    let turns = Turns::new(places(2, 1), 64);
+    let ((busy, _one), idle) = (busy_lane(&turns, 1), turns.open_lane(2));
     for _ in 0..10 {
         let mut turn = turns.enter(busy, false, 32).unwrap();
         finish(got(&mut turn).unwrap(), CHEAP);
@@ -89,6 +148,8 @@ fn who_was_idle_saves_up_no_time() {
     let mut of_idle: Vec<_> = (0..10)
         .map(|_| turns.enter(idle, false, 32).unwrap())
         .collect();
+    let urgent = got(&mut of_idle[0]).unwrap();
+    assert_eq!(urgent.urgency(), Urgency::Urgent);
     let mut before_busy = 0;
     loop {
         finish(now, CHEAP);
@@ -104,7 +165,7 @@ fn who_was_idle_saves_up_no_time() {
 
 #[test]
 fn beyond_its_queue_a_tenant_is_full_until_somebody_leaves_it() {
-    let turns = Turns::new(1, 64);
+    let turns = Turns::new(places(1, 1), 64);
     let lane = turns.open_lane(1);
     let _running = turns.enter(lane, false, 2).unwrap();
     let gives_up = turns.enter(lane, false, 2).unwrap();
@@ -116,7 +177,7 @@ fn beyond_its_queue_a_tenant_is_full_until_somebody_leaves_it() {
 
 #[test]
 fn where_all_queues_are_full_the_longest_gives_way_to_a_short_one() {
-    let turns = Turns::new(1, 3);
+    let turns = Turns::new(places(1, 1), 3);
     let (loud, quiet) = (turns.open_lane(1), turns.open_lane(1));
     let mut flood: Vec<_> = (0..4)
         .map(|_| turns.enter(loud, false, 32).unwrap())
@@ -130,7 +191,7 @@ fn where_all_queues_are_full_the_longest_gives_way_to_a_short_one() {
 
 #[test]
 fn who_gives_up_waiting_is_passed_over() {
-    let turns = Turns::new(1, 8);
+    let turns = Turns::new(places(1, 1), 8);
     let lane = turns.open_lane(1);
     let mut running = turns.enter(lane, false, 8).unwrap();
     let held = got(&mut running).unwrap();
@@ -142,7 +203,7 @@ fn who_gives_up_waiting_is_passed_over() {
 
 #[test]
 fn a_turn_that_nobody_takes_is_given_back() {
-    let turns = Turns::new(1, 8);
+    let turns = Turns::new(places(1, 1), 8);
     let lane = turns.open_lane(1);
     drop(turns.enter(lane, false, 8).unwrap());
     let mut next = turns.enter(lane, false, 8).unwrap();
@@ -151,7 +212,7 @@ fn a_turn_that_nobody_takes_is_given_back() {
 
 #[test]
 fn a_closed_queue_lets_go_of_who_waits_and_of_nothing_else() {
-    let turns = Turns::new(1, 8);
+    let turns = Turns::new(places(1, 1), 8);
     let (gone, stays) = (turns.open_lane(1), turns.open_lane(1));
     let mut running = turns.enter(gone, false, 8).unwrap();
     let held = got(&mut running).unwrap();
