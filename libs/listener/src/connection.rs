@@ -1,6 +1,6 @@
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -8,7 +8,7 @@ use tracing::debug;
 
 use crate::gate::Shared;
 use crate::limits::HELD_BYTES_OF_A_PEER;
-use crate::peers::Peer;
+use crate::peers::{Peer, Place};
 use crate::progress::{Cause, Progress, Stage, Verdict};
 
 /// One connection, as its streams, the sweep and other connections see it.
@@ -16,19 +16,24 @@ use crate::progress::{Cause, Progress, Stage, Verdict};
 pub(crate) struct Connection {
     shared: Arc<Shared>,
     peer: Arc<Peer>,
+    place: Place,
     progress: Mutex<Progress>,
+    /// Counts what was read, written, begun and ended.
+    steps: AtomicU64,
     is_cut: AtomicBool,
     cut: Notify,
     farewell: Notify,
 }
 
 impl Connection {
-    pub(crate) fn new(shared: Arc<Shared>, peer: Arc<Peer>, stage: Stage) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, peer: Arc<Peer>, place: Place, stage: Stage) -> Self {
         let progress = Progress::new(stage, shared.now());
         Self {
             shared,
             peer,
+            place,
             progress: Mutex::new(progress),
+            steps: AtomicU64::new(0),
             is_cut: AtomicBool::new(false),
             cut: Notify::new(),
             farewell: Notify::new(),
@@ -53,6 +58,16 @@ impl Connection {
     /// Waits until it is to end.
     pub(crate) async fn until_cut(&self) {
         self.cut.notified().await;
+    }
+
+    /// How much it got done: a number that grows.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// Something was read, written, begun or ended.
+    pub(crate) fn step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Tells the peer that no further request is wanted.
@@ -82,8 +97,17 @@ impl Connection {
         self.lock().is_http2()
     }
 
-    pub(crate) fn waiting(&self) -> Option<(bool, u64)> {
-        self.lock().waiting()
+    pub(crate) fn place(&self) -> Place {
+        self.place
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.lock().is_waiting()
+    }
+
+    /// Since when it waits for another request.
+    pub(crate) fn resting(&self) -> Option<u64> {
+        self.lock().resting()
     }
 
     pub(crate) fn has_asked(&self) -> bool {
@@ -160,11 +184,16 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     pub(crate) fn begin(connection: &Arc<Connection>) -> Rc<Self> {
-        let is_http2 = {
+        connection.step();
+        let (is_http2, is_first) = {
             let mut progress = connection.lock();
+            let is_first = !progress.has_asked();
             progress.began();
-            progress.is_http2()
+            (progress.is_http2(), is_first)
         };
+        if is_first {
+            connection.shared.asked(connection.place);
+        }
         if is_http2 && connection.is_leaving() {
             connection.farewell();
         }
@@ -201,6 +230,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        self.connection.step();
         let (unread, held) = (self.unread.get(), self.held.get());
         let is_whole = self.is_whole.get() && unread == 0;
         if unread > 0 {

@@ -8,7 +8,7 @@ use prometheus::Registry;
 use crate::connection::Connection;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::peers::Peers;
+use crate::peers::{Peers, Place};
 use crate::progress::{Cause, Stage, Verdict};
 
 /// Who may connect, and what becomes of connections that take too long. Clones share it.
@@ -29,7 +29,6 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) connection: Arc<Connection>,
-    address: IpAddr,
     shared: Arc<Shared>,
 }
 
@@ -84,9 +83,10 @@ impl Gate {
                 return None;
             }
         };
-        let peer = peers.peer(address, &self.0.limits);
-        let connection = Arc::new(Connection::new(Arc::clone(&self.0), peer, stage));
-        peers.add(address, Arc::clone(&connection));
+        let (place, peer) = peers.place(address, &self.0.limits);
+        let connection = Connection::new(Arc::clone(&self.0), peer, place, stage);
+        let connection = Arc::new(connection);
+        peers.add(&connection);
         self.0.metrics.open(peers.open());
         drop(peers);
         if let Some(gone) = gone {
@@ -94,25 +94,34 @@ impl Gate {
         }
         Some(Admitted {
             connection,
-            address,
             shared: Arc::clone(&self.0),
         })
     }
 
-    /// Looks at every connection once.
-    pub(crate) fn sweep(&self) {
+    /// Looks at every connection once, and answers those that took too long. They are closed by
+    /// [`close`](Self::close), a few at a time: a crowd's time is up at once.
+    pub(crate) fn sweep(&self) -> Vec<Arc<Connection>> {
         let now = self.0.now();
+        let mut over = Vec::new();
         let is_closing = self.0.is_closing.load(Ordering::Relaxed);
         for connection in self.0.lock().all() {
-            if is_closing && connection.waiting().is_some() {
+            if is_closing && connection.is_waiting() {
                 connection.cut(Cause::Shutdown);
                 continue;
             }
             match connection.verdict(now) {
                 Verdict::Fine => {}
                 Verdict::Farewell => connection.farewell(),
-                Verdict::Cut(cause) => connection.cut(cause),
+                Verdict::Cut(_) => over.push(Arc::clone(connection)),
             }
+        }
+        over
+    }
+
+    /// Closes a connection if it still takes too long.
+    pub(crate) fn close(&self, connection: &Connection) {
+        if let Verdict::Cut(cause) = connection.verdict(self.0.now()) {
+            connection.cut(cause);
         }
     }
 
@@ -152,6 +161,11 @@ impl Shared {
         self.is_leaving.load(Ordering::Relaxed)
     }
 
+    /// A connection asked something for the first time.
+    pub(crate) fn asked(&self, place: Place) {
+        self.lock().asked(place);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Peers> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -160,7 +174,7 @@ impl Shared {
 impl Drop for Admitted {
     fn drop(&mut self) {
         let mut peers = self.shared.lock();
-        peers.remove(self.address, &self.connection);
+        peers.remove(self.connection.place());
         self.shared.metrics.open(peers.open());
     }
 }

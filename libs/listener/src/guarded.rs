@@ -41,6 +41,9 @@ impl Guarded {
     }
 
     fn noted(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if polled.is_ready() {
+            self.connection.step();
+        }
         match &polled {
             Poll::Pending => self.blocked(),
             Poll::Ready(Ok(bytes)) if self.is_blocked => self.connection.wrote(*bytes),
@@ -84,6 +87,7 @@ impl AsyncRead for Guarded {
         let polled = this.io.poll_read(cx, buffer);
         let came = buffer.filled().len() - before;
         if came > 0 {
+            this.connection.step();
             this.connection.read(came);
         }
         polled

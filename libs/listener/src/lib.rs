@@ -17,6 +17,7 @@ mod metrics;
 mod peers;
 mod progress;
 mod serve;
+mod unhurried;
 
 pub use gate::Gate;
 pub use limits::Limits;

@@ -1,6 +1,7 @@
 //! All open connections by the address they come from, and who makes room for whom.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,18 +28,38 @@ impl Peer {
     }
 }
 
+/// Who makes room is found without a look at every connection: a newcomer costs as much beside a
+/// crowd as in an empty house.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     open: usize,
+    next_number: u64,
     by_key: HashMap<IpAddr, Entry>,
+    /// Peers by how many of their connections never asked anything, then by the oldest of those;
+    /// without the exempt ones.
+    by_silence: BTreeSet<(usize, Reverse<u64>, IpAddr)>,
+    /// Peers by how many of their connections asked something; without the exempt ones.
+    by_use: BTreeSet<(usize, IpAddr)>,
 }
 
 #[derive(Debug)]
 struct Entry {
     peer: Arc<Peer>,
-    /// In the order they were opened.
-    connections: Vec<Arc<Connection>>,
+    /// Those that never asked anything, in the order they were opened.
+    silent: BTreeMap<u64, Arc<Connection>>,
+    /// Those that did.
+    asked: BTreeMap<u64, Arc<Connection>>,
 }
+
+/// Where a connection stands among all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    key: IpAddr,
+    number: u64,
+}
+
+/// Of how many peers, those with the most connections first, it is tried whether one rests.
+const TRIED: usize = 8;
 
 /// The address that counts: an IPv6 client is given a /64 and may use any address of it.
 pub(crate) fn key(address: IpAddr) -> IpAddr {
@@ -63,32 +84,35 @@ impl Peers {
         address: IpAddr,
         limits: &Limits,
     ) -> Result<Option<Arc<Connection>>, Refused> {
-        let own = self.by_key.get_mut(&key(address));
-        let is_full =
-            |entry: &Entry| !entry.peer.is_exempt && entry.connections.len() >= limits.per_peer;
-        if let Some(entry) = own.filter(|entry| is_full(entry)) {
-            let gone = entry.take_waiting().ok_or(Refused::Peer)?;
-            self.open -= 1;
-            return Ok(Some(gone));
+        let key = key(address);
+        let own = self.by_key.get(&key);
+        let is_full = own.is_some_and(|own| !own.peer.is_exempt && own.count() >= limits.per_peer);
+        if is_full {
+            let gone = self.take_silent(key).or_else(|| self.take_resting(key));
+            return gone.map(Some).ok_or(Refused::Peer);
         }
         if self.open < limits.total {
             return Ok(None);
         }
-        // Whoever holds the most gives, so that many connections of few cannot keep out the rest.
-        let heaviest = self
-            .by_key
-            .values_mut()
-            .filter(|entry| !entry.peer.is_exempt)
-            .max_by_key(|entry| entry.connections.len());
-        let gone = heaviest.and_then(Entry::take_waiting);
-        let gone = gone.ok_or(Refused::Total)?;
-        self.open -= 1;
-        Ok(Some(gone))
+        // Whoever holds the most gives, so that many connections of few cannot keep out the rest;
+        // those that never asked anything before those that did.
+        while let Some((_, _, most)) = self.by_silence.last().copied() {
+            let gone = self.take_silent(most);
+            if gone.is_some() {
+                return Ok(gone);
+            }
+        }
+        let most: Vec<_> = self.by_use.iter().rev().take(TRIED).copied().collect();
+        let gone = most.iter().find_map(|(_, key)| self.take_resting(*key));
+        gone.map(Some).ok_or(Refused::Total)
     }
 
-    /// What the connections of `address` share.
-    pub(crate) fn peer(&mut self, address: IpAddr, limits: &Limits) -> Arc<Peer> {
-        let entry = self.by_key.entry(key(address)).or_insert_with(|| {
+    /// A place for a connection of `address`, and what it shares with the others of its peer.
+    pub(crate) fn place(&mut self, address: IpAddr, limits: &Limits) -> (Place, Arc<Peer>) {
+        let key = key(address);
+        let number = self.next_number;
+        self.next_number += 1;
+        let entry = self.by_key.entry(key).or_insert_with(|| {
             let address = address.to_canonical();
             let peer = Peer {
                 is_exempt: limits.exempt.iter().any(|net| net.contains(&address)),
@@ -96,56 +120,113 @@ impl Peers {
             };
             Entry {
                 peer: Arc::new(peer),
-                connections: Vec::new(),
+                silent: BTreeMap::new(),
+                asked: BTreeMap::new(),
             }
         });
-        Arc::clone(&entry.peer)
+        (Place { key, number }, Arc::clone(&entry.peer))
     }
 
-    pub(crate) fn add(&mut self, address: IpAddr, connection: Arc<Connection>) {
-        if let Some(entry) = self.by_key.get_mut(&key(address)) {
-            entry.connections.push(connection);
-            self.open += 1;
-        }
+    pub(crate) fn add(&mut self, connection: &Arc<Connection>) {
+        let Place { key, number } = connection.place();
+        let added = self.change(key, |entry| {
+            entry.silent.insert(number, Arc::clone(connection));
+        });
+        self.open += usize::from(added.is_some());
     }
 
-    pub(crate) fn remove(&mut self, address: IpAddr, connection: &Arc<Connection>) {
-        let key = key(address);
-        let Some(entry) = self.by_key.get_mut(&key) else {
-            return;
-        };
-        let same = |one: &Arc<Connection>| Arc::ptr_eq(one, connection);
-        if let Some(at) = entry.connections.iter().position(same) {
-            entry.connections.remove(at);
-            self.open -= 1;
-        }
-        if entry.connections.is_empty() {
-            self.by_key.remove(&key);
-        }
+    /// A connection asked something for the first time.
+    pub(crate) fn asked(&mut self, Place { key, number }: Place) {
+        self.change(key, |entry| {
+            if let Some(connection) = entry.silent.remove(&number) {
+                entry.asked.insert(number, connection);
+            }
+        });
+    }
+
+    pub(crate) fn remove(&mut self, Place { key, number }: Place) {
+        let removed = self.change(key, |entry| {
+            let silent = entry.silent.remove(&number);
+            silent.or_else(|| entry.asked.remove(&number))
+        });
+        self.open -= usize::from(removed.flatten().is_some());
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Connection>> {
-        self.by_key.values().flat_map(|entry| &entry.connections)
+        let entries = self.by_key.values();
+        entries.flat_map(|entry| entry.silent.values().chain(entry.asked.values()))
+    }
+
+    /// Takes out the oldest of a peer's connections that never asked anything.
+    fn take_silent(&mut self, key: IpAddr) -> Option<Arc<Connection>> {
+        let taken = self.change(key, |entry| {
+            while let Some((number, oldest)) = entry.silent.pop_first() {
+                if !oldest.has_asked() {
+                    return Some(oldest);
+                }
+                // It is about to say so itself.
+                entry.asked.insert(number, oldest);
+            }
+            None
+        });
+        let taken = taken.flatten()?;
+        self.open -= 1;
+        Some(taken)
+    }
+
+    /// Takes out the one of a peer's connections that rests the longest. Never one with a request
+    /// under way.
+    fn take_resting(&mut self, key: IpAddr) -> Option<Arc<Connection>> {
+        let taken = self.change(key, |entry| {
+            let resting = entry.asked.iter();
+            let resting = resting.filter_map(|(number, one)| Some((one.resting()?, *number)));
+            let (_, longest) = resting.min()?;
+            entry.asked.remove(&longest)
+        });
+        let taken = taken.flatten()?;
+        self.open -= 1;
+        Some(taken)
+    }
+
+    /// Changes what is known of a peer, and its ranks with it.
+    fn change<T>(&mut self, key: IpAddr, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let entry = self.by_key.get_mut(&key)?;
+        let before = entry.ranks(key);
+        let changed = change(entry);
+        let after = entry.ranks(key);
+        let is_gone = entry.count() == 0;
+        if is_gone {
+            self.by_key.remove(&key);
+        }
+        if before != after {
+            let (silence, used) = before;
+            silence.map(|rank| self.by_silence.remove(&rank));
+            used.map(|rank| self.by_use.remove(&rank));
+            let (silence, used) = after;
+            self.by_silence.extend(silence);
+            self.by_use.extend(used);
+        }
+        Some(changed)
     }
 }
 
+type Ranks = (
+    Option<(usize, Reverse<u64>, IpAddr)>,
+    Option<(usize, IpAddr)>,
+);
+
 impl Entry {
-    /// Takes out the connection that has the least to lose: the oldest of those that never asked
-    /// anything, else the one that rests the longest. Never one with a request under way.
-    fn take_waiting(&mut self) -> Option<Arc<Connection>> {
-        let mut longest = None;
-        for (at, connection) in self.connections.iter().enumerate() {
-            let Some((has_asked, since)) = connection.waiting() else {
-                continue;
-            };
-            if !has_asked {
-                longest = Some((since, at));
-                break;
-            }
-            if longest.is_none_or(|(before, _)| since < before) {
-                longest = Some((since, at));
-            }
+    fn count(&self) -> usize {
+        self.silent.len() + self.asked.len()
+    }
+
+    fn ranks(&self, key: IpAddr) -> Ranks {
+        if self.peer.is_exempt {
+            return (None, None);
         }
-        longest.map(|(_, at)| self.connections.remove(at))
+        let oldest = self.silent.first_key_value();
+        let silence = oldest.map(|(number, _)| (self.silent.len(), Reverse(*number), key));
+        let used = self.asked.len();
+        (silence, (used > 0).then_some((used, key)))
     }
 }

@@ -138,9 +138,9 @@ impl Progress {
         self.has_asked
     }
 
-    /// Since when it waits, and whether it ever asked anything: who never did goes first.
-    pub(crate) fn waiting(&self) -> Option<(bool, u64)> {
-        self.is_waiting().then_some((self.has_asked, self.since))
+    /// Since when it waits for a request.
+    pub(crate) fn resting(&self) -> Option<u64> {
+        self.is_waiting().then_some(self.since)
     }
 
     /// Bytes came.

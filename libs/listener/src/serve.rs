@@ -1,15 +1,15 @@
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_http::Request;
 use actix_server::{Server, ServerBuilder};
-use actix_service::{
-    IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service, map_config,
-};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, map_config};
 use actix_web::Error;
 use actix_web::body::BoxBody;
 use actix_web::dev::{AppConfig, ServiceResponse};
@@ -21,12 +21,20 @@ use tokio_rustls::TlsAcceptor;
 use crate::gate::{Admitted, Gate};
 use crate::guarded::{Guarded, Wire};
 use crate::progress::Stage;
+use crate::unhurried::unhurried;
 use crate::{http1, http2};
 
 /// What every HTTP/2 connection begins with (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A browser's head fits into the first read.
 const FIRST_READ: usize = 4 * 1024;
+
+/// How many connections a worker takes before it looks at those it has.
+const TAKEN_AT_ONCE: usize = 8;
+/// How many connections whose time is up are closed together, and the pause before the next: 8000 a
+/// second, and no request waits for more than these.
+const CLOSED_AT_ONCE: usize = 16;
+const BETWEEN_CLOSES: Duration = Duration::from_millis(2);
 
 /// An address to listen on.
 #[derive(Clone)]
@@ -110,7 +118,12 @@ fn watch(gate: &Gate) {
             let Some(gate) = Gate::upgrade(&shared) else {
                 return;
             };
-            gate.sweep();
+            for few in gate.sweep().chunks(CLOSED_AT_ONCE) {
+                for connection in few {
+                    gate.close(connection);
+                }
+                tokio::time::sleep(BETWEEN_CLOSES).await;
+            }
         }
     });
 }
@@ -127,7 +140,7 @@ where
 {
     let http1 = http1::service(Rc::clone(&app), gate.limits());
     let http1 = Rc::new(http1.new_service(()).await?);
-    Ok(fn_service(move |io: TcpStream| {
+    Ok(InTurns::new(move |io: TcpStream| {
         let (app, http1, gate, tls) = (
             Rc::clone(&app),
             Rc::clone(&http1),
@@ -153,7 +166,8 @@ where
                 if admitted.connection.is_http2() {
                     http2::serve(io, peer, app, gate.limits()).await;
                 } else {
-                    let _ = http1.call((io, Some(peer))).await;
+                    let steps = || admitted.connection.steps();
+                    let _ = unhurried(http1.call((io, Some(peer))), steps).await;
                 }
             };
             tokio::select! {
@@ -164,6 +178,45 @@ where
             Ok(())
         }
     }))
+}
+
+/// Takes connections, and lets those that are open have their turn after every few.
+struct InTurns<F> {
+    take: F,
+    taken: Cell<usize>,
+}
+
+impl<F> InTurns<F> {
+    fn new(take: F) -> Self {
+        Self {
+            take,
+            taken: Cell::new(0),
+        }
+    }
+}
+
+impl<F, R, T> Service<R> for InTurns<F>
+where
+    F: Fn(R) -> T,
+    T: Future<Output = Result<(), ()>>,
+{
+    type Response = ();
+    type Error = ();
+    type Future = T;
+
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), ()>> {
+        if self.taken.get() < TAKEN_AT_ONCE {
+            return Poll::Ready(Ok(()));
+        }
+        self.taken.set(0);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn call(&self, one: R) -> T {
+        self.taken.set(self.taken.get() + 1);
+        (self.take)(one)
+    }
 }
 
 /// Finds out what the peer speaks.
@@ -204,4 +257,26 @@ async fn greet(mut io: TcpStream, admitted: &Admitted) -> io::Result<Guarded> {
         connection.speaks(Stage::Http2);
     }
     Ok(Guarded::new(Wire::Plain(io), connection, first.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use futures_util::task::noop_waker_ref;
+
+    use super::*;
+
+    #[test]
+    fn a_crowd_at_the_door_lets_open_connections_have_their_turn() {
+        let taking = InTurns::new(|()| ready(Ok(())));
+        let mut cx = Context::from_waker(noop_waker_ref());
+        for _ in 0..3 {
+            for _ in 0..TAKEN_AT_ONCE {
+                assert!(taking.poll_ready(&mut cx).is_ready());
+                let _ = taking.call(());
+            }
+            assert!(taking.poll_ready(&mut cx).is_pending());
+        }
+    }
 }

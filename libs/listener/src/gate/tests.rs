@@ -101,6 +101,70 @@ fn at_the_limit_of_all_who_holds_the_most_makes_room() {
 }
 
 #[test]
+fn at_the_limit_of_all_who_never_asked_makes_room_before_who_did() {
+    let gate = gate(10, 5);
+    let office: Vec<_> = (0..4)
+        .map(|_| admit(&gate, "198.51.100.1").unwrap())
+        .collect();
+    for one in &office {
+        drop(Exchange::begin(&one.connection));
+    }
+    let stranger = admit(&gate, "198.51.100.2").unwrap();
+    let newcomer = admit(&gate, "198.51.100.3").unwrap();
+    assert!(stranger.connection.is_cut());
+    assert!(office.iter().all(|one| !one.connection.is_cut()));
+    drop(Exchange::begin(&newcomer.connection));
+    let next = admit(&gate, "198.51.100.4").unwrap();
+    let given = office.iter().filter(|one| one.connection.is_cut()).count();
+    assert_eq!(
+        given, 1,
+        "where nobody is silent, who holds the most gives one that rests"
+    );
+    assert!(!next.connection.is_cut() && !newcomer.connection.is_cut());
+}
+
+#[test]
+fn of_many_strangers_with_a_connection_each_the_oldest_makes_room() {
+    let gate = gate(10, 50);
+    let crowd: Vec<_> = (0..50)
+        .map(|number| admit(&gate, &format!("198.51.100.{}", 200 - number)).unwrap())
+        .collect();
+    let mut newcomers = Vec::new();
+    for number in 0..20 {
+        let newcomer = admit(&gate, &format!("203.0.113.{number}")).unwrap();
+        drop(Exchange::begin(&newcomer.connection));
+        newcomers.push(newcomer);
+        assert_eq!(gate.open(), 50);
+        let gone: Vec<_> = crowd.iter().map(|one| one.connection.is_cut()).collect();
+        let expected: Vec<_> = (0..50).map(|at| at <= number).collect();
+        assert_eq!(gone, expected);
+    }
+    drop((crowd, newcomers));
+    assert_eq!(gate.open(), 0);
+}
+
+#[test]
+fn who_asks_while_its_time_is_judged_is_not_closed_for_silence() {
+    let mut limits = gate(10, 10).limits().clone();
+    limits.head = Duration::ZERO;
+    let gate = Gate::new(limits).unwrap();
+    let (silent, asks) = (
+        admit(&gate, "198.51.100.1").unwrap(),
+        admit(&gate, "198.51.100.1").unwrap(),
+    );
+    let mut over = Vec::new();
+    while over.len() < 2 {
+        over = gate.sweep();
+    }
+    assert!(!silent.connection.is_cut() && !asks.connection.is_cut());
+    let _exchange = Exchange::begin(&asks.connection);
+    for connection in &over {
+        gate.close(connection);
+    }
+    assert!(silent.connection.is_cut() && !asks.connection.is_cut());
+}
+
+#[test]
 fn a_proxy_that_carries_many_people_has_no_limit_and_gives_up_nothing() {
     let gate = gate(2, 5);
     let proxied: Vec<_> = (0..5).map(|_| admit(&gate, "192.0.2.7").unwrap()).collect();
