@@ -14,10 +14,12 @@ mod outages;
 mod passwords;
 mod retrying;
 mod rolling;
+mod sides;
 mod silent;
+mod times;
 
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::FutureExt as _;
 
@@ -86,7 +88,12 @@ pub async fn all(scale: Scale, names: &[String]) -> Result<Vec<Proof>, String> {
                 eprintln!("── {}", stringify!($attack));
                 let began = Instant::now();
                 match AssertUnwindSafe($attack(scale)).catch_unwind().await {
-                    Ok(found) => proofs.extend(found),
+                    Ok(found) => {
+                        for proof in &found {
+                            eprintln!("   {}: {}", proof.attack, proof.seen);
+                        }
+                        proofs.extend(found);
+                    }
                     Err(_) => proofs.push(Proof {
                         attack: stringify!($attack).replace('_', " "),
                         seen: "could not be carried out; what it said stands above".to_owned(),
@@ -110,27 +117,4 @@ pub async fn all(scale: Scale, names: &[String]) -> Result<Vec<Proof>, String> {
         ends_while_the_cache_is_away,
     );
     Ok(proofs)
-}
-
-/// The 99th percentile, or the largest of fewer than a hundred.
-fn p99(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    let at = times.len().saturating_sub(1 + times.len() / 100);
-    times[at]
-}
-
-/// `after` over `before`, for a bound that only the whole run is held to: a short one, in a debug
-/// build beside other tests, measures the machine.
-fn ratio(attack: &str, what: &str, before: Duration, after: Duration, most: f64) -> Proof {
-    let ratio = after.as_secs_f64() / before.as_secs_f64();
-    Proof {
-        attack: attack.to_owned(),
-        seen: format!(
-            "{what}: {:.1} ms alone, {:.1} ms meanwhile, {ratio:.2} times",
-            before.as_secs_f64() * 1e3,
-            after.as_secs_f64() * 1e3,
-        ),
-        bound: format!("at most {most} times"),
-        held: ratio <= most,
-    }
 }

@@ -139,13 +139,14 @@ limits: {{ requests: 100000/s }}
         failed.extend(client.await.unwrap());
     }
     let served = served.load(Ordering::Relaxed);
+    let first = failed.first();
+    let first = first.map_or_else(String::new, |first| format!(", the first: {first}"));
     vec![Proof {
         attack: format!("two nodes behind haproxy, each restarted {restarts} times under load"),
         seen: format!(
-            "{} of {} requests failed {:?}",
+            "{} of {} requests failed{first}",
             failed.len(),
-            served + failed.len() as u64,
-            failed.iter().take(5).collect::<Vec<_>>()
+            served + failed.len() as u64
         ),
         bound: "none fails".to_owned(),
         held: failed.is_empty() && served > 100,

@@ -1,4 +1,6 @@
 use std::io;
+use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -29,12 +31,22 @@ impl Crowd {
     /// Opens `many` connections to `port`, as fast as they go, and keeps each for as long as the
     /// server does.
     pub async fn gather(port: u16, many: usize, silence: &Silence) -> io::Result<Self> {
+        Self::gather_from(0..=0, port, many, silence).await
+    }
+
+    /// The same from these addresses in turn: the first is the one that everybody has.
+    pub async fn gather_from(
+        addresses: RangeInclusive<u32>,
+        port: u16,
+        many: usize,
+        silence: &Silence,
+    ) -> io::Result<Self> {
         let mut crowd = Self {
             tasks: JoinSet::new(),
             opened: 0,
         };
-        for _ in 0..many {
-            let io = connect(port, silence).await?;
+        for address in addresses.cycle().take(many) {
+            let io = connect(address, port, silence).await?;
             crowd.opened += 1;
             let silence = silence.clone();
             crowd.tasks.spawn(async move {
@@ -52,12 +64,17 @@ impl Crowd {
     }
 }
 
-async fn connect(port: u16, silence: &Silence) -> io::Result<TcpStream> {
+/// Connects from an address of this machine, counted from the usual one.
+async fn connect(address: u32, port: u16, silence: &Silence) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     if matches!(silence, Silence::ReadAByteASecond(_)) {
         socket.set_recv_buffer_size(2048)?;
     }
-    socket.connect(([127, 0, 0, 1], port).into()).await
+    if address > 0 {
+        let from = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + address);
+        socket.bind((from, 0).into())?;
+    }
+    socket.connect((Ipv4Addr::LOCALHOST, port).into()).await
 }
 
 async fn stay(mut io: TcpStream, silence: &Silence) -> io::Result<()> {
