@@ -268,7 +268,7 @@ pub async fn attacks_over_http2(scale: Scale) -> Vec<Proof> {
         let idle = resident_bytes(process.pid());
         let watch = MemoryWatch::begin(process.pid());
         let frames = u32::try_from(scale.of(50_000, 2_000_000)).unwrap_or(u32::MAX);
-        let stay = Duration::from_millis(500);
+        let stay = Duration::from_secs(30);
         let attack = attack_over_http2(kind, process.port, HOST, DISCOVERY, frames, stay);
         let (taken, is_served_meanwhile) = tokio::join!(attack, is_served(&process));
         let taken = taken.expect("it connects");

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::timeout;
 
 use super::frames::{
@@ -52,7 +53,7 @@ pub struct Taken {
 }
 
 /// Attacks the clear-text listener at `port` over one connection with so many frames, for as long
-/// as the server takes them, then stays for `stay`.
+/// as the server takes them, then stays for `stay` or until the server closes.
 pub async fn attack_over_http2(
     kind: Http2Attack,
     port: u16,
@@ -87,28 +88,28 @@ pub async fn attack_over_http2(
         }
         Ok::<_, io::Error>(())
     };
-    let reading = async {
-        if !reads {
-            std::future::pending::<()>().await;
-        }
-        let mut sink = vec![0; 64 * 1024];
-        while matches!(reader.read(&mut sink).await, Ok(1..)) {}
-    };
     let is_over = async {
-        tokio::pin!(reading);
-        tokio::select! {
-            // A write that fails says that the server closed.
-            sent = sending => if sent.is_ok() {
-                return timeout(stay, reading).await.is_ok();
-            },
-            () = &mut reading => {}
-        }
-        true
+        let is_sent = if reads {
+            tokio::select! {
+                sent = sending => sent.is_ok(),
+                () = read_all(&mut reader) => false,
+            }
+        } else {
+            sending.await.is_ok()
+        };
+        // A write that fails says that the server closed; who sent all looks whether it does.
+        !is_sent || timeout(stay, read_all(&mut reader)).await.is_ok()
     };
     // A server that neither reads nor closes holds an attacker that waits for it.
     let is_closed = timeout(stay * 2 + Duration::from_secs(30), is_over).await;
     taken.is_closed = is_closed.unwrap_or(false);
     Ok(taken)
+}
+
+/// Reads until the server closes.
+async fn read_all(reader: &mut OwnedReadHalf) {
+    let mut sink = vec![0; 64 * 1024];
+    while matches!(reader.read(&mut sink).await, Ok(1..)) {}
 }
 
 fn part(kind: Http2Attack, number: u32, host: &str, path: &str) -> Vec<u8> {
