@@ -107,10 +107,8 @@ mod tests {
     #[tokio::test]
     async fn a_hash_that_panics_costs_no_thread() {
         let threads = Threads::start("test", 1).unwrap();
-        let panicked = threads.run(|| {
-            let nothing: Option<u8> = None;
-            nothing.unwrap()
-        });
+        let panicked = threads.run(|| std::panic::resume_unwind(Box::new("in a test")));
+        let panicked: oneshot::Receiver<()> = panicked;
         assert!(panicked.await.is_err());
         assert_eq!(threads.run(|| 7).await, Ok(7));
     }
