@@ -94,8 +94,8 @@ pub async fn silent_connections(scale: Scale) -> Vec<Proof> {
 }
 
 async fn logins_beside_silence(side: Side, from: &Origin, many: usize) -> Vec<Proof> {
-    const ROUNDS: usize = 4;
-    const LOGINS: usize = 1000;
+    const ROUNDS: usize = 3;
+    const LOGINS: usize = 400;
     let house = house(&from.setting);
     let (process, _stay) = side.open(&house).await;
     let party = party(&house);
@@ -139,7 +139,7 @@ async fn logins_beside_silence(side: Side, from: &Origin, many: usize) -> Vec<Pr
 
 /// Connections that are opened as fast as they go, all the while.
 async fn logins_beside_a_storm(side: Side) -> Proof {
-    const LOGINS: usize = 1000;
+    const LOGINS: usize = 400;
     let house = house("connections: {}");
     let (process, _stay) = side.open(&house).await;
     let party = party(&house);

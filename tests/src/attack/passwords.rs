@@ -59,8 +59,8 @@ pub async fn password_guesses_at_one_tenant(scale: Scale) -> Vec<Proof> {
 }
 
 async fn logins_beside_guesses(side: Side, kind: &str, hash: &str) -> Proof {
-    const ROUNDS: usize = 5;
-    const LOGINS: usize = 60;
+    const ROUNDS: usize = 4;
+    const LOGINS: usize = 75;
     let house = house(hash);
     let (process, _stay) = side.open(&house).await;
     let quiet = RelyingParty::new(&issuer(&house, "quiet"), "app", "s", REDIRECT_URI);
