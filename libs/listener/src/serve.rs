@@ -274,7 +274,7 @@ mod tests {
         for _ in 0..3 {
             for _ in 0..TAKEN_AT_ONCE {
                 assert!(taking.poll_ready(&mut cx).is_ready());
-                let _ = taking.call(());
+                drop(taking.call(()));
             }
             assert!(taking.poll_ready(&mut cx).is_pending());
         }
