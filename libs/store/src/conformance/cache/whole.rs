@@ -1,0 +1,190 @@
+use futures_util::future::join_all;
+use insula_model::{ConnectorId, Login, Stage};
+
+use super::{
+    CROWD, CacheOnTrial, LIFE, MINUTE, ROOM, a_grant, a_hash, a_login, a_request, a_tenant,
+    a_tenant_id, claim, claimed, fine, later, next, redeem,
+};
+use crate::{ClaimedCode, Finish};
+
+/// See its name.
+pub async fn a_refreshed_login_is_kept_and_replaced(trial: &dyn CacheOnTrial) {
+    let tenant = a_tenant(trial);
+    let (usage, login) = (a_hash(), a_login());
+    assert_eq!(fine(tenant.kept_refreshed(&usage).await), None);
+    fine(tenant.keep_refreshed(&usage, &login, later(300)).await);
+    assert_eq!(fine(tenant.kept_refreshed(&usage).await), Some(login));
+    let other = Login {
+        connector_data: Some(b"newer".to_vec()),
+        ..a_login()
+    };
+    fine(tenant.keep_refreshed(&usage, &other, later(300)).await);
+    assert_eq!(fine(tenant.kept_refreshed(&usage).await), Some(other));
+    assert_eq!(fine(tenant.kept_refreshed(&a_hash()).await), None);
+}
+
+/// See its name.
+pub async fn counters_count_within_the_window_that_began_with_the_first_event(
+    trial: &dyn CacheOnTrial,
+) {
+    let tenant = a_tenant(trial);
+    let window = later(60);
+    assert_eq!(fine(tenant.counted("login:jane").await), 0);
+    assert_eq!(fine(tenant.count("login:jane", window).await), 1);
+    trial.advance(window / 2).await;
+    assert_eq!(fine(tenant.count("login:jane", window).await), 2);
+    assert_eq!(fine(tenant.counted("login:jane").await), 2);
+    trial.advance(window / 2).await;
+    assert_eq!(
+        fine(tenant.counted("login:jane").await),
+        0,
+        "the second event did not prolong the window"
+    );
+    assert_eq!(fine(tenant.count("login:jane", window).await), 1);
+    assert_eq!(fine(tenant.counted("login:jane").await), 1);
+}
+
+/// See its name.
+pub async fn a_hundred_events_at_once_are_a_hundred_events(trial: &dyn CacheOnTrial) {
+    let tenant = a_tenant(trial);
+    let events = (0..CROWD).map(|_| {
+        let tenant = tenant.clone();
+        tokio::spawn(async move { fine(tenant.count("flood", later(60)).await) })
+    });
+    let mut heard: Vec<u64> = join_all(events)
+        .await
+        .into_iter()
+        .map(|o| o.expect("no event panics"))
+        .collect();
+    heard.sort_unstable();
+    assert_eq!(heard, (1..=CROWD as u64).collect::<Vec<_>>());
+}
+
+/// See its name.
+pub async fn counters_of_different_keys_do_not_mix(trial: &dyn CacheOnTrial) {
+    let tenant = a_tenant(trial);
+    let long = "x".repeat(10_000);
+    for key in ["a", "b", "a:b", "", "{a}", "ä \r\n *", &long] {
+        assert_eq!(fine(tenant.count(key, later(60)).await), 1, "{key:?}");
+    }
+}
+
+/// See its name.
+pub async fn no_method_of_one_tenant_touches_another(trial: &dyn CacheOnTrial) {
+    let id = a_tenant_id();
+    let ours = trial.cache().tenant(&id);
+    let theirs = a_tenant(trial);
+    let (request, grant, login) = (a_request(), a_grant(), a_login());
+    let (code, usage) = (a_hash(), a_hash());
+    fine(ours.put_auth_request(&request, ROOM, LIFE).await);
+    fine(ours.put_code(&code, &grant, MINUTE).await);
+    fine(ours.keep_refreshed(&usage, &login, later(300)).await);
+    fine(ours.count("key", later(60)).await);
+
+    assert_eq!(fine(theirs.get_auth_request(&request.id).await), None);
+    assert!(!fine(theirs.advance_auth_request(&next(&request)).await));
+    let other_code = a_hash();
+    let finish = theirs.finish_auth_request(&request.id, 1, &other_code, &grant, MINUTE);
+    assert_eq!(fine(finish.await), Finish::Lost);
+    assert!(!fine(theirs.drop_auth_request(&request.id).await));
+    assert_eq!(fine(theirs.peek_code(&code).await), None);
+    let theirs_claimed = claim(theirs.as_ref(), &code).await;
+    assert_eq!(theirs_claimed, ClaimedCode::Unknown);
+    assert!(fine(theirs.answer_code(&code, 1, later(60)).await));
+    assert_eq!(fine(theirs.kept_refreshed(&usage).await), None);
+    assert_eq!(fine(theirs.counted("key").await), 0);
+    assert_eq!(fine(theirs.count("key", later(60)).await), 1);
+    fine(theirs.put_auth_request(&request, ROOM, LIFE).await);
+    fine(theirs.put_code(&code, &a_grant(), MINUTE).await);
+    assert!(fine(theirs.drop_auth_request(&request.id).await));
+
+    let same = trial.cache().tenant(&id);
+    let read = fine(same.get_auth_request(&request.id).await);
+    assert_eq!(read, Some(request));
+    assert_eq!(fine(same.peek_code(&code).await), Some(grant));
+    assert_eq!(fine(same.kept_refreshed(&usage).await), Some(login));
+    assert_eq!(fine(same.counted("key").await), 1);
+}
+
+/// See its name.
+pub async fn big_values_survive(trial: &dyn CacheOnTrial) {
+    let tenant = a_tenant(trial);
+    let mut request = a_request();
+    request.stage = Stage::AwaitingUpstream {
+        connector_id: ConnectorId::parse("mock").expect("a connector id"),
+        memory: serde_json::json!({ "memory": "m".repeat(256 * 1024) }),
+    };
+    fine(tenant.put_auth_request(&request, ROOM, LIFE).await);
+    let read = fine(tenant.get_auth_request(&request.id).await);
+    assert_eq!(read, Some(request));
+
+    let (code, mut grant) = (a_hash(), a_grant());
+    grant.login.claims.groups = (0..10_000).map(|n| format!("group {n}")).collect();
+    fine(tenant.put_code(&code, &grant, MINUTE).await);
+    for count in 1..=2 {
+        let claim = claim(tenant.as_ref(), &code).await;
+        assert_eq!(claim, claimed(grant.clone(), count));
+    }
+}
+
+/// See its name.
+pub async fn odd_characters_survive(trial: &dyn CacheOnTrial) {
+    let tenant = a_tenant(trial);
+    let mut request = a_request();
+    request.request.state = Some("|1|F|2|\0\r\n\"\\ ü \u{1f511}".into());
+    request.request.nonce = Some(String::new());
+    fine(tenant.put_auth_request(&request, ROOM, LIFE).await);
+    let mut second = next(&request);
+    second.request.state = Some("%s %d {} |".into());
+    assert!(fine(tenant.advance_auth_request(&second).await));
+    let read = fine(tenant.get_auth_request(&request.id).await);
+    assert_eq!(read, Some(second));
+}
+
+/// See its name.
+pub async fn every_entry_has_an_end(trial: &dyn CacheOnTrial) {
+    let tenant = a_tenant(trial);
+    let (request, grant) = (a_request(), a_grant());
+    fine(tenant.put_auth_request(&request, ROOM, LIFE).await);
+    fine(tenant.advance_auth_request(&next(&request)).await);
+    let finished = a_request();
+    fine(tenant.put_auth_request(&finished, ROOM, LIFE).await);
+    let (code, taken) = (a_hash(), a_hash());
+    let finish = tenant.finish_auth_request(&finished.id, 1, &code, &grant, MINUTE);
+    fine(finish.await);
+    fine(tenant.put_code(&taken, &grant, MINUTE).await);
+    redeem(tenant.as_ref(), &taken, later(60)).await;
+    let waiting = a_hash();
+    fine(tenant.put_code(&waiting, &grant, MINUTE).await);
+    claim(tenant.as_ref(), &waiting).await;
+    let (usage, login) = (a_hash(), a_login());
+    fine(tenant.keep_refreshed(&usage, &login, later(300)).await);
+    fine(tenant.count("key", later(60)).await);
+    fine(tenant.count("key", later(60)).await);
+    assert_eq!(trial.entries_without_end().await, Vec::<String>::new());
+}
+
+/// See its name.
+pub async fn what_has_ended_is_not_seen_any_more(trial: &dyn CacheOnTrial) {
+    let tenant = a_tenant(trial);
+    let (request, grant) = (a_request(), a_grant());
+    let (code, usage) = (a_hash(), a_hash());
+    fine(tenant.put_auth_request(&request, ROOM, LIFE).await);
+    fine(tenant.put_code(&code, &grant, MINUTE).await);
+    let login = a_login();
+    fine(tenant.keep_refreshed(&usage, &login, MINUTE / 2).await);
+    trial.advance(MINUTE / 2).await;
+    assert_eq!(fine(tenant.kept_refreshed(&usage).await), None);
+    assert!(fine(tenant.peek_code(&code).await).is_some());
+    trial.advance(MINUTE / 2).await;
+    assert_eq!(fine(tenant.peek_code(&code).await), None);
+    assert!(fine(tenant.get_auth_request(&request.id).await).is_some());
+    trial.advance(MINUTE * 9).await;
+    assert_eq!(fine(tenant.get_auth_request(&request.id).await), None);
+    assert!(!fine(tenant.drop_auth_request(&request.id).await));
+}
+
+/// See its name.
+pub async fn the_cache_answers_a_ping(trial: &dyn CacheOnTrial) {
+    fine(trial.cache().ping().await);
+}
