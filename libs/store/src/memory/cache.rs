@@ -1,31 +1,26 @@
+mod of_tenant;
 mod shelf;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_ambient::{Clock, Monotonic};
 use insula_model::{AuthRequest, AuthRequestId, CodeGrant, GrantId, Login, TenantId, TokenHash};
 
+use self::of_tenant::OfTenant;
 use self::shelf::Shelf;
-use crate::{Cache, ClaimedCode, Finish, LoginRoom, StoreError, TenantCache};
+use crate::{Cache, StoreError, TenantCache};
 
 /// How many locks the tenants are spread over.
 const SHARDS: usize = 64;
-/// How many ended entries a write removes while it is there.
-const IN_PASSING: usize = 8;
 /// How many ended entries a sweep removes under one lock.
 const AT_ONCE: usize = 1024;
 
-/// Logins under way weigh one for each so many bytes they take written out.
-const PORTION: usize = 2048;
-
 /// How much of each kind a [`MemoryCache`] holds. For logins under way each tenant says for itself
-/// ([`LoginRoom`]).
+/// ([`LoginRoom`](crate::LoginRoom)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheLimits {
     /// Codes that wait to be redeemed, per tenant; beyond it no login can be finished.
@@ -229,283 +224,6 @@ impl Cache for MemoryCache {
             ));
         }
         Ok(())
-    }
-}
-
-/// The shelves of one tenant, with the walls around them.
-struct OfTenant {
-    house: Arc<House>,
-    shelves: Arc<Shelves>,
-}
-
-impl OfTenant {
-    fn now(&self) -> Monotonic {
-        self.house.clock.monotonic()
-    }
-
-    /// Makes room on a shelf whose entries must not be dropped before their time.
-    fn refuse_if_full<K: Clone + Eq + std::hash::Hash, V>(
-        shelf: &mut Shelf<K, V>,
-        limit: usize,
-        what: &'static str,
-        now: Monotonic,
-    ) -> Result<(), StoreError> {
-        shelf.expire(now, IN_PASSING);
-        if shelf.weight() >= limit {
-            shelf.expire(now, usize::MAX);
-        }
-        if shelf.weight() >= limit {
-            return Err(StoreError::Full(what));
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl TenantCache for OfTenant {
-    async fn put_auth_request(
-        &self,
-        request: &AuthRequest,
-        room: LoginRoom,
-        ttl: Duration,
-    ) -> Result<(), StoreError> {
-        let now = self.now();
-        let stored = Arc::new(request.clone());
-        let weight = portions(request);
-        let requests = &mut lock(&self.shelves.logins).requests;
-        requests.expire(now, IN_PASSING);
-        if requests.get(&request.id, now).is_some() {
-            return Err(exists("auth request"));
-        }
-        let entries = usize::try_from(room.entries).unwrap_or(usize::MAX);
-        let portions = usize::try_from(room.bytes).unwrap_or(usize::MAX) / PORTION;
-        if weight > portions {
-            return Err(StoreError::Full("bytes of logins under way"));
-        }
-        while requests.len() > 0
-            && (requests.len() >= entries || requests.weight() + weight > portions)
-        {
-            requests.drop_first_to_end();
-        }
-        if self.house.is_full() {
-            return Err(StoreError::Full(
-                "logins under way for what the process still can hold",
-            ));
-        }
-        requests.put_weighing(request.id.clone(), stored, now + ttl, weight);
-        Ok(())
-    }
-
-    async fn get_auth_request(
-        &self,
-        id: &AuthRequestId,
-    ) -> Result<Option<AuthRequest>, StoreError> {
-        let now = self.now();
-        let found = lock(&self.shelves.logins).requests.get(id, now).cloned();
-        Ok(found.map(Arc::unwrap_or_clone))
-    }
-
-    async fn advance_auth_request(&self, next: &AuthRequest) -> Result<bool, StoreError> {
-        let now = self.now();
-        let stored = Arc::new(next.clone());
-        let weight = portions(next);
-        let requests = &mut lock(&self.shelves.logins).requests;
-        let stands = requests.get(&next.id, now).map(|r| r.version);
-        if stands.is_none() || stands != next.version.checked_sub(1) {
-            return Ok(false);
-        }
-        let Some((_, ends)) = requests.take(&next.id) else {
-            return Ok(false);
-        };
-        requests.put_weighing(next.id.clone(), stored, ends, weight);
-        Ok(true)
-    }
-
-    async fn finish_auth_request(
-        &self,
-        id: &AuthRequestId,
-        version: u32,
-        code: &TokenHash,
-        grant: &CodeGrant,
-        ttl: Duration,
-    ) -> Result<Finish, StoreError> {
-        let now = self.now();
-        let stored = Code::fresh(grant);
-        let logins = &mut *lock(&self.shelves.logins);
-        let stands = logins.requests.get(id, now).map(|r| r.version);
-        if stands != Some(version) {
-            return Ok(Finish::Lost);
-        }
-        let limit = self.house.limits.codes;
-        Self::refuse_if_full(&mut logins.codes, limit, "codes", now)?;
-        logins.requests.take(id);
-        logins.codes.put(*code, stored, now + ttl);
-        Ok(Finish::Finished)
-    }
-
-    async fn drop_auth_request(&self, id: &AuthRequestId) -> Result<bool, StoreError> {
-        let now = self.now();
-        let dropped = lock(&self.shelves.logins).requests.take(id);
-        Ok(dropped.is_some_and(|(_, ends)| now < ends))
-    }
-
-    async fn put_code(
-        &self,
-        code: &TokenHash,
-        grant: &CodeGrant,
-        ttl: Duration,
-    ) -> Result<(), StoreError> {
-        let now = self.now();
-        let stored = Code::fresh(grant);
-        let logins = &mut *lock(&self.shelves.logins);
-        Self::refuse_if_full(&mut logins.codes, self.house.limits.codes, "codes", now)?;
-        if logins.codes.get(code, now).is_some() || logins.used.get(code, now).is_some() {
-            return Err(exists("code"));
-        }
-        logins.codes.put(*code, stored, now + ttl);
-        Ok(())
-    }
-
-    async fn peek_code(&self, code: &TokenHash) -> Result<Option<CodeGrant>, StoreError> {
-        let now = self.now();
-        let logins = lock(&self.shelves.logins);
-        let found = logins.codes.get(code, now).map(|c| c.grant.clone());
-        drop(logins);
-        Ok(found.map(Arc::unwrap_or_clone))
-    }
-
-    async fn claim_code(
-        &self,
-        code: &TokenHash,
-        presenter: &TokenHash,
-    ) -> Result<ClaimedCode, StoreError> {
-        let now = self.now();
-        let (grant, claim) = {
-            let logins = &mut *lock(&self.shelves.logins);
-            if let Some(id) = logins.used.get(code, now) {
-                return Ok(ClaimedCode::Replayed(id.clone()));
-            }
-            let Some(stored) = logins.codes.get_mut(code, now) else {
-                return Ok(ClaimedCode::Unknown);
-            };
-            let claim = match &stored.claimed {
-                None => 1,
-                Some((by, claims)) if by == presenter => claims.saturating_add(1),
-                Some(_) => return Ok(ClaimedCode::Replayed(stored.grant.grant_id.clone())),
-            };
-            stored.claimed = Some((*presenter, claim));
-            (stored.grant.clone(), claim)
-        };
-        let grant = Box::new(Arc::unwrap_or_clone(grant));
-        Ok(ClaimedCode::Claimed { grant, claim })
-    }
-
-    async fn answer_code(
-        &self,
-        code: &TokenHash,
-        claim: u32,
-        remember: Duration,
-    ) -> Result<bool, StoreError> {
-        let now = self.now();
-        let logins = &mut *lock(&self.shelves.logins);
-        if logins.used.get(code, now).is_some() {
-            return Ok(false);
-        }
-        match logins.codes.get(code, now).map(|c| &c.claimed) {
-            None => return Ok(true),
-            Some(Some((_, latest))) if *latest > claim => return Ok(false),
-            Some(_) => {}
-        }
-        let Some((answered, ends)) = logins.codes.take(code) else {
-            return Ok(true);
-        };
-        logins.used.expire(now, IN_PASSING);
-        if logins.used.len() >= self.house.limits.used_codes || self.house.is_full() {
-            logins.used.drop_first_to_end();
-        }
-        let ends = ends.max(now + remember);
-        logins
-            .used
-            .put(*code, answered.grant.grant_id.clone(), ends);
-        Ok(true)
-    }
-
-    async fn keep_refreshed(
-        &self,
-        usage: &TokenHash,
-        login: &Login,
-        ttl: Duration,
-    ) -> Result<(), StoreError> {
-        let now = self.now();
-        let stored = Arc::new(login.clone());
-        let refreshed = &mut lock(&self.shelves.refreshed);
-        refreshed.expire(now, IN_PASSING);
-        refreshed.take(usage);
-        if refreshed.len() >= self.house.limits.refreshed || self.house.is_full() {
-            refreshed.drop_first_to_end();
-        }
-        if refreshed.len() < self.house.limits.refreshed && !self.house.is_full() {
-            refreshed.put(*usage, stored, now + ttl);
-        }
-        Ok(())
-    }
-
-    async fn kept_refreshed(&self, usage: &TokenHash) -> Result<Option<Login>, StoreError> {
-        let now = self.now();
-        let found = lock(&self.shelves.refreshed).get(usage, now).cloned();
-        Ok(found.map(Arc::unwrap_or_clone))
-    }
-
-    async fn count(&self, key: &str, window: Duration) -> Result<u64, StoreError> {
-        let now = self.now();
-        let key = TokenHash::of(key);
-        let counters = &mut lock(&self.shelves.counters);
-        counters.expire(now, IN_PASSING);
-        if let Some(count) = counters.get_mut(&key, now) {
-            *count += 1;
-            return Ok(*count);
-        }
-        counters.take(&key);
-        if counters.len() >= self.house.limits.counters || self.house.is_full() {
-            counters.drop_first_to_end();
-        }
-        counters.put(key, 1, now + window);
-        Ok(1)
-    }
-
-    async fn counted(&self, key: &str) -> Result<u64, StoreError> {
-        let now = self.now();
-        let counters = lock(&self.shelves.counters);
-        Ok(counters
-            .get(&TokenHash::of(key), now)
-            .copied()
-            .unwrap_or_default())
-    }
-}
-
-/// How many portions a login under way counts for: its length, written out.
-fn portions(request: &AuthRequest) -> usize {
-    struct Length(usize);
-    impl io::Write for Length {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut length = Length(0);
-    // What cannot be written out broke off at some length, which counts.
-    let _ = serde_json::to_writer(&mut length, request);
-    1 + length.0 / PORTION
-}
-
-/// Ids and codes are random: one that exists already was not made as it should have been.
-fn exists(what: &'static str) -> StoreError {
-    StoreError::Failed {
-        backend: "memory",
-        cause: format!("a new {what} has the name of one that stands"),
     }
 }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 use insula_ambient::{ManualClock, SeededEntropy, Timestamp};
@@ -5,6 +7,7 @@ use insula_model::{ClientId, ConnectorId, IdentityClaims, Login, Stage, UserId};
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 
 use crate::conformance::cache::CacheOnTrial;
+use crate::{ClaimedCode, LoginRoom};
 
 const NOON: Timestamp = Timestamp::from_secs(1_800_000_000);
 
