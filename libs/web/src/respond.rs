@@ -1,23 +1,26 @@
 //! How an answer travels: the one table from cause to HTTP status, and the headers that go along.
 
+mod client;
+mod person;
+
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use insula_connector_kit::ConnectorError;
+use insula_engine::Refusal;
 use insula_engine::authorize::ReplyTo;
-use insula_engine::{Refusal, repeatable};
 use insula_flows::{Fault, FlowError};
 use insula_model::Dialect;
-use insula_oauth::{ErrorCode, OAuthError, ResponseMode, encode_pairs};
-use insula_theming::{ErrorPage, FormPost, OutOfBand, Page, plain_error};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use insula_oauth::{ErrorCode, OAuthError};
+use insula_theming::{ErrorPage, plain_error};
 use serde::Serialize;
 use tracing::{error, info};
 
+use self::client::tell_client;
+use self::person::{connector_name, connector_page, error_page, page_status};
 use crate::context::Context;
 use crate::route::Probe;
 use crate::{outages, page};
@@ -26,8 +29,8 @@ use crate::{outages, page};
 /// reconnection.
 const TEMPORARILY_S: u64 = 1;
 
-/// Must not stand in `Location` as they are: they could end the line.
-const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b' ');
+pub(crate) use client::{redirect, reply};
+pub(crate) use person::{show, show_in};
 
 /// Who hears the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,100 +186,6 @@ fn program_status(refusal: &Refusal, dialect: Dialect) -> StatusCode {
     }
 }
 
-/// The status of a refusal that a person sees.
-fn error_page(ctx: &Context, refusal: &Refusal) -> ErrorPage {
-    let detail = refusal.description(ctx.dialect()).into_owned();
-    let dex = ctx.dialect() == Dialect::Dex;
-    match refusal {
-        Refusal::TooManyRequests { .. } => ErrorPage::busy(None),
-        Refusal::Overloaded { .. } => ErrorPage {
-            status: 503,
-            ..ErrorPage::busy(None)
-        },
-        Refusal::BadProof if dex => ErrorPage {
-            status: 401,
-            ..ErrorPage::expired(None)
-        },
-        Refusal::LoginUnknown | Refusal::LoginExpired | Refusal::WrongStage | Refusal::BadProof => {
-            ErrorPage::expired(None)
-        }
-        Refusal::WrongBrowser => ErrorPage::cookies(None),
-        Refusal::NotInGroup => ErrorPage::denied(None),
-        // dex calls whatever a connector or a person answers its own failure.
-        Refusal::UpstreamDenied(_) => ErrorPage {
-            status: if dex { 500 } else { 403 },
-            ..ErrorPage::denied(None)
-        },
-        Refusal::UpstreamDeclined { connector } => ErrorPage {
-            status: if dex { 500 } else { 403 },
-            ..ErrorPage::declined(connector_name(ctx, connector))
-        },
-        Refusal::ConsentDenied => ErrorPage {
-            status: if dex { 500 } else { 403 },
-            ..ErrorPage::not_allowed()
-        },
-        // A stranger can send one too, so in our dialect it counts as the asker's mistake.
-        Refusal::UpstreamReply { connector, .. } => ErrorPage {
-            status: if dex { 500 } else { 400 },
-            ..ErrorPage::upstream_mistake(connector_name(ctx, connector), detail)
-        },
-        Refusal::ConnectorUnavailable { connector, .. } => {
-            ErrorPage::connector_broken(connector_name(ctx, connector))
-        }
-        Refusal::UnknownClient if dex => ErrorPage {
-            status: 404,
-            ..ErrorPage::client_mistake(detail)
-        },
-        Refusal::MethodNotAllowed(_) if !dex => ErrorPage {
-            status: 405,
-            ..ErrorPage::client_mistake(detail)
-        },
-        _ => ErrorPage::client_mistake(detail),
-    }
-}
-
-/// What the person knows a connector as.
-fn connector_name<'a>(ctx: &'a Context, id: &'a str) -> &'a str {
-    let spec = ctx.spec().connector(id);
-    spec.map_or(id, |spec| spec.name.as_str())
-}
-
-/// What a connector's failure is to the person in front of it.
-fn connector_page(name: &str, cause: &ConnectorError) -> ErrorPage {
-    match cause {
-        ConnectorError::Upstream(why)
-        | ConnectorError::SaidToFail(why)
-        | ConnectorError::BadReply(why) => ErrorPage::upstream_mistake(name, repeatable(why)),
-        ConnectorError::Settings(_) | ConnectorError::Unsupported(_) => {
-            ErrorPage::connector_broken(name)
-        }
-        _ => ErrorPage::upstream_down(name, None),
-    }
-}
-
-fn page_status(page: &Page) -> StatusCode {
-    let status = match page {
-        Page::Error(error) => error.status,
-        Page::Resting(_) => 503,
-        Page::Password(form) if form.error.is_some() => match form.retry_after_s {
-            Some(_) => 429,
-            None => 401,
-        },
-        _ => 200,
-    };
-    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-/// Shows a page with the status that belongs to it.
-pub(crate) fn show(ctx: &Context, page: &Page) -> HttpResponse {
-    page::answer(ctx, page, page_status)
-}
-
-/// The same, in the languages a login was begun in.
-pub(crate) fn show_in(ctx: &Context, page: &Page, ui_locales: &[String]) -> HttpResponse {
-    page::answer_in(ctx, page, ui_locales, page_status)
-}
-
 fn fault_code(fault: &Fault) -> ErrorCode {
     if fault.is_temporary() {
         ErrorCode::TemporarilyUnavailable
@@ -340,68 +249,6 @@ pub(crate) fn panicked(ctx: &Context, surface: Surface) -> HttpResponse {
     incident(ctx, status, ErrorCode::ServerError)
 }
 
-/// An error to the client at its proven redirect URI (RFC 6749 §4.1.2.1).
-fn tell_client(ctx: &Context, to: &ReplyTo, code: ErrorCode, description: &str) -> HttpResponse {
-    let mut params = vec![("error".to_owned(), code.as_str().to_owned())];
-    if !description.is_empty() {
-        params.push(("error_description".to_owned(), description.to_owned()));
-    }
-    reply(ctx, to, params)
-}
-
-/// An answer to the client, with `state` and, in our dialect, `iss`
-/// ([RFC 9207 §2](https://www.rfc-editor.org/rfc/rfc9207#section-2)). dex sends `state` even when it
-/// is empty, no `iss`, and its parameters in alphabetical order.
-pub(crate) fn reply(
-    ctx: &Context,
-    to: &ReplyTo,
-    mut params: Vec<(String, String)>,
-) -> HttpResponse {
-    if to.is_out_of_band() {
-        let code = params.into_iter().find(|(name, _)| name == "code");
-        let code = code.map(|(_, code)| code).unwrap_or_default();
-        return show(ctx, &OutOfBand { code }.into());
-    }
-    match (&to.state, ctx.dialect()) {
-        (Some(state), _) => params.push(("state".to_owned(), state.clone())),
-        (None, Dialect::Dex) => params.push(("state".to_owned(), String::new())),
-        (None, Dialect::Standard) => {}
-    }
-    if ctx.dialect() == Dialect::Standard {
-        params.push(("iss".to_owned(), ctx.spec().issuer.as_str().to_owned()));
-    }
-    params.sort();
-    if to.response_mode == ResponseMode::FormPost {
-        let page = FormPost {
-            action: to.redirect_uri.clone(),
-            fields: params,
-            client_name: None,
-        };
-        return show(ctx, &page.into());
-    }
-    let pairs = encode_pairs(params.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-    let to = if to.response_mode == ResponseMode::Fragment {
-        format!("{}#{pairs}", to.redirect_uri)
-    } else {
-        with_query(&to.redirect_uri, &pairs)
-    };
-    redirect(&to, true)
-}
-
-/// What the URI has already, is kept (RFC 6749 §3.1.2).
-fn with_query(uri: &str, pairs: &str) -> String {
-    let (front, fragment) = match uri.find('#') {
-        Some(at) => uri.split_at(at),
-        None => (uri, ""),
-    };
-    let joiner = match front.find('?') {
-        None => "?",
-        Some(_) if front.ends_with(['?', '&']) => "",
-        Some(_) => "&",
-    };
-    format!("{front}{joiner}{pairs}{fragment}")
-}
-
 /// How the process is, for whoever watches the tenants' port: `/healthz` in dex's words and with
 /// dex's 500. The telemetry listener says more.
 pub(crate) fn health(probe: Probe, is_healthy: bool) -> HttpResponse {
@@ -415,23 +262,6 @@ pub(crate) fn health(probe: Probe, is_healthy: bool) -> HttpResponse {
         .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
         .insert_header((CACHE_CONTROL, "no-store"))
         .body(text)
-}
-
-/// Sends the browser elsewhere. Never cached: the URL may carry a code.
-pub(crate) fn redirect(to: &str, see_other: bool) -> HttpResponse {
-    let status = if see_other {
-        StatusCode::SEE_OTHER
-    } else {
-        StatusCode::FOUND
-    };
-    HttpResponseBuilder::new(status)
-        .insert_header((
-            LOCATION,
-            utf8_percent_encode(to, NOT_IN_HEADERS).to_string(),
-        ))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header(("Referrer-Policy", "no-referrer"))
-        .finish()
 }
 
 /// Whether an answer may be kept.

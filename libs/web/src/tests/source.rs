@@ -1,8 +1,14 @@
 use std::path::Path;
 
-/// Where a status is written: the table, the pages, and the operator's listener. The front door has
+/// Where a status is written: the table and what a person and a client see of it, the pages, and the operator's listener. The front door has
 /// four plain answers of its own, for requests without a tenant.
-const WRITERS: [&str; 3] = ["respond.rs", "page.rs", "telemetry.rs"];
+const WRITERS: [&str; 5] = [
+    "respond.rs",
+    "person.rs",
+    "client.rs",
+    "page.rs",
+    "telemetry.rs",
+];
 const AT_THE_DOOR: [&str; 3] = ["BadRequest", "NotFound", "ServiceUnavailable"];
 
 fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
