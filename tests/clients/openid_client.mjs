@@ -2,7 +2,7 @@
 // PKCE, state and nonce, ID token validation, userinfo, refresh, revocation. One JSON line out.
 //
 // ISSUER CLIENT_ID CLIENT_SECRET (empty: public) REDIRECT_URI LOGIN PASSWORD
-// optional: CLIENT_AUTH=basic|post|none  SCOPE  CONNECTOR  HOSTS
+// optional: CLIENT_AUTH=basic|post|none  SCOPE  CLAIMS  CONNECTOR  HOSTS
 
 import { logIn, report, required } from './agent.mjs';
 import * as oidc from 'openid-client';
@@ -53,6 +53,7 @@ await report('openid-client', async () => {
     nonce,
     code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
     code_challenge_method: 'S256',
+    ...(process.env.CLAIMS && { claims: process.env.CLAIMS }),
   });
   const back = await logIn(start, {
     redirectUri,
@@ -90,7 +91,8 @@ await report('openid-client', async () => {
     result.refreshed = true;
     result.rotated = last.refresh_token !== undefined && last.refresh_token !== tokens.refresh_token;
     result.same_subject = (last.claims()?.sub ?? claims.sub) === claims.sub;
-    await oidc.fetchUserInfo(config, last.access_token, claims.sub);
+    result.refreshed_claims = last.claims() ?? null;
+    result.refreshed_userinfo = await oidc.fetchUserInfo(config, last.access_token, claims.sub);
   }
   if (config.serverMetadata().revocation_endpoint) {
     const token = last.refresh_token ?? tokens.refresh_token ?? last.access_token;

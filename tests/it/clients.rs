@@ -122,6 +122,29 @@ async fn openid_client_of_npm_drives_the_whole_life_of_a_login() {
 }
 
 #[tokio::test]
+async fn openid_client_of_npm_asks_for_claims_one_by_one() {
+    let Some(clients) = program("INSULA_TEST_CLIENTS") else {
+        return;
+    };
+    let party = village().await.portal().with_scope("openid offline_access");
+    let mut command = node(&clients, "openid_client.mjs");
+    describe(&mut command, &party, &JANE);
+    let claims = r#"{"userinfo":{"email":{"essential":true}},"id_token":{"name":null,
+        "acr":{"essential":true,"values":["urn:oasis:names:tc:SAML:2.0:ac:classes:Password"]}}}"#;
+    command.env("CLAIMS", claims);
+    let told = run(command).await;
+    for (id_token, userinfo) in [
+        ("claims", "userinfo"),
+        ("refreshed_claims", "refreshed_userinfo"),
+    ] {
+        assert_eq!(told[id_token]["name"], "Jane Doe", "{told:#}");
+        assert_eq!(told[id_token]["email"], Value::Null, "{told:#}");
+        assert_eq!(told[userinfo]["email"], JANE.login, "{told:#}");
+        assert_eq!(told[userinfo]["name"], Value::Null, "{told:#}");
+    }
+}
+
+#[tokio::test]
 async fn authlib_of_pypi_drives_the_whole_life_of_a_login() {
     drives_the_whole_life_of_a_login(python, "authlib_client.py").await;
 }

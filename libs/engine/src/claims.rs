@@ -1,5 +1,4 @@
-use insula_model::Login;
-use insula_oauth::Scopes;
+use insula_model::{Claim, ClaimSet, Login};
 use serde::Serialize;
 
 /// What tokens say of a person, in dex's order; what is empty is left out.
@@ -26,37 +25,25 @@ struct FederatedClaims<'a> {
     user_id: &'a str,
 }
 
-/// The names of [`PersonClaims`], in their order.
-pub(crate) const PERSON_CLAIMS: [&str; 6] = [
-    "email",
-    "email_verified",
-    "groups",
-    "name",
-    "preferred_username",
-    "federated_claims",
-];
-
 impl<'a> PersonClaims<'a> {
-    /// What `scopes` release of the person
-    /// ([OpenID Connect Core §5.4](https://openid.net/specs/openid-connect-core-1_0.html#ScopeClaims)).
+    /// What may be released of the person.
     ///
-    /// `email_verified` is always there with `email`; empty groups are absent, not `[]`.
-    pub(crate) fn released(scopes: &Scopes, login: &'a Login) -> Self {
-        let (email, groups, profile) = (
-            scopes.contains("email"),
-            scopes.groups(),
-            scopes.contains("profile"),
-        );
+    /// `email_verified` is there wherever `email` may be, so that nobody takes an address for
+    /// verified because nothing was said of it; empty groups are absent, not `[]`.
+    pub(crate) fn released(released: ClaimSet, login: &'a Login) -> Self {
+        let has = |claim| released.contains(claim);
         let all = Self::all(login);
         Self {
-            email: all.email.filter(|_| email),
-            email_verified: all.email_verified.filter(|_| email),
-            groups: if groups { all.groups } else { &[] },
-            name: all.name.filter(|_| profile),
-            preferred_username: all.preferred_username.filter(|_| profile),
-            federated_claims: all
-                .federated_claims
-                .filter(|_| scopes.contains("federated:id")),
+            email: all.email.filter(|_| has(Claim::Email)),
+            email_verified: all
+                .email_verified
+                .filter(|_| has(Claim::Email) || has(Claim::EmailVerified)),
+            groups: if has(Claim::Groups) { all.groups } else { &[] },
+            name: all.name.filter(|_| has(Claim::Name)),
+            preferred_username: all
+                .preferred_username
+                .filter(|_| has(Claim::PreferredUsername)),
+            federated_claims: all.federated_claims.filter(|_| has(Claim::FederatedClaims)),
         }
     }
 

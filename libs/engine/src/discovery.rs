@@ -127,7 +127,7 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
         request_parameter_supported: Some(false),
         // Without it, OpenID Connect Discovery §3 has clients believe the opposite.
         request_uri_parameter_supported: Some(false),
-        claims_parameter_supported: Some(false),
+        claims_parameter_supported: Some(true),
         ..dex
     }
 }

@@ -1,13 +1,13 @@
 //! The introspection endpoint: what a token is worth, for those who cannot or will not look inside.
 
 use insula_ambient::Timestamp;
-use insula_model::{Client, Dialect, RefreshGrant, TenantSpec};
+use insula_model::{Claim, ClaimSet, Client, Dialect, RefreshGrant, TenantSpec};
 use insula_oauth::{IntrospectResponse, IntrospectionExt};
 use serde_json::{Map, Value};
 
 use crate::access_token::VerifiedToken;
 use crate::audience::Audience;
-use crate::claims::{PERSON_CLAIMS, PersonClaims};
+use crate::claims::PersonClaims;
 use crate::grants::{RefreshFacts, RefreshToken, refresh_token};
 use crate::people::is_still_known;
 use crate::{Refusal, subject};
@@ -45,7 +45,9 @@ pub fn access_token(
     let claims = &token.claims;
     let text = |name: &str| claims.str(name).map(str::to_owned);
     let seconds = |name: &str| claims.timestamp(name).map(Timestamp::as_secs);
-    let named = ["azp", "sid"].into_iter().chain(PERSON_CLAIMS);
+    let named = ["azp", "sid"]
+        .into_iter()
+        .chain(Claim::ALL.map(Claim::name));
     let ext: Map<String, Value> = named
         .filter_map(|name| Some((name.to_owned(), claims.get(name)?.clone())))
         .collect();
@@ -94,7 +96,8 @@ pub fn refresh_token_of(
     }
     let ours = spec.dialect == Dialect::Standard;
     let person = if ours {
-        PersonClaims::released(&grant.scopes, login)
+        let released = ClaimSet::of_scopes(&grant.scopes) | grant.claims.userinfo;
+        PersonClaims::released(released, login)
     } else {
         PersonClaims::all(login)
     };

@@ -5,7 +5,8 @@ use std::time::Duration;
 use insula_ambient::{Entropy, Timestamp};
 use insula_jose::{JoseError, SigningKey, left_half_hash};
 use insula_model::{
-    AccessToken, ClientId, CodeGrant, Dialect, GrantId, Login, SessionId, TenantSpec,
+    AccessToken, ClaimSet, ClientId, CodeGrant, Dialect, GrantId, Login, RequestedClaims,
+    SessionId, TenantSpec,
 };
 use insula_oauth::{Scopes, TokenResponse};
 use serde::Serialize;
@@ -25,6 +26,8 @@ pub struct Authorization<'a> {
     pub grant_id: &'a GrantId,
     /// What they are good for.
     pub scopes: &'a Scopes,
+    /// The claims that were asked for one by one.
+    pub claims: RequestedClaims,
     /// `nonce` of the authorization request.
     pub nonce: Option<&'a str>,
     /// Who logged in, and how.
@@ -40,6 +43,7 @@ impl<'a> Authorization<'a> {
             client_id: &grant.client_id,
             grant_id: &grant.grant_id,
             scopes: &grant.scopes,
+            claims: grant.claims,
             nonce: grant.nonce.as_deref(),
             login: &grant.login,
             code: Some(code),
@@ -157,8 +161,8 @@ struct AccessTokenClaims<'a> {
 /// Access tokens differ. dex's looks like an ID token whose `at_hash` means nothing. Ours is that of
 /// RFC 9068, for three audiences: the peers the scopes name, the client, whose own API may know
 /// itself by that name, and the issuer, whose userinfo endpoint reads it. It carries the claims its
-/// scopes release, so that userinfo answers without asking a database; who may read the token could
-/// ask userinfo for them anyway.
+/// scopes release and those that were asked for userinfo one by one, so that userinfo answers
+/// without asking a database; who may read the token could ask userinfo for them anyway.
 ///
 /// Both kinds are named `<grant>.<random>` by `jti`, by which a revoked family is known again.
 pub fn issue(
@@ -227,9 +231,14 @@ impl Maker<'_> {
     }
 
     fn access_token(&self) -> Result<String, JoseError> {
-        let Authorization { scopes, login, .. } = self.authorization;
+        let Authorization {
+            scopes,
+            claims,
+            login,
+            ..
+        } = self.authorization;
         let issuer = self.spec.issuer.as_str();
-        let claims = AccessTokenClaims {
+        let body = AccessTokenClaims {
             iss: issuer,
             sub: &self.sub,
             aud: self.audience.clone().and(issuer),
@@ -242,16 +251,16 @@ impl Maker<'_> {
             sid: login.session_id.as_ref().map(SessionId::as_str),
             amr: &login.amr,
             acr: acr::reached(&login.amr, &self.spec.issuer),
-            person: PersonClaims::released(scopes, login),
+            person: self.released(claims.userinfo),
         };
-        self.key.sign(Some(TYP), &claims)
+        self.key.sign(Some(TYP), &body)
     }
 
     fn id_token(&self, access_token: &str, code: Option<&str>) -> Result<String, JoseError> {
-        let Authorization { scopes, login, .. } = self.authorization;
+        let Authorization { claims, login, .. } = self.authorization;
         let client_id = self.authorization.client_id.as_str();
         let alg = self.key.alg();
-        let claims = IdTokenClaims {
+        let body = IdTokenClaims {
             iss: self.spec.issuer.as_str(),
             sub: &self.sub,
             aud: &self.audience,
@@ -272,9 +281,15 @@ impl Maker<'_> {
             },
             at_hash: left_half_hash(alg, access_token),
             c_hash: code.map(|code| left_half_hash(alg, code)),
-            person: PersonClaims::released(scopes, login),
+            person: self.released(claims.id_token),
         };
-        self.key.sign(None, &claims)
+        self.key.sign(None, &body)
+    }
+
+    /// What is said of the person: what the scopes release, and what was asked for one by one.
+    fn released(&self, requested: ClaimSet) -> PersonClaims<'_> {
+        let Authorization { scopes, login, .. } = self.authorization;
+        PersonClaims::released(ClaimSet::of_scopes(scopes) | requested, login)
     }
 
     fn jti(&self) -> String {

@@ -38,6 +38,10 @@ pub enum Refusal {
     PkceMalformed,
     BadPrompt(String),
     BadMaxAge,
+    BadClaims {
+        at: usize,
+    },
+    ClaimsOfTwoPeople,
     BadIdTokenHint,
     UnknownConnector(String),
     ConnectorNotAllowed(String),
@@ -50,6 +54,7 @@ pub enum Refusal {
     LoginRequired,
     ConsentRequired,
     WrongPerson,
+    UnmetAuthentication,
     ConsentDenied,
     // a login under way
     LoginUnknown,
@@ -163,6 +168,7 @@ impl Refusal {
             | Self::RefreshScopeBeyond(_) => E::InvalidScope,
             Self::GrantNotAllowed => E::UnauthorizedClient,
             Self::LoginRequired | Self::WrongPerson => E::LoginRequired,
+            Self::UnmetAuthentication => E::UnmetAuthenticationRequirements,
             Self::ConsentRequired => E::ConsentRequired,
             Self::ConsentDenied
             | Self::UpstreamDenied(_)
@@ -276,6 +282,13 @@ impl Refusal {
             Self::PkceMalformed => "code_challenge must be 43 to 128 unreserved characters",
             Self::BadPrompt(why) => return why.clone().into(),
             Self::BadMaxAge => "max_age must be a number of seconds, zero or more",
+            Self::BadClaims { at } => {
+                return format!(
+                    "claims is not the JSON object of OpenID Connect Core 5.5; see column {at}"
+                )
+                .into();
+            }
+            Self::ClaimsOfTwoPeople => "claims asks for the sub of two different people",
             Self::BadIdTokenHint => "id_token_hint is not an ID token of this issuer",
             Self::UnknownConnector(_) => "connector_id names no connector",
             Self::ConnectorNotAllowed(_) => "this client may not use this connector",
@@ -285,6 +298,7 @@ impl Refusal {
             Self::LoginRequired => "nobody is logged in and prompt=none forbids asking",
             Self::ConsentRequired => "consent is missing and prompt=none forbids asking",
             Self::WrongPerson => "another person than the hinted one is logged in",
+            Self::UnmetAuthentication => "the login did not reach an acr that claims demands",
             Self::ConsentDenied => "the person did not give consent",
             Self::UpstreamDenied(_) => "the login was refused",
             Self::UpstreamDeclined { .. } => "the login was declined at the identity provider",

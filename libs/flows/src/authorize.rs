@@ -173,7 +173,7 @@ async fn log_in(
     let entropy = view.effects.entropy.as_ref();
     let (binding, cookie) = bind(view, browser);
     let auth_id = AuthRequestId::generate(entropy);
-    let mut ctx = view.login_context(id, &auth_id, &request.scopes);
+    let mut ctx = view.login_context(id, &auth_id, &request.asked_scopes());
     ctx.force_login = forces_login(&request, view.dialect());
     ctx.login_hint.clone_from(&request.login_hint);
 

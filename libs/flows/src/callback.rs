@@ -53,7 +53,7 @@ pub async fn complete(
     if !may_arrive_at(view, at_connector, &connector_id) {
         return Err(Refusal::WrongConnector.into());
     }
-    let ctx = view.login_context(&connector_id, &auth.id, &auth.request.scopes);
+    let ctx = view.login_context(&connector_id, &auth.id, &auth.request.asked_scopes());
     let (reply, arrival) = match returned {
         Returned::Query(params) => (Reply::Query(params), Arrival::Get),
         Returned::Form(params) => (Reply::Form(params), Arrival::FromElsewhere),

@@ -178,7 +178,7 @@ pub(crate) fn consent_screen(
         person: login.claims.display_name().to_owned(),
         scopes: auth
             .request
-            .scopes
+            .asked_scopes()
             .words()
             .filter(|w| *w != "openid")
             .map(Into::into)
@@ -301,7 +301,8 @@ async fn record(
     login: &Login,
     approved: Approved,
 ) -> Result<(), FlowError> {
-    let consent = (approved == Approved::Now).then_some((&request.client_id, &request.scopes));
+    let allowed = request.asked_scopes();
+    let consent = (approved == Approved::Now).then_some((&request.client_id, &allowed));
     let store = &view.effects.store;
     store
         .record_login(&login.connector_id, &login.claims, consent, login.auth_time)
@@ -320,6 +321,7 @@ fn code_for(
         client_id: request.client_id.clone(),
         redirect_uri: request.redirect_uri.clone(),
         scopes: request.scopes.clone(),
+        claims: request.claims.released,
         nonce: request.nonce.clone(),
         code_challenge: request.code_challenge.clone(),
         login: login.clone(),

@@ -90,7 +90,7 @@ pub async fn submit(
         let throttled = PasswordTrouble::Throttled { retry_after };
         return wrong(view, form, username, throttled).await;
     }
-    let ctx = view.login_context(connector_id, &auth.id, &auth.request.scopes);
+    let ctx = view.login_context(connector_id, &auth.id, &auth.request.asked_scopes());
     let connector = opened(view, connector_id)?;
     let reply = Reply::Password {
         username: username.clone(),
@@ -158,7 +158,7 @@ async fn screen(
         return Err(Refusal::WrongConnector.into());
     }
     let back = way_back(view, form.back, back_hash.as_ref());
-    let ctx = view.login_context(connector_id, &auth.id, &auth.request.scopes);
+    let ctx = view.login_context(connector_id, &auth.id, &auth.request.asked_scopes());
     let challenge = opened(view, connector_id)?.begin(&ctx).await;
     let challenge = challenge.map_err(|error| not_begun(connector_id, error))?;
     let Challenge::AskPassword { label } = challenge else {

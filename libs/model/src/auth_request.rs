@@ -3,11 +3,13 @@ use insula_oauth::{CodeChallenge, Prompts, ResponseMode, ResponseType, Scopes};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{AuthRequestId, ClientId, ConnectorId, IdentityClaims, SessionId, TokenHash};
+use crate::{
+    AuthRequestId, ClaimsRequest, ClientId, ConnectorId, IdentityClaims, SessionId, TokenHash,
+};
 
 /// Whether a member says nothing, and need not be written out: strangers choose how many of these
 /// records there are.
-fn is_nothing<T: Default + PartialEq>(value: &T) -> bool {
+pub(crate) fn is_nothing<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -48,6 +50,9 @@ pub struct AuthorizationRequest {
     /// Voluntary authentication contexts, best first.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub acr_values: Vec<String>,
+    /// Claims asked for one by one.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub claims: ClaimsRequest,
     /// The `sub` of a verified `id_token_hint`: nobody else may answer this request.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub hinted_sub: Option<String>,
@@ -77,10 +82,17 @@ impl AuthorizationRequest {
             login_hint: None,
             ui_locales: Vec::new(),
             acr_values: Vec::new(),
+            claims: ClaimsRequest::default(),
             hinted_sub: None,
             connector_id: None,
             force_approval: false,
         }
+    }
+
+    /// What the person is asked to allow: the scopes, and those that would release the claims that
+    /// are asked for one by one.
+    pub fn asked_scopes(&self) -> Scopes {
+        self.claims.released.with_scopes(&self.scopes)
     }
 }
 
@@ -212,6 +224,7 @@ mod tests {
                 login_hint: None,
                 ui_locales: vec![],
                 acr_values: vec![],
+                claims: ClaimsRequest::default(),
                 hinted_sub: None,
                 connector_id: None,
                 force_approval: false,

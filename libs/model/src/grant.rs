@@ -2,7 +2,8 @@ use insula_ambient::Timestamp;
 use insula_oauth::{CodeChallenge, Scopes};
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, GrantId, Login, RefreshId};
+use crate::auth_request::is_nothing;
+use crate::{ClientId, GrantId, Login, RefreshId, RequestedClaims};
 
 /// What an authorization code stands for. Stored under the hash of the code, for a minute that the
 /// cache counts.
@@ -16,6 +17,9 @@ pub struct CodeGrant {
     pub redirect_uri: String,
     /// What was granted.
     pub scopes: Scopes,
+    /// Claims asked for one by one.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub claims: RequestedClaims,
     /// `nonce` of the request.
     pub nonce: Option<String>,
     /// The challenge its redeemer must meet.
@@ -39,6 +43,8 @@ pub struct RefreshGrant {
     pub generation: u32,
     /// What was granted.
     pub scopes: Scopes,
+    /// Claims asked for one by one.
+    pub claims: RequestedClaims,
     /// `nonce` of the request it began with; dex repeats it.
     pub nonce: Option<String>,
     /// Who logged in; claims as of the last refresh.

@@ -4,6 +4,7 @@
 //! no persistence (`store`) and no I/O.
 
 mod auth_request;
+mod claim;
 mod client;
 mod connector_spec;
 mod grant;
@@ -18,6 +19,7 @@ mod session;
 mod tenant;
 
 pub use auth_request::{AuthRequest, AuthorizationRequest, Login, Stage, WrongStage};
+pub use claim::{Claim, ClaimSet, ClaimsRequest, RequestedClaims};
 pub use client::Client;
 pub use connector_spec::{ClockSkew, ConnectorSpec};
 pub use grant::{CodeGrant, RefreshGrant};

@@ -3,7 +3,7 @@ use serde::{Serialize, Serializer};
 /// The registered `error` values of the endpoints.
 ///
 /// RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8628 §3.5, OpenID Connect Core
-/// §3.1.2.6.
+/// §3.1.2.6, OpenID Connect Core Error Code UNMET_AUTHENTICATION_REQUIREMENTS §3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the registered word, spelled its way")]
 pub enum ErrorCode {
@@ -27,6 +27,7 @@ pub enum ErrorCode {
     InvalidToken,
     InsufficientScope,
     UnsupportedTokenType,
+    UnmetAuthenticationRequirements,
 }
 
 impl ErrorCode {
@@ -53,6 +54,7 @@ impl ErrorCode {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
         }
     }
 }

@@ -260,6 +260,7 @@ fn grant(number: usize) -> RefreshGrant {
         client_id: ClientId::parse("app").expect("a word is an id"),
         generation: 0,
         scopes: Scopes::parse("openid offline_access"),
+        claims: insula_model::RequestedClaims::default(),
         nonce: None,
         login: Login {
             connector_id: ConnectorId::parse("local").expect("a word is an id"),

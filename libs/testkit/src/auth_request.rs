@@ -1,6 +1,6 @@
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationRequest, ClientId, ConnectorId, Login, Stage,
-    TokenHash,
+    AuthRequest, AuthRequestId, AuthorizationRequest, ClaimsRequest, ClientId, ConnectorId, Login,
+    Stage, TokenHash,
 };
 use insula_oauth::{
     CodeChallenge, CodeChallengeMethod, Prompts, ResponseMode, ResponseType, Scopes,
@@ -27,6 +27,7 @@ pub fn an_authorization_request() -> AuthorizationRequest {
         login_hint: None,
         ui_locales: Vec::new(),
         acr_values: Vec::new(),
+        claims: ClaimsRequest::default(),
         hinted_sub: None,
         connector_id: None,
         force_approval: false,

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use insula_model::{
-    ClientId, CodeGrant, ConnectorId, GrantId, IdentityClaims, Login, SessionId, UserId,
+    ClientId, CodeGrant, ConnectorId, GrantId, IdentityClaims, Login, RequestedClaims, SessionId,
+    UserId,
 };
 use insula_oauth::{CodeChallenge, CodeChallengeMethod, Scopes};
 
@@ -39,6 +40,7 @@ pub fn a_code_grant() -> CodeGrant {
         client_id: ClientId::parse("app").expect("a word is an id"),
         redirect_uri: "https://app.test/cb".to_owned(),
         scopes: Scopes::parse("openid email profile groups offline_access"),
+        claims: RequestedClaims::default(),
         nonce: Some("n-0S6_WzA2Mj".to_owned()),
         code_challenge: Some(CodeChallenge {
             method: CodeChallengeMethod::S256,

@@ -51,6 +51,7 @@ async fn our_dialect_promises_what_it_keeps() {
             json!(true),
         ),
         ("request_uri_parameter_supported", json!(false)),
+        ("claims_parameter_supported", json!(true)),
         ("ui_locales_supported", json!(["en", "de", "fr"])),
         ("subject_types_supported", json!(["public"])),
     ] {

@@ -37,7 +37,25 @@ pub fn keeping(length: usize) -> Result<Keeping, Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use insula_model::{ClaimSet, ClaimsRequest, RequestedClaims};
+    use insula_testkit::an_authorization_request;
+
     use super::*;
+
+    #[test]
+    fn a_request_for_every_claim_there_is_needs_no_cookie() {
+        let mut request = an_authorization_request();
+        request.claims = ClaimsRequest {
+            released: RequestedClaims {
+                userinfo: ClaimSet::all(),
+                id_token: ClaimSet::all(),
+            },
+            acr: vec!["urn:oasis:names:tc:SAML:2.0:ac:classes:Password".to_owned()],
+            subs: vec!["CiQwOGE4Njg0Yi1kYjg4LTRiNzMtOTBhOS0zY2QxNjYxZjU0NjYSBWxvY2Fs".to_owned()],
+        };
+        let length = serde_json::to_vec(&request).unwrap().len();
+        assert_eq!(keeping(length), Ok(Keeping::InCache), "{length}");
+    }
 
     #[test]
     fn a_long_request_is_carried_by_the_browser_and_a_longer_one_by_nobody() {

@@ -19,6 +19,7 @@ pub(super) fn check(request: &AuthorizeRequest) -> Result<(), Refusal> {
         ("login_hint", &request.login_hint, 1024),
         ("ui_locales", &request.ui_locales, 1024),
         ("acr_values", &request.acr_values, 1024),
+        ("claims", &request.claims, 4096),
     ];
     for (parameter, value, most) in limits {
         if value.as_ref().is_some_and(|value| value.len() > most) {

@@ -1,5 +1,6 @@
 //! The authorization endpoint: is the request good, and what happens next.
 
+mod claims_parameter;
 mod keeping;
 mod length;
 mod next;

@@ -8,7 +8,7 @@ use insula_model::{
 use insula_oauth::{GrantType, Scopes};
 
 use super::redirect_uri;
-use crate::{Refusal, subject};
+use crate::{Refusal, acr, subject};
 
 /// What is known of the person when the question comes up.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +45,8 @@ pub enum Next {
 /// The single place that knows the order of a login: session → choice → login → consent → issue.
 /// Every step that comes back from a browser re-enters here.
 ///
-/// OpenID Connect Core §3.1.2.3 (authentication; `prompt`, `max_age`, `id_token_hint`) and §3.1.2.4
-/// (consent). What `prompt=none` forbids to show becomes the error of §3.1.2.6.
+/// OpenID Connect Core §3.1.2.3 (authentication; `prompt`, `max_age`, `id_token_hint`, and the `sub`
+/// and `acr` of `claims`) and §3.1.2.4 (consent). What `prompt=none` forbids to show becomes the error of §3.1.2.6.
 pub fn next(
     request: &AuthorizationRequest,
     client: &Client,
@@ -123,11 +123,27 @@ fn session_serves(
         limit > 0 && now.since(session.auth_time) <= Duration::from_secs(limit)
     });
     let sub = || subject::encode(&session.claims.user_id, &session.connector_id);
-    let is_hinted = request
-        .hinted_sub
-        .as_ref()
-        .is_none_or(|hinted| *hinted == sub());
-    spec.sessions.enabled && young_enough && is_hinted && is_shared(session, client, spec)
+    spec.sessions.enabled
+        && young_enough
+        && may_be(request, sub)
+        && is_strong_enough(request, &session.amr, spec)
+        && is_shared(session, client, spec)
+}
+
+/// Whether the client means this person, by `id_token_hint` (OpenID Connect Core §3.1.2.1) and by
+/// the `sub` of its `claims` parameter (§5.5.1).
+fn may_be(request: &AuthorizationRequest, sub: impl Fn() -> String) -> bool {
+    let (hinted, wanted) = (&request.hinted_sub, &request.claims.subs);
+    hinted.as_ref().is_none_or(|hinted| *hinted == sub())
+        && (wanted.is_empty() || wanted.contains(&sub()))
+}
+
+/// Whether a login reaches an `acr` that the client cannot do without (OpenID Connect Core
+/// §5.5.1.1). An essential one without values asks for none in particular.
+fn is_strong_enough(request: &AuthorizationRequest, amr: &[String], spec: &TenantSpec) -> bool {
+    let wanted = &request.claims.acr;
+    let reached = acr::reached(amr, &spec.issuer);
+    wanted.is_empty() || reached.is_some_and(|reached| wanted.iter().any(|acr| acr == reached))
 }
 
 /// Whether the login of a session serves `client` too: it did before, or the client that was logged
@@ -154,14 +170,16 @@ fn known(
     login: &Login,
     consented: Option<&Scopes>,
 ) -> Result<Next, Refusal> {
-    if let Some(hinted) = &request.hinted_sub
-        && *hinted != subject::encode(&login.claims.user_id, &login.connector_id)
-    {
+    let sub = || subject::encode(&login.claims.user_id, &login.connector_id);
+    if !may_be(request, sub) {
         return Err(Refusal::WrongPerson);
+    }
+    if !is_strong_enough(request, &login.amr, spec) {
+        return Err(Refusal::UnmetAuthentication);
     }
     let forced = request.prompts.consent || request.force_approval;
     let allowed = remembers_consent(request, client, spec)
-        && consented.is_some_and(|granted| request.scopes.is_covered_by(granted));
+        && consented.is_some_and(|granted| request.asked_scopes().is_covered_by(granted));
     let may_skip = spec.oauth2.skip_approval_screen || client.skip_approval || allowed;
     if !forced && may_skip {
         return Ok(Next::Issue);

@@ -1,13 +1,13 @@
 use insula_ambient::Timestamp;
 use insula_jose::{Expected, KeyRing};
-use insula_model::{AuthorizationRequest, Client, ConnectorId, Dialect, TenantSpec};
+use insula_model::{AuthorizationRequest, ClaimsRequest, Client, ConnectorId, Dialect, TenantSpec};
 use insula_oauth::{
     AuthorizeRequest, CodeChallenge, CodeChallengeMethod, GrantType, Prompts, ResponseMode,
     ResponseType,
 };
 
 use super::request_object::ReturnAddress;
-use super::{ReplyTo, length, redirect_uri, scope};
+use super::{ReplyTo, claims_parameter, length, redirect_uri, scope};
 use crate::Refusal;
 
 /// A request that is refused, and where that may be told.
@@ -102,6 +102,11 @@ fn checked(
         .as_deref()
         .map(|text| seconds(text).ok_or(Refusal::BadMaxAge))
         .transpose()?;
+    let claims = match &request.claims {
+        // It belongs to OpenID Connect; dex does not know it.
+        Some(text) if standard && scopes.openid() => claims_parameter::read(text)?,
+        _ => ClaimsRequest::default(),
+    };
     let hinted_sub = hinted_sub(request, spec, keys, now)?;
     Ok(AuthorizationRequest {
         client_id: client.id.clone(),
@@ -117,6 +122,7 @@ fn checked(
         login_hint: request.login_hint.clone(),
         ui_locales: words(request.ui_locales.as_deref()),
         acr_values: words(request.acr_values.as_deref()),
+        claims,
         hinted_sub,
         connector_id,
         force_approval: request.approval_prompt.as_deref() == Some("force"),

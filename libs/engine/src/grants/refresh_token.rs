@@ -240,6 +240,7 @@ pub fn first_refresh_grant(
         client_id: code.client_id.clone(),
         generation: 0,
         scopes: code.scopes.clone(),
+        claims: code.claims,
         nonce: code.nonce.clone(),
         login: code.login.clone(),
         created_at: now,

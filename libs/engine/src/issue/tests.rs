@@ -2,7 +2,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use insula_ambient::SeededEntropy;
 use insula_jose::{Alg, Expected};
-use insula_model::{CodeGrant, TenantSpec};
+use insula_model::{Claim, CodeGrant, RequestedClaims, TenantSpec};
 use insula_testkit::{NOW, a_client, a_code_grant, a_tenant, test_key, test_keys};
 use serde_json::{Value, json};
 
@@ -122,7 +122,8 @@ fn scopes_release_claims_and_nothing_else_does() {
             let tokens = issued(&spec, scopes).unwrap();
             for token in [tokens.id_token.as_ref().unwrap(), &tokens.access_token] {
                 let claims = payload(token);
-                let released: Vec<_> = crate::claims::PERSON_CLAIMS
+                let released: Vec<_> = Claim::ALL
+                    .map(Claim::name)
                     .into_iter()
                     .filter(|name| claims.get(name).is_some())
                     .collect();
@@ -273,6 +274,35 @@ fn dexs_access_token_is_an_id_token_with_an_at_hash_of_nothing() {
     assert_eq!(tokens.token_type, "bearer");
     assert_eq!(tokens.expires_in, Duration::from_hours(24));
     assert_eq!(tokens.scope, None);
+}
+
+#[test]
+fn claims_asked_for_one_by_one_are_where_they_were_asked_for() {
+    let spec = a_tenant().build();
+    let grant = CodeGrant {
+        scopes: Scopes::parse("openid groups"),
+        claims: RequestedClaims {
+            userinfo: [Claim::Email].into_iter().collect(),
+            id_token: [Claim::PreferredUsername].into_iter().collect(),
+        },
+        ..a_code_grant()
+    };
+    let tokens = issue_grant(&spec, &grant).unwrap();
+    let (access, id) = (
+        payload(&tokens.access_token),
+        payload(tokens.id_token.as_ref().unwrap()),
+    );
+    for (name, in_access, in_id) in [
+        ("groups", true, true),
+        ("email", true, false),
+        ("email_verified", true, false),
+        ("preferred_username", false, true),
+        ("name", false, false),
+        ("federated_claims", false, false),
+    ] {
+        assert_eq!(access.get(name).is_some(), in_access, "{name}");
+        assert_eq!(id.get(name).is_some(), in_id, "{name}");
+    }
 }
 
 #[test]

@@ -60,6 +60,12 @@ fn of_the_authorization_endpoint() -> Vec<(R, Told, Told)> {
         (R::PkceMalformed, told(E::InvalidRequest)),
         (R::BadPrompt(text()), told(E::InvalidRequest)),
         (R::BadMaxAge, told(E::InvalidRequest)),
+        (R::BadClaims { at: 7 }, told(E::InvalidRequest)),
+        (R::ClaimsOfTwoPeople, told(E::InvalidRequest)),
+        (
+            R::UnmetAuthentication,
+            told(E::UnmetAuthenticationRequirements),
+        ),
         (R::BadIdTokenHint, told(E::InvalidRequest)),
         (R::UnknownConnector(text()), told(E::InvalidRequest)),
         (R::ConnectorNotAllowed(text()), told(E::InvalidRequest)),
@@ -124,7 +130,8 @@ fn each_refusal_has_its_word_and_its_listener_in_each_dialect() {
 
 #[test]
 fn what_a_client_hears_is_a_word_of_the_authorization_endpoint() {
-    // RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6
+    // RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6, and its Error Code
+    // unmet_authentication_requirements §3
     let registered = [
         E::InvalidRequest,
         E::UnauthorizedClient,
@@ -136,6 +143,7 @@ fn what_a_client_hears_is_a_word_of_the_authorization_endpoint() {
         E::InteractionRequired,
         E::LoginRequired,
         E::AccountSelectionRequired,
+        E::UnmetAuthenticationRequirements,
         E::ConsentRequired,
         E::RequestNotSupported,
         E::RequestUriNotSupported,

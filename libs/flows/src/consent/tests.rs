@@ -1,11 +1,15 @@
 use insula_engine::proof_of;
 use insula_model::{AuthRequestId, ConnectorId, TokenHash};
-use insula_oauth::Scopes;
+use insula_oauth::{Scopes, encode_pairs};
 use insula_testkit::{CHALLENGE, a_client, a_tenant, jane};
 
 use super::*;
-use crate::Screen;
-use crate::testing::{ASK, Person, code_in, consent_fields, heard, reconfigured, view, watched};
+use crate::testing::{
+    ASK, Person, app, claims_of, code_form, code_in, consent_fields, form, heard, reconfigured,
+    view, watched,
+};
+use crate::token::exchange;
+use crate::{Screen, userinfo};
 
 /// A person before the consent page.
 async fn asked(view: &TenantView) -> (Person, Outcome) {
@@ -31,6 +35,44 @@ async fn allowed(view: &TenantView, client: &str) -> Option<Scopes> {
     found
         .unwrap()
         .and_then(|identity| identity.consents.get(client).cloned())
+}
+
+#[tokio::test]
+async fn a_claim_asked_for_alone_is_shown_remembered_and_told_as_its_scope_would_be() {
+    let (view, _) = view(a_tenant());
+    let claims = encode_pairs([(
+        "claims",
+        r#"{"userinfo":{"email":{"essential":true}},"id_token":{"name":null}}"#,
+    )]);
+    let pkce = format!("code_challenge={CHALLENGE}&code_challenge_method=S256");
+    let asked = ASK.replace("openid+email", "openid+offline_access");
+    let query = format!("{asked}&{pkce}&{claims}");
+    let mut person = Person::default();
+    let sent = person.asks(&view, &query).await.unwrap();
+    let shown = person.logs_in(&view, &sent).await.unwrap();
+    let Outcome::Show(Screen::Consent { scopes, .. }) = &shown else {
+        panic!("{shown:?}");
+    };
+    assert_eq!(scopes, &["offline_access", "email", "profile"]);
+    let answer = person.answers(&view, &shown, true).await.unwrap();
+    let remembered = allowed(&view, "app").await.unwrap().to_string();
+    assert_eq!(remembered, "openid offline_access email profile");
+
+    let code = code_form(&code_in(&answer));
+    let first = exchange(&view, Some(&app()), &code).await.unwrap();
+    let refresh = first.refresh_token.clone().unwrap();
+    let request = form(&[("grant_type", "refresh_token"), ("refresh_token", &refresh)]);
+    let second = exchange(&view, Some(&app()), &request).await.unwrap();
+    for tokens in [first, second] {
+        assert_eq!(tokens.scope.as_deref(), Some("openid offline_access"));
+        let id_token = claims_of(tokens.id_token.as_deref().unwrap());
+        assert_eq!(id_token["name"], "Jane Doe");
+        assert_eq!(id_token.get("email"), None);
+        let told = userinfo::answer(&view, Some(&tokens.access_token)).await;
+        let told = told.unwrap();
+        assert_eq!(told["email"], "jane@example.test");
+        assert_eq!(told.get("name"), None);
+    }
 }
 
 #[tokio::test]

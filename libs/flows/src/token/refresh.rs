@@ -106,6 +106,7 @@ async fn answer(
         client_id: &grant.client_id,
         grant_id: &grant.grant_id,
         scopes,
+        claims: grant.claims,
         nonce: repeated_nonce(view.dialect(), grant),
         login: &grant.login,
         code: None,
@@ -200,7 +201,8 @@ async fn refreshed_login(
         amr: login.amr.clone(),
     };
     let state = AuthRequestId::generate(view.effects.entropy.as_ref());
-    let ctx = view.login_context(&grant.login.connector_id, &state, &grant.scopes);
+    let scopes = grant.claims.with_scopes(&grant.scopes);
+    let ctx = view.login_context(&grant.login.connector_id, &state, &scopes);
     match opened.refresh(&ctx, &known).await {
         Ok(now) => Ok(Some(Login {
             claims: IdentityClaims {

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::{
-    ClientId, ConnectorId, GrantId, Login, RefreshGrant, RefreshId, SessionId, TenantId, UserId,
+    ClientId, ConnectorId, GrantId, Login, RefreshGrant, RefreshId, RequestedClaims, SessionId,
+    TenantId, UserId,
 };
 use insula_oauth::Scopes;
 use insula_store::{Redemption, RefreshRotation};
@@ -29,6 +30,9 @@ const MOST_LISTED: u64 = 100;
 #[derive(Serialize, Deserialize)]
 struct Request {
     scopes: Scopes,
+    /// Rows of older versions have none.
+    #[serde(default)]
+    claims: RequestedClaims,
     nonce: Option<String>,
 }
 
@@ -71,6 +75,7 @@ fn row_of(tenant: &TenantId, grant: RefreshGrant) -> Result<ActiveModel, Fault> 
     let login = grant.login;
     let request = Request {
         scopes: grant.scopes,
+        claims: grant.claims,
         nonce: grant.nonce,
     };
     let proof = Proof {
@@ -194,6 +199,7 @@ fn grant(row: Model) -> Result<RefreshGrant, Fault> {
         client_id: ClientId::parse(&row.client_id).map_err(wrong("client_id"))?,
         generation: u32::try_from(row.generation).map_err(|_| Fault::column(WHAT, "generation"))?,
         scopes: request.scopes,
+        claims: request.claims,
         nonce: request.nonce,
         login: Login {
             connector_id: ConnectorId::parse(&row.connector_id).map_err(wrong("connector_id"))?,

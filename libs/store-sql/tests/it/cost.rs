@@ -49,6 +49,7 @@ pub(crate) fn refresh() -> RefreshGrant {
         client_id: ClientId::parse("app").unwrap(),
         generation: 0,
         scopes: Scopes::parse("openid offline_access"),
+        claims: insula_model::RequestedClaims::default(),
         nonce: None,
         login: Login {
             connector_id: local(),

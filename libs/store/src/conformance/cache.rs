@@ -19,8 +19,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_ambient::{Entropy as _, SystemEntropy, Timestamp};
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationRequest, ClientId, CodeGrant, ConnectorId, GrantId,
-    IdentityClaims, Login, Stage, TenantId, TokenHash, UserId,
+    AuthRequest, AuthRequestId, AuthorizationRequest, Claim, ClaimSet, ClaimsRequest, ClientId,
+    CodeGrant, ConnectorId, GrantId, IdentityClaims, Login, RequestedClaims, Stage, TenantId,
+    TokenHash, UserId,
 };
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 
@@ -163,6 +164,14 @@ fn a_request() -> AuthRequest {
             login_hint: None,
             ui_locales: vec!["de".into()],
             acr_values: vec![],
+            claims: ClaimsRequest {
+                released: RequestedClaims {
+                    userinfo: [Claim::Groups].into_iter().collect(),
+                    ..RequestedClaims::default()
+                },
+                acr: vec!["https://acr.test/two".to_owned()],
+                subs: vec!["jane".to_owned()],
+            },
             hinted_sub: None,
             connector_id: None,
             force_approval: false,
@@ -190,6 +199,10 @@ fn a_grant() -> CodeGrant {
         client_id: ClientId::parse("app").expect("a client_id"),
         redirect_uri: "https://app.test/cb".into(),
         scopes: Scopes::parse("openid"),
+        claims: RequestedClaims {
+            userinfo: ClaimSet::all(),
+            id_token: [Claim::Email].into_iter().collect(),
+        },
         nonce: None,
         code_challenge: None,
         login: a_login(),

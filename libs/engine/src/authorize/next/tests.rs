@@ -1,5 +1,5 @@
 use insula_ambient::Timestamp;
-use insula_model::{ClientId, SessionId};
+use insula_model::{Claim, ClientId, SessionId};
 use insula_oauth::Prompts;
 use insula_testkit::{
     NOW, TenantBuilder, a_client, a_connector, a_login, a_tenant, an_authorization_request, jane,
@@ -566,6 +566,102 @@ fn a_hint_binds_the_login_that_was_made_too() {
         Err(Refusal::WrongPerson),
         "OIDC Core §3.1.2.2"
     );
+}
+
+#[test]
+fn the_sub_and_the_essential_acr_of_claims_decide_whose_login_and_which_counts() {
+    let spec = a_tenant().build();
+    let client = spec.client("app").unwrap();
+    let login = a_login();
+    let known = Standing::Known {
+        login: &login,
+        consented: None,
+    };
+    let password = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
+    let session = BrowserSession {
+        amr: login.amr.clone(),
+        ..a_session()
+    };
+    let (jane, joe) = (jane_at("mock"), jane_at("other"));
+    let log_in = || Ok(Next::LogIn(id("mock")));
+    let wrong = || Err(Refusal::WrongPerson);
+    let unmet = || Err(Refusal::UnmetAuthentication);
+    // clause, subs, acr values, next with Jane's session, and once she logged in with a password
+    let rows: [(_, &[&str], &[&str], _, _); 7] = [
+        ("nothing", &[], &[], Ok(Next::Resume), Ok(Next::Consent)),
+        (
+            "§5.5.1 sub",
+            &[&jane],
+            &[],
+            Ok(Next::Resume),
+            Ok(Next::Consent),
+        ),
+        (
+            "§5.5.1 one of two",
+            &[&joe, &jane],
+            &[],
+            Ok(Next::Resume),
+            Ok(Next::Consent),
+        ),
+        ("§5.5.1 another", &[&joe], &[], log_in(), wrong()),
+        (
+            "§5.5.1.1 reached",
+            &[],
+            &["x", password],
+            Ok(Next::Resume),
+            Ok(Next::Consent),
+        ),
+        ("§5.5.1.1 not reached", &[], &["x"], log_in(), unmet()),
+        ("the person comes first", &[&joe], &["x"], log_in(), wrong()),
+    ];
+    for (clause, subs, acr, arriving, done) in rows {
+        let texts = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        let mut request = asking(|r| {
+            r.claims.subs = texts(subs);
+            r.claims.acr = texts(acr);
+        });
+        let told = arriving_at(&spec, &request, Some(&session), NOW);
+        assert_eq!(told, arriving, "{clause}");
+        assert_eq!(next(&request, client, &spec, known, NOW), done, "{clause}");
+        request.prompts = NONE;
+        let silent = arriving_at(&spec, &request, Some(&session), NOW);
+        let expected = match arriving {
+            Ok(Next::LogIn(_)) => Err(Refusal::LoginRequired),
+            other => other,
+        };
+        assert_eq!(silent, expected, "{clause}, prompt=none");
+    }
+}
+
+#[test]
+fn a_claim_is_not_had_without_the_consent_its_scope_would_need() {
+    let spec = a_tenant().build();
+    let client = spec.client("app").unwrap();
+    let login = a_login();
+    let told = |request: &AuthorizationRequest, granted: &str| {
+        let consented = Scopes::parse(granted);
+        let standing = Standing::Known {
+            login: &login,
+            consented: Some(&consented),
+        };
+        next(request, client, &spec, standing, NOW)
+    };
+    for in_id_token in [true, false] {
+        let mut request = asking(|r| {
+            r.scopes = Scopes::parse("openid");
+            let asked = [Claim::Email].into_iter().collect();
+            if in_id_token {
+                r.claims.released.id_token = asked;
+            } else {
+                r.claims.released.userinfo = asked;
+            }
+        });
+        assert_eq!(told(&request, ""), Ok(Next::Consent));
+        assert_eq!(told(&request, "profile"), Ok(Next::Consent));
+        assert_eq!(told(&request, "email"), Ok(Next::Issue));
+        request.prompts = NONE;
+        assert_eq!(told(&request, ""), Err(Refusal::ConsentRequired));
+    }
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use insula_model::{Claim, RequestedClaims};
+
 use super::*;
 
 #[test]
@@ -15,6 +17,7 @@ fn what_would_fill_the_cache_is_refused_by_name() {
         ("login_hint", 1024),
         ("ui_locales", 1024),
         ("acr_values", 1024),
+        ("claims", 4096),
     ] {
         let long = with(&format!("{parameter}={}", "a".repeat(most + 1)));
         for spec in [&standard, &dex] {
@@ -98,6 +101,28 @@ fn a_good_request_keeps_what_was_asked() {
         "dex §1.7 keeps duplicates"
     );
     assert!(!good.force_approval, "dex §12.63");
+}
+
+#[test]
+fn the_claims_parameter_belongs_to_openid_connect_and_its_faults_go_back_as_asked() {
+    let (standard, dex) = both(|t| t);
+    let kept = |change: &str, spec| validated(&with(change), spec).unwrap().claims.released;
+    let good = r#"claims={"userinfo":{"email":null},"id_token":{"name":{"essential":true}}}"#;
+    let asked = kept(good, &standard);
+    assert!(asked.userinfo.iter().eq([Claim::Email]));
+    assert!(asked.id_token.iter().eq([Claim::Name]));
+    let nothing = RequestedClaims::default();
+    assert_eq!(kept(good, &dex), nothing, "dex does not know the parameter");
+    let plain = format!("scope=email&{good}");
+    assert_eq!(kept(&plain, &standard), nothing, "without openid");
+    assert_eq!(kept("claims={", &dex), nothing);
+
+    let bad = with("claims={&response_mode=form_post");
+    let told = validated(&bad, &standard).unwrap_err();
+    assert_eq!(told.refusal, Refusal::BadClaims { at: 1 });
+    let reply_to = told.reply_to.unwrap();
+    assert_eq!(reply_to.response_mode, ResponseMode::FormPost);
+    assert_eq!(reply_to.state.as_deref(), Some("xyz"));
 }
 
 #[test]

@@ -81,6 +81,10 @@ pub(super) fn refresh(id: &str, family: &str) -> RefreshGrant {
         client_id: client("app"),
         generation: 0,
         scopes: Scopes::parse("openid offline_access email"),
+        claims: insula_model::RequestedClaims {
+            userinfo: insula_model::ClaimSet::all(),
+            id_token: [insula_model::Claim::Email].into_iter().collect(),
+        },
         nonce: Some("n-0S6_WzA2Mj".into()),
         login: Login {
             connector_id: connector("local"),

@@ -86,6 +86,7 @@ fn request(n: u64) -> AuthRequest {
             login_hint: None,
             ui_locales: vec![],
             acr_values: vec![],
+            claims: insula_model::ClaimsRequest::default(),
             hinted_sub: None,
             connector_id: None,
             force_approval: false,
@@ -106,6 +107,7 @@ fn grant(n: u64) -> CodeGrant {
         client_id: ClientId::parse("app").unwrap(),
         redirect_uri: "https://app.test/cb".into(),
         scopes: Scopes::parse("openid"),
+        claims: insula_model::RequestedClaims::default(),
         nonce: None,
         code_challenge: None,
         login: Login {
