@@ -1,6 +1,7 @@
 mod certificates;
 mod clients;
 mod connectors;
+mod details;
 mod expand;
 mod expiry;
 mod frontend;

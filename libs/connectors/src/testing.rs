@@ -152,5 +152,6 @@ pub(crate) fn jane() -> PasswordRecord {
         preferred_username: "jj".to_owned(),
         email_verified: true,
         groups: vec!["staff".to_owned()],
+        details: None,
     }
 }

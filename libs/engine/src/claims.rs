@@ -1,8 +1,8 @@
-use insula_model::{Claim, ClaimSet, Login};
-use serde::Serialize;
+use insula_model::{Claim, ClaimSet, Login, PersonDetails};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 /// What tokens say of a person, in dex's order; what is empty is left out.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize)]
 pub(crate) struct PersonClaims<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'a str>,
@@ -16,10 +16,48 @@ pub(crate) struct PersonClaims<'a> {
     preferred_username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     federated_claims: Option<FederatedClaims<'a>>,
+    #[serde(flatten)]
+    details: Details<'a>,
+}
+
+/// Those of a person's details that may be released.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Details<'a> {
+    released: ClaimSet,
+    of: Option<&'a PersonDetails>,
+}
+
+impl Serialize for Details<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let has = |claim| self.released.contains(claim);
+        if let Some(of) = self.of {
+            for claim in self.released.iter() {
+                if let Some(text) = of.text(claim) {
+                    map.serialize_entry(claim.name(), text)?;
+                }
+            }
+            if let Some(at) = of.updated_at.filter(|_| has(Claim::UpdatedAt)) {
+                map.serialize_entry(Claim::UpdatedAt.name(), &at)?;
+            }
+            if let Some(phone) = &of.phone {
+                if has(Claim::PhoneNumber) {
+                    map.serialize_entry(Claim::PhoneNumber.name(), &phone.number)?;
+                }
+                if has(Claim::PhoneNumber) || has(Claim::PhoneNumberVerified) {
+                    map.serialize_entry(Claim::PhoneNumberVerified.name(), &phone.verified)?;
+                }
+            }
+            if has(Claim::Address) && !of.address.is_empty() {
+                map.serialize_entry(Claim::Address.name(), &of.address)?;
+            }
+        }
+        map.end()
+    }
 }
 
 /// Where a person comes from, unencoded.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 struct FederatedClaims<'a> {
     connector_id: &'a str,
     user_id: &'a str,
@@ -28,8 +66,9 @@ struct FederatedClaims<'a> {
 impl<'a> PersonClaims<'a> {
     /// What may be released of the person.
     ///
-    /// `email_verified` is there wherever `email` may be, so that nobody takes an address for
-    /// verified because nothing was said of it; empty groups are absent, not `[]`.
+    /// `email_verified` is there wherever `email` may be, and `phone_number_verified` beside a
+    /// number, so that nobody takes one for verified because nothing was said of it; empty groups
+    /// are absent, not `[]`.
     pub(crate) fn released(released: ClaimSet, login: &'a Login) -> Self {
         let has = |claim| released.contains(claim);
         let all = Self::all(login);
@@ -44,10 +83,14 @@ impl<'a> PersonClaims<'a> {
                 .preferred_username
                 .filter(|_| has(Claim::PreferredUsername)),
             federated_claims: all.federated_claims.filter(|_| has(Claim::FederatedClaims)),
+            details: Details {
+                released,
+                of: login.claims.details.as_deref(),
+            },
         }
     }
 
-    /// All there is.
+    /// All that dex knows of.
     pub(crate) fn all(login: &'a Login) -> Self {
         let claims = &login.claims;
         let filled = |text: &'a String| Some(text.as_str()).filter(|t| !t.is_empty());
@@ -61,6 +104,7 @@ impl<'a> PersonClaims<'a> {
                 connector_id: login.connector_id.as_str(),
                 user_id: claims.user_id.as_str(),
             }),
+            details: Details::default(),
         }
     }
 }

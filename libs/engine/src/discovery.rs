@@ -1,7 +1,7 @@
 //! Discovery: what a tenant serves, so that clients need not guess.
 
 use insula_jose::Alg;
-use insula_model::{Dialect, TenantSpec};
+use insula_model::{Claim, Dialect, TenantSpec};
 use insula_oauth::{GrantType, Prompt, ProviderMetadata, ResponseMode, ResponseType};
 
 use crate::acr;
@@ -92,13 +92,8 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
         "acr",
         "at_hash",
         "c_hash",
-        "email",
-        "email_verified",
-        "groups",
-        "name",
-        "preferred_username",
-        "federated_claims",
     ]);
+    claims.extend(Claim::ALL.map(|claim| claim.name().to_owned()));
     if spec.sessions.enabled {
         claims.push("sid".to_owned());
     }
@@ -111,6 +106,8 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
             "email",
             "groups",
             "profile",
+            "address",
+            "phone",
             "offline_access",
             "federated:id",
         ]),

@@ -286,10 +286,16 @@ impl Maker<'_> {
         self.key.sign(None, &body)
     }
 
-    /// What is said of the person: what the scopes release, and what was asked for one by one.
+    /// What is said of the person: what the scopes release, and what was asked for one by one. dex
+    /// knows fewer claims.
     fn released(&self, requested: ClaimSet) -> PersonClaims<'_> {
         let Authorization { scopes, login, .. } = self.authorization;
-        PersonClaims::released(ClaimSet::of_scopes(scopes) | requested, login)
+        let released = ClaimSet::of_scopes(scopes) | requested;
+        let released = match self.spec.dialect {
+            Dialect::Standard => released,
+            Dialect::Dex => released & ClaimSet::of_dex(),
+        };
+        PersonClaims::released(released, login)
     }
 
     fn jti(&self) -> String {

@@ -1,4 +1,4 @@
-use std::ops::BitOr;
+use std::ops::{BitAnd, BitOr};
 
 use insula_oauth::Scopes;
 use serde::{Deserialize, Serialize};
@@ -17,11 +17,51 @@ pub enum Claim {
     Name,
     PreferredUsername,
     FederatedClaims,
+    GivenName,
+    FamilyName,
+    MiddleName,
+    Nickname,
+    Profile,
+    Picture,
+    Website,
+    Gender,
+    Birthdate,
+    Zoneinfo,
+    Locale,
+    UpdatedAt,
+    PhoneNumber,
+    PhoneNumberVerified,
+    Address,
 }
 
 impl Claim {
     /// All of them, in the order tokens have them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 21] = [
+        Self::Email,
+        Self::EmailVerified,
+        Self::Groups,
+        Self::Name,
+        Self::PreferredUsername,
+        Self::FederatedClaims,
+        Self::GivenName,
+        Self::FamilyName,
+        Self::MiddleName,
+        Self::Nickname,
+        Self::Profile,
+        Self::Picture,
+        Self::Website,
+        Self::Gender,
+        Self::Birthdate,
+        Self::Zoneinfo,
+        Self::Locale,
+        Self::UpdatedAt,
+        Self::PhoneNumber,
+        Self::PhoneNumberVerified,
+        Self::Address,
+    ];
+
+    /// Those that dex knows.
+    pub const OF_DEX: [Self; 6] = [
         Self::Email,
         Self::EmailVerified,
         Self::Groups,
@@ -44,6 +84,21 @@ impl Claim {
             Self::Name => "name",
             Self::PreferredUsername => "preferred_username",
             Self::FederatedClaims => "federated_claims",
+            Self::GivenName => "given_name",
+            Self::FamilyName => "family_name",
+            Self::MiddleName => "middle_name",
+            Self::Nickname => "nickname",
+            Self::Profile => "profile",
+            Self::Picture => "picture",
+            Self::Website => "website",
+            Self::Gender => "gender",
+            Self::Birthdate => "birthdate",
+            Self::Zoneinfo => "zoneinfo",
+            Self::Locale => "locale",
+            Self::UpdatedAt => "updated_at",
+            Self::PhoneNumber => "phone_number",
+            Self::PhoneNumberVerified => "phone_number_verified",
+            Self::Address => "address",
         }
     }
 
@@ -53,7 +108,22 @@ impl Claim {
         match self {
             Self::Email | Self::EmailVerified => "email",
             Self::Groups => "groups",
-            Self::Name | Self::PreferredUsername => "profile",
+            Self::Name
+            | Self::PreferredUsername
+            | Self::GivenName
+            | Self::FamilyName
+            | Self::MiddleName
+            | Self::Nickname
+            | Self::Profile
+            | Self::Picture
+            | Self::Website
+            | Self::Gender
+            | Self::Birthdate
+            | Self::Zoneinfo
+            | Self::Locale
+            | Self::UpdatedAt => "profile",
+            Self::PhoneNumber | Self::PhoneNumberVerified => "phone",
+            Self::Address => "address",
             Self::FederatedClaims => "federated:id",
         }
     }
@@ -80,6 +150,11 @@ impl ClaimSet {
         Claim::ALL.into_iter().filter(released).collect()
     }
 
+    /// Those that dex knows.
+    pub fn of_dex() -> Self {
+        Claim::OF_DEX.into_iter().collect()
+    }
+
     /// Whether it has a claim.
     pub const fn contains(self, claim: Claim) -> bool {
         self.0 & claim.bit() != 0
@@ -96,6 +171,14 @@ impl ClaimSet {
 impl FromIterator<Claim> for ClaimSet {
     fn from_iter<I: IntoIterator<Item = Claim>>(claims: I) -> Self {
         Self(claims.into_iter().fold(0, |bits, claim| bits | claim.bit()))
+    }
+}
+
+impl BitAnd for ClaimSet {
+    type Output = Self;
+
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 }
 

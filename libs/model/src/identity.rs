@@ -4,7 +4,7 @@ use insula_ambient::Timestamp;
 use insula_oauth::Scopes;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, ConnectorId, UserId};
+use crate::{ClientId, ConnectorId, PersonDetails, UserId};
 
 /// What an upstream says of a person. Which of it reaches a token is decided by scopes, later.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct IdentityClaims {
     /// Becomes `groups`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
+    /// What else is known of the person, where anything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Box<PersonDetails>>,
 }
 
 impl IdentityClaims {
@@ -38,6 +41,7 @@ impl IdentityClaims {
             email: String::new(),
             email_verified: false,
             groups: Vec::new(),
+            details: None,
         }
     }
 

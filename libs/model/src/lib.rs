@@ -14,6 +14,7 @@ mod id;
 mod identity;
 mod issuer;
 mod password_hash;
+mod person;
 mod secret;
 mod session;
 mod tenant;
@@ -32,6 +33,7 @@ pub use id::{
 pub use identity::{Identity, IdentityClaims};
 pub use issuer::{Issuer, IssuerError};
 pub use password_hash::{Argon2Cost, NEW_PASSWORD_HASH, PasswordHashCost, PasswordHashTooCostly};
+pub use person::{Address, PersonDetails, Phone};
 pub use secret::{
     AccessToken, AuthorizationCode, ClientSecret, Password, RefreshSecret, SessionCookie,
 };

@@ -5,7 +5,10 @@ use std::time::Duration;
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 use serde::{Deserialize, Serialize};
 
-use crate::{Client, ClientId, ConnectorId, ConnectorSpec, HttpPolicy, Issuer, TenantId, UserId};
+use crate::{
+    Client, ClientId, ConnectorId, ConnectorSpec, HttpPolicy, Issuer, PersonDetails, TenantId,
+    UserId,
+};
 
 /// Whose letter a tenant follows where dex departs from the RFCs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -90,6 +93,8 @@ pub struct PasswordRecord {
     pub email_verified: bool,
     /// Becomes `groups`.
     pub groups: Vec<String>,
+    /// What else is known of the person, where anything is.
+    pub details: Option<Box<PersonDetails>>,
 }
 
 impl std::fmt::Debug for PasswordRecord {

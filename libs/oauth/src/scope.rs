@@ -13,6 +13,10 @@ pub enum Scope<'a> {
     Email,
     /// `profile`
     Profile,
+    /// `address`
+    Address,
+    /// `phone`
+    Phone,
     /// `groups`
     Groups,
     /// `federated:id`
@@ -33,6 +37,8 @@ impl<'a> Scope<'a> {
             "offline_access" => Self::OfflineAccess,
             "email" => Self::Email,
             "profile" => Self::Profile,
+            "address" => Self::Address,
+            "phone" => Self::Phone,
             "groups" => Self::Groups,
             "federated:id" => Self::FederatedId,
             _ => match word.strip_prefix(Self::AUDIENCE) {

@@ -21,7 +21,7 @@ pub use auth_request::{AuthRequestBuilder, an_auth_request, an_authorization_req
 pub use client::{ClientBuilder, a_client};
 pub use connector::{FakeConnector, PASSWORD};
 pub use keys::{test_key, test_keys, test_rotation};
-pub use login::{a_code_grant, a_login, jane};
+pub use login::{a_code_grant, a_login, jane, janes_details};
 pub use tenant::{TenantBuilder, a_connector, a_tenant};
 
 /// When tests happen: 2026-01-01T00:00:00Z.

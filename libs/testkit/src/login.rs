@@ -1,14 +1,14 @@
 use std::time::Duration;
 
 use insula_model::{
-    ClientId, CodeGrant, ConnectorId, GrantId, IdentityClaims, Login, RequestedClaims, SessionId,
-    UserId,
+    Address, ClientId, CodeGrant, ConnectorId, GrantId, IdentityClaims, Login, PersonDetails,
+    Phone, RequestedClaims, SessionId, UserId,
 };
 use insula_oauth::{CodeChallenge, CodeChallengeMethod, Scopes};
 
 use crate::{CHALLENGE, NOW};
 
-/// Jane, of whom everything is known.
+/// Jane, of whom everything is known that dex knows of people.
 pub fn jane() -> IdentityClaims {
     IdentityClaims {
         user_id: UserId::parse("jane-1").expect("a word is an id"),
@@ -17,7 +17,31 @@ pub fn jane() -> IdentityClaims {
         email: "jane@example.test".to_owned(),
         email_verified: true,
         groups: vec!["staff".to_owned(), "admins".to_owned()],
+        details: None,
     }
+}
+
+/// What else may be known of Jane: all there is.
+pub fn janes_details() -> PersonDetails {
+    let mut details = PersonDetails {
+        updated_at: Some(1_311_280_970),
+        phone: Some(Phone {
+            number: "+1 (425) 555-1212".to_owned(),
+            verified: true,
+        }),
+        ..PersonDetails::default()
+    };
+    for claim in PersonDetails::TEXTS {
+        if let Some(text) = details.text_mut(claim) {
+            *text = format!("jane's {}", claim.name());
+        }
+    }
+    for member in Address::MEMBERS {
+        if let Some(text) = details.address.member_mut(member) {
+            *text = format!("jane's {member}");
+        }
+    }
+    details
 }
 
 /// Jane's login through the connector `mock`, a minute before [`NOW`], in a browser session.

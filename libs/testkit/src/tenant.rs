@@ -179,6 +179,7 @@ impl TenantBuilder {
             preferred_username: String::new(),
             email_verified: true,
             groups: Vec::new(),
+            details: None,
         };
         self.0.password_db = true;
         self.0.passwords.insert(email, record);

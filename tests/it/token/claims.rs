@@ -2,10 +2,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use insula_tests::{Agent, claims_of, members_of, walk};
+use insula_tests::{Agent, Person, claims_of, members_of, walk};
 use serde_json::{Value, json};
 
-use crate::village::{ADMIN, JANE, MOCK, village};
+use crate::village::{ADMIN, JANE, KIM, MOCK, village};
+
+/// Kim, whom acme knows through the tenant initech.
+const KIM_OF_INITECH: Person<'static> = Person {
+    connector: Some("initech"),
+    ..KIM
+};
 
 /// The members of a token's claims, in order, with what differs from run to run named only.
 fn snapshot(token: &str) -> String {
@@ -188,6 +194,80 @@ async fn scopes_release_what_they_name_and_no_more() {
             assert_eq!(userinfo[claim], Value::Null, "{scope}: {claim}");
         }
         assert_eq!(tokens.refresh_token, None, "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_person_is_released_by_profile_phone_and_address() {
+    let portal = village().await.portal();
+    let clara = Person::new("claims@acme.example", "password");
+    for (person, phone) in [(&clara, "+49 30 123"), (&KIM_OF_INITECH, "+1 555 0100")] {
+        for (scope, there, not_there) in [
+            (
+                "openid profile",
+                &[
+                    "given_name",
+                    "family_name",
+                    "nickname",
+                    "locale",
+                    "birthdate",
+                ][..],
+                &["phone_number", "phone_number_verified", "address"][..],
+            ),
+            (
+                "openid phone",
+                &["phone_number", "phone_number_verified"],
+                &["given_name", "address"],
+            ),
+            (
+                "openid address",
+                &["address"],
+                &["given_name", "phone_number"],
+            ),
+        ] {
+            let login = portal.begin_with(&[("scope", scope)]);
+            let back = walk(&Agent::new(), &login, person).await;
+            let tokens = portal.tokens(&login, &back).await;
+            let userinfo = portal.userinfo(&tokens.access_token).await.json();
+            for claim in there {
+                assert_ne!(tokens.claim(claim), &Value::Null, "{scope}: {claim}");
+                assert_eq!(&userinfo[claim], tokens.claim(claim), "{scope}");
+            }
+            for claim in not_there {
+                assert_eq!(tokens.claim(claim), &Value::Null, "{scope}: {claim}");
+                assert_eq!(userinfo[claim], Value::Null, "{scope}: {claim}");
+            }
+            if scope == "openid phone" {
+                assert_eq!(userinfo["phone_number"], phone);
+                assert_eq!(userinfo["phone_number_verified"], true);
+            }
+            if scope == "openid address" {
+                assert_eq!(userinfo["address"]["locality"], "Berlin");
+                assert_eq!(userinfo["address"].get("region"), None);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_consent_page_has_words_for_phone_and_address_in_every_language() {
+    let portal = village().await.portal();
+    let clara = Person::new("claims@acme.example", "password");
+    let agent = Agent::new();
+    let login = portal.begin_with(&[("scope", "openid")]);
+    walk(&agent, &login, &clara).await;
+    for (language, phone, address) in [
+        ("en", "See your phone number", "See your postal address"),
+        ("de", "Ihre Telefonnummer sehen", "Ihre Anschrift sehen"),
+        ("fr", "numéro de téléphone", "adresse postale"),
+    ] {
+        let login = portal.begin_with(&[
+            ("scope", "openid phone address"),
+            ("prompt", "consent"),
+            ("ui_locales", language),
+        ]);
+        let words = agent.get(&login.url).await.expect(200).page().words();
+        assert!(words.contains(phone) && words.contains(address), "{words}");
     }
 }
 

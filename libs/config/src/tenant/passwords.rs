@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use insula_model::{PasswordRecord, UserId};
 
-use super::password_hash;
+use super::{details, password_hash};
 use crate::reading::Reading;
 use crate::section::Section;
 use crate::tree::Node;
@@ -51,6 +51,12 @@ fn person(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<PasswordR
     let preferred_username = section.text("preferredUsername", reading);
     let email_verified = section.flag("emailVerified", reading).unwrap_or(true);
     let groups = section.texts("groups", reading);
+    // dex knows none of these, and says so.
+    let details = if reading.lenient {
+        None
+    } else {
+        details::read(&mut section, key, reading)
+    };
     section.finish(reading);
 
     let email = email.filter(|email| !email.value.trim().is_empty());
@@ -78,6 +84,7 @@ fn person(node: &Node, key: &str, reading: &mut Reading<'_>) -> Option<PasswordR
             .unwrap_or_default(),
         email_verified,
         groups: groups.into_iter().map(|group| group.value).collect(),
+        details,
     })
 }
 

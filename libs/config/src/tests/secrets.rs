@@ -1,3 +1,5 @@
+use insula_model::PersonDetails;
+
 use super::{Folder, dexs, ours};
 
 const ARGON: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA";
@@ -98,6 +100,75 @@ fn a_password_record_is_read_with_every_field() {
     assert_eq!(jane.preferred_username, "jd");
     assert!(!jane.email_verified);
     assert_eq!(jane.groups, ["a", "b"]);
+}
+
+#[test]
+fn what_else_tokens_say_of_a_person_is_read_in_our_format_and_unknown_to_dex() {
+    let text = jane(&format!(
+        "hash: '{ARGON}', givenName: Jane, familyName: Doe, middleName: Q, nickname: jj, \
+         profile: 'https://jane.test', picture: 'https://jane.test/me.png', \
+         website: 'http://blog.test', gender: female, birthdate: '1987-10-31', \
+         zoneinfo: Europe/Berlin, locale: de-DE, phoneNumber: '+49 30 1', \
+         phoneNumberVerified: true, address: {{ formatted: \"A 1\\n10115 B\", \
+         streetAddress: A 1, locality: B, region: BE, postalCode: 10115, country: DE }}"
+    ));
+    let spec = ours(&text).spec();
+    let details = spec.passwords["jane@acme.test"].details.clone().unwrap();
+    for claim in PersonDetails::TEXTS {
+        assert!(details.text(claim).is_some(), "{claim:?}");
+    }
+    let phone = details.phone.clone().unwrap();
+    assert_eq!((phone.number.as_str(), phone.verified), ("+49 30 1", true));
+    assert_eq!(details.address.formatted, "A 1\n10115 B");
+    assert_eq!(details.address.postal_code, "10115");
+    let members = serde_json::to_value(&details.address).unwrap();
+    assert_eq!(members.as_object().unwrap().len(), 6);
+
+    let plain = ours(&jane(&format!("hash: '{ARGON}'"))).spec();
+    assert_eq!(plain.passwords["jane@acme.test"].details, None);
+    let told = dexs(&jane(&format!("hash: '{BCRYPT}', givenName: Jane")));
+    assert!(told.only().contains("givenName: nobody knows this key"));
+}
+
+#[test]
+fn what_tokens_would_say_of_a_person_is_checked_with_its_position() {
+    let long = "x".repeat(513);
+    for (fields, told) in [
+        ("birthdate: 31.10.1987".to_owned(), "YYYY-MM-DD"),
+        ("birthdate: '1987-13-01'".to_owned(), "YYYY-MM-DD"),
+        ("birthdate: '1987-10'".to_owned(), "YYYY-MM-DD"),
+        ("picture: me.png".to_owned(), "picture"),
+        ("website: 'ftp://jane.test'".to_owned(), "website"),
+        ("profile: 'https://jane.test/a b'".to_owned(), "profile"),
+        (format!("nickname: {long}"), "longer than 512 bytes"),
+        ("phoneNumberVerified: true".to_owned(), "phoneNumber"),
+        ("address: { planet: Earth }".to_owned(), "address.planet"),
+        ("address: Berlin".to_owned(), "address"),
+        ("birthDate: '1987'".to_owned(), ""),
+    ] {
+        let folder = ours(&jane(&format!("hash: '{ARGON}', {fields}")));
+        if told.is_empty() {
+            folder.spec();
+            continue;
+        }
+        let said = folder.only();
+        assert!(said.starts_with("error"), "{said}");
+        assert!(
+            said.contains("staticPasswords[0].") && said.contains(told),
+            "{said}"
+        );
+    }
+    let five: Vec<_> = [
+        "givenName",
+        "familyName",
+        "middleName",
+        "nickname",
+        "gender",
+    ]
+    .map(|key| format!("{key}: {}", "x".repeat(450)))
+    .into();
+    let said = ours(&jane(&format!("hash: '{ARGON}', {}", five.join(", ")))).only();
+    assert!(said.contains("longer than 2048 bytes"), "{said}");
 }
 
 #[test]

@@ -87,6 +87,12 @@ impl Document {
         self.read(name, "a number of seconds", read)
     }
 
+    /// A member that is an object, as a document of its own.
+    pub fn object(&self, name: &str) -> Result<Option<Self>, ConnectorError> {
+        let read = |value: &Value| Some(Self::of(name.to_owned(), value.as_object()?.clone()));
+        self.read(name, "an object", read)
+    }
+
     fn read<'a, T>(
         &'a self,
         name: &str,
@@ -133,6 +139,7 @@ mod tests {
             assert_eq!(document.names("m"), Ok(None));
             assert_eq!(document.flag("m"), Ok(None));
             assert_eq!(document.time("m"), Ok(None));
+            assert_eq!(document.object("m"), Ok(None));
             let missing = "its userinfo has no \"m\"".to_owned();
             assert_eq!(
                 document.required("m"),
@@ -165,6 +172,16 @@ mod tests {
             assert_eq!(told, Err(ConnectorError::BadReply(cause)));
         }
         assert_eq!(format!("{document:?}"), "{\"m\"}");
+    }
+
+    #[test]
+    fn a_member_that_is_an_object_is_a_document_of_its_own() {
+        let document = a_document(&json!({"m": {"a": "x", "b": null}, "n": ["a"]}));
+        let inner = document.object("m").unwrap().unwrap();
+        assert_eq!(inner.text("a"), Ok(Some("x".to_owned())));
+        assert_eq!(inner.get("b"), None);
+        let cause = "\"n\" in its userinfo is not an object".to_owned();
+        assert_eq!(document.object("n"), Err(ConnectorError::BadReply(cause)));
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod shape;
 
 pub use document::Document;
 
+use insula_ambient::Timestamp;
+
 use crate::ConnectorError;
 
 /// What several documents of one upstream say of one person.
@@ -87,6 +89,16 @@ impl UpstreamClaims {
     /// A claim that is a list of names; see [`Document::names`].
     pub fn names(&self, name: &str) -> Result<Option<Vec<String>>, ConnectorError> {
         self.read(name, |document| document.names(name))
+    }
+
+    /// A claim that is a time in seconds; see [`Document::time`].
+    pub fn time(&self, name: &str) -> Result<Option<Timestamp>, ConnectorError> {
+        self.read(name, |document| document.time(name))
+    }
+
+    /// A claim that is an object, taken whole from one document; see [`Document::object`].
+    pub fn object(&self, name: &str) -> Result<Option<Document>, ConnectorError> {
+        self.read(name, |document| document.object(name))
     }
 
     /// What a flag like `email_verified` or `phone_number_verified` says about the value in use.

@@ -125,6 +125,7 @@ fn identity(record: PasswordRecord) -> UpstreamIdentity {
             email: record.email,
             email_verified: record.email_verified,
             groups: record.groups,
+            details: record.details,
         },
         connector_data: None,
         amr: vec!["pwd".to_owned()],

@@ -1,6 +1,7 @@
 use insula_connector_kit::{ConnectorError, Qualified, UpstreamClaims};
 use insula_model::{IdentityClaims, UserId};
 
+use super::details;
 use super::groups::GroupRules;
 
 /// How the claims of an upstream become an identity of ours.
@@ -57,6 +58,7 @@ impl ClaimRules {
             },
             email: email.unwrap_or_default(),
             groups: self.groups.groups(claims)?,
+            details: details::of(claims).into_box(),
         })
     }
 

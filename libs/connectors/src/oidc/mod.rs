@@ -1,5 +1,6 @@
 //! Any OpenID Provider as an upstream.
 
+mod details;
 mod groups;
 mod identity;
 mod provider;

@@ -14,7 +14,11 @@ pub(super) fn allowed(
     spec: &TenantSpec,
 ) -> Result<Scopes, Refusal> {
     let scopes = Scopes::parse(asked.unwrap_or_default());
-    let unknown = |word: &str| matches!(Scope::parse(word), Scope::Unknown(_));
+    let unknown = |word: &str| match Scope::parse(word) {
+        Scope::Unknown(_) => true,
+        Scope::Address | Scope::Phone => spec.dialect == Dialect::Dex,
+        _ => false,
+    };
     if spec.dialect == Dialect::Dex {
         if !scopes.openid() {
             return Err(Refusal::MissingOpenIdScope);

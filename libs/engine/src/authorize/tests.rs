@@ -198,13 +198,22 @@ fn every_other_refusal_answers_to_the_proven_redirect_uri() {
         ),
         (
             "OIDC Core §3.1.2.1 unknown scope",
-            "scope=openid+phone",
+            "scope=openid+shoes",
             None,
-            Some(R::UnknownScope(words("phone"))),
+            Some(R::UnknownScope(words("shoes"))),
+        ),
+        (
+            "OIDC Core §5.4 scopes that dex does not know",
+            "scope=openid+phone+address",
+            None,
+            Some(R::UnknownScope(vec![
+                "phone".to_owned(),
+                "address".to_owned(),
+            ])),
         ),
         (
             "nothing but unknown scopes",
-            "scope=phone",
+            "scope=shoes",
             Some(R::MissingOpenIdScope),
             Some(R::MissingOpenIdScope),
         ),

@@ -3,7 +3,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use insula_ambient::SeededEntropy;
 use insula_jose::{Alg, Expected};
 use insula_model::{Claim, CodeGrant, RequestedClaims, TenantSpec};
-use insula_testkit::{NOW, a_client, a_code_grant, a_tenant, test_key, test_keys};
+use insula_testkit::{NOW, a_client, a_code_grant, a_tenant, janes_details, test_key, test_keys};
 use serde_json::{Value, json};
 
 use super::*;
@@ -303,6 +303,53 @@ fn claims_asked_for_one_by_one_are_where_they_were_asked_for() {
         assert_eq!(access.get(name).is_some(), in_access, "{name}");
         assert_eq!(id.get(name).is_some(), in_id, "{name}");
     }
+}
+
+#[test]
+fn each_standard_claim_is_released_by_its_scope_and_none_that_dex_lacks_in_its_dialect() {
+    let mut grant = a_code_grant();
+    grant.login.claims.details = janes_details().into_box();
+    for (spec, knows_all) in [
+        (a_tenant().build(), true),
+        (a_tenant().dex().build(), false),
+    ] {
+        for scope in ["profile", "phone", "address", "email"] {
+            grant.scopes = Scopes::parse(&format!("openid {scope}"));
+            let tokens = issue_grant(&spec, &grant).unwrap();
+            for token in [tokens.id_token.as_ref().unwrap(), &tokens.access_token] {
+                let said = payload(token);
+                for claim in Claim::ALL {
+                    let is_known = knows_all || Claim::OF_DEX.contains(&claim);
+                    let expected = claim.scope() == scope && is_known;
+                    assert_eq!(
+                        said.get(claim.name()).is_some(),
+                        expected,
+                        "{scope}: {claim:?}"
+                    );
+                }
+            }
+        }
+    }
+    grant.scopes = Scopes::parse("openid profile phone address");
+    let tokens = issue_grant(&a_tenant().build(), &grant).unwrap();
+    let said = payload(tokens.id_token.as_ref().unwrap());
+    assert_eq!(said["updated_at"], 1_311_280_970);
+    assert_eq!(said["phone_number"], "+1 (425) 555-1212");
+    assert_eq!(said["phone_number_verified"], true);
+    assert_eq!(said["birthdate"], "jane's birthdate");
+    assert_eq!(said["address"]["postal_code"], "jane's postal_code");
+}
+
+#[test]
+fn a_number_asked_for_alone_says_whether_it_is_verified() {
+    let mut grant = a_code_grant();
+    grant.scopes = Scopes::parse("openid");
+    grant.login.claims.details = janes_details().into_box();
+    grant.claims.id_token = [Claim::PhoneNumber].into_iter().collect();
+    let tokens = issue_grant(&a_tenant().build(), &grant).unwrap();
+    let said = payload(tokens.id_token.as_ref().unwrap());
+    assert_eq!(said["phone_number_verified"], true);
+    assert_eq!(said.get("address"), None);
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn an_answer_travels_as_the_client_asked_and_in_dex_always_in_the_query() {
     }
     for (change, mode) in [
         (
-            "scope=phone&response_mode=form_post",
+            "scope=shoes&response_mode=form_post",
             ResponseMode::FormPost,
         ),
         ("response_type=id_token", ResponseMode::Fragment),
@@ -72,7 +72,7 @@ fn an_answer_travels_as_the_client_asked_and_in_dex_always_in_the_query() {
 fn a_good_request_keeps_what_was_asked() {
     let (standard, dex) = both(|t| t.with_connector(a_connector("other")));
     let query = with(
-        "scope=openid+email+phone+email&nonce=n&prompt=login+consent&max_age=60&login_hint=jane\
+        "scope=openid+email+shoes+email&nonce=n&prompt=login+consent&max_age=60&login_hint=jane\
          &ui_locales=de+en&acr_values=a+b&connector_id=other&approval_prompt=force",
     );
     let good = validated(&query, &standard).unwrap();

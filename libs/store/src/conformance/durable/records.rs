@@ -49,6 +49,15 @@ pub(super) fn claims(id: &str) -> IdentityClaims {
         email: "Jane.Doe@Example.Test".into(),
         email_verified: true,
         groups: vec!["staff".into(), "Straßenbau 🛠".into()],
+        details: insula_model::PersonDetails {
+            nickname: "Jäney".into(),
+            address: insula_model::Address {
+                formatted: "Am Platz 1\n10115 Berlin".into(),
+                ..insula_model::Address::default()
+            },
+            ..insula_model::PersonDetails::default()
+        }
+        .into_box(),
         ..IdentityClaims::of(user(id))
     }
 }
