@@ -42,6 +42,9 @@ pub struct UpstreamIdentity {
     pub connector_data: Option<Vec<u8>>,
     /// How they proved it (RFC 8176), where the upstream tells: `pwd`, `otp`, …
     pub amr: Vec<String>,
+    /// What the upstream calls the context of the proof, in its own words: `acr` of OpenID Connect,
+    /// `AuthnContextClassRef` of SAML. What it is worth here is the tenant's to say.
+    pub acr: Option<String>,
 }
 
 /// An upstream that can tell who somebody is.

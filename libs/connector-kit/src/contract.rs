@@ -152,6 +152,7 @@ macro_rules! connector_contract {
                     ),
                     connector_data: None,
                     amr: Vec::new(),
+                    acr: None,
                 };
                 let kept = $crate::refuses_refresh_it_cannot(&connector, &$ctx, &somebody).await;
                 assert_eq!(kept, Ok(()));

@@ -47,6 +47,7 @@ pub(crate) fn a_spec(kind: &str, config: Value) -> ConnectorSpec {
         domains: Vec::new(),
         timeout: Duration::from_secs(5),
         clock_skew: ClockSkew::of(Duration::from_mins(1)),
+        acr_mapping: std::collections::BTreeMap::new(),
     }
 }
 

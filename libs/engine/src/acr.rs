@@ -1,6 +1,6 @@
 //! Authentication contexts: what a login is worth to those who trust it.
 
-use insula_model::Issuer;
+use insula_model::{BrowserSession, ConnectorId, Issuer, Login, TenantSpec};
 
 /// More than one kind of proof
 /// ([PAPE §4](https://openid.net/specs/openid-provider-authentication-policy-extension-1_0.html#auth_policies)).
@@ -14,8 +14,58 @@ const PROTECTED_PASSWORD: &str =
 /// A password that may have been read on the way (§3.4.9 there).
 const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password";
 
-/// The contexts a login at this issuer can reach, the best first.
-pub(crate) fn reachable(issuer: &Issuer) -> [&'static str; 2] {
+/// What is known of how somebody proved who they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Proof<'a> {
+    pub connector_id: &'a ConnectorId,
+    pub amr: &'a [String],
+    pub acr: Option<&'a str>,
+}
+
+impl<'a> Proof<'a> {
+    pub(crate) fn of(login: &'a Login) -> Self {
+        Self {
+            connector_id: &login.connector_id,
+            amr: &login.amr,
+            acr: login.acr.as_deref(),
+        }
+    }
+
+    pub(crate) fn of_session(session: &'a BrowserSession) -> Self {
+        Self {
+            connector_id: &session.connector_id,
+            amr: &session.amr,
+            acr: session.acr.as_deref(),
+        }
+    }
+}
+
+/// The context of a proof: what the tenant takes the upstream's own word for, where it lists that
+/// word (`acrMapping`), and else what the methods prove. A word that is not listed is not believed:
+/// what it means is between the upstream and whoever agreed on it. It is judged when it is told, so
+/// that trust that is taken back ends at once.
+pub(crate) fn of<'a>(proof: Proof<'a>, spec: &'a TenantSpec) -> Option<&'a str> {
+    let connector = spec.connector(proof.connector_id.as_str());
+    let listed = connector.and_then(|connector| connector.acr_mapping.get(proof.acr?));
+    let by_methods = || reached(proof.amr, &spec.issuer);
+    listed.map(String::as_str).or_else(by_methods)
+}
+
+/// The contexts that tokens of this tenant may name, the best of ours first, then those of upstreams.
+pub(crate) fn announced(spec: &TenantSpec) -> Vec<String> {
+    let mut all: Vec<String> = reachable(&spec.issuer).map(str::to_owned).into();
+    for connector in &spec.connectors {
+        for acr in connector.acr_mapping.values() {
+            if !all.contains(acr) {
+                all.push(acr.clone());
+            }
+        }
+    }
+    all
+}
+
+/// The contexts that methods alone can reach, the best first.
+fn reachable(issuer: &Issuer) -> [&'static str; 2] {
     [MULTI_FACTOR, by_password(issuer)]
 }
 
@@ -25,7 +75,7 @@ pub(crate) fn reachable(issuer: &Issuer) -> [&'static str; 2] {
 /// [OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken) wants a URI
 /// or a registered name for `acr`, never a meaning of our own. `None` where the methods are unknown
 /// or prove too little to name: then nothing is said, and not `0`, which would be said of them.
-pub(crate) fn reached(amr: &[String], issuer: &Issuer) -> Option<&'static str> {
+fn reached(amr: &[String], issuer: &Issuer) -> Option<&'static str> {
     let is_any = |names: &[&str]| amr.iter().any(|method| names.contains(&method.as_str()));
     let kinds = [
         is_any(&["pwd", "pin", "kba"]),
@@ -50,6 +100,7 @@ fn by_password(issuer: &Issuer) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use insula_testkit::{a_connector, a_tenant};
 
     #[test]
     fn a_login_is_worth_what_its_methods_prove_and_no_more() {
@@ -77,5 +128,37 @@ mod tests {
                 assert!(is_announced, "{amr:?}");
             }
         }
+    }
+
+    #[test]
+    fn an_upstreams_word_counts_where_the_tenant_lists_it_and_nowhere_else() {
+        let mut mock = a_connector("mock");
+        mock.acr_mapping = [("loa2", "https://acr.test/two"), ("loa3", MULTI_FACTOR)]
+            .map(|(theirs, ours)| (theirs.to_owned(), ours.to_owned()))
+            .into();
+        let spec = a_tenant()
+            .with(|t| t.connectors = vec![mock, a_connector("other")])
+            .build();
+        let (pwd, none) = (vec!["pwd".to_owned()], Vec::new());
+        for (connector, amr, acr, told) in [
+            ("mock", &pwd, Some("loa2"), Some("https://acr.test/two")),
+            ("mock", &none, Some("loa3"), Some(MULTI_FACTOR)),
+            ("mock", &pwd, Some("loa1"), Some(PROTECTED_PASSWORD)),
+            ("mock", &none, Some("loa1"), None),
+            ("mock", &none, Some("https://acr.test/two"), None),
+            ("mock", &pwd, None, Some(PROTECTED_PASSWORD)),
+            ("other", &none, Some("loa2"), None),
+            ("gone", &pwd, Some("loa2"), Some(PROTECTED_PASSWORD)),
+        ] {
+            let proof = Proof {
+                connector_id: &ConnectorId::parse(connector).unwrap(),
+                amr,
+                acr,
+            };
+            assert_eq!(of(proof, &spec), told, "{connector} {amr:?} {acr:?}");
+        }
+        let announced = announced(&spec);
+        let expected = [MULTI_FACTOR, PROTECTED_PASSWORD, "https://acr.test/two"];
+        assert_eq!(announced, expected);
     }
 }

@@ -115,7 +115,7 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
         introspection_endpoint_auth_methods_supported: confidential,
         revocation_endpoint_auth_methods_supported: all,
         claims_supported: claims,
-        acr_values_supported: words(&acr::reachable(&spec.issuer)),
+        acr_values_supported: acr::announced(spec),
         prompt_values_supported: Prompt::ALL
             .map(|prompt| prompt.as_str().to_owned())
             .to_vec(),

@@ -6,6 +6,7 @@ use insula_oauth::{IntrospectResponse, IntrospectionExt};
 use serde_json::{Map, Value};
 
 use crate::access_token::VerifiedToken;
+use crate::acr::{self, Proof};
 use crate::audience::Audience;
 use crate::claims::PersonClaims;
 use crate::grants::{RefreshFacts, RefreshToken, refresh_token};
@@ -62,6 +63,8 @@ pub fn access_token(
         nbf: seconds("iat"),
         jti: text("jti").filter(|_| ours),
         username: text("preferred_username"),
+        acr: text("acr").filter(|_| ours),
+        auth_time: seconds("auth_time").filter(|_| ours),
         aud: claims.get("aud").cloned(),
         iss: text("iss"),
         token_type: Some("Bearer"),
@@ -122,6 +125,10 @@ pub fn refresh_token_of(
         nbf: Some(grant.created_at.as_secs()),
         jti: None,
         username: Some(preferred.clone()).filter(|name| !name.is_empty()),
+        acr: acr::of(Proof::of(login), spec)
+            .filter(|_| ours)
+            .map(str::to_owned),
+        auth_time: ours.then(|| login.auth_time.as_secs()),
         aud: serde_json::to_value(&audience).ok(),
         iss: Some(spec.issuer.as_str().to_owned()),
         token_type: (!ours).then_some("Bearer"),

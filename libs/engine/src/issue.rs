@@ -117,7 +117,7 @@ struct IdTokenClaims<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     amr: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    acr: Option<&'static str>,
+    acr: Option<&'a str>,
     at_hash: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     c_hash: Option<String>,
@@ -146,7 +146,7 @@ struct AccessTokenClaims<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     amr: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    acr: Option<&'static str>,
+    acr: Option<&'a str>,
     #[serde(flatten)]
     person: PersonClaims<'a>,
 }
@@ -250,7 +250,7 @@ impl Maker<'_> {
             auth_time: login.auth_time.as_secs(),
             sid: login.session_id.as_ref().map(SessionId::as_str),
             amr: &login.amr,
-            acr: acr::reached(&login.amr, &self.spec.issuer),
+            acr: acr::of(acr::Proof::of(login), self.spec),
             person: self.released(claims.userinfo),
         };
         self.key.sign(Some(TYP), &body)
@@ -276,7 +276,7 @@ impl Maker<'_> {
                 Dialect::Dex => &[],
             },
             acr: match self.spec.dialect {
-                Dialect::Standard => acr::reached(&login.amr, &self.spec.issuer),
+                Dialect::Standard => acr::of(acr::Proof::of(login), self.spec),
                 Dialect::Dex => None,
             },
             at_hash: left_half_hash(alg, access_token),

@@ -45,6 +45,7 @@ pub(crate) async fn logged_in(
         claims: upstream.claims,
         auth_time: view.now(),
         amr: upstream.amr,
+        acr: upstream.acr,
         session_id: None,
         connector_data: upstream
             .connector_data

@@ -64,6 +64,7 @@ pub(crate) async fn begin(
         claims: login.claims.clone(),
         auth_time: login.auth_time,
         amr: login.amr.clone(),
+        acr: login.acr.clone(),
         clients: vec![request.client_id.clone()],
         last_seen_at: now,
         expires_at: now + policy.absolute_lifetime,

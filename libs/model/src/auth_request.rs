@@ -108,6 +108,9 @@ pub struct Login {
     /// How they proved it (RFC 8176).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amr: Vec<String>,
+    /// What the upstream calls the context of the proof, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
     /// The browser session it made or came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<SessionId>,
@@ -245,6 +248,7 @@ mod tests {
             claims: IdentityClaims::of(UserId::parse("jane").unwrap()),
             auth_time: Timestamp::from_secs(5),
             amr: vec!["pwd".into()],
+            acr: None,
             session_id: None,
             connector_data: None,
         }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use insula_oauth::GrantType;
@@ -24,6 +25,9 @@ pub struct ConnectorSpec {
     pub timeout: Duration,
     /// How far the upstream's clock may differ from ours.
     pub clock_skew: ClockSkew,
+    /// What values of the upstream's `acr` are worth here: the `acr` that tokens then carry. Others
+    /// are not believed.
+    pub acr_mapping: BTreeMap<String, String>,
 }
 
 /// How far two clocks may differ, by what is compared.
@@ -124,6 +128,7 @@ mod tests {
             domains: Vec::new(),
             timeout: Duration::ZERO,
             clock_skew: ClockSkew::of(Duration::ZERO),
+            acr_mapping: BTreeMap::new(),
         };
         let issuer = Issuer::parse("https://a.test/dex").unwrap();
         spec.callback_url(&issuer, dialect)

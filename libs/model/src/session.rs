@@ -16,6 +16,9 @@ pub struct BrowserSession {
     pub auth_time: Timestamp,
     /// How they proved it (RFC 8176).
     pub amr: Vec<String>,
+    /// What the upstream calls the context of the proof, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
     /// The clients that were logged in to through it.
     pub clients: Vec<ClientId>,
     /// When it was last used, within a quarter of its idle life.
@@ -33,6 +36,7 @@ impl BrowserSession {
             claims: self.claims.clone(),
             auth_time: self.auth_time,
             amr: self.amr.clone(),
+            acr: self.acr.clone(),
             session_id: Some(self.id.clone()),
             connector_data: None,
         }

@@ -27,7 +27,8 @@ impl std::fmt::Debug for IntrospectRequest {
     }
 }
 
-/// The answer ([RFC 7662 §2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)), with dex's
+/// The answer ([RFC 7662 §2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)), with `acr` and
+/// `auth_time` ([RFC 9470 §6.2](https://www.rfc-editor.org/rfc/rfc9470#section-6.2)) and dex's
 /// `token_use` and `ext`. An inactive token is `{"active":false}` and nothing else.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[expect(missing_docs, reason = "each field is the member of its name")]
@@ -49,6 +50,10 @@ pub struct IntrospectResponse {
     pub jti: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aud: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -270,6 +270,7 @@ fn grant(number: usize) -> RefreshGrant {
             },
             auth_time: NOON,
             amr: vec!["pwd".into()],
+            acr: None,
             session_id: None,
             connector_data: None,
         },

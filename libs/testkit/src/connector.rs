@@ -74,6 +74,7 @@ impl FakeConnector {
             claims: jane(),
             connector_data: Some(b"upstream-refresh-token".to_vec()),
             amr: vec!["pwd".to_owned()],
+            acr: None,
         }
     }
 

@@ -51,6 +51,7 @@ pub fn a_login() -> Login {
         claims: jane(),
         auth_time: NOW - Duration::from_mins(1),
         amr: vec!["pwd".to_owned()],
+        acr: None,
         session_id: Some(SessionId::parse("session1").expect("a word is an id")),
         connector_data: None,
     }

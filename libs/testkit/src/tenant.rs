@@ -113,6 +113,7 @@ pub fn a_connector(id: &str) -> ConnectorSpec {
         domains: Vec::new(),
         timeout: Duration::from_secs(5),
         clock_skew: ClockSkew::of(Duration::from_mins(1)),
+        acr_mapping: BTreeMap::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use insula_tests::{Agent, Person, walk};
 use serde_json::Value;
 
-use crate::village::{JANE, MOCK, village};
+use crate::village::{JANE, KIM, MOCK, village};
 
 const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password";
 
@@ -91,6 +91,44 @@ async fn an_essential_acr_is_reached_or_the_login_fails() {
         portal.check_response(&login, &back);
         assert_eq!(back.get("error"), error);
     }
+}
+
+#[tokio::test]
+async fn an_upstreams_acr_that_the_tenant_takes_is_told_everywhere_and_meets_the_demand() {
+    let acr = "https://acme.example/acr/initech";
+    let portal = village().await.portal();
+    let url = portal.at("/.well-known/openid-configuration");
+    let announced = Agent::new().get(url).await.json();
+    let announced = announced["acr_values_supported"]
+        .as_array()
+        .unwrap()
+        .clone();
+    assert!(announced.contains(&acr.into()), "{announced:?}");
+
+    let claims = format!(r#"{{"id_token":{{"acr":{{"essential":true,"value":"{acr}"}}}}}}"#);
+    let kim = Person {
+        connector: Some("initech"),
+        ..KIM
+    };
+    let agent = Agent::new();
+    for prompt in ["", "none"] {
+        let login = portal.begin_with(&[("claims", &claims), ("prompt", prompt)]);
+        let back = walk(&agent, &login, &kim).await;
+        let first = portal.tokens(&login, &back).await;
+        let refresh = first.refresh_token.clone().unwrap();
+        let answer = portal.refresh(&refresh, &[]).await.expect(200);
+        let second = portal.read(&answer).await;
+        for tokens in [first, second] {
+            assert_eq!(tokens.claim("acr"), acr);
+            let facts = portal.introspect(&tokens.access_token).await;
+            assert_eq!(facts["acr"], acr, "RFC 9470 §6.2");
+            assert_eq!(&facts["auth_time"], tokens.claim("auth_time"));
+        }
+    }
+    // Who comes another way does not reach it.
+    let login = portal.begin_with(&[("claims", &claims)]);
+    let back = walk(&Agent::new(), &login, &JANE).await;
+    assert_eq!(back.get("error"), "unmet_authentication_requirements");
 }
 
 #[tokio::test]

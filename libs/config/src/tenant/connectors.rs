@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use insula_model::{ClockSkew, ConnectorId, ConnectorSpec};
@@ -90,6 +91,7 @@ fn local() -> Option<ConnectorSpec> {
         domains: Vec::new(),
         timeout: UPSTREAM_TIMEOUT,
         clock_skew: ClockSkew::of(CLOCK_SKEW),
+        acr_mapping: BTreeMap::new(),
     })
 }
 
@@ -122,6 +124,11 @@ fn connector(
             clock_skew(&mut section, reading),
         )
     };
+    let acr_mapping = if reading.lenient {
+        BTreeMap::new()
+    } else {
+        acr_mapping(&mut section, reading)
+    };
     section.finish(reading);
 
     let is_whole = [&kind, &id, &name]
@@ -148,6 +155,7 @@ fn connector(
         domains,
         timeout,
         clock_skew,
+        acr_mapping,
     })
 }
 
@@ -318,4 +326,43 @@ fn clock_skew(section: &mut Section<'_>, reading: &mut Reading<'_>) -> ClockSkew
         reading.error(span.at, &span.key, cause, next);
     }
     ClockSkew::of(span.value)
+}
+
+/// The upstream's `acr` values that count here, and as what.
+fn acr_mapping(section: &mut Section<'_>, reading: &mut Reading<'_>) -> BTreeMap<String, String> {
+    let key = section.key("acrMapping");
+    let mut mapping = BTreeMap::new();
+    let Some(node) = section.node("acrMapping") else {
+        return mapping;
+    };
+    let Kind::Map(entries) = &node.kind else {
+        let cause = format!("is {} where a mapping belongs", node.noun());
+        let next = "write the upstream's value: the value for apps";
+        reading.error(node.at, &key, cause, next);
+        return mapping;
+    };
+    for entry in entries {
+        let key = format!("{key}.{}", entry.key);
+        if entry.value.is_null() {
+            let cause = "has no value for apps";
+            reading.error(entry.at, &key, cause, "write the acr that tokens carry");
+        }
+        let Some(ours) = reading.text(&entry.value, &key) else {
+            continue;
+        };
+        if is_name_of_a_context(&entry.key) && is_name_of_a_context(&ours.value) {
+            mapping.insert(entry.key.clone(), ours.value);
+        } else {
+            let cause = "holds a name that is empty, longer than 255 bytes or has blanks in it";
+            let next = "acr values are URIs or single words";
+            reading.error(entry.at, &key, cause, next);
+        }
+    }
+    mapping
+}
+
+/// `acr_values` are parted by blanks, so that none can hold one.
+fn is_name_of_a_context(text: &str) -> bool {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control();
+    (1..=255).contains(&text.len()) && !text.contains(is_odd)
 }

@@ -122,6 +122,22 @@ fn what_a_connector_must_not_be_is_refused() {
         ),
         ("type: oidc, id: a, clockSkew: 301s", "is more than 5m"),
         (
+            "type: oidc, id: a, acrMapping: [loa2]",
+            "acrMapping: is a list where a mapping belongs",
+        ),
+        (
+            "type: oidc, id: a, acrMapping: { loa2: ~ }",
+            "acrMapping.loa2: has no value for apps",
+        ),
+        (
+            "type: oidc, id: a, acrMapping: { loa2: 'a b' }",
+            "acrMapping.loa2: holds a name that is empty",
+        ),
+        (
+            "type: oidc, id: a, acrMapping: { '': a }",
+            "acrMapping.: holds a name that is empty",
+        ),
+        (
             "type: oidc, id: a, domains: [https://a.test]",
             "is not a mail domain",
         ),
@@ -214,6 +230,19 @@ fn clocks_may_differ_by_a_minute_by_what_is_written_or_as_in_dex() {
     assert_eq!(skew, ClockSkew::of_dex());
     let dex = dexs("connectors: [{ type: oidc, id: o, name: O, clockSkew: 5m }]\n");
     assert!(dex.only().contains("clockSkew"), "dex has no such key");
+}
+
+#[test]
+fn an_upstreams_acr_is_worth_what_is_written_and_nothing_in_dex() {
+    let text = "connectors: [{ type: oidc, id: o, name: O, \
+                acrMapping: { loa2: 'https://acr.test/two', 3: phr } }]\n";
+    let spec = ours(text).spec();
+    let mapping: Vec<_> = spec.connectors[0].acr_mapping.iter().collect();
+    let (three, phr) = ("3".to_owned(), "phr".to_owned());
+    let (loa2, two) = ("loa2".to_owned(), "https://acr.test/two".to_owned());
+    assert_eq!(mapping, [(&three, &phr), (&loa2, &two)]);
+    let dex = dexs(text);
+    assert!(dex.only().contains("acrMapping"), "dex has no such key");
 }
 
 #[test]

@@ -129,6 +129,7 @@ fn identity(record: PasswordRecord) -> UpstreamIdentity {
         },
         connector_data: None,
         amr: vec!["pwd".to_owned()],
+        acr: None,
     }
 }
 

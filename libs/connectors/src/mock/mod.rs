@@ -179,6 +179,7 @@ fn kilgore(
         },
         connector_data: Some(connector_data.to_vec()),
         amr: texts(amr),
+        acr: None,
     })
 }
 

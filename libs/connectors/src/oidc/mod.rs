@@ -69,6 +69,9 @@ const OF_THE_LOGIN: &[&str] = &[
     "sid",
 ];
 
+/// Longer ones, in bytes, are no names of anything.
+const LONGEST_ACR: usize = 255;
+
 /// What is kept of a login between the question and the answer.
 #[derive(Serialize, Deserialize)]
 struct Asked {
@@ -222,6 +225,12 @@ impl Oidc {
             claims: self.claim_rules.identity(claims)?,
             connector_data: Some(json!(data).to_string().into_bytes()),
             amr: amr.into_iter().take(8).collect(),
+            // In a shape nobody understands it says nothing that anybody could trust.
+            acr: claims
+                .text("acr")
+                .ok()
+                .flatten()
+                .filter(|acr| acr.len() <= LONGEST_ACR),
         })
     }
 }

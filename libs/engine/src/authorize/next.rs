@@ -8,7 +8,8 @@ use insula_model::{
 use insula_oauth::{GrantType, Scopes};
 
 use super::redirect_uri;
-use crate::{Refusal, acr, subject};
+use crate::acr::{self, Proof};
+use crate::{Refusal, subject};
 
 /// What is known of the person when the question comes up.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +127,7 @@ fn session_serves(
     spec.sessions.enabled
         && young_enough
         && may_be(request, sub)
-        && is_strong_enough(request, &session.amr, spec)
+        && is_strong_enough(request, Proof::of_session(session), spec)
         && is_shared(session, client, spec)
 }
 
@@ -140,10 +141,10 @@ fn may_be(request: &AuthorizationRequest, sub: impl Fn() -> String) -> bool {
 
 /// Whether a login reaches an `acr` that the client cannot do without (OpenID Connect Core
 /// §5.5.1.1). An essential one without values asks for none in particular.
-fn is_strong_enough(request: &AuthorizationRequest, amr: &[String], spec: &TenantSpec) -> bool {
+fn is_strong_enough(request: &AuthorizationRequest, proof: Proof<'_>, spec: &TenantSpec) -> bool {
     let wanted = &request.claims.acr;
-    let reached = acr::reached(amr, &spec.issuer);
-    wanted.is_empty() || reached.is_some_and(|reached| wanted.iter().any(|acr| acr == reached))
+    let reached = || acr::of(proof, spec);
+    wanted.is_empty() || reached().is_some_and(|reached| wanted.iter().any(|acr| acr == reached))
 }
 
 /// Whether the login of a session serves `client` too: it did before, or the client that was logged
@@ -174,7 +175,7 @@ fn known(
     if !may_be(request, sub) {
         return Err(Refusal::WrongPerson);
     }
-    if !is_strong_enough(request, &login.amr, spec) {
+    if !is_strong_enough(request, Proof::of(login), spec) {
         return Err(Refusal::UnmetAuthentication);
     }
     let forced = request.prompts.consent || request.force_approval;

@@ -16,6 +16,7 @@ fn a_session() -> BrowserSession {
         claims: jane(),
         auth_time: NOW,
         amr: Vec::new(),
+        acr: None,
         clients: vec![ClientId::parse("app").unwrap()],
         last_seen_at: NOW,
         expires_at: NOW + Duration::from_hours(1),

@@ -35,6 +35,8 @@ async fn our_access_token_is_described_to_its_client() {
             "iat": NOW.as_secs(),
             "nbf": NOW.as_secs(),
             "username": "jane",
+            "acr": "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
+            "auth_time": NOW.as_secs() - 60,
             "aud": ["app", "https://acme.test"],
             "iss": "https://acme.test",
             "token_type": "Bearer",
@@ -58,6 +60,7 @@ async fn dexs_token_is_described_to_anybody_without_scope_or_jti() {
     let access = told(&view, None, &tokens.access_token).await;
     assert!(access.active);
     assert_eq!((access.scope, access.jti), (None, None));
+    assert_eq!((access.acr, access.auth_time), (None, None));
     assert_eq!(access.client_id.as_deref(), Some("app"));
     assert_eq!(access.token_type, Some("Bearer"));
     assert_eq!(access.token_use, Some("access_token"));
@@ -65,6 +68,7 @@ async fn dexs_token_is_described_to_anybody_without_scope_or_jti() {
     let refresh = told(&view, None, &tokens.refresh_token.unwrap()).await;
     assert!(refresh.active);
     assert_eq!(refresh.token_use, Some("refresh_token"));
+    assert_eq!((refresh.acr, refresh.auth_time), (None, None));
     assert_eq!(refresh.exp, Some(NOW.as_secs()), "a token without an end");
     let ext = refresh.ext.unwrap().0;
     assert_eq!(ext["federated_claims"]["user_id"], "jane-1", "all claims");
@@ -77,6 +81,8 @@ async fn our_refresh_token_is_described_to_its_client_alone() {
     let own = told(&view, Some(&app()), &token).await;
     assert!(own.active);
     assert_eq!(own.token_use, Some("refresh_token"));
+    assert!(own.acr.is_some(), "RFC 9470 §6.2");
+    assert_eq!(own.auth_time, Some(NOW.as_secs() - 60));
     let ends = NOW + Duration::from_hours(2160);
     assert_eq!(own.exp, Some(ends.as_secs()));
     assert_eq!(own.ext.unwrap().0.get("federated_claims"), None);

@@ -199,6 +199,7 @@ async fn refreshed_login(
         claims: login.claims.clone(),
         connector_data: opened_data(view, login).map_err(failed)?,
         amr: login.amr.clone(),
+        acr: login.acr.clone(),
     };
     let state = AuthRequestId::generate(view.effects.entropy.as_ref());
     let scopes = grant.claims.with_scopes(&grant.scopes);

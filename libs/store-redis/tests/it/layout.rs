@@ -27,6 +27,7 @@ fn login() -> Login {
         claims: IdentityClaims::of(UserId::parse("jane").unwrap()),
         auth_time: Timestamp::from_secs(1),
         amr: vec![],
+        acr: None,
         session_id: None,
         connector_data: None,
     }

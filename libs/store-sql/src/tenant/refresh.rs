@@ -41,6 +41,9 @@ struct Request {
 struct Proof {
     auth_time: Timestamp,
     amr: Vec<String>,
+    /// Rows of older versions have none.
+    #[serde(default)]
+    acr: Option<String>,
     session_id: Option<SessionId>,
 }
 
@@ -81,6 +84,7 @@ fn row_of(tenant: &TenantId, grant: RefreshGrant) -> Result<ActiveModel, Fault> 
     let proof = Proof {
         auth_time: login.auth_time,
         amr: login.amr,
+        acr: login.acr,
         session_id: login.session_id,
     };
     Ok(ActiveModel {
@@ -206,6 +210,7 @@ fn grant(row: Model) -> Result<RefreshGrant, Fault> {
             claims: from_json(WHAT, "claims", &row.claims)?,
             auth_time: proof.auth_time,
             amr: proof.amr,
+            acr: proof.acr,
             session_id: proof.session_id,
             connector_data: row.connector_data,
         },

@@ -141,6 +141,7 @@ fn a_login() -> Login {
         claims: IdentityClaims::of(user),
         auth_time: Timestamp::from_secs(1),
         amr: vec!["pwd".into()],
+        acr: Some("urn:upstream:two".into()),
         session_id: None,
         connector_data: Some(vec![0, 255, 10]),
     }

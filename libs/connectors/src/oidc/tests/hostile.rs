@@ -84,11 +84,28 @@ async fn userinfo_does_not_say_what_the_id_token_must() {
 #[tokio::test]
 async fn userinfo_does_not_change_how_the_person_logged_in() {
     let lab = Lab::new().await;
-    lab.serve_userinfo(json!({"sub": "jane-1", "amr": ["hwk"], "auth_time": 1}))
+    lab.serve_userinfo(json!({"sub": "jane-1", "amr": ["hwk"], "acr": "hw", "auth_time": 1}))
         .await;
     let oidc = lab.open(&json!({"getUserInfo": true}));
     let identity = lab.log_in(&oidc, json!({"amr": "pwd"})).await.unwrap();
     assert_eq!(identity.amr, ["pwd"]);
+    assert_eq!(identity.acr, None);
+}
+
+#[tokio::test]
+async fn an_acr_nobody_understands_is_none_and_keeps_nobody_out() {
+    let lab = Lab::new().await;
+    let oidc = lab.open(&json!({}));
+    for (acr, told) in [
+        (json!("urn:two"), Some("urn:two")),
+        (json!(0), Some("0")),
+        (json!({"level": 2}), None),
+        (json!(["a", "b"]), None),
+        (json!("x".repeat(256)), None),
+    ] {
+        let identity = lab.log_in(&oidc, json!({"acr": acr})).await.unwrap();
+        assert_eq!(identity.acr.as_deref(), told, "{acr}");
+    }
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ fn a_session() -> BrowserSession {
         claims: jane(),
         auth_time: NOW - Duration::from_mins(10),
         amr: Vec::new(),
+        acr: None,
         clients: vec![client_id("app")],
         last_seen_at: NOW,
         expires_at: NOW + Duration::from_hours(1),
@@ -630,6 +631,41 @@ fn the_sub_and_the_essential_acr_of_claims_decide_whose_login_and_which_counts()
             other => other,
         };
         assert_eq!(silent, expected, "{clause}, prompt=none");
+    }
+}
+
+#[test]
+fn an_upstreams_word_that_the_tenant_takes_meets_an_essential_acr() {
+    let two = "https://acr.test/two";
+    let trusting = a_tenant().with(|t| {
+        t.connectors[0].acr_mapping = [("loa2".to_owned(), two.to_owned())].into();
+    });
+    let request = asking(|r| r.claims.acr = vec![two.to_owned()]);
+    let said = Some("loa2".to_owned());
+    let session = BrowserSession {
+        acr: said.clone(),
+        ..a_session()
+    };
+    let login = Login {
+        acr: said,
+        ..a_login()
+    };
+    for (tenant, arriving, done) in [
+        (trusting, Ok(Next::Resume), Ok(Next::Consent)),
+        (
+            a_tenant(),
+            Ok(Next::LogIn(id("mock"))),
+            Err(Refusal::UnmetAuthentication),
+        ),
+    ] {
+        let spec = tenant.build();
+        let client = spec.client("app").unwrap();
+        assert_eq!(arriving_at(&spec, &request, Some(&session), NOW), arriving);
+        let known = Standing::Known {
+            login: &login,
+            consented: None,
+        };
+        assert_eq!(next(&request, client, &spec, known, NOW), done);
     }
 }
 

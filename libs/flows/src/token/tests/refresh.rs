@@ -249,6 +249,7 @@ async fn what_the_upstream_says_now_replaces_what_it_said_but_not_who_it_is() {
         claims: changed,
         connector_data: Some(b"second".to_vec()),
         amr: vec!["otp".to_owned()],
+        acr: Some("forged".to_owned()),
     };
     let fake = FakeConnector::redirecting().on_refresh(Ok(now));
     let (view, fake) = with_connector(&view, "mock", fake);
@@ -262,7 +263,8 @@ async fn what_the_upstream_says_now_replaces_what_it_said_but_not_who_it_is() {
     assert_eq!(after["email"], "jane@new.test");
     assert_eq!(after["groups"], serde_json::json!(["alumni"]));
     assert_eq!(
-        after["amr"], before["amr"],
+        (&after["amr"], &after["acr"]),
+        (&before["amr"], &before["acr"]),
         "how they logged in does not change"
     );
 

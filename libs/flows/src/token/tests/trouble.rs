@@ -250,6 +250,7 @@ fn said(data: &[u8]) -> UpstreamIdentity {
         claims: jane(),
         connector_data: Some(data.to_vec()),
         amr: vec![],
+        acr: None,
     }
 }
 

@@ -176,6 +176,7 @@ pub async fn a_rotation_changes_what_it_may_and_nothing_else(durable: Arc<dyn Du
             connector_data: Some(b"newer".to_vec()),
             auth_time: NOON + HOUR,
             amr: vec!["forged".into()],
+            acr: Some("forged".into()),
             session_id: None,
             ..first.login.clone()
         },

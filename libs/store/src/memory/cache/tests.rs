@@ -115,6 +115,7 @@ fn grant(n: u64) -> CodeGrant {
             claims: IdentityClaims::of(UserId::parse("jane").unwrap()),
             auth_time: NOON,
             amr: vec![],
+            acr: None,
             session_id: None,
             connector_data: None,
         },
