@@ -2,6 +2,7 @@
 //! operator would. Mirrored by endpoint; each test is a sentence.
 
 mod accessibility;
+mod admin;
 mod attack;
 mod attacks;
 mod authorize;

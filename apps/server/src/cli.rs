@@ -11,7 +11,8 @@ use insula_config::{ServerConfig, process_environment};
 use insula_model::Password;
 
 use crate::exit::Exit;
-use crate::{adopt, check, serve};
+use crate::tenants::Question;
+use crate::{adopt, check, serve, tenants};
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed while running, or told twice to end; 2 wrong usage; \
 3 a configuration has errors (all are printed); 4 a port, the database or Redis cannot be had.";
@@ -27,12 +28,15 @@ pub(crate) fn run() -> ExitCode {
             config(args).and_then(|config| serve::reset_keys(config, is_confirmed))
         }
         Some(("adopt", args)) => {
-            let tenant = args
-                .get_one::<String>("tenant")
-                .cloned()
-                .unwrap_or_default();
+            let tenant = named(args);
             config(args).and_then(|config| adopt::run(&config, &tenant))
         }
+        Some(("tenants", args)) => ask(args, &Question::All),
+        Some(("tenant", args)) => match args.subcommand() {
+            Some(("revive", args)) => ask(args, &Question::Revive(named(args))),
+            Some((_, args)) => ask(args, &Question::Status(named(args))),
+            None => Ok(()),
+        },
         Some(("hash-password", _)) => hash_password(),
         _ => {
             println!("insula {}", env!("CARGO_PKG_VERSION"));
@@ -96,18 +100,56 @@ fn command() -> Command {
                 "adopt",
                 "Let a tenant have the keys, sessions and grants of its name under another issuer",
             )
-            .arg(
-                Arg::new("tenant")
-                    .required(true)
-                    .value_name("TENANT")
-                    .help("the name of its folder"),
-            ),
+            .arg(tenant_name()),
+        )
+        .subcommand(configured("tenants", "List the tenants of the running process").arg(as_json()))
+        .subcommand(
+            Command::new("tenant")
+                .about("Look at a tenant of the running process, or revive it")
+                .subcommand_required(true)
+                .arg_required_else_help(true)
+                .subcommand(
+                    configured("status", "Print how a tenant is and what to do next")
+                        .arg(tenant_name())
+                        .arg(as_json()),
+                )
+                .subcommand(
+                    configured(
+                        "revive",
+                        "Try a tenant that failed now, and forget how often it failed",
+                    )
+                    .arg(tenant_name())
+                    .arg(as_json()),
+                ),
         )
         .subcommand(
             Command::new("hash-password")
                 .about("Read a password from standard input and print its argon2id hash"),
         )
         .subcommand(Command::new("version").about("Print the version"))
+}
+
+fn tenant_name() -> Arg {
+    Arg::new("tenant")
+        .required(true)
+        .value_name("TENANT")
+        .help("the name of its folder")
+}
+
+fn as_json() -> Arg {
+    Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help("Print JSON")
+}
+
+fn named(args: &ArgMatches) -> String {
+    let name = args.get_one::<String>("tenant");
+    name.cloned().unwrap_or_default()
+}
+
+fn ask(args: &ArgMatches, question: &Question) -> Result<(), Exit> {
+    config(args).and_then(|config| tenants::run(&config, question, args.get_flag("json")))
 }
 
 fn config(args: &ArgMatches) -> Result<ServerConfig, Exit> {

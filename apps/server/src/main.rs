@@ -3,6 +3,7 @@
 //! Owns the command line, the listeners and the choice of implementations: the only crate that
 //! names a backend. Owns no rule; see `docs/ARCHITECTURE.md` for who does.
 
+mod admin;
 mod adopt;
 mod cache_lease;
 mod check;
@@ -16,6 +17,7 @@ mod master_key;
 mod owners;
 mod serve;
 mod specs;
+mod tenants;
 mod tls;
 mod waiting;
 mod wiring;

@@ -18,7 +18,7 @@ use crate::exit::{Exit, Misconfigured};
 use crate::leaving::Signals;
 use crate::listeners::Listeners;
 use crate::tls::Certificates;
-use crate::{cache_lease, chores, leaving, owners, wiring};
+use crate::{admin, cache_lease, chores, leaving, owners, wiring};
 
 /// How long the end of the process waits for the database, when every request was answered.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -157,6 +157,7 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
         &house.metrics,
     )?;
     reload_on_hangup(tenancy.clone(), certificates)?;
+    let admin = admin::open(config.admin_socket.as_deref(), tenancy.clone());
     info!("insula {} serves", env!("CARGO_PKG_VERSION"));
     let lost = house.io.spawn(house.lease.clone().keep());
     let gives_way = Arc::new(AtomicBool::new(false));
@@ -175,6 +176,9 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
         listeners.handles(),
     ));
     listeners.run().await?;
+    if let Some(admin) = admin {
+        admin.close().await;
+    }
     tenancy.shutdown().await;
     house.lease.release().await;
     if timeout(CLOSING, house.database.close()).await.is_err() {

@@ -32,6 +32,9 @@ use crate::{Problem, SecretRef};
 pub struct ServerConfig {
     /// Where it listens.
     pub listen: Listen,
+    /// The socket file that `insula tenants` and `insula tenant` talk to this process through; `None`
+    /// for none.
+    pub admin_socket: Option<PathBuf>,
     /// What it proves itself with on `listen.https`.
     pub tls: Tls,
     /// The folder of tenants.
@@ -160,6 +163,7 @@ impl ServerConfig {
 fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
     let mut top = Section::open(root, "", reading);
     let listen = addresses(&mut top, reading);
+    let admin_socket = admin_socket(&mut top, reading);
     let tls = tls::read(&mut top, listen.https.is_some(), reading);
     let tenants = top.text("tenants", reading);
     let tenants = tenants.map_or_else(|| PathBuf::from("tenants"), |p| path(&p, reading));
@@ -200,6 +204,7 @@ fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
     Some(ServerConfig {
         own_files: own_files(&master_key, &tls, &database),
         listen,
+        admin_socket,
         tls,
         tenants,
         allowed_folders,
@@ -219,6 +224,15 @@ fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
         metrics_tenant_label_limit: label_limit.map_or(100, |limit| limit.value),
         outbound,
     })
+}
+
+/// Left out, it lies beside the file; null or empty, there is none.
+fn admin_socket(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    let Some(entry) = top.entry("adminSocket") else {
+        return Some(reading.dir().join("insula-admin.sock"));
+    };
+    let text = reading.text(&entry.value, &top.key("adminSocket"))?;
+    (!text.value.trim().is_empty()).then(|| path(&text, reading))
 }
 
 /// Where orchestrators mount secrets, and where machines and dex keep certificates.

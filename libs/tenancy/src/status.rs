@@ -81,6 +81,8 @@ pub struct TenantStatus {
     pub quarantined_until: Option<Timestamp>,
     /// Whether requests are served, be it with an old snapshot.
     pub is_served: bool,
+    /// What an operator can do, in words.
+    pub next_step: String,
 }
 
 impl TenantStatus {
@@ -102,7 +104,31 @@ impl TenantStatus {
             awake_since: None,
             quarantined_until: None,
             is_served: false,
+            next_step: String::new(),
         }
+        .with_next_step()
+    }
+
+    /// Fills in what an operator can do, once everything else is known.
+    #[must_use]
+    pub(crate) fn with_next_step(mut self) -> Self {
+        self.next_step = match (self.phase, &self.last_error) {
+            (TenantPhase::Asleep, _) => "the next request wakes it".to_owned(),
+            (TenantPhase::Loading | TenantPhase::Refreshing, _) => "wait: it loads".to_owned(),
+            (TenantPhase::Draining, _) => "wait: it stops".to_owned(),
+            (TenantPhase::Serving, None) => "nothing to do".to_owned(),
+            (TenantPhase::Serving, Some(_)) => {
+                "correct what last_error names; it serves on as it was".to_owned()
+            }
+            (TenantPhase::Failing, _) => {
+                "correct what last_error names; it is tried again by itself".to_owned()
+            }
+            (TenantPhase::Quarantined, _) => format!(
+                "correct what last_error names, then `insula tenant revive {}`",
+                self.id
+            ),
+        };
+        self
     }
 
     /// Fills in what its last snapshot says.

@@ -14,7 +14,7 @@ use crate::arbiters::{ArbiterPool, HangPolicy};
 use crate::messages::SupervisorEvent;
 use crate::runtime::Runtime;
 use crate::tenant::{ActorCommand, ReloadScope, StatusQuery, TenantActor};
-use crate::{Failure, TenantHandle, Verdict};
+use crate::{CrashWindow, Failure, TenantHandle, Verdict};
 
 /// When an actor is tried to be started again after the system gave out no thread for it.
 const THREAD_RETRY: Duration = Duration::from_secs(1);
@@ -176,8 +176,8 @@ impl SupervisorActor {
             }
             Verdict::Quarantine(wait) => {
                 tracing::error!(tenant.id = %id, reason,
-                    "tenant {id} {reason}: {why}; it failed too often and is left alone until the \
-                     quarantine ends or it is revived");
+                    "tenant {id} {reason}: {why}; it failed too often and is left alone for {} s; \
+                     `insula tenant revive {id}` tries it at once", wait.as_secs());
                 self.stop_actor(id);
                 self.quarantine(id, wait, ctx);
             }
@@ -242,6 +242,27 @@ impl SupervisorActor {
         } else {
             self.tenants.remove(id);
             self.router.do_send(SupervisorEvent::FellAsleep(id.clone()));
+        }
+    }
+
+    /// Tries a tenant now that failed, and forgets how often it failed.
+    fn revive(&mut self, id: &TenantId, ctx: &mut Context<Self>) {
+        let Some(entry) = self.tenants.get_mut(id) else {
+            return;
+        };
+        entry.crashes = CrashWindow::default();
+        let Some(timer) = entry.state().timer() else {
+            return;
+        };
+        ctx.cancel_future(timer);
+        if let ActorState::Quarantined(..) = entry.state() {
+            if entry.cell.handle().is_none() {
+                // Whoever asks for it from now on waits until it is awake.
+                self.router.do_send(SupervisorEvent::FellAsleep(id.clone()));
+            }
+            self.start_actor(id, ctx);
+        } else {
+            self.try_again(id, ctx);
         }
     }
 

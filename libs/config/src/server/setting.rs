@@ -58,7 +58,7 @@ const fn list(path: &'static str, meaning: &'static str) -> Setting {
     }
 }
 
-pub(super) const SETTINGS: [Setting; 32] = [
+pub(super) const SETTINGS: [Setting; 33] = [
     one(
         "listen.http",
         "address of the tenants, unencrypted; empty for none, as if left out beside listen.https",
@@ -72,6 +72,10 @@ pub(super) const SETTINGS: [Setting; 32] = [
         "address of metrics and health; empty for none",
     ),
     one("listen.admin", "address of the admin API; empty for none"),
+    one(
+        "adminSocket",
+        "socket file of `insula tenants` and `insula tenant`; empty for none",
+    ),
     one("tls.cert", "certificate chain of listen.https, PEM"),
     one("tls.key", "private key of listen.https, PEM"),
     one("tenants", "folder of tenants"),

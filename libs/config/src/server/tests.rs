@@ -277,3 +277,18 @@ outbound: { allowPrivate: [10.0.0] }
     assert!(!said.contains("hunter2"));
     insta::assert_snapshot!(said);
 }
+
+#[test]
+fn the_admin_socket_lies_beside_the_file_unless_it_is_named_or_off() {
+    let config = load("", &[], &[]).unwrap();
+    let usual = config.admin_socket.unwrap();
+    assert!(usual.ends_with("insula-admin.sock"), "{usual:?}");
+    for off in ["''", "null"] {
+        let config = load(&format!("adminSocket: {off}\n"), &[], &[]).unwrap();
+        assert_eq!(config.admin_socket, None, "{off}");
+    }
+    let named = [("INSULA_ADMIN_SOCKET", "/run/insula/admin.sock")];
+    let config = load("adminSocket: other.sock\n", &named, &[]).unwrap();
+    let named = config.admin_socket.unwrap();
+    assert_eq!(named, std::path::Path::new("/run/insula/admin.sock"));
+}

@@ -7,7 +7,7 @@ use super::{ActorEvent, ActorEventKind, Describe, DrainAll, SupervisorActor, Sup
 use crate::death_watch::Terminated;
 use crate::messages::SupervisorEvent;
 use crate::tenant::{ActorCommand, ReloadScope, StatusQuery, note_leaving};
-use crate::{CrashWindow, Failure, TenantStatus};
+use crate::{Failure, TenantStatus};
 
 impl Handler<SupervisorCommand> for SupervisorActor {
     type Result = ();
@@ -71,10 +71,7 @@ impl Handler<SupervisorCommand> for SupervisorActor {
                 self.remove(&id, ctx);
             }
             SupervisorCommand::Revive(id) => {
-                if let Some(entry) = self.tenants.get_mut(&id) {
-                    entry.crashes = CrashWindow::default();
-                    self.end_quarantine(&id, ctx);
-                }
+                self.revive(&id, ctx);
             }
         }
     }

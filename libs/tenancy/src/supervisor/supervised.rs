@@ -188,6 +188,6 @@ impl SupervisedTenant {
         if let Some(handle) = served {
             status.tell(&handle.snapshot());
         }
-        status
+        status.with_next_step()
     }
 }

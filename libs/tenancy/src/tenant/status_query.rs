@@ -28,6 +28,6 @@ impl StatusQuery {
             status.epoch = own.epoch;
             status.last_error = own.last_error.or(status.last_error);
         }
-        status
+        status.with_next_step()
     }
 }

@@ -1,0 +1,160 @@
+//! `insula tenants` and `insula tenant`, which ask the running process over its admin socket.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use insula_tests::{Agent, House, insula};
+use serde_json::Value;
+
+const FILE: &str = "issuer: http://acme.localhost:PORT
+connectors: [{ type: mockCallback, id: mock, name: Mock }]
+staticClients:
+  - { id: app, secret: s, redirectURIs: [\"https://app.example/cb\"] }
+";
+const NEIGHBOUR: &str = "issuer: http://globex.localhost:PORT
+connectors: [{ type: mockCallback, id: mock, name: Mock }]
+";
+
+/// Runs a command beside the server, with its configuration.
+async fn run(house: &House, arguments: &[&str]) -> Output {
+    let mut command = Command::new(insula());
+    command
+        .args(arguments)
+        .arg("--config")
+        .arg(house.folder().join("insula.yaml"))
+        .current_dir(house.folder());
+    let ran = tokio::task::spawn_blocking(move || command.output().unwrap());
+    ran.await.unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn complained(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A tenant's status, once it is as wanted.
+async fn status(house: &House, tenant: &str, phase: &str) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let output = run(house, &["tenant", "status", tenant, "--json"]).await;
+        assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
+        let status: Value = serde_json::from_str(&said(&output)).unwrap();
+        if status["phase"] == phase {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "never {phase}: {status}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn tenants_are_listed_with_what_their_actors_tell_and_the_socket_is_the_owners() {
+    let house = House::build()
+        .tenant("acme", FILE)
+        .tenant("globex", NEIGHBOUR)
+        .done();
+    let process = house.open().await;
+    let discovery = format!(
+        "http://acme.localhost:{}/.well-known/openid-configuration",
+        house.port
+    );
+    Agent::new().get(discovery).await.expect(200);
+    let socket = house.folder().join("insula-admin.sock");
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let acme = status(&house, "acme", "serving").await;
+    assert_eq!((&acme["epoch"], &acme["restarts"]), (&1.into(), &0.into()));
+    assert_eq!(acme["next_step"], "nothing to do");
+    let listed = run(&house, &["tenants"]).await;
+    let table = said(&listed);
+    let rows: Vec<_> = table.lines().collect();
+    assert_eq!(rows.len(), 3, "{table}");
+    assert!(rows[0].starts_with("TENANT"), "{table}");
+    assert!(
+        rows[1].contains("acme") && rows[1].contains("serving"),
+        "{table}"
+    );
+    assert!(
+        rows[2].contains("globex") && rows[2].contains("asleep"),
+        "{table}"
+    );
+    let listed = run(&house, &["tenants", "--json"]).await;
+    let listed: Vec<Value> = serde_json::from_str(&said(&listed)).unwrap();
+    assert_eq!(listed[0]["keys"], acme["keys"]);
+
+    for command in ["status", "revive"] {
+        let output = run(&house, &["tenant", command, "nobody"]).await;
+        assert_eq!(output.status.code(), Some(1));
+        let complained = complained(&output);
+        assert!(
+            complained.contains("there is no tenant nobody"),
+            "{complained}"
+        );
+    }
+    process.terminate().await;
+    assert!(!socket.exists());
+    let output = run(&house, &["tenants"]).await;
+    assert_eq!(output.status.code(), Some(4), "{}", complained(&output));
+}
+
+#[tokio::test]
+async fn a_quarantined_tenant_is_shown_with_its_next_step_and_revived_by_command() {
+    let house = House::build()
+        .tenant("acme", FILE)
+        .tenant("globex", NEIGHBOUR)
+        .done();
+    let document = |host: &str| {
+        let port = house.port;
+        format!("http://{host}.localhost:{port}/.well-known/openid-configuration")
+    };
+    let process = house.open().await;
+    Agent::new().get(document("acme")).await.expect(200);
+    process.terminate().await;
+    // The keys in the database are those of another issuer: it cannot be loaded.
+    house.write_tenant("acme", &FILE.replace("acme.localhost", "two.localhost"));
+
+    let process = house.open().await;
+    let _refused = Agent::new().get(document("two")).await.expect(503);
+    let quarantined = status(&house, "acme", "quarantined").await;
+    assert_eq!(quarantined["restarts"], 5);
+    let told = quarantined["last_error"].as_str().unwrap();
+    assert!(told.contains("insula adopt acme"), "{told}");
+    let next = quarantined["next_step"].as_str().unwrap();
+    assert!(next.contains("insula tenant revive acme"), "{next}");
+    process
+        .says("`insula tenant revive acme` tries it at once")
+        .await;
+
+    let adopted = run(&house, &["adopt", "acme"]).await;
+    assert_eq!(adopted.status.code(), Some(0), "{}", complained(&adopted));
+    let revived = run(&house, &["tenant", "revive", "acme"]).await;
+    assert_eq!(revived.status.code(), Some(0), "{}", complained(&revived));
+    assert!(
+        said(&revived).contains("tenant         acme"),
+        "{}",
+        said(&revived)
+    );
+    status(&house, "acme", "serving").await;
+    Agent::new().get(document("two")).await.expect(200);
+    process.terminate().await;
+}
+
+#[tokio::test]
+async fn with_an_empty_admin_socket_there_is_none_and_the_command_says_so() {
+    let house = House::build()
+        .tenant("acme", FILE)
+        .setting("adminSocket: \"\"")
+        .done();
+    let process = house.open().await;
+    assert!(!house.folder().join("insula-admin.sock").exists());
+    let output = run(&house, &["tenants"]).await;
+    assert_eq!(output.status.code(), Some(3));
+    let complained = complained(&output);
+    assert!(complained.contains("adminSocket is empty"), "{complained}");
+    process.terminate().await;
+}
