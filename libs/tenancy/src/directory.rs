@@ -8,8 +8,9 @@ use insula_model::TenantId;
 
 use crate::{TenantHandle, TenantRoute};
 
-/// How many parts the map has: a tenant that comes or goes costs a copy of its part only.
-const SHARDS: usize = 64;
+/// How many parts the map has: a tenant that comes or goes costs a copy of its part only, which of
+/// 100,000 tenants is a hundred entries.
+const SHARDS: usize = 1024;
 /// The longest host name there can be (RFC 1035 §2.3.4).
 const LONGEST_HOST: usize = 253;
 
@@ -230,7 +231,7 @@ impl DirectoryEntry {
 }
 
 /// A host and a path prefix: where a tenant is found.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RouteKey {
     host: Arc<str>,
     path: Box<str>,

@@ -12,14 +12,15 @@ use crate::TenantHandle;
 #[rtype(result = "bool")]
 pub(crate) struct Inject(pub(crate) TenantId, pub(crate) crate::Fault);
 
-/// Do with the arbiters what the timer does, or only look at them. Answers how many have not answered
-/// their heartbeat.
+/// Do with the arbiters what the timer does, or only look at them: answers how many have not answered
+/// their heartbeat. Or tell how often something looked at all tenants.
 #[cfg(any(test, feature = "fault-injection"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "usize")]
 pub(crate) enum Probe {
     Check,
     Look,
+    Scans,
 }
 
 /// What the supervisor reports of tenants.

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::{
@@ -25,7 +25,8 @@ use crate::{TenantHandle, Unavailable};
 pub(crate) struct RouterActor {
     runtime: Arc<Runtime>,
     supervisor: Addr<SupervisorActor>,
-    routes: Arc<Routes>,
+    /// Locked by the scan under way alone.
+    routes: Arc<Mutex<Routes>>,
     entries: HashMap<TenantId, Arc<DirectoryEntry>>,
     waiting: HashMap<TenantId, Vec<Answer<TenantHandle, Unavailable>>>,
     scan: Scan,
@@ -149,7 +150,11 @@ impl RouterActor {
         let routes = Arc::clone(&self.routes);
         let reading = self.runtime.deps.io.spawn(async move {
             let listed = specs.list().await.map_err(RescanError::Unreadable)?;
-            let compared = tokio::task::spawn_blocking(move || routes.diff(listed)).await;
+            let compared = tokio::task::spawn_blocking(move || {
+                let mut routes = routes.lock().unwrap_or_else(PoisonError::into_inner);
+                routes.update(listed)
+            })
+            .await;
             compared.map_err(|error| RescanError::Unreadable(error.to_string()))
         });
         let reading = reading.into_actor(self).map(|read, router, ctx| {
@@ -159,12 +164,8 @@ impl RouterActor {
         ctx.spawn(reading);
     }
 
-    fn end_scan(
-        &mut self,
-        read: Result<(Routes, RouteChanges), RescanError>,
-        ctx: &mut Context<Self>,
-    ) {
-        let result = read.map(|(routes, changes)| self.apply(routes, &changes));
+    fn end_scan(&mut self, read: Result<RouteChanges, RescanError>, ctx: &mut Context<Self>) {
+        let result = read.map(|changes| self.apply(&changes));
         if let Err(error) = &result {
             tracing::warn!(%error, "{error}; the tenants stay as they were");
         }
@@ -179,7 +180,7 @@ impl RouterActor {
         }
     }
 
-    fn apply(&mut self, routes: Routes, changes: &RouteChanges) -> RescanReport {
+    fn apply(&mut self, changes: &RouteChanges) -> RescanReport {
         // Told once, not at every poll.
         for problem in &changes.problems {
             if !self.problems.contains(problem) {
@@ -203,7 +204,7 @@ impl RouterActor {
             self.runtime.directory.publish(&keys);
         }
         if changes.has_new_fallback {
-            let entry = routes.fallback.as_ref().and_then(|(id, path)| {
+            let entry = changes.fallback.as_ref().and_then(|(id, path)| {
                 let entry = self.entries.get(id)?;
                 Some((path.as_str(), Arc::clone(entry)))
             });
@@ -229,7 +230,7 @@ impl RouterActor {
             }
         }
         let report = RescanReport {
-            tenants: routes.tenants.len(),
+            tenants: changes.tenants,
             arrived: changes.arrived.len(),
             left: changes.left.len(),
             changed: changes.changed.len(),
@@ -241,7 +242,6 @@ impl RouterActor {
             tracing::info!(tenants, "{tenants} tenants are registered");
         }
         self.has_scanned = true;
-        self.routes = Arc::new(routes);
         report
     }
 }
@@ -381,7 +381,8 @@ impl Handler<ObserveAll> for RouterActor {
     type Result = ResponseFuture<Vec<StatusQuery>>;
 
     fn handle(&mut self, _: ObserveAll, _: &mut Self::Context) -> Self::Result {
-        let all = self.routes.tenants.keys().cloned().collect();
+        let mut all: Vec<_> = self.entries.keys().cloned().collect();
+        all.sort();
         let asked = self.supervisor.send(crate::supervisor::Describe(all));
         Box::pin(async move { asked.await.unwrap_or_default() })
     }

@@ -1,22 +1,36 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use insula_model::TenantId;
 
 use crate::TenantRoute;
 use crate::directory::RouteKey;
 
-/// All tenants there are, and which of them each key of the directory leads to.
+/// All tenants there are, and which of them each key of the directory leads to. Updated in place: a
+/// list that changed one tenant costs a comparison with the others and a change of its keys.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Routes {
-    pub(crate) tenants: BTreeMap<TenantId, TenantRoute>,
-    keys: HashMap<RouteKey, TenantId>,
-    /// Who answers for hosts that nobody has, and below which path.
-    pub(crate) fallback: Option<(TenantId, String)>,
+    tenants: BTreeMap<TenantId, TenantRoute>,
+    keys: HashMap<RouteKey, Claims>,
+    /// The keys that more than one tenant wants.
+    contested: HashSet<RouteKey>,
+    /// The tenants marked as the default.
+    defaults: BTreeSet<TenantId>,
+    /// Which tenant answers for hosts that no tenant has, and below which path.
+    fallback: Option<(TenantId, String)>,
+}
+
+/// Which tenants want a key, and which one has it.
+#[derive(Debug, Clone, Default)]
+struct Claims {
+    owner: Option<TenantId>,
+    others: BTreeSet<TenantId>,
 }
 
 /// What a new list of tenants changes.
 #[derive(Debug, Default)]
 pub(crate) struct RouteChanges {
+    /// How many tenants there are.
+    pub(crate) tenants: usize,
     /// Tenants that are new.
     pub(crate) arrived: Vec<TenantId>,
     /// Tenants that are gone.
@@ -25,120 +39,190 @@ pub(crate) struct RouteChanges {
     pub(crate) changed: Vec<TenantId>,
     /// Keys of the directory that lead to another tenant now, or to none.
     pub(crate) keys: Vec<(RouteKey, Option<TenantId>)>,
-    /// Whether others answer for hosts that nobody has, or below another path.
+    /// Which tenant answers for hosts that no tenant has, and below which path.
+    pub(crate) fallback: Option<(TenantId, String)>,
+    /// Whether that changed.
     pub(crate) has_new_fallback: bool,
     /// Tenants that want a key that another one has, in words.
     pub(crate) problems: Vec<String>,
 }
 
 impl Routes {
-    /// What `listed` changes, and how things stand then. Pure, so that it can be worked out beside
+    /// Takes over `listed`, and answers what that changes. Pure, so that it can be worked out beside
     /// the router.
-    pub(crate) fn diff(&self, listed: Vec<TenantRoute>) -> (Self, RouteChanges) {
+    pub(crate) fn update(&mut self, listed: Vec<TenantRoute>) -> RouteChanges {
         let mut changes = RouteChanges::default();
-        let mut tenants = BTreeMap::new();
         let is_whole_server = listed.len() == 1;
-        for mut route in listed {
-            let before = self.tenants.get(&route.id);
-            if route.hosts.is_empty() {
-                let Some(before) = before else {
+        // Owners before, of the keys that anything happened to.
+        let mut touched: BTreeMap<RouteKey, Option<TenantId>> = BTreeMap::new();
+        let mut claims = Vec::new();
+        for id in self.gone(&listed) {
+            if let Some(route) = self.tenants.remove(&id) {
+                self.defaults.remove(&id);
+                for key in RouteKey::of(&route) {
+                    self.release(key, &id, &mut touched);
+                }
+            }
+            changes.left.push(id);
+        }
+        for route in listed {
+            let Some(before) = self.tenants.get_mut(&route.id) else {
+                if route.hosts.is_empty() {
                     changes.problems.push(format!(
                         "tenant {} cannot be routed to: its configuration cannot be read; \
                          `insula check` says why",
                         route.id
                     ));
                     continue;
-                };
-                route.hosts.clone_from(&before.hosts);
-                route.path.clone_from(&before.path);
-                route.is_default = before.is_default;
-            }
-            match before {
-                None => changes.arrived.push(route.id.clone()),
-                Some(before) if before.fingerprint != route.fingerprint => {
-                    changes.changed.push(route.id.clone());
                 }
-                Some(_) => {}
+                changes.arrived.push(route.id.clone());
+                claims.extend(
+                    RouteKey::of(&route)
+                        .into_iter()
+                        .map(|key| (key, route.id.clone())),
+                );
+                if route.is_default {
+                    self.defaults.insert(route.id.clone());
+                }
+                self.tenants.insert(route.id.clone(), route);
+                continue;
+            };
+            if *before == route {
+                continue;
             }
-            tenants.insert(route.id.clone(), route);
-        }
-        let gone = |id: &&TenantId| !tenants.contains_key(*id);
-        changes.left = self.tenants.keys().filter(gone).cloned().collect();
-        let keys = self.assigned(&tenants, &mut changes.problems);
-        for (key, id) in &keys {
-            if self.keys.get(key) != Some(id) {
-                changes.keys.push((key.clone(), Some(id.clone())));
+            if before.fingerprint != route.fingerprint {
+                changes.changed.push(route.id.clone());
+                before.fingerprint.clone_from(&route.fingerprint);
+            }
+            // One that cannot be read keeps the routes it had.
+            if route.hosts.is_empty() || *before == route {
+                continue;
+            }
+            let before = std::mem::replace(before, route.clone());
+            let (old, new) = (RouteKey::of(&before), RouteKey::of(&route));
+            let fresh = new.iter().filter(|key| !old.contains(key));
+            claims.extend(fresh.map(|key| (key.clone(), route.id.clone())));
+            for key in old.into_iter().filter(|key| !new.contains(key)) {
+                self.release(key, &route.id, &mut touched);
+            }
+            if route.is_default {
+                self.defaults.insert(route.id);
+            } else {
+                self.defaults.remove(&route.id);
             }
         }
-        for key in self.keys.keys() {
-            if !keys.contains_key(key) {
-                changes.keys.push((key.clone(), None));
+        for (key, id) in claims {
+            let claims = self.keys.entry(key.clone()).or_default();
+            touched.entry(key).or_insert_with(|| claims.owner.clone());
+            claims.others.insert(id);
+        }
+        for (key, before) in touched {
+            let owner = self.assign(&key);
+            if owner != before {
+                changes.keys.push((key, owner));
             }
         }
-        let fallback = self.default_of(&tenants, is_whole_server, &mut changes.problems);
-        let fallback = fallback.map(|route| (route.id.clone(), route.path.clone()));
+        self.name_conflicts(&mut changes.problems);
+        let fallback = self.default_of(is_whole_server, &mut changes.problems);
         changes.has_new_fallback = fallback != self.fallback;
-        let routes = Self {
-            tenants,
-            keys,
-            fallback,
-        };
-        (routes, changes)
+        self.fallback.clone_from(&fallback);
+        changes.fallback = fallback;
+        changes.tenants = self.tenants.len();
+        changes
     }
 
-    /// Who answers for hosts that nobody has: the tenant that is marked, or the one that is the
-    /// whole server. Of two that are marked, who has it keeps it; else the first by name gets it.
-    fn default_of<'t>(
-        &self,
-        tenants: &'t BTreeMap<TenantId, TenantRoute>,
-        is_whole_server: bool,
-        problems: &mut Vec<String>,
-    ) -> Option<&'t TenantRoute> {
-        if is_whole_server {
-            return tenants.values().next();
+    /// The tenants that are not listed any more.
+    fn gone(&self, listed: &[TenantRoute]) -> Vec<TenantId> {
+        let known = |route: &&TenantRoute| self.tenants.contains_key(&route.id);
+        if listed.iter().filter(known).count() == self.tenants.len() {
+            return Vec::new();
         }
-        let marked = || tenants.values().filter(|route| route.is_default);
-        let has_it = |route: &&TenantRoute| {
-            let before = self.fallback.as_ref();
-            before.is_some_and(|(id, _)| *id == route.id)
-        };
-        let chosen = marked().find(has_it).or_else(|| marked().next())?;
-        for other in marked().filter(|route| route.id != chosen.id) {
-            problems.push(format!(
-                "tenants {} and {} both say `default: true`; hosts that nobody has lead to {}; \
-                 remove it from one of them (`insula check` names the lines)",
-                chosen.id, other.id, chosen.id
-            ));
-        }
-        Some(chosen)
+        let listed: HashSet<&TenantId> = listed.iter().map(|route| &route.id).collect();
+        let gone = self.tenants.keys().filter(|id| !listed.contains(*id));
+        gone.cloned().collect()
     }
 
-    /// Which tenant each key leads to. One that has a key keeps it; else the first by name gets it.
-    fn assigned(
-        &self,
-        tenants: &BTreeMap<TenantId, TenantRoute>,
-        problems: &mut Vec<String>,
-    ) -> HashMap<RouteKey, TenantId> {
-        let wanted = tenants.values().flat_map(|route| {
-            let places = RouteKey::of(route).into_iter();
-            places.map(|key| (key, &route.id))
-        });
-        let mut keys: HashMap<RouteKey, TenantId> = HashMap::new();
-        for (key, id) in wanted.clone() {
-            if self.keys.get(&key) == Some(id) {
-                keys.insert(key, id.clone());
-            }
+    /// A tenant does not want a key any more.
+    fn release(
+        &mut self,
+        key: RouteKey,
+        id: &TenantId,
+        touched: &mut BTreeMap<RouteKey, Option<TenantId>>,
+    ) {
+        let Some(claims) = self.keys.get_mut(&key) else {
+            return;
+        };
+        touched.entry(key).or_insert_with(|| claims.owner.clone());
+        claims.others.remove(id);
+        if claims.owner.as_ref() == Some(id) {
+            claims.owner = None;
         }
-        for (key, id) in wanted {
-            let has = keys.entry(key.clone()).or_insert_with(|| id.clone());
-            if has != id {
+    }
+
+    /// Gives a key to a tenant: one that has it keeps it; else the first by name gets it.
+    fn assign(&mut self, key: &RouteKey) -> Option<TenantId> {
+        let claims = self.keys.get_mut(key)?;
+        if claims.owner.is_none() {
+            claims.owner = claims.others.pop_first();
+        }
+        let owner = claims.owner.clone();
+        if claims.others.is_empty() {
+            self.contested.remove(key);
+        } else {
+            self.contested.insert(key.clone());
+        }
+        if owner.is_none() {
+            self.keys.remove(key);
+        }
+        owner
+    }
+
+    fn name_conflicts(&self, problems: &mut Vec<String>) {
+        let mut contested: Vec<_> = self.contested.iter().collect();
+        contested.sort();
+        for key in contested {
+            let Some(Claims {
+                owner: Some(has),
+                others,
+            }) = self.keys.get(key)
+            else {
+                continue;
+            };
+            for id in others {
                 problems.push(format!(
                     "{key} leads to tenant {has}, so it cannot lead to tenant {id}; give one of \
                      them another host or path"
                 ));
             }
         }
-        keys
+    }
+
+    /// Which tenant answers for hosts that no tenant has: the one that is marked, or the one that is
+    /// the whole server. Of two that are marked, one that has it keeps it; else the first by name
+    /// gets it.
+    fn default_of(
+        &self,
+        is_whole_server: bool,
+        problems: &mut Vec<String>,
+    ) -> Option<(TenantId, String)> {
+        let with_path = |id: &TenantId| {
+            let route = self.tenants.get(id)?;
+            Some((id.clone(), route.path.clone()))
+        };
+        if is_whole_server {
+            return with_path(self.tenants.keys().next()?);
+        }
+        let has_it = self.fallback.as_ref().map(|(id, _)| id);
+        let chosen = has_it
+            .filter(|id| self.defaults.contains(*id))
+            .or_else(|| self.defaults.first())?;
+        for other in self.defaults.iter().filter(|id| *id != chosen) {
+            problems.push(format!(
+                "tenants {chosen} and {other} both say `default: true`; hosts that nobody has lead \
+                 to {chosen}; remove it from one of them (`insula check` names the lines)"
+            ));
+        }
+        with_path(chosen)
     }
 }
 
@@ -162,6 +246,64 @@ mod tests {
 
     fn after(listed: Vec<TenantRoute>) -> Routes {
         Routes::default().diff(listed).0
+    }
+
+    impl Routes {
+        /// How things are after an update, and what it changed.
+        fn diff(&self, listed: Vec<TenantRoute>) -> (Self, RouteChanges) {
+            let mut after = self.clone();
+            let changes = after.update(listed);
+            (after, changes)
+        }
+    }
+
+    #[test]
+    fn a_key_whose_tenant_leaves_goes_to_the_next_that_wants_it() {
+        let shared = |name| route(name, &["shared.test"], "", "1");
+        let own = route("acme", &["acme.test"], "", "1");
+        let before = after(vec![own.clone(), shared("globex"), shared("hooli")]);
+        let (now, changes) = before.diff(vec![own.clone(), shared("hooli")]);
+        assert_eq!(changes.left, [id("globex")]);
+        let [(_, owner)] = changes.keys.as_slice() else {
+            panic!("{:?}", changes.keys)
+        };
+        assert_eq!((owner, changes.problems.len()), (&Some(id("hooli")), 0));
+        let (_, changes) = now.diff(vec![own]);
+        assert_eq!(changes.keys.len(), 1);
+        assert_eq!(changes.keys[0].1, None);
+    }
+
+    #[test]
+    fn whatever_the_order_of_lists_the_keys_are_those_of_the_last_one() {
+        let hosts = ["a.test", "b.test", "c.test"];
+        // Every tenant wants two of three hosts, and every third list leaves one out.
+        let list = |n: usize| {
+            (0..5)
+                .filter(|tenant| !(tenant + n).is_multiple_of(3))
+                .map(|tenant| {
+                    let wanted = [hosts[(tenant + n) % 3], hosts[(tenant * 2 + n) % 3]];
+                    route(&format!("t{tenant}"), &wanted, "", &n.to_string())
+                })
+                .collect::<Vec<_>>()
+        };
+        let mut routes = Routes::default();
+        let mut found: BTreeMap<RouteKey, TenantId> = BTreeMap::new();
+        for n in 0..60 {
+            let listed = list(n * 7 % 11);
+            let changes = routes.update(listed.clone());
+            for (key, owner) in changes.keys {
+                match owner {
+                    Some(owner) => found.insert(key, owner),
+                    None => found.remove(&key),
+                };
+            }
+            let wanted: BTreeSet<_> = listed.iter().flat_map(RouteKey::of).collect();
+            assert_eq!(found.keys().cloned().collect::<BTreeSet<_>>(), wanted);
+            for (key, owner) in &found {
+                let route = listed.iter().find(|route| route.id == *owner).unwrap();
+                assert!(RouteKey::of(route).contains(key), "{owner} wants {key}");
+            }
+        }
     }
 
     #[test]

@@ -27,7 +27,17 @@ pub(crate) struct SupervisorActor {
     tenants: SupervisedTenants,
     /// The generation given out last; raised for every actor of every tenant.
     generations: u64,
+    eviction: Eviction,
     closing: Option<oneshot::Sender<()>>,
+}
+
+/// Whether it is worth a look which tenants could be put to sleep.
+#[derive(Debug, Default)]
+struct Eviction {
+    /// How many tenants were woken or began to serve since the last look.
+    since: usize,
+    /// Whether the last look found too few that could be.
+    fell_short: bool,
 }
 
 /// What the router has it do.
@@ -87,6 +97,7 @@ impl SupervisorActor {
             runtime,
             router,
             generations: 0,
+            eviction: Eviction::default(),
             closing: None,
         }
     }
@@ -267,10 +278,15 @@ impl SupervisorActor {
     }
 
     /// Puts the tenants unused for longest to sleep, if too many are awake: a sixteenth more than
-    /// needed, so that the next ones to wake find room.
+    /// needed, so that the next ones to wake find room. All tenants are looked at for it, so that this
+    /// happens once for a sixteenth of them at most.
     fn evict_unused(&mut self, ctx: &mut Context<Self>) {
         let limit = self.runtime.options.max_awake.max(1);
         if self.tenants.len() <= limit {
+            return;
+        }
+        self.eviction.since += 1;
+        if self.eviction.fell_short && self.eviction.since <= limit / 16 {
             return;
         }
         let awake = self.tenants.iter().filter_map(|(id, entry)| {
@@ -280,7 +296,12 @@ impl SupervisorActor {
             Some((entry.cell.handle()?.last_used(), id.clone()))
         });
         let mut awake: Vec<_> = awake.collect();
-        let surplus = (self.tenants.len() - limit + limit / 16).min(awake.len());
+        let needed = self.tenants.len() - limit;
+        let surplus = (needed + limit / 16).min(awake.len());
+        self.eviction = Eviction {
+            since: 0,
+            fell_short: surplus < needed,
+        };
         if surplus == 0 {
             return;
         }

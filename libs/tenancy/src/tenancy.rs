@@ -297,6 +297,13 @@ impl Tenancy {
         probed.await.unwrap_or_default()
     }
 
+    /// How often the supervisor looked at all tenants.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub async fn scans(&self) -> usize {
+        let probed = self.0.router.send(crate::messages::Probe::Scans);
+        probed.await.unwrap_or_default()
+    }
+
     /// Lets all hung actors go on.
     #[cfg(any(test, feature = "fault-injection"))]
     pub fn release_hung(&self) {

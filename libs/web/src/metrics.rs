@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -24,6 +24,8 @@ pub struct WebMetrics {
     tenant_labels: usize,
     known_tenants: ArcSwap<HashMap<String, IntCounter>>,
     learning: Mutex<()>,
+    /// The counter of all tenants beyond the limit.
+    others: OnceLock<IntCounter>,
 }
 
 /// The series of one route, method and status.
@@ -93,6 +95,7 @@ impl WebMetrics {
             tenant_labels,
             known_tenants: ArcSwap::default(),
             learning: Mutex::default(),
+            others: OnceLock::new(),
         })
     }
 
@@ -125,8 +128,11 @@ impl WebMetrics {
     }
 
     pub(crate) fn tenant(&self, tenant: &str) {
-        match self.known_tenants.load().get(tenant) {
+        let known = self.known_tenants.load();
+        match known.get(tenant) {
             Some(counter) => counter.inc(),
+            // Once the labels are given out, requests take no lock.
+            None if known.len() >= self.tenant_labels => self.others().inc(),
             None => self.learn(tenant).inc(),
         }
     }
@@ -135,14 +141,22 @@ impl WebMetrics {
     fn learn(&self, tenant: &str) -> IntCounter {
         let _one_at_a_time = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.known_tenants.load_full();
+        if let Some(counter) = known.get(tenant) {
+            return counter.clone();
+        }
         if known.len() >= self.tenant_labels {
-            return self.tenants.with_label_values(&["_other"]);
+            return self.others().clone();
         }
         let counter = self.tenants.with_label_values(&[tenant]);
         let mut more = HashMap::clone(&known);
         more.insert(tenant.to_owned(), counter.clone());
         self.known_tenants.store(Arc::new(more));
         counter
+    }
+
+    fn others(&self) -> &IntCounter {
+        let make = || self.tenants.with_label_values(&["_other"]);
+        self.others.get_or_init(make)
     }
 
     pub(crate) fn token(&self, grant: Option<GrantType>, is_ok: bool) {
@@ -180,5 +194,15 @@ mod tests {
         }
         let count = |tenant| metrics.tenants.with_label_values(&[tenant]).get();
         assert_eq!((count("a"), count("b"), count("_other")), (2, 1, 2));
+    }
+
+    #[test]
+    fn beyond_the_limit_a_request_waits_for_no_lock() {
+        let metrics = WebMetrics::register(&Registry::new(), 1).unwrap();
+        metrics.tenant("a");
+        let _held = metrics.learning.lock().unwrap();
+        metrics.tenant("b");
+        metrics.tenant("a");
+        assert_eq!(metrics.others().get(), 1);
     }
 }

@@ -101,6 +101,7 @@ impl Handler<ActorEvent> for SupervisorActor {
                     self.tenants.set_state(id, ActorState::Serving(addr));
                 }
                 self.router.do_send(SupervisorEvent::Woke(handle));
+                self.evict_unused(ctx);
             }
             ActorEventKind::LoadFailed { how, why } => {
                 self.actor_failed(&event.tenant, how, why, ctx);
@@ -191,8 +192,10 @@ impl Handler<crate::messages::Probe> for SupervisorActor {
     type Result = usize;
 
     fn handle(&mut self, probe: crate::messages::Probe, ctx: &mut Self::Context) -> usize {
-        if probe == crate::messages::Probe::Check {
-            self.check_arbiters(ctx);
+        match probe {
+            crate::messages::Probe::Check => self.check_arbiters(ctx),
+            crate::messages::Probe::Look => {}
+            crate::messages::Probe::Scans => return self.tenants.scans(),
         }
         self.pool.unanswered()
     }

@@ -16,6 +16,8 @@ pub(super) struct SupervisedTenants {
     tenants: HashMap<TenantId, SupervisedTenant>,
     quarantined: usize,
     metrics: Metrics,
+    #[cfg(any(test, feature = "fault-injection"))]
+    scans: std::cell::Cell<usize>,
 }
 
 /// One tenant that is not asleep.
@@ -62,6 +64,8 @@ impl SupervisedTenants {
             tenants: HashMap::new(),
             quarantined: 0,
             metrics,
+            #[cfg(any(test, feature = "fault-injection"))]
+            scans: std::cell::Cell::default(),
         }
     }
 
@@ -77,8 +81,17 @@ impl SupervisedTenants {
         self.tenants.get_mut(id)
     }
 
+    /// Every tenant: for what happens to all of them, and for nothing that happens to one.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&TenantId, &SupervisedTenant)> {
+        #[cfg(any(test, feature = "fault-injection"))]
+        self.scans.set(self.scans.get() + 1);
         self.tenants.iter()
+    }
+
+    /// How often all tenants were looked at.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub(super) fn scans(&self) -> usize {
+        self.scans.get()
     }
 
     /// The tenant, which is not asleep from now on.

@@ -5,4 +5,5 @@ mod hangs;
 mod keys;
 mod life;
 mod restarts;
+mod scale;
 mod world;
