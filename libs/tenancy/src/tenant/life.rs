@@ -1,9 +1,14 @@
+mod events;
+mod ring;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use insula_ambient::{Monotonic, Timestamp};
-use insula_jose::{Alg, RotationPlan, RotationStep};
+use insula_jose::{RotationPlan, RotationStep};
 
+pub(crate) use self::events::{Command, Event, Job, JobError, ReloadScope};
+use self::ring::{Draft, Ring};
 use crate::TenantPhase;
 
 /// How long a rotation that failed is left alone.
@@ -43,27 +48,16 @@ impl Due {
 
 /// The state machine of a tenant's actor. Answers events with commands and does nothing itself; its
 /// tests are a table of all transitions.
-///
-/// `Asleep` and `Quarantined` are no phases of an actor: then there is none.
 #[derive(Debug)]
 pub(crate) struct TenantLife {
-    phase: TenantPhase,
+    stage: Stage,
+    ring: Ring,
     poll_every: Duration,
     passivate_after: Duration,
-    /// What was begun and has not ended.
-    running: BTreeSet<Job>,
-    /// Whether the configuration is part of this round.
-    with_spec: bool,
-    /// What went wrong in this round: first, or worst.
-    job_error: Option<JobError>,
+    /// What was begun of a round and has not ended.
+    loading: BTreeSet<Job>,
     /// What is to be loaded anew once the round is over.
     pending_reload: Option<ReloadScope>,
-    /// Whether the ring must be looked at before anything is published.
-    unplanned: bool,
-    /// The moment all of one change of the ring is planned at.
-    planning: Option<Timestamp>,
-    /// Whether the ring differs from the stored one.
-    changed: bool,
     /// Whether what is published differs from what there is.
     unpublished: bool,
     /// Whether the stored ring can sign.
@@ -76,123 +70,36 @@ pub(crate) struct TenantLife {
     timer: Option<Monotonic>,
 }
 
-/// Something that takes time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Job {
-    Spec,
-    Keys,
-    Connectors,
-    Theme,
-    Plan,
-    NewKey,
-    Swap,
-}
-
-impl Job {
-    fn is_of_keys(self) -> bool {
-        matches!(self, Self::Keys | Self::Plan | Self::NewKey | Self::Swap)
-    }
-}
-
-/// Why a job failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct JobError {
-    pub(crate) job: Job,
-    pub(crate) text: String,
-    /// Whether it was a store that did not answer, and not the tenant's own fault.
-    pub(crate) out_of_reach: bool,
-}
-
-/// What is to be loaded anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ReloadScope {
-    /// The key ring.
-    Keys,
-    /// The configuration, and the key ring with it.
-    Spec,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
-    Started,
-    RetryAsked,
-    ReloadAsked(ReloadScope),
-    DrainAsked,
-    /// The timer went off; the last request came then.
-    Tick {
-        last_used: Monotonic,
+/// How far the actor is. What went wrong in a round, first or worst, is known until the round ends.
+#[derive(Debug)]
+enum Stage {
+    /// The first round: there is nothing to serve yet.
+    Loading {
+        error: Option<JobError>,
     },
-    SpecLoaded {
-        passivate_after: Duration,
+    /// The first round failed, and nothing is under way until somebody asks for another.
+    Failing,
+    Serving {
+        error: Option<JobError>,
     },
-    ConnectorsOpened,
-    ThemeCompiled,
-    KeysLoaded {
-        /// Whether they are others than before.
-        are_new: bool,
-        can_sign: bool,
+    /// It serves, and a round loads what changed.
+    Refreshing {
+        scope: ReloadScope,
+        error: Option<JobError>,
     },
-    KeysPlanned(RotationPlan),
-    KeyMade,
-    KeysSwapped,
-    /// Another process changed the ring first.
-    SwapLost,
-    Failed(JobError),
-    /// A later generation publishes now.
-    Superseded,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Command {
-    LoadSpec,
-    LoadKeys,
-    OpenConnectors,
-    CompileTheme,
-    PlanKeys {
-        at: Timestamp,
-    },
-    MakeKey {
-        alg: Alg,
-        activate: bool,
-        at: Timestamp,
-    },
-    /// Promote or retire a key of the ring.
-    ChangeRing {
-        step: RotationStep,
-        at: Timestamp,
-    },
-    SwapKeys,
-    /// Go back to the stored ring.
-    ForgetRing,
-    /// Go back to the configuration that is served.
-    ForgetSpec,
-    /// Tell the other processes that the keys changed.
-    AnnounceKeys,
-    Publish,
-    ReportReady,
-    ReportLoadFailed(JobError),
-    ReportIdle,
-    /// Remember how the last load of the configuration ended.
-    RecordSpecOutcome(Option<String>),
-    /// Remember how the last change of the ring ended.
-    RecordKeysOutcome(Option<String>),
-    SetTimer(Monotonic),
-    Stop,
+    /// It stops once nothing is under way.
+    Draining,
 }
 
 impl TenantLife {
     pub(crate) fn new(poll_every: Duration) -> Self {
         Self {
-            phase: TenantPhase::Loading,
+            stage: Stage::Loading { error: None },
+            ring: Ring::Settled,
             poll_every,
             passivate_after: Duration::ZERO,
-            running: BTreeSet::new(),
-            with_spec: false,
-            job_error: None,
+            loading: BTreeSet::new(),
             pending_reload: None,
-            unplanned: false,
-            planning: None,
-            changed: false,
             unpublished: false,
             can_sign: false,
             keys_failed: false,
@@ -203,8 +110,14 @@ impl TenantLife {
         }
     }
 
-    pub(crate) fn phase(&self) -> TenantPhase {
-        self.phase
+    pub(crate) const fn phase(&self) -> TenantPhase {
+        match self.stage {
+            Stage::Loading { .. } => TenantPhase::Loading,
+            Stage::Failing => TenantPhase::Failing,
+            Stage::Serving { .. } => TenantPhase::Serving,
+            Stage::Refreshing { .. } => TenantPhase::Refreshing,
+            Stage::Draining => TenantPhase::Draining,
+        }
     }
 
     /// What to do about `event`.
@@ -212,19 +125,20 @@ impl TenantLife {
         let mut todo = Vec::new();
         match event {
             Event::Started => self.load(now, &mut todo),
-            Event::RetryAsked if self.phase == TenantPhase::Failing => self.load(now, &mut todo),
+            Event::RetryAsked if matches!(self.stage, Stage::Failing) => self.load(now, &mut todo),
             Event::RetryAsked => {}
             Event::ReloadAsked(what) => self.pending_reload = self.pending_reload.max(Some(what)),
-            Event::DrainAsked => self.phase = TenantPhase::Draining,
+            Event::DrainAsked => self.stage = Stage::Draining,
             Event::Superseded => {
-                self.phase = TenantPhase::Draining;
-                self.running.clear();
+                self.stage = Stage::Draining;
+                self.loading.clear();
+                self.ring = Ring::Settled;
             }
             Event::Tick { last_used } => self.tick(last_used, now, &mut todo),
             Event::SpecLoaded { passivate_after } => {
-                self.running.remove(&Job::Spec);
+                self.loading.remove(&Job::Spec);
                 self.passivate_after = passivate_after;
-                self.unplanned = true;
+                self.ring = Ring::Due;
                 self.unpublished = true;
                 self.begin(Job::Connectors, &mut todo);
                 self.begin(Job::Theme, &mut todo);
@@ -234,84 +148,88 @@ impl TenantLife {
             Event::KeysLoaded { are_new, can_sign } => {
                 self.finished(Job::Keys);
                 self.can_sign = can_sign;
-                self.changed = false;
-                self.planning = None;
-                self.unplanned = true;
+                self.ring = Ring::Due;
                 self.unpublished |= are_new;
             }
             Event::KeysPlanned(plan) => self.planned(plan, now, &mut todo),
             Event::KeyMade => {
-                self.finished(Job::NewKey);
-                self.changed = true;
+                let draft = self.ring.draft(now.wall);
+                self.ring = Ring::Stepping(Draft {
+                    changed: true,
+                    ..draft
+                });
             }
             Event::KeysSwapped => {
-                self.finished(Job::Swap);
                 self.ring_is_done(&mut todo);
                 self.can_sign = true;
                 self.unpublished = true;
                 todo.push(Command::AnnounceKeys);
             }
             Event::SwapLost => {
-                self.finished(Job::Swap);
-                self.changed = false;
-                self.planning = None;
+                self.ring = Ring::Settled;
                 self.begin(Job::Keys, &mut todo);
             }
-            Event::Failed(job_error) => {
-                self.finished(job_error.job);
-                if matches!(job_error.job, Job::NewKey | Job::Swap) {
-                    self.changed = false;
-                    self.planning = None;
-                    todo.push(Command::ForgetRing);
-                }
-                // What is wrong with the configuration matters more than what is with the keys.
-                let is_worse =
-                    |known: &JobError| known.job.is_of_keys() && !job_error.job.is_of_keys();
-                if self.job_error.as_ref().is_none_or(is_worse) {
-                    self.job_error = Some(job_error);
-                }
-            }
+            Event::Failed(error) => self.failed(error, &mut todo),
         }
-        if self.running.is_empty() {
+        if self.loading.is_empty() && !self.ring.is_running() {
             self.settle(now, &mut todo);
         }
         todo
     }
 
     fn load(&mut self, now: Now, todo: &mut Vec<Command>) {
-        self.phase = TenantPhase::Loading;
+        self.stage = Stage::Loading { error: None };
         self.pending_reload = None;
-        self.job_error = None;
         self.last_used = now.count;
         self.poll_due = now.count + self.poll_every;
-        self.with_spec = true;
         self.begin(Job::Spec, todo);
         self.begin(Job::Keys, todo);
     }
 
     fn begin(&mut self, job: Job, todo: &mut Vec<Command>) {
-        if self.phase == TenantPhase::Draining {
+        if matches!(self.stage, Stage::Draining) {
             return;
         }
-        self.running.insert(job);
-        match job {
-            Job::Spec => todo.push(Command::LoadSpec),
-            Job::Keys => todo.push(Command::LoadKeys),
-            Job::Connectors => todo.push(Command::OpenConnectors),
-            Job::Theme => todo.push(Command::CompileTheme),
+        let command = match job {
+            Job::Spec => Command::LoadSpec,
+            Job::Keys => Command::LoadKeys,
+            Job::Connectors => Command::OpenConnectors,
+            Job::Theme => Command::CompileTheme,
             // These carry what they need, and are begun where it is known.
-            Job::Plan | Job::NewKey | Job::Swap => {}
-        }
+            Job::NewKey | Job::Swap => return,
+        };
+        self.loading.insert(job);
+        todo.push(command);
     }
 
     fn finished(&mut self, job: Job) {
-        self.running.remove(&job);
+        self.loading.remove(&job);
+    }
+
+    fn failed(&mut self, error: JobError, todo: &mut Vec<Command>) {
+        self.finished(error.job);
+        if matches!(error.job, Job::NewKey | Job::Swap) {
+            self.ring = Ring::Settled;
+            todo.push(Command::ForgetRing);
+        }
+        let (Stage::Loading { error: known }
+        | Stage::Serving { error: known }
+        | Stage::Refreshing { error: known, .. }) = &mut self.stage
+        else {
+            return;
+        };
+        // What is wrong with the configuration matters more than what is with the keys.
+        let is_worse = |known: &JobError| known.job.is_of_keys() && !error.job.is_of_keys();
+        if known.as_ref().is_none_or(is_worse) {
+            *known = Some(error);
+        }
     }
 
     fn tick(&mut self, last_used: Monotonic, now: Now, todo: &mut Vec<Command>) {
         self.timer = None;
         self.last_used = self.last_used.max(last_used);
-        if self.phase != TenantPhase::Serving || !self.running.is_empty() {
+        let is_serving = matches!(self.stage, Stage::Serving { .. });
+        if !is_serving || !self.loading.is_empty() || self.ring.is_running() {
             return;
         }
         if now.count >= self.idle_at() {
@@ -322,7 +240,7 @@ impl TenantLife {
             self.poll_due = now.count + self.poll_every;
             self.begin(Job::Keys, todo);
         } else if self.keys_due.is_past(now) {
-            self.unplanned = true;
+            self.ring = Ring::Due;
         }
     }
 
@@ -335,37 +253,35 @@ impl TenantLife {
 
     /// Goes on with the change of the ring: the next step, the swap of all of them, or nothing.
     fn planned(&mut self, plan: RotationPlan, now: Now, todo: &mut Vec<Command>) {
-        self.finished(Job::Plan);
-        if self.phase == TenantPhase::Draining {
+        let draft = self.ring.draft(now.wall);
+        if matches!(self.stage, Stage::Draining) {
+            self.ring = Ring::Settled;
             return;
         }
-        let at = self.planning.unwrap_or(now.wall);
+        let at = draft.at;
         match plan.step {
             RotationStep::Nothing => {
                 self.keys_due = Due::At(plan.next_at);
-                if self.changed {
-                    self.unplanned = false;
-                    self.running.insert(Job::Swap);
+                if draft.changed {
+                    self.ring = Ring::Swapping;
                     todo.push(Command::SwapKeys);
                 } else {
                     self.ring_is_done(todo);
                 }
             }
             RotationStep::Generate { alg, activate } => {
-                self.running.insert(Job::NewKey);
+                self.ring = Ring::MakingKey(draft);
                 todo.push(Command::MakeKey { alg, activate, at });
             }
             step @ (RotationStep::Promote { .. } | RotationStep::Retire { .. }) => {
-                self.changed = true;
+                self.ring = Ring::Stepping(Draft { at, changed: true });
                 todo.push(Command::ChangeRing { step, at });
             }
         }
     }
 
     fn ring_is_done(&mut self, todo: &mut Vec<Command>) {
-        self.changed = false;
-        self.planning = None;
-        self.unplanned = false;
+        self.ring = Ring::Settled;
         if std::mem::take(&mut self.keys_failed) {
             todo.push(Command::RecordKeysOutcome(None));
         }
@@ -373,70 +289,91 @@ impl TenantLife {
 
     /// Nothing is under way: what now?
     fn settle(&mut self, now: Now, todo: &mut Vec<Command>) {
-        match self.phase {
-            TenantPhase::Draining => todo.push(Command::Stop),
-            TenantPhase::Loading | TenantPhase::Refreshing => self.settle_round(now, todo),
-            TenantPhase::Serving => self.settle_serving(now, todo),
-            TenantPhase::Failing | TenantPhase::Asleep | TenantPhase::Quarantined => {}
+        match &mut self.stage {
+            Stage::Draining => todo.push(Command::Stop),
+            Stage::Failing => {}
+            Stage::Loading { error } => {
+                let error = error.take();
+                self.settle_first_round(error, now, todo);
+            }
+            Stage::Refreshing { scope, error } => {
+                let (scope, error) = (*scope, error.take());
+                self.settle_refresh(scope, error, now, todo);
+            }
+            Stage::Serving { .. } => self.settle_serving(now, todo),
         }
     }
 
-    /// A round of loading is over, but for the keys.
-    fn settle_round(&mut self, now: Now, todo: &mut Vec<Command>) {
-        let is_first = self.phase == TenantPhase::Loading;
-        if self.job_error.is_some() {
-            self.unplanned = false;
-        }
-        if let Some(job_error) = self.job_error.take_if(|job_error| {
+    /// The first round is over, but for the keys.
+    fn settle_first_round(&mut self, error: Option<JobError>, now: Now, todo: &mut Vec<Command>) {
+        match error {
             // A ring that signs is good enough to serve with, even if it could not be changed.
-            let is_held = self.can_sign && (!is_first || job_error.job != Job::Keys);
-            !(is_held && job_error.job.is_of_keys())
-        }) {
-            if is_first {
-                self.phase = TenantPhase::Failing;
-                todo.push(Command::ReportLoadFailed(job_error));
-            } else {
-                self.phase = TenantPhase::Serving;
-                self.unplanned = true;
-                todo.push(Command::ForgetSpec);
-                todo.push(Command::RecordSpecOutcome(Some(job_error.text)));
-                self.settle_serving(now, todo);
+            Some(error) if !(self.can_sign && error.job.is_of_keys() && error.job != Job::Keys) => {
+                self.ring = Ring::Settled;
+                self.stage = Stage::Failing;
+                todo.push(Command::ReportLoadFailed(error));
+                return;
             }
-            return;
+            None if self.ring.is_unplanned() => {
+                self.plan(now, todo);
+                return;
+            }
+            error => self.stage = Stage::Serving { error },
         }
-        if self.unplanned {
-            self.plan(now, todo);
-            return;
-        }
-        self.phase = TenantPhase::Serving;
-        if std::mem::take(&mut self.with_spec) {
-            todo.push(Command::RecordSpecOutcome(None));
+        todo.push(Command::RecordSpecOutcome(None));
+        self.settle_serving(now, todo);
+        todo.push(Command::ReportReady);
+    }
+
+    /// A round that reloads is over, but for the keys.
+    fn settle_refresh(
+        &mut self,
+        scope: ReloadScope,
+        error: Option<JobError>,
+        now: Now,
+        todo: &mut Vec<Command>,
+    ) {
+        match error {
+            Some(error) if !(self.can_sign && error.job.is_of_keys()) => {
+                self.stage = Stage::Serving { error: None };
+                self.ring = Ring::Due;
+                todo.push(Command::ForgetSpec);
+                todo.push(Command::RecordSpecOutcome(Some(error.text)));
+            }
+            None if self.ring.is_unplanned() => {
+                self.plan(now, todo);
+                return;
+            }
+            error => {
+                self.stage = Stage::Serving { error };
+                if scope == ReloadScope::Spec {
+                    todo.push(Command::RecordSpecOutcome(None));
+                }
+            }
         }
         self.settle_serving(now, todo);
-        if is_first {
-            todo.push(Command::ReportReady);
-        }
     }
 
     fn settle_serving(&mut self, now: Now, todo: &mut Vec<Command>) {
-        if let Some(job_error) = self.job_error.take() {
+        if let Stage::Serving { error } = &mut self.stage
+            && let Some(error) = error.take()
+        {
             self.keys_failed = true;
-            self.unplanned = false;
+            self.ring = Ring::Settled;
             self.keys_due = Due::After(now.count + ROTATION_RETRY);
-            todo.push(Command::RecordKeysOutcome(Some(job_error.text)));
+            todo.push(Command::RecordKeysOutcome(Some(error.text)));
         }
-        if self.unplanned {
+        if self.ring.is_unplanned() {
             self.plan(now, todo);
             return;
         }
         if std::mem::take(&mut self.unpublished) {
             todo.push(Command::Publish);
         }
-        if let Some(what) = self.pending_reload.take() {
-            self.phase = TenantPhase::Refreshing;
+        if let Some(scope) = self.pending_reload.take() {
+            self.stage = Stage::Refreshing { scope, error: None };
             self.begin(Job::Keys, todo);
-            if what == ReloadScope::Spec {
-                self.with_spec = true;
+            if scope == ReloadScope::Spec {
                 self.begin(Job::Spec, todo);
             }
             return;
@@ -450,9 +387,9 @@ impl TenantLife {
     }
 
     fn plan(&mut self, now: Now, todo: &mut Vec<Command>) {
-        let at = *self.planning.get_or_insert(now.wall);
-        self.running.insert(Job::Plan);
-        todo.push(Command::PlanKeys { at });
+        let draft = self.ring.draft(now.wall);
+        self.ring = Ring::Planning(draft);
+        todo.push(Command::PlanKeys { at: draft.at });
     }
 }
 

@@ -1,4 +1,4 @@
-use insula_jose::KeyId;
+use insula_jose::{Alg, KeyId};
 use insula_testkit::NOW;
 
 use super::*;
@@ -695,4 +695,26 @@ fn draining_finishes_what_was_begun_and_stops() {
         assert_eq!(life.on(late, at(NOW)), [C::Stop]);
         assert_eq!(life.phase(), Draining);
     }
+}
+
+#[test]
+fn a_reload_of_keys_alone_says_nothing_of_a_configuration_that_failed_before() {
+    let failed_spec = then(
+        loaded(),
+        [
+            E::ReloadAsked(ReloadScope::Spec),
+            failed(Job::Spec),
+            same_keys(),
+            plan(RotationStep::Nothing),
+            E::ReloadAsked(ReloadScope::Keys),
+            same_keys(),
+        ],
+    );
+    check(vec![(
+        "the error of the configuration stays on record",
+        failed_spec,
+        plan(RotationStep::Nothing),
+        Serving,
+        vec![],
+    )]);
 }
