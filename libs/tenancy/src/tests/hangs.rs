@@ -178,7 +178,10 @@ fn five_hangs_are_a_quarantine_that_lasts_while_a_thread_is_blocked() {
             tenancy.activate(&id(name)).await.unwrap();
         }
         for hangs in 1..=5 {
-            until_phase(&tenancy, "acme", TenantPhase::Serving).await;
+            // Also its neighbours: one that loads while the clock moves on for hours is idle at once.
+            for name in ["acme", "a", "b"] {
+                until_phase(&tenancy, name, TenantPhase::Serving).await;
+            }
             hang(&tenancy, "acme").await;
             until_replaced(&world, &tenancy, 1).await;
             until_status(&tenancy, "acme", |status| status.restarts == hangs).await;
