@@ -212,6 +212,42 @@ async fn a_try_that_was_taken_over_before_it_could_answer_is_refused_and_revokes
 }
 
 #[tokio::test]
+async fn a_refresh_that_was_overtaken_while_a_store_stalled_ends_nobodys_family() {
+    for call in ["find_refresh", "rotate_refresh"] {
+        let (plain, clock) = view(a_tenant());
+        let first = refresh_token(&tokens(&plain).await);
+        let (slow, store, _) = watched(&plain);
+        let told = Arc::new(Mutex::new(None));
+        let (faster, token, slot) = (plain.clone(), first.clone(), told.clone());
+        let passing = clock.clone();
+        store.trouble(
+            call,
+            Trouble::Meanwhile(Arc::new(move || {
+                let (view, token, slot) = (faster.clone(), token.clone(), slot.clone());
+                let clock = passing.clone();
+                async move {
+                    clock.advance(SECONDS(2));
+                    let second = refresh_token(&refreshed(&view, &token).await.unwrap());
+                    clock.advance(SECONDS(2));
+                    let third = refreshed(&view, &second).await.unwrap();
+                    clock.advance(SECONDS(5));
+                    *slot.lock().unwrap() = Some(third);
+                }
+                .boxed()
+            })),
+        );
+        let overtaken = refusal(refreshed(&slow, &first).await);
+        assert!(matches!(overtaken, Refusal::RefreshReused { .. }), "{call}");
+        let told = told.lock().unwrap().take().unwrap();
+        assert!(lives(&plain, &told).await, "{call}");
+        // Who comes with it later is a thief as ever.
+        let stolen = refusal(refreshed(&plain, &first).await);
+        assert!(matches!(stolen, Refusal::RefreshReused { .. }), "{call}");
+        assert!(!lives(&plain, &told).await, "{call}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_the_cache_could_not_note_is_given_and_given_once() {
     for trouble in [Trouble::Lost, Trouble::AnswerLost] {
         let (view, _) = view(a_tenant());
