@@ -287,7 +287,9 @@ async fn an_error_that_a_browser_brings_from_an_upstream_is_a_warning_told_once(
     let (_, state) = state.expect("the upstream is told a state");
     for _ in 0..5 {
         let back = portal.at("/callback/initech");
-        let back = format!("{back}?state={state}&error=server_error");
+        // It always tells its issuer, which is no secret.
+        let iss = village::issuer(house.port, "initech");
+        let back = format!("{back}?state={state}&error=server_error&iss={iss}");
         agent.get(back).await.expect(502);
     }
     let log = process.terminate().await;

@@ -60,10 +60,11 @@ impl Handler<SupervisorCommand> for SupervisorActor {
                 }
             }
             SupervisorCommand::Reload { which: None, what } => {
-                for (_, entry) in self.tenants.iter() {
-                    if let Some(addr) = entry.addr() {
-                        addr.do_send(ActorCommand::Reload(what));
-                    }
+                // Each as if it were asked for by name: one in quarantine is tried again too.
+                let ids: Vec<_> = self.tenants.iter().map(|(id, _)| id.clone()).collect();
+                for id in ids {
+                    let which = Some(id);
+                    self.handle(SupervisorCommand::Reload { which, what }, ctx);
                 }
             }
             SupervisorCommand::Remove(id) => {

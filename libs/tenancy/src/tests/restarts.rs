@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insula_ambient::Monotonic;
+use insula_store::Durable as _;
 
 use super::world::{found, id, in_world, quick, tenant, until, until_phase, until_status};
 use crate::snapshot_cell::{SnapshotCell, Superseded};
@@ -127,6 +128,23 @@ fn a_tenant_that_never_loaded_is_unavailable_until_its_file_is_mended() {
         world.files.write(tenant("acme"));
         tenancy.rescan().await.unwrap();
         until_phase(&tenancy, "acme", TenantPhase::Asleep).await;
+        until(async || tenancy.activate(&id("acme")).await.ok()).await;
+        tenancy.shutdown().await;
+    });
+}
+
+#[test]
+fn a_reload_of_all_tries_again_who_is_in_quarantine_though_no_file_changed() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let tenancy = world.tenancy().await;
+        // As of an issuer that is not the one its rows were made for.
+        let rows = world.store.tenant(&id("acme"));
+        rows.adopt("https://before.test").await.unwrap();
+        tenancy.activate(&id("acme")).await.unwrap_err();
+        until_phase(&tenancy, "acme", TenantPhase::Quarantined).await;
+        rows.adopt("https://acme.test").await.unwrap();
+        tenancy.reload(None).await.unwrap();
         until(async || tenancy.activate(&id("acme")).await.ok()).await;
         tenancy.shutdown().await;
     });
