@@ -79,18 +79,22 @@ pub struct TokenSet {
     pub token_type: &'static str,
     /// How long the access token lives.
     pub expires_in: Duration,
+    /// Since when.
+    pub signed_at: Timestamp,
     /// What was granted; dex does not say.
     pub scope: Option<String>,
 }
 
 impl TokenSet {
-    /// The body of the token endpoint's answer (RFC 6749 §5.1).
-    pub fn into_response(self, refresh: Option<&RefreshToken>) -> TokenResponse {
+    /// The body of the token endpoint's answer (RFC 6749 §5.1), given at `now`: `expires_in` counts
+    /// from the answer, and what lay between it and the signature is gone.
+    pub fn into_response(self, refresh: Option<&RefreshToken>, now: Timestamp) -> TokenResponse {
+        let waited = now.since(self.signed_at).as_secs();
         TokenResponse {
             access_token: self.access_token.reveal().to_owned(),
             issued_token_type: None,
             token_type: self.token_type,
-            expires_in: self.expires_in.as_secs(),
+            expires_in: self.expires_in.as_secs().saturating_sub(waited),
             refresh_token: refresh.map(RefreshToken::encode),
             id_token: self.id_token.map(|token| token.reveal().to_owned()),
             scope: self.scope,
@@ -214,6 +218,7 @@ impl Maker<'_> {
             id_token: id_token.map(AccessToken::new),
             token_type: "Bearer",
             expires_in: access_token_life(self.spec),
+            signed_at: self.now,
             scope: Some(scopes.to_string()),
         })
     }
@@ -226,6 +231,7 @@ impl Maker<'_> {
             id_token: Some(AccessToken::new(id_token)),
             token_type: "bearer",
             expires_in: access_token_life(self.spec),
+            signed_at: self.now,
             scope: None,
         })
     }

@@ -63,6 +63,7 @@ async fn refresh_token(
     let Some(presented) = RefreshToken::parse(token, view.dialect()) else {
         return inactive();
     };
+    let asked_at = view.now();
     let Some(grant) = view.effects.store.find_refresh(&presented.id).await? else {
         return inactive();
     };
@@ -74,6 +75,8 @@ async fn refresh_token(
         keys: &view.keys,
         client,
         grant: &grant,
+        asked_at,
+        was_current: false,
     };
     Ok(introspect::refresh_token_of(&presented, facts, view.now()))
 }

@@ -125,6 +125,11 @@ pub struct RefreshFacts<'a> {
     pub client: &'a Client,
     /// The grant of the token's id.
     pub grant: &'a RefreshGrant,
+    /// When the grant was asked for: its answer may have been long on its way.
+    pub asked_at: Timestamp,
+    /// Whether this request found the token to be the current one, and another was faster to
+    /// replace it.
+    pub was_current: bool,
 }
 
 /// What a good refresh token comes to.
@@ -148,6 +153,10 @@ pub enum RefreshUse {
 /// was never a secret of the grant condemns nothing, or anybody who knows an id could log people
 /// out.
 ///
+/// A request that found its token current and lost the race to replace it used no stolen token,
+/// however long it was held up: in our dialect it is told what the faster one got, and if that was
+/// replaced since too, it is refused and ends nothing.
+///
 /// In our dialect the tokens of public clients always rotate. dex repeats the current token too
 /// within the reuse interval, counted from when the token was issued or used, and refuses a replaced
 /// one without ending the family: its clients refresh side by side and only one of them wins.
@@ -161,6 +170,8 @@ pub fn refresh_token(
         keys,
         client,
         grant,
+        asked_at,
+        was_current,
     } = facts;
     let policy = &spec.expiry.refresh;
     let family = || grant.grant_id.clone();
@@ -175,18 +186,22 @@ pub fn refresh_token(
     if now >= ends {
         return Err(Refusal::RefreshExpired { grant: family() });
     }
-    // Both ways: a use that lies far ahead was written by a clock that was set back since.
+    // Until the grant was asked for, or it would be the stall of a database that is held against
+    // the client. Both ways: a use that lies far ahead was written by a clock that was set back
+    // since.
     let used = grant.last_used_at;
-    let distance = now.since(used).max(used.since(now));
+    let distance = asked_at.since(used).max(used.since(now));
     let is_young = policy.reuse_interval > Duration::ZERO && distance <= policy.reuse_interval;
     let rotate = policy.rotate || (spec.dialect == Dialect::Standard && client.public);
     let asks_at_once = spec.dialect == Dialect::Standard && policy.reuse_interval == Duration::ZERO;
     let is_untold = !grant.answered && (!asks_at_once || now >= grant.last_used_at + NOTED_WITHIN);
     match (secret, spec.dialect) {
         (Presented::Previous, _) if is_young || is_untold => Ok(RefreshUse::Repeat),
+        (Presented::Previous, Dialect::Standard) if was_current => Ok(RefreshUse::Repeat),
         (Presented::Current, Dialect::Dex) if is_young => Ok(RefreshUse::Repeat),
         (Presented::Current, _) => Ok(RefreshUse::Use { rotate }),
         (_, Dialect::Dex) => Err(Refusal::RefreshObsolete { grant: family() }),
+        (_, Dialect::Standard) if was_current => Err(Refusal::RefreshObsolete { grant: family() }),
         (_, Dialect::Standard) => Err(Refusal::RefreshReused { grant: family() }),
     }
 }

@@ -69,7 +69,7 @@ async fn redeemed(
         }
     };
     let refresh = refresh.map(|grant| RefreshToken::current(&grant, &view.keys));
-    Ok(tokens.into_response(refresh.as_ref()))
+    Ok(tokens.into_response(refresh.as_ref(), view.now()))
 }
 
 /// Claims the code for all that was presented with it, and judges that.

@@ -40,7 +40,9 @@ pub(super) async fn refresh(
     let presented = RefreshToken::parse(text, view.dialect()).ok_or(Refusal::RefreshUnknown)?;
     let key = signing_key(view)?;
     let began = view.now();
+    let mut was_current = false;
     for _ in 0..TRIES {
+        let asked_at = view.now();
         let found = view.effects.store.find_refresh(&presented.id).await?;
         let grant = found.ok_or(Refusal::RefreshUnknown)?;
         let facts = RefreshFacts {
@@ -48,6 +50,8 @@ pub(super) async fn refresh(
             keys: &view.keys,
             client,
             grant: &grant,
+            asked_at,
+            was_current,
         };
         let how = match refresh_token(&presented, facts, view.now()) {
             Ok(how) => how,
@@ -65,6 +69,7 @@ pub(super) async fn refresh(
         let RefreshUse::Use { rotate } = how else {
             return answer(view, &key, &grant, &scopes).await;
         };
+        was_current = true;
         let Some(login) = refreshed_login(view, connector, &grant).await? else {
             continue;
         };
@@ -123,7 +128,7 @@ async fn answer(
     };
     let tokens = signed(view, key, &authorization)?;
     let token = RefreshToken::current(grant, &view.keys);
-    Ok(tokens.into_response(Some(&token)))
+    Ok(tokens.into_response(Some(&token), view.now()))
 }
 
 /// An ID token of a refresh answers no authorization request, so it carries no `nonce`

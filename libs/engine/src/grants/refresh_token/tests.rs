@@ -49,11 +49,27 @@ impl Case {
     }
 
     fn told(&self, presented: &RefreshToken, after: Duration) -> Result<RefreshUse, Refusal> {
+        self.judged(presented, after, false)
+    }
+
+    /// What is told to a request that found its token current, and lost the race to replace it.
+    fn told_late(&self, presented: &RefreshToken, after: Duration) -> Result<RefreshUse, Refusal> {
+        self.judged(presented, after, true)
+    }
+
+    fn judged(
+        &self,
+        presented: &RefreshToken,
+        after: Duration,
+        was_current: bool,
+    ) -> Result<RefreshUse, Refusal> {
         let facts = RefreshFacts {
             spec: &self.spec,
             keys: &test_keys(),
             client: &self.client,
             grant: &self.grant,
+            asked_at: NOW + after,
+            was_current,
         };
         refresh_token(presented, facts, NOW + after)
     }
@@ -415,5 +431,50 @@ fn a_login_gets_a_refresh_token_only_where_everybody_agrees() {
         let scopes = Scopes::parse(scopes);
         let gets = gets_refresh_token(&scopes, &client, &spec, &connector, can);
         assert_eq!(gets, expected, "{why}");
+    }
+}
+
+#[test]
+fn a_request_that_lost_the_race_to_rotate_condemns_nobody_however_long_it_was_held_up() {
+    let hour = Duration::from_hours(1);
+    let grant = a_grant(0).grant_id;
+    let (once, twice) = (Case::of(a_tenant(), 1), Case::of(a_tenant(), 2));
+    assert_eq!(once.told_late(&token(0), hour), Ok(RefreshUse::Repeat));
+    let obsolete = Err(Refusal::RefreshObsolete {
+        grant: grant.clone(),
+    });
+    assert_eq!(twice.told_late(&token(0), hour), obsolete);
+    let reused = Err(Refusal::RefreshReused { grant });
+    assert_eq!(once.told(&token(0), hour), reused, "any other is stolen");
+    let dex = Case::of(a_tenant().dex(), 1);
+    assert_eq!(dex.told_late(&token(0), hour), obsolete);
+}
+
+#[test]
+fn a_grant_that_was_long_on_its_way_is_judged_by_when_it_was_asked_for() {
+    let case = Case::of(a_tenant(), 1);
+    let judged = |asked_s: u64, judged_s: u64| {
+        let facts = RefreshFacts {
+            spec: &case.spec,
+            keys: &test_keys(),
+            client: &case.client,
+            grant: &RefreshGrant {
+                last_used_at: NOW + 10 * SECOND,
+                ..case.grant.clone()
+            },
+            asked_at: NOW + Duration::from_secs(asked_s),
+            was_current: false,
+        };
+        refresh_token(&token(0), facts, NOW + Duration::from_secs(judged_s))
+    };
+    for (asked, answered) in [(12, 72), (10, 14), (0, 60)] {
+        assert_eq!(judged(asked, answered), Ok(RefreshUse::Repeat), "{asked} s");
+    }
+    for (asked, answered) in [(14, 14), (0, 6)] {
+        let told = judged(asked, answered);
+        assert!(
+            matches!(told, Err(Refusal::RefreshReused { .. })),
+            "{asked} s"
+        );
     }
 }

@@ -9,8 +9,8 @@ use insula_testkit::{FakeConnector, NOW, VERIFIER, a_client, a_code_grant, a_ten
 
 use super::super::exchange;
 use crate::testing::{
-    app, basic, claims_of, code_form, form, reconfigured, refusal, tokens, view, with_code,
-    with_connector,
+    Trouble, app, basic, claims_of, code_form, form, reconfigured, refusal, tokens, view, watched,
+    with_code, with_connector,
 };
 use crate::{introspect, userinfo};
 
@@ -218,4 +218,17 @@ async fn trust_withdrawn_between_login_and_exchange_is_told_as_a_scope() {
     let answer = exchange(&view, Some(&app()), &code_form("code")).await;
     let expected = Refusal::UntrustedAudience(vec![scope.to_owned()]);
     assert_eq!(refusal(answer), expected);
+}
+
+#[tokio::test]
+async fn a_client_is_told_how_long_its_token_still_lives_and_not_how_long_it_was_signed_for() {
+    let (view, clock) = view(a_tenant());
+    with_code(&view, "code", &a_code_grant()).await;
+    let (view, store, _) = watched(&view);
+    store.trouble(
+        "add_refresh",
+        Trouble::Stalls(clock, Duration::from_secs(8)),
+    );
+    let answer = exchange(&view, Some(&app()), &code_form("code")).await;
+    assert_eq!(answer.unwrap().expires_in, 600 - 8);
 }
