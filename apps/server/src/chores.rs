@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use insula_ambient::{Clock, ForwardClock, SystemClock};
-use insula_store::{Cache, Durable, MemoryCache, StoreError};
+use insula_store::{COLLECTED_AFTER, Cache, Durable, MemoryCache, StoreError};
 use insula_telemetry::{Health, Turn};
 use insula_tenancy::Tenancy;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -158,7 +158,10 @@ async fn collect(durable: Arc<dyn Durable>, clock: Arc<dyn Clock>, holder: Strin
         return;
     }
     loop {
-        match durable.collect_expired(clock.now(), BATCH).await {
+        match durable
+            .collect_expired(clock.now() - COLLECTED_AFTER, BATCH)
+            .await
+        {
             Ok(0) => return,
             Ok(gone) => debug!("collected {gone} expired rows"),
             Err(error) => {
@@ -193,5 +196,35 @@ fn sweep(cache: &MemoryCache) {
     let gone = cache.sweep();
     if gone > 0 {
         debug!("swept {gone} ended entries");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insula_ambient::{ManualClock, Timestamp};
+    use insula_model::{GrantId, TenantId};
+    use insula_store::MemoryStore;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    #[tokio::test]
+    async fn a_clock_that_is_an_hour_ahead_collects_no_revocation_that_others_still_need() {
+        let now = Timestamp::from_secs(1_767_225_600);
+        let durable = Arc::new(MemoryStore::new());
+        let tenant = durable.tenant(&TenantId::parse("acme").unwrap());
+        let family = GrantId::parse("family1").unwrap();
+        tenant.revoke_grant(&family, now + HOUR / 6).await.unwrap();
+
+        for (ahead, stands) in [(HOUR, true), (26 * HOUR, false)] {
+            let clock = Arc::new(ManualClock::at(now + ahead));
+            collect(durable.clone(), clock, "process".to_owned()).await;
+            assert_eq!(
+                tenant.is_revoked(&family).await.unwrap(),
+                stands,
+                "{ahead:?}"
+            );
+        }
     }
 }

@@ -14,6 +14,11 @@ use crate::StoreError;
 /// The fact that says which master key an installation is sealed under.
 pub const MASTER_KEY_FACT: &str = "master-key";
 
+/// How long a row stays after its end. The clock of the process that collects may be ahead of the
+/// others', and tokens are taken for some seconds after theirs: a revocation that went with them
+/// would bring them back.
+pub const COLLECTED_AFTER: Duration = Duration::from_hours(24);
+
 /// The durable half: what must survive every process.
 #[async_trait]
 pub trait Durable: Send + Sync + 'static {
@@ -52,7 +57,7 @@ pub trait Durable: Send + Sync + 'static {
     ) -> Result<bool, StoreError>;
 
     /// Deletes up to `batch` expired rows of each kind, of all tenants; answers how many went.
-    /// A row that expires after `now` stays.
+    /// A row that expires after `now` stays; who asks leaves rows [`COLLECTED_AFTER`] their end.
     async fn collect_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError>;
 }
 

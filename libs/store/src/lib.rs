@@ -15,8 +15,8 @@ mod memory;
 pub use bus::{Change, ChangeBus, ChangeKind, Changes};
 pub use cache::{Cache, ClaimedCode, Finish, LoginRoom, TenantCache};
 pub use durable::{
-    Durable, KeySwap, MASTER_KEY_FACT, Owner, Redemption, RefreshRotation, SealedKeys, TenantStore,
-    UpgradedPassword,
+    COLLECTED_AFTER, Durable, KeySwap, MASTER_KEY_FACT, Owner, Redemption, RefreshRotation,
+    SealedKeys, TenantStore, UpgradedPassword,
 };
 pub use error::StoreError;
 pub use login::recorded_login;
