@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::Criterion;
+use insula_engine::Peers;
 use insula_engine::authorize::{Standing, next, validate};
 use insula_model::ClientId;
 use insula_oauth::{AuthorizeRequest, Params};
@@ -29,6 +30,7 @@ fn main() {
          &code_challenge={CHALLENGE}&code_challenge_method=S256"
     );
     let request = read(&query);
+    let peers = Peers::default();
     let wrong = read(&query.replace("app.test", "evil.test"));
 
     let mut group = criterion.benchmark_group("decide");
@@ -36,13 +38,16 @@ fn main() {
         b.iter(|| read(black_box(&query)));
     });
     group.bench_function("validate a good one", |b| {
-        b.iter(|| validate(black_box(&request), Some(client), &spec, &keys, NOW).is_ok());
+        b.iter(|| validate(black_box(&request), Some(client), &peers, &spec, &keys, NOW).is_ok());
     });
     group.bench_function("validate one with a wrong redirect URI", |b| {
-        b.iter(|| validate(black_box(&wrong), Some(client), &spec, &keys, NOW).is_err());
+        b.iter(|| validate(black_box(&wrong), Some(client), &peers, &spec, &keys, NOW).is_err());
     });
     let asked = an_authorization_request();
-    let arriving = Standing::Arriving { session: None };
+    let arriving = Standing::Arriving {
+        session: None,
+        logged_in_to: None,
+    };
     group.bench_function("next for somebody who arrives", |b| {
         b.iter(|| next(black_box(&asked), client, &spec, arriving, NOW).is_ok());
     });

@@ -16,6 +16,7 @@ use aws_lc_rs::signature::{
 };
 use criterion::Criterion;
 use insula_ambient::SystemEntropy;
+use insula_engine::Peers;
 use insula_engine::issue::{Authorization, issue};
 use insula_jose::{Alg, KeyId, SigningKey};
 use insula_testkit::{NOW, a_code_grant, a_tenant};
@@ -26,14 +27,14 @@ fn main() {
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
     let spec = a_tenant().build();
-    let grant = a_code_grant();
+    let (grant, peers) = (a_code_grant(), Peers::default());
     let authorization = Authorization::of_code(&grant, "a-code-of-the-usual-length");
     let mut group = criterion.benchmark_group("issue");
     for alg in Alg::ALL {
         let kid = KeyId::random(&SystemEntropy);
         let key = SigningKey::generate(alg, kid).expect("a key can be made");
         let set = || {
-            let set = issue(&authorization, &spec, &key, NOW, &SystemEntropy);
+            let set = issue(&authorization, &peers, &spec, &key, NOW, &SystemEntropy);
             set.expect("the grant is good")
         };
         let id_token = set().id_token.expect("openid was asked for");

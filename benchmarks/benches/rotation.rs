@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use criterion::Criterion;
 use insula_ambient::SystemEntropy;
+use insula_engine::Peers;
 use insula_engine::issue::{Authorization, issue};
 use insula_jose::{Alg, Expected, KeyId, KeyRing, RotationPolicy, SigningKey};
 use insula_testkit::{NOW, a_code_grant, a_tenant, test_keys, test_rotation};
@@ -44,7 +45,14 @@ fn main() {
         let spec = a_tenant().build();
         let grant = a_code_grant();
         let authorization = Authorization::of_code(&grant, "a-code");
-        let set = issue(&authorization, &spec, key, NOW, &SystemEntropy);
+        let set = issue(
+            &authorization,
+            &Peers::default(),
+            &spec,
+            key,
+            NOW,
+            &SystemEntropy,
+        );
         let token = set.expect("the grant is good").id_token;
         let token = token.expect("openid was asked for").reveal().to_owned();
         let expected = Expected::from_issuer("https://acme.test").for_audience("app");

@@ -1,8 +1,8 @@
-use insula_model::{ClientId, TenantSpec};
+use insula_model::ClientId;
 use insula_oauth::Scopes;
 use serde::{Serialize, Serializer};
 
-use crate::Refusal;
+use crate::{Peers, Refusal};
 
 /// Whom a token is for (RFC 7519 §4.1.3): one string where there is one, else an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,12 +13,8 @@ impl Audience {
     /// dex's rule for cross-client audiences.
     ///
     /// Trust is asked again here, because it may have been withdrawn since the login.
-    pub(crate) fn of(
-        scopes: &Scopes,
-        client: &ClientId,
-        spec: &TenantSpec,
-    ) -> Result<Self, Refusal> {
-        let untrusted = untrusted(scopes, client, spec);
+    pub(crate) fn of(scopes: &Scopes, client: &ClientId, peers: &Peers) -> Result<Self, Refusal> {
+        let untrusted = untrusted(scopes, client, peers);
         if !untrusted.is_empty() {
             return Err(Refusal::UntrustedAudience(untrusted));
         }
@@ -54,8 +50,8 @@ impl Serialize for Audience {
 }
 
 /// The audience scopes whose peer does not trust `client`, or does not exist; as words.
-pub(crate) fn untrusted(scopes: &Scopes, client: &ClientId, spec: &TenantSpec) -> Vec<String> {
-    let trusts = |peer: &str| spec.client(peer).is_some_and(|peer| peer.trusts(client));
+pub(crate) fn untrusted(scopes: &Scopes, client: &ClientId, peers: &Peers) -> Vec<String> {
+    let trusts = |peer: &str| peers.get(peer).is_some_and(|peer| peer.trusts(client));
     let refused = scopes.audiences().filter(|peer| !trusts(peer));
     refused
         .map(|peer| format!("audience:server:client_id:{peer}"))

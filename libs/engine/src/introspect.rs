@@ -11,7 +11,7 @@ use crate::audience::Audience;
 use crate::claims::PersonClaims;
 use crate::grants::{RefreshFacts, RefreshToken, refresh_token};
 use crate::people::is_still_known;
-use crate::{Refusal, subject};
+use crate::{Peers, Refusal, subject};
 
 /// Whether an authenticated client may introspect at all.
 ///
@@ -28,16 +28,17 @@ pub fn may_ask(client: &Client) -> Result<(), Refusal> {
 /// The answer about an access token whose family is not revoked
 /// ([RFC 7662 §2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
 ///
-/// `asker` is the authenticated client; to one the token neither was issued to nor is meant for,
+/// `client` is the one the token names as its own, if it still exists, and `asker` the authenticated
+/// one; to one the token neither was issued to nor is meant for,
 /// it is inactive. dex asks nobody who they are, says no `scope` and no `jti`, and takes the client
 /// of a token from its audience.
 pub fn access_token(
     token: &VerifiedToken,
+    client: Option<&Client>,
     spec: &TenantSpec,
     asker: Option<&Client>,
 ) -> IntrospectResponse {
-    let client_id = token.client_id().and_then(|id| spec.client(id));
-    let Some(client) = client_id else {
+    let Some(client) = client else {
         return IntrospectResponse::inactive();
     };
     if asker.is_some_and(|asker| !token.concerns(asker.id.as_str())) {
@@ -81,6 +82,7 @@ pub fn access_token(
 pub fn refresh_token_of(
     presented: &RefreshToken,
     facts: RefreshFacts<'_>,
+    peers: &Peers,
     now: Timestamp,
 ) -> IntrospectResponse {
     let RefreshFacts {
@@ -89,7 +91,7 @@ pub fn refresh_token_of(
         grant,
         ..
     } = facts;
-    let audience = Audience::of(&grant.scopes, &grant.client_id, spec);
+    let audience = Audience::of(&grant.scopes, &grant.client_id, peers);
     let (Ok(_), Ok(audience)) = (refresh_token(presented, facts, now), audience) else {
         return IntrospectResponse::inactive();
     };

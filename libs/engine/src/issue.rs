@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::audience::Audience;
 use crate::claims::PersonClaims;
 use crate::grants::RefreshToken;
-use crate::{Refusal, acr, subject};
+use crate::{Peers, Refusal, acr, subject};
 
 /// What is to be put into tokens: proven by a grant, not yet signed.
 #[derive(Debug, Clone, Copy)]
@@ -155,7 +155,7 @@ struct AccessTokenClaims<'a> {
     person: PersonClaims<'a>,
 }
 
-/// Signs the tokens of an authorization.
+/// Signs the tokens of an authorization; `peers` are the clients that its scopes name.
 ///
 /// ID tokens are dex's in both dialects: claims and their order, `azp` only beside several
 /// audiences, `at_hash` always, `c_hash` wherever a code was involved, no `typ`; `auth_time`, `sid`
@@ -171,6 +171,7 @@ struct AccessTokenClaims<'a> {
 /// Both kinds are named `<grant>.<random>` by `jti`, by which a revoked family is known again.
 pub fn issue(
     authorization: &Authorization<'_>,
+    peers: &Peers,
     spec: &TenantSpec,
     key: &SigningKey,
     now: Timestamp,
@@ -186,7 +187,7 @@ pub fn issue(
             &authorization.login.claims.user_id,
             &authorization.login.connector_id,
         ),
-        audience: Audience::of(authorization.scopes, authorization.client_id, spec)?,
+        audience: Audience::of(authorization.scopes, authorization.client_id, peers)?,
     };
     match spec.dialect {
         Dialect::Standard => maker.standard(),

@@ -22,9 +22,11 @@ pub mod userinfo;
 mod acr;
 mod audience;
 mod claims;
+mod peers;
 mod proof;
 mod refusal;
 mod string_pair;
 
+pub use peers::Peers;
 pub use proof::{Step, proof_of, proves};
 pub use refusal::{Refusal, repeatable};

@@ -19,34 +19,70 @@ pub enum LogoutNext {
     },
 }
 
-/// Decides a logout request.
+/// A logout request whose hint, if it has one, is verified.
 ///
 /// [OpenID Connect RP-Initiated Logout §2 and §3](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout).
-/// The hint's signature and issuer count, its age and audience do not. A redirect needs a client
-/// that registered it, named by the hint or, in our dialect, by `client_id`. A person who has a
-/// session is asked unless the hint is of that session, or they `confirmed` already.
-pub fn decide(
-    request: &LogoutRequest,
-    spec: &TenantSpec,
-    keys: &KeyRing,
-    session: Option<&BrowserSession>,
-    confirmed: bool,
-    now: Timestamp,
-) -> Result<LogoutNext, Refusal> {
-    let hint = hint(request, spec, keys, now)?;
-    let then = match &request.post_logout_redirect_uri {
-        Some(uri) => Some(registered(
-            uri,
-            client(request, hint.as_ref(), spec)?,
+/// The hint's signature and issuer count, its age and audience do not.
+#[derive(Debug)]
+pub struct VerifiedLogout<'a> {
+    request: &'a LogoutRequest,
+    hint: Option<Claims>,
+    dialect: Dialect,
+}
+
+impl<'a> VerifiedLogout<'a> {
+    /// Verifies the hint.
+    pub fn verify(
+        request: &'a LogoutRequest,
+        spec: &TenantSpec,
+        keys: &KeyRing,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        Ok(Self {
             request,
-        )?),
-        None => None,
-    };
-    let must_ask = session.is_some_and(|session| !is_of_session(hint.as_ref(), session));
-    if must_ask && !confirmed {
-        return Ok(LogoutNext::Confirm);
+            hint: hint(request, spec, keys, now)?,
+            dialect: spec.dialect,
+        })
     }
-    Ok(LogoutNext::LogOut { then })
+
+    /// The id of the client whose page is to follow; `None` where no page is asked for. A redirect
+    /// needs a client that registered it, named by the hint or, in our dialect, by `client_id`.
+    pub fn client_of_page(&self) -> Result<Option<String>, Refusal> {
+        if self.request.post_logout_redirect_uri.is_none() {
+            return Ok(None);
+        }
+        let by_hint = self.hint.as_ref().map(of_hint).transpose()?;
+        let by_id = self.request.client_id.clone();
+        let by_id = by_id.filter(|_| self.dialect == Dialect::Standard);
+        match (by_hint, by_id) {
+            (Some(hinted), Some(named)) if hinted != named => Err(Refusal::BadLogoutHint),
+            (Some(id), _) | (None, Some(id)) => Ok(Some(id)),
+            (None, None) => Err(Refusal::LogoutRedirectNeedsHint),
+        }
+    }
+
+    /// Decides the request. `client` is the one of [`client_of_page`](Self::client_of_page), if it
+    /// exists. A person who has a session is asked unless the hint is of that session, or they
+    /// `confirmed` already.
+    pub fn decide(
+        &self,
+        client: Option<&Client>,
+        session: Option<&BrowserSession>,
+        confirmed: bool,
+    ) -> Result<LogoutNext, Refusal> {
+        let then = match &self.request.post_logout_redirect_uri {
+            Some(uri) => {
+                let client = client.ok_or(Refusal::UnknownClient)?;
+                Some(registered(uri, client, self.request)?)
+            }
+            None => None,
+        };
+        let must_ask = session.is_some_and(|session| !is_of_session(self.hint.as_ref(), session));
+        if must_ask && !confirmed {
+            return Ok(LogoutNext::Confirm);
+        }
+        Ok(LogoutNext::LogOut { then })
+    }
 }
 
 /// The client that asks, as far as the request says: proven by its hint, or else as it names itself.
@@ -84,24 +120,6 @@ fn of_hint(hint: &Claims) -> Result<String, Refusal> {
         (None, [only]) => Ok((*only).to_owned()),
         _ => Err(Refusal::BadLogoutHint),
     }
-}
-
-fn client<'a>(
-    request: &LogoutRequest,
-    hint: Option<&Claims>,
-    spec: &'a TenantSpec,
-) -> Result<&'a Client, Refusal> {
-    let by_hint = hint.map(of_hint).transpose()?;
-    let by_id = request
-        .client_id
-        .clone()
-        .filter(|_| spec.dialect == Dialect::Standard);
-    let id = match (by_hint, by_id) {
-        (Some(hinted), Some(named)) if hinted != named => return Err(Refusal::BadLogoutHint),
-        (Some(id), _) | (None, Some(id)) => id,
-        (None, None) => return Err(Refusal::LogoutRedirectNeedsHint),
-    };
-    spec.client(&id).ok_or(Refusal::UnknownClient)
 }
 
 fn registered(uri: &str, client: &Client, request: &LogoutRequest) -> Result<String, Refusal> {

@@ -1,13 +1,13 @@
 //! `GET` and `POST /auth`, `/auth/{connector}`: a request arrives.
 
 use insula_connector_kit::Challenge;
-use insula_engine::Refusal;
 use insula_engine::authorize::{Next, Rejection, Standing, available, next, validate};
+use insula_engine::{Peers, Refusal};
 use insula_model::{
     AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Dialect, Stage,
     TokenHash,
 };
-use insula_oauth::{AuthorizeRequest, Params, encode_pairs};
+use insula_oauth::{AuthorizeRequest, Params, Scopes, encode_pairs};
 
 use crate::login_log;
 use crate::routes::{connector_route, password_route, without_connector};
@@ -40,9 +40,14 @@ pub async fn start(
     }
     let client_id = asked.client_id.as_deref();
     login_log::about_client(view, client_id.unwrap_or_default());
-    let client = client_id.and_then(|id| view.spec.client(id));
-    let now = view.now();
-    let request = validate(&asked, client, &view.spec, &view.keys, now).map_err(|rejection| {
+    let client = client_id.and_then(|id| view.clients().find(id));
+    let peers = match (&client, &asked.scope) {
+        (Some(_), Some(scope)) => view.clients().peers(&Scopes::parse(scope)),
+        _ => Peers::default(),
+    };
+    let (spec, keys, now) = (&view.spec, &view.keys, view.now());
+    let validated = validate(&asked, client.as_deref(), &peers, spec, keys, now);
+    let request = validated.map_err(|rejection| {
         if rejection.reply_to.is_none() {
             let to = asked.redirect_uri.as_deref();
             login_log::about_redirect_uri(view, to.unwrap_or_default());
@@ -51,7 +56,7 @@ pub async fn start(
     })?;
     let client = client.ok_or(Refusal::UnknownClient)?;
     let reply_to = reply_to(&request);
-    let turn = answer(view, params, at_connector, browser, request, client).await;
+    let turn = answer(view, params, at_connector, browser, request, &client).await;
     turn.map_err(|error| told(view, error, &reply_to))
 }
 
@@ -73,8 +78,12 @@ async fn answer(
     client: &Client,
 ) -> Result<Turn, FlowError> {
     let live = session::live(view, browser).await?;
+    let session = live.as_ref().map(|live| &live.session);
+    let first = session.and_then(|session| session.clients.first());
+    let first = first.and_then(|id| view.clients().find(id.as_str()));
     let standing = Standing::Arriving {
-        session: live.as_ref().map(|live| &live.session),
+        session,
+        logged_in_to: first.as_deref(),
     };
     match next(&request, client, &view.spec, standing, view.now())? {
         Next::Resume => {
@@ -115,6 +124,7 @@ fn rejected(view: &TenantView, rejection: Rejection, insists_at_path: bool) -> F
     if view.dialect() == Dialect::Dex && is_connector && !insists_at_path {
         reply_to = None;
     }
+    let reply_to = reply_to.map(|to| *to);
     Refused { refusal, reply_to }.into()
 }
 

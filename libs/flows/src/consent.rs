@@ -17,7 +17,7 @@ pub async fn show(
     let auth = proven(view, req, hmac, browser).await?;
     let login = auth.login().map_err(|_| Refusal::WrongStage)?;
     let client = client(view, &auth.request)?;
-    Ok(Outcome::Show(consent_screen(view, client, &auth, login)).into())
+    Ok(Outcome::Show(consent_screen(view, &client, &auth, login)).into())
 }
 
 /// Hears the answer. Anything but a yes is a no, and the client is told

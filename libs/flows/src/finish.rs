@@ -7,7 +7,7 @@ use insula_model::{
     AuthRequest, AuthRequestId, AuthorizationCode, AuthorizationRequest, Client, CodeGrant,
     Dialect, GrantId, Login, Stage,
 };
-use insula_oauth::Scopes;
+use insula_oauth::{Scope, Scopes};
 use insula_store::Finish;
 use url::Url;
 
@@ -16,8 +16,8 @@ use crate::routes::approval_route;
 use crate::session::LiveSession;
 use crate::under_way::{bind, client, is_own, reply_to, told};
 use crate::{
-    AuthorizationResponse, Browser, CookieChange, FlowError, Outcome, Screen, TenantView, Turn,
-    kept, sealed, session,
+    AuthorizationResponse, Browser, ConsentScope, CookieChange, FlowError, Outcome, Screen,
+    TenantView, Turn, kept, sealed, session,
 };
 
 /// How the browser came back from a login, which decides whether a page may answer it.
@@ -52,6 +52,7 @@ pub(crate) async fn logged_in(
             .map(|plain| sealed::seal(view, &plain)),
     };
     let client = client(view, &auth.request)?;
+    let client = client.as_ref();
     let reply_to = reply_to(&auth.request);
     let request = auth.request.clone();
     let finished = async {
@@ -177,13 +178,7 @@ pub(crate) fn consent_screen(
         client_name: client.name.clone(),
         client_host: host,
         person: login.claims.display_name().to_owned(),
-        scopes: auth
-            .request
-            .asked_scopes()
-            .words()
-            .filter(|w| *w != "openid")
-            .map(Into::into)
-            .collect(),
+        scopes: consent_scopes(view, &auth.request.asked_scopes()),
         action: "/approval".to_owned(),
         fields: vec![
             ("req".to_owned(), auth.id.to_string()),
@@ -191,6 +186,23 @@ pub(crate) fn consent_screen(
         ],
         ui_locales: auth.request.ui_locales.clone(),
     }
+}
+
+/// A cross-client scope is shown by the other client's name.
+fn consent_scopes(view: &TenantView, asked: &Scopes) -> Vec<ConsentScope> {
+    let peers = view.clients().peers(asked);
+    let scope = |word: &str| ConsentScope {
+        name: word.to_owned(),
+        audience: match Scope::parse(word) {
+            Scope::Audience(id) => {
+                let name = peers.get(id).map(|peer| peer.name.clone());
+                Some(name.unwrap_or_else(|| id.to_owned()))
+            }
+            _ => None,
+        },
+    };
+    let asked = asked.words().filter(|word| *word != "openid");
+    asked.map(scope).collect()
 }
 
 /// Whether the person said yes just now.

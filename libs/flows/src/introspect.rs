@@ -1,5 +1,7 @@
 //! The introspection endpoint.
 
+use std::sync::Arc;
+
 use insula_engine::access_token::VerifiedToken;
 use insula_engine::grants::{RefreshFacts, RefreshToken};
 use insula_engine::{Refusal, introspect};
@@ -21,7 +23,7 @@ pub async fn answer(
     let asker = match view.dialect() {
         Dialect::Standard => {
             let client = authenticated(view, authorization, form)?;
-            introspect::may_ask(client)?;
+            introspect::may_ask(&client)?;
             Some(client)
         }
         Dialect::Dex => None,
@@ -29,7 +31,7 @@ pub async fn answer(
     let token = IntrospectRequest::from_params(form).token;
     let token = token.ok_or(Refusal::MissingToken)?;
     if is_jwt(&token) {
-        access_token(view, asker, &token).await
+        access_token(view, asker.as_deref(), &token).await
     } else {
         refresh_token(view, asker, &token).await
     }
@@ -48,7 +50,9 @@ async fn access_token(
     let verified = VerifiedToken::verify(token, &view.spec, &view.keys, view.now());
     match verified {
         Some(token) if !is_revoked(view, &token).await? => {
-            Ok(introspect::access_token(&token, &view.spec, asker))
+            let client = token.client_id().and_then(|id| view.clients().find(id));
+            let (client, spec) = (client.as_deref(), &view.spec);
+            Ok(introspect::access_token(&token, client, spec, asker))
         }
         _ => Ok(IntrospectResponse::inactive()),
     }
@@ -56,7 +60,7 @@ async fn access_token(
 
 async fn refresh_token(
     view: &TenantView,
-    asker: Option<&Client>,
+    asker: Option<Arc<Client>>,
     token: &str,
 ) -> Result<IntrospectResponse, FlowError> {
     let inactive = || Ok(IntrospectResponse::inactive());
@@ -67,18 +71,21 @@ async fn refresh_token(
     let Some(grant) = view.effects.store.find_refresh(&presented.id).await? else {
         return inactive();
     };
-    let Some(client) = asker.or_else(|| view.spec.client(grant.client_id.as_str())) else {
+    let clients = view.clients();
+    let Some(client) = asker.or_else(|| clients.find(grant.client_id.as_str())) else {
         return inactive();
     };
     let facts = RefreshFacts {
         spec: &view.spec,
         keys: &view.keys,
-        client,
+        client: &client,
         grant: &grant,
         asked_at,
         was_current: false,
     };
-    Ok(introspect::refresh_token_of(&presented, facts, view.now()))
+    let peers = clients.peers(&grant.scopes);
+    let now = view.now();
+    Ok(introspect::refresh_token_of(&presented, facts, &peers, now))
 }
 
 #[cfg(test)]

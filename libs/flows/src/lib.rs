@@ -15,6 +15,7 @@ pub mod revoke;
 pub mod token;
 pub mod userinfo;
 
+mod client_book;
 mod error;
 mod finish;
 mod guesses;
@@ -29,8 +30,10 @@ mod testing;
 mod under_way;
 mod view;
 
+pub use client_book::ClientBook;
 pub use error::{Fault, FlowError, Refused};
 pub use outcome::{
-    AuthorizationResponse, ConnectorChoice, CookieChange, Outcome, PasswordTrouble, Screen, Turn,
+    AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, Outcome, PasswordTrouble,
+    Screen, Turn,
 };
 pub use view::{Browser, Connectors, Effects, OpenedConnector, TenantView};

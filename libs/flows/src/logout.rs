@@ -1,7 +1,8 @@
 //! `/logout`: a person leaves.
 
-use insula_engine::logout::{LogoutNext, asking_client, decide};
-use insula_engine::{Step, proof_of, proves};
+use insula_engine::logout::{LogoutNext, VerifiedLogout, asking_client};
+use insula_engine::{Refusal, Step, proof_of, proves};
+use insula_model::BrowserSession;
 use insula_oauth::LogoutRequest;
 use tracing::info;
 
@@ -25,14 +26,7 @@ pub async fn logout(
         _ => false,
     };
     let now = view.now();
-    let next = decide(
-        request,
-        &view.spec,
-        &view.keys,
-        session.as_ref(),
-        confirmed,
-        now,
-    );
+    let next = decide(view, request, session.as_ref(), confirmed);
     let next = next.inspect_err(|_| {
         let client = asking_client(request, &view.spec, &view.keys, now);
         let page = request.post_logout_redirect_uri.as_deref();
@@ -69,6 +63,18 @@ pub async fn logout(
             Ok(Turn { outcome, cookies })
         }
     }
+}
+
+fn decide(
+    view: &TenantView,
+    request: &LogoutRequest,
+    session: Option<&BrowserSession>,
+    confirmed: bool,
+) -> Result<LogoutNext, Refusal> {
+    let verified = VerifiedLogout::verify(request, &view.spec, &view.keys, view.now())?;
+    let client = verified.client_of_page()?;
+    let client = client.and_then(|id| view.clients().find(&id));
+    verified.decide(client.as_deref(), session, confirmed)
 }
 
 /// The request again, as hidden fields of the confirmation form.

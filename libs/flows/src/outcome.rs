@@ -60,6 +60,15 @@ pub enum PasswordTrouble {
     },
 }
 
+/// A scope that a person is asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsentScope {
+    /// Its word.
+    pub name: String,
+    /// The name of the other client that tokens of a cross-client scope are for.
+    pub audience: Option<String>,
+}
+
 /// A page, in the words of the flow; `web` gives it a face.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Screen {
@@ -100,7 +109,7 @@ pub enum Screen {
         /// Who is logged in.
         person: String,
         /// What is asked for, `openid` left out.
-        scopes: Vec<String>,
+        scopes: Vec<ConsentScope>,
         /// Where the form goes: a route below the issuer.
         action: String,
         /// Hidden fields.

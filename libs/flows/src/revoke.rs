@@ -23,9 +23,9 @@ pub async fn revoke(
     let token = RevokeRequest::from_params(form).token;
     let token = token.ok_or(Refusal::MissingToken)?;
     let family = if is_jwt(&token) {
-        family_of_access_token(view, client, &token)?
+        family_of_access_token(view, &client, &token)?
     } else {
-        family_of_refresh_token(view, client, &token).await?
+        family_of_refresh_token(view, &client, &token).await?
     };
     match family {
         Some(grant) => revoke_family(view, &grant).await,

@@ -26,10 +26,10 @@ pub async fn exchange(
     let grant_type = request.grant_type();
     grants::served(grant_type, &view.spec)?;
     let client = authenticated(view, authorization, form)?;
-    grants::allowed(grant_type, client)?;
+    grants::allowed(grant_type, &client)?;
     match request {
-        TokenRequest::AuthorizationCode(request) => code::redeem(view, client, &request).await,
-        TokenRequest::RefreshToken(request) => refresh::refresh(view, client, &request).await,
+        TokenRequest::AuthorizationCode(request) => code::redeem(view, &client, &request).await,
+        TokenRequest::RefreshToken(request) => refresh::refresh(view, &client, &request).await,
     }
 }
 
@@ -57,14 +57,16 @@ fn first_of_each(form: &Params) -> Params {
 }
 
 /// The client of a request to the token, revocation or introspection endpoint, proven.
-pub(crate) fn authenticated<'v>(
-    view: &'v TenantView,
+pub(crate) fn authenticated(
+    view: &TenantView,
     authorization: Option<&str>,
     form: &Params,
-) -> Result<&'v Client, Refusal> {
+) -> Result<Arc<Client>, FlowError> {
     let presented = client_auth::read(authorization, form, view.dialect())?;
     login_log::about_client(view, &presented.id);
-    client_auth::authenticate(view.spec.client(&presented.id), &presented)
+    let client = view.clients().find(&presented.id);
+    client_auth::authenticate(client.as_deref(), &presented)?;
+    client.ok_or_else(|| Refusal::ClientCredentials.into())
 }
 
 /// Revokes a family, until the last of its tokens is dead anyway.
@@ -106,7 +108,8 @@ fn signed(
     authorization: &Authorization<'_>,
 ) -> Result<TokenSet, FlowError> {
     let entropy = view.effects.entropy.as_ref();
-    let tokens = issue(authorization, &view.spec, key, view.now(), entropy);
+    let peers = view.clients().peers(authorization.scopes);
+    let tokens = issue(authorization, &peers, &view.spec, key, view.now(), entropy);
     tokens.map_err(|why| match why {
         IssueError::Refused(refusal) => refusal.into(),
         IssueError::Signing(cause) => cause.into(),

@@ -43,14 +43,12 @@ pub(crate) fn is_own(auth: &AuthRequest, browser: &Browser) -> bool {
 }
 
 /// The client of a login under way; it may have been removed since.
-pub(crate) fn client<'a>(
-    view: &'a TenantView,
+pub(crate) fn client(
+    view: &TenantView,
     request: &AuthorizationRequest,
-) -> Result<&'a Client, FlowError> {
-    view.spec
-        .clients
-        .get(&request.client_id)
-        .ok_or_else(|| Refusal::UnknownClient.into())
+) -> Result<Arc<Client>, FlowError> {
+    let found = view.clients().find(request.client_id.as_str());
+    found.ok_or_else(|| Refusal::UnknownClient.into())
 }
 
 /// The browser's binding, old or new. A login is finished by the browser that began it, or by
@@ -126,6 +124,7 @@ pub(crate) async fn failed(
 /// Where answers of a proven request go.
 pub(crate) fn reply_to(request: &AuthorizationRequest) -> ReplyTo {
     ReplyTo {
+        client_id: request.client_id.clone(),
         redirect_uri: request.redirect_uri.clone(),
         response_mode: request.response_mode,
         state: request.state.clone(),

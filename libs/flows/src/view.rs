@@ -9,6 +9,8 @@ use insula_model::{AuthRequestId, ConnectorId, ConnectorSpec, Dialect, SessionCo
 use insula_oauth::Scopes;
 use insula_store::{TenantCache, TenantStore};
 
+use crate::ClientBook;
+
 /// A connector as its tenant's actor opened it.
 #[derive(Clone)]
 pub struct OpenedConnector {
@@ -53,6 +55,11 @@ impl TenantView {
     /// The present.
     pub fn now(&self) -> Timestamp {
         self.effects.clock.now()
+    }
+
+    /// Its clients.
+    pub fn clients(&self) -> ClientBook<'_> {
+        ClientBook::of(self)
     }
 
     /// Whose letter the tenant follows.

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
@@ -33,8 +34,8 @@ pub struct TenantSpec {
     pub is_default: bool,
     /// Whose letter it follows.
     pub dialect: Dialect,
-    /// Its relying parties.
-    pub clients: BTreeMap<ClientId, Client>,
+    /// Its relying parties that come with its configuration; they are read-only.
+    pub clients: BTreeMap<ClientId, Arc<Client>>,
     /// Its upstreams, in the order of the file; `local` stands last where the password DB is on.
     pub connectors: Vec<ConnectorSpec>,
     /// Whether people may log in with a password kept here.
@@ -62,9 +63,9 @@ pub struct TenantSpec {
 }
 
 impl TenantSpec {
-    /// A client by id.
+    /// A configured client by id.
     pub fn client(&self, id: &str) -> Option<&Client> {
-        self.clients.get(id)
+        self.clients.get(id).map(Arc::as_ref)
     }
 
     /// A connector by id.

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use insula_model::{
@@ -27,7 +28,7 @@ pub fn a_tenant() -> TenantBuilder {
         hosts: Vec::new(),
         is_default: false,
         dialect: Dialect::Standard,
-        clients: BTreeMap::from([(app.id.clone(), app)]),
+        clients: BTreeMap::from([(app.id.clone(), Arc::new(app))]),
         connectors: vec![a_connector("mock")],
         password_db: false,
         passwords: BTreeMap::new(),
@@ -152,7 +153,7 @@ impl TenantBuilder {
     /// With one more client, or another one of the same id.
     pub fn with_client(mut self, client: impl Into<Client>) -> Self {
         let client = client.into();
-        self.0.clients.insert(client.id.clone(), client);
+        self.0.clients.insert(client.id.clone(), Arc::new(client));
         self
     }
 

@@ -1,16 +1,17 @@
 //! Which logins a browser has finished, so that going back to one leads to its app.
 //!
-//! Kept by the browser itself: for each of the last few logins a hash of its id and the origin it
-//! ended at, no code and nothing about a person. An origin counts only if it is that of a redirect URI
-//! registered here, whatever the cookie says.
+//! Kept by the browser itself: for each of the last few logins a hash of its id, the origin it ended
+//! at and the client, no code and nothing about a person. An origin counts only if it is that of a
+//! redirect URI this client has now, whatever the cookie says.
 
 use actix_web::HttpResponse;
 use actix_web::cookie::time::Duration as CookieAge;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use insula_engine::Refusal;
+use insula_engine::authorize::ReplyTo;
 use insula_flows::FlowError;
-use insula_model::{TenantSpec, TokenHash};
+use insula_model::{Client, TokenHash};
 use insula_theming::ErrorPage;
 use tracing::{error, info};
 use url::Url;
@@ -26,16 +27,19 @@ const MOST: usize = 4;
 /// Longer origins are not remembered.
 const LONGEST_ORIGIN: usize = 200;
 
+/// Clients with longer ids are not remembered.
+const LONGEST_CLIENT_ID: usize = 200;
+
 const LIFETIME: CookieAge = CookieAge::hours(1);
 
-/// The answer that ends a login at `redirect_uri`, with a note of it for the browser.
+/// The answer that ends a login at the redirect URI of `to`, with a note of it for the browser.
 pub(crate) fn noted(
     ctx: &Context,
     mut answer: HttpResponse,
     login: Option<&str>,
-    redirect_uri: Option<&str>,
+    to: Option<&ReplyTo>,
 ) -> HttpResponse {
-    let (Some(login), Some(redirect_uri)) = (login, redirect_uri) else {
+    let (Some(login), Some(to)) = (login, to) else {
         return answer;
     };
     let this = mark(login);
@@ -44,7 +48,7 @@ pub(crate) fn noted(
         .split('~')
         .filter(|entry| !entry.is_empty() && !entry.starts_with(&this))
         .take(MOST - 1);
-    let entry = format!("{this}.{}", URL_SAFE_NO_PAD.encode(origin(redirect_uri)));
+    let entry = format!("{this}.{}", app(to));
     let value = std::iter::once(entry.as_str())
         .chain(others)
         .collect::<Vec<_>>()
@@ -70,13 +74,26 @@ pub(crate) fn app_of(ctx: &Context, login: &str, failure: &FlowError) -> Option<
     let this = format!("{}.", mark(login));
     let known = cookie(ctx)?;
     let entry = known.split('~').find_map(|e| e.strip_prefix(&this))?;
-    let origin = URL_SAFE_NO_PAD.decode(entry).ok()?;
-    let origin = String::from_utf8(origin).ok()?;
-    Some(if is_registered(&origin, ctx.spec()) {
-        origin
-    } else {
-        String::new()
-    })
+    Some(origin_of_app(ctx, entry).unwrap_or_default())
+}
+
+/// What is remembered of the app: nothing where its origin or its client's id is too long.
+fn app(to: &ReplyTo) -> String {
+    let (origin, client) = (origin(&to.redirect_uri), to.client_id.as_str());
+    if origin.is_empty() || client.len() > LONGEST_CLIENT_ID {
+        return String::new();
+    }
+    let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}", encoded(&origin), encoded(client))
+}
+
+/// The origin of a remembered app, if its client still has a redirect URI there.
+fn origin_of_app(ctx: &Context, remembered: &str) -> Option<String> {
+    let decoded = |text| String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok();
+    let (origin, client) = remembered.split_once('.')?;
+    let (origin, client): (String, String) = (decoded(origin)?, decoded(client)?);
+    let client = ctx.snapshot.view.clients().find(&client)?;
+    is_registered(&origin, &client).then_some(origin)
 }
 
 /// Leads a person on who went back to a login that is finished. `origin` is its app's, or empty.
@@ -95,7 +112,7 @@ fn mark(login: &str) -> String {
 fn cookie(ctx: &Context) -> Option<String> {
     let name = browser::full_name(ctx.spec(), FINISHED);
     let cookie = ctx.request.cookie(&name)?;
-    let longest = MOST * (LONGEST_ORIGIN * 2);
+    let longest = MOST * 2 * (LONGEST_ORIGIN + LONGEST_CLIENT_ID);
     Some(cookie.value().to_owned()).filter(|value| value.len() <= longest)
 }
 
@@ -110,7 +127,7 @@ fn origin(uri: &str) -> String {
         .unwrap_or_default()
 }
 
-fn is_registered(wanted: &str, spec: &TenantSpec) -> bool {
-    let mut uris = spec.clients.values().flat_map(|c| &c.redirect_uris);
+fn is_registered(wanted: &str, client: &Client) -> bool {
+    let mut uris = client.redirect_uris.iter();
     !wanted.is_empty() && uris.any(|uri| uri.starts_with(wanted) && origin(uri) == wanted)
 }

@@ -1,9 +1,7 @@
 //! What a flow says, given a face.
 
 use actix_web::HttpResponse;
-use insula_flows::{Outcome, PasswordTrouble, Screen, Turn};
-use insula_model::TenantSpec;
-use insula_oauth::Scope;
+use insula_flows::{ConsentScope, Outcome, PasswordTrouble, Screen, Turn};
 use insula_theming::{
     Chooser, ConnectorChoice, Consent, FormPost, LoggedOut, LogoutConfirm, Page, Password,
     PasswordError, ScopeItem,
@@ -97,10 +95,7 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
                 client_name,
                 client_host: Some(client_host).filter(|host| !host.is_empty()),
                 user_display: person,
-                scopes: scopes
-                    .into_iter()
-                    .map(|name| scope_item(ctx.spec(), name))
-                    .collect(),
+                scopes: scopes.into_iter().map(scope_item).collect(),
                 action: ctx.link(&action),
                 fields,
             };
@@ -133,14 +128,7 @@ fn password_error(trouble: PasswordTrouble) -> PasswordError {
     }
 }
 
-/// A cross-client scope is shown by the other client's name.
-fn scope_item(spec: &TenantSpec, name: String) -> ScopeItem {
-    let audience = match Scope::parse(&name) {
-        Scope::Audience(peer) => Some(
-            spec.client(peer)
-                .map_or_else(|| peer.to_owned(), |client| client.name.clone()),
-        ),
-        _ => None,
-    };
+fn scope_item(scope: ConsentScope) -> ScopeItem {
+    let ConsentScope { name, audience } = scope;
     ScopeItem { name, audience }
 }

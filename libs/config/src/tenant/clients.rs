@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use insula_model::{Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect};
 use insula_oauth::GrantType;
@@ -24,7 +25,7 @@ pub(super) fn read(
     connectors: &[ConnectorSpec],
     defaults: &Defaults,
     reading: &mut Reading<'_>,
-) -> BTreeMap<ClientId, Client> {
+) -> BTreeMap<ClientId, Arc<Client>> {
     let mut drafts: Vec<Draft> = Vec::new();
     for (node, key) in top.items("staticClients", reading) {
         let Some(draft) = draft(node, &key, defaults, reading) else {
@@ -53,7 +54,7 @@ pub(super) fn read(
         must_exist(&draft.connectors, &connectors, "connector", reading);
         draft.sharers.retain(|sharer| sharer.value != "*");
         must_exist(&draft.sharers, &clients, "client", reading);
-        (draft.client.id.clone(), draft.client)
+        (draft.client.id.clone(), Arc::new(draft.client))
     });
     finished.collect()
 }

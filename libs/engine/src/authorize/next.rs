@@ -18,6 +18,8 @@ pub enum Standing<'a> {
     Arriving {
         /// The browser's live session.
         session: Option<&'a BrowserSession>,
+        /// The client that session logged in to first, if it still exists.
+        logged_in_to: Option<&'a Client>,
     },
     /// Somebody did, or a session stands for it.
     Known {
@@ -56,7 +58,13 @@ pub fn next(
     now: Timestamp,
 ) -> Result<Next, Refusal> {
     match standing {
-        Standing::Arriving { session } => arriving(request, client, spec, session, now),
+        Standing::Arriving {
+            session,
+            logged_in_to,
+        } => {
+            let session = session.map(|session| (session, logged_in_to));
+            arriving(request, client, spec, session, now)
+        }
         Standing::Known { login, consented } => known(request, client, spec, login, consented),
     }
 }
@@ -65,7 +73,7 @@ fn arriving(
     request: &AuthorizationRequest,
     client: &Client,
     spec: &TenantSpec,
-    session: Option<&BrowserSession>,
+    session: Option<(&BrowserSession, Option<&Client>)>,
     now: Timestamp,
 ) -> Result<Next, Refusal> {
     let available: Vec<&ConnectorSpec> = available(client, spec)
@@ -84,7 +92,7 @@ fn arriving(
     // dex shows its choice also to those who have a session, unless nothing may be shown.
     let is_shown = spec.dialect == Dialect::Dex && always_shown && !request.prompts.none;
     let asks_anew = request.prompts.login || request.prompts.select_account || is_shown;
-    if let Some(session) = session.filter(|s| !asks_anew && is_available(&s.connector_id))
+    if let Some(session) = session.filter(|(s, _)| !asks_anew && is_available(&s.connector_id))
         && session_serves(session, request, client, spec, now)
     {
         return Ok(Next::Resume);
@@ -113,7 +121,7 @@ pub fn available<'a>(
 
 /// Whether a live session may stand for a login of this request.
 fn session_serves(
-    session: &BrowserSession,
+    (session, logged_in_to): (&BrowserSession, Option<&Client>),
     request: &AuthorizationRequest,
     client: &Client,
     spec: &TenantSpec,
@@ -128,7 +136,7 @@ fn session_serves(
         && young_enough
         && may_be(request, sub)
         && is_strong_enough(request, Proof::of_session(session), spec)
-        && is_shared(session, client, spec)
+        && is_shared(session, logged_in_to, client, spec)
 }
 
 /// Whether the client means this person, by `id_token_hint` (OpenID Connect Core §3.1.2.1) and by
@@ -150,15 +158,19 @@ fn is_strong_enough(request: &AuthorizationRequest, proof: Proof<'_>, spec: &Ten
 /// Whether the login of a session serves `client` too: it did before, or the client that was logged
 /// in to, the first of the session, shares with it. As in dex this goes in one direction and one
 /// step: who came by sharing passes nothing on.
-fn is_shared(session: &BrowserSession, client: &Client, spec: &TenantSpec) -> bool {
+fn is_shared(
+    session: &BrowserSession,
+    logged_in_to: Option<&Client>,
+    client: &Client,
+    spec: &TenantSpec,
+) -> bool {
     if session.clients.contains(&client.id) {
         return true;
     }
-    let Some(logged_in_to) = session.clients.first() else {
+    if session.clients.is_empty() {
         return false;
-    };
-    let known = spec.clients.get(logged_in_to);
-    match known.and_then(|c| c.sso_shared_with.as_ref()) {
+    }
+    match logged_in_to.and_then(|c| c.sso_shared_with.as_ref()) {
         Some(ids) => ids.iter().any(|id| id == "*" || id == client.id.as_str()),
         None => spec.sessions.sso_default == SsoDefault::All,
     }

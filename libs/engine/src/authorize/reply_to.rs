@@ -1,9 +1,12 @@
+use insula_model::ClientId;
 use insula_oauth::ResponseMode;
 
 /// Where an answer to an authorization request may go: made only of a redirect URI that is proven
 /// to be the client's (RFC 6749 §4.1.2.1, RFC 9700 §2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplyTo {
+    /// The client.
+    pub client_id: ClientId,
     /// The proven redirect URI.
     pub redirect_uri: String,
     /// How the answer travels.

@@ -1,7 +1,7 @@
 use insula_model::{Client, Dialect, TenantSpec};
 use insula_oauth::{Scope, Scopes};
 
-use crate::{Refusal, audience};
+use crate::{Peers, Refusal, audience};
 
 /// The scopes a request may have.
 ///
@@ -11,6 +11,7 @@ use crate::{Refusal, audience};
 pub(super) fn allowed(
     asked: Option<&str>,
     client: &Client,
+    peers: &Peers,
     spec: &TenantSpec,
 ) -> Result<Scopes, Refusal> {
     let scopes = Scopes::parse(asked.unwrap_or_default());
@@ -32,7 +33,7 @@ pub(super) fn allowed(
             return Err(Refusal::UnknownScope(unknown));
         }
     }
-    let untrusted = audience::untrusted(&scopes, &client.id, spec);
+    let untrusted = audience::untrusted(&scopes, &client.id, peers);
     if !untrusted.is_empty() {
         return Err(Refusal::UntrustedAudience(untrusted));
     }

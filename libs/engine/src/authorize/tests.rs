@@ -22,7 +22,8 @@ const GOOD: &str =
 fn validated(query: &str, spec: &TenantSpec) -> Result<AuthorizationRequest, Rejection> {
     let request = AuthorizeRequest::from_params(&Params::parse(query).unwrap());
     let client = request.client_id.as_deref().and_then(|id| spec.client(id));
-    validate(&request, client, spec, &test_keys(), NOW)
+    let peers = spec.clients.values().cloned().collect();
+    validate(&request, client, &peers, spec, &test_keys(), NOW)
 }
 
 /// [`GOOD`], with parameters in the place of those of the same name, or added.

@@ -8,7 +8,7 @@ use insula_oauth::{
 
 use super::request_object::ReturnAddress;
 use super::{ReplyTo, claims_parameter, length, redirect_uri, scope};
-use crate::Refusal;
+use crate::{Peers, Refusal};
 
 /// A request that is refused, and where that may be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Rejection {
     /// Why.
     pub refusal: Refusal,
     /// The proven redirect URI; without one, only a page may tell (RFC 6749 §4.1.2.1).
-    pub reply_to: Option<ReplyTo>,
+    pub reply_to: Option<Box<ReplyTo>>,
 }
 
 impl From<Refusal> for Rejection {
@@ -34,10 +34,11 @@ impl From<Refusal> for Rejection {
 /// [OpenID Connect Core §3.1.2.2](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequestValidation).
 /// First the redirect URI is proven; until then no error may leave this server. Then every other
 /// check answers to that URI, in the mode and with the state that the parameters or, where they do
-/// not say, a refused request object names.
+/// not say, a refused request object names. `peers` are the clients that its scopes name.
 pub fn validate(
     request: &AuthorizeRequest,
     client: Option<&Client>,
+    peers: &Peers,
     spec: &TenantSpec,
     keys: &KeyRing,
     now: Timestamp,
@@ -56,19 +57,21 @@ pub fn validate(
         return Err(Refusal::RedirectUriMismatch.into());
     }
     let reply_to = ReplyTo {
+        client_id: client.id.clone(),
         redirect_uri,
         response_mode,
         state: address.state,
     };
-    checked(request, client, spec, keys, now, &reply_to).map_err(|refusal| Rejection {
+    checked(request, client, peers, spec, keys, now, &reply_to).map_err(|refusal| Rejection {
         refusal,
-        reply_to: Some(reply_to),
+        reply_to: Some(Box::new(reply_to)),
     })
 }
 
 fn checked(
     request: &AuthorizeRequest,
     client: &Client,
+    peers: &Peers,
     spec: &TenantSpec,
     keys: &KeyRing,
     now: Timestamp,
@@ -90,7 +93,7 @@ fn checked(
         return Err(Refusal::RegistrationNotSupported);
     }
     let code_challenge = pkce(request, client, spec)?;
-    let scopes = scope::allowed(request.scope.as_deref(), client, spec)?;
+    let scopes = scope::allowed(request.scope.as_deref(), client, peers, spec)?;
     let response_type = response_type(request, client, spec)?;
     let response_mode = response_mode(request, reply_to, spec.dialect)?;
     let mut prompts = Prompts::parse(request.prompt.as_deref().unwrap_or_default())

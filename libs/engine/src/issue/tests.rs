@@ -42,7 +42,9 @@ fn issue_grant(spec: &TenantSpec, grant: &CodeGrant) -> Result<TokenSet, IssueEr
     let alg = spec.signer.algorithms[0].parse().unwrap();
     let key = test_key(alg, "k1");
     let authorization = Authorization::of_code(grant, "the-code");
-    issue(&authorization, spec, &key, NOW, &SeededEntropy::new(7))
+    let peers = spec.clients.values().cloned().collect();
+    let entropy = SeededEntropy::new(7);
+    issue(&authorization, &peers, spec, &key, NOW, &entropy)
 }
 
 const ALL: &str = "openid email profile groups federated:id offline_access";
@@ -386,7 +388,7 @@ fn what_is_issued_verifies_with_every_algorithm() {
         let key = ring.signing_key(alg).unwrap();
         let authorization = Authorization::of_code(&grant, "c");
         let entropy = SeededEntropy::new(1);
-        let tokens = issue(&authorization, &spec, key, NOW, &entropy).unwrap();
+        let tokens = issue(&authorization, &Peers::default(), &spec, key, NOW, &entropy).unwrap();
         let issuer = || Expected::from_issuer("https://acme.test");
         let id_token = tokens.id_token.unwrap();
         let as_id_token = issuer().for_audience("app");

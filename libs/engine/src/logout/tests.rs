@@ -30,6 +30,21 @@ fn spec(dialect: Dialect) -> TenantSpec {
     tenant.with(|spec| spec.dialect = dialect).build()
 }
 
+/// What a request comes to where the clients are those of `spec`.
+fn decide(
+    request: &LogoutRequest,
+    spec: &TenantSpec,
+    keys: &KeyRing,
+    session: Option<&BrowserSession>,
+    confirmed: bool,
+    now: Timestamp,
+) -> Result<LogoutNext, Refusal> {
+    let verified = VerifiedLogout::verify(request, spec, keys, now)?;
+    let client = verified.client_of_page()?;
+    let client = client.and_then(|id| spec.client(&id));
+    verified.decide(client, session, confirmed)
+}
+
 /// An ID token of an hour ago, with these claims in the place of the usual ones.
 fn hint(changes: &Value) -> String {
     let mut claims = json!({

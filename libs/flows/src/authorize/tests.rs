@@ -230,6 +230,7 @@ async fn a_refusal_carries_the_proven_redirect_uri_and_the_clients_state() {
         ErrorCode::LoginRequired
     );
     let reply_to = ReplyTo {
+        client_id: insula_model::ClientId::parse("app").unwrap(),
         redirect_uri: "https://app.test/cb".to_owned(),
         response_mode: ResponseMode::FormPost,
         state: Some("xyz".to_owned()),

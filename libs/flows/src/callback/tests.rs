@@ -10,7 +10,7 @@ use crate::testing::{
     ASK, Person, at_callback, code_in, consent_fields, destination, heard, reconfigured, state_in,
     view, with_connector,
 };
-use crate::{Fault, Outcome, Screen};
+use crate::{ConsentScope, Fault, Outcome, Screen};
 
 #[tokio::test]
 async fn a_login_in_our_dialect_goes_from_request_to_code() {
@@ -36,7 +36,11 @@ async fn a_login_in_our_dialect_goes_from_request_to_code() {
         ("The App", "app.test")
     );
     assert_eq!(name, "Jane Doe");
-    assert_eq!(scopes.as_slice(), ["email"], "openid is not asked about");
+    let email = ConsentScope {
+        name: "email".to_owned(),
+        audience: None,
+    };
+    assert_eq!(scopes.as_slice(), [email], "openid is not asked about");
     let answered = person.answers(&view, &asked, true).await.unwrap();
 
     let code = code_in(&answered);

@@ -9,7 +9,7 @@ use crate::testing::{
     view, watched,
 };
 use crate::token::exchange;
-use crate::{Screen, userinfo};
+use crate::{ConsentScope, Screen, userinfo};
 
 /// A person before the consent page.
 async fn asked(view: &TenantView) -> (Person, Outcome) {
@@ -53,7 +53,8 @@ async fn a_claim_asked_for_alone_is_shown_remembered_and_told_as_its_scope_would
     let Outcome::Show(Screen::Consent { scopes, .. }) = &shown else {
         panic!("{shown:?}");
     };
-    assert_eq!(scopes, &["offline_access", "email", "profile"]);
+    let names: Vec<&str> = scopes.iter().map(|scope| scope.name.as_str()).collect();
+    assert_eq!(names, ["offline_access", "email", "profile"]);
     let answer = person.answers(&view, &shown, true).await.unwrap();
     let remembered = allowed(&view, "app").await.unwrap().to_string();
     assert_eq!(remembered, "openid offline_access email profile");
@@ -312,4 +313,24 @@ async fn a_native_app_is_asked_at_every_login_unless_the_tenant_says_otherwise()
     assert_eq!(told, (Refusal::ConsentRequired, true), "RFC 8252 §8.6");
     let trusting = reconfigured(&view, |spec| spec.oauth2.remember_native_consent = true);
     code_in(&person.asks(&trusting, &silent).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_cross_client_scope_is_asked_about_by_the_other_clients_name() {
+    let mut wiki = a_client().named("wiki").trusting("app").build();
+    wiki.name = "The Wiki".to_owned();
+    let (view, _) = view(a_tenant().with_client(wiki));
+    let scope = "audience:server:client_id:wiki";
+    let query = ASK.replace("openid+email", &format!("openid+{scope}"));
+    let mut person = Person::default();
+    let sent = person.asks(&view, &query).await.unwrap();
+    let shown = person.logs_in(&view, &sent).await.unwrap();
+    let Outcome::Show(Screen::Consent { scopes, .. }) = &shown else {
+        panic!("{shown:?}");
+    };
+    let expected = ConsentScope {
+        name: scope.to_owned(),
+        audience: Some("The Wiki".to_owned()),
+    };
+    assert_eq!(scopes.as_slice(), [expected]);
 }

@@ -4,6 +4,7 @@ use super::*;
 
 fn to(uri: &str) -> ReplyTo {
     ReplyTo {
+        client_id: insula_model::ClientId::parse("app").unwrap(),
         redirect_uri: uri.to_owned(),
         response_mode: ResponseMode::Query,
         state: None,

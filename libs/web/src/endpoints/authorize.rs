@@ -131,23 +131,22 @@ pub(crate) fn carry(ctx: &Context, walked: Walked) -> HttpResponse {
     match walked.result {
         Ok(turn) => {
             let app = match &turn.outcome {
-                Outcome::Respond(response) => Some(response.to.redirect_uri.clone()),
+                Outcome::Respond(response) => Some(response.to.clone()),
                 _ => None,
             };
             let answer = screen::carry(ctx, turn);
-            finished::noted(ctx, answer, login, app.as_deref())
+            finished::noted(ctx, answer, login, app.as_ref())
         }
         Err(failure) => {
             if let Some(origin) = login.and_then(|id| finished::app_of(ctx, id, &failure)) {
                 return finished::page(ctx, &origin);
             }
             let app = match &failure {
-                FlowError::Refused(refused) => refused.reply_to.as_ref(),
+                FlowError::Refused(refused) => refused.reply_to.clone(),
                 FlowError::Fault { .. } => None,
             };
-            let app = app.map(|to| to.redirect_uri.clone());
             let answer = respond::fail(ctx, Surface::Browser, failure);
-            finished::noted(ctx, answer, login, app.as_deref())
+            finished::noted(ctx, answer, login, app.as_ref())
         }
     }
 }

@@ -19,6 +19,7 @@ const URI: &str = "https://app.test/cb";
 
 fn to_the_app() -> ReplyTo {
     ReplyTo {
+        client_id: insula_model::ClientId::parse("app").unwrap(),
         redirect_uri: URI.to_owned(),
         response_mode: ResponseMode::FormPost,
         state: Some("xyz".to_owned()),

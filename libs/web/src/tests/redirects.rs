@@ -10,6 +10,7 @@ use crate::respond::{Surface, fail, redirect, refuse, reply};
 
 fn to(uri: &str, mode: ResponseMode, state: Option<&str>) -> ReplyTo {
     ReplyTo {
+        client_id: insula_model::ClientId::parse("app").unwrap(),
         redirect_uri: uri.to_owned(),
         response_mode: mode,
         state: state.map(str::to_owned),

@@ -153,6 +153,7 @@ async fn a_logout_that_cannot_be_is_not_called_a_sign_in_end_to_end() {
 async fn a_code_no_redirect_can_carry_is_shown_and_an_error_is_a_page() {
     let world = world().await;
     let to = ReplyTo {
+        client_id: insula_model::ClientId::parse("app").unwrap(),
         redirect_uri: "urn:ietf:wg:oauth:2.0:oob".to_owned(),
         response_mode: ResponseMode::Query,
         state: Some("xyz".to_owned()),

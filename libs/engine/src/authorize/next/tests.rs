@@ -64,7 +64,12 @@ fn arriving_at(
     now: Timestamp,
 ) -> Result<Next, Refusal> {
     let client = spec.clients.get(&request.client_id).unwrap();
-    next(request, client, spec, Standing::Arriving { session }, now)
+    let first = session.and_then(|session| session.clients.first());
+    let standing = Standing::Arriving {
+        session,
+        logged_in_to: first.and_then(|id| spec.client(id.as_str())),
+    };
+    next(request, client, spec, standing, now)
 }
 
 fn asking(change: impl FnOnce(&mut AuthorizationRequest)) -> AuthorizationRequest {

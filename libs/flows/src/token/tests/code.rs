@@ -213,7 +213,8 @@ async fn trust_withdrawn_between_login_and_exchange_is_told_as_a_scope() {
     with_code(&view, "code", &grant).await;
     let api = ClientId::parse("api").unwrap();
     let view = reconfigured(&view, |spec| {
-        spec.clients.get_mut(&api).unwrap().trusted_peers.clear();
+        let api = spec.clients.get_mut(&api).unwrap();
+        std::sync::Arc::make_mut(api).trusted_peers.clear();
     });
     let answer = exchange(&view, Some(&app()), &code_form("code")).await;
     let expected = Refusal::UntrustedAudience(vec![scope.to_owned()]);

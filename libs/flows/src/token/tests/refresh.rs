@@ -341,7 +341,7 @@ async fn a_connector_that_is_gone_or_no_longer_allowed_ends_the_refreshes() {
     };
     let elsewhere = reconfigured(&view, |spec| {
         let client = a_client().allowing("another").build();
-        spec.clients.insert(client.id.clone(), client);
+        spec.clients.insert(client.id.clone(), client.into());
     });
     for view in [gone, elsewhere] {
         let told = refusal(refreshed(&view, &first).await);
