@@ -61,10 +61,6 @@ macro_rules! made_here {
 }
 
 secret!(
-    /// What a confidential client proves itself with (RFC 6749 §2.3.1).
-    ClientSecret
-);
-secret!(
     /// What a person typed.
     Password
 );
@@ -88,10 +84,36 @@ secret!(
 made_here!(AuthorizationCode);
 made_here!(SessionCookie);
 
+/// What a confidential client proves itself with (RFC 6749 §2.3.1): its hash, which is all that has
+/// to be kept of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientSecret(TokenHash);
+
 impl ClientSecret {
+    /// Takes what was configured, or made.
+    pub fn new(text: impl AsRef<str>) -> Self {
+        Self(TokenHash::of(text.as_ref()))
+    }
+
+    /// Takes what was stored.
+    pub fn of_hash(hash: TokenHash) -> Self {
+        Self(hash)
+    }
+
+    /// What is stored in its stead.
+    pub fn hash(&self) -> TokenHash {
+        self.0
+    }
+
     /// Whether `presented` is this secret, in constant time: hashes of equal length are compared.
     pub fn matches(&self, presented: &str) -> bool {
-        self.hash().matches(presented)
+        self.0.matches(presented)
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientSecret")
     }
 }
 
@@ -124,5 +146,7 @@ mod tests {
         let secret = ClientSecret::new("s3cret");
         assert!(secret.matches("s3cret"));
         assert!(!secret.matches("s3cre") && !secret.matches(""));
+        assert!(ClientSecret::of_hash(secret.hash()).matches("s3cret"));
+        assert_eq!(format!("{secret:?}"), "ClientSecret");
     }
 }

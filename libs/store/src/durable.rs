@@ -9,7 +9,7 @@ use insula_model::{
 };
 use insula_oauth::Scopes;
 
-use crate::StoreError;
+use crate::{Clients, StoreError};
 
 /// The fact that says which master key an installation is sealed under.
 pub const MASTER_KEY_FACT: &str = "master-key";
@@ -126,7 +126,7 @@ impl std::fmt::Debug for UpgradedPassword {
 
 /// The durable state of one tenant.
 #[async_trait]
-pub trait TenantStore: Send + Sync + 'static {
+pub trait TenantStore: Clients + Send + Sync + 'static {
     // --- the tenant itself ---
 
     /// Whose the rows are. Where nobody knows yet, they are `issuer`'s from now on.

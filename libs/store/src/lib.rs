@@ -6,6 +6,7 @@
 
 mod bus;
 mod cache;
+mod clients;
 pub mod conformance;
 mod durable;
 mod error;
@@ -14,6 +15,7 @@ mod memory;
 
 pub use bus::{Change, ChangeBus, ChangeKind, Changes};
 pub use cache::{Cache, ClaimedCode, Finish, LoginRoom, TenantCache};
+pub use clients::{ClientPut, Clients, StoredClient};
 pub use durable::{
     COLLECTED_AFTER, Durable, KeySwap, MASTER_KEY_FACT, Owner, Redemption, RefreshRotation,
     SealedKeys, TenantStore, UpgradedPassword,

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use insula_ambient::{ManualClock, Timestamp};
 use insula_model::{
-    AuthRequest, AuthRequestId, BrowserSession, ClientId, CodeGrant, ConnectorId, GrantId,
+    AuthRequest, AuthRequestId, BrowserSession, Client, ClientId, CodeGrant, ConnectorId, GrantId,
     Identity, IdentityClaims, Login, RefreshGrant, RefreshId, SessionId, TokenHash, UserId,
 };
 use insula_oauth::Scopes;
 use insula_store::{
-    ClaimedCode, Finish, KeySwap, LoginRoom, Owner, Redemption, RefreshRotation, SealedKeys,
-    StoreError, TenantCache, TenantStore, UpgradedPassword,
+    ClaimedCode, ClientPut, Clients, Finish, KeySwap, LoginRoom, Owner, Redemption,
+    RefreshRotation, SealedKeys, StoreError, StoredClient, TenantCache, TenantStore,
+    UpgradedPassword,
 };
 
 use crate::{Effects, TenantView};
@@ -110,6 +111,40 @@ pub(crate) fn watched(view: &TenantView) -> (TenantView, Arc<Spy>, Arc<Spy>) {
 struct WatchedStore(Arc<dyn TenantStore>, Arc<Spy>);
 
 struct WatchedCache(Arc<dyn TenantCache>, Arc<Spy>);
+
+#[async_trait]
+impl Clients for WatchedStore {
+    async fn find_client(&self, id: &ClientId) -> Result<Option<StoredClient>, StoreError> {
+        self.1.watch("find_client", self.0.find_client(id)).await
+    }
+
+    async fn clients_after(
+        &self,
+        after: Option<&ClientId>,
+        most: u32,
+    ) -> Result<Vec<StoredClient>, StoreError> {
+        self.1
+            .watch("clients_after", self.0.clients_after(after, most))
+            .await
+    }
+
+    async fn put_client(
+        &self,
+        client: &Client,
+        expected: Option<u64>,
+        at: Timestamp,
+    ) -> Result<ClientPut, StoreError> {
+        self.1
+            .watch("put_client", self.0.put_client(client, expected, at))
+            .await
+    }
+
+    async fn delete_client(&self, id: &ClientId) -> Result<bool, StoreError> {
+        self.1
+            .watch("delete_client", self.0.delete_client(id))
+            .await
+    }
+}
 
 #[async_trait]
 impl TenantStore for WatchedStore {

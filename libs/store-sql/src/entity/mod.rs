@@ -5,6 +5,7 @@
 )]
 
 pub(crate) mod browser_session;
+pub(crate) mod client;
 pub(crate) mod identity;
 pub(crate) mod key_ring;
 pub(crate) mod lease;

@@ -7,6 +7,7 @@ mod m0001_first_tables;
 mod m0002_redemptions;
 mod m0003_server_facts;
 mod m0004_tenant_owner;
+mod m0005_clients;
 
 /// All steps, oldest first.
 pub(crate) struct Migrator;
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_redemptions::Redemptions),
             Box::new(m0003_server_facts::ServerFacts),
             Box::new(m0004_tenant_owner::TenantOwner),
+            Box::new(m0005_clients::Clients),
         ]
     }
 }

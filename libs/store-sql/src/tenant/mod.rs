@@ -3,18 +3,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{
-    BrowserSession, ClientId, ConnectorId, GrantId, Identity, IdentityClaims, RefreshGrant,
+    BrowserSession, Client, ClientId, ConnectorId, GrantId, Identity, IdentityClaims, RefreshGrant,
     RefreshId, SessionId, TenantId, TokenHash, UserId,
 };
 use insula_oauth::Scopes;
 use insula_store::{
-    KeySwap, Owner, Redemption, RefreshRotation, SealedKeys, StoreError, TenantStore,
-    UpgradedPassword,
+    ClientPut, Clients, KeySwap, Owner, Redemption, RefreshRotation, SealedKeys, StoreError,
+    StoredClient, TenantStore, UpgradedPassword,
 };
 
 use crate::answers::{self, Answer};
 use crate::sql::Sql;
 
+mod clients;
 mod json;
 mod keys;
 mod owner;
@@ -50,6 +51,35 @@ macro_rules! run {
         let work = move |sql| $work(sql, tenant.clone(), arguments.clone());
         $self.sql.run($name, work).await
     }};
+}
+
+#[async_trait]
+impl Clients for SqlTenant {
+    async fn find_client(&self, id: &ClientId) -> Result<Option<StoredClient>, StoreError> {
+        run!(self, "find_client", clients::find, id)
+    }
+
+    async fn clients_after(
+        &self,
+        after: Option<&ClientId>,
+        most: u32,
+    ) -> Result<Vec<StoredClient>, StoreError> {
+        let after = after.cloned();
+        run!(self, "clients_after", clients::after, after, most)
+    }
+
+    async fn put_client(
+        &self,
+        client: &Client,
+        expected: Option<u64>,
+        at: Timestamp,
+    ) -> Result<ClientPut, StoreError> {
+        run!(self, "put_client", clients::put, client, expected, at)
+    }
+
+    async fn delete_client(&self, id: &ClientId) -> Result<bool, StoreError> {
+        run!(self, "delete_client", clients::delete, id)
+    }
 }
 
 #[async_trait]

@@ -118,6 +118,6 @@ pub(crate) async fn ids_are_indexed_with_the_tenant_first(scratch: &Scratch) {
         );
         seen += 1;
     }
-    assert!(seen >= 13, "only {seen} indexes");
+    assert!(seen >= 14, "only {seen} indexes");
     store.close().await;
 }

@@ -11,6 +11,7 @@
 )]
 
 mod chores;
+mod clients;
 mod keys;
 mod owner;
 mod people;
@@ -20,6 +21,7 @@ mod sessions;
 mod walls;
 
 pub use chores::*;
+pub use clients::*;
 pub use keys::*;
 pub use owner::*;
 pub use people::*;
@@ -41,6 +43,14 @@ macro_rules! durable_conformance {
             of_a_hundred_first_claims_one_wins,
             no_tenant_sees_the_owner_of_another,
             all_owners_are_told_at_once,
+            an_unknown_client_is_not_found,
+            a_client_comes_back_as_it_was_put,
+            a_client_is_replaced_only_from_the_version_it_has,
+            of_a_hundred_who_put_a_client_one_wins,
+            a_deleted_client_is_gone_and_another_may_have_its_id,
+            client_ids_that_look_alike_are_different_clients,
+            clients_are_listed_page_by_page_each_once,
+            no_tenant_sees_replaces_or_deletes_the_clients_of_another,
             a_tenant_begins_without_keys,
             keys_come_back_as_they_were_stored,
             of_two_who_swap_keys_one_wins,

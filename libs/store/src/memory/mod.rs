@@ -2,6 +2,7 @@
 
 mod bus;
 mod cache;
+mod clients;
 mod store;
 
 pub use bus::MemoryBus;

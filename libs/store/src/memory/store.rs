@@ -13,8 +13,8 @@ use insula_oauth::Scopes;
 use crate::durable::rotated;
 use crate::login::recorded_login;
 use crate::{
-    Durable, KeySwap, Owner, Redemption, RefreshRotation, SealedKeys, StoreError, TenantStore,
-    UpgradedPassword,
+    Durable, KeySwap, Owner, Redemption, RefreshRotation, SealedKeys, StoreError, StoredClient,
+    TenantStore, UpgradedPassword,
 };
 
 /// How many rows of one kind a tenant may hold: memory is not a database.
@@ -36,7 +36,8 @@ struct Tables {
 }
 
 #[derive(Debug, Default)]
-struct Rows {
+pub(super) struct Rows {
+    pub(super) clients: BTreeMap<ClientId, StoredClient>,
     owner: Option<Owner>,
     keys: Option<SealedKeys>,
     identities: HashMap<(ConnectorId, UserId), Identity>,
@@ -198,16 +199,16 @@ fn sweep(left: &mut usize, run: impl FnOnce(&mut dyn FnMut() -> bool)) -> u64 {
     taken
 }
 
-struct TenantMemory(Arc<Mutex<Rows>>);
+pub(super) struct TenantMemory(Arc<Mutex<Rows>>);
 
 impl TenantMemory {
-    fn rows(&self) -> MutexGuard<'_, Rows> {
+    pub(super) fn rows(&self) -> MutexGuard<'_, Rows> {
         lock(&self.0)
     }
 }
 
 /// Refuses a row more than a tenant may hold.
-fn room(has_it: bool, held: usize, what: &'static str) -> Result<(), StoreError> {
+pub(super) fn room(has_it: bool, held: usize, what: &'static str) -> Result<(), StoreError> {
     if has_it || held < MOST_ROWS {
         Ok(())
     } else {

@@ -1,0 +1,175 @@
+use std::sync::Arc;
+
+use insula_ambient::Timestamp;
+use insula_model::{Client, ClientId, ClientSecret, ConnectorId, TenantId, TokenHash};
+use insula_oauth::GrantType;
+use insula_store::{ClientPut, StoredClient};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+};
+use serde::{Deserialize, Serialize};
+
+use super::json::{from_json, to_json};
+use crate::entity::client::{ActiveModel, Column, Entity, Model};
+use crate::fault::Fault;
+use crate::sql::Sql;
+
+const WHAT: &str = "client";
+
+/// The column `metadata`.
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    name: String,
+    public: bool,
+    redirect_uris: Vec<String>,
+    post_logout_redirect_uris: Vec<String>,
+    trusted_peers: Vec<ClientId>,
+    allowed_connectors: Vec<ConnectorId>,
+    grant_types: Vec<GrantType>,
+    skip_approval: bool,
+    require_pkce: bool,
+    logo_url: Option<String>,
+    sso_shared_with: Option<Vec<String>>,
+}
+
+/// One of the column `secrets`: an object, so that it can say more of a secret one day.
+#[derive(Serialize, Deserialize)]
+struct Secret {
+    sha256: TokenHash,
+}
+
+pub(super) async fn find(
+    sql: Arc<Sql>,
+    tenant: TenantId,
+    (id,): (ClientId,),
+) -> Result<Option<StoredClient>, Fault> {
+    let key = (tenant.as_str().to_owned(), id.as_str().to_owned());
+    let row = Entity::find_by_id(key).one(sql.read()).await?;
+    row.as_ref().map(stored).transpose()
+}
+
+pub(super) async fn after(
+    sql: Arc<Sql>,
+    tenant: TenantId,
+    (after, most): (Option<ClientId>, u32),
+) -> Result<Vec<StoredClient>, Fault> {
+    let mut page = Entity::find().filter(Column::TenantId.eq(tenant.as_str()));
+    if let Some(after) = after {
+        page = page.filter(Column::ClientId.gt(after.as_str()));
+    }
+    let page = page.order_by_asc(Column::ClientId).limit(u64::from(most));
+    let rows = page.all(sql.read()).await?;
+    rows.iter().map(stored).collect()
+}
+
+pub(super) async fn put(
+    sql: Arc<Sql>,
+    tenant: TenantId,
+    (client, expected, at): (Client, Option<u64>, Timestamp),
+) -> Result<ClientPut, Fault> {
+    let metadata = to_json(WHAT, "metadata", &metadata(&client))?;
+    let secrets = client.secrets.iter().map(|secret| Secret {
+        sha256: secret.hash(),
+    });
+    let secrets = to_json(WHAT, "secrets", &secrets.collect::<Vec<_>>())?;
+    let Some(expected) = expected else {
+        let StoredClient {
+            client, version, ..
+        } = StoredClient::first(client, at);
+        let row = ActiveModel {
+            tenant_id: Set(tenant.as_str().to_owned()),
+            client_id: Set(client.id.as_str().to_owned()),
+            version: Set(number(version)?),
+            metadata: Set(metadata),
+            secrets: Set(secrets),
+            created_at: Set(at.as_millis()),
+            updated_at: Set(at.as_millis()),
+        };
+        return match Entity::insert(row)
+            .exec_without_returning(sql.write())
+            .await
+        {
+            Ok(_) => Ok(ClientPut::Stored(version)),
+            Err(error) if Fault::is_duplicate(&error) => Ok(ClientPut::Lost),
+            Err(error) => Err(error.into()),
+        };
+    };
+    let version = expected.saturating_add(1);
+    let replaced = Entity::update_many()
+        .col_expr(Column::Version, Expr::value(number(version)?))
+        .col_expr(Column::Metadata, Expr::value(metadata))
+        .col_expr(Column::Secrets, Expr::value(secrets))
+        .col_expr(Column::UpdatedAt, Expr::value(at.as_millis()))
+        .filter(Column::TenantId.eq(tenant.as_str()))
+        .filter(Column::ClientId.eq(client.id.as_str()))
+        .filter(Column::Version.eq(number(expected)?))
+        .exec(sql.write())
+        .await?;
+    Ok(match replaced.rows_affected {
+        0 => ClientPut::Lost,
+        _ => ClientPut::Stored(version),
+    })
+}
+
+pub(super) async fn delete(
+    sql: Arc<Sql>,
+    tenant: TenantId,
+    (id,): (ClientId,),
+) -> Result<bool, Fault> {
+    let deleted = Entity::delete_many()
+        .filter(Column::TenantId.eq(tenant.as_str()))
+        .filter(Column::ClientId.eq(id.as_str()))
+        .exec(sql.write())
+        .await?;
+    Ok(deleted.rows_affected == 1)
+}
+
+fn number(version: u64) -> Result<i64, Fault> {
+    i64::try_from(version).map_err(|_| Fault::column(WHAT, "version"))
+}
+
+fn metadata(client: &Client) -> Metadata {
+    let client = client.clone();
+    Metadata {
+        name: client.name,
+        public: client.public,
+        redirect_uris: client.redirect_uris,
+        post_logout_redirect_uris: client.post_logout_redirect_uris,
+        trusted_peers: client.trusted_peers,
+        allowed_connectors: client.allowed_connectors,
+        grant_types: client.grant_types,
+        skip_approval: client.skip_approval,
+        require_pkce: client.require_pkce,
+        logo_url: client.logo_url,
+        sso_shared_with: client.sso_shared_with,
+    }
+}
+
+fn stored(row: &Model) -> Result<StoredClient, Fault> {
+    let id = ClientId::parse(&row.client_id).map_err(|_| Fault::column(WHAT, "client_id"))?;
+    let metadata: Metadata = from_json(WHAT, "metadata", &row.metadata)?;
+    let secrets: Vec<Secret> = from_json(WHAT, "secrets", &row.secrets)?;
+    let secrets = secrets.into_iter().map(|s| ClientSecret::of_hash(s.sha256));
+    Ok(StoredClient {
+        client: Client {
+            id,
+            name: metadata.name,
+            secrets: secrets.collect(),
+            public: metadata.public,
+            redirect_uris: metadata.redirect_uris,
+            post_logout_redirect_uris: metadata.post_logout_redirect_uris,
+            trusted_peers: metadata.trusted_peers,
+            allowed_connectors: metadata.allowed_connectors,
+            grant_types: metadata.grant_types,
+            skip_approval: metadata.skip_approval,
+            require_pkce: metadata.require_pkce,
+            logo_url: metadata.logo_url,
+            sso_shared_with: metadata.sso_shared_with,
+        },
+        version: u64::try_from(row.version).map_err(|_| Fault::column(WHAT, "version"))?,
+        created_at: Timestamp::from_millis(row.created_at),
+        updated_at: Timestamp::from_millis(row.updated_at),
+    })
+}
