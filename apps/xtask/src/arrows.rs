@@ -1,9 +1,10 @@
 //! `cargo xtask arrows`: may the crates of this workspace depend on each other the way they do?
 //!
-//! Compares what `cargo metadata` reports with the plan in `docs/arrows.toml`. The comparison is a
-//! pure function; only [`run`] reads files.
+//! Compares what `cargo metadata` reports with the plan in `docs/arrows.toml`, and tells of
+//! dependencies that no source names.
 
 mod plan;
+mod unused;
 mod workspace;
 
 #[cfg(test)]
@@ -34,7 +35,8 @@ pub(crate) fn run(repository: &Repository) -> anyhow::Result<()> {
         "1",
     ]))?;
     let workspace = Workspace::read(&metadata)?;
-    let faults = compare(&plan, &workspace);
+    let mut faults = compare(&plan, &workspace);
+    faults.extend(unused::compare(&plan, &workspace)?);
     if faults.is_empty() {
         println!(
             "arrows: {} crates, {} arrows, all as planned",
@@ -70,6 +72,10 @@ enum Fault {
         package: String,
         rooms: Vec<String>,
     },
+    /// A crate depends on a package that its sources do not name.
+    Unused { from: String, package: String },
+    /// The plan lets a crate depend on a package without naming it, and it does not.
+    NeedlessException { from: String, package: String },
 }
 
 impl fmt::Display for Fault {
@@ -118,6 +124,16 @@ impl fmt::Display for Fault {
                     rooms.join(", ")
                 )
             }
+            Self::Unused { from, package } => write!(
+                f,
+                "{from} depends on {package}, which none of its sources names; remove the line, \
+                 or say under named_nowhere what it is for"
+            ),
+            Self::NeedlessException { from, package } => write!(
+                f,
+                "named_nowhere excepts {package} of {from}, which is named there or not depended \
+                 on; remove the exception"
+            ),
         }
     }
 }

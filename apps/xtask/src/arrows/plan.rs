@@ -14,6 +14,9 @@ pub(super) struct Plan {
     pub(super) crates: BTreeMap<String, Room>,
     /// Packages of others that are slow to build, and the crates that may name them.
     pub(super) behind: BTreeMap<String, Vec<String>>,
+    /// Dependencies of our crates that their sources need not name.
+    #[serde(default)]
+    pub(super) named_nowhere: BTreeMap<String, Vec<String>>,
 }
 
 /// One crate in the plan.

@@ -140,3 +140,34 @@ fn the_plan_of_this_repository_points_only_downwards() {
     let text = include_str!("../../../../docs/arrows.toml");
     assert_eq!(faults_of_the_plan(&plan(text)), Vec::new());
 }
+
+/// What is told of dependencies of a crate whose sources hold this.
+fn told_of_sources(plan_text: &str, line: &str, source: &str) -> Vec<String> {
+    let workspace = workspace(&[line]);
+    let words = unused::words_of(source).map(str::to_owned).collect();
+    let faults = unused::faults_of_a_crate(&plan(plan_text), &workspace, "engine", &words);
+    faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_dependency_that_no_source_names_is_told() {
+    let line = "insula-engine: insula-model arc-swap ~proptest";
+    let source = "use insula_model::A;\n// arc_swap\nmod tests { use proptest::prelude::*; }\n";
+    let told = told_of_sources(PLAN, line, source);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("engine depends on arc-swap, which none of its sources names"));
+    assert_eq!(
+        told_of_sources(PLAN, line, &format!("{source}use arc_swap::ArcSwap;")),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn an_exception_for_a_dependency_must_be_needed() {
+    let text = format!("{PLAN}[named_nowhere]\nengine = [\"arc-swap\"]\n");
+    let line = "insula-engine: arc-swap";
+    assert_eq!(told_of_sources(&text, line, ""), Vec::<String>::new());
+    let told = told_of_sources(&text, line, "use arc_swap::ArcSwap;");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("remove the exception"), "{told:?}");
+}

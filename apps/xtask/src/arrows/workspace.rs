@@ -1,6 +1,7 @@
 //! The workspace as cargo sees it.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -11,6 +12,7 @@ const OURS: &str = "insula-";
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
     crates: BTreeMap<String, Vec<Dependency>>,
+    folders: BTreeMap<String, PathBuf>,
 }
 
 /// One line of a `Cargo.toml`'s dependencies.
@@ -18,6 +20,8 @@ pub(super) struct Workspace {
 pub(super) struct Dependency {
     /// Ours without `insula-`, others as they are called.
     pub(super) name: String,
+    /// As sources name it.
+    pub(super) word: String,
     pub(super) kind: Kind,
 }
 
@@ -38,12 +42,15 @@ struct Metadata {
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    #[serde(default)]
+    manifest_path: PathBuf,
     dependencies: Vec<Entry>,
 }
 
 #[derive(Deserialize)]
 struct Entry {
     name: String,
+    rename: Option<String>,
     kind: Option<String>,
 }
 
@@ -52,6 +59,11 @@ impl Workspace {
     pub(super) fn read(metadata: &str) -> anyhow::Result<Self> {
         let metadata: Metadata =
             serde_json::from_str(metadata).context("could not read `cargo metadata`")?;
+        let folder_of = |package: &Package| package.manifest_path.parent().map(Path::to_owned);
+        let folders = metadata.packages.iter();
+        let folders = folders
+            .map(|package| (short(&package.name), folder_of(package).unwrap_or_default()))
+            .collect();
         let crates = metadata
             .packages
             .into_iter()
@@ -64,7 +76,7 @@ impl Workspace {
                 (short(&package.name), dependencies)
             })
             .collect();
-        Ok(Self { crates })
+        Ok(Self { crates, folders })
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -77,6 +89,13 @@ impl Workspace {
 
     pub(super) fn dependencies(&self, name: &str) -> &[Dependency] {
         self.crates.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The folder of a crate's `Cargo.toml`.
+    pub(super) fn folder(&self, name: &str) -> &Path {
+        self.folders
+            .get(name)
+            .map_or(Path::new(""), PathBuf::as_path)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -100,6 +119,11 @@ impl From<Entry> for Dependency {
             _ => Kind::Code,
         };
         Self {
+            word: entry
+                .rename
+                .as_ref()
+                .unwrap_or(&entry.name)
+                .replace('-', "_"),
             name: short(&entry.name),
             kind,
         }
