@@ -21,6 +21,11 @@ async fn one_address_that_asks_without_a_pause_leaves_the_tenants_quota_to_other
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn templates_that_never_end_leave_memory_and_the_pages_of_neighbours() {
+    assert_held(&attack::themes_that_take_everything(Scale::Short).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_or_a_cache_that_is_cut_off_or_stalls_at_any_request_logs_nobody_out() {
     let proofs = attack::outages(Scale::Short).await;
     if insula_tests::service("INSULA_TEST_POSTGRES").is_some() {

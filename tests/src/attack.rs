@@ -16,6 +16,7 @@ mod retrying;
 mod rolling;
 mod sides;
 mod silent;
+mod themes;
 mod times;
 
 use std::panic::AssertUnwindSafe;
@@ -32,6 +33,7 @@ pub use outages::outages;
 pub use passwords::password_guesses_at_one_tenant;
 pub use rolling::nodes_restarted_in_turn;
 pub use silent::{Crowd, Silence, raise_open_files};
+pub use themes::themes_that_take_everything;
 
 /// How much of an attack is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +111,7 @@ pub async fn all(scale: Scale, names: &[String]) -> Result<Vec<Proof>, String> {
         password_guesses_at_one_tenant,
         logins_that_nobody_finishes,
         one_address_that_asks_without_a_pause,
+        themes_that_take_everything,
         silent_connections,
         attacks_over_http2,
         nodes_restarted_in_turn,
