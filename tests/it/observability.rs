@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Agent, House, Relay, execute_on, service, unique};
+use insula_tests::{Agent, House, Metrics, Relay, execute_on, service, unique};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -42,33 +42,55 @@ async fn metrics_have_the_format_and_the_names_dashboards_read() {
 
 #[tokio::test]
 async fn no_stranger_makes_metrics_grow() {
-    let village = village().await;
+    // A server of its own: at the shared one, other tests make series.
+    let house = House::build()
+        .tenant("hooli", village::HOOLI)
+        .tenant("acme", village::ACME)
+        .done();
+    let process = house.open().await;
+    let hooli = village::hooli(house.port);
+    let strange = || async {
+        let words = unique();
+        let agent = Agent::new().with_header("user-agent", &words);
+        agent.get(hooli.at(&format!("/{words}"))).await.expect(404);
+        let method = reqwest::Method::from_bytes(words.to_uppercase().as_bytes()).unwrap();
+        agent.send(method, &hooli.at("/auth"), &[], None).await;
+        let host = format!("http://{words}.localhost:{}/", house.port);
+        agent.get(host).await.expect(404);
+        let client = format!("/auth?client_id={words}&response_type={words}&scope={words}");
+        agent.get(hooli.at(&client)).await.expect(400);
+        let grant = [
+            ("grant_type", words.as_str()),
+            ("client_id", words.as_str()),
+        ];
+        agent.post(hooli.at("/token"), &grant).await;
+        words
+    };
+    // The first of each kind may make the series that all of its kind share.
+    strange().await;
+    let before = process.metrics().await;
+    let mut words = Vec::new();
     for _ in 0..5 {
-        let path = format!("/{}", unique());
-        Agent::new()
-            .get(village.portal().at(&path))
-            .await
-            .expect(404);
-        let method = reqwest::Method::from_bytes(unique().to_uppercase().as_bytes()).unwrap();
-        let url = village.portal().at("/auth");
-        Agent::new().send(method, &url, &[], None).await;
-        let host = format!("http://{}.localhost:{}/", unique(), village.house.port);
-        Agent::new().get(host).await.expect(404);
+        words.push(strange().await);
     }
-    let metrics = village.process.metrics().await;
-    let series = metrics
-        .text
-        .lines()
-        .filter(|line| line.starts_with("http_requests_total"))
-        .count();
-    let strange = metrics.text.lines().find(|line| {
-        line.starts_with("http_requests_total")
-            && line
-                .split("method=\"")
-                .nth(1)
-                .is_some_and(|m| m.split('"').next().unwrap().len() > 10)
-    });
-    assert_eq!(strange, None, "of {series}");
+    let after = process.metrics().await;
+    let grown: Vec<_> = after
+        .series()
+        .difference(&before.series())
+        .copied()
+        .collect();
+    // What the server does by itself meanwhile is no stranger's.
+    let of_requests = |series: &&&str| !series.starts_with("insula_sql_");
+    assert_eq!(grown.iter().find(of_requests), None, "{grown:#?}");
+    let text = after.text.to_lowercase();
+    let told = words
+        .iter()
+        .find(|word| text.contains(&word.to_lowercase()));
+    assert_eq!(told, None, "{}", after.text);
+    let counted = |metrics: &Metrics| metrics.sum("http_requests_total", &["handler=\"/token\""]);
+    let more = counted(&after) - counted(&before);
+    assert!(more >= 5.0, "they are counted: {more}");
+    process.terminate().await;
 }
 
 #[tokio::test]
@@ -86,6 +108,18 @@ async fn health_is_told_in_three_ways() {
 }
 
 #[tokio::test]
+async fn an_admin_api_that_is_asked_for_is_told_not_to_be_served() {
+    let house = House::build()
+        .tenant("hooli", village::HOOLI)
+        .setting("listen: { admin: '127.0.0.1:0' }")
+        .done();
+    let process = house.open().await;
+    let told = "listen.admin is set, but this version serves no admin API";
+    process.says(told).await;
+    process.terminate().await;
+}
+
+#[tokio::test]
 async fn the_log_is_one_json_object_a_line_and_names_tenant_and_request() {
     let village = village().await;
     village.portal().log_in(&Agent::new(), &JANE).await;
@@ -94,15 +128,26 @@ async fn the_log_is_one_json_object_a_line_and_names_tenant_and_request() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
         .collect();
-    let login = lines
-        .iter()
-        .find(|line| line.to_string().contains("login successful"));
-    let login = login.expect("a login is told").to_string();
-    assert!(
-        login.contains("\"acme\"") || login.contains("\"hooli\"") || login.contains("tenant.id"),
-        "{login}"
+    let is_login = |line: &&Value| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.starts_with("login successful")
+    };
+    let logins: Vec<_> = lines.iter().filter(is_login).collect();
+    for login in &logins {
+        assert!(login["tenant.id"].is_string(), "{login}");
+        let request = login["request.id"].as_str().unwrap_or_default();
+        assert!(!request.is_empty(), "{login}");
+    }
+    let of_acme = logins.iter().filter(|login| login["tenant.id"] == "acme");
+    let requests: Vec<_> = of_acme.map(|login| &login["request.id"]).collect();
+    assert!(!requests.is_empty(), "{logins:?}");
+    let distinct = requests.iter().enumerate();
+    let repeated = distinct.filter(|(at, id)| requests.iter().take(*at).any(|other| other == *id));
+    assert_eq!(
+        repeated.count(),
+        0,
+        "each request has an id of its own: {requests:?}"
     );
-    assert!(login.contains("request.id"), "{login}");
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 /// What `/metrics` said at one moment (the Prometheus text format).
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -59,6 +61,14 @@ impl Metrics {
         };
         let wanted = self.samples.iter().filter(|(series, _)| is_wanted(series));
         wanted.map(|(_, value)| value).sum()
+    }
+
+    /// The names of all series, with their labels.
+    pub fn series(&self) -> BTreeSet<&str> {
+        self.samples
+            .iter()
+            .map(|(series, _)| series.as_str())
+            .collect()
     }
 
     /// Whether there is a series of this name.

@@ -62,3 +62,19 @@ async fn a_trusted_proxy_has_no_limit_of_its_own() {
 async fn silent_connections_and_slow_readers_do_not_keep_a_person_from_logging_in() {
     assert_held(&silent_connections(Scale::Short).await);
 }
+
+#[tokio::test]
+async fn as_many_threads_serve_as_were_asked_for() {
+    let mut threads = Vec::new();
+    for workers in ["workers: 1", "workers: 4"] {
+        let house = house_with(workers);
+        let process = house.open().await;
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", process.pid())).unwrap();
+        let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")));
+        // Threads that end meanwhile have no name, and none of them serves.
+        let names = names.map(Result::unwrap_or_default);
+        threads.push(names.filter(|name| name.starts_with("actix-rt|")).count());
+        process.terminate().await;
+    }
+    assert_eq!(threads[1], threads[0] + 3, "{threads:?}");
+}

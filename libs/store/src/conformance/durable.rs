@@ -15,7 +15,7 @@ mod clients;
 mod keys;
 mod owner;
 mod people;
-mod records;
+pub(crate) mod records;
 mod refresh;
 mod sessions;
 mod walls;

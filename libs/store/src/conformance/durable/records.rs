@@ -13,7 +13,7 @@ use insula_oauth::Scopes;
 use crate::{Durable, TenantStore};
 
 /// A moment with milliseconds worth keeping.
-pub(super) const NOON: Timestamp = Timestamp::from_millis(1_800_000_000_123);
+pub(crate) const NOON: Timestamp = Timestamp::from_millis(1_800_000_000_123);
 pub(super) const HOUR: Duration = Duration::from_hours(1);
 pub(super) const MS: Duration = Duration::from_millis(1);
 
@@ -34,7 +34,7 @@ pub(super) fn client(id: &str) -> ClientId {
     ClientId::parse(id).unwrap()
 }
 
-pub(super) fn connector(id: &str) -> ConnectorId {
+pub(crate) fn connector(id: &str) -> ConnectorId {
     ConnectorId::parse(id).unwrap()
 }
 
@@ -42,7 +42,7 @@ pub(super) fn user(id: &str) -> UserId {
     UserId::parse(id).unwrap()
 }
 
-pub(super) fn claims(id: &str) -> IdentityClaims {
+pub(crate) fn claims(id: &str) -> IdentityClaims {
     IdentityClaims {
         username: "Jane Döe".into(),
         preferred_username: "jane".into(),
@@ -62,7 +62,7 @@ pub(super) fn claims(id: &str) -> IdentityClaims {
     }
 }
 
-pub(super) fn session(sid: &str, expires_at: Timestamp) -> BrowserSession {
+pub(crate) fn session(sid: &str, expires_at: Timestamp) -> BrowserSession {
     BrowserSession {
         id: SessionId::parse(sid).unwrap(),
         connector_id: connector("local"),
@@ -76,15 +76,15 @@ pub(super) fn session(sid: &str, expires_at: Timestamp) -> BrowserSession {
     }
 }
 
-pub(super) fn cookie(secret: &str) -> TokenHash {
+pub(crate) fn cookie(secret: &str) -> TokenHash {
     TokenHash::of(secret)
 }
 
-pub(super) fn grant_id(word: &str) -> GrantId {
+pub(crate) fn grant_id(word: &str) -> GrantId {
     GrantId::parse(word).unwrap()
 }
 
-pub(super) fn refresh(id: &str, family: &str) -> RefreshGrant {
+pub(crate) fn refresh(id: &str, family: &str) -> RefreshGrant {
     RefreshGrant {
         id: RefreshId::parse(id).unwrap(),
         grant_id: grant_id(family),
