@@ -60,6 +60,8 @@ impl<'n> Section<'n> {
     pub(crate) fn entry(&mut self, key: &'static str) -> Option<&'n Entry> {
         if !self.known.contains(&key) {
             self.known.push(key);
+            #[cfg(test)]
+            asked::note(&self.key(key));
         }
         // The last one counts, as it does within one spelling.
         self.entries
@@ -200,5 +202,29 @@ pub(crate) fn suggestion(word: &str, known: &[&str]) -> String {
         }
         _ if known.is_empty() => "remove it".to_owned(),
         _ => format!("known are {}", known.join(", ")),
+    }
+}
+
+/// Every key that was asked for, for the test that walks the vocabulary.
+#[cfg(test)]
+pub(crate) mod asked {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+
+    thread_local! {
+        static KEYS: RefCell<BTreeSet<String>> = const { RefCell::new(BTreeSet::new()) };
+    }
+
+    pub(super) fn note(key: &str) {
+        let parts = key.split('[').map(|part| match part.split_once(']') {
+            Some((_, rest)) => format!("[]{rest}"),
+            None => part.to_owned(),
+        });
+        KEYS.with_borrow_mut(|keys| keys.insert(parts.collect()));
+    }
+
+    /// What was asked for in this thread since the last call, items of lists as `[]`.
+    pub(crate) fn taken() -> BTreeSet<String> {
+        KEYS.take()
     }
 }

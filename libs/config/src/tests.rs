@@ -12,6 +12,7 @@ mod http_policy;
 mod policies;
 mod secrets;
 mod shape;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::fs;

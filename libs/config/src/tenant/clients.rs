@@ -106,6 +106,12 @@ fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>)
             odd.push(uri.key.clone());
         }
     }
+    if let Some(logo) = &logo
+        && !odd.contains(&logo.key)
+    {
+        let cause = "has no effect: pages show a client's name and load nothing from elsewhere";
+        reading.warn(logo.at, &logo.key, cause, "remove it for now");
+    }
     if defaults.dialect == Dialect::Standard {
         let may_redirect =
             grant_types.is_empty() || grant_types.contains(&GrantType::AuthorizationCode);

@@ -39,6 +39,11 @@ pub(super) fn read(
         let default = defaults.access_tokens.unwrap_or(id_tokens);
         (codes, life("accessTokens", default, &free, reading))
     };
+    if let Some(entry) = section.entry("deviceRequests") {
+        let cause = "has no effect: the device grant is not served by this version";
+        let key = section.key("deviceRequests");
+        reading.warn(entry.at, &key, cause, "remove it for now");
+    }
     if defaults.dialect == Dialect::Dex && access_tokens != id_tokens {
         let key = section.key("accessTokens");
         let cause =

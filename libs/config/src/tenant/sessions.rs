@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use insula_model::{SessionPolicy, SsoDefault};
 
+use crate::Severity;
 use crate::defaults::{Defaults, HOUR};
 use crate::reading::{Reading, Spot};
 use crate::section::Section;
@@ -37,7 +38,7 @@ pub(super) fn read(
         .flag("rememberMeCheckedByDefault", reading)
         .unwrap_or(defaults.remember_me);
     if reading.lenient {
-        cookie_key(&mut section, reading);
+        cookie_key(&mut section, defaults.sessions_enabled, reading);
     }
     section.finish(reading);
     SessionPolicy {
@@ -110,14 +111,16 @@ fn sso(section: &mut Section<'_>, defaults: &Defaults, reading: &mut Reading<'_>
     }
 }
 
-/// dex encrypts its cookie with it. Ours carries a random word and nothing to encrypt, so that a
-/// well-formed key changes nothing.
-fn cookie_key(section: &mut Section<'_>, reading: &mut Reading<'_>) {
+/// dex encrypts its cookie with it. Ours carries a random word and nothing to encrypt.
+fn cookie_key(section: &mut Section<'_>, are_enabled: bool, reading: &mut Reading<'_>) {
     let Some(key) = section.secret("cookieEncryptionKey", reading) else {
         return;
     };
     if !matches!(key.value.reveal().len(), 16 | 24 | 32) {
         let cause = "is not 16, 24 or 32 bytes long";
         reading.error(key.at, &key.key, cause, "");
+    } else if are_enabled {
+        let cause = "has no effect: the cookie carries a random word and nothing to encrypt";
+        reading.tell(Severity::Info, key.at, &key.key, cause, "");
     }
 }

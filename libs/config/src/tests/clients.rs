@@ -20,7 +20,6 @@ fn a_client_is_read_with_every_field() {
     grantTypes: [authorization_code]
     skipApprovalScreen: true
     requirePKCE: true
-    logoURL: https://portal.test/logo.svg
     ssoSharedWith: [cli]
   - { id: cli, public: true, redirectURIs: ['http://127.0.0.1/cb'] }
 ",
