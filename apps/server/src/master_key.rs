@@ -7,7 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use insula_ambient::SystemEntropy;
+use insula_ambient::{Entropy as _, SystemEntropy};
 use insula_config::{SecretRef, process_environment};
 use insula_jose::{MasterKey, SealedKeyRing};
 use insula_model::TenantId;
@@ -112,25 +112,38 @@ fn warn_if_open(path: &Path) {
     }
 }
 
-/// Makes the file, unless it is there: asked in one step, so that two processes that start at once
-/// do not both make one.
+/// Makes the file, unless it is there: whole or not at all, and in one step, so that of two processes
+/// that start at once one makes it and the other reads all of it.
 fn make(path: &Path) -> Result<Option<MasterKey>> {
     let shown = path.display();
+    if matches!(path.try_exists(), Ok(true)) {
+        return Ok(None);
+    }
+    let word = SystemEntropy.word(10);
+    let draft = path.with_extension(format!("{word}.draft"));
     let mut options = OpenOptions::new();
-    let mut file = match options.write(true).create_new(true).mode(0o600).open(path) {
-        Ok(file) => file,
-        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => return Ok(None),
-        Err(cause) => {
-            return Err(cause).with_context(|| {
-                format!("masterKey: {shown} cannot be made; make its folder, or name another file")
-            });
-        }
-    };
+    let opened = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft);
+    let mut file = opened.with_context(|| {
+        format!("masterKey: {shown} cannot be made; make its folder, or name another file")
+    })?;
     let key = MasterKey::generate(&SystemEntropy);
-    file.write_all(key.to_text().as_bytes())
+    let written = file
+        .write_all(key.to_text().as_bytes())
         .and_then(|()| file.sync_all())
-        .and_then(|()| flush_folder_of(path))
-        .with_context(|| format!("masterKey: {shown} cannot be written"))?;
+        .and_then(|()| std::fs::hard_link(&draft, path));
+    // What is left of it would be a second copy of the key.
+    let removed = std::fs::remove_file(&draft);
+    match written {
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => return Ok(None),
+        written => written,
+    }
+    .and(removed)
+    .and_then(|()| flush_folder_of(path))
+    .with_context(|| format!("masterKey: {shown} cannot be written"))?;
     warn!(
         "made a new master key in {shown}; back it up: signing keys in the database cannot be \
          opened without it"

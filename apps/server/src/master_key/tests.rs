@@ -167,3 +167,22 @@ async fn a_database_sealed_before_fingerprints_were_kept_knows_its_key() {
     let stated = store.fact(MASTER_KEY_FACT).await.unwrap();
     assert_eq!(stated, Some(right.fingerprint()));
 }
+
+#[test]
+fn of_processes_that_start_at_once_one_makes_the_key_and_all_read_the_whole_of_it() {
+    for _ in 0..20 {
+        let (folder, path) = folder();
+        let reference = SecretRef::File(path.clone());
+        let found = || match make(&path).unwrap() {
+            Some(made) => text_of(&made),
+            None => text_of(&look(&reference).unwrap()),
+        };
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let starting: Vec<_> = (0..4).map(|_| scope.spawn(found)).collect();
+            starting.into_iter().map(|s| s.join().unwrap()).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]));
+        let files = fs::read_dir(folder.path()).unwrap();
+        assert_eq!(files.count(), 1, "no draft is left");
+    }
+}
