@@ -245,6 +245,8 @@ async fn refreshed_login(
             let grant = grant.grant_id.clone();
             Err(Refusal::RefreshDenied { grant }.into())
         }
+        // What it is to be written to is away too: who waits is told now, not after another wait.
+        Err(cause @ ConnectorError::Storage(_)) => Err(failed(cause)),
         Err(ConnectorError::Unsupported(_)) => Ok(Some(login.clone())),
         Err(_) if known.connector_data.is_none() => Ok(Some(login.clone())),
         Err(cause) => Err(failed(cause)),

@@ -11,8 +11,8 @@ use insula_testkit::{
 
 use super::super::exchange;
 use crate::testing::{
-    app, basic, claims_of, code_form, fault, form, reconfigured, refusal, tokens, view, with_code,
-    with_connector, without_people,
+    app, basic, claims_of, code_form, fault, form, reconfigured, refusal, tokens, view, watched,
+    with_code, with_connector, without_people,
 };
 use crate::{Fault, FlowError, TenantView, sealed, userinfo};
 
@@ -312,6 +312,20 @@ async fn an_upstream_that_fails_costs_nobody_their_token() {
         refreshed(&view, &first).await.is_ok(),
         "the next try is as good"
     );
+}
+
+#[tokio::test]
+async fn a_refresh_whose_person_cannot_be_looked_up_waits_for_the_database_once() {
+    let (view, _) = view(a_tenant());
+    let away = ConnectorError::Storage("no answer".to_owned());
+    let fake = FakeConnector::redirecting().on_refresh(Err(away));
+    let (view, _) = with_connector(&view, "mock", fake);
+    let first = refresh_token(&tokens(&view).await);
+    let (watching, store, _) = watched(&view);
+    let told = fault(refreshed(&watching, &first).await);
+    assert!(matches!(told, Fault::Store(_)), "{told:?}");
+    assert_eq!(store.calls(), ["find_refresh"]);
+    assert!(refreshed(&view, &first).await.is_ok());
 }
 
 #[tokio::test]
