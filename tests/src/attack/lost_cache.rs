@@ -54,7 +54,7 @@ impl Scene {
             .cache(&through)
             .log("warn")
             .done();
-        let nodes = tokio::join!(house.open(), house.open_another()).into();
+        let nodes = [house.open().await, house.open_another().await];
         Some(Self {
             issuer: format!("http://{tenant}.localhost:{}", house.port),
             tenant,

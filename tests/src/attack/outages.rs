@@ -117,7 +117,7 @@ limits: {{ requests: 100000/s, passwordFailures: 1000/s, passwordFailuresPerAddr
             .setting("databasePool: { maxConnections: 6 }")
             .log("warn")
             .done();
-        let nodes: [Process; 2] = tokio::join!(house.open(), house.open_another()).into();
+        let nodes = [house.open().await, house.open_another().await];
         let issuer = format!("http://{tenant}.localhost:{}", house.port);
         let doors = [nodes[0].port, nodes[1].port];
         Self {
