@@ -41,6 +41,8 @@ pub use snapshot::TenantSnapshot;
 pub use source::{LoadedSpec, SpecError, SpecSource, TenantRoute};
 pub use status::{ConnectorHealth, KeyStatus, TenantPhase, TenantStatus};
 pub use tenancy::{HashingShare, Tenancy, TenancyDeps, TenancyOptions, Unavailable};
+#[cfg(feature = "simulation")]
+pub use tenant::{MakeKey, SteppedProcess, SteppedServices, SteppedTenant};
 pub use tenant::{another_owner, theme_request};
 
 #[cfg(test)]

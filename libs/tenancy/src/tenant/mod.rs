@@ -11,6 +11,10 @@ mod life;
 mod owner;
 mod passwords;
 mod rotation;
+#[cfg(feature = "simulation")]
+mod stepped;
+#[cfg(feature = "simulation")]
+pub use stepped::{MakeKey, SteppedProcess, SteppedServices, SteppedTenant};
 
 #[cfg(any(test, feature = "fault-injection"))]
 pub(crate) use actor::InjectFault;

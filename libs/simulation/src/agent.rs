@@ -1,0 +1,268 @@
+//! Somebody with a browser, and the client they use.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use insula_flows::callback::Returned;
+use insula_flows::{
+    AuthorizationResponse, Browser, CookieChange, FlowError, Outcome, Screen, TenantView, Turn,
+    authorize, callback, consent, introspect, logout, revoke, token, userinfo,
+};
+use insula_model::SessionCookie;
+use insula_oauth::{LogoutRequest, Params, TokenResponse};
+use insula_testkit::{CHALLENGE, VERIFIER};
+use serde_json::{Map, Value};
+
+use crate::script::Act;
+use crate::truth::{Held, Moment, Session};
+
+/// How many requests of one agent may be under way at once.
+pub(crate) const SLOTS: usize = 4;
+
+const REDIRECT_URI: &str = "https://app.test/cb";
+
+/// A person, their browser and their client, all honest but for the replays.
+#[derive(Default)]
+pub(crate) struct Agent {
+    pub(crate) tenant: usize,
+    pub(crate) name: String,
+    pub(crate) client: &'static str,
+    pub(crate) scope: &'static str,
+    pub(crate) browser: Browser,
+    pub(crate) login: Login,
+    /// When the browser was sent on, and whether the login may be gone since.
+    pub(crate) login_since: Option<Moment>,
+    pub(crate) login_may_be_lost: bool,
+    /// Whether a step of it was tried and not answered.
+    pub(crate) login_was_tried: bool,
+    pub(crate) session: Option<Session>,
+    /// The proof that the person means to log out, once they were asked.
+    pub(crate) logout_proof: Option<String>,
+    pub(crate) is_leaving: bool,
+    /// The code that waits to be redeemed.
+    pub(crate) code: Option<usize>,
+    pub(crate) held: Option<Held>,
+    pub(crate) is_revoking: bool,
+    pub(crate) past: Past,
+    pub(crate) slots: [Option<Request>; SLOTS],
+}
+
+/// Where a browser is in a login.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Login {
+    #[default]
+    None,
+    AtUpstream {
+        state: String,
+    },
+    AskedForConsent {
+        req: String,
+        hmac: String,
+    },
+}
+
+/// What somebody who collects what is over may try.
+#[derive(Default)]
+pub(crate) struct Past {
+    pub(crate) code: Option<usize>,
+    pub(crate) replaced: Option<(String, usize)>,
+    pub(crate) revoked: Option<Held>,
+    pub(crate) cookie: Option<SessionCookie>,
+}
+
+pub(crate) type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// A request under way.
+pub(crate) struct Request {
+    pub(crate) act: Act,
+    pub(crate) node: usize,
+    pub(crate) running: Running,
+    /// Whether somebody still waits for the answer.
+    pub(crate) is_heard: bool,
+    pub(crate) begun: Moment,
+    /// What was carried out for it so far.
+    pub(crate) carried: Vec<&'static str>,
+    pub(crate) lost: Vec<&'static str>,
+    pub(crate) presents: Presents,
+}
+
+/// What a request is about.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Presents {
+    pub(crate) code: Option<usize>,
+    pub(crate) family: Option<usize>,
+    pub(crate) token: Option<String>,
+    pub(crate) token_since: Option<Moment>,
+}
+
+/// What a request came to.
+pub(crate) enum Answer {
+    Turn(Result<Turn, FlowError>),
+    Tokens(Result<TokenResponse, FlowError>),
+    Claims(Result<Map<String, Value>, FlowError>),
+    /// Whether a token is worth anything.
+    Worth(Result<bool, FlowError>),
+    Done(Result<(), FlowError>),
+}
+
+impl Agent {
+    /// Its requests that somebody waits for.
+    pub(crate) fn heard(&self) -> impl Iterator<Item = &Request> {
+        self.slots.iter().flatten().filter(|r| r.is_heard)
+    }
+
+    pub(crate) fn keep_cookies(&mut self, cookies: Vec<CookieChange>, begun: Moment) {
+        for change in cookies {
+            match change {
+                CookieChange::Bind(value) => self.browser.bindings = vec![value],
+                CookieChange::Carry { value, .. } => self.browser.carried = vec![value],
+                CookieChange::Release => self.browser.carried.clear(),
+                CookieChange::LogIn { cookie, .. } => {
+                    self.browser.sessions = vec![cookie.clone()];
+                    self.session = Some(Session {
+                        cookie,
+                        since: begun,
+                        served: begun,
+                        doomed: None,
+                    });
+                }
+                CookieChange::LogOut => {
+                    self.browser.sessions.clear();
+                    self.past.cookie = self.session.take().map(|session| session.cookie);
+                    self.is_leaving = false;
+                    self.logout_proof = None;
+                }
+            }
+        }
+    }
+
+    fn query(&self, prompt: Option<&str>) -> Params {
+        let mut pairs = vec![
+            ("client_id", self.client),
+            ("redirect_uri", REDIRECT_URI),
+            ("response_type", "code"),
+            ("scope", self.scope),
+            ("state", "xyz"),
+            ("nonce", "n-0S6"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ];
+        pairs.extend(prompt.map(|prompt| ("prompt", prompt)));
+        Params::from_pairs(pairs)
+    }
+
+    /// Asks `/auth`.
+    pub(crate) fn asks(
+        &self,
+        view: TenantView,
+        prompt: Option<&'static str>,
+        browser: Browser,
+    ) -> Running {
+        let params = self.query(prompt);
+        Box::pin(
+            async move { Answer::Turn(authorize::start(&view, &params, None, &browser).await) },
+        )
+    }
+
+    pub(crate) fn comes_back(&self, view: TenantView, state: String) -> Running {
+        let (browser, name) = (self.browser.clone(), self.name.clone());
+        Box::pin(async move {
+            let query = [("state", state.as_str()), ("code", name.as_str())];
+            let returned = Returned::Query(Params::from_pairs(query));
+            Answer::Turn(callback::complete(&view, Some("mock"), returned, &browser).await)
+        })
+    }
+
+    pub(crate) fn consents(&self, view: TenantView, req: String, hmac: String) -> Running {
+        let browser = self.browser.clone();
+        Box::pin(async move {
+            let answer = consent::answer(&view, Some(&req), Some(&hmac), true, &browser);
+            Answer::Turn(answer.await)
+        })
+    }
+
+    pub(crate) fn logs_out(&self, view: TenantView) -> Running {
+        let (browser, proof) = (self.browser.clone(), self.logout_proof.clone());
+        let request = LogoutRequest {
+            id_token_hint: self.held.as_ref().and_then(|held| held.id_token.clone()),
+            ..LogoutRequest::default()
+        };
+        Box::pin(async move {
+            Answer::Turn(logout::logout(&view, &request, proof.as_deref(), &browser).await)
+        })
+    }
+
+    fn exchanges(&self, view: TenantView, form: Params) -> Running {
+        let authorization = self.authorization();
+        Box::pin(async move {
+            Answer::Tokens(token::exchange(&view, Some(&authorization), &form).await)
+        })
+    }
+
+    pub(crate) fn redeems(&self, view: TenantView, code: &str) -> Running {
+        let form = Params::from_pairs([
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", REDIRECT_URI),
+            ("code_verifier", VERIFIER),
+        ]);
+        self.exchanges(view, form)
+    }
+
+    pub(crate) fn refreshes(&self, view: TenantView, token: &str) -> Running {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        self.exchanges(view, Params::from_pairs(form))
+    }
+
+    pub(crate) fn revokes(&self, view: TenantView, token: &str) -> Running {
+        let (form, authorization) = (Params::from_pairs([("token", token)]), self.authorization());
+        Box::pin(
+            async move { Answer::Done(revoke::revoke(&view, Some(&authorization), &form).await) },
+        )
+    }
+
+    pub(crate) fn introspects(&self, view: TenantView, token: &str) -> Running {
+        let (form, authorization) = (Params::from_pairs([("token", token)]), self.authorization());
+        Box::pin(async move {
+            let answer = introspect::answer(&view, Some(&authorization), &form).await;
+            Answer::Worth(answer.map(|worth| worth.active))
+        })
+    }
+
+    fn authorization(&self) -> String {
+        use base64::Engine as _;
+        let pair = format!("{}:app-secret", self.client);
+        let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+        format!("Basic {pair}")
+    }
+}
+
+/// Asks `/userinfo`.
+pub(crate) fn shows(view: TenantView, token: String) -> Running {
+    Box::pin(async move { Answer::Claims(userinfo::answer(&view, Some(&token)).await) })
+}
+
+/// The code in an answer to the client.
+pub(crate) fn code_in(response: &AuthorizationResponse) -> Option<&str> {
+    let mut params = response.params.iter();
+    let code = params.find(|(name, _)| name == "code");
+    code.map(|(_, value)| value.as_str())
+}
+
+/// The `state` in a redirect to an upstream.
+pub(crate) fn state_in(outcome: &Outcome) -> Option<String> {
+    let Outcome::Redirect { to, .. } = outcome else {
+        return None;
+    };
+    let (_, query) = to.split_once('?')?;
+    Params::parse(query).ok()?.take("state")
+}
+
+/// A hidden field of a page.
+pub(crate) fn field(screen: &Screen, name: &str) -> Option<String> {
+    let (Screen::Consent { fields, .. } | Screen::ConfirmLogout { fields, .. }) = screen else {
+        return None;
+    };
+    let found = fields.iter().find(|(field, _)| field == name);
+    found.map(|(_, value)| value.clone())
+}

@@ -1,0 +1,211 @@
+//! What an agent may do as things stand for it, and how it begins.
+
+use insula_flows::Browser;
+
+use crate::agent::{Agent, Login, Presents, Request, Running, SLOTS, shows};
+use crate::script::Act;
+use crate::world::{TENANTS, World};
+
+impl Agent {
+    /// Whether it can do this now, and would.
+    pub(crate) fn may(&self, act: Act) -> bool {
+        if act.is_of_browser() && self.heard().any(|r| r.act.is_of_browser()) {
+            return false;
+        }
+        let is_at_rest = self.login == Login::None && self.code.is_none() && !self.is_leaving;
+        let under_way = |act| self.heard().filter(move |r| r.act == act);
+        let refresh = self.held.as_ref().and_then(|held| held.refresh.as_deref());
+        match act {
+            Act::Authorize => is_at_rest && self.held.is_none(),
+            Act::LogInAgain => is_at_rest && self.session.is_some(),
+            Act::ComeBack => matches!(self.login, Login::AtUpstream { .. }),
+            Act::Consent => matches!(self.login, Login::AskedForConsent { .. }),
+            Act::AskSilently => self.session.is_some() && !self.is_leaving && self.client == "app",
+            Act::LogOut => self.session.is_some(),
+            Act::Redeem => self.code.is_some() && under_way(Act::Redeem).next().is_none(),
+            Act::Refresh => {
+                let is_of_now = |r: &Request| r.presents.token.as_deref() == refresh;
+                refresh.is_some()
+                    && !self.is_revoking
+                    && under_way(Act::Refresh).count() < 2
+                    && under_way(Act::Refresh).all(is_of_now)
+            }
+            Act::Userinfo | Act::Introspect => self.held.is_some() && !self.is_revoking,
+            Act::Revoke => {
+                refresh.is_some()
+                    && under_way(Act::Revoke).next().is_none()
+                    && under_way(Act::Refresh).next().is_none()
+            }
+            Act::ReplayCode => self.past.code.is_some(),
+            Act::ReplayRefresh => self.past.replaced.is_some(),
+            Act::UseRevoked => self.past.revoked.is_some(),
+            Act::RefreshRevoked => {
+                let revoked = self.past.revoked.as_ref();
+                revoked.is_some_and(|held| held.refresh.is_some())
+            }
+            Act::UseOldCookie => self.past.cookie.is_some(),
+            Act::UserinfoElsewhere => self.held.is_some(),
+            Act::RefreshElsewhere => refresh.is_some(),
+            Act::AskElsewhere => self.session.is_some(),
+        }
+    }
+}
+
+impl World {
+    /// Begins a request; answers where it is under way.
+    pub(crate) fn begin(&mut self, number: usize, node: usize, act: Act) -> Option<usize> {
+        let begun = self.now();
+        let agent = self.agents.get(number)?;
+        let slot = (0..SLOTS).find(|slot| matches!(agent.slots.get(*slot), Some(None)))?;
+        if !agent.may(act) {
+            return None;
+        }
+        let (running, presents) = self.send(number, node, act)?;
+        if let Some(code) = presents.code {
+            self.note_second_claim(code);
+        }
+        let request = Request {
+            act,
+            node,
+            running,
+            is_heard: true,
+            begun,
+            carried: Vec::new(),
+            lost: Vec::new(),
+            presents,
+        };
+        *self.request(number, slot)? = Some(request);
+        Some(slot)
+    }
+
+    fn send(&mut self, number: usize, node: usize, act: Act) -> Option<(Running, Presents)> {
+        let agent = self.agents.get_mut(number)?;
+        let tenant = match act {
+            Act::UserinfoElsewhere | Act::RefreshElsewhere | Act::AskElsewhere => {
+                (agent.tenant + 1) % TENANTS
+            }
+            _ => agent.tenant,
+        };
+        let view = self.nodes.get(node)?.tenant(tenant)?;
+        let nothing = Presents::default();
+        let held = agent.held.clone();
+        let of_held = || {
+            let held = held.clone()?;
+            let presents = Presents {
+                family: Some(held.family),
+                ..Presents::default()
+            };
+            Some((held, presents))
+        };
+        if matches!(act, Act::ComeBack | Act::Consent) {
+            // A step that was carried out and not answered begins again from the first.
+            agent.login_may_be_lost |= agent.login_was_tried;
+            agent.login_was_tried = true;
+        }
+        Some(match act {
+            Act::Authorize => {
+                agent.login_may_be_lost = false;
+                (agent.asks(view, None, agent.browser.clone()), nothing)
+            }
+            Act::LogInAgain => {
+                agent.login_may_be_lost = false;
+                let browser = agent.browser.clone();
+                (agent.asks(view, Some("login"), browser), nothing)
+            }
+            Act::AskSilently => (
+                agent.asks(view, Some("none"), agent.browser.clone()),
+                nothing,
+            ),
+            Act::ComeBack => {
+                let Login::AtUpstream { state } = agent.login.clone() else {
+                    return None;
+                };
+                (agent.comes_back(view, state), nothing)
+            }
+            Act::Consent => {
+                let Login::AskedForConsent { req, hmac } = agent.login.clone() else {
+                    return None;
+                };
+                (agent.consents(view, req, hmac), nothing)
+            }
+            Act::LogOut => {
+                agent.is_leaving = true;
+                agent.session.as_mut()?.doomed = Some("its person logs out");
+                (agent.logs_out(view), nothing)
+            }
+            Act::Redeem => {
+                let code = agent.code?;
+                let text = &self.codes.get(code)?.text;
+                (agent.redeems(view, text), of_code(code))
+            }
+            Act::ReplayCode => {
+                let code = agent.past.code?;
+                let text = &self.codes.get(code)?.text;
+                let running = agent.redeems(view, text);
+                self.doom_code(code, "it was presented again");
+                (running, of_code(code))
+            }
+            Act::Refresh => {
+                let (held, mut presents) = of_held()?;
+                presents.token.clone_from(&held.refresh);
+                (agent.refreshes(view, &held.refresh?), presents)
+            }
+            Act::ReplayRefresh => {
+                let (token, number) = agent.past.replaced.clone()?;
+                let running = agent.refreshes(view, &token);
+                let family = self.families.get_mut(number)?;
+                family.doomed = Some("a replaced token was presented");
+                let presents = Presents {
+                    family: Some(number),
+                    token: Some(token),
+                    token_since: Some(family.noted),
+                    ..Presents::default()
+                };
+                (running, presents)
+            }
+            Act::RefreshRevoked => {
+                let token = agent.past.revoked.clone()?.refresh?;
+                (agent.refreshes(view, &token), nothing)
+            }
+            Act::RefreshElsewhere => {
+                let token = of_held()?.0.refresh?;
+                (agent.refreshes(view, &token), nothing)
+            }
+            Act::Userinfo => {
+                let (held, presents) = of_held()?;
+                (shows(view, held.access), presents)
+            }
+            Act::Introspect => {
+                let (held, presents) = of_held()?;
+                (agent.introspects(view, &held.access), presents)
+            }
+            Act::UserinfoElsewhere => (shows(view, of_held()?.0.access), nothing),
+            Act::UseRevoked => (shows(view, agent.past.revoked.clone()?.access), nothing),
+            Act::Revoke => {
+                let (held, presents) = of_held()?;
+                agent.is_revoking = true;
+                let running = agent.revokes(view, &held.refresh?);
+                self.families.get_mut(held.family)?.doomed = Some("it is being revoked");
+                (running, presents)
+            }
+            Act::UseOldCookie => {
+                let browser = Browser {
+                    sessions: vec![agent.past.cookie.clone()?],
+                    ..Browser::default()
+                };
+                (agent.asks(view, Some("none"), browser), nothing)
+            }
+            Act::AskElsewhere => {
+                let browser = agent.browser.clone();
+                (agent.asks(view, Some("none"), browser), nothing)
+            }
+        })
+    }
+}
+
+fn of_code(code: usize) -> Presents {
+    Presents {
+        code: Some(code),
+        ..Presents::default()
+    }
+}

@@ -1,0 +1,230 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use insula_ambient::{Clock as _, ManualClock, Monotonic, Timestamp};
+use insula_model::{AuthRequest, AuthRequestId, CodeGrant, GrantId, Login, TokenHash};
+use insula_store::{ClaimedCode, Finish};
+
+/// The cache that all nodes share, as Redis would be: one thread, its own count of time, and a state
+/// that can be lost or set back.
+#[derive(Clone)]
+pub(crate) struct SharedCache {
+    clock: ManualClock,
+    /// The defect: lives are measured by the wall clock.
+    by_wall: bool,
+    shelves: Arc<Mutex<Contents>>,
+}
+
+/// All that it holds, by tenant.
+pub(crate) type Contents = BTreeMap<String, Shelf>;
+
+/// What it holds of one tenant.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shelf {
+    logins: BTreeMap<AuthRequestId, (AuthRequest, Monotonic)>,
+    codes: BTreeMap<TokenHash, (Code, Monotonic)>,
+    used: BTreeMap<TokenHash, (GrantId, Monotonic)>,
+    refreshed: BTreeMap<TokenHash, (Login, Monotonic)>,
+    counters: BTreeMap<String, (u64, Monotonic)>,
+    /// Only for the defect that looks for revocations here.
+    pub(crate) revoked: BTreeSet<GrantId>,
+}
+
+#[derive(Debug, Clone)]
+struct Code {
+    grant: CodeGrant,
+    claimed: Option<(TokenHash, u32)>,
+}
+
+impl SharedCache {
+    pub(crate) fn new(clock: ManualClock, by_wall: bool) -> Self {
+        Self {
+            clock,
+            by_wall,
+            shelves: Arc::default(),
+        }
+    }
+
+    /// All that is in it.
+    pub(crate) fn contents(&self) -> Contents {
+        self.lock().clone()
+    }
+
+    /// Puts `contents` in the place of all that is in it.
+    pub(crate) fn replace(&self, contents: Contents) {
+        *self.lock() = contents;
+    }
+
+    /// The codes that were claimed and not answered for.
+    pub(crate) fn claimed_codes(&self) -> Vec<TokenHash> {
+        let shelves = self.lock();
+        let codes = shelves.values().flat_map(|shelf| &shelf.codes);
+        codes
+            .filter(|(_, (code, _))| code.claimed.is_some())
+            .map(|(hash, _)| *hash)
+            .collect()
+    }
+
+    /// Acts on the shelf of one tenant, at the present moment.
+    pub(crate) fn on<T>(&self, tenant: &str, act: impl FnOnce(&mut Shelf, Monotonic) -> T) -> T {
+        let now = if self.by_wall {
+            Monotonic::from_start(self.clock.now().since(Timestamp::EPOCH))
+        } else {
+            self.clock.monotonic()
+        };
+        let mut shelves = self.lock();
+        if let Some(shelf) = shelves.get_mut(tenant) {
+            return act(shelf, now);
+        }
+        act(shelves.entry(tenant.to_owned()).or_default(), now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What has not ended.
+fn living<V>(found: Option<&(V, Monotonic)>, now: Monotonic) -> Option<&V> {
+    found
+        .filter(|(_, ends)| now < *ends)
+        .map(|(value, _)| value)
+}
+
+impl Shelf {
+    pub(crate) fn put_login(&mut self, login: &AuthRequest, ttl: Duration, now: Monotonic) {
+        if !ttl.is_zero() {
+            let entry = (login.clone(), now + ttl);
+            self.logins.insert(login.id.clone(), entry);
+        }
+    }
+
+    pub(crate) fn login(&self, id: &AuthRequestId, now: Monotonic) -> Option<AuthRequest> {
+        living(self.logins.get(id), now).cloned()
+    }
+
+    pub(crate) fn advance(&mut self, next: &AuthRequest, now: Monotonic) -> bool {
+        let stands = living(self.logins.get(&next.id), now);
+        if stands.is_none_or(|stands| stands.version + 1 != next.version) {
+            return false;
+        }
+        if let Some((stored, _)) = self.logins.get_mut(&next.id) {
+            *stored = next.clone();
+        }
+        true
+    }
+
+    pub(crate) fn finish(
+        &mut self,
+        id: &AuthRequestId,
+        version: u32,
+        code: (&TokenHash, &CodeGrant, Duration),
+        now: Monotonic,
+    ) -> Finish {
+        let stands = living(self.logins.get(id), now);
+        if stands.is_none_or(|stands| stands.version != version) {
+            return Finish::Lost;
+        }
+        self.logins.remove(id);
+        let (hash, grant, ttl) = code;
+        self.put_code(hash, grant, ttl, now);
+        Finish::Finished
+    }
+
+    pub(crate) fn drop_login(&mut self, id: &AuthRequestId, now: Monotonic) -> bool {
+        let dropped = self.logins.remove(id);
+        dropped.is_some_and(|(_, ends)| now < ends)
+    }
+
+    pub(crate) fn put_code(
+        &mut self,
+        hash: &TokenHash,
+        grant: &CodeGrant,
+        ttl: Duration,
+        now: Monotonic,
+    ) {
+        if !ttl.is_zero() {
+            let code = Code {
+                grant: grant.clone(),
+                claimed: None,
+            };
+            self.codes.insert(*hash, (code, now + ttl));
+        }
+    }
+
+    pub(crate) fn peek(&self, hash: &TokenHash, now: Monotonic) -> Option<CodeGrant> {
+        living(self.codes.get(hash), now).map(|code| code.grant.clone())
+    }
+
+    pub(crate) fn claim(
+        &mut self,
+        hash: &TokenHash,
+        presenter: &TokenHash,
+        now: Monotonic,
+    ) -> ClaimedCode {
+        if let Some(grant) = living(self.used.get(hash), now) {
+            return ClaimedCode::Replayed(grant.clone());
+        }
+        let Some((code, _)) = self.codes.get_mut(hash).filter(|(_, ends)| now < *ends) else {
+            return ClaimedCode::Unknown;
+        };
+        let claim = match &code.claimed {
+            None => 1,
+            Some((by, claims)) if by == presenter => claims + 1,
+            Some(_) => return ClaimedCode::Replayed(code.grant.grant_id.clone()),
+        };
+        code.claimed = Some((*presenter, claim));
+        ClaimedCode::Claimed {
+            grant: Box::new(code.grant.clone()),
+            claim,
+        }
+    }
+
+    pub(crate) fn answer(
+        &mut self,
+        hash: &TokenHash,
+        claim: u32,
+        remember: Duration,
+        now: Monotonic,
+    ) -> bool {
+        if living(self.used.get(hash), now).is_some() {
+            return false;
+        }
+        let Some(code) = living(self.codes.get(hash), now) else {
+            return true;
+        };
+        if code.claimed.is_some_and(|(_, latest)| latest > claim) {
+            return false;
+        }
+        if let Some((code, ends)) = self.codes.remove(hash) {
+            let ends = ends.max(now + remember);
+            self.used.insert(*hash, (code.grant.grant_id, ends));
+        }
+        true
+    }
+
+    pub(crate) fn keep(&mut self, usage: &TokenHash, login: &Login, ttl: Duration, now: Monotonic) {
+        self.refreshed.insert(*usage, (login.clone(), now + ttl));
+    }
+
+    pub(crate) fn kept(&self, usage: &TokenHash, now: Monotonic) -> Option<Login> {
+        living(self.refreshed.get(usage), now).cloned()
+    }
+
+    pub(crate) fn count(&mut self, key: &str, window: Duration, now: Monotonic) -> u64 {
+        let stands = self.counted(key, now);
+        if stands > 0
+            && let Some((count, _)) = self.counters.get_mut(key)
+        {
+            *count += 1;
+            return *count;
+        }
+        self.counters.insert(key.to_owned(), (1, now + window));
+        1
+    }
+
+    pub(crate) fn counted(&self, key: &str, now: Monotonic) -> u64 {
+        living(self.counters.get(key), now).copied().unwrap_or(0)
+    }
+}

@@ -1,0 +1,139 @@
+//! What the tenants of a node do by themselves, and what is promised of their keys.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt as _;
+use insula_jose::{KeyRing, SealedKeyRing};
+use insula_store::{Durable as _, SealedKeys};
+use serde_json::Value;
+
+use crate::agent::Request;
+use crate::truth::{Promise, Violation};
+use crate::wire::Fate;
+use crate::world::World;
+
+/// How long a node may sign with a key after it was taken out of the stored ring: as long as a key
+/// is published after it signed its last token.
+const STALE_MS: u64 = 600_000;
+
+impl World {
+    /// Lets a job of a tenant go on to its next stop.
+    pub(crate) fn work(&mut self, node: usize, tenant: usize, fate: Fate) {
+        let (wire, ms) = (Arc::clone(&self.wire), self.ms);
+        let Some(of) = self
+            .nodes
+            .get_mut(node)
+            .and_then(|n| n.tenants.get_mut(tenant))
+        else {
+            return;
+        };
+        wire.decide(fate);
+        of.stepped.poll(0);
+        wire.decide(Fate::Pass);
+        let traffic = wire.traffic();
+        let has_read = |name| traffic.carried.contains(&name);
+        if has_read("load_keys") {
+            of.keys_asked = Some(ms);
+        }
+        if !traffic.lost.is_empty() {
+            of.keys_asked = None;
+        }
+        if of.stepped.jobs() == 0 && of.keys_asked.is_some() {
+            of.keys_read = of.keys_asked;
+        }
+        let has_announced = of.stepped.take_announced();
+        if has_read("swap_keys") {
+            self.note_keys(tenant);
+        }
+        if has_announced && self.is_bus_up {
+            let others = self.nodes.iter_mut().enumerate();
+            for (_, other) in others.filter(|(number, _)| *number != node) {
+                if let Some(hears) = other.tenants.get_mut(tenant) {
+                    hears.stepped.keys_changed();
+                }
+            }
+        }
+    }
+
+    pub(crate) fn reload(&mut self, node: usize, tenant: usize) {
+        if let Some(of) = self
+            .nodes
+            .get_mut(node)
+            .and_then(|n| n.tenants.get_mut(tenant))
+        {
+            of.stepped.reload();
+        }
+    }
+
+    /// The ring of a tenant, as it is stored.
+    fn stored_ring(&self, tenant: usize) -> Option<KeyRing> {
+        let id = &self.configuration.specs.get(tenant)?.id;
+        let store = self.durable.tenant(id);
+        let SealedKeys { sealed, .. } = store.load_keys().now_or_never()?.ok()??;
+        SealedKeyRing::open(&sealed, &self.configuration.master_key, id.as_str()).ok()
+    }
+
+    fn note_keys(&mut self, tenant: usize) {
+        let Some(ring) = self.stored_ring(tenant) else {
+            return;
+        };
+        for key in ring.keys() {
+            let kid = key.kid().as_str().to_owned();
+            self.known_keys.entry(kid).or_insert(self.ms);
+        }
+    }
+
+    /// Whether a token that was just given is signed by a key that everybody can learn.
+    pub(crate) fn judge_key(
+        &self,
+        number: usize,
+        request: &Request,
+        token: &str,
+    ) -> Result<(), Violation> {
+        let Some(tenant) = self.agents.get(number).map(|agent| agent.tenant) else {
+            return Ok(());
+        };
+        let node = self.nodes.get(request.node);
+        let read = node.and_then(|node| node.tenants.get(tenant)?.keys_read);
+        let is_fresh = read.is_some_and(|read| self.ms - read < STALE_MS);
+        let kid = kid_of(token);
+        let ring = self.stored_ring(tenant);
+        let is_stored = ring.is_some_and(|ring| {
+            let mut keys = ring.keys().iter();
+            keys.any(|key| Some(key.kid().as_str()) == kid.as_deref())
+        });
+        if is_stored || !is_fresh {
+            return Ok(());
+        }
+        let what = format!("a token is signed with the key {kid:?}, which is not stored");
+        Err(Promise::KeyKnown.broken(what))
+    }
+
+    /// Whether the node of a request had read the keys since that of the shown token was stored.
+    pub(crate) fn is_key_there(&self, number: usize, request: &Request) -> bool {
+        let Some(agent) = self.agents.get(number) else {
+            return false;
+        };
+        let Some(held) = &agent.held else {
+            return false;
+        };
+        let node = self.nodes.get(request.node);
+        let read = node.and_then(|node| node.tenants.get(agent.tenant)?.keys_read);
+        let stored = kid_of(&held.access).and_then(|kid| self.known_keys.get(&kid).copied());
+        // The request pinned the keys when it began, and they were read before.
+        match (read, stored) {
+            (Some(read), Some(stored)) => stored < read && read <= request.begun.ms,
+            _ => false,
+        }
+    }
+}
+
+/// The name of the key a token is signed with.
+fn kid_of(token: &str) -> Option<String> {
+    let header = token.split('.').next()?;
+    let json = URL_SAFE_NO_PAD.decode(header).ok()?;
+    let header: Value = serde_json::from_slice(&json).ok()?;
+    Some(header["kid"].as_str()?.to_owned())
+}

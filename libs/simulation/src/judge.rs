@@ -1,0 +1,445 @@
+//! Whether an answer keeps what was promised.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt as _;
+use insula_ambient::Timestamp;
+use insula_engine::Refusal;
+use insula_engine::grants::RefreshToken;
+use insula_engine::issue::grant_of;
+use insula_flows::{Fault, FlowError, Outcome, Screen, Turn};
+use insula_model::{Dialect, GrantId};
+use insula_oauth::TokenResponse;
+use insula_store::Durable as _;
+use serde_json::Value;
+
+use crate::agent::{Agent, Answer, Login, Request, code_in, field, state_in};
+use crate::connector::address_of;
+use crate::script::Act;
+use crate::truth::{Code, Family, Held, Moment, Promise, Violation};
+use crate::world::{
+    CODE_MS, IDLE_REFRESH_MS, IDLE_SESSION_MS, LOGIN_MS, REUSE_MS, SESSION_MS, TOLERANCE_MS, World,
+};
+
+type Judged = Result<(), Violation>;
+
+impl World {
+    /// Judges the end of a request, and lets its agent hear it.
+    pub(crate) fn judge(&mut self, number: usize, request: &Request, answer: Answer) -> Judged {
+        if !request.is_heard {
+            self.unheard(request);
+        }
+        if !request.lost.is_empty() {
+            self.unanswered(request);
+        }
+        match answer {
+            Answer::Turn(Ok(turn)) => self.turned(number, request, turn),
+            Answer::Tokens(Ok(tokens)) => self.gave_tokens(number, request, &tokens),
+            Answer::Claims(Ok(claims)) => self.gave_claims(number, request, &Value::Object(claims)),
+            Answer::Worth(Ok(true)) => Ok(()),
+            Answer::Worth(Ok(false)) => self.refused(number, request, None),
+            Answer::Done(Ok(())) => {
+                self.revoked(number, request);
+                Ok(())
+            }
+            Answer::Turn(Err(error))
+            | Answer::Tokens(Err(error))
+            | Answer::Claims(Err(error))
+            | Answer::Worth(Err(error))
+            | Answer::Done(Err(error)) => match error {
+                FlowError::Refused(refused) => {
+                    self.refused(number, request, Some(&refused.refusal))
+                }
+                FlowError::Fault {
+                    fault: Fault::KeysStale,
+                    ..
+                } => Ok(()),
+                FlowError::Fault { fault, .. } if request.lost.is_empty() => {
+                    let what = format!("{:?} lost no call and failed: {fault}", request.act);
+                    Err(Promise::NoOddAnswer.broken(what))
+                }
+                FlowError::Fault { .. } => Ok(()),
+            },
+        }
+    }
+
+    fn gave_tokens(&mut self, number: usize, request: &Request, tokens: &TokenResponse) -> Judged {
+        let now = self.now();
+        let claims = claims_of(&tokens.access_token);
+        match request.act {
+            Act::RefreshRevoked => {
+                let what = "a revoked refresh token was answered with tokens";
+                return Err(Promise::RevocationFinal.broken(what));
+            }
+            Act::RefreshElsewhere => {
+                let what = "a refresh token of one tenant was answered by another";
+                return Err(Promise::WallsHold.broken(what));
+            }
+            Act::ReplayRefresh => self.judge_replaced(request, now)?,
+            _ => {}
+        }
+        self.judge_person(number, &claims)?;
+        self.judge_key(number, request, &tokens.access_token)?;
+        let Some(grant) = claims["jti"].as_str().and_then(grant_of) else {
+            return Err(Promise::NoOddAnswer.broken("an access token names no family"));
+        };
+        let family = self.family(number, request, grant, now);
+        let refresh = tokens.refresh_token.clone();
+        if let Some(family) = self.families.get_mut(family) {
+            family.answered = now;
+            if request.begun.ms <= family.latest_since.ms {
+                family.noted = now;
+            }
+            if refresh.is_some() && family.latest != refresh {
+                family.before = family.latest.take();
+                family.latest.clone_from(&refresh);
+                family.latest_since = now;
+                family.noted = now;
+            }
+        }
+        if let Some(code) = request.presents.code {
+            self.judge_redemption(code, family)?;
+        }
+        let is_honest = matches!(request.act, Act::Redeem | Act::Refresh);
+        let Some(agent) = self.agents.get_mut(number) else {
+            return Ok(());
+        };
+        if !request.is_heard || !is_honest || agent.is_revoking {
+            return Ok(());
+        }
+        if request.act == Act::Redeem && request.presents.code == agent.code {
+            agent.past.code = agent.code.take();
+        }
+        if let Some(presented) = &request.presents.token
+            && refresh.as_ref() != Some(presented)
+        {
+            agent.past.replaced = Some((presented.clone(), family));
+        }
+        let id_token = tokens.id_token.clone();
+        agent.held = Some(Held {
+            family,
+            refresh,
+            access: tokens.access_token.clone(),
+            access_since: now,
+            access_ms: tokens.expires_in * 1_000,
+            id_token,
+        });
+        Ok(())
+    }
+
+    /// The family of an answer, known or new.
+    fn family(&mut self, number: usize, request: &Request, grant: GrantId, now: Moment) -> usize {
+        let tenant = self.agents.get(number).map_or(0, |agent| agent.tenant);
+        let is_it = |family: &Family| family.tenant == tenant && family.grant == grant;
+        if let Some(known) = self.families.iter().position(is_it) {
+            return known;
+        }
+        let code = request.presents.code;
+        let mut others = self.agents.iter().flat_map(|a| a.slots.iter().flatten());
+        let is_contended = others.any(|r| r.presents.code == code);
+        let code = code.and_then(|code| self.codes.get(code));
+        self.families.push(Family {
+            tenant,
+            grant,
+            latest: None,
+            before: None,
+            latest_since: now,
+            noted: now,
+            answered: now,
+            note_lost: false,
+            doomed: code.and_then(|code| code.doomed).filter(|_| is_contended),
+        });
+        self.families.len() - 1
+    }
+
+    fn judge_redemption(&mut self, number: usize, family: usize) -> Judged {
+        let now = self.now();
+        let Some(code) = self.codes.get_mut(number) else {
+            return Ok(());
+        };
+        code.family = Some(family);
+        code.answers += 1;
+        // One that ended between two claims and their answers stands in the way of neither.
+        let stands = now.is_within(code.issued, CODE_MS);
+        if code.answers > 1 && stands && !code.may_be_answered_again {
+            let what = format!(
+                "code {number} was answered with tokens {} times",
+                code.answers
+            );
+            return Err(Promise::CodeRedeemedOnce.broken(what));
+        }
+        Ok(())
+    }
+
+    /// A replaced token was accepted: was it within its grace?
+    fn judge_replaced(&self, request: &Request, now: Moment) -> Judged {
+        let family = request.presents.family.and_then(|n| self.families.get(n));
+        let (Some(family), Some(since)) = (family, request.presents.token_since) else {
+            return Ok(());
+        };
+        // Told time may go at half pace after a clock was set back.
+        let grace = 2 * (REUSE_MS + TOLERANCE_MS);
+        let is_over = request.begun.ms - since.ms > grace;
+        if is_over && !family.note_lost && self.kept_time_since(since) {
+            let ms = now.ms - since.ms;
+            let what = format!("a refresh token was good {ms} ms after it was replaced");
+            return Err(Promise::ReplacedTokenDead.broken(what));
+        }
+        Ok(())
+    }
+
+    fn judge_person(&self, number: usize, claims: &Value) -> Judged {
+        let Some(agent) = self.agents.get(number) else {
+            return Ok(());
+        };
+        let issuer = self
+            .configuration
+            .specs
+            .get(agent.tenant)
+            .map(|spec| spec.issuer.as_str());
+        if claims["iss"].as_str() != issuer || claims["email"] != address_of(&agent.name) {
+            let what = format!("{} was given a token of {claims}", agent.name);
+            return Err(Promise::WallsHold.broken(what));
+        }
+        Ok(())
+    }
+
+    fn gave_claims(&self, number: usize, request: &Request, claims: &Value) -> Judged {
+        match request.act {
+            Act::UseRevoked => {
+                let what = "a revoked access token was good at userinfo";
+                Err(Promise::RevocationFinal.broken(what))
+            }
+            Act::UserinfoElsewhere => {
+                let what = "an access token of one tenant was good at another";
+                Err(Promise::WallsHold.broken(what))
+            }
+            _ => {
+                let name = self.agents.get(number).map(|agent| address_of(&agent.name));
+                if claims["email"].as_str() == name.as_deref() {
+                    return Ok(());
+                }
+                let what = format!("userinfo told {name:?} of {claims}");
+                Err(Promise::WallsHold.broken(what))
+            }
+        }
+    }
+
+    fn revoked(&mut self, number: usize, request: &Request) {
+        if !request.is_heard {
+            return;
+        }
+        if let Some(agent) = self.agents.get_mut(number) {
+            agent.is_revoking = false;
+            agent.past.revoked = agent.held.take();
+            agent.past.replaced = None;
+        }
+    }
+
+    fn turned(&mut self, number: usize, request: &Request, turn: Turn) -> Judged {
+        let is_let_in = matches!(&turn.outcome, Outcome::Respond(r) if code_in(r).is_some());
+        match request.act {
+            Act::UseOldCookie if is_let_in => {
+                let what = "the cookie of a browser that logged out was good";
+                return Err(Promise::LogoutFinal.broken(what));
+            }
+            Act::AskElsewhere if is_let_in => {
+                let what = "a session of one tenant was good at another";
+                return Err(Promise::WallsHold.broken(what));
+            }
+            _ => {}
+        }
+        let Some(agent) = self.agents.get_mut(number) else {
+            return Ok(());
+        };
+        if !request.is_heard || !request.act.is_of_browser() {
+            return Ok(());
+        }
+        agent.keep_cookies(turn.cookies, request.begun);
+        if request.act == Act::AskSilently {
+            if let Some(session) = &mut agent.session {
+                session.served = request.begun;
+            }
+            return Ok(());
+        }
+        match turn.outcome {
+            Outcome::Respond(response) => {
+                agent.login = Login::None;
+                let is_lost = self.cache_lost.is_some_and(|last| last >= request.begun.ms);
+                if agent.held.is_none()
+                    && let Some(code) = code_in(&response)
+                {
+                    agent.code = Some(self.codes.len());
+                    self.codes.push(Code {
+                        text: code.to_owned(),
+                        issued: request.begun,
+                        answers: 0,
+                        doomed: is_lost.then_some("the cache lost it before it was told"),
+                        may_be_answered_again: false,
+                        family: None,
+                    });
+                }
+            }
+            Outcome::Show(screen @ Screen::Consent { .. }) => {
+                let fields = field(&screen, "req").zip(field(&screen, "hmac"));
+                if let Some((req, hmac)) = fields {
+                    if agent.login == Login::None {
+                        agent.login_since = Some(request.begun);
+                    }
+                    agent.login = Login::AskedForConsent { req, hmac };
+                    agent.login_was_tried = false;
+                }
+            }
+            Outcome::Show(screen @ Screen::ConfirmLogout { .. }) => {
+                agent.logout_proof = field(&screen, "hmac");
+            }
+            Outcome::Show(_) => {}
+            outcome @ (Outcome::Redirect { .. } | Outcome::PostForm { .. }) => {
+                if let Some(state) = state_in(&outcome) {
+                    agent.login = Login::AtUpstream { state };
+                    agent.login_since = Some(request.begun);
+                    agent.login_was_tried = false;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody was refused: did they have what they were refused for?
+    fn refused(&mut self, number: usize, request: &Request, why: Option<&Refusal>) -> Judged {
+        let now = self.now();
+        if !request.is_heard {
+            return Ok(());
+        }
+        let told = || format!("{:?} was refused: {why:?}", request.act);
+        let is_key_there = self.is_key_there(number, request);
+        let trouble = self.clock_trouble;
+        let kept_time = |since: Moment| trouble.is_none_or(|last| last < since.ms);
+        let family = request.presents.family.and_then(|n| self.families.get(n));
+        let code = request.presents.code.and_then(|n| self.codes.get(n));
+        let Some(agent) = self.agents.get_mut(number) else {
+            return Ok(());
+        };
+        match request.act {
+            Act::Redeem => {
+                agent.code = None;
+                let stands = code.is_some_and(|code| {
+                    code.doomed.is_none()
+                        && code.answers == 0
+                        && now.is_within(code.issued, CODE_MS)
+                });
+                if stands {
+                    return Err(Promise::GrantKept.broken(told()));
+                }
+            }
+            Act::Refresh => {
+                let is_of_now = agent.held.as_ref().map(|held| held.family);
+                if is_of_now == request.presents.family {
+                    agent.held = None;
+                }
+                let stands = family.is_some_and(|family| {
+                    family.doomed.is_none()
+                        && now.surely_within(family.answered, IDLE_REFRESH_MS - TOLERANCE_MS)
+                });
+                if stands {
+                    return Err(Promise::StaysLoggedIn.broken(told()));
+                }
+            }
+            Act::Userinfo | Act::Introspect => {
+                let held = agent.held.as_ref();
+                let held = held.filter(|held| Some(held.family) == request.presents.family);
+                let life = held.map(|held| (held.access_since, held.access_ms));
+                let stands = family.is_some_and(|family| family.doomed.is_none())
+                    && life.is_some_and(|(since, ms)| {
+                        let is_young = now.surely_within(since, ms.saturating_sub(TOLERANCE_MS));
+                        is_young && kept_time(since) && is_key_there
+                    });
+                if stands {
+                    return Err(Promise::GrantKept.broken(told()));
+                }
+            }
+            Act::AskSilently => {
+                let session = agent.session.take();
+                agent.browser.sessions.clear();
+                let stands = session.is_some_and(|session| {
+                    session.doomed.is_none()
+                        && now.surely_within(session.since, SESSION_MS - TOLERANCE_MS)
+                        && now.surely_within(session.served, IDLE_SESSION_MS / 4 * 3 - TOLERANCE_MS)
+                });
+                if stands {
+                    return Err(Promise::StaysLoggedIn.broken(told()));
+                }
+            }
+            Act::Authorize | Act::LogInAgain => {
+                return Err(Promise::NoOddAnswer.broken(told()));
+            }
+            Act::ComeBack | Act::Consent => {
+                agent.login = Login::None;
+                let stands = !agent.login_may_be_lost
+                    && agent
+                        .login_since
+                        .is_some_and(|since| now.is_within(since, LOGIN_MS));
+                if stands {
+                    return Err(Promise::GrantKept.broken(told()));
+                }
+            }
+            Act::LogOut => {
+                // The key of an old ID token may be gone; without the hint the person is asked.
+                if let Some(held) = &mut agent.held {
+                    held.id_token = None;
+                }
+            }
+            Act::Revoke => {
+                agent.is_revoking = false;
+                agent.held = None;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Looks into the database whether what an agent was acknowledged stands.
+    pub(crate) fn audit(&self, agent: &Agent) -> Judged {
+        let now = self.now();
+        let Some(spec) = self.configuration.specs.get(agent.tenant) else {
+            return Ok(());
+        };
+        let store = self.durable.tenant(&spec.id);
+        if let Some(held) = &agent.held
+            && let Some(family) = self.families.get(held.family)
+            && family.doomed.is_none()
+            && now.surely_within(family.answered, IDLE_REFRESH_MS - TOLERANCE_MS)
+        {
+            let revoked = store.is_revoked(&family.grant).now_or_never();
+            let token = held.refresh.as_deref();
+            let token = token.and_then(|token| RefreshToken::parse(token, Dialect::Standard));
+            let is_gone = token.is_some_and(|token| {
+                let found = store.find_refresh(&token.id).now_or_never();
+                !matches!(found, Some(Ok(Some(_))))
+            });
+            if is_gone || !matches!(revoked, Some(Ok(false))) {
+                let what = format!("the tokens {} holds were ended by nobody", agent.name);
+                return Err(Promise::GrantKept.broken(what));
+            }
+        }
+        if let Some(session) = &agent.session
+            && session.doomed.is_none()
+            && now.surely_within(session.since, SESSION_MS - TOLERANCE_MS)
+        {
+            let cookie = session.cookie.hash();
+            let found = store.find_session(&cookie, Timestamp::EPOCH);
+            if !matches!(found.now_or_never(), Some(Ok(Some(_)))) {
+                let what = format!("the session of {} was ended by nobody", agent.name);
+                return Err(Promise::StaysLoggedIn.broken(what));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The claims of a token, unverified.
+fn claims_of(token: &str) -> Value {
+    let body = token.split('.').nth(1).unwrap_or_default();
+    let json = URL_SAFE_NO_PAD.decode(body).unwrap_or_default();
+    serde_json::from_slice(&json).unwrap_or_default()
+}

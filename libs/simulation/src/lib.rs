@@ -1,0 +1,47 @@
+//! Several nodes, clients and browsers over the same stores, in one thread and from a seed.
+//!
+//! Owns the scheduler that lets each call to a store go on or fail, the agents that log in, redeem,
+//! refresh and leave, and the promises that are checked after every step. Owns no rule: what runs are
+//! `flows` and the decisions and loads of `tenancy` as they are shipped. Linked into tests and benchmarks only.
+
+mod agent;
+mod begin;
+mod cache;
+mod connector;
+mod draw;
+mod jobs;
+mod judge;
+mod keys;
+mod node;
+mod run;
+mod script;
+mod shrink;
+mod store;
+mod truth;
+mod wire;
+mod world;
+
+pub use run::{Failure, explore, replay};
+pub use script::{Act, Script, Step};
+pub use truth::{Promise, Violation};
+
+/// How many steps a run has at most before the next begins with new nodes and empty stores.
+pub const STEPS_EACH: usize = 1_000;
+
+/// A fault that was mended, and can be put back to see whether it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defect {
+    /// The grace of a replaced refresh token counts from when its request began, not from its
+    /// answer.
+    GraceFromRequestStart,
+    /// A code is used up by the first try, also where its commit failed.
+    CodeBurntByFailedCommit,
+    /// That a code was redeemed is remembered in the cache alone.
+    RedemptionInCacheAlone,
+    /// What was revoked is looked up in the cache alone.
+    RevocationInCacheAlone,
+    /// What lasts a while is measured by a wall clock that can be set back.
+    DurationsByWallTime,
+    /// A new key ring is stored without looking whether another node stored one first.
+    RotationWithoutSwap,
+}

@@ -1,0 +1,181 @@
+use serde::{Deserialize, Serialize};
+
+/// All that happens in one run, in order: with the same seed it happens again, whatever was left out
+/// of it before or after. A step that cannot be taken as things stand does nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// What ids, codes and keys are made from.
+    pub seed: u64,
+    /// What happens.
+    pub steps: Vec<Step>,
+}
+
+/// One thing that happens. Milliseconds are of the one true time, which no node can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// Somebody sends a request to a node; it gets as far as its first call.
+    Begin {
+        /// Who.
+        agent: usize,
+        /// Where.
+        node: usize,
+        /// What.
+        act: Act,
+    },
+    /// A request goes on to its next call, or to its end.
+    Go {
+        /// Whose.
+        agent: usize,
+        /// Which of theirs.
+        slot: usize,
+    },
+    /// The call a request waits for fails: before it was carried out, or after.
+    Lose {
+        /// Whose.
+        agent: usize,
+        /// Which of theirs.
+        slot: usize,
+    },
+    /// The connection is cut, and the request ends where it stands.
+    Cut {
+        /// Whose.
+        agent: usize,
+        /// Which of theirs.
+        slot: usize,
+    },
+    /// Nobody waits for the answer any more; the request goes on.
+    GiveUp {
+        /// Whose.
+        agent: usize,
+        /// Which of theirs.
+        slot: usize,
+    },
+    /// A job of a tenant at a node, such as loading or storing its keys, goes on to its next call.
+    Work {
+        /// Where.
+        node: usize,
+        /// Whose.
+        tenant: usize,
+    },
+    /// The call such a job waits for fails.
+    LoseWork {
+        /// Where.
+        node: usize,
+        /// Whose.
+        tenant: usize,
+    },
+    /// A node loads the configuration of a tenant again.
+    Reload {
+        /// Where.
+        node: usize,
+        /// Whose.
+        tenant: usize,
+    },
+    /// From now on no node hears of the others.
+    DropBus,
+    /// They hear of each other again.
+    MendBus,
+    /// Time passes.
+    Pass {
+        /// How much.
+        ms: u64,
+    },
+    /// A node ends, with all it had under way and in memory.
+    Kill {
+        /// Which.
+        node: usize,
+    },
+    /// A node that ended begins anew.
+    Start {
+        /// Which.
+        node: usize,
+    },
+    /// The cache loses all it holds.
+    EmptyCache,
+    /// The cache writes down what it holds.
+    SaveCache,
+    /// The cache goes back to what it wrote down last.
+    RestoreCache,
+    /// Somebody sets the wall clock of one node.
+    SetClock {
+        /// Whose.
+        node: usize,
+        /// Forward, or back.
+        ms: i64,
+    },
+    /// Somebody sets the wall clocks of all nodes alike.
+    SetAllClocks {
+        /// Forward, or back.
+        ms: i64,
+    },
+    /// From now on the wall clock of a node gains or loses so much of each million.
+    Drift {
+        /// Whose.
+        node: usize,
+        /// How much.
+        parts: i64,
+    },
+    /// A node deletes what has expired by its clock.
+    Collect {
+        /// Which.
+        node: usize,
+    },
+}
+
+/// What somebody asks of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Act {
+    /// A browser follows the link of a client.
+    Authorize,
+    /// The same, and the person must log in although they are.
+    LogInAgain,
+    /// The browser comes back from the upstream, where the person proved who they are.
+    ComeBack,
+    /// The person says yes to the client.
+    Consent,
+    /// A client asks whether the person is logged in, showing nothing.
+    AskSilently,
+    /// The person logs out.
+    LogOut,
+    /// The client redeems its code.
+    Redeem,
+    /// The client uses its refresh token.
+    Refresh,
+    /// The client asks who the person is.
+    Userinfo,
+    /// A resource server asks what the access token is worth.
+    Introspect,
+    /// The client revokes its refresh token.
+    Revoke,
+    /// Somebody presents a code that was redeemed, with all that belongs to it.
+    ReplayCode,
+    /// Somebody presents a refresh token that was replaced.
+    ReplayRefresh,
+    /// A revoked access token is shown.
+    UseRevoked,
+    /// A revoked refresh token is used.
+    RefreshRevoked,
+    /// The cookie of somebody who logged out is shown.
+    UseOldCookie,
+    /// The tokens of one tenant are shown to another.
+    UserinfoElsewhere,
+    /// The refresh token of one tenant is used at another.
+    RefreshElsewhere,
+    /// The session cookie of one tenant is shown to another.
+    AskElsewhere,
+}
+
+impl Act {
+    /// Whether a browser does it, which does one thing after the other.
+    pub(crate) fn is_of_browser(self) -> bool {
+        matches!(
+            self,
+            Self::Authorize
+                | Self::LogInAgain
+                | Self::ComeBack
+                | Self::Consent
+                | Self::AskSilently
+                | Self::LogOut
+        )
+    }
+}

@@ -1,0 +1,132 @@
+//! What was promised to whom. Written from what was answered alone, never from a store.
+
+use std::fmt;
+
+use insula_ambient::Timestamp;
+use insula_model::{GrantId, SessionCookie};
+use serde::{Deserialize, Serialize};
+
+/// A promise that was broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// Which promise.
+    pub promise: Promise,
+    /// How it came out.
+    pub what: String,
+}
+
+/// What must hold after every step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Promise {
+    /// A code is redeemed once.
+    CodeRedeemedOnce,
+    /// What was acknowledged stands: codes, grants and tokens serve until they end.
+    GrantKept,
+    /// Who did nothing wrong stays logged in.
+    StaysLoggedIn,
+    /// What was revoked is worth nothing on any node.
+    RevocationFinal,
+    /// Who logged out is logged out on every node.
+    LogoutFinal,
+    /// A refresh token that was replaced is worth nothing after its grace.
+    ReplacedTokenDead,
+    /// Every token is signed by a key that everybody can learn.
+    KeyKnown,
+    /// Nothing of one tenant or person is ever of use at another's.
+    WallsHold,
+    /// A request that went wrong is told so, and by nothing else.
+    NoOddAnswer,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.promise, self.what)
+    }
+}
+
+impl Promise {
+    pub(crate) fn broken(self, what: impl Into<String>) -> Violation {
+        Violation {
+            promise: self,
+            what: what.into(),
+        }
+    }
+}
+
+/// A moment, by the one true time and by the clocks of the nodes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) ms: u64,
+    /// The earliest and the latest time that any node told.
+    pub(crate) told: (Timestamp, Timestamp),
+}
+
+impl Moment {
+    /// Whether a life of `ms` that began then and that nobody's wall clock counts is not over now.
+    pub(crate) fn is_within(self, then: Self, ms: u64) -> bool {
+        self.ms - then.ms < ms
+    }
+
+    /// Whether a life of `ms` that began then is surely not over now, by anybody's clock.
+    pub(crate) fn surely_within(self, then: Self, ms: u64) -> bool {
+        let told = self.told.1.as_millis() - then.told.0.as_millis();
+        self.ms - then.ms < ms && told < i64::try_from(ms).unwrap_or(i64::MAX)
+    }
+}
+
+/// A code that a client was given.
+#[derive(Debug)]
+pub(crate) struct Code {
+    pub(crate) text: String,
+    pub(crate) issued: Moment,
+    /// How often it was answered with tokens.
+    pub(crate) answers: u32,
+    /// Why it need not be redeemable any more, or its tokens may be condemned.
+    pub(crate) doomed: Option<&'static str>,
+    /// The cache lost what it knew between a claim and its answer: once more may be answered.
+    pub(crate) may_be_answered_again: bool,
+    pub(crate) family: Option<usize>,
+}
+
+/// All tokens that came of one code.
+#[derive(Debug)]
+pub(crate) struct Family {
+    pub(crate) tenant: usize,
+    pub(crate) grant: GrantId,
+    /// The refresh token that was answered last.
+    pub(crate) latest: Option<String>,
+    /// The one before it.
+    pub(crate) before: Option<String>,
+    /// When the latest was first answered.
+    pub(crate) latest_since: Moment,
+    /// When the latest was answered last to a request that was under way when it was first.
+    pub(crate) noted: Moment,
+    /// When any token was answered last.
+    pub(crate) answered: Moment,
+    /// Whether the note that it was answered may have been lost with its node.
+    pub(crate) note_lost: bool,
+    /// Why it may be dead although nobody was told so.
+    pub(crate) doomed: Option<&'static str>,
+}
+
+/// What a client holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) family: usize,
+    pub(crate) refresh: Option<String>,
+    pub(crate) access: String,
+    pub(crate) access_since: Moment,
+    /// How long the access token is good, as the client was told.
+    pub(crate) access_ms: u64,
+    pub(crate) id_token: Option<String>,
+}
+
+/// A browser session that a browser was given.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) cookie: SessionCookie,
+    pub(crate) since: Moment,
+    /// When it was last seen to serve.
+    pub(crate) served: Moment,
+    pub(crate) doomed: Option<&'static str>,
+}

@@ -1,0 +1,475 @@
+//! Everything there is: nodes, stores, agents; and what each step does to them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use insula_ambient::{Clock as _, ManualClock, SeededEntropy, Timestamp};
+use insula_jose::MasterKey;
+use insula_model::{TenantSpec, TokenHash};
+use insula_store::{COLLECTED_AFTER, Durable as _, MemoryStore};
+use insula_testkit::{NOW, a_client, a_tenant};
+
+use crate::Defect;
+use crate::agent::{Agent, Request};
+use crate::cache::{Contents, SharedCache};
+use crate::node::{Configuration, Node, set_clock};
+use crate::script::{Act, Step};
+use crate::store::Link;
+use crate::truth::{Code, Family, Moment, Violation};
+use crate::wire::{Fate, Wire};
+
+/// How many nodes there are.
+pub(crate) const NODES: usize = 3;
+/// How many tenants there are.
+pub(crate) const TENANTS: usize = 2;
+/// How many agents there are.
+pub(crate) const AGENTS: usize = 6;
+
+/// Clocks of nodes that keep time differ by less.
+pub(crate) const TOLERANCE_MS: u64 = 1_000;
+/// How long a replaced refresh token is forgiven.
+pub(crate) const REUSE_MS: u64 = 3_000;
+/// How long a node may keep what it noted in memory alone.
+const NOTED_WITHIN_MS: u64 = 50;
+
+pub(crate) const ACCESS_MS: u64 = 120_000;
+pub(crate) const CODE_MS: u64 = 300_000;
+pub(crate) const LOGIN_MS: u64 = 600_000;
+pub(crate) const IDLE_REFRESH_MS: u64 = 4 * 3_600_000;
+pub(crate) const SESSION_MS: u64 = 12 * 3_600_000;
+pub(crate) const IDLE_SESSION_MS: u64 = 3_600_000;
+
+pub(crate) struct World {
+    pub(crate) configuration: Configuration,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) agents: Vec<Agent>,
+    pub(crate) codes: Vec<Code>,
+    pub(crate) families: Vec<Family>,
+    pub(crate) durable: MemoryStore,
+    pub(crate) wire: Arc<Wire>,
+    cache: SharedCache,
+    /// Which keys were ever stored, and since when.
+    pub(crate) known_keys: BTreeMap<String, u64>,
+    pub(crate) is_bus_up: bool,
+    saved: Option<(Contents, Vec<TokenHash>)>,
+    clock: ManualClock,
+    pub(crate) ms: u64,
+    /// When the clocks of the nodes were last further apart than those that keep time.
+    pub(crate) clock_trouble: Option<u64>,
+    /// When the cache last lost what it held.
+    pub(crate) cache_lost: Option<u64>,
+    /// The latest time any node ever told.
+    latest_told: Timestamp,
+    steps: u64,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, defect: Option<Defect>) -> Self {
+        let clock = ManualClock::at(NOW);
+        let (wire, durable) = (Arc::<Wire>::default(), MemoryStore::new());
+        let cache = SharedCache::new(clock.clone(), defect == Some(Defect::DurationsByWallTime));
+        let configuration = Configuration {
+            specs: (0..TENANTS).map(|n| Arc::new(spec(n))).collect(),
+            master_key: Arc::new(MasterKey::generate(&SeededEntropy::new(seed))),
+        };
+        let nodes = (0..NODES).map(|number| {
+            let link = Link {
+                wire: Arc::clone(&wire),
+                durable: durable.clone(),
+                cache: cache.clone(),
+                defect,
+                notes: Arc::default(),
+                burnt: Arc::default(),
+            };
+            let salt = u64::try_from(number).unwrap_or(0) + 1;
+            let mut node = Node::new(ManualClock::at(NOW), link, seed.wrapping_mul(31) + salt);
+            node.start(&configuration);
+            node
+        });
+        Self {
+            nodes: nodes.collect(),
+            agents: (0..AGENTS).map(agent).collect(),
+            configuration,
+            known_keys: BTreeMap::new(),
+            is_bus_up: true,
+            codes: Vec::new(),
+            families: Vec::new(),
+            durable,
+            wire,
+            cache,
+            saved: None,
+            clock,
+            ms: 0,
+            clock_trouble: None,
+            cache_lost: None,
+            latest_told: NOW,
+            steps: 0,
+        }
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Moment {
+        let told = self.nodes.iter().filter(|node| node.up).map(Node::now);
+        let told = told.fold(None, |range: Option<(Timestamp, Timestamp)>, time| {
+            let (first, last) = range.unwrap_or((time, time));
+            Some((first.min(time), last.max(time)))
+        });
+        let wall = self.clock.now();
+        Moment {
+            ms: self.ms,
+            told: told.unwrap_or((wall, wall)),
+        }
+    }
+
+    /// Whether all clocks kept time since `then`.
+    pub(crate) fn kept_time_since(&self, then: Moment) -> bool {
+        self.clock_trouble.is_none_or(|last| last < then.ms)
+    }
+
+    /// Takes one step, then looks whether every promise holds.
+    pub(crate) fn step(&mut self, step: Step) -> Result<(), Violation> {
+        match step {
+            Step::Begin { agent, node, act } => {
+                if let Some(slot) = self.begin(agent, node, act) {
+                    self.go(agent, slot, Fate::Pass)?;
+                }
+            }
+            Step::Go { agent, slot } => self.go(agent, slot, Fate::Pass)?,
+            Step::Lose { agent, slot } => self.go(agent, slot, Fate::Lose)?,
+            Step::Cut { agent, slot } => self.cut(agent, slot),
+            Step::GiveUp { agent, slot } => self.give_up(agent, slot),
+            Step::Work { node, tenant } => self.work(node, tenant, Fate::Pass),
+            Step::LoseWork { node, tenant } => self.work(node, tenant, Fate::Lose),
+            Step::Reload { node, tenant } => self.reload(node, tenant),
+            Step::DropBus => self.is_bus_up = false,
+            Step::MendBus => self.is_bus_up = true,
+            Step::Pass { ms } => self.pass(ms),
+            Step::Kill { node } => self.kill(node),
+            Step::Start { node } => self.start(node),
+            Step::EmptyCache => self.lose_cache(Contents::default(), &[]),
+            Step::SaveCache => {
+                self.saved = Some((self.cache.contents(), self.cache.claimed_codes()));
+            }
+            Step::RestoreCache => {
+                if let Some((contents, claimed)) = self.saved.clone() {
+                    self.lose_cache(contents, &claimed);
+                }
+            }
+            Step::SetClock { node, ms } => {
+                if let Some(node) = self.nodes.get(node) {
+                    node.set_clock(ms);
+                }
+            }
+            Step::SetAllClocks { ms } => {
+                set_clock(&self.clock, ms);
+                for node in &self.nodes {
+                    node.set_clock(ms);
+                }
+            }
+            Step::Drift { node, parts } => {
+                if let Some(node) = self.nodes.get_mut(node) {
+                    node.set_drift(parts);
+                }
+            }
+            Step::Collect { node } => {
+                if let Some(node) = self.nodes.get(node).filter(|node| node.up) {
+                    let now = node.now() - COLLECTED_AFTER;
+                    let collected = self.durable.collect_expired(now, u32::MAX);
+                    collected.now_or_never();
+                }
+            }
+        }
+        self.look_at_clocks();
+        self.steps += 1;
+        let agent = match step {
+            Step::Begin { agent, .. } | Step::Go { agent, .. } | Step::Lose { agent, .. } => {
+                Some(agent)
+            }
+            _ => None,
+        };
+        for (number, audited) in self.agents.iter().enumerate() {
+            if agent == Some(number) || self.steps.is_multiple_of(16) {
+                self.audit(audited)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a request go on to its next stop.
+    fn go(&mut self, agent: usize, slot: usize, fate: Fate) -> Result<(), Violation> {
+        let wire = Arc::clone(&self.wire);
+        let Some(Some(request)) = self.request(agent, slot) else {
+            return Ok(());
+        };
+        wire.decide(fate);
+        let polled = request
+            .running
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        wire.decide(Fate::Pass);
+        let traffic = wire.traffic();
+        let was_carried = request.carried.len();
+        request.carried.extend(traffic.carried);
+        request.lost.extend(traffic.lost);
+        self.observe(agent, slot, was_carried);
+        if let Poll::Ready(answer) = polled {
+            let ended = self.request(agent, slot).and_then(Option::take);
+            if let Some(request) = ended {
+                return self.judge(agent, &request, answer);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn request(&mut self, agent: usize, slot: usize) -> Option<&mut Option<Request>> {
+        self.agents.get_mut(agent)?.slots.get_mut(slot)
+    }
+
+    /// A request ends where it stands.
+    fn cut(&mut self, agent: usize, slot: usize) {
+        if let Some(request) = self.request(agent, slot).and_then(Option::take) {
+            self.unheard(&request);
+        }
+    }
+
+    /// Nobody waits for a request any more. One that did not arrive yet never will.
+    fn give_up(&mut self, agent: usize, slot: usize) {
+        let Some(request) = self.request(agent, slot) else {
+            return;
+        };
+        match request {
+            Some(under_way) if under_way.carried.is_empty() => {
+                *request = None;
+            }
+            Some(under_way) => under_way.is_heard = false,
+            None => {}
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        let span = Duration::from_millis(ms);
+        self.clock.advance(span);
+        self.ms += ms;
+        for node in &mut self.nodes {
+            node.pass(span);
+            if node.up && ms >= NOTED_WITHIN_MS {
+                for note in node.link.take_notes() {
+                    note.write(&self.durable).now_or_never();
+                }
+            }
+        }
+    }
+
+    fn kill(&mut self, number: usize) {
+        let Some(node) = self.nodes.get_mut(number).filter(|node| node.up) else {
+            return;
+        };
+        node.kill();
+        if !node.link.take_notes().is_empty() {
+            for family in &mut self.families {
+                family.note_lost = true;
+            }
+        }
+        for agent in 0..self.agents.len() {
+            for slot in 0..crate::agent::SLOTS {
+                let is_there = self
+                    .request(agent, slot)
+                    .is_some_and(|request| request.as_ref().is_some_and(|r| r.node == number));
+                if is_there {
+                    self.cut(agent, slot);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, number: usize) {
+        let last = self.latest_told;
+        let configuration = self.configuration.clone();
+        let Some(node) = self.nodes.get_mut(number).filter(|node| !node.up) else {
+            return;
+        };
+        node.start(&configuration);
+        // A process that begins takes the machine's time as it is: told time may run back.
+        if last.since(node.now()) > Duration::from_millis(TOLERANCE_MS) {
+            self.clock_trouble = Some(self.ms);
+        }
+    }
+
+    fn look_at_clocks(&mut self) {
+        let (first, last) = self.now().told;
+        self.latest_told = self.latest_told.max(last);
+        if last.since(first) >= Duration::from_millis(TOLERANCE_MS) {
+            self.clock_trouble = Some(self.ms);
+        }
+    }
+
+    /// The cache forgets what it held, and holds `contents` instead.
+    fn lose_cache(&mut self, contents: Contents, claimed: &[TokenHash]) {
+        self.cache.replace(contents);
+        self.cache_lost = Some(self.ms);
+        let presented = self
+            .agents
+            .iter()
+            .flat_map(|agent| agent.slots.iter().flatten());
+        let under_way: Vec<usize> = presented.filter_map(|r| r.presents.code).collect();
+        for number in 0..self.codes.len() {
+            let is_under_way = under_way.contains(&number);
+            let Some(code) = self.codes.get_mut(number) else {
+                continue;
+            };
+            if is_under_way || claimed.contains(&TokenHash::of(&code.text)) {
+                code.may_be_answered_again = true;
+            }
+            if is_under_way || code.answers == 0 {
+                self.doom_code(number, "the cache lost what it knew of the code");
+            }
+        }
+        for agent in &mut self.agents {
+            agent.login_may_be_lost = true;
+        }
+    }
+
+    /// From now on a code need not be redeemable, and its tokens may be condemned.
+    pub(crate) fn doom_code(&mut self, number: usize, why: &'static str) {
+        let Some(code) = self.codes.get_mut(number) else {
+            return;
+        };
+        code.doomed = Some(why);
+        let family = code.family;
+        if let Some(family) = family.and_then(|number| self.families.get_mut(number)) {
+            family.doomed = Some(why);
+        }
+    }
+
+    /// What a request means for what is promised, once calls of it were carried out.
+    fn observe(&mut self, agent: usize, slot: usize, from: usize) {
+        let now = self.now();
+        let Some(Some(request)) = self.request(agent, slot) else {
+            return;
+        };
+        let carried = request.carried.get(from..).unwrap_or_default().to_vec();
+        let is_first = |name| {
+            !request
+                .carried
+                .get(..from)
+                .unwrap_or_default()
+                .contains(&name)
+        };
+        let lost_leave = request.lost.contains(&"answer_code");
+        let (act, presents) = (request.act, request.presents.clone());
+        if act == Act::Refresh
+            && carried.contains(&"find_refresh")
+            && is_first("find_refresh")
+            && let (Some(family), Some(token)) = (presents.family, &presents.token)
+        {
+            self.note_late(family, token, now);
+        }
+        if lost_leave && let Some(code) = presents.code.and_then(|n| self.codes.get_mut(n)) {
+            code.may_be_answered_again = true;
+        }
+        if carried.contains(&"end_session")
+            && act == Act::ComeBack
+            && let Some(session) = self.agents.get_mut(agent).and_then(|a| a.session.as_mut())
+        {
+            // The new cookie may be lost with the answer.
+            session.doomed = Some("a new login took its place");
+        }
+    }
+
+    /// A client whose answer was lost may ask again, but in time.
+    fn note_late(&mut self, number: usize, token: &str, now: Moment) {
+        let Some(family) = self.families.get(number) else {
+            return;
+        };
+        if family.latest.as_deref() == Some(token) {
+            return;
+        }
+        let since = family.latest_since;
+        let in_time = now.surely_within(since, REUSE_MS - TOLERANCE_MS)
+            && self.kept_time_since(since)
+            && family.before.as_deref() == Some(token);
+        if !in_time && let Some(family) = self.families.get_mut(number) {
+            family.doomed = Some("a replaced token was presented too late");
+        }
+    }
+
+    /// A request whose answer nobody will hear, at its end or cut before.
+    pub(crate) fn unheard(&mut self, request: &Request) {
+        self.unanswered(request);
+        if request.carried.contains(&"answer_code")
+            && let Some(code) = request.presents.code
+        {
+            self.doom_code(code, "it was answered, and nobody heard it");
+        }
+    }
+
+    /// Where the cache forgot that a code was redeemed, two who present it at once pass for one who
+    /// tries again; where the code ends meanwhile, each is told that nobody stands in its way.
+    pub(crate) fn note_second_claim(&mut self, number: usize) {
+        let lost = self.cache_lost;
+        let mut requests = self.agents.iter().flat_map(|a| a.slots.iter().flatten());
+        let is_second = requests.any(|r| r.presents.code == Some(number));
+        if let Some(code) = self.codes.get_mut(number)
+            && is_second
+            && lost.is_some_and(|last| last >= code.issued.ms)
+        {
+            code.may_be_answered_again = true;
+        }
+    }
+
+    /// A claim of a code after the cache forgot it was redeemed passes for the first; if its own
+    /// answer is lost, the next passes for its second try.
+    pub(crate) fn unanswered(&mut self, request: &Request) {
+        let lost = self.cache_lost;
+        if request.carried.contains(&"claim_code")
+            && let Some(code) = request.presents.code.and_then(|n| self.codes.get_mut(n))
+            && lost.is_some_and(|last| last >= code.issued.ms)
+        {
+            code.may_be_answered_again = true;
+        }
+    }
+}
+
+fn spec(number: usize) -> TenantSpec {
+    let name = ["acme", "globex", "initech"]
+        .get(number)
+        .unwrap_or(&"hooli");
+    a_tenant()
+        .at(name, &format!("https://{name}.test"))
+        .with_client(a_client().skipping_approval())
+        .with_client(a_client().named("asks"))
+        .with(|spec| {
+            spec.signer.algorithms = vec!["EdDSA".to_owned()];
+            spec.signer.rotation_period = Duration::from_mins(30);
+            spec.signer.publish_ahead = Duration::from_mins(5);
+            spec.passivate_after = Duration::ZERO;
+            let expiry = &mut spec.expiry;
+            expiry.id_tokens = Duration::from_millis(ACCESS_MS);
+            expiry.access_tokens = Duration::from_millis(ACCESS_MS);
+            expiry.codes = Duration::from_millis(CODE_MS);
+            expiry.auth_requests = Duration::from_millis(LOGIN_MS);
+            expiry.refresh.reuse_interval = Duration::from_millis(REUSE_MS);
+            expiry.refresh.valid_if_not_used_for = Some(Duration::from_millis(IDLE_REFRESH_MS));
+            expiry.refresh.absolute_lifetime = None;
+            spec.sessions.absolute_lifetime = Duration::from_millis(SESSION_MS);
+            spec.sessions.valid_if_not_used_for = Duration::from_millis(IDLE_SESSION_MS);
+        })
+        .build()
+}
+
+fn agent(number: usize) -> Agent {
+    Agent {
+        tenant: number % TENANTS,
+        name: format!("person{number}"),
+        client: if number % 3 == 2 { "asks" } else { "app" },
+        scope: if number % 4 == 3 {
+            "openid email"
+        } else {
+            "openid email offline_access"
+        },
+        ..Agent::default()
+    }
+}

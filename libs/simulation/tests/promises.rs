@@ -1,0 +1,58 @@
+//! What must hold after every step, over 20,000 of them; and that it would be seen if it did not.
+
+use insula_simulation::{Defect, Promise, explore};
+
+const STEPS: u64 = 20_000;
+
+#[test]
+fn every_promise_holds_over_20_000_steps() {
+    if let Err(failure) = explore(SEED, STEPS, None) {
+        panic!("{}", failure.shrunk(None));
+    }
+}
+
+const SEED: u64 = 1;
+
+/// Whether a defect breaks a promise it must break. Without it no promise is broken from the same
+/// seed, as the test above shows.
+fn finds(defect: Defect, promises: &[Promise]) {
+    let failure = explore(SEED, STEPS, Some(defect)).expect_err("the defect is found");
+    println!("{defect:?}: step {}: {}", failure.step, failure.violation);
+    assert!(promises.contains(&failure.violation.promise), "{failure}");
+}
+
+#[test]
+fn a_grace_counted_from_the_start_of_the_request_is_found() {
+    finds(Defect::GraceFromRequestStart, &[Promise::GrantKept]);
+}
+
+#[test]
+fn a_code_burnt_by_a_failed_commit_is_found() {
+    finds(Defect::CodeBurntByFailedCommit, &[Promise::GrantKept]);
+}
+
+#[test]
+fn a_redemption_remembered_in_the_cache_alone_is_found() {
+    finds(Defect::RedemptionInCacheAlone, &[Promise::CodeRedeemedOnce]);
+}
+
+#[test]
+fn revocation_read_from_the_cache_alone_is_found() {
+    finds(Defect::RevocationInCacheAlone, &[Promise::RevocationFinal]);
+}
+
+#[test]
+fn durations_by_wall_time_are_found() {
+    finds(
+        Defect::DurationsByWallTime,
+        &[Promise::ReplacedTokenDead, Promise::GrantKept],
+    );
+}
+
+#[test]
+fn a_rotation_without_compare_and_swap_is_found() {
+    finds(
+        Defect::RotationWithoutSwap,
+        &[Promise::KeyKnown, Promise::GrantKept],
+    );
+}

@@ -1,0 +1,382 @@
+//! A tenant without an actor: the same decisions, loads and swaps, one poll at a time, for a
+//! simulation that owns time and order.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use insula_ambient::{Clock, Entropy, Monotonic, Timestamp};
+use insula_connector_kit::{ConnectorError, OpenConnector, PasswordCheck, PasswordVerdict};
+use insula_jose::{Alg, JoseError, MasterKey, SigningKey};
+use insula_model::{Password, TenantId};
+use insula_store::{Cache, ChangeBus, Durable, TenantStore};
+use insula_theming::ThemeLibrary;
+
+use crate::runtime::Runtime;
+use crate::tenant::build::{Configured, LoadedTenant};
+use crate::tenant::connectors::Opened;
+use crate::tenant::life::{Command, Event, Job, JobError, Now, ReloadScope, TenantLife};
+use crate::tenant::rotation::{self, Keys, Stored};
+use crate::{SpecSource, TenancyDeps, TenancyOptions, TenantSnapshot};
+
+/// Makes a key from the randomness of the simulation.
+pub type MakeKey = fn(Alg, &dyn Entropy) -> Result<SigningKey, JoseError>;
+
+/// What a simulated process runs its tenants with.
+pub struct SteppedServices {
+    /// What must survive.
+    pub durable: Arc<dyn Durable>,
+    /// What lives minutes.
+    pub cache: Arc<dyn Cache>,
+    /// Not used: who drives the tenants carries word of changes.
+    pub bus: Arc<dyn ChangeBus>,
+    /// All kinds of connectors.
+    pub connectors: Arc<dyn OpenConnector>,
+    /// All configurations.
+    pub specs: Arc<dyn SpecSource>,
+    /// All themes.
+    pub themes: Arc<ThemeLibrary>,
+    /// What key rings are sealed under.
+    pub master_key: Arc<MasterKey>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The executor that the product would use; nothing is run on it.
+    pub io: tokio::runtime::Handle,
+    /// Makes keys.
+    pub make_key: MakeKey,
+}
+
+/// A process whose tenants are driven by hand.
+#[derive(Clone)]
+pub struct SteppedProcess {
+    runtime: Arc<Runtime>,
+    make_key: MakeKey,
+}
+
+/// A tenant of such a process.
+pub struct SteppedTenant {
+    runtime: Arc<Runtime>,
+    make_key: MakeKey,
+    id: TenantId,
+    store: Arc<dyn TenantStore>,
+    life: TenantLife,
+    keys: Keys,
+    loaded: Option<LoadedTenant>,
+    configured: Option<Configured>,
+    opened: Option<Opened>,
+    theme: Option<Arc<insula_theming::Theme>>,
+    snapshot: Option<Arc<TenantSnapshot>>,
+    epoch: u64,
+    timer: Monotonic,
+    jobs: VecDeque<(Job, Running)>,
+    has_announced: bool,
+    has_failed: bool,
+}
+
+type Running = Pin<Box<dyn Future<Output = Result<Done, JobError>> + Send>>;
+
+enum Done {
+    Spec(Configured),
+    Keys(Option<Stored>),
+    Connectors(Opened),
+    Theme(Arc<insula_theming::Theme>),
+    Swap(Option<Stored>),
+}
+
+impl SteppedProcess {
+    /// A process that has no tenants yet.
+    pub fn new(services: SteppedServices, options: TenancyOptions) -> Self {
+        let make_key = services.make_key;
+        let deps = TenancyDeps {
+            durable: services.durable,
+            cache: services.cache,
+            bus: services.bus,
+            connectors: services.connectors,
+            hashing: Arc::new(|_| Arc::new(NoHashing) as Arc<dyn PasswordCheck>),
+            themes: services.themes,
+            specs: services.specs,
+            master_key: services.master_key,
+            clock: services.clock,
+            entropy: services.entropy,
+            io: services.io,
+            process_id: "simulated".to_owned(),
+        };
+        Self {
+            runtime: Runtime::new(deps, options),
+            make_key,
+        }
+    }
+
+    /// Begins to load a tenant.
+    pub fn start(&self, id: &TenantId) -> SteppedTenant {
+        let runtime = Arc::clone(&self.runtime);
+        let mut tenant = SteppedTenant {
+            life: TenantLife::new(runtime.options.poll_every),
+            store: runtime.deps.durable.tenant(id),
+            runtime,
+            make_key: self.make_key,
+            id: id.clone(),
+            keys: Keys::default(),
+            loaded: None,
+            configured: None,
+            opened: None,
+            theme: None,
+            snapshot: None,
+            epoch: 0,
+            timer: Monotonic::NEVER,
+            jobs: VecDeque::new(),
+            has_announced: false,
+            has_failed: false,
+        };
+        tenant.live(Event::Started);
+        tenant
+    }
+}
+
+impl SteppedTenant {
+    /// The tenant as a request finds it; nothing before it was loaded.
+    pub fn snapshot(&self) -> Option<Arc<TenantSnapshot>> {
+        self.snapshot.clone()
+    }
+
+    /// How many jobs are under way.
+    pub fn jobs(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Lets one of the jobs go on to where it waits next, or to its end.
+    pub fn poll(&mut self, job: usize) {
+        let Some((kind, mut running)) = self.jobs.remove(job) else {
+            return;
+        };
+        let polled = running
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        match polled {
+            Poll::Pending => self.jobs.push_back((kind, running)),
+            Poll::Ready(Err(error)) => self.live(Event::Failed(error)),
+            Poll::Ready(Ok(done)) => {
+                let event = self.done(done);
+                self.live(event);
+            }
+        }
+    }
+
+    /// The timer goes off, if it is due.
+    pub fn tick(&mut self) {
+        let now = self.runtime.monotonic();
+        if self.has_failed {
+            self.has_failed = false;
+            self.live(Event::RetryAsked);
+        } else if now >= self.timer {
+            self.timer = Monotonic::NEVER;
+            self.live(Event::Tick { last_used: now });
+        }
+    }
+
+    /// Word came that another process changed the keys.
+    pub fn keys_changed(&mut self) {
+        self.live(Event::ReloadAsked(ReloadScope::Keys));
+    }
+
+    /// The configuration is to be loaded again.
+    pub fn reload(&mut self) {
+        self.live(Event::ReloadAsked(ReloadScope::Spec));
+    }
+
+    /// Whether the tenant told the other processes that its keys changed, since this was last asked.
+    pub fn take_announced(&mut self) -> bool {
+        std::mem::take(&mut self.has_announced)
+    }
+
+    fn live(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let now = Now {
+                wall: self.runtime.now(),
+                count: self.runtime.monotonic(),
+            };
+            for command in self.life.on(event, now) {
+                events.extend(self.carry_out(command, now));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, now: Now) -> Option<Event> {
+        let (runtime, id) = (Arc::clone(&self.runtime), self.id.clone());
+        match command {
+            Command::LoadSpec => {
+                self.forget_next();
+                let served = self.loaded.as_ref();
+                let served = served.map(|served| served.configured.spec.issuer.clone());
+                self.begin(Job::Spec, async move {
+                    let loaded = Configured::load(&runtime, &id, served.as_ref()).await;
+                    loaded.map(Done::Spec)
+                });
+            }
+            Command::LoadKeys => {
+                let (store, known) = (Arc::clone(&self.store), self.keys.stored());
+                self.begin(Job::Keys, async move {
+                    let loaded = rotation::load(&runtime, &id, &*store, known).await;
+                    loaded.map(Done::Keys)
+                });
+            }
+            Command::OpenConnectors => {
+                let spec = Arc::clone(&self.current()?.spec);
+                let before = self.loaded.as_ref().map(|served| {
+                    let spec = Arc::clone(&served.configured.spec);
+                    (spec, served.opened.clone())
+                });
+                self.begin(Job::Connectors, async move {
+                    Ok(Done::Connectors(Opened::of(&runtime, spec, before).await))
+                });
+            }
+            Command::CompileTheme => {
+                let configured = self.current()?.clone();
+                self.begin(Job::Theme, async move {
+                    configured.theme(&runtime).map(Done::Theme)
+                });
+            }
+            Command::PlanKeys { at } => {
+                let policy = Arc::clone(&self.current()?.rotation);
+                return Some(Event::KeysPlanned(
+                    self.keys.draft(&runtime).plan(at, &policy),
+                ));
+            }
+            Command::MakeKey { alg, activate, at } => {
+                let policy = Arc::clone(&self.current()?.rotation);
+                let key = (self.make_key)(alg, &*runtime.deps.entropy);
+                let Ok(key) = key else {
+                    return Some(Event::Failed(JobError {
+                        job: Job::NewKey,
+                        text: "no key could be made".to_owned(),
+                        out_of_reach: false,
+                    }));
+                };
+                let ring = self.keys.draft(&runtime);
+                *ring = if activate {
+                    ring.with_active(key, at, &policy)
+                } else {
+                    ring.with_announced(key, at)
+                };
+                return Some(Event::KeyMade);
+            }
+            Command::ChangeRing { step, at } => {
+                let policy = Arc::clone(&self.current()?.rotation);
+                let ring = self.keys.draft(&runtime);
+                *ring = rotation::changed(ring, &step, at, &policy);
+            }
+            Command::SwapKeys => {
+                let ring = self.keys.draft(&runtime).clone();
+                let (store, known) = (Arc::clone(&self.store), self.keys.stored());
+                self.begin(Job::Swap, async move {
+                    let swapped = rotation::swap(&runtime, &id, &*store, known, ring).await;
+                    swapped.map(Done::Swap)
+                });
+            }
+            Command::ForgetRing => self.keys.forget_draft(),
+            Command::ForgetSpec => self.forget_next(),
+            Command::AnnounceKeys => self.has_announced = true,
+            Command::Publish => self.publish(now.wall),
+            Command::ReportLoadFailed(_) => self.has_failed = true,
+            Command::SetTimer(at) => self.timer = at,
+            Command::ReportReady
+            | Command::ReportIdle
+            | Command::RecordSpecOutcome(_)
+            | Command::RecordKeysOutcome(_)
+            | Command::Stop => {}
+        }
+        None
+    }
+
+    fn begin(
+        &mut self,
+        job: Job,
+        work: impl Future<Output = Result<Done, JobError>> + Send + 'static,
+    ) {
+        self.jobs.push_back((job, Box::pin(work)));
+    }
+
+    fn done(&mut self, done: Done) -> Event {
+        match done {
+            Done::Spec(configured) => {
+                let passivate_after = configured.spec.passivate_after;
+                self.configured = Some(configured);
+                Event::SpecLoaded { passivate_after }
+            }
+            Done::Keys(stored) => {
+                let are_new = self.keys.take(stored);
+                let can_sign = self.keys.can_sign();
+                Event::KeysLoaded { are_new, can_sign }
+            }
+            Done::Connectors(opened) => {
+                self.opened = Some(opened);
+                Event::ConnectorsOpened
+            }
+            Done::Theme(theme) => {
+                self.theme = Some(theme);
+                Event::ThemeCompiled
+            }
+            Done::Swap(Some(stored)) => {
+                self.keys.take(Some(stored));
+                Event::KeysSwapped
+            }
+            Done::Swap(None) => {
+                self.keys.forget_draft();
+                Event::SwapLost
+            }
+        }
+    }
+
+    /// What is being loaded, or else what is served.
+    fn current(&self) -> Option<&Configured> {
+        let served = self.loaded.as_ref().map(|loaded| &loaded.configured);
+        self.configured.as_ref().or(served)
+    }
+
+    fn forget_next(&mut self) {
+        (self.configured, self.opened, self.theme) = (None, None, None);
+    }
+
+    fn publish(&mut self, now: Timestamp) {
+        let next = (
+            self.configured.take(),
+            self.opened.take(),
+            self.theme.take(),
+        );
+        if let (Some(configured), Some(opened), Some(theme)) = next {
+            opened.people.go_by(Arc::clone(&configured.spec));
+            self.loaded = Some(LoadedTenant {
+                configured,
+                opened,
+                theme,
+            });
+        }
+        let (Some(loaded), Some(keys)) = (&self.loaded, self.keys.ring()) else {
+            return;
+        };
+        self.epoch += 1;
+        let made = loaded.snapshot(&self.runtime, keys, 1, self.epoch, now);
+        if let Ok(snapshot) = made {
+            self.snapshot = Some(Arc::new(snapshot));
+        }
+    }
+}
+
+struct NoHashing;
+
+#[async_trait]
+impl PasswordCheck for NoHashing {
+    async fn check(
+        &self,
+        _: Password,
+        _: Option<String>,
+    ) -> Result<PasswordVerdict, ConnectorError> {
+        Ok(PasswordVerdict::Wrong)
+    }
+}
