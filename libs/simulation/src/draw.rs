@@ -131,6 +131,7 @@ impl Draw {
             Kind::Begin => {
                 let (agent, node) = (self.below(AGENTS), self.below(NODES));
                 let doer = world.agents.get(agent)?;
+                world.nodes.get(node)?.tenant(doer.tenant)?;
                 let feasible: Vec<_> = ACTS.iter().copied().filter(|(a, _)| doer.may(*a)).collect();
                 let act = self.among(&feasible)?;
                 Step::Begin { agent, node, act }

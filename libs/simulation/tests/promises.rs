@@ -45,7 +45,11 @@ fn revocation_read_from_the_cache_alone_is_found() {
 fn durations_by_wall_time_are_found() {
     finds(
         Defect::DurationsByWallTime,
-        &[Promise::ReplacedTokenDead, Promise::GrantKept],
+        &[
+            Promise::ReplacedTokenDead,
+            Promise::GrantKept,
+            Promise::StaysLoggedIn,
+        ],
     );
 }
 
