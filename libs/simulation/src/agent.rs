@@ -80,6 +80,8 @@ pub(crate) struct Request {
     /// Whether somebody still waits for the answer.
     pub(crate) is_heard: bool,
     pub(crate) begun: Moment,
+    /// When its node had last read the keys that it pinned as it began.
+    pub(crate) keys_read: Option<u64>,
     /// What was carried out for it so far.
     pub(crate) carried: Vec<&'static str>,
     pub(crate) lost: Vec<&'static str>,

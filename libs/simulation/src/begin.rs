@@ -3,6 +3,7 @@
 use insula_flows::Browser;
 
 use crate::agent::{Agent, Login, Presents, Request, Running, SLOTS, shows};
+use crate::node::Node;
 use crate::script::Act;
 use crate::world::{TENANTS, World};
 
@@ -60,6 +61,9 @@ impl World {
         if !agent.may(act) {
             return None;
         }
+        let tenant = agent.tenant;
+        let of_node = |node: &Node| node.tenants.get(tenant)?.keys_read;
+        let keys_read = self.nodes.get(node).and_then(of_node);
         let (running, presents) = self.send(number, node, act)?;
         if let Some(code) = presents.code {
             self.note_second_claim(code);
@@ -70,6 +74,7 @@ impl World {
             running,
             is_heard: true,
             begun,
+            keys_read,
             carried: Vec::new(),
             lost: Vec::new(),
             presents,

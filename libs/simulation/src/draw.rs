@@ -4,6 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 
 use crate::agent::SLOTS;
+use crate::gambit::{GAMBITS, Gambit};
 use crate::script::{Act, Step};
 use crate::world::{AGENTS, NODES, TENANTS, World};
 
@@ -12,6 +13,7 @@ use crate::world::{AGENTS, NODES, TENANTS, World};
 pub(crate) struct Draw {
     random: ChaCha8Rng,
     weights: Vec<(Kind, u64)>,
+    gambit: Option<Gambit>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +38,7 @@ enum Kind {
     SetAllClocks,
     Drift,
     Collect,
+    Gambit,
 }
 
 /// Each kind of step, how often it comes among a thousand, and whether it is a fault, of which each
@@ -61,6 +64,7 @@ const KINDS: &[(Kind, u64, bool)] = &[
     (Kind::SetClock, 4, true),
     (Kind::SetAllClocks, 6, true),
     (Kind::Drift, 3, true),
+    (Kind::Gambit, 20, true),
 ];
 
 const ACTS: &[(Act, u64)] = &[
@@ -111,12 +115,16 @@ impl Draw {
         Self {
             weights: weights.collect(),
             random,
+            gambit: None,
         }
     }
 
     /// What happens next, as things stand.
     pub(crate) fn next(&mut self, world: &World) -> Step {
         loop {
+            if let Some(step) = self.of_gambit(world) {
+                return step;
+            }
             let weights = std::mem::take(&mut self.weights);
             let kind = self.among(&weights);
             self.weights = weights;
@@ -124,6 +132,17 @@ impl Draw {
                 return step;
             }
         }
+    }
+
+    /// The next step of the plan under way, if there is one and nothing comes between.
+    fn of_gambit(&mut self, world: &World) -> Option<Step> {
+        if self.gambit.is_none() || self.below(4) == 0 {
+            return None;
+        }
+        let mut gambit = self.gambit.take()?;
+        let step = gambit.next(world, &mut |bound| self.below(bound))?;
+        self.gambit = Some(gambit);
+        Some(step)
     }
 
     fn of_kind(&mut self, kind: Kind, world: &World) -> Option<Step> {
@@ -181,6 +200,13 @@ impl Draw {
                 node: self.below(NODES),
                 parts: [-200, 0, 200].get(self.below(3)).copied().unwrap_or(0),
             },
+            Kind::Gambit => {
+                if self.gambit.is_none() {
+                    let (plan, agent) = (self.below(GAMBITS), self.below(AGENTS));
+                    self.gambit = Some(Gambit::new(plan, agent));
+                }
+                return None;
+            }
             Kind::Collect => Step::Collect {
                 node: self.node(world, true)?,
             },

@@ -1,5 +1,6 @@
 //! What the tenants of a node do by themselves, and what is promised of their keys.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -12,7 +13,7 @@ use serde_json::Value;
 use crate::agent::Request;
 use crate::truth::{Promise, Violation};
 use crate::wire::Fate;
-use crate::world::World;
+use crate::world::{TENANTS, World};
 
 /// How long a node may sign with a key after it was taken out of the stored ring: as long as a key
 /// is published after it signed its last token.
@@ -45,7 +46,7 @@ impl World {
         }
         let has_announced = of.stepped.take_announced();
         if has_read("swap_keys") {
-            self.note_keys(tenant);
+            self.note_keys();
         }
         if has_announced && self.is_bus_up {
             let others = self.nodes.iter_mut().enumerate();
@@ -75,12 +76,24 @@ impl World {
         SealedKeyRing::open(&sealed, &self.configuration.master_key, id.as_str()).ok()
     }
 
-    fn note_keys(&mut self, tenant: usize) {
-        let Some(ring) = self.stored_ring(tenant) else {
-            return;
-        };
-        for key in ring.keys() {
-            let kid = key.kid().as_str().to_owned();
+    /// Notes which keys are stored now, and which no longer are.
+    fn note_keys(&mut self) {
+        let rings = (0..TENANTS).filter_map(|tenant| self.stored_ring(tenant));
+        let stored: BTreeSet<_> = rings
+            .flat_map(|ring| {
+                let kids = ring.keys().iter().map(|key| key.kid().as_str().to_owned());
+                kids.collect::<Vec<_>>()
+            })
+            .collect();
+        let excused = self.clock_trouble.map(|_| self.ms);
+        for kid in self.known_keys.keys() {
+            if stored.contains(kid) {
+                self.dropped_keys.remove(kid);
+            } else {
+                self.dropped_keys.entry(kid.clone()).or_insert(excused);
+            }
+        }
+        for kid in stored {
             self.known_keys.entry(kid).or_insert(self.ms);
         }
     }
@@ -95,8 +108,7 @@ impl World {
         let Some(tenant) = self.agents.get(number).map(|agent| agent.tenant) else {
             return Ok(());
         };
-        let node = self.nodes.get(request.node);
-        let read = node.and_then(|node| node.tenants.get(tenant)?.keys_read);
+        let read = request.keys_read;
         let is_fresh = read.is_some_and(|read| self.ms - read < STALE_MS);
         let kid = kid_of(token);
         let ring = self.stored_ring(tenant);
@@ -104,8 +116,15 @@ impl World {
             let mut keys = ring.keys().iter();
             keys.any(|key| Some(key.kid().as_str()) == kid.as_deref())
         });
-        // A node whose clock is hours ahead drops keys that others still sign with.
-        if is_stored || !is_fresh || self.clock_trouble.is_some() {
+        // A node whose clock is hours ahead drops keys that others still sign with, until they have
+        // read the ring again.
+        let dropped = kid.as_ref().and_then(|kid| self.dropped_keys.get(kid));
+        let is_excused = dropped
+            .copied()
+            .flatten()
+            .zip(read)
+            .is_some_and(|(dropped, read)| read <= dropped);
+        if is_stored || !is_fresh || is_excused {
             return Ok(());
         }
         let what = format!("a token is signed with the key {kid:?}, which is not stored");
@@ -120,14 +139,10 @@ impl World {
         let Some(held) = &agent.held else {
             return false;
         };
-        let node = self.nodes.get(request.node);
-        let read = node.and_then(|node| node.tenants.get(agent.tenant)?.keys_read);
         let stored = kid_of(&held.access).and_then(|kid| self.known_keys.get(&kid).copied());
-        // The request pinned the keys when it began, and they were read before.
-        match (read, stored) {
-            (Some(read), Some(stored)) => stored < read && read <= request.begun.ms,
-            _ => false,
-        }
+        stored
+            .zip(request.keys_read)
+            .is_some_and(|(stored, read)| stored < read)
     }
 }
 
@@ -136,5 +151,5 @@ fn kid_of(token: &str) -> Option<String> {
     let header = token.split('.').next()?;
     let json = URL_SAFE_NO_PAD.decode(header).ok()?;
     let header: Value = serde_json::from_slice(&json).ok()?;
-    Some(header["kid"].as_str()?.to_owned())
+    Some(header.get("kid")?.as_str()?.to_owned())
 }

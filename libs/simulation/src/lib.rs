@@ -9,6 +9,7 @@ mod begin;
 mod cache;
 mod connector;
 mod draw;
+mod gambit;
 mod jobs;
 mod judge;
 mod keys;
@@ -42,6 +43,7 @@ pub enum Defect {
     RevocationInCacheAlone,
     /// What lasts a while is measured by a wall clock that can be set back.
     DurationsByWallTime,
-    /// A new key ring is stored without looking whether another node stored one first.
+    /// A rotated key ring is stored in the place of the old one without looking whether another node
+    /// stored one first.
     RotationWithoutSwap,
 }

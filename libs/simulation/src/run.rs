@@ -25,8 +25,8 @@ impl Failure {
     pub fn shrunk(self, defect: Option<Defect>) -> Self {
         let (script, violation) = shrunk(self.script, self.violation, defect);
         Self {
-            script,
             violation,
+            script,
             ..self
         }
     }

@@ -142,7 +142,7 @@ struct NodeStore {
 
 impl NodeStore {
     /// A grant as this node sees it: with what it noted and has not written yet.
-    fn seen(&self, grant: RefreshGrant) -> RefreshGrant {
+    fn seen(&self, grant: &RefreshGrant) -> RefreshGrant {
         let notes = lock(&self.link.notes);
         notes
             .iter()
@@ -211,7 +211,7 @@ impl TenantStore for NodeStore {
 
     async fn swap_keys(&self, expected: Option<u64>, new: &SealedKeys) -> Answer<KeySwap> {
         let call = async {
-            if !self.link.has(Defect::RotationWithoutSwap) {
+            if !self.link.has(Defect::RotationWithoutSwap) || expected.is_none() {
                 return self.store.swap_keys(expected, new).await;
             }
             let stands = self.store.load_keys().await?.map(|keys| keys.version);
@@ -305,7 +305,7 @@ impl TenantStore for NodeStore {
     async fn find_refresh(&self, id: &RefreshId) -> Answer<Option<RefreshGrant>> {
         let call = async {
             let found = self.store.find_refresh(id).await?;
-            Ok(found.map(|grant| self.seen(grant)))
+            Ok(found.map(|grant| self.seen(&grant)))
         };
         self.link.wire.carry("find_refresh", call).await
     }

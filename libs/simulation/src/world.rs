@@ -53,6 +53,8 @@ pub(crate) struct World {
     cache: SharedCache,
     /// Which keys were ever stored, and since when.
     pub(crate) known_keys: BTreeMap<String, u64>,
+    /// Which of them were taken out again, and when if the clocks had differed by then.
+    pub(crate) dropped_keys: BTreeMap<String, Option<u64>>,
     pub(crate) is_bus_up: bool,
     saved: Option<(Contents, Vec<TokenHash>)>,
     clock: ManualClock,
@@ -94,6 +96,7 @@ impl World {
             agents: (0..AGENTS).map(agent).collect(),
             configuration,
             known_keys: BTreeMap::new(),
+            dropped_keys: BTreeMap::new(),
             is_bus_up: true,
             codes: Vec::new(),
             families: Vec::new(),

@@ -13,12 +13,15 @@ fn every_promise_holds_over_20_000_steps() {
 
 const SEED: u64 = 1;
 
-/// Whether a defect breaks a promise it must break. Without it no promise is broken from the same
-/// seed, as the test above shows.
+/// Whether a defect breaks a promise it must break, from any of a few seeds. Without it no promise is
+/// broken from the first of them, as the test above shows.
 fn finds(defect: Defect, promises: &[Promise]) {
-    let failure = explore(SEED, STEPS, Some(defect)).expect_err("the defect is found");
-    println!("{defect:?}: step {}: {}", failure.step, failure.violation);
-    assert!(promises.contains(&failure.violation.promise), "{failure}");
+    for seed in SEED..=4 {
+        let found = explore(seed, STEPS, Some(defect)).err();
+        let what = found.as_ref().map(ToString::to_string);
+        let is_it = found.is_some_and(|found| promises.contains(&found.violation.promise));
+        assert!(is_it, "{defect:?} from seed {seed}: {what:?}");
+    }
 }
 
 #[test]
@@ -55,8 +58,5 @@ fn durations_by_wall_time_are_found() {
 
 #[test]
 fn a_rotation_without_compare_and_swap_is_found() {
-    finds(
-        Defect::RotationWithoutSwap,
-        &[Promise::KeyKnown, Promise::GrantKept],
-    );
+    finds(Defect::RotationWithoutSwap, &[Promise::KeyKnown]);
 }

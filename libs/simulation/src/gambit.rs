@@ -1,0 +1,269 @@
+//! Short plans that lead where chance alone seldom does.
+
+use std::collections::VecDeque;
+
+use crate::agent::{Agent, Login};
+use crate::script::{Act, Step};
+use crate::world::{NODES, World};
+
+/// The most steps one takes before it is given up.
+const STEPS: u32 = 120;
+
+/// A plan of one agent under way, whose steps come among those of everybody else and may come to
+/// nothing by them.
+pub(crate) struct Gambit {
+    agent: usize,
+    moves: VecDeque<Move>,
+    /// What is to befall the request under way, after which call if not after any.
+    trouble: (&'static [Trouble], Option<&'static str>),
+    left: u32,
+}
+
+/// One part of a plan.
+#[derive(Debug, Clone, Copy)]
+enum Move {
+    /// The agent does what it takes until they have it.
+    Get(Goal),
+    /// The agent does it, at any node, if they can.
+    Do(Act),
+    /// The same, and something befalls the request on its way, at once after this call was carried
+    /// out or else at any time.
+    Trouble(Act, &'static [Trouble], Option<&'static str>),
+    /// It happens.
+    Then(Step),
+    /// All jobs of the tenant go on, in any order, until they rest.
+    Settle,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Trouble {
+    Fails,
+    Stalls,
+    IsGivenUp,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Goal {
+    Code,
+    Tokens,
+    Session,
+}
+
+use Move::{Do, Get, Settle, Then};
+
+const A_WHILE: Move = Then(Step::Pass { ms: 700_000 });
+const A_MINUTE: Move = Then(Step::Pass { ms: 70_000 });
+
+/// All plans there are.
+const PLANS: &[&[Move]] = &[
+    // The cache forgets that a code was redeemed.
+    &[
+        Get(Goal::Code),
+        Then(Step::SaveCache),
+        Do(Act::Redeem),
+        Then(Step::RestoreCache),
+        Do(Act::ReplayCode),
+    ],
+    // The cache forgets what was revoked.
+    &[
+        Get(Goal::Tokens),
+        Do(Act::Revoke),
+        Then(Step::EmptyCache),
+        Do(Act::UseRevoked),
+        Do(Act::RefreshRevoked),
+    ],
+    &[
+        Get(Goal::Tokens),
+        Then(Step::SaveCache),
+        Do(Act::Revoke),
+        Then(Step::RestoreCache),
+        Do(Act::RefreshRevoked),
+        Do(Act::UseRevoked),
+    ],
+    // Nobody hears that somebody left. They may be asked whether they mean to.
+    &[
+        Get(Goal::Session),
+        Then(Step::DropBus),
+        Then(Step::SaveCache),
+        Do(Act::LogOut),
+        Do(Act::LogOut),
+        Then(Step::RestoreCache),
+        Do(Act::UseOldCookie),
+        Then(Step::MendBus),
+    ],
+    // A token is used long after it was replaced.
+    &[
+        Get(Goal::Tokens),
+        Do(Act::Refresh),
+        Then(Step::Pass { ms: 9_000 }),
+        Do(Act::ReplayRefresh),
+    ],
+    // A request fails or stalls, and its client tries again.
+    &[
+        Get(Goal::Code),
+        Move::Trouble(Act::Redeem, &[Trouble::Fails], None),
+        Do(Act::Redeem),
+    ],
+    &[
+        Get(Goal::Tokens),
+        Move::Trouble(Act::Refresh, &[Trouble::Fails], Some("rotate_refresh")),
+        Then(Step::Pass { ms: 4_000 }),
+        Do(Act::Refresh),
+    ],
+    &[
+        Get(Goal::Tokens),
+        Move::Trouble(
+            Act::Refresh,
+            &[Trouble::Stalls, Trouble::IsGivenUp],
+            Some("rotate_refresh"),
+        ),
+        Do(Act::Refresh),
+    ],
+    // All nodes rotate at once, and sign with the new keys.
+    &[
+        Settle,
+        A_WHILE,
+        Settle,
+        A_WHILE,
+        Settle,
+        A_WHILE,
+        Settle,
+        A_WHILE,
+        Settle,
+        A_MINUTE,
+        Settle,
+        Get(Goal::Tokens),
+        Do(Act::Refresh),
+        Do(Act::Refresh),
+    ],
+];
+
+/// How many plans there are.
+pub(crate) const GAMBITS: usize = PLANS.len();
+
+impl Gambit {
+    pub(crate) fn new(plan: usize, agent: usize) -> Self {
+        let moves = PLANS.get(plan).copied().unwrap_or_default();
+        Self {
+            agent,
+            moves: moves.iter().copied().collect(),
+            trouble: (&[], None),
+            left: STEPS,
+        }
+    }
+
+    /// Its next step as things stand, unless it is over. `below` draws a number.
+    pub(crate) fn next(
+        &mut self,
+        world: &World,
+        below: &mut impl FnMut(usize) -> usize,
+    ) -> Option<Step> {
+        self.left = self.left.checked_sub(1)?;
+        let number = self.agent;
+        let agent = world.agents.get(number)?;
+        let is_time = below(5) == 0;
+        let mut pick = |all: Vec<usize>| all.get(below(all.len())).copied();
+        let slots = agent.slots.iter().enumerate();
+        let busy = slots.filter(|(_, slot)| slot.is_some());
+        if let Some(slot) = pick(busy.map(|(slot, _)| slot).collect()) {
+            let (trouble, after) = self.trouble;
+            let request = agent.slots.get(slot)?.as_ref()?;
+            let is_time = after.map_or(is_time, |call| request.carried.contains(&call));
+            let Some((first, rest)) = trouble.split_first().filter(|_| is_time) else {
+                return Some(Step::Go {
+                    agent: number,
+                    slot,
+                });
+            };
+            self.trouble = (rest, after);
+            return Some(first.of(number, slot));
+        }
+        self.trouble = (&[], None);
+        let of = |node: usize| world.nodes.get(node)?.tenants.get(agent.tenant);
+        let working = || (0..NODES).filter(|node| of(*node).is_some_and(|t| t.stepped.jobs() > 0));
+        let work = |node| Step::Work {
+            node,
+            tenant: agent.tenant,
+        };
+        loop {
+            let act = match *self.moves.front()? {
+                Then(step) => {
+                    self.moves.pop_front();
+                    return Some(step);
+                }
+                Settle => {
+                    if let Some(node) = pick(working().collect()) {
+                        return Some(work(node));
+                    }
+                    self.moves.pop_front();
+                    continue;
+                }
+                Get(goal) if goal.is_reached(agent) => {
+                    self.moves.pop_front();
+                    continue;
+                }
+                Get(_) => Goal::step_of(agent)?,
+                Do(act) | Move::Trouble(act, ..) if agent.may(act) => act,
+                Do(_) | Move::Trouble(..) => {
+                    self.moves.pop_front();
+                    continue;
+                }
+            };
+            let awake = |node: &usize| {
+                let node = world.nodes.get(*node);
+                node.is_some_and(|node| node.tenant(agent.tenant).is_some())
+            };
+            let Some(node) = pick((0..NODES).filter(awake).collect()) else {
+                return pick(working().collect()).map(work);
+            };
+            match *self.moves.front()? {
+                Get(_) => {}
+                Move::Trouble(_, trouble, after) => {
+                    self.moves.pop_front();
+                    self.trouble = (trouble, after);
+                }
+                _ => {
+                    self.moves.pop_front();
+                }
+            }
+            return Some(Step::Begin {
+                agent: number,
+                node,
+                act,
+            });
+        }
+    }
+}
+
+impl Trouble {
+    fn of(self, agent: usize, slot: usize) -> Step {
+        match self {
+            Self::Fails => Step::Lose { agent, slot },
+            // Longer than a replaced token is forgiven.
+            Self::Stalls => Step::Pass { ms: 4_000 },
+            Self::IsGivenUp => Step::GiveUp { agent, slot },
+        }
+    }
+}
+
+impl Goal {
+    fn is_reached(self, agent: &Agent) -> bool {
+        match self {
+            Self::Code => agent.code.is_some(),
+            Self::Tokens => agent.held.is_some(),
+            Self::Session => agent.session.is_some() && agent.login == Login::None,
+        }
+    }
+
+    /// What brings any of them nearer.
+    fn step_of(agent: &Agent) -> Option<Act> {
+        let acts = [
+            Act::Redeem,
+            Act::Consent,
+            Act::ComeBack,
+            Act::Authorize,
+            Act::LogInAgain,
+        ];
+        acts.into_iter().find(|act| agent.may(*act))
+    }
+}
