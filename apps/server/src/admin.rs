@@ -73,8 +73,11 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
         ));
     }
     let folder = path.with_extension(format!("{}.new", std::process::id()));
-    DirBuilder::new().mode(0o700).create(&folder)?;
     let inside = folder.join("s");
+    // Left by a crash, perhaps: in a container every process has the same number.
+    let _gone = fs::remove_file(&inside);
+    let _gone = fs::remove_dir(&folder);
+    DirBuilder::new().mode(0o700).create(&folder)?;
     let bound = UnixListener::bind(&inside).and_then(|listener| {
         fs::set_permissions(&inside, Permissions::from_mode(0o600))?;
         fs::rename(&inside, path)?;
@@ -137,6 +140,18 @@ mod tests {
         assert!(refused.to_string().contains("another process"), "{refused}");
         drop(first);
         assert!(path.exists(), "as after a crash");
+        let _second = listen(&path).unwrap();
+        assert!(UnixStream::connect(&path).is_ok());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_crash_left_half_made_keeps_nobody_from_making_the_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let half = path.with_extension(format!("{}.new", std::process::id()));
+        fs::create_dir(&half).unwrap();
+        let _crashed = UnixListener::bind(half.join("s")).unwrap();
         let _second = listen(&path).unwrap();
         assert!(UnixStream::connect(&path).is_ok());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
