@@ -80,6 +80,7 @@ async fn refresh_token(
         keys: &view.keys,
         client: &client,
         grant: &grant,
+        came_at: asked_at,
         asked_at,
         was_current: false,
     };

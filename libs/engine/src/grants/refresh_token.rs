@@ -125,6 +125,8 @@ pub struct RefreshFacts<'a> {
     pub client: &'a Client,
     /// The grant of the token's id.
     pub grant: &'a RefreshGrant,
+    /// When the request came.
+    pub came_at: Timestamp,
     /// When the grant was asked for: its answer may have been long on its way.
     pub asked_at: Timestamp,
     /// Whether this request found the token to be the current one, and another was faster to
@@ -170,6 +172,7 @@ pub fn refresh_token(
         keys,
         client,
         grant,
+        came_at,
         asked_at,
         was_current,
     } = facts;
@@ -195,13 +198,18 @@ pub fn refresh_token(
     let rotate = policy.rotate || (spec.dialect == Dialect::Standard && client.public);
     let asks_at_once = spec.dialect == Dialect::Standard && policy.reuse_interval == Duration::ZERO;
     let is_untold = !grant.answered && (!asks_at_once || now >= grant.last_used_at + NOTED_WITHIN);
+    // Where a store stalls, another node serves the client's second try meanwhile, and the first
+    // finds its token replaced, perhaps twice. A use that lies ahead was written by another clock.
+    let is_overtaken = used > came_at && used <= now;
     match (secret, spec.dialect) {
         (Presented::Previous, _) if is_young || is_untold => Ok(RefreshUse::Repeat),
         (Presented::Previous, Dialect::Standard) if was_current => Ok(RefreshUse::Repeat),
         (Presented::Current, Dialect::Dex) if is_young => Ok(RefreshUse::Repeat),
         (Presented::Current, _) => Ok(RefreshUse::Use { rotate }),
         (_, Dialect::Dex) => Err(Refusal::RefreshObsolete { grant: family() }),
-        (_, Dialect::Standard) if was_current => Err(Refusal::RefreshObsolete { grant: family() }),
+        (_, Dialect::Standard) if was_current || is_overtaken => {
+            Err(Refusal::RefreshObsolete { grant: family() })
+        }
         (_, Dialect::Standard) => Err(Refusal::RefreshReused { grant: family() }),
     }
 }

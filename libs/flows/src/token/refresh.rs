@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use insula_ambient::Timestamp;
 use insula_connector_kit::{ConnectorError, UpstreamIdentity};
 use insula_engine::Refusal;
 use insula_engine::grants::{
@@ -39,7 +38,7 @@ pub(super) async fn refresh(
     let text = text.ok_or(Refusal::MissingRefreshToken)?;
     let presented = RefreshToken::parse(text, view.dialect()).ok_or(Refusal::RefreshUnknown)?;
     let key = signing_key(view)?;
-    let began = view.now();
+    let came_at = view.now();
     let mut was_current = false;
     for _ in 0..TRIES {
         let asked_at = view.now();
@@ -50,12 +49,12 @@ pub(super) async fn refresh(
             keys: &view.keys,
             client,
             grant: &grant,
+            came_at,
             asked_at,
             was_current,
         };
         let how = match refresh_token(&presented, facts, view.now()) {
             Ok(how) => how,
-            Err(refusal) if is_used_since(&grant, began, view.now()) => return Err(refusal.into()),
             Err(refusal) => return Err(refused(view, refusal).await),
         };
         let login = &grant.login;
@@ -94,13 +93,6 @@ pub(super) async fn refresh(
         cause: "a refresh grant changed under every attempt to rotate it".to_owned(),
     };
     Err(contended.into())
-}
-
-/// Whether a grant was used after a request for it had come. Where a store stalls, a client that tries
-/// again is served by another node meanwhile, and its first try finds a token that was replaced: the
-/// client is refused, but nothing was stolen. A use that lies ahead was written by another clock.
-fn is_used_since(grant: &RefreshGrant, began: Timestamp, now: Timestamp) -> bool {
-    grant.last_used_at > began && grant.last_used_at <= now
 }
 
 /// Tells the current token of a grant.

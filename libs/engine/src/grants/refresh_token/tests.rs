@@ -68,6 +68,7 @@ impl Case {
             keys: &test_keys(),
             client: &self.client,
             grant: &self.grant,
+            came_at: NOW + after,
             asked_at: NOW + after,
             was_current,
         };
@@ -462,6 +463,7 @@ fn a_grant_that_was_long_on_its_way_is_judged_by_when_it_was_asked_for() {
                 last_used_at: NOW + 10 * SECOND,
                 ..case.grant.clone()
             },
+            came_at: NOW + Duration::from_secs(judged_s),
             asked_at: NOW + Duration::from_secs(asked_s),
             was_current: false,
         };
@@ -476,5 +478,32 @@ fn a_grant_that_was_long_on_its_way_is_judged_by_when_it_was_asked_for() {
             matches!(told, Err(Refusal::RefreshReused { .. })),
             "{asked} s"
         );
+    }
+}
+
+#[test]
+fn a_request_that_was_overtaken_before_its_grant_was_read_condemns_nobody() {
+    let case = Case::of(a_tenant(), 2);
+    let keys = test_keys();
+    let judged = |came_s: u64, used_s: u64| {
+        let facts = RefreshFacts {
+            spec: &case.spec,
+            keys: &keys,
+            client: &case.client,
+            grant: &RefreshGrant {
+                last_used_at: NOW + Duration::from_secs(used_s),
+                ..case.grant.clone()
+            },
+            came_at: NOW + Duration::from_secs(came_s),
+            asked_at: NOW + Duration::from_secs(came_s),
+            was_current: false,
+        };
+        refresh_token(&token(0), facts, NOW + 20 * SECOND)
+    };
+    let obsolete = judged(0, 10);
+    assert!(matches!(obsolete, Err(Refusal::RefreshObsolete { .. })));
+    for (came, used) in [(10, 10), (15, 10), (0, 30)] {
+        let told = judged(came, used);
+        assert!(matches!(told, Err(Refusal::RefreshReused { .. })), "{came}");
     }
 }

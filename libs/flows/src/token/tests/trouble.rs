@@ -237,12 +237,10 @@ async fn a_refresh_that_was_overtaken_while_a_store_stalled_ends_nobodys_family(
             })),
         );
         let overtaken = refusal(refreshed(&slow, &first).await);
-        let refusal_fits = match call {
-            "find_refresh" => matches!(overtaken, Refusal::RefreshReused { .. }),
-            // It saw its token current, so nothing looks like theft.
-            _ => matches!(overtaken, Refusal::RefreshObsolete { .. }),
-        };
-        assert!(refusal_fits, "{call}: {overtaken:?}");
+        assert!(
+            matches!(overtaken, Refusal::RefreshObsolete { .. }),
+            "{call}: {overtaken:?}"
+        );
         let told = told.lock().unwrap().take().unwrap();
         assert!(lives(&plain, &told).await, "{call}");
         // Who comes with it later is a thief as ever.
