@@ -7,6 +7,7 @@ mod auth_request;
 mod claim;
 mod client;
 mod connector_spec;
+mod document;
 mod grant;
 mod hash;
 mod http_policy;
@@ -23,6 +24,7 @@ pub use auth_request::{AuthRequest, AuthorizationRequest, Login, Stage, WrongSta
 pub use claim::{Claim, ClaimSet, ClaimsRequest, RequestedClaims};
 pub use client::Client;
 pub use connector_spec::{ClockSkew, ConnectorSpec};
+pub use document::{DocumentFormat, DocumentSyntax, TenantDocument};
 pub use grant::{CodeGrant, RefreshGrant};
 pub use hash::TokenHash;
 pub use http_policy::{ClientAddressHeader, Cors, CorsOrigins, HttpPolicy};

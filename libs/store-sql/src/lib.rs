@@ -18,6 +18,7 @@ mod migrate;
 mod migration;
 mod options;
 mod probe;
+mod registry;
 mod sql;
 mod store;
 mod tenant;
@@ -25,4 +26,5 @@ mod wire;
 
 pub use metrics::SqlMetrics;
 pub use options::SqlOptions;
+pub use registry::SqlRegistry;
 pub use store::{LeaseHolder, SqlStore};

@@ -4,7 +4,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::TenantId;
-use insula_store::{Durable, Owner, SealedKeys, StoreError, TenantStore};
+use insula_store::{Durable, Owner, SealDocuments, SealedKeys, StoreError, TenantStore};
 use prometheus::Registry;
 use tokio::runtime::Handle;
 
@@ -12,6 +12,7 @@ use crate::backend::Backend;
 use crate::fault::Fault;
 use crate::metrics::{PoolGauges, SqlMetrics};
 use crate::options::SqlOptions;
+use crate::registry::SqlRegistry;
 use crate::sql::Sql;
 use crate::tenant::{SqlTenant, owners};
 use crate::{answers, chores, connect, facts, leases, migrate, probe};
@@ -117,6 +118,11 @@ impl SqlStore {
     /// of all tenants, and which master key it was. All or nothing; answers how many rows went.
     pub async fn forget_sealed(&self) -> Result<u64, StoreError> {
         self.sql.run("forget_sealed", facts::forget_sealed).await
+    }
+
+    /// The tenants of the database, whose documents are sealed by `seal`.
+    pub fn registry(&self, seal: Arc<dyn SealDocuments>) -> SqlRegistry {
+        SqlRegistry::new(Arc::clone(&self.sql), seal)
     }
 
     /// What it did so far.

@@ -12,6 +12,8 @@ mod durable;
 mod error;
 mod login;
 mod memory;
+mod registry;
+mod registry_index;
 
 pub use bus::{Change, ChangeBus, ChangeKind, Changes};
 pub use cache::{Cache, ClaimedCode, Finish, LoginRoom, TenantCache};
@@ -22,4 +24,9 @@ pub use durable::{
 };
 pub use error::StoreError;
 pub use login::recorded_login;
-pub use memory::{CacheLimits, MemoryBus, MemoryCache, MemoryStore};
+pub use memory::{CacheLimits, MemoryBus, MemoryCache, MemoryRegistry, MemoryStore};
+pub use registry::{
+    EditTenants, RegisteredDocument, SealDocuments, TenantChange, TenantChanges, TenantEntry,
+    TenantPut, TenantRegistry,
+};
+pub use registry_index::TenantIndex;

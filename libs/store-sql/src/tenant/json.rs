@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use crate::fault::Fault;
 
 /// A column of JSON. Escapes control characters, which PostgreSQL would not take as text.
-pub(super) fn to_json<T: Serialize>(
+pub(crate) fn to_json<T: Serialize>(
     what: &'static str,
     column: &'static str,
     value: &T,
@@ -13,7 +13,7 @@ pub(super) fn to_json<T: Serialize>(
 }
 
 /// Reads a column of JSON. The error names the place, not the value that serde would quote.
-pub(super) fn from_json<T: DeserializeOwned>(
+pub(crate) fn from_json<T: DeserializeOwned>(
     what: &'static str,
     column: &'static str,
     text: &str,

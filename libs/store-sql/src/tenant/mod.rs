@@ -25,6 +25,7 @@ mod refresh;
 mod revocation;
 mod sessions;
 
+pub(crate) use json::{from_json, to_json};
 pub(crate) use owner::owners;
 
 /// The rows of one tenant. Every statement below begins its condition with the tenant's id, which

@@ -10,6 +10,8 @@ mod migrations;
 #[cfg(test)]
 mod private_file;
 #[cfg(test)]
+mod registry;
+#[cfg(test)]
 mod scratch;
 #[cfg(test)]
 mod sqlite;
@@ -21,10 +23,13 @@ macro_rules! on {
     ($service:ident, $module:ident) => {
         #[cfg(test)]
         mod $module {
+            use crate::registry::OneTest;
             use crate::scratch::{Scratch, Service, shared_durable};
-            use crate::{cost, migrations, trouble};
+            use crate::{cost, migrations, registry, trouble};
 
             insula_store::durable_conformance!(shared_durable(Service::$service));
+            insula_store::registry_conformance!(OneTest::on(Service::$service));
+            insula_store::edit_tenants_conformance!(OneTest::on(Service::$service));
 
             crate::on! { @each $service;
                 migrations: migrating_twice_changes_nothing,
@@ -32,6 +37,8 @@ macro_rules! on {
                 migrations: what_is_pending_is_named_and_nothing_is_changed,
                 migrations: refresh_grants_from_before_are_taken_as_answered,
                 migrations: ids_are_indexed_with_the_tenant_first,
+                registry: a_document_is_stored_sealed_and_for_its_tenant_alone,
+                registry: a_look_for_changes_costs_one_statement,
                 cost: a_login_writes_three_statements,
                 cost: a_refresh_writes_one_statement,
                 cost: answers_are_written_together_and_soon,

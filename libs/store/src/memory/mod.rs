@@ -3,8 +3,10 @@
 mod bus;
 mod cache;
 mod clients;
+mod registry;
 mod store;
 
 pub use bus::MemoryBus;
 pub use cache::{CacheLimits, MemoryCache};
+pub use registry::MemoryRegistry;
 pub use store::MemoryStore;
