@@ -1,35 +1,54 @@
 //! Access tokens as requests carry them.
 
+use insula_model::Dialect;
 use insula_oauth::Params;
 
-use crate::Refusal;
+use crate::{Evidence, Refusal};
 
 /// The access token of a request, if one came: in a header
 /// ([RFC 6750 §2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)) or in a form
 /// ([§2.2](https://www.rfc-editor.org/rfc/rfc6750#section-2.2)).
 ///
-/// `authorization` are all headers of that name, `form` the parameters of a form body. In the query
-/// none is taken, since it would be in every log on the way
+/// In the query none is taken, since it would be in every log on the way
 /// ([RFC 9700 §4.3.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.3.2)); beside another it is
-/// one too many (RFC 6750 §3.1).
-pub fn presented(
-    authorization: &[&str],
-    query: &Params,
-    form: &Params,
-) -> Result<Option<String>, Refusal> {
+/// one too many (RFC 6750 §3.1). dex looks at the first header and nowhere else.
+pub fn presented<'r>(
+    evidence: &'r Evidence<'_>,
+    dialect: Dialect,
+) -> Result<Option<&'r str>, Refusal> {
+    let Evidence {
+        authorization,
+        query,
+        form,
+    } = evidence;
+    if dialect == Dialect::Dex {
+        let first = authorization.first().copied().flatten();
+        return Ok(first.and_then(of_first_header));
+    }
     if let Some(name) = form.duplicate() {
         return Err(Refusal::DuplicateParameter(name.to_owned()));
     }
     let mut tokens = Vec::new();
     for header in authorization {
+        let header = header.ok_or(Refusal::BearerMalformed)?;
         tokens.extend(of_header(header)?);
     }
     tokens.extend(form.get("access_token"));
+    let query = Params::parse(query).map_err(|e| Refusal::MalformedBody(e.to_string()))?;
     match tokens.as_slice() {
         [] => Ok(None),
-        [only] if query.get("access_token").is_none() => Ok(Some((*only).to_owned())),
+        [only] if query.get("access_token").is_none() => Ok(Some(*only)),
         _ => Err(Refusal::BearerTwice),
     }
+}
+
+/// The token of a header as dex reads it.
+fn of_first_header(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim())
+        .filter(|token| !token.is_empty())
 }
 
 /// The token of an `Authorization` header; `None` if it is of another scheme.
@@ -61,7 +80,7 @@ mod tests {
 
     #[test]
     fn rfc_6750_a_token_comes_in_one_place_and_in_one_piece() {
-        let one = |token: &str| Ok(Some(token.to_owned()));
+        let one = |token: &'static str| Ok(Some(token));
         let twice = || Err(Refusal::BearerTwice);
         let malformed = || Err(Refusal::BearerMalformed);
         let repeated = |name: &str| Err(Refusal::DuplicateParameter(name.to_owned()));
@@ -156,9 +175,44 @@ mod tests {
             ),
         ];
         for (clause, headers, query, form, expected) in rows {
-            let headers: Vec<_> = headers.lines().collect();
-            let (query, form) = (Params::parse(query).unwrap(), Params::parse(form).unwrap());
-            assert_eq!(presented(&headers, &query, &form), expected, "{clause}");
+            let evidence = Evidence {
+                authorization: headers.lines().map(Some).collect(),
+                query,
+                form: Params::parse(form).unwrap(),
+            };
+            let told = presented(&evidence, Dialect::Standard);
+            assert_eq!(told, expected, "{clause}");
         }
+    }
+
+    #[test]
+    fn dex_takes_the_token_of_the_first_header_and_looks_nowhere_else() {
+        for (headers, expected) in [
+            ("Bearer a", Some("a")),
+            ("bEARER  a b", Some("a b")),
+            ("Bearer a\nBearer b", Some("a")),
+            ("Basic eDp5\nBearer b", None),
+            ("Bearer ", None),
+            ("", None),
+        ] {
+            let evidence = Evidence {
+                authorization: headers.lines().map(Some).collect(),
+                query: "access_token=q",
+                form: Params::parse("access_token=f&x=1&x=2").unwrap(),
+            };
+            let told = presented(&evidence, Dialect::Dex);
+            assert_eq!(told, Ok(expected), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_no_text_is_malformed_and_dex_takes_it_for_none() {
+        let evidence = Evidence {
+            authorization: vec![None],
+            ..Evidence::default()
+        };
+        let told = |dialect| presented(&evidence, dialect);
+        assert_eq!(told(Dialect::Standard), Err(Refusal::BearerMalformed));
+        assert_eq!(told(Dialect::Dex), Ok(None));
     }
 }

@@ -1,20 +1,45 @@
 //! Is the client who it says it is?
 
-use insula_model::{Client, ClientSecret, Dialect};
-use insula_oauth::{ClientAuthError, Params, PresentedClient};
+use std::sync::Arc;
 
-use crate::Refusal;
+use insula_model::{Client, ClientSecret, Dialect};
+use insula_oauth::{ClientAuthError, ClientAuthMethod, PresentedClient};
+
+use crate::{Evidence, Refusal};
+
+/// A client that proved who it is, as far as it can. Only [`prove`] makes one.
+#[derive(Debug, Clone)]
+pub struct ProvenClient {
+    client: Arc<Client>,
+    method: ClientAuthMethod,
+}
+
+impl ProvenClient {
+    /// The client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The same, to be kept.
+    pub fn into_client(self) -> Arc<Client> {
+        self.client
+    }
+
+    /// How it proved itself; [`None`](ClientAuthMethod::None) for a public client, which has nothing
+    /// to prove.
+    pub fn method(&self) -> ClientAuthMethod {
+        self.method
+    }
+}
 
 /// Reads the credentials of a request to the token, revocation or introspection endpoint
 /// ([RFC 6749 §2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)).
 ///
 /// dex takes a Basic header that it cannot read for none, and a request that names no client for
 /// one with wrong credentials. Ours refuses a body that names another client than the header.
-pub fn read(
-    authorization: Option<&str>,
-    form: &Params,
-    dialect: Dialect,
-) -> Result<PresentedClient, Refusal> {
+pub fn read(evidence: &Evidence<'_>, dialect: Dialect) -> Result<PresentedClient, Refusal> {
+    let form = &evidence.form;
+    let authorization = evidence.authorization.first().copied().flatten();
     let presented = PresentedClient::read(authorization, form);
     if dialect == Dialect::Dex {
         return match presented {
@@ -40,10 +65,10 @@ pub fn read(
 /// client is compared, in constant time, and an unknown client costs as much as a known one, so
 /// that neither ids nor secrets can be measured out. A public client has nothing to prove, but a
 /// secret that is configured for it must be shown, and one that is not must not.
-pub fn authenticate<'c>(
-    client: Option<&'c Client>,
+pub fn prove(
+    client: Option<Arc<Client>>,
     presented: &PresentedClient,
-) -> Result<&'c Client, Refusal> {
+) -> Result<ProvenClient, Refusal> {
     let secret = presented.secret.as_deref().unwrap_or_default();
     let Some(client) = client else {
         let nobodys = ClientSecret::new("the secret of nobody");
@@ -53,11 +78,12 @@ pub fn authenticate<'c>(
     let matching = client.secrets.iter().filter(|own| own.matches(secret));
     let is_proven = matching.count() > 0 && !secret.is_empty();
     let needs_no_proof = client.public && client.secrets.is_empty() && secret.is_empty();
-    if is_proven || needs_no_proof {
-        Ok(client)
-    } else {
-        Err(Refusal::ClientCredentials)
-    }
+    let method = match (is_proven, needs_no_proof) {
+        (true, _) => presented.method,
+        (false, true) => ClientAuthMethod::None,
+        (false, false) => return Err(Refusal::ClientCredentials),
+    };
+    Ok(ProvenClient { client, method })
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use insula_ambient::Timestamp;
 use insula_model::{Claim, ClaimSet, Client, Dialect, RefreshGrant, TenantSpec};
-use insula_oauth::{IntrospectResponse, IntrospectionExt};
+use insula_oauth::{ClientAuthMethod, IntrospectResponse, IntrospectionExt};
 use serde_json::{Map, Value};
 
 use crate::access_token::VerifiedToken;
 use crate::acr::{self, Proof};
 use crate::audience::Audience;
 use crate::claims::PersonClaims;
+use crate::client_auth::ProvenClient;
 use crate::grants::{RefreshFacts, RefreshToken, refresh_token};
 use crate::people::is_still_known;
 use crate::{Peers, Refusal, subject};
@@ -17,8 +18,8 @@ use crate::{Peers, Refusal, subject};
 ///
 /// [RFC 7662 §2.1](https://www.rfc-editor.org/rfc/rfc7662#section-2.1) demands authorization, so
 /// that nobody can try out tokens: a public client proves nothing and is refused.
-pub fn may_ask(client: &Client) -> Result<(), Refusal> {
-    if client.public && client.secrets.is_empty() {
+pub fn may_ask(asker: &ProvenClient) -> Result<(), Refusal> {
+    if asker.method() == ClientAuthMethod::None {
         Err(Refusal::ClientCredentials)
     } else {
         Ok(())

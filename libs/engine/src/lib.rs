@@ -22,11 +22,13 @@ pub mod userinfo;
 mod acr;
 mod audience;
 mod claims;
+mod evidence;
 mod peers;
 mod proof;
 mod refusal;
 mod string_pair;
 
+pub use evidence::Evidence;
 pub use peers::Peers;
 pub use proof::{Step, proof_of, proves};
 pub use refusal::{Refusal, repeatable};

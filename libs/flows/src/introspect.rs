@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use insula_engine::access_token::VerifiedToken;
+use insula_engine::client_auth::ProvenClient;
 use insula_engine::grants::{RefreshFacts, RefreshToken};
-use insula_engine::{Refusal, introspect};
+use insula_engine::{Evidence, Refusal, introspect};
 use insula_model::{Client, Dialect};
-use insula_oauth::{IntrospectRequest, IntrospectResponse, Params};
+use insula_oauth::{IntrospectRequest, IntrospectResponse};
 
-use crate::token::authenticated;
-use crate::userinfo::is_revoked;
+use crate::client_authentication::authenticated;
+use crate::family::is_revoked;
 use crate::{FlowError, TenantView};
 
 /// What a token is worth ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)).
@@ -17,18 +18,18 @@ use crate::{FlowError, TenantView};
 /// The hint is not needed: a JWT is an access token, anything else can only be a refresh token.
 pub async fn answer(
     view: &TenantView,
-    authorization: Option<&str>,
-    form: &Params,
+    evidence: &Evidence<'_>,
 ) -> Result<IntrospectResponse, FlowError> {
     let asker = match view.dialect() {
         Dialect::Standard => {
-            let client = authenticated(view, authorization, form)?;
-            introspect::may_ask(&client)?;
-            Some(client)
+            let asker = authenticated(view, evidence)?;
+            introspect::may_ask(&asker)?;
+            Some(asker)
         }
         Dialect::Dex => None,
     };
-    let token = IntrospectRequest::from_params(form).token;
+    let asker = asker.map(ProvenClient::into_client);
+    let token = IntrospectRequest::from_params(&evidence.form).token;
     let token = token.ok_or(Refusal::MissingToken)?;
     if is_jwt(&token) {
         access_token(view, asker.as_deref(), &token).await

@@ -15,8 +15,10 @@ pub mod revoke;
 pub mod token;
 pub mod userinfo;
 
+mod client_authentication;
 mod client_book;
 mod error;
+mod family;
 mod finish;
 mod guesses;
 mod kept;

@@ -2,30 +2,28 @@
 
 use insula_engine::access_token::VerifiedToken;
 use insula_engine::grants::RefreshToken;
-use insula_engine::{Refusal, revoke as rules};
+use insula_engine::{Evidence, Refusal, revoke as rules};
 use insula_model::{Client, GrantId};
-use insula_oauth::{Params, RevokeRequest};
+use insula_oauth::RevokeRequest;
 
+use crate::client_authentication::authenticated;
+use crate::family::revoke_family;
 use crate::introspect::is_jwt;
-use crate::token::{authenticated, revoke_family};
 use crate::{FlowError, TenantView};
 
 /// Ends a token and all that came of the same grant
 /// ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)).
 ///
 /// A token nobody knows is a success: it is as dead as was wished for (RFC 7009 §2.2).
-pub async fn revoke(
-    view: &TenantView,
-    authorization: Option<&str>,
-    form: &Params,
-) -> Result<(), FlowError> {
-    let client = authenticated(view, authorization, form)?;
-    let token = RevokeRequest::from_params(form).token;
+pub async fn revoke(view: &TenantView, evidence: &Evidence<'_>) -> Result<(), FlowError> {
+    let proven = authenticated(view, evidence)?;
+    let client = proven.client();
+    let token = RevokeRequest::from_params(&evidence.form).token;
     let token = token.ok_or(Refusal::MissingToken)?;
     let family = if is_jwt(&token) {
-        family_of_access_token(view, &client, &token)?
+        family_of_access_token(view, client, &token)?
     } else {
-        family_of_refresh_token(view, &client, &token).await?
+        family_of_refresh_token(view, client, &token).await?
     };
     match family {
         Some(grant) => revoke_family(view, &grant).await,

@@ -1,6 +1,7 @@
 //! A tenant on a bench: memory stores, a clock that stands still, fake connectors.
 
 mod person;
+mod program;
 mod watched;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::{Effects, Fault, FlowError, OpenedConnector, TenantView};
 pub(crate) use person::{
     ASK, Person, at_callback, code_in, consent_fields, destination, heard, state_in,
 };
+pub(crate) use program::{exchange, introspected, revoked, userinfo_of};
 pub(crate) use watched::{Trouble, watched};
 
 /// A tenant in which every connector is a [`FakeConnector::redirecting`], and the clock under it,
@@ -131,7 +133,7 @@ pub(crate) fn code_form(code: &str) -> Params {
 /// What the client gets for [`a_code_grant`](insula_testkit::a_code_grant).
 pub(crate) async fn tokens(view: &TenantView) -> TokenResponse {
     with_code(view, "code", &a_code_grant()).await;
-    let answer = crate::token::exchange(view, Some(&app()), &code_form("code")).await;
+    let answer = exchange(view, Some(&app()), &code_form("code")).await;
     answer.unwrap()
 }
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use insula_engine::Evidence;
 use insula_flows::callback::Returned;
 use insula_flows::{
     AuthorizationResponse, Browser, CookieChange, FlowError, Outcome, Screen, TenantView, Turn,
@@ -197,7 +198,8 @@ impl Agent {
     fn exchanges(&self, view: TenantView, form: Params) -> Running {
         let authorization = self.authorization();
         Box::pin(async move {
-            Answer::Tokens(token::exchange(&view, Some(&authorization), &form).await)
+            let evidence = Evidence::of_form(form).with_authorization(&authorization);
+            Answer::Tokens(token::exchange(&view, &evidence).await)
         })
     }
 
@@ -218,15 +220,17 @@ impl Agent {
 
     pub(crate) fn revokes(&self, view: TenantView, token: &str) -> Running {
         let (form, authorization) = (Params::from_pairs([("token", token)]), self.authorization());
-        Box::pin(
-            async move { Answer::Done(revoke::revoke(&view, Some(&authorization), &form).await) },
-        )
+        Box::pin(async move {
+            let evidence = Evidence::of_form(form).with_authorization(&authorization);
+            Answer::Done(revoke::revoke(&view, &evidence).await)
+        })
     }
 
     pub(crate) fn introspects(&self, view: TenantView, token: &str) -> Running {
         let (form, authorization) = (Params::from_pairs([("token", token)]), self.authorization());
         Box::pin(async move {
-            let answer = introspect::answer(&view, Some(&authorization), &form).await;
+            let evidence = Evidence::of_form(form).with_authorization(&authorization);
+            let answer = introspect::answer(&view, &evidence).await;
             Answer::Worth(answer.map(|worth| worth.active))
         })
     }
@@ -241,7 +245,11 @@ impl Agent {
 
 /// Asks `/userinfo`.
 pub(crate) fn shows(view: TenantView, token: String) -> Running {
-    Box::pin(async move { Answer::Claims(userinfo::answer(&view, Some(&token)).await) })
+    Box::pin(async move {
+        let header = format!("Bearer {token}");
+        let evidence = Evidence::default().with_authorization(&header);
+        Answer::Claims(userinfo::answer(&view, &evidence).await)
+    })
 }
 
 /// The code in an answer to the client.

@@ -1,9 +1,7 @@
-use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt as _;
-use insula_engine::{Refusal, bearer};
-use insula_model::Dialect;
+use insula_engine::{Evidence, Refusal};
 use insula_oauth::Params;
 
 /// No honest form is larger; the largest carry an ID token or a SAML response.
@@ -52,37 +50,19 @@ async fn whole(payload: &mut web::Payload) -> Result<web::BytesMut, Refusal> {
     Ok(body)
 }
 
-/// The `Authorization` header.
-pub(crate) fn authorization(request: &HttpRequest) -> Option<&str> {
-    request.headers().get(AUTHORIZATION)?.to_str().ok()
-}
-
-/// The access token of a request: in a header, and in our dialect in a form that is posted too.
-pub(crate) async fn bearer(
-    request: &HttpRequest,
-    payload: &mut web::Payload,
-    dialect: Dialect,
-) -> Result<Option<String>, Refusal> {
-    if dialect == Dialect::Dex {
-        return Ok(first_bearer(request).map(str::to_owned));
-    }
-    let mut headers = Vec::new();
-    for value in request.headers().get_all(AUTHORIZATION) {
-        headers.push(value.to_str().map_err(|_| Refusal::BearerMalformed)?);
-    }
-    let form = if *request.method() == Method::POST {
-        form(request, payload).await?
-    } else {
-        Params::default()
-    };
-    bearer::presented(&headers, &query(request)?, &form)
-}
-
-/// The token of the first `Authorization` header, which is all that dex looks at.
-fn first_bearer(request: &HttpRequest) -> Option<&str> {
-    let (scheme, token) = authorization(request)?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim())
-        .filter(|token| !token.is_empty())
+/// What a request to an endpoint for programs brings along; without a form where there is no
+/// `payload` to read one from.
+pub(crate) async fn evidence<'r>(
+    request: &'r HttpRequest,
+    payload: Option<&mut web::Payload>,
+) -> Result<Evidence<'r>, Refusal> {
+    let authorization = request.headers().get_all(AUTHORIZATION);
+    Ok(Evidence {
+        authorization: authorization.map(|value| value.to_str().ok()).collect(),
+        query: request.query_string(),
+        form: match payload {
+            Some(payload) => form(request, payload).await?,
+            None => Params::default(),
+        },
+    })
 }

@@ -1,5 +1,5 @@
 use insula_model::Dialect;
-use insula_oauth::{ClientAuthError, Params};
+use insula_oauth::{ClientAuthError, ClientAuthMethod, Params};
 use insula_testkit::{ClientBuilder, a_client};
 
 use super::*;
@@ -16,10 +16,13 @@ fn tried(
     header: Option<&str>,
     form: &str,
     dialect: Dialect,
-) -> Result<(), Refusal> {
-    let client = client.map(ClientBuilder::build);
-    let presented = read(header, &Params::parse(form).unwrap(), dialect)?;
-    authenticate(client.as_ref(), &presented).map(|_| ())
+) -> Result<ProvenClient, Refusal> {
+    let client = client.map(|client| Arc::new(client.build()));
+    let mut evidence = Evidence::of_form(Params::parse(form).unwrap());
+    if let Some(header) = header {
+        evidence = evidence.with_authorization(header);
+    }
+    prove(client, &read(&evidence, dialect)?)
 }
 
 #[test]
@@ -179,7 +182,7 @@ fn a_client_is_who_its_credentials_say_and_nobody_else() {
         ),
     ];
     for (clause, client, header, form, standard, dex) in rows {
-        let told = |dialect| tried(client.clone(), header, form, dialect);
+        let told = |dialect| tried(client.clone(), header, form, dialect).map(|_| ());
         assert_eq!(told(Dialect::Standard), standard, "{clause}");
         assert_eq!(told(Dialect::Dex), dex, "{clause}, dex");
     }
@@ -189,5 +192,54 @@ fn a_client_is_who_its_credentials_say_and_nobody_else() {
 fn a_secret_with_a_bare_percent_is_named_as_badly_encoded() {
     let told = tried(Some(a_client()), Some(&basic("app:100%")), "", Dialect::Dex);
     let expected = Refusal::ClientAuth(ClientAuthError::ClientSecretEncoding);
-    assert_eq!(told, Err(expected));
+    assert_eq!(told.err(), Some(expected));
+}
+
+#[test]
+fn what_a_client_proved_itself_with_is_told_and_a_public_one_proved_nothing() {
+    use ClientAuthMethod::{ClientSecretBasic, ClientSecretPost, None as Nothing};
+    let (app, empty) = (basic("app:app-secret"), basic("app:"));
+    let kept = "client_id=app&client_secret=kept";
+    for (client, header, form, method) in [
+        (a_client(), Some(app.as_str()), "", ClientSecretBasic),
+        (
+            a_client(),
+            None,
+            "client_id=app&client_secret=app-secret",
+            ClientSecretPost,
+        ),
+        (a_client().public(), None, "client_id=app", Nothing),
+        (a_client().public(), Some(&empty), "", Nothing),
+        (
+            a_client().public().with_secret("kept"),
+            None,
+            kept,
+            ClientSecretPost,
+        ),
+    ] {
+        for dialect in [Dialect::Standard, Dialect::Dex] {
+            let proven = tried(Some(client.clone()), header, form, dialect).unwrap();
+            assert_eq!(proven.method(), method, "{header:?} {form}");
+            assert_eq!(proven.client().id.as_str(), "app");
+        }
+    }
+}
+
+#[test]
+fn the_first_of_several_headers_counts_and_one_that_is_no_text_is_none() {
+    let good = basic("app:app-secret");
+    let form = Params::parse("client_id=app").unwrap();
+    let odd = Evidence {
+        authorization: vec![None, Some(good.as_str())],
+        form: form.clone(),
+        ..Evidence::default()
+    };
+    let two = Evidence::of_form(form)
+        .with_authorization(&good)
+        .with_authorization("Basic eDp5");
+    for dialect in [Dialect::Standard, Dialect::Dex] {
+        let method = |evidence| read(evidence, dialect).unwrap().method;
+        assert_eq!(method(&odd), ClientAuthMethod::None);
+        assert_eq!(method(&two), ClientAuthMethod::ClientSecretBasic);
+    }
 }

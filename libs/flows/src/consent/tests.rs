@@ -5,11 +5,10 @@ use insula_testkit::{CHALLENGE, a_client, a_tenant, jane};
 
 use super::*;
 use crate::testing::{
-    ASK, Person, app, claims_of, code_form, code_in, consent_fields, form, heard, reconfigured,
-    view, watched,
+    ASK, Person, app, claims_of, code_form, code_in, consent_fields, exchange, form, heard,
+    reconfigured, userinfo_of, view, watched,
 };
-use crate::token::exchange;
-use crate::{ConsentScope, Screen, userinfo};
+use crate::{ConsentScope, Screen};
 
 /// A person before the consent page.
 async fn asked(view: &TenantView) -> (Person, Outcome) {
@@ -69,7 +68,7 @@ async fn a_claim_asked_for_alone_is_shown_remembered_and_told_as_its_scope_would
         let id_token = claims_of(tokens.id_token.as_deref().unwrap());
         assert_eq!(id_token["name"], "Jane Doe");
         assert_eq!(id_token.get("email"), None);
-        let told = userinfo::answer(&view, Some(&tokens.access_token)).await;
+        let told = userinfo_of(&view, &tokens.access_token).await;
         let told = told.unwrap();
         assert_eq!(told["email"], "jane@example.test");
         assert_eq!(told.get("name"), None);

@@ -6,14 +6,15 @@ use insula_oauth::{IntrospectResponse, Scopes};
 use insula_testkit::{NOW, a_client, a_code_grant, a_tenant};
 use serde_json::json;
 
-use super::answer;
 use crate::TenantView;
-use crate::testing::{app, basic, code_form, form, reconfigured, refusal, tokens, view, with_code};
-use crate::token::exchange;
+use crate::testing::{
+    app, basic, code_form, exchange, form, introspected, reconfigured, refusal, tokens, view,
+    with_code,
+};
 
 async fn told(view: &TenantView, header: Option<&str>, token: &str) -> IntrospectResponse {
     let asked = form(&[("token", token)]);
-    answer(view, header, &asked).await.unwrap()
+    introspected(view, header, &asked).await.unwrap()
 }
 
 #[tokio::test]
@@ -95,12 +96,12 @@ async fn rfc_7662_2_1_who_asks_must_prove_who_they_are() {
     let (view, _) = view(a_tenant().with_client(a_client().named("spa").public()));
     let asked = |pairs: &[(&str, &str)]| form(pairs);
     let token = ("token", "x");
-    let nobody = refusal(answer(&view, None, &asked(&[token])).await);
+    let nobody = refusal(introspected(&view, None, &asked(&[token])).await);
     assert!(matches!(nobody, Refusal::ClientAuth(_)));
     let public = asked(&[token, ("client_id", "spa")]);
-    let told = refusal(answer(&view, None, &public).await);
+    let told = refusal(introspected(&view, None, &public).await);
     assert_eq!(told, Refusal::ClientCredentials);
-    let without = refusal(answer(&view, Some(&app()), &asked(&[])).await);
+    let without = refusal(introspected(&view, Some(&app()), &asked(&[])).await);
     assert_eq!(without, Refusal::MissingToken);
 }
 

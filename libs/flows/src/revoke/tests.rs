@@ -4,11 +4,8 @@ use insula_engine::Refusal;
 use insula_oauth::Params;
 use insula_testkit::{a_client, a_tenant};
 
-use super::revoke;
 use crate::TenantView;
-use crate::testing::{app, basic, form, refusal, tokens, view};
-use crate::token::exchange;
-use crate::userinfo;
+use crate::testing::{app, basic, exchange, form, refusal, revoked, tokens, userinfo_of, view};
 
 fn token(token: &str) -> Params {
     form(&[("token", token)])
@@ -16,7 +13,7 @@ fn token(token: &str) -> Params {
 
 async fn is_alive(view: &TenantView, access: &str, refresh: &str) -> [bool; 2] {
     let request = form(&[("grant_type", "refresh_token"), ("refresh_token", refresh)]);
-    let access = userinfo::answer(view, Some(access)).await;
+    let access = userinfo_of(view, access).await;
     let refresh = exchange(view, Some(&app()), &request).await;
     [access.is_ok(), refresh.is_ok()]
 }
@@ -29,9 +26,9 @@ async fn rfc_7009_2_1_either_token_takes_its_whole_family_with_it() {
             let tokens = tokens(&view).await;
             let (access, refresh) = (tokens.access_token, tokens.refresh_token.unwrap());
             let given = if by_refresh { &refresh } else { &access };
-            revoke(&view, Some(&app()), &token(given)).await.unwrap();
+            revoked(&view, Some(&app()), &token(given)).await.unwrap();
             assert_eq!(is_alive(&view, &access, &refresh).await, [false; 2]);
-            let again = revoke(&view, Some(&app()), &token(given)).await;
+            let again = revoked(&view, Some(&app()), &token(given)).await;
             assert!(again.is_ok(), "revoking twice is once");
         }
     }
@@ -44,7 +41,7 @@ async fn a_replaced_refresh_token_still_ends_its_family() {
     let request = form(&[("grant_type", "refresh_token"), ("refresh_token", &first)]);
     let next = exchange(&view, Some(&app()), &request).await.unwrap();
     clock.advance(Duration::from_mins(1));
-    revoke(&view, Some(&app()), &token(&first)).await.unwrap();
+    revoked(&view, Some(&app()), &token(&first)).await.unwrap();
     let refresh = next.refresh_token.unwrap();
     assert_eq!(
         is_alive(&view, &next.access_token, &refresh).await,
@@ -57,7 +54,7 @@ async fn rfc_7009_2_2_a_token_nobody_knows_is_a_success() {
     let (view, _) = view(a_tenant());
     let tokens = tokens(&view).await;
     for unknown in ["garbage", "a.b.c", "CgJpZBICc2U"] {
-        assert!(revoke(&view, Some(&app()), &token(unknown)).await.is_ok());
+        assert!(revoked(&view, Some(&app()), &token(unknown)).await.is_ok());
     }
     let refresh = tokens.refresh_token.unwrap();
     assert_eq!(
@@ -74,7 +71,7 @@ async fn rfc_7009_2_1_another_clients_token_is_refused_without_effect() {
         let refresh = tokens.refresh_token.unwrap();
         let thief = basic("thief", "app-secret");
         for given in [&tokens.access_token, &refresh] {
-            let told = refusal(revoke(&view, Some(&thief), &token(given)).await);
+            let told = refusal(revoked(&view, Some(&thief), &token(given)).await);
             assert_eq!(told, Refusal::TokenOfAnotherClient);
         }
         assert_eq!(
@@ -87,21 +84,21 @@ async fn rfc_7009_2_1_another_clients_token_is_refused_without_effect() {
 #[tokio::test]
 async fn who_revokes_must_be_a_client_and_name_a_token() {
     let (view, _) = view(a_tenant().with_client(a_client().named("spa").public()));
-    let nobody = refusal(revoke(&view, None, &token("x")).await);
+    let nobody = refusal(revoked(&view, None, &token("x")).await);
     assert!(matches!(nobody, Refusal::ClientAuth(_)));
     let wrong = basic("app", "wrong");
-    let told = refusal(revoke(&view, Some(&wrong), &token("x")).await);
+    let told = refusal(revoked(&view, Some(&wrong), &token("x")).await);
     assert_eq!(told, Refusal::ClientCredentials);
-    let nothing = refusal(revoke(&view, Some(&app()), &form(&[])).await);
+    let nothing = refusal(revoked(&view, Some(&app()), &form(&[])).await);
     assert_eq!(nothing, Refusal::MissingToken);
     let public = form(&[("token", "x"), ("client_id", "spa")]);
-    assert!(revoke(&view, None, &public).await.is_ok());
+    assert!(revoked(&view, None, &public).await.is_ok());
 }
 
 #[tokio::test]
 async fn an_id_token_cannot_be_revoked_and_we_say_so() {
     let (view, _) = view(a_tenant());
     let id_token = tokens(&view).await.id_token.unwrap();
-    let told = refusal(revoke(&view, Some(&app()), &token(&id_token)).await);
+    let told = refusal(revoked(&view, Some(&app()), &token(&id_token)).await);
     assert_eq!(told, Refusal::UnsupportedTokenType);
 }

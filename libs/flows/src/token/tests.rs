@@ -8,7 +8,7 @@ use insula_oauth::{ClientAuthError, GrantType};
 use insula_testkit::{a_client, a_code_grant, a_tenant};
 
 use super::*;
-use crate::testing::{app, basic, code_form, fault, form, refusal, view, with_code};
+use crate::testing::{app, basic, code_form, exchange, fault, form, refusal, view, with_code};
 
 #[tokio::test]
 async fn what_is_no_token_request_is_refused_before_any_evidence_is_used_up() {

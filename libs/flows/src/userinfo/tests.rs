@@ -1,13 +1,15 @@
 use std::time::Duration;
 
-use insula_engine::Refusal;
+use insula_engine::{Evidence, Refusal};
 use insula_model::{CodeGrant, GrantId};
 use insula_oauth::Scopes;
 use insula_testkit::{a_code_grant, a_tenant};
 
 use super::answer;
-use crate::testing::{app, code_form, refusal, tokens, view, with_code};
-use crate::token::{exchange, revoke_family};
+use crate::family::revoke_family;
+use crate::testing::{
+    app, code_form, exchange, form, refusal, tokens, userinfo_of, view, with_code,
+};
 
 fn names(claims: &serde_json::Map<String, serde_json::Value>) -> Vec<&str> {
     let mut names: Vec<&str> = claims.keys().map(String::as_str).collect();
@@ -40,7 +42,7 @@ async fn our_userinfo_says_sub_and_what_the_scopes_release() {
         let code = format!("code{at}");
         with_code(&view, &code, &grant).await;
         let tokens = exchange(&view, Some(&app()), &code_form(&code)).await;
-        let claims = answer(&view, Some(&tokens.unwrap().access_token)).await;
+        let claims = userinfo_of(&view, &tokens.unwrap().access_token).await;
         assert_eq!(names(&claims.unwrap()), expected, "{scopes}");
     }
 }
@@ -50,7 +52,7 @@ async fn dexs_userinfo_says_all_the_token_says_and_takes_id_tokens_too() {
     let (view, _) = view(a_tenant().dex());
     let tokens = tokens(&view).await;
     for token in [&tokens.access_token, tokens.id_token.as_ref().unwrap()] {
-        let claims = answer(&view, Some(token)).await.unwrap();
+        let claims = userinfo_of(&view, token).await.unwrap();
         for name in ["iss", "sub", "aud", "exp", "nonce", "email"] {
             assert!(claims.contains_key(name), "{name}");
         }
@@ -61,7 +63,7 @@ async fn dexs_userinfo_says_all_the_token_says_and_takes_id_tokens_too() {
 async fn rfc_9068_4_an_id_token_is_no_access_token() {
     let (view, _) = view(a_tenant());
     let id_token = tokens(&view).await.id_token;
-    let told = answer(&view, id_token.as_deref()).await;
+    let told = userinfo_of(&view, &id_token.unwrap()).await;
     assert_eq!(refusal(told), Refusal::BearerInvalid);
 }
 
@@ -70,8 +72,9 @@ async fn a_token_that_is_missing_foreign_old_or_revoked_says_nothing() {
     for tenant in [a_tenant(), a_tenant().dex()] {
         let (view, clock) = view(tenant);
         let good = tokens(&view).await.access_token;
-        for missing in [None, Some("")] {
-            let told = refusal(answer(&view, missing).await);
+        let empty = Evidence::of_form(form(&[("access_token", "")]));
+        for missing in [Evidence::default(), empty] {
+            let told = refusal(answer(&view, &missing).await);
             assert_eq!(told, Refusal::BearerMissing);
         }
         let (other, _) = crate::testing::view(a_tenant().at("globex", "https://globex.test"));
@@ -79,12 +82,12 @@ async fn a_token_that_is_missing_foreign_old_or_revoked_says_nothing() {
         let mut forged = good.clone();
         forged.replace_range(good.len() - 8.., "AAAAAAAA");
         for bad in ["garbage", "a.b.c", &foreign, &forged] {
-            let told = refusal(answer(&view, Some(bad)).await);
+            let told = refusal(userinfo_of(&view, bad).await);
             assert_eq!(told, Refusal::BearerInvalid);
         }
-        assert!(answer(&view, Some(&good)).await.is_ok());
+        assert!(userinfo_of(&view, &good).await.is_ok());
         clock.advance(Duration::from_hours(25));
-        let told = refusal(answer(&view, Some(&good)).await);
+        let told = refusal(userinfo_of(&view, &good).await);
         assert_eq!(told, Refusal::BearerInvalid, "expired");
     }
 }
@@ -100,7 +103,7 @@ async fn a_revoked_family_says_nothing_from_then_on() {
         let token = tokens(&view).await.access_token;
         let grant = a_code_grant().grant_id;
         revoke_family(&view, &grant).await.unwrap();
-        let told = refusal(answer(&view, Some(&token)).await);
+        let told = refusal(userinfo_of(&view, &token).await);
         assert_eq!(told, Refusal::BearerInvalid);
     }
 }
@@ -114,6 +117,6 @@ async fn without_openid_there_is_no_userinfo() {
     };
     with_code(&view, "code", &grant).await;
     let tokens = exchange(&view, Some(&app()), &code_form("code")).await;
-    let told = answer(&view, Some(&tokens.unwrap().access_token)).await;
+    let told = userinfo_of(&view, &tokens.unwrap().access_token).await;
     assert_eq!(refusal(told), Refusal::BearerLacksOpenId);
 }

@@ -2,9 +2,10 @@
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, web};
-use insula_engine::Refusal;
+use insula_engine::{Evidence, Refusal};
 use insula_flows::FlowError;
-use insula_oauth::{GrantType, Params};
+use insula_model::Dialect;
+use insula_oauth::GrantType;
 
 use crate::context::Context;
 use crate::metrics::WebMetrics;
@@ -17,13 +18,12 @@ pub(crate) async fn token(
     payload: &mut web::Payload,
     metrics: &WebMetrics,
 ) -> HttpResponse {
-    let form = match posted(ctx, payload).await {
-        Ok(form) => form,
+    let evidence = match posted(ctx, payload).await {
+        Ok(evidence) => evidence,
         Err(failure) => return fail(ctx, Surface::Program, failure),
     };
-    let authorization = read::authorization(&ctx.request);
-    let answer = insula_flows::token::exchange(&ctx.snapshot.view, authorization, &form).await;
-    let grant = form.get("grant_type").and_then(GrantType::parse);
+    let answer = insula_flows::token::exchange(&ctx.snapshot.view, &evidence).await;
+    let grant = evidence.form.get("grant_type").and_then(GrantType::parse);
     metrics.token(grant, answer.is_ok());
     match answer {
         Ok(tokens) => json(StatusCode::OK, &tokens, Cacheable::No),
@@ -34,9 +34,8 @@ pub(crate) async fn token(
 /// `POST /token/introspect`.
 pub(crate) async fn introspect(ctx: &Context, payload: &mut web::Payload) -> HttpResponse {
     let answer = async {
-        let form = posted(ctx, payload).await?;
-        let authorization = read::authorization(&ctx.request);
-        insula_flows::introspect::answer(&ctx.snapshot.view, authorization, &form).await
+        let evidence = posted(ctx, payload).await?;
+        insula_flows::introspect::answer(&ctx.snapshot.view, &evidence).await
     };
     match answer.await {
         Ok(facts) => json(StatusCode::OK, &facts, Cacheable::No),
@@ -47,9 +46,8 @@ pub(crate) async fn introspect(ctx: &Context, payload: &mut web::Payload) -> Htt
 /// `POST /revoke`.
 pub(crate) async fn revoke(ctx: &Context, payload: &mut web::Payload) -> HttpResponse {
     let answer = async {
-        let form = posted(ctx, payload).await?;
-        let authorization = read::authorization(&ctx.request);
-        insula_flows::revoke::revoke(&ctx.snapshot.view, authorization, &form).await
+        let evidence = posted(ctx, payload).await?;
+        insula_flows::revoke::revoke(&ctx.snapshot.view, &evidence).await
     };
     match answer.await {
         Ok(()) => HttpResponse::Ok()
@@ -62,8 +60,11 @@ pub(crate) async fn revoke(ctx: &Context, payload: &mut web::Payload) -> HttpRes
 /// `GET`/`POST /userinfo`.
 pub(crate) async fn userinfo(ctx: &Context, payload: &mut web::Payload) -> HttpResponse {
     let answer = async {
-        let bearer = read::bearer(&ctx.request, payload, ctx.dialect()).await?;
-        insula_flows::userinfo::answer(&ctx.snapshot.view, bearer.as_deref()).await
+        // dex reads no body here.
+        let has_form = ctx.dialect() == Dialect::Standard && ctx.request.method() == Method::POST;
+        let payload = has_form.then_some(payload);
+        let evidence = read::evidence(&ctx.request, payload).await?;
+        insula_flows::userinfo::answer(&ctx.snapshot.view, &evidence).await
     };
     match answer.await {
         Ok(claims) => json(StatusCode::OK, &claims, Cacheable::No),
@@ -71,9 +72,12 @@ pub(crate) async fn userinfo(ctx: &Context, payload: &mut web::Payload) -> HttpR
     }
 }
 
-async fn posted(ctx: &Context, payload: &mut web::Payload) -> Result<Params, FlowError> {
+async fn posted<'r>(
+    ctx: &'r Context,
+    payload: &mut web::Payload,
+) -> Result<Evidence<'r>, FlowError> {
     if ctx.request.method() != Method::POST {
         return Err(Refusal::MethodNotAllowed(ctx.request.method().to_string()).into());
     }
-    Ok(read::form(&ctx.request, payload).await?)
+    Ok(read::evidence(&ctx.request, Some(payload)).await?)
 }

@@ -10,12 +10,11 @@ use insula_model::Dialect;
 use insula_oauth::{LogoutRequest, TokenResponse};
 use insula_testkit::{FakeConnector, NOW, PASSWORD, TenantBuilder, a_code_grant, a_tenant};
 
-use super::super::exchange;
 use crate::testing::{
-    ASK, Person, app, claims_of, code_in, destination, form, refusal, tokens, view_by,
-    with_connector,
+    ASK, Person, app, claims_of, code_in, destination, exchange, form, refusal, tokens,
+    userinfo_of, view_by, with_connector,
 };
-use crate::{Effects, FlowError, Outcome, Screen, TenantView, logout, userinfo};
+use crate::{Effects, FlowError, Outcome, Screen, TenantView, logout};
 
 /// What a token is taken after its end.
 const LEEWAY: Duration = Duration::from_secs(5);
@@ -139,13 +138,13 @@ async fn a_login(node: impl Fn() -> TenantView, old: impl Fn(Duration) -> bool) 
     if view.now() >= Timestamp::from_secs(ends) + LEEWAY {
         assert!(old(view.spec.expiry.access_tokens));
         // A signed time has passed: the client asks for a fresh token, as it would anyway.
-        let late = userinfo::answer(&view, Some(&tokens.access_token)).await;
+        let late = userinfo_of(&view, &tokens.access_token).await;
         assert_eq!(refusal(late), Refusal::BearerInvalid);
         let token = tokens.refresh_token.as_deref().unwrap();
         tokens = refreshed(&view, token).await.unwrap();
         honest(&view, &tokens, earliest);
     }
-    let shown = userinfo::answer(&view, Some(&tokens.access_token)).await;
+    let shown = userinfo_of(&view, &tokens.access_token).await;
     shown.unwrap();
 
     view = node();

@@ -7,12 +7,10 @@ use insula_oauth::Scopes;
 use insula_store::ClaimedCode;
 use insula_testkit::{FakeConnector, NOW, VERIFIER, a_client, a_code_grant, a_tenant};
 
-use super::super::exchange;
 use crate::testing::{
-    Trouble, app, basic, claims_of, code_form, form, reconfigured, refusal, tokens, view, watched,
-    with_code, with_connector,
+    Trouble, app, basic, claims_of, code_form, exchange, form, introspected, reconfigured, refusal,
+    tokens, userinfo_of, view, watched, with_code, with_connector,
 };
-use crate::{introspect, userinfo};
 
 #[tokio::test]
 async fn a_code_becomes_tokens_and_a_refresh_token() {
@@ -83,24 +81,20 @@ async fn rfc_6749_4_1_2_a_code_presented_twice_is_refused_and_takes_its_tokens_w
     for tenant in [a_tenant(), a_tenant().dex()] {
         let (view, _) = view(tenant);
         let first = tokens(&view).await;
-        assert!(
-            userinfo::answer(&view, Some(&first.access_token))
-                .await
-                .is_ok()
-        );
+        assert!(userinfo_of(&view, &first.access_token).await.is_ok());
 
         let again = exchange(&view, Some(&app()), &code_form("code")).await;
         let grant = a_code_grant().grant_id;
         assert_eq!(refusal(again), Refusal::CodeReplayed { grant });
 
-        let shown = userinfo::answer(&view, Some(&first.access_token)).await;
+        let shown = userinfo_of(&view, &first.access_token).await;
         assert_eq!(refusal(shown), Refusal::BearerInvalid);
         let refresh = first.refresh_token.unwrap();
         let request = form(&[("grant_type", "refresh_token"), ("refresh_token", &refresh)]);
         let used = exchange(&view, Some(&app()), &request).await;
         assert_eq!(refusal(used), Refusal::RefreshUnknown);
         let asked = form(&[("token", &first.access_token)]);
-        let known = introspect::answer(&view, Some(&app()), &asked).await;
+        let known = introspected(&view, Some(&app()), &asked).await;
         assert!(!known.unwrap().active);
     }
 }

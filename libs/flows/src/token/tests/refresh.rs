@@ -9,12 +9,11 @@ use insula_testkit::{
     FakeConnector, TenantBuilder, a_client, a_code_grant, a_login, a_tenant, jane,
 };
 
-use super::super::exchange;
 use crate::testing::{
-    app, basic, claims_of, code_form, fault, form, reconfigured, refusal, tokens, view, watched,
-    with_code, with_connector, without_people,
+    app, basic, claims_of, code_form, exchange, fault, form, reconfigured, refusal, tokens,
+    userinfo_of, view, watched, with_code, with_connector, without_people,
 };
-use crate::{Fault, FlowError, TenantView, sealed, userinfo};
+use crate::{Fault, FlowError, TenantView, sealed};
 
 pub(super) const SECONDS: fn(u64) -> Duration = Duration::from_secs;
 
@@ -88,7 +87,7 @@ async fn rfc_9700_4_14_refresh_reuse_revokes_the_whole_family() {
     assert_eq!(told, Refusal::RefreshReused { grant });
     let after = refreshed(&view, &refresh_token(&kept)).await;
     assert_eq!(refusal(after), Refusal::RefreshUnknown);
-    let shown = userinfo::answer(&view, Some(&kept.access_token)).await;
+    let shown = userinfo_of(&view, &kept.access_token).await;
     assert_eq!(refusal(shown), Refusal::BearerInvalid);
 }
 
@@ -104,7 +103,7 @@ async fn in_dexs_dialect_who_comes_second_with_a_token_is_refused_and_nobody_is_
         let told = refusal(refreshed(&view, &first).await);
         assert_eq!(told, Refusal::RefreshObsolete { grant });
     }
-    let shown = userinfo::answer(&view, Some(&won.access_token)).await;
+    let shown = userinfo_of(&view, &won.access_token).await;
     assert!(shown.is_ok());
     let next = refreshed(&view, &refresh_token(&won)).await.unwrap();
     let told = refusal(refreshed(&view, &first).await);
@@ -216,7 +215,7 @@ async fn who_was_taken_out_of_the_configuration_has_no_token_and_no_code_left() 
         let first = tokens(&view).await;
         with_code(&view, "later", &a_code_grant()).await;
         let gone = without_people(&view);
-        let shown = userinfo::answer(&gone, Some(&first.access_token)).await;
+        let shown = userinfo_of(&gone, &first.access_token).await;
         assert_eq!(refusal(shown), Refusal::BearerInvalid);
         let code = exchange(&gone, Some(&app()), &code_form("later")).await;
         assert_eq!(refusal(code), Refusal::CodeUnknown);
@@ -293,7 +292,7 @@ async fn a_person_the_upstream_no_longer_vouches_for_loses_the_family() {
         let first = tokens_with_data(&view).await;
         let told = refusal(refreshed(&view, &refresh_token(&first)).await);
         assert!(matches!(told, Refusal::RefreshDenied { .. }));
-        let shown = userinfo::answer(&view, Some(&first.access_token)).await;
+        let shown = userinfo_of(&view, &first.access_token).await;
         assert_eq!(refusal(shown), Refusal::BearerInvalid);
         assert_eq!(stored(&view, &refresh_token(&first)).await, None);
     }

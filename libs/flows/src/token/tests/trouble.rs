@@ -12,12 +12,12 @@ use insula_oauth::{Scopes, TokenResponse};
 use insula_store::{Cache as _, CacheLimits, MemoryCache};
 use insula_testkit::{FakeConnector, TenantBuilder, a_code_grant, a_tenant, jane};
 
-use super::super::exchange;
 use super::refresh::{SECONDS, refresh_token, refreshed, tokens_with_data};
 use crate::testing::{
-    Trouble, app, code_form, fault, refusal, tokens, view, watched, with_code, with_connector,
+    Trouble, app, code_form, exchange, fault, refusal, tokens, userinfo_of, view, watched,
+    with_code, with_connector,
 };
-use crate::{Effects, FlowError, TenantView, userinfo};
+use crate::{Effects, FlowError, TenantView};
 
 /// How long a database stalls before it answers, in seconds.
 const STALLS: [u64; 4] = [1, 5, 9, 30];
@@ -37,9 +37,7 @@ fn once<T>(call: impl Future<Output = Result<T, FlowError>>) -> Option<Result<T,
 }
 
 async fn lives(view: &TenantView, tokens: &TokenResponse) -> bool {
-    userinfo::answer(view, Some(&tokens.access_token))
-        .await
-        .is_ok()
+    userinfo_of(view, &tokens.access_token).await.is_ok()
 }
 
 async fn redeemed(view: &TenantView) -> Result<TokenResponse, FlowError> {

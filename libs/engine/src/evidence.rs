@@ -1,0 +1,30 @@
+use insula_oauth::Params;
+
+/// What a request brings along to prove who sends it, read from the wire once and judged by
+/// [`client_auth`](crate::client_auth) and [`bearer`](crate::bearer).
+#[derive(Debug, Clone, Default)]
+pub struct Evidence<'r> {
+    /// Every `Authorization` header, in order; `None` for one that is not text.
+    pub authorization: Vec<Option<&'r str>>,
+    /// The query as it came.
+    pub query: &'r str,
+    /// The parameters of a form body; empty where the body is no form.
+    pub form: Params,
+}
+
+impl<'r> Evidence<'r> {
+    /// That of a request with this form body and nothing else.
+    pub fn of_form(form: Params) -> Self {
+        Self {
+            form,
+            ..Self::default()
+        }
+    }
+
+    /// The same with one more `Authorization` header.
+    #[must_use]
+    pub fn with_authorization(mut self, header: &'r str) -> Self {
+        self.authorization.push(Some(header));
+        self
+    }
+}

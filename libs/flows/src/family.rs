@@ -1,0 +1,44 @@
+//! The family of all tokens that came of one grant: whether it still stands, and how it ends.
+
+use insula_engine::Refusal;
+use insula_engine::access_token::VerifiedToken;
+use insula_engine::issue::longest_token_life;
+use insula_model::GrantId;
+
+use crate::{FlowError, TenantView};
+
+/// Revokes a family, until the last of its tokens is dead anyway.
+pub(crate) async fn revoke_family(view: &TenantView, grant: &GrantId) -> Result<(), FlowError> {
+    let until = view.now() + longest_token_life(&view.spec);
+    view.effects.store.revoke_grant(grant, until).await?;
+    Ok(())
+}
+
+/// What a refusal does beyond being told: a replay or a reuse takes the whole family with it.
+pub(crate) async fn refused(view: &TenantView, refusal: Refusal) -> FlowError {
+    let Some(grant) = refusal.condemns() else {
+        return refusal.into();
+    };
+    match revoke_family(view, grant).await {
+        Ok(()) => {
+            tracing::warn!(grant.id = %grant, "family {grant} is revoked: {refusal:?}");
+            refusal.into()
+        }
+        Err(fault) => fault,
+    }
+}
+
+/// Whether the family of a token was revoked, or its person is known no more. A token without a
+/// family is none we issued.
+pub(crate) async fn is_revoked(
+    view: &TenantView,
+    token: &VerifiedToken,
+) -> Result<bool, FlowError> {
+    if !token.is_of_a_known_person(&view.spec) {
+        return Ok(true);
+    }
+    match token.grant() {
+        Some(grant) => Ok(view.effects.store.is_revoked(&grant).await?),
+        None => Ok(true),
+    }
+}

@@ -1,0 +1,50 @@
+use insula_engine::Evidence;
+use insula_oauth::{IntrospectResponse, Params, TokenResponse};
+use serde_json::{Map, Value};
+
+use crate::{FlowError, TenantView, introspect, revoke, token, userinfo};
+
+/// What a client's program sends: perhaps an `Authorization` header, and a form.
+fn evidence<'r>(authorization: Option<&'r str>, form: &Params) -> Evidence<'r> {
+    let evidence = Evidence::of_form(form.clone());
+    match authorization {
+        Some(header) => evidence.with_authorization(header),
+        None => evidence,
+    }
+}
+
+/// Asks the token endpoint.
+pub(crate) async fn exchange(
+    view: &TenantView,
+    authorization: Option<&str>,
+    form: &Params,
+) -> Result<TokenResponse, FlowError> {
+    token::exchange(view, &evidence(authorization, form)).await
+}
+
+/// Asks the introspection endpoint.
+pub(crate) async fn introspected(
+    view: &TenantView,
+    authorization: Option<&str>,
+    form: &Params,
+) -> Result<IntrospectResponse, FlowError> {
+    introspect::answer(view, &evidence(authorization, form)).await
+}
+
+/// Asks the revocation endpoint.
+pub(crate) async fn revoked(
+    view: &TenantView,
+    authorization: Option<&str>,
+    form: &Params,
+) -> Result<(), FlowError> {
+    revoke::revoke(view, &evidence(authorization, form)).await
+}
+
+/// Asks the userinfo endpoint with a token.
+pub(crate) async fn userinfo_of(
+    view: &TenantView,
+    token: &str,
+) -> Result<Map<String, Value>, FlowError> {
+    let header = format!("Bearer {token}");
+    userinfo::answer(view, &Evidence::default().with_authorization(&header)).await
+}
