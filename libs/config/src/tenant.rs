@@ -12,7 +12,6 @@ mod oauth2;
 mod password_hash;
 mod passwords;
 mod redirect_uri;
-mod served;
 mod sessions;
 mod signer;
 

@@ -5,7 +5,6 @@ use insula_model::{Claim, Dialect, TenantSpec};
 use insula_oauth::{GrantType, Prompt, ProviderMetadata, ResponseMode, ResponseType};
 
 use crate::acr;
-use crate::grants::SERVED;
 
 /// The provider metadata of a tenant
 /// ([OpenID Connect Discovery §3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
@@ -129,11 +128,11 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
     }
 }
 
-/// What the token endpoint and the tenant both serve, sorted as dex sorts it.
+/// What this version and the tenant both serve, sorted as dex sorts it.
 fn served_grants(spec: &TenantSpec) -> Vec<String> {
     let grants = spec.oauth2.grant_types.iter();
     let mut served: Vec<_> = grants
-        .filter(|grant| SERVED.contains(grant))
+        .filter(|grant| grant.is_served())
         .map(|grant| GrantType::as_str(*grant).to_owned())
         .collect();
     served.sort();

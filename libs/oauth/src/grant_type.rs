@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::TokenRequest;
+
 /// A registered `grant_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
@@ -37,6 +39,17 @@ impl GrantType {
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
+    }
+
+    /// Whether this version serves it at all. Discovery, configuration and the token endpoint ask
+    /// here, so that none of them promises what another does not keep.
+    pub const fn is_served(self) -> bool {
+        TokenRequest::reader(self).is_some()
+    }
+
+    /// Those that are served, in the order of [`ALL`](Self::ALL).
+    pub fn served() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|grant| grant.is_served())
     }
 
     /// Reads the word; `None` if nobody registered it.

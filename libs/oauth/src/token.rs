@@ -71,17 +71,36 @@ impl TokenRequest {
         let word = form
             .get("grant_type")
             .ok_or(TokenRequestError::NoGrantType)?;
-        match GrantType::parse(word) {
-            Some(GrantType::AuthorizationCode) => Ok(Self::AuthorizationCode(CodeRequest {
-                code: form.take("code"),
-                redirect_uri: form.take("redirect_uri"),
-                code_verifier: form.take("code_verifier").map(CodeVerifier::new),
-            })),
-            Some(GrantType::RefreshToken) => Ok(Self::RefreshToken(RefreshRequest {
-                refresh_token: form.take("refresh_token"),
-                scope: form.get("scope").map(Scopes::parse),
-            })),
-            _ => Err(TokenRequestError::UnsupportedGrantType(word.to_owned())),
+        match GrantType::parse(word).and_then(Self::reader) {
+            Some(read) => Ok(read(form)),
+            None => Err(TokenRequestError::UnsupportedGrantType(word.to_owned())),
+        }
+    }
+
+    /// How a request of a grant is read; `None` for a grant that is not served.
+    ///
+    /// Which grants are served is said here and nowhere else: what is read here must be dispatched
+    /// by whoever matches a [`TokenRequest`], and [`GrantType::is_served`] follows.
+    pub(crate) const fn reader(grant: GrantType) -> Option<fn(&Params) -> Self> {
+        match grant {
+            GrantType::AuthorizationCode => Some(|form| {
+                Self::AuthorizationCode(CodeRequest {
+                    code: form.take("code"),
+                    redirect_uri: form.take("redirect_uri"),
+                    code_verifier: form.take("code_verifier").map(CodeVerifier::new),
+                })
+            }),
+            GrantType::RefreshToken => Some(|form| {
+                Self::RefreshToken(RefreshRequest {
+                    refresh_token: form.take("refresh_token"),
+                    scope: form.get("scope").map(Scopes::parse),
+                })
+            }),
+            GrantType::ClientCredentials
+            | GrantType::Implicit
+            | GrantType::Password
+            | GrantType::DeviceCode
+            | GrantType::TokenExchange => None,
         }
     }
 
@@ -138,6 +157,17 @@ mod tests {
             panic!("a code request")
         };
         assert_eq!(request.code.as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn a_grant_is_served_if_its_request_can_be_read_and_the_request_names_it() {
+        for grant in GrantType::ALL {
+            let form = Params::from_pairs([("grant_type", grant.as_str())]);
+            let read = TokenRequest::from_params(&form);
+            assert_eq!(read.is_ok(), grant.is_served(), "{grant:?}");
+            let named = read.ok().map(|request| request.grant_type());
+            assert_eq!(named, grant.is_served().then_some(grant));
+        }
     }
 
     #[test]

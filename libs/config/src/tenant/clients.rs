@@ -4,7 +4,7 @@ use std::sync::Arc;
 use insula_model::{Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect};
 use insula_oauth::GrantType;
 
-use super::{oauth2, redirect_uri, served};
+use super::{oauth2, redirect_uri};
 use crate::SecretRef;
 use crate::defaults::Defaults;
 use crate::reading::{Reading, Spot};
@@ -98,7 +98,7 @@ fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>)
     let grant_types: Vec<GrantType> = grants
         .iter()
         .filter_map(|text| oauth2::grant(text, reading))
-        .filter(|grant| served::GRANTS.contains(grant))
+        .filter(|grant| grant.is_served())
         .collect();
     let mut odd = Vec::new();
     for uri in redirect_uris.iter().chain(&post_logout).chain(&logo) {

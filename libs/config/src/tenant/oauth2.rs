@@ -1,11 +1,14 @@
 use insula_model::{ConnectorId, ConnectorSpec, OAuth2Policy};
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 
-use super::served;
 use crate::defaults::Defaults;
 use crate::reading::{Reading, Spot};
 use crate::section::{Section, suggestion};
 use crate::tree::Position;
+
+/// The response types this version serves. A file may name more; what is not served is told, and
+/// left out of the spec, so that discovery promises nothing that is not kept.
+const SERVED_RESPONSE_TYPES: [ResponseType; 1] = [ResponseType::CODE];
 
 /// Reads `oauth2`.
 pub(super) fn read(
@@ -53,7 +56,7 @@ fn response_types(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<R
             let dex = format!("unsupported response_type {}", text.shown);
             let ours = format!("{} is not a response type", text.shown);
             reading.refuse(text.at, &text.key, &dex, &ours, "write code");
-        } else if served::RESPONSE_TYPES.contains(&read) {
+        } else if SERVED_RESPONSE_TYPES.contains(&read) {
             types.push(read);
         } else {
             let cause = format!("{} is not served by this version", text.shown);
@@ -86,7 +89,7 @@ fn grant_types(
         let grants = named.iter().filter_map(|text| grant(text, reading));
         grants.collect()
     };
-    let served = wanted.into_iter().filter(|g| served::GRANTS.contains(g));
+    let served = wanted.into_iter().filter(|grant| grant.is_served());
     let mut served: Vec<_> = served.collect();
     served.sort();
     served.dedup();
@@ -99,7 +102,7 @@ fn tell_of_missing(at: Position, key: &str, defaults: &Defaults, reading: &mut R
     let missing = defaults
         .grant_types
         .iter()
-        .filter(|grant| !served::GRANTS.contains(grant))
+        .filter(|grant| !grant.is_served())
         .filter(|grant| !matches!(grant, GrantType::Implicit | GrantType::Password))
         .map(|grant| grant.as_str());
     let missing: Vec<_> = missing.collect();
@@ -108,9 +111,12 @@ fn tell_of_missing(at: Position, key: &str, defaults: &Defaults, reading: &mut R
     }
     let names = missing.join(" and ");
     let cause = format!("dex serves {names} where a file is silent, and this version does not");
-    let next = "clients that use them are refused; if there are none, write \
-                grantTypes: [authorization_code, refresh_token]";
-    reading.warn(at, key, cause, next);
+    let served: Vec<_> = GrantType::served().map(GrantType::as_str).collect();
+    let next = format!(
+        "clients that use them are refused; if there are none, write grantTypes: [{}]",
+        served.join(", ")
+    );
+    reading.warn(at, key, cause, &next);
 }
 
 /// Reads a grant type and tells of one that is not served.
@@ -121,10 +127,11 @@ pub(super) fn grant(text: &Spot<String>, reading: &mut Reading<'_>) -> Option<Gr
         reading.object(text.at, &text.key, cause, &next);
         return None;
     };
-    if !served::GRANTS.contains(&grant) {
+    if !grant.is_served() {
         let cause = format!("{} is not served by this version", text.shown);
-        let next = "served are authorization_code and refresh_token";
-        reading.object(text.at, &text.key, cause, next);
+        let served: Vec<_> = GrantType::served().map(GrantType::as_str).collect();
+        let next = format!("served are {}", served.join(" and "));
+        reading.object(text.at, &text.key, cause, &next);
     }
     Some(grant)
 }

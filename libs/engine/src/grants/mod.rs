@@ -14,12 +14,9 @@ pub use refresh_token::{
     narrowed_scopes, refresh_token, used_refresh_grant,
 };
 
-/// The grants the token endpoint can serve at all.
-pub const SERVED: [GrantType; 2] = [GrantType::AuthorizationCode, GrantType::RefreshToken];
-
 /// Whether the tenant serves a grant (RFC 6749 §5.2, `unsupported_grant_type`).
 pub fn served(grant: GrantType, spec: &TenantSpec) -> Result<(), Refusal> {
-    if SERVED.contains(&grant) && spec.oauth2.grant_types.contains(&grant) {
+    if grant.is_served() && spec.oauth2.grant_types.contains(&grant) {
         Ok(())
     } else {
         Err(Refusal::UnsupportedGrantType(grant.as_str().to_owned()))
