@@ -3,12 +3,15 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
+use insula_ambient::Backoff;
 use insula_store::StoreError;
 use tokio::time::sleep;
 use tracing::warn;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_millis(500),
+    longest: Duration::from_secs(5),
+};
 
 /// Tries until it works, for `patience` at most, with a line for every try that failed.
 ///
@@ -22,7 +25,7 @@ where
     F: Future<Output = Result<T, StoreError>>,
 {
     let began = Instant::now();
-    let mut pause = FIRST_PAUSE;
+    let mut tried = 0;
     loop {
         let error = match attempt().await {
             Err(error @ StoreError::Unavailable { .. }) => error,
@@ -34,8 +37,8 @@ where
         }
         let shown = left.as_secs_f32();
         warn!("{what}: {error}; trying again, for {shown:.0} s more");
-        sleep(pause.min(left)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        sleep(PAUSES.pause(tried).min(left)).await;
+        tried = tried.saturating_add(1);
     }
 }
 

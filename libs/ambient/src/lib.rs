@@ -1,15 +1,21 @@
-//! Time and randomness: the two things a pure function must be handed.
+//! Time and randomness: the two things a pure function must be handed; and how long to leave alone
+//! whoever does not answer.
 //!
 //! Owns the [`Clock`] and [`Entropy`] seams, their real forms and the forms tests hold in their
-//! hand. Owns no timer, no scheduler and no cryptographic key: who needs the time asks for a
-//! [`Timestamp`] or a [`Monotonic`] argument, and only the shells of the house hold a clock.
+//! hand, and the arithmetic of pauses between tries. Owns no timer, no scheduler and no
+//! cryptographic key: who needs the time asks for a [`Timestamp`] or a [`Monotonic`] argument, and
+//! only shells hold a clock.
 
+mod backoff;
+mod breaker;
 mod clock;
 mod entropy;
 mod forward;
 mod monotonic;
 mod timestamp;
 
+pub use backoff::Backoff;
+pub use breaker::Breaker;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy, base32_lower};
 pub use forward::ForwardClock;

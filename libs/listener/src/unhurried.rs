@@ -8,14 +8,17 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
+use insula_ambient::Backoff;
 use tokio::time::{Sleep, sleep};
 
 /// How often in a row a connection may ask to be looked at again at once although nothing came of
 /// it. Honest code does so once or twice.
 const AT_ONCE: u32 = 32;
-/// How long it waits then; twice as long each time, up to 32 times.
-const PAUSE: Duration = Duration::from_millis(5);
-const DOUBLINGS: u32 = 5;
+/// How long it waits then.
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_millis(5),
+    longest: Duration::from_millis(160),
+};
 
 /// Polls `serving`, and lets it wait where it wakes itself again and again while `steps`, a count of
 /// what it got done, stays. A wake from elsewhere ends the wait.
@@ -51,8 +54,7 @@ pub(crate) async fn unhurried<F: Future>(serving: F, steps: impl Fn() -> u64) ->
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let doublings = (in_vain - AT_ONCE).min(DOUBLINGS);
-        let mut timer = Box::pin(sleep(PAUSE * 2_u32.pow(doublings)));
+        let mut timer = Box::pin(sleep(PAUSES.pause(in_vain - AT_ONCE)));
         if timer.as_mut().poll(cx).is_ready() {
             cx.waker().wake_by_ref();
         }

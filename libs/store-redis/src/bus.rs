@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 
 use crate::address::Address;
 use crate::cause::{failed, of, unavailable};
-use crate::link::{Link, pause_after};
+use crate::link::{Link, pauses};
 use crate::options::RedisOptions;
 
 /// How many changes a listener may be behind before it misses the oldest.
@@ -130,7 +130,7 @@ impl Subscription {
                     debug!(error.message = %error, "the change bus cannot subscribe yet");
                 }
             }
-            sleep(pause_after(attempt, &self.options)).await;
+            sleep(pauses(&self.options).pause(attempt)).await;
             attempt = attempt.saturating_add(1);
         }
     }

@@ -8,7 +8,6 @@
 //! whose handle was given at connect, whoever awaits it.
 
 mod address;
-mod breaker;
 mod bus;
 mod cache;
 mod cause;

@@ -1,6 +1,7 @@
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use insula_ambient::{Backoff, Breaker, Clock as _, SystemClock};
 use insula_store::StoreError;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{
@@ -13,7 +14,6 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::address::Address;
-use crate::breaker::Breaker;
 use crate::cause::{failed, is_away, of, unavailable};
 use crate::metrics::{Metrics, Outcome};
 use crate::options::RedisOptions;
@@ -53,7 +53,7 @@ impl Link {
             options: options.clone(),
             handle,
             manager: RwLock::new(manager),
-            breaker: Breaker::new(options.failures_to_open),
+            breaker: Breaker::new(options.failures_to_open, pauses(options)),
             away: RwLock::default(),
             metrics,
         }))
@@ -140,7 +140,7 @@ impl Link {
             let mut last = self.away.write().unwrap_or_else(PoisonError::into_inner);
             last.clone_from(cause);
         }
-        if self.breaker.failed() {
+        if self.breaker.failed(SystemClock.monotonic()) {
             self.opened(&away);
         }
         Err(away)
@@ -183,20 +183,19 @@ async fn mend(link: Weak<Link>) {
                 link.mended(manager);
                 return;
             }
-            pause_after(attempt, &link.options)
+            pauses(&link.options).pause(attempt)
         };
         attempt += 1;
         sleep(pause).await;
     }
 }
 
-/// How long to pause after so many attempts in vain: doubled each time, up to a longest pause.
-pub(crate) fn pause_after(attempt: u32, options: &RedisOptions) -> Duration {
-    let factor = 2_u32.saturating_pow(attempt);
-    options
-        .retry_min
-        .saturating_mul(factor)
-        .min(options.retry_max)
+/// The pauses between attempts to reach a server that is away.
+pub(crate) fn pauses(options: &RedisOptions) -> Backoff {
+    Backoff {
+        first: options.retry_min,
+        longest: options.retry_max,
+    }
 }
 
 /// A write as logins make them, of nothing that anybody reads.
@@ -272,7 +271,7 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_longest() {
         let options = RedisOptions::default();
-        let pauses = [0, 1, 2, 10, 1000].map(|n| pause_after(n, &options).as_millis());
-        assert_eq!(pauses, [50, 100, 200, 1000, 1000]);
+        let told = [0, 1, 2, 10, 1000].map(|n| pauses(&options).pause(n).as_millis());
+        assert_eq!(told, [50, 100, 200, 1000, 1000]);
     }
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use insula_ambient::Backoff;
 use insula_store::StoreError;
 use sea_orm::{DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions};
 use tokio::runtime::Handle;
@@ -18,6 +19,11 @@ use crate::wire::Wire;
 
 /// How often an operation that met a conflict is tried in all.
 const ATTEMPTS: u32 = 8;
+/// How long it waits in between.
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_millis(4),
+    longest: Duration::from_millis(256),
+};
 
 /// The open database and what every operation on it shares.
 ///
@@ -163,10 +169,9 @@ impl Sql {
         }
     }
 
-    /// A pause that doubles with every attempt, of which a part is chance (half of it to one and
-    /// a half of it). Spreads contenders; nothing secret hangs on it.
+    /// The pause after an attempt, of which a part is chance (half of it to one and a half of it). Spreads contenders; nothing secret hangs on it.
     fn pause(&self, attempt: u32) -> Duration {
-        let full = Duration::from_millis(2) * 2_u32.pow(attempt.min(7));
+        let full = PAUSES.pause(attempt.saturating_sub(1));
         let mut mixed = self
             .pauses
             .fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use insula_ambient::{Entropy, Monotonic};
+use insula_ambient::{Backoff, Entropy, Monotonic};
 
 /// When a tenant that failed is tried again. Pure: time and randomness are arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,11 +106,11 @@ impl RestartPolicy {
             *crashes = CrashWindow::default();
             return Verdict::Quarantine(self.quarantine);
         }
-        let doubled = 2_u32.saturating_pow(crashes.in_a_row - 1);
-        let wait = self
-            .first_wait
-            .saturating_mul(doubled)
-            .min(self.longest_wait);
+        let waits = Backoff {
+            first: self.first_wait,
+            longest: self.longest_wait,
+        };
+        let wait = waits.pause(crashes.in_a_row - 1);
         let mut random = [0_u8; 1];
         entropy.fill(&mut random);
         let [random] = random;

@@ -2,7 +2,6 @@
 //! between the upstreams.
 
 mod address;
-mod breaker;
 mod client;
 mod policy;
 mod remembered;

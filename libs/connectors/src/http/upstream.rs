@@ -1,8 +1,8 @@
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use insula_ambient::Clock;
+use insula_ambient::{Backoff, Breaker, Clock};
 use insula_connector_kit::{ConnectorError, Document};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
@@ -10,7 +10,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 use url::Url;
 
-use super::breaker::Breaker;
 use super::client::UpstreamHttp;
 use super::policy::{OutboundPolicy, Refused};
 use super::tls::Trust;
@@ -18,6 +17,14 @@ use super::tls::Trust;
 /// An upstream's answers are documents about one person or one provider.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 const MOST_REDIRECTS: u32 = 3;
+
+/// After so many failures in a row an upstream is left alone.
+const FAILURES: u32 = 5;
+/// For how long: longer with every call that tries then and fails.
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_secs(10),
+    longest: Duration::from_mins(5),
+};
 
 /// One question to an upstream.
 #[derive(Clone)]
@@ -141,7 +148,7 @@ struct Caller {
     client: reqwest::Client,
     policy: Arc<OutboundPolicy>,
     timeout: Duration,
-    breaker: Mutex<Breaker>,
+    breaker: Breaker,
     clock: Arc<dyn Clock>,
 }
 
@@ -157,7 +164,7 @@ impl Upstream {
                 policy: Arc::clone(http.policy()),
                 connector: settings.connector,
                 timeout: settings.timeout,
-                breaker: Mutex::default(),
+                breaker: Breaker::new(FAILURES, PAUSES),
                 clock: settings.clock,
             }),
             calls: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))),
@@ -218,8 +225,7 @@ impl From<Refused> for Failure {
 
 impl Caller {
     fn admit(&self) -> Result<(), ConnectorError> {
-        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        breaker.admit(self.clock.monotonic()).map_err(|pause| {
+        self.breaker.admit(self.clock.monotonic()).map_err(|pause| {
             ConnectorError::Unreachable(format!(
                 "connector {:?}: it failed too often and is left alone for {} s",
                 self.connector,
@@ -229,17 +235,16 @@ impl Caller {
     }
 
     fn report(&self, answered: &Result<Answer, Failure>) {
-        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = || self.breaker.failed(self.clock.monotonic());
         let opened = match answered {
-            Ok(answer) if answer.status.is_server_error() => breaker.failed(self.clock.monotonic()),
-            Err(Failure::Silent(_)) => breaker.failed(self.clock.monotonic()),
+            Ok(answer) if answer.status.is_server_error() => failed(),
+            Err(Failure::Silent(_)) => failed(),
             Ok(_) => {
-                breaker.succeeded();
+                self.breaker.close();
                 false
             }
             Err(Failure::Forbidden(_) | Failure::Unusable(_)) => false,
         };
-        drop(breaker);
         if opened {
             let id = &self.connector;
             warn!(connector.id = %id, "connector {id} is left alone for a while: its upstream fails");
