@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use criterion::Criterion;
 use insula_engine::Peers;
-use insula_engine::authorize::{Standing, next, validate};
+use insula_engine::authorize::{Choice, Consent, Standing, next, validate};
 use insula_model::ClientId;
 use insula_oauth::{AuthorizeRequest, Params};
 use insula_testkit::{CHALLENGE, NOW, a_login, a_tenant, an_authorization_request, test_keys};
@@ -47,6 +47,7 @@ fn main() {
     let arriving = Standing::Arriving {
         session: None,
         logged_in_to: None,
+        choice: &Choice::Open,
     };
     group.bench_function("next for somebody who arrives", |b| {
         b.iter(|| next(black_box(&asked), client, &spec, arriving, NOW).is_ok());
@@ -54,7 +55,7 @@ fn main() {
     let login = a_login();
     let known = Standing::Known {
         login: &login,
-        consented: None,
+        consent: Consent::Before(None),
     };
     group.bench_function("next for somebody who is known", |b| {
         b.iter(|| next(black_box(&asked), client, &spec, known, NOW).is_ok());

@@ -58,10 +58,15 @@ impl Scene {
 
     /// What the first login of a new person costs, from the client's redirect to its tokens.
     async fn login(&self, more: &[(&str, &str)]) -> (Cost, Vec<String>) {
-        let agent = Agent::new();
         let mut params = vec![("connector_id", "mock")];
         params.extend_from_slice(more);
-        let login = self.party.begin_with(&params);
+        self.login_by(&params).await
+    }
+
+    /// The same where nothing is added to the request.
+    async fn login_by(&self, params: &[(&str, &str)]) -> (Cost, Vec<String>) {
+        let agent = Agent::new();
+        let login = self.party.begin_with(params);
         let before = spent(&self.process.metrics().await);
         let back = walk(&agent, &login, &Person::at("mock")).await;
         let answer = self.party.redeem(&login, back.code()).await.expect(200);
@@ -91,6 +96,27 @@ async fn a_login_with_consent_costs_at_most_three_writes_and_seven_round_trips()
     assert!(steps.iter().any(|step| step.starts_with("POST /approval")));
     assert!(cost.writes <= 3.0 && cost.round_trips <= 7.0, "{cost:?}");
     assert!(cost.writes >= 1.0 && cost.round_trips >= 5.0, "{cost:?}");
+}
+
+/// The stored login is written to show the choice, and read to follow it.
+#[tokio::test]
+async fn a_choice_that_is_shown_costs_two_round_trips_more_and_at_a_dex_tenant_none() {
+    for (text, party, more) in [
+        (
+            with_consent(village::HOOLI),
+            village::hooli as fn(u16) -> RelyingParty,
+            2.0,
+        ),
+        (village::UMBRELLA.to_owned(), village::globex, 0.0),
+    ] {
+        let Some(scene) = Scene::set(&text, party).await else {
+            return;
+        };
+        let (cost, steps) = scene.login_by(&[]).await;
+        assert_eq!(steps[0], "GET /auth 200");
+        let trips = cost.round_trips;
+        assert!(cost.writes <= 3.0 && trips <= 7.0 + more, "{cost:?}");
+    }
 }
 
 #[tokio::test]

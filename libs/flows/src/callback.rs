@@ -2,12 +2,12 @@
 
 use insula_connector_kit::Reply;
 use insula_engine::Refusal;
-use insula_model::{ConnectorId, Stage};
+use insula_model::{Asked, ConnectorId};
 use insula_oauth::Params;
 
-use crate::finish::{self, Arrival};
+use crate::advance::{self, Arrival};
 use crate::under_way::{failed, opened, under_way};
-use crate::{Browser, FlowError, TenantView, Turn};
+use crate::{Browser, FlowError, TenantView, Turn, consent};
 
 /// How the upstream sent the browser back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,14 +41,16 @@ pub async fn complete(
 ) -> Result<Turn, FlowError> {
     let state = returned.state().ok_or(Refusal::LoginUnknown)?;
     let auth = under_way(view, state, browser).await?;
-    let (connector_id, memory) = match &auth.stage {
-        Stage::AwaitingUpstream {
-            connector_id,
-            memory,
-        } => (connector_id.clone(), memory.clone()),
+    if auth.login().is_ok() {
         // The page was loaded again: the answer is known already.
-        Stage::Authenticated { .. } => return finish::lead_on(view, &auth, browser),
-        Stage::AwaitingPassword { .. } => return Err(Refusal::WrongStage.into()),
+        return consent::lead_on(view, &auth, browser);
+    }
+    let Some(Asked {
+        connector_id,
+        memory,
+    }) = auth.asked.clone()
+    else {
+        return Err(Refusal::WrongStage.into());
     };
     if !may_arrive_at(view, at_connector, &connector_id) {
         return Err(Refusal::WrongConnector.into());
@@ -60,7 +62,9 @@ pub async fn complete(
     };
     let connector = opened(view, &connector_id)?;
     match connector.complete(&ctx, &memory, reply).await {
-        Ok(identity) => finish::logged_in(view, browser, auth, identity, arrival).await,
+        Ok(identity) => {
+            advance::proven(view, browser, auth, &connector_id, identity, arrival).await
+        }
         Err(error) => Err(failed(view, &auth, &connector_id, error).await),
     }
 }

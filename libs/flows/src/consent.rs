@@ -1,11 +1,20 @@
 //! `/approval`: a person allows a client, or does not.
 
-use insula_engine::{Refusal, Step, proves};
-use insula_model::AuthRequest;
+use insula_engine::authorize::session_begins_with_the_proof;
+use insula_engine::{Refusal, Step, proof_of, proves};
+use insula_model::{AuthRequest, AuthRequestId, Client, Dialect, Login};
+use insula_oauth::{Scope, Scopes};
+use url::Url;
 
-use crate::finish::{self, Approved, consent_screen};
-use crate::under_way::{client, give_up, reply_to, told, under_way};
-use crate::{Browser, FlowError, Outcome, TenantView, Turn, kept};
+use crate::advance::{self, Arrival};
+use crate::commit::{Changes, commit, withdraw};
+use crate::conversation::Conversation;
+use crate::routes::approval_route;
+use crate::session::NewSession;
+use crate::under_way::{bind, client, give_up, is_own, reply_to, told, under_way};
+use crate::{
+    Browser, ConsentScope, CookieChange, FlowError, Outcome, Screen, TenantView, Turn, session,
+};
 
 /// Shows the question.
 pub async fn show(
@@ -17,7 +26,7 @@ pub async fn show(
     let auth = proven(view, req, hmac, browser).await?;
     let login = auth.login().map_err(|_| Refusal::WrongStage)?;
     let client = client(view, &auth.request)?;
-    Ok(Outcome::Show(consent_screen(view, &client, &auth, login)).into())
+    Ok(Outcome::Show(screen(view, &client, &auth, &login)).into())
 }
 
 /// Hears the answer. Anything but a yes is a no, and the client is told
@@ -30,26 +39,14 @@ pub async fn answer(
     browser: &Browser,
 ) -> Result<Turn, FlowError> {
     let auth = proven(view, req, hmac, browser).await?;
-    let login = auth.login().map_err(|_| Refusal::WrongStage)?;
-    let reply_to = reply_to(&auth.request);
+    auth.login().map_err(|_| Refusal::WrongStage)?;
     client(view, &auth.request)?;
-    if !approved {
-        give_up(view, &auth.id).await;
-        return Err(told(view, Refusal::ConsentDenied.into(), &reply_to));
+    if approved {
+        return advance::approved(view, browser, auth).await;
     }
-    let issuing = finish::issue(
-        view,
-        &auth.id,
-        auth.version,
-        &auth.request,
-        login,
-        Approved::Now,
-    );
-    let mut turn = issuing
-        .await
-        .map_err(|error| told(view, error, &reply_to))?;
-    turn.cookies.extend(kept::released(&auth));
-    Ok(turn)
+    give_up(view, &auth.id).await;
+    let reply_to = reply_to(&auth.request);
+    Err(told(view, Refusal::ConsentDenied.into(), &reply_to))
 }
 
 async fn proven(
@@ -66,6 +63,148 @@ async fn proven(
         return Err(Refusal::BadProof.into());
     }
     under_way(view, req, browser).await
+}
+
+/// Asks: stores who it is, and leads the browser to the question.
+pub(crate) async fn ask(
+    view: &TenantView,
+    browser: &Browser,
+    client: &Client,
+    mut conversation: Conversation<'_>,
+    arrival: Arrival,
+) -> Result<Turn, FlowError> {
+    let mut rebound = None;
+    if conversation.stored.is_some() {
+        rebound = bind_to_finisher(view, browser, &mut conversation.auth, arrival);
+    }
+    let new = begin_early(view, &mut conversation).await?;
+    let stored = conversation.store(view, browser).await;
+    if !matches!(stored, Ok(Some(_))) {
+        withdraw(view, new.as_ref()).await;
+    }
+    let mut cookies = stored?.ok_or(Refusal::LoginUnknown)?;
+    cookies.extend(rebound);
+    if let Some(new) = new {
+        session::replaced(view, browser).await;
+        cookies.push(session::cookie(view, new));
+    }
+    let auth = &conversation.auth;
+    let outcome = if arrival == Arrival::Get && view.dialect() == Dialect::Standard {
+        let login = auth.login().map_err(|_| Refusal::WrongStage)?;
+        Outcome::Show(screen(view, client, auth, &login))
+    } else {
+        go_on(view, &auth.id)
+    };
+    Ok(Turn { outcome, cookies })
+}
+
+/// The session of a dialect whose sessions do not wait for the answer.
+async fn begin_early(
+    view: &TenantView,
+    conversation: &mut Conversation<'_>,
+) -> Result<Option<NewSession>, FlowError> {
+    let auth = &mut conversation.auth;
+    let mut login = auth.login().map_err(|_| Refusal::WrongStage)?;
+    if login.session_id.is_some() || !session_begins_with_the_proof(&view.spec) {
+        return Ok(None);
+    }
+    let new = session::begin(view, &auth.request, &mut login);
+    if let Some(person) = &mut auth.person {
+        person.session_id = login.session_id;
+    }
+    let changes = Changes {
+        login: None,
+        session: new.as_ref(),
+        visit: None,
+    };
+    commit(view, changes).await?;
+    Ok(new)
+}
+
+/// From here on the login is the finisher's, whoever began it: where dex's dialect took a step from
+/// a browser without a cookie, the one who holds the old cookie may be somebody else.
+fn bind_to_finisher(
+    view: &TenantView,
+    browser: &Browser,
+    auth: &mut AuthRequest,
+    arrival: Arrival,
+) -> Option<CookieChange> {
+    if is_own(auth, browser) {
+        return None;
+    }
+    if arrival == Arrival::FromElsewhere && browser.bindings.is_empty() {
+        // The browser may hold a cookie that did not come along: a new one would take its place, and
+        // the other logins of this browser would be lost. The proof alone leads on.
+        auth.browser = None;
+        return None;
+    }
+    let (binding, cookie) = bind(view, browser);
+    auth.browser = Some(binding);
+    cookie
+}
+
+/// Answers for a step that was finished before: a page loaded again, a form sent twice.
+///
+/// The proof of a finished step is handed out in the answer to the request that finished it. Who
+/// asks later and knows the login by name alone may be the stranger who began it for somebody else;
+/// only the browser that finished it, known by its cookie, is led on.
+pub(crate) fn lead_on(
+    view: &TenantView,
+    auth: &AuthRequest,
+    browser: &Browser,
+) -> Result<Turn, FlowError> {
+    if !is_own(auth, browser) {
+        return Err(Refusal::WrongBrowser.into());
+    }
+    Ok(go_on(view, &auth.id).into())
+}
+
+/// Sends a browser whose person is known on to the question of consent.
+fn go_on(view: &TenantView, id: &AuthRequestId) -> Outcome {
+    Outcome::Redirect {
+        to: approval_route(view, id),
+        see_other: true,
+    }
+}
+
+/// What is asked of the person before a client gets anything.
+fn screen(view: &TenantView, client: &Client, auth: &AuthRequest, login: &Login) -> Screen {
+    let hmac = proof_of(&view.keys, auth.id.as_str(), Step::Approval);
+    let host = Url::parse(&auth.request.redirect_uri).ok();
+    let host = host
+        .as_ref()
+        .and_then(Url::host_str)
+        .unwrap_or_default()
+        .to_owned();
+    Screen::Consent {
+        client_name: client.name.clone(),
+        client_host: host,
+        person: login.claims.display_name().to_owned(),
+        scopes: consent_scopes(view, &auth.request.asked_scopes()),
+        action: "/approval".to_owned(),
+        fields: vec![
+            ("req".to_owned(), auth.id.to_string()),
+            ("hmac".to_owned(), hmac),
+        ],
+        ui_locales: auth.request.ui_locales.clone(),
+    }
+}
+
+/// A cross-client scope is shown by the other client's name.
+fn consent_scopes(view: &TenantView, asked: &Scopes) -> Vec<ConsentScope> {
+    let peers = view.clients().peers(asked);
+    let scope = |word: &str| ConsentScope {
+        name: word.to_owned(),
+        audience: match Scope::parse(word) {
+            Scope::Audience(id) => {
+                let name = peers.get(id).map(|peer| peer.name.clone());
+                Some(name.unwrap_or_else(|| id.to_owned()))
+            }
+            _ => None,
+        },
+    };
+    let asked = asked.words().filter(|word| *word != "openid");
+    asked.map(scope).collect()
 }
 
 #[cfg(test)]

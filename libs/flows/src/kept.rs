@@ -17,8 +17,8 @@ const CARRIED_FOR: Duration = Duration::from_hours(1);
 /// cache.
 pub(crate) async fn begin(
     view: &TenantView,
-    mut auth: AuthRequest,
-) -> Result<(AuthRequest, Option<CookieChange>), FlowError> {
+    auth: &mut AuthRequest,
+) -> Result<Option<CookieChange>, FlowError> {
     let ttl = view.spec.expiry.auth_requests;
     let request = serde_json::to_vec(&auth.request).unwrap_or_default();
     let cookie = match keeping(request.len())? {
@@ -33,9 +33,9 @@ pub(crate) async fn begin(
     let room = LoginRoom::of(view.spec.limits.logins_under_way);
     view.effects
         .cache
-        .put_auth_request(&record(&auth), room, ttl)
+        .put_auth_request(&record(auth), room, ttl)
         .await?;
-    Ok((auth, cookie))
+    Ok(cookie)
 }
 
 /// A login as the cache keeps it.

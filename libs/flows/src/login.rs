@@ -1,15 +1,19 @@
 //! `/auth/{connector}/login`: a person types a name and a password.
 
-use insula_connector_kit::{Challenge, ConnectorError, Reply};
-use insula_engine::Refusal;
-use insula_model::{AuthRequest, Password, Stage, TokenHash};
+use std::sync::Arc;
 
-use crate::finish::{self, Arrival};
+use insula_connector_kit::{Challenge, Connector, ConnectorError, Reply};
+use insula_engine::Refusal;
+use insula_engine::authorize::may_log_in_at;
+use insula_model::{AuthRequest, Client, ConnectorId, Dialect, Password, TokenHash};
+
+use crate::advance::{self, Arrival};
+use crate::choice::way_back;
 use crate::guesses::Guesses;
 use crate::login_log;
 use crate::routes::password_route;
 use crate::under_way::{client, failed, not_begun, opened, under_way};
-use crate::{Browser, FlowError, Outcome, PasswordTrouble, Screen, TenantView, Turn};
+use crate::{Browser, FlowError, Outcome, PasswordTrouble, Screen, TenantView, Turn, consent};
 
 /// dex's words, which rules of log watchers look for.
 const WRONG: &str = "Invalid credentials.";
@@ -40,15 +44,11 @@ pub async fn show(
     let state = address.state.ok_or(Refusal::LoginUnknown)?;
     let auth = under_way(view, state, browser).await?;
     if auth.login().is_ok() {
-        return finish::lead_on(view, &auth, browser);
+        return consent::lead_on(view, &auth, browser);
     }
+    let form = Form::of(view, at_connector, &auth, address.back)?;
     let hint = auth.request.login_hint.clone().unwrap_or_default();
-    let form = Form {
-        at_connector,
-        auth: &auth,
-        back: address.back,
-    };
-    let screen = screen(view, form, hint, None).await?;
+    let screen = screen(view, &form, hint, None).await?;
     Ok(Outcome::Show(screen).into())
 }
 
@@ -65,38 +65,30 @@ pub async fn submit(
 ) -> Result<Turn, FlowError> {
     let state = address.state.ok_or(Refusal::LoginUnknown)?;
     let auth = under_way(view, state, browser).await?;
-    let form = Form {
-        at_connector,
-        auth: &auth,
-        back: address.back,
-    };
-    let connector_id = match &auth.stage {
-        Stage::AwaitingPassword { connector_id, .. } => connector_id,
+    if auth.login().is_ok() {
         // The form was sent twice: the answer is known already.
-        Stage::Authenticated { .. } => return finish::lead_on(view, &auth, browser),
-        Stage::AwaitingUpstream { .. } => return Err(Refusal::WrongStage.into()),
-    };
-    if connector_id.as_str() != at_connector {
-        return Err(Refusal::WrongConnector.into());
+        return consent::lead_on(view, &auth, browser);
     }
+    let form = Form::of(view, at_connector, &auth, address.back)?;
+    let connector_id = &form.connector_id;
     if username.len() > LONGEST_NAME || password.reveal().len() > LONGEST_PASSWORD {
         login_log::failed(view, browser, connector_id, &username, WRONG);
         let (nobody, trouble) = (String::new(), PasswordTrouble::Wrong);
-        return wrong(view, form, nobody, trouble).await;
+        return wrong(view, &form, nobody, trouble).await;
     }
     let guesses = Guesses::of(view, at_connector, &username, browser);
     if let Some(retry_after) = guesses.exceeded().await? {
         login_log::failed(view, browser, connector_id, &username, TOO_MANY);
         let throttled = PasswordTrouble::Throttled { retry_after };
-        return wrong(view, form, username, throttled).await;
+        return wrong(view, &form, username, throttled).await;
     }
     let ctx = view.login_context(connector_id, &auth.id, &auth.request.asked_scopes());
-    let connector = opened(view, connector_id)?;
     let reply = Reply::Password {
         username: username.clone(),
         password,
     };
-    match connector
+    match form
+        .connector
         .complete(&ctx, &serde_json::Value::Null, reply)
         .await
     {
@@ -105,9 +97,10 @@ pub async fn submit(
             if let Some(retry_after) = guesses.exceeded().await? {
                 login_log::failed(view, browser, connector_id, &username, TOO_MANY);
                 let throttled = PasswordTrouble::Throttled { retry_after };
-                return wrong(view, form, username, throttled).await;
+                return wrong(view, &form, username, throttled).await;
             }
-            finish::logged_in(view, browser, auth, identity, Arrival::Post).await
+            let id = connector_id.clone();
+            advance::proven(view, browser, auth, &id, identity, Arrival::Post).await
         }
         Err(ConnectorError::WrongPassword) => {
             let throttled = guesses.count().await?;
@@ -116,23 +109,60 @@ pub async fn submit(
                 Some(retry_after) => PasswordTrouble::Throttled { retry_after },
                 None => PasswordTrouble::Wrong,
             };
-            wrong(view, form, username, trouble).await
+            wrong(view, &form, username, trouble).await
         }
         Err(error) => Err(failed(view, &auth, connector_id, error).await),
     }
 }
 
 /// A password form that was asked for or sent.
-#[derive(Clone, Copy)]
 struct Form<'a> {
-    at_connector: &'a str,
     auth: &'a AuthRequest,
+    client: Arc<Client>,
+    connector_id: ConnectorId,
+    connector: Arc<dyn Connector>,
     back: Option<&'a str>,
+}
+
+impl<'a> Form<'a> {
+    /// The form of a login that nobody proved yet, at any connector that its client's people may come
+    /// through: in another tab it may have been sent to an upstream.
+    fn of(
+        view: &TenantView,
+        at_connector: &str,
+        auth: &'a AuthRequest,
+        back: Option<&'a str>,
+    ) -> Result<Self, FlowError> {
+        let client = client(view, &auth.request)?;
+        if !may_log_in_at(at_connector, &auth.request, &client, &view.spec) {
+            return Err(Refusal::WrongConnector.into());
+        }
+        let known = view.spec.connector(at_connector);
+        let connector_id = known.ok_or(Refusal::WrongConnector)?.id.clone();
+        let connector = opened(view, &connector_id)?;
+        if !connector.capabilities().password {
+            let asked = auth.asked.as_ref().map(|asked| &asked.connector_id);
+            let is_asked = asked == Some(&connector_id);
+            let refusal = if is_asked {
+                Refusal::WrongStage
+            } else {
+                Refusal::WrongConnector
+            };
+            return Err(refusal.into());
+        }
+        Ok(Self {
+            auth,
+            client,
+            connector_id,
+            connector,
+            back,
+        })
+    }
 }
 
 async fn wrong(
     view: &TenantView,
-    form: Form<'_>,
+    form: &Form<'_>,
     username: String,
     trouble: PasswordTrouble,
 ) -> Result<Turn, FlowError> {
@@ -142,42 +172,36 @@ async fn wrong(
 
 async fn screen(
     view: &TenantView,
-    form: Form<'_>,
+    form: &Form<'_>,
     username: String,
     trouble: Option<PasswordTrouble>,
 ) -> Result<Screen, FlowError> {
-    let auth = form.auth;
-    let Stage::AwaitingPassword {
-        connector_id,
-        back_hash,
-    } = &auth.stage
-    else {
-        return Err(Refusal::WrongStage.into());
+    let (auth, id) = (form.auth, &form.connector_id);
+    let planted = planted_way_back(view, form.back, auth.back_hash.as_ref());
+    let back = match view.dialect() {
+        Dialect::Standard => way_back(view, &form.client, auth),
+        Dialect::Dex => planted.map(str::to_owned),
     };
-    if connector_id.as_str() != form.at_connector {
-        return Err(Refusal::WrongConnector.into());
-    }
-    let back = way_back(view, form.back, back_hash.as_ref());
-    let ctx = view.login_context(connector_id, &auth.id, &auth.request.asked_scopes());
-    let challenge = opened(view, connector_id)?.begin(&ctx).await;
-    let challenge = challenge.map_err(|error| not_begun(connector_id, error))?;
+    let ctx = view.login_context(id, &auth.id, &auth.request.asked_scopes());
+    let challenge = form.connector.begin(&ctx).await;
+    let challenge = challenge.map_err(|error| not_begun(id, error))?;
     let Challenge::AskPassword { label } = challenge else {
         return Err(Refusal::WrongStage.into());
     };
     Ok(Screen::Password {
-        client_name: client(view, &auth.request)?.name.clone(),
+        client_name: form.client.name.clone(),
         label,
         username,
-        action: password_route(view, connector_id, &auth.id, back),
+        action: password_route(view, id, &auth.id, planted),
         trouble,
-        back: back.map(str::to_owned),
+        back,
         ui_locales: auth.request.ui_locales.clone(),
     })
 }
 
-/// The way back that an address has, as a route below the issuer; nothing if it is not the one that
-/// was put there when the login began.
-fn way_back<'a>(
+/// The way back that an address of dex's dialect has, as a route below the issuer; nothing if it is
+/// not the one that was put there when the login began.
+fn planted_way_back<'a>(
     view: &TenantView,
     asked: Option<&'a str>,
     known: Option<&TokenHash>,

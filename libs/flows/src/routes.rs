@@ -6,8 +6,19 @@ use insula_oauth::{Params, encode_pairs};
 
 use crate::TenantView;
 
-/// `/auth/{connector}?…`: the same request, at one connector. A choice that was asked for
-/// (`select_account`) is made by following it.
+/// `/auth?req=…`: the choice of a stored login.
+pub(crate) fn choice_route(id: &AuthRequestId) -> String {
+    format!("/auth?{}", encode_pairs([("req", id.as_str())]))
+}
+
+/// `/auth/{connector}?req=…`: a stored login, at one connector.
+pub(crate) fn chosen_route(connector: &ConnectorId, id: &AuthRequestId) -> String {
+    let query = encode_pairs([("req", id.as_str())]);
+    format!("/auth/{}?{query}", connector.path_segment())
+}
+
+/// `/auth/{connector}?…`: the same request, at one connector, as dex's links have it. A choice that
+/// was asked for (`select_account`) is made by following it.
 pub(crate) fn connector_route(id: &ConnectorId, params: &Params) -> String {
     let prompt: Vec<_> = params
         .get("prompt")
@@ -37,7 +48,7 @@ pub(crate) fn without_connector(params: &Params) -> Vec<(&str, &str)> {
 }
 
 /// `/auth/{connector}/login?back=…&state=…`, as dex spells it. The page links to `back` if the login
-/// knows its hash, so that nobody can plant another.
+/// knows its hash, so that nobody can plant another. Ours is empty: the login knows the way.
 pub(crate) fn password_route(
     view: &TenantView,
     connector: &ConnectorId,

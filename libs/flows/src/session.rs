@@ -43,17 +43,24 @@ fn is_live(view: &TenantView, session: &BrowserSession, now: Timestamp) -> bool 
     now < session.expires_at && now < idle_end && is_known
 }
 
-/// Logs the browser in: a new cookie, always, so that a planted one is worth nothing (session
-/// fixation), and a new row. The login learns its session's id. What the old cookie stood for is
-/// ended by [`replaced`], once the browser is sure to get the new one.
-pub(crate) async fn begin(
+/// A session that begins, once it is written, and the cookie that will stand for it.
+#[derive(Debug)]
+pub(crate) struct NewSession {
+    pub(crate) cookie: SessionCookie,
+    pub(crate) session: BrowserSession,
+}
+
+/// Makes the session that a login begins: a new cookie, always, so that a planted one is worth
+/// nothing (session fixation), and a new row. The login learns its session's id. What the old cookie
+/// stood for is ended by [`replaced`], once the browser is sure to get the new one.
+pub(crate) fn begin(
     view: &TenantView,
     request: &AuthorizationRequest,
     login: &mut Login,
-) -> Result<Option<CookieChange>, FlowError> {
+) -> Option<NewSession> {
     let policy = &view.spec.sessions;
     if !policy.enabled {
-        return Ok(None);
+        return None;
     }
     let now = view.now();
     let entropy = view.effects.entropy.as_ref();
@@ -69,15 +76,18 @@ pub(crate) async fn begin(
         last_seen_at: now,
         expires_at: now + policy.absolute_lifetime,
     };
-    view.effects
-        .store
-        .save_session(&cookie.hash(), &session)
-        .await?;
-    login.session_id = Some(session.id);
+    login.session_id = Some(session.id.clone());
+    Some(NewSession { cookie, session })
+}
+
+/// What the browser is given once the session is written.
+pub(crate) fn cookie(view: &TenantView, new: NewSession) -> CookieChange {
+    let policy = &view.spec.sessions;
     let max_age = policy
         .remember_me_by_default
         .then_some(policy.absolute_lifetime);
-    Ok(Some(CookieChange::LogIn { cookie, max_age }))
+    let cookie = new.cookie;
+    CookieChange::LogIn { cookie, max_age }
 }
 
 /// Ends what a browser had before it logged in anew. A failure is not told: the browser gets its new

@@ -9,6 +9,8 @@ use insula_engine::binding::{Bound, bound, may_take_a_step};
 use insula_model::{
     AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Dialect, TokenHash,
 };
+use insula_store::StoreError;
+use tracing::warn;
 
 use crate::login_log;
 use crate::{Browser, CookieChange, Fault, FlowError, TenantView, kept};
@@ -24,12 +26,16 @@ pub(crate) async fn under_way(
     browser: &Browser,
 ) -> Result<AuthRequest, FlowError> {
     let id = AuthRequestId::parse(id).map_err(|_| Refusal::LoginUnknown)?;
-    let found = view
-        .effects
-        .cache
-        .get_auth_request(&id)
-        .await?
-        .ok_or(Refusal::LoginUnknown)?;
+    let found = match view.effects.cache.get_auth_request(&id).await {
+        // Another version of this server wrote it. Nobody can go on with it here, and to begin anew
+        // is all there is to do.
+        Err(StoreError::Corrupt { what, cause }) => {
+            warn!("a login under way is given up: its stored {what} cannot be read: {cause}");
+            None
+        }
+        found => found?,
+    };
+    let found = found.ok_or(Refusal::LoginUnknown)?;
     login_log::about_client(view, found.request.client_id.as_str());
     if !may_take_a_step(bound(found.browser.as_ref(), &browser.bindings), &view.spec) {
         return Err(Refusal::WrongBrowser.into());
@@ -150,7 +156,7 @@ pub(crate) fn told(view: &TenantView, error: FlowError, to: &ReplyTo) -> FlowErr
 /// expire.
 pub(crate) async fn give_up(view: &TenantView, id: &AuthRequestId) {
     if let Err(error) = view.effects.cache.drop_auth_request(id).await {
-        tracing::warn!(%error, "a login that was given up could not be dropped");
+        warn!(%error, "a login that was given up could not be dropped");
     }
 }
 

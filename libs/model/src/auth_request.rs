@@ -96,6 +96,58 @@ impl AuthorizationRequest {
     }
 }
 
+/// Where a login under way comes from, which decides where its answer goes.
+///
+/// A kind of login that no browser begins by its client's redirect (a pushed request, a device, a
+/// back channel) is one more variant; the compiler then names every place that must treat it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A client sent a browser, and the answer goes back through it (RFC 6749 §4.1).
+    #[default]
+    Browser,
+}
+
+/// The connector a browser was sent to, which will want its memory back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Which connector.
+    pub connector_id: ConnectorId,
+    /// What it must be handed with the answer.
+    pub memory: serde_json::Value,
+}
+
+/// The person of a login, as a connector or a session vouched for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvenPerson {
+    /// The connector that vouches.
+    pub connector_id: ConnectorId,
+    /// For whom.
+    pub claims: IdentityClaims,
+    /// The browser session that vouched, or that was begun for them.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub session_id: Option<SessionId>,
+    /// What the connector wants back when claims are refreshed; sealed before it is stored.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub connector_data: Option<Vec<u8>>,
+}
+
+/// One thing that somebody proved in a login. A second factor is one more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// When.
+    pub at: Timestamp,
+    /// How (RFC 8176).
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub amr: Vec<String>,
+    /// What the upstream calls the context of the proof, in its own words.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub acr: Option<String>,
+}
+
 /// A proven login: who, how and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
@@ -119,46 +171,53 @@ pub struct Login {
     pub connector_data: Option<Vec<u8>>,
 }
 
-/// How far a login has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "at", rename_all = "snake_case")]
-pub enum Stage {
-    /// The browser was sent to a connector, which will want its memory back.
-    AwaitingUpstream {
-        /// Which connector.
-        connector_id: ConnectorId,
-        /// What it must be handed with the answer.
-        memory: serde_json::Value,
-    },
-    /// A password form of a connector is shown.
-    AwaitingPassword {
-        /// Which connector.
-        connector_id: ConnectorId,
-        /// The hash of where "choose another way" leads, if there is another way. The way itself is
-        /// in the form's address, where this keeps strangers from planting another.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        back_hash: Option<TokenHash>,
-    },
-    /// The person is known; consent may still be missing.
-    Authenticated {
-        /// Who it is.
-        login: Login,
-    },
+impl Login {
+    /// What several proofs come to; `None` without any.
+    ///
+    /// The login is as old as its oldest proof, so that no `max_age` is met by half of them. Its
+    /// methods are those of all, each once. The upstream's word for the context is the first that was
+    /// said: later proofs are ours, and speak by their methods.
+    pub fn of(person: &ProvenPerson, proofs: &[Proof]) -> Option<Self> {
+        let auth_time = proofs.iter().map(|proof| proof.at).min()?;
+        let mut amr: Vec<String> = Vec::new();
+        for method in proofs.iter().flat_map(|proof| &proof.amr) {
+            if !amr.contains(method) {
+                amr.push(method.clone());
+            }
+        }
+        Some(Self {
+            connector_id: person.connector_id.clone(),
+            claims: person.claims.clone(),
+            auth_time,
+            amr,
+            acr: proofs.iter().find_map(|proof| proof.acr.clone()),
+            session_id: person.session_id.clone(),
+            connector_data: person.connector_data.clone(),
+        })
+    }
 }
 
-/// A transition that the stage does not allow.
+/// A transition that the login does not allow where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the login is not at the stage this step belongs to")]
 pub struct WrongStage;
 
 /// A login under way. Lives minutes, in the cache, which counts them; advanced only from the version
 /// that was read.
+///
+/// It holds facts: what was asked, where the browser was sent, what was proven. What is next follows
+/// from them and is not stored. A member that this version does not know makes a record unreadable: it
+/// may be a step that is still to be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AuthRequest {
     /// Its name in URLs, and `state` upstream.
     pub id: AuthRequestId,
     /// Raised by every advance; the store refuses an advance from a stale one.
     pub version: u32,
+    /// Where it comes from.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub origin: Origin,
     /// What the client asked.
     pub request: AuthorizationRequest,
     /// The hash of the binding cookie of the browser that began it, and later of the one that
@@ -169,37 +228,54 @@ pub struct AuthRequest {
     pub carried: bool,
     /// When it began.
     pub created_at: Timestamp,
-    /// How far it has come.
-    pub stage: Stage,
+    /// The hash of where "choose another way" leads, where the form's address says that, as dex's
+    /// does: it keeps strangers from planting another.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub back_hash: Option<TokenHash>,
+    /// Where the browser was sent, until it is back.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub asked: Option<Asked>,
+    /// Who it is, once somebody proved it.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub person: Option<ProvenPerson>,
+    /// What they proved, in the order it was proven.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub proofs: Vec<Proof>,
 }
 
 impl AuthRequest {
-    /// The connector that is asked, while one is.
-    pub fn awaited_connector(&self) -> Option<&ConnectorId> {
-        match &self.stage {
-            Stage::AwaitingUpstream { connector_id, .. }
-            | Stage::AwaitingPassword { connector_id, .. } => Some(connector_id),
-            Stage::Authenticated { .. } => None,
-        }
-    }
-
     /// The proven login, once there is one.
-    pub fn login(&self) -> Result<&Login, WrongStage> {
-        match &self.stage {
-            Stage::Authenticated { login } => Ok(login),
-            _ => Err(WrongStage),
-        }
+    pub fn login(&self) -> Result<Login, WrongStage> {
+        let person = self.person.as_ref().ok_or(WrongStage)?;
+        Login::of(person, &self.proofs).ok_or(WrongStage)
     }
 
-    /// The person proved who they are. Only a request that awaits a connector can get here, and
-    /// only by the connector it awaits.
-    pub fn authenticated(mut self, login: Login) -> Result<Self, WrongStage> {
-        if self.awaited_connector() != Some(&login.connector_id) {
+    /// Whether nothing happened yet beyond showing a page: a choice of a connector takes the login
+    /// itself along.
+    pub fn is_open(&self) -> bool {
+        self.asked.is_none() && self.person.is_none()
+    }
+
+    /// Somebody proved who they are. Nobody takes the place of who did before.
+    pub fn proven(mut self, person: ProvenPerson, proof: Proof) -> Result<Self, WrongStage> {
+        if self.person.is_some() {
             return Err(WrongStage);
         }
-        self.stage = Stage::Authenticated { login };
-        self.version += 1;
+        self.asked = None;
+        self.person = Some(person);
+        self.proofs.push(proof);
         Ok(self)
+    }
+
+    /// The same as if nobody had been asked or known yet.
+    #[must_use]
+    pub fn reopened(self) -> Self {
+        Self {
+            asked: None,
+            person: None,
+            proofs: Vec::new(),
+            ..self
+        }
     }
 }
 
@@ -209,10 +285,11 @@ mod tests {
     use crate::UserId;
     use insula_ambient::SeededEntropy;
 
-    fn awaiting(connector: &str) -> AuthRequest {
+    fn begun() -> AuthRequest {
         AuthRequest {
             id: AuthRequestId::generate(&SeededEntropy::new(1)),
             version: 1,
+            origin: Origin::Browser,
             request: AuthorizationRequest {
                 client_id: ClientId::parse("app").unwrap(),
                 redirect_uri: "https://app.test/cb".into(),
@@ -235,46 +312,83 @@ mod tests {
             browser: None,
             carried: false,
             created_at: Timestamp::from_secs(0),
-            stage: Stage::AwaitingPassword {
-                connector_id: ConnectorId::parse(connector).unwrap(),
-                back_hash: None,
-            },
+            back_hash: None,
+            asked: Some(Asked {
+                connector_id: ConnectorId::parse("mock").unwrap(),
+                memory: serde_json::json!({ "nonce": "n" }),
+            }),
+            person: None,
+            proofs: Vec::new(),
         }
     }
 
-    fn login(connector: &str) -> Login {
-        Login {
-            connector_id: ConnectorId::parse(connector).unwrap(),
+    fn person() -> ProvenPerson {
+        ProvenPerson {
+            connector_id: ConnectorId::parse("mock").unwrap(),
             claims: IdentityClaims::of(UserId::parse("jane").unwrap()),
-            auth_time: Timestamp::from_secs(5),
-            amr: vec!["pwd".into()],
-            acr: None,
             session_id: None,
             connector_data: None,
         }
     }
 
-    #[test]
-    fn only_the_awaited_connector_can_authenticate() {
-        assert_eq!(
-            awaiting("local").authenticated(login("mock")),
-            Err(WrongStage)
-        );
-        let done = awaiting("local").authenticated(login("local")).unwrap();
-        assert_eq!(done.version, 2);
-        assert!(done.login().is_ok());
+    fn proof(at: i64, amr: &[&str], acr: Option<&str>) -> Proof {
+        Proof {
+            at: Timestamp::from_secs(at),
+            amr: amr.iter().map(|&method| method.to_owned()).collect(),
+            acr: acr.map(str::to_owned),
+        }
     }
 
     #[test]
-    fn an_authenticated_request_cannot_be_authenticated_again() {
-        let done = awaiting("local").authenticated(login("local")).unwrap();
-        assert_eq!(done.authenticated(login("local")), Err(WrongStage));
+    fn nobody_is_known_before_a_proof_and_nobody_takes_their_place_after() {
+        assert_eq!(begun().login(), Err(WrongStage));
+        let done = begun().proven(person(), proof(5, &["pwd"], None)).unwrap();
+        assert!(done.login().is_ok() && done.asked.is_none() && !done.is_open());
+        let again = done.clone().proven(person(), proof(6, &["pwd"], None));
+        assert_eq!(again, Err(WrongStage));
+        let reopened = done.reopened();
+        assert!(reopened.is_open() && reopened.login() == Err(WrongStage));
+    }
+
+    #[test]
+    fn a_login_is_as_old_as_its_oldest_proof_and_has_the_methods_of_all() {
+        assert_eq!(Login::of(&person(), &[]), None);
+        let password = proof(5, &["pwd", "user"], Some("loa1"));
+        let login = Login::of(&person(), std::slice::from_ref(&password)).unwrap();
+        assert_eq!(login.auth_time, Timestamp::from_secs(5));
+        assert_eq!(login.amr, ["pwd", "user"]);
+        assert_eq!(login.acr.as_deref(), Some("loa1"));
+
+        let factor = proof(9_000, &["otp", "user"], None);
+        for order in [[&password, &factor], [&factor, &password]] {
+            let login = Login::of(&person(), &order.map(Clone::clone)).unwrap();
+            assert_eq!(login.auth_time, Timestamp::from_secs(5));
+            assert_eq!(login.amr.len(), 3, "each once: {:?}", login.amr);
+            assert_eq!(login.acr.as_deref(), Some("loa1"));
+        }
     }
 
     #[test]
     fn a_request_survives_its_json() {
-        let request = awaiting("local").authenticated(login("local")).unwrap();
-        let text = serde_json::to_string(&request).unwrap();
-        assert_eq!(serde_json::from_str::<AuthRequest>(&text).unwrap(), request);
+        for request in [
+            begun(),
+            begun().reopened(),
+            begun().proven(person(), proof(5, &["pwd"], None)).unwrap(),
+        ] {
+            let text = serde_json::to_string(&request).unwrap();
+            assert_eq!(serde_json::from_str::<AuthRequest>(&text).unwrap(), request);
+        }
+    }
+
+    #[test]
+    fn a_record_with_a_step_this_version_does_not_know_is_not_read_as_one_without() {
+        let mut record = serde_json::to_value(begun().reopened()).unwrap();
+        for unknown in ["stage", "enrolment"] {
+            record[unknown] = serde_json::json!({ "at": "authenticated" });
+            assert!(serde_json::from_value::<AuthRequest>(record.clone()).is_err());
+            record.as_object_mut().unwrap().remove(unknown);
+        }
+        record["origin"] = "device".into();
+        assert!(serde_json::from_value::<AuthRequest>(record).is_err());
     }
 }

@@ -20,7 +20,9 @@ mod secret;
 mod session;
 mod tenant;
 
-pub use auth_request::{AuthRequest, AuthorizationRequest, Login, Stage, WrongStage};
+pub use auth_request::{
+    Asked, AuthRequest, AuthorizationRequest, Login, Origin, Proof, ProvenPerson, WrongStage,
+};
 pub use claim::{Claim, ClaimSet, ClaimsRequest, RequestedClaims};
 pub use client::Client;
 pub use connector_spec::{ClockSkew, ConnectorSpec};

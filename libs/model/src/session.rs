@@ -1,7 +1,7 @@
 use insula_ambient::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, ConnectorId, IdentityClaims, Login, SessionId};
+use crate::{ClientId, ConnectorId, IdentityClaims, Proof, ProvenPerson, SessionId};
 
 /// A browser in which a person is logged in to the tenant. Stored under the hash of its cookie.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,17 +28,20 @@ pub struct BrowserSession {
 }
 
 impl BrowserSession {
-    /// The login that this session stands for. What the connector keeps for refreshing is not in a
+    /// Who and what this session stands for. What the connector keeps for refreshing is not in a
     /// session; a client that wants offline access gets claims as of the login.
-    pub fn login(&self) -> Login {
-        Login {
+    pub fn proven(&self) -> (ProvenPerson, Proof) {
+        let person = ProvenPerson {
             connector_id: self.connector_id.clone(),
             claims: self.claims.clone(),
-            auth_time: self.auth_time,
-            amr: self.amr.clone(),
-            acr: self.acr.clone(),
             session_id: Some(self.id.clone()),
             connector_data: None,
-        }
+        };
+        let proof = Proof {
+            at: self.auth_time,
+            amr: self.amr.clone(),
+            acr: self.acr.clone(),
+        };
+        (person, proof)
     }
 }

@@ -374,7 +374,7 @@ impl World {
             code.may_be_answered_again = true;
         }
         if carried.contains(&"end_session")
-            && act == Act::ComeBack
+            && matches!(act, Act::ComeBack | Act::Consent)
             && let Some(session) = self.agents.get_mut(agent).and_then(|a| a.session.as_mut())
         {
             // The new cookie may be lost with the answer.

@@ -131,6 +131,28 @@ mod tests {
         assert!(read_counter(b"1|many|").is_err());
     }
 
+    /// As the version before wrote it, at each of its stages.
+    #[test]
+    fn a_login_of_the_former_version_is_told_as_corrupt_and_never_read_as_another() {
+        let request = r#""request":{"client_id":"app","redirect_uri":"https://app.test/cb","response_type":{"code":true,"id_token":false,"token":false},"response_mode":"query","scopes":"openid"}"#;
+        let head = r#""id":"abcdefghijklmnopqrstuvwxy","version":1"#;
+        let new = format!("1|1|{{{head},{request},\"browser\":null,\"created_at\":1000}}");
+        let read = read_login(new.as_bytes());
+        assert!(read.is_ok(), "{read:?}");
+        for stage in [
+            r#"{"at":"awaiting_upstream","connector_id":"mock","memory":{"nonce":"n"}}"#,
+            r#"{"at":"awaiting_password","connector_id":"local"}"#,
+            r#"{"at":"authenticated","login":{"connector_id":"mock"}}"#,
+        ] {
+            let old = format!("{},\"stage\":{stage}}}", new.trim_end_matches('}'));
+            let read = read_login(old.as_bytes());
+            assert!(
+                matches!(read, Err(StoreError::Corrupt { what: LOGIN, .. })),
+                "{read:?}"
+            );
+        }
+    }
+
     #[test]
     fn what_is_wrong_with_a_record_is_told_without_its_values() {
         let error = read_refreshed(br#"1|{"claims": "s3cret value"}"#).unwrap_err();

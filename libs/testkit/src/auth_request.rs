@@ -1,6 +1,6 @@
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationRequest, ClaimsRequest, ClientId, ConnectorId, Login,
-    Stage, TokenHash,
+    Asked, AuthRequest, AuthRequestId, AuthorizationRequest, ClaimsRequest, ClientId, ConnectorId,
+    Login, Origin, Proof, ProvenPerson, TokenHash,
 };
 use insula_oauth::{
     CodeChallenge, CodeChallengeMethod, Prompts, ResponseMode, ResponseType, Scopes,
@@ -44,14 +44,18 @@ pub fn an_auth_request() -> AuthRequestBuilder {
     AuthRequestBuilder(AuthRequest {
         id: AuthRequestId::parse("request1").expect("a word is an id"),
         version: 1,
+        origin: Origin::Browser,
         request: an_authorization_request(),
         browser: Some(TokenHash::of("browser")),
         carried: false,
         created_at: NOW,
-        stage: Stage::AwaitingUpstream {
+        back_hash: None,
+        asked: Some(Asked {
             connector_id: ConnectorId::parse("mock").expect("a word is an id"),
             memory: serde_json::Value::Null,
-        },
+        }),
+        person: None,
+        proofs: Vec::new(),
     })
 }
 
@@ -62,15 +66,21 @@ impl AuthRequestBuilder {
         self
     }
 
-    /// At another stage.
-    pub fn at(mut self, stage: Stage) -> Self {
-        self.0.stage = stage;
-        self
-    }
-
     /// With the person known.
-    pub fn authenticated(self, login: Login) -> Self {
-        self.at(Stage::Authenticated { login })
+    pub fn authenticated(mut self, login: Login) -> Self {
+        self.0.asked = None;
+        self.0.proofs = vec![Proof {
+            at: login.auth_time,
+            amr: login.amr,
+            acr: login.acr,
+        }];
+        self.0.person = Some(ProvenPerson {
+            connector_id: login.connector_id,
+            claims: login.claims,
+            session_id: login.session_id,
+            connector_data: login.connector_data,
+        });
+        self
     }
 
     /// The login under way.

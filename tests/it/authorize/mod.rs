@@ -1,5 +1,6 @@
 //! The authorization endpoint, and everything a person meets on the way to a code.
 
+mod choice;
 mod claims_parameter;
 mod code_flow;
 mod consent;

@@ -34,8 +34,14 @@ async fn a_login_goes_on_in_new_processes(database: &str, redis: &str) {
     let agent = Agent::new();
 
     let process = house.open().await;
-    let login = portal.begin_with(&[("connector_id", "local")]);
-    let form = agent.get(&login.url).await.expect(302).location();
+    let login = portal.begin();
+    let chooser = agent.get(&login.url).await.expect(200);
+    let local = chooser.page().link_to("local").unwrap();
+    process.crash();
+
+    let process = house.open().await;
+    let local = chooser.url.join(&local).unwrap();
+    let form = agent.get(&local).await.expect(302).location();
     process.terminate().await;
 
     let process = house.open().await;

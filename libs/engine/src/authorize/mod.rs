@@ -14,6 +14,9 @@ mod validate;
 mod tests;
 
 pub use keeping::{Keeping, LONGEST_IN_BROWSER, keeping};
-pub use next::{Next, Standing, available, depends_on_consent, next};
+pub use next::{
+    Choice, Consent, Next, Standing, available, depends_on_consent, may_log_in_at, next,
+    session_begins_with_the_proof,
+};
 pub use reply_to::ReplyTo;
 pub use validate::{Rejection, validate};

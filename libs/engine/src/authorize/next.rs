@@ -11,6 +11,27 @@ use super::redirect_uri;
 use crate::acr::{self, Proof};
 use crate::{Refusal, subject};
 
+/// What a person did about the choice among connectors.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// It was not offered yet.
+    #[default]
+    Open,
+    /// They asked for it: they came back to it, or want another way.
+    Wanted,
+    /// They took this one, or came by its route.
+    Made(ConnectorId),
+}
+
+/// What a person allowed the client.
+#[derive(Debug, Clone, Copy)]
+pub enum Consent<'a> {
+    /// These scopes, in an earlier login, or nothing yet.
+    Before(Option<&'a Scopes>),
+    /// All that is asked, just now.
+    Now,
+}
+
 /// What is known of the person when the question comes up.
 #[derive(Debug, Clone, Copy)]
 pub enum Standing<'a> {
@@ -20,17 +41,20 @@ pub enum Standing<'a> {
         session: Option<&'a BrowserSession>,
         /// The client that session logged in to first, if it still exists.
         logged_in_to: Option<&'a Client>,
+        /// What they did about the choice.
+        choice: &'a Choice,
     },
     /// Somebody did, or a session stands for it.
     Known {
-        /// Who.
+        /// Who, and by which proofs.
         login: &'a Login,
-        /// What they allowed this client before.
-        consented: Option<&'a Scopes>,
+        /// What they allowed this client.
+        consent: Consent<'a>,
     },
 }
 
-/// What happens next in a login.
+/// What happens next in a login. Each is a step that `flows` carries out; one more step is one more
+/// variant here and one more arm there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// Let the person choose among these connectors.
@@ -61,11 +85,12 @@ pub fn next(
         Standing::Arriving {
             session,
             logged_in_to,
+            choice,
         } => {
             let session = session.map(|session| (session, logged_in_to));
-            arriving(request, client, spec, session, now)
+            arriving(request, client, spec, session, choice, now)
         }
-        Standing::Known { login, consented } => known(request, client, spec, login, consented),
+        Standing::Known { login, consent } => known(request, client, spec, login, consent),
     }
 }
 
@@ -74,24 +99,33 @@ fn arriving(
     client: &Client,
     spec: &TenantSpec,
     session: Option<(&BrowserSession, Option<&Client>)>,
+    choice: &Choice,
     now: Timestamp,
 ) -> Result<Next, Refusal> {
+    let insisted = request.connector_id.as_ref();
+    let chosen = match choice {
+        Choice::Made(id) if insisted.is_some_and(|wanted| wanted != id) => {
+            return Err(Refusal::WrongConnector);
+        }
+        Choice::Made(id) => Some(id),
+        Choice::Open | Choice::Wanted => insisted,
+    };
     let available: Vec<&ConnectorSpec> = available(client, spec)
-        .filter(|c| {
-            request
-                .connector_id
-                .as_ref()
-                .is_none_or(|wanted| wanted == &c.id)
-        })
+        .filter(|c| chosen.is_none_or(|id| id == &c.id))
         .collect();
     if available.is_empty() {
-        return Err(Refusal::NoConnectorForClient);
+        return Err(match choice {
+            Choice::Made(id) => Refusal::ConnectorNotAllowed(id.to_string()),
+            Choice::Open | Choice::Wanted => Refusal::NoConnectorForClient,
+        });
     }
     let is_available = |id: &ConnectorId| available.iter().any(|c| &c.id == id);
-    let always_shown = spec.oauth2.always_show_login_screen && request.connector_id.is_none();
+    let always_shown = spec.oauth2.always_show_login_screen && chosen.is_none();
+    let is_wanted = *choice == Choice::Wanted && chosen.is_none();
     // dex shows its choice also to those who have a session, unless nothing may be shown.
     let is_shown = spec.dialect == Dialect::Dex && always_shown && !request.prompts.none;
-    let asks_anew = request.prompts.login || request.prompts.select_account || is_shown;
+    let asks_anew =
+        request.prompts.login || request.prompts.select_account || is_shown || is_wanted;
     if let Some(session) = session.filter(|(s, _)| !asks_anew && is_available(&s.connector_id))
         && session_serves(session, request, client, spec, now)
     {
@@ -101,11 +135,31 @@ fn arriving(
         return Err(Refusal::LoginRequired);
     }
     let must_choose =
-        always_shown || (request.prompts.select_account && request.connector_id.is_none());
+        always_shown || is_wanted || (request.prompts.select_account && chosen.is_none());
     match available.as_slice() {
         [only] if !must_choose => Ok(Next::LogIn(only.id.clone())),
         several => Ok(Next::Choose(several.iter().map(|c| c.id.clone()).collect())),
     }
+}
+
+/// Whether a person may prove who they are at this connector in a login of this request: their
+/// client lets them, and does not insist on another.
+pub fn may_log_in_at(
+    id: &str,
+    request: &AuthorizationRequest,
+    client: &Client,
+    spec: &TenantSpec,
+) -> bool {
+    let mut insisted = request.connector_id.iter();
+    insisted.all(|wanted| wanted.as_str() == id)
+        && available(client, spec).any(|connector| connector.id.as_str() == id)
+}
+
+/// Whether a browser session begins with the proof, before the person is asked for consent, as dex's
+/// does: who turns away at that question is known when they come again. Ours begins when there is an
+/// answer that it stands for.
+pub fn session_begins_with_the_proof(spec: &TenantSpec) -> bool {
+    spec.dialect == Dialect::Dex
 }
 
 /// The connectors a client's people may come through, in the order of the file.
@@ -181,7 +235,7 @@ fn known(
     client: &Client,
     spec: &TenantSpec,
     login: &Login,
-    consented: Option<&Scopes>,
+    consent: Consent<'_>,
 ) -> Result<Next, Refusal> {
     let sub = || subject::encode(&login.claims.user_id, &login.connector_id);
     if !may_be(request, sub) {
@@ -190,6 +244,10 @@ fn known(
     if !is_strong_enough(request, Proof::of(login), spec) {
         return Err(Refusal::UnmetAuthentication);
     }
+    let consented = match consent {
+        Consent::Now => return Ok(Next::Issue),
+        Consent::Before(scopes) => scopes,
+    };
     let forced = request.prompts.consent || request.force_approval;
     let allowed = remembers_consent(request, client, spec)
         && consented.is_some_and(|granted| request.asked_scopes().is_covered_by(granted));

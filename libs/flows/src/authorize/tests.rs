@@ -3,15 +3,16 @@ use std::time::Duration;
 
 use insula_connector_kit::ConnectorError;
 use insula_engine::authorize::ReplyTo;
-use insula_model::{Dialect, TenantSpec};
+use insula_model::{AuthRequestId, Dialect, TenantSpec};
 use insula_oauth::{ErrorCode, ResponseMode};
 use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_connector, a_tenant};
 
 use super::*;
-use crate::Fault;
 use crate::testing::{
     ASK, Person, destination, heard, reconfigured, state_in, view, watched, with_connector,
 };
+use crate::under_way::not_begun;
+use crate::{Fault, Outcome, Screen};
 
 fn two() -> TenantBuilder {
     a_tenant().with_connector(a_connector("other"))
@@ -85,7 +86,7 @@ async fn a_connector_that_was_named_is_taken_out_of_the_route() {
 }
 
 #[tokio::test]
-async fn a_choice_leads_to_each_connector_with_the_request_as_it_came() {
+async fn a_choice_leads_to_each_connector_and_in_dex_with_the_request_as_it_came() {
     let mut odd = a_connector("a b/c?d");
     odd.name = "alpha".to_owned();
     let tenant = || {
@@ -118,19 +119,27 @@ async fn a_choice_leads_to_each_connector_with_the_request_as_it_came() {
         "ours keeps the order of the file"
     );
     let route = &choices[1].to;
-    assert!(route.starts_with("/auth/a%20b%2Fc%3Fd?"), "{route}");
+    assert!(route.starts_with("/auth/a%20b%2Fc%3Fd?req="), "{route}");
+    assert!(!route.contains("client_id"), "{route}");
+    let sent = person.opens(&ours, route).await.unwrap();
+    assert!(destination(&sent).starts_with("https://upstream.test/"));
+    let longest = choices.iter().map(|choice| choice.to.len()).max();
+    assert!(longest < Some(60), "{choices:?}");
+
+    let (dex, _) = view(as_dex(tenant()));
+    let shown = Person::default().asks(&dex, &query).await.unwrap();
+    let Outcome::Show(Screen::Choose { choices, .. }) = shown else {
+        panic!("not a choice");
+    };
+    let route = &choices[0].to;
+    assert!(
+        route.starts_with("/auth/a%20b%2Fc%3Fd?client_id=app&"),
+        "dex §1.6: {route}"
+    );
     assert!(
         route.contains("prompt=login&"),
         "the choice is made by following it: {route}"
     );
-    let sent = person.opens(&ours, route).await.unwrap();
-    assert!(destination(&sent).starts_with("https://upstream.test/"));
-
-    let (dex, _) = view(as_dex(tenant()));
-    let shown = Person::default().asks(&dex, ASK).await.unwrap();
-    let Outcome::Show(Screen::Choose { choices, .. }) = shown else {
-        panic!("not a choice");
-    };
     let ids: Vec<_> = choices.iter().map(|c| c.id.as_str()).collect();
     assert_eq!(
         ids,
@@ -370,18 +379,21 @@ async fn the_way_back_is_offered_where_there_is_a_choice_to_make() {
         let mut person = Person::default();
         let sent = person.opens(&view, &route).await.unwrap();
         let back = form_of(destination(&sent)).take("back");
+        let state = state_in(&sent);
         match person.follows(&view, &sent).await.unwrap() {
-            Outcome::Show(Screen::Password { back: linked, .. }) => (back, linked),
+            Outcome::Show(Screen::Password { back: linked, .. }) => {
+                let linked = linked.map(|route| route.replace(&state, "STATE"));
+                (back.filter(|back| !back.is_empty()), linked)
+            }
             other => panic!("not a form: {other:?}"),
         }
     };
     let plain = format!("/auth/mock?{ASK}&connector_id=");
     let (shown, linked) = back(password(two()), plain.clone()).await;
+    assert_eq!(linked.as_deref(), Some("/auth?req=STATE"));
+    assert_eq!(shown, None, "the login knows the way");
     let route = "/auth?client_id=app&redirect_uri=https%3A%2F%2Fapp.test%2Fcb\
                  &response_type=code&scope=openid+email&state=xyz";
-    assert_eq!(linked.as_deref(), Some(route));
-    assert_eq!(shown.as_deref(), Some(route));
-
     let under_path = two().at("acme", "https://acme.test/dex");
     let (shown, linked) = back(password(as_dex(under_path)), plain.clone()).await;
     assert_eq!(shown, Some(format!("/dex{route}")), "dex §12.16");
@@ -421,7 +433,7 @@ async fn what_is_stored_of_a_login_is_what_was_asked() {
     assert_eq!(stored.version, 1);
     assert!(stored.browser.unwrap().matches(&person.browser.bindings[0]));
     assert_eq!(stored.request.state.as_deref(), Some("xyz"));
-    assert_eq!(stored.awaited_connector().unwrap().as_str(), "mock");
+    assert_eq!(stored.asked.unwrap().connector_id.as_str(), "mock");
     clock.advance(Duration::from_millis(599_999));
     assert!(cache.get_auth_request(&id).await.unwrap().is_some());
     clock.advance(Duration::from_millis(1));

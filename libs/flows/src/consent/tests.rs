@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use insula_engine::proof_of;
 use insula_model::{AuthRequestId, ConnectorId, TokenHash};
 use insula_oauth::{Scopes, encode_pairs};
@@ -5,8 +7,8 @@ use insula_testkit::{CHALLENGE, a_client, a_tenant, jane};
 
 use super::*;
 use crate::testing::{
-    ASK, Person, app, claims_of, code_form, code_in, consent_fields, exchange, form, heard,
-    reconfigured, userinfo_of, view, watched,
+    ASK, Person, Trouble, app, claims_of, code_form, code_in, consent_fields, exchange, form,
+    heard, reconfigured, userinfo_of, view, watched,
 };
 use crate::{ConsentScope, Screen};
 
@@ -104,7 +106,7 @@ async fn a_yes_sent_twice_makes_one_code() {
 #[tokio::test]
 async fn two_yeses_that_read_the_same_state_make_one_code() {
     let (view, _) = view(a_tenant());
-    let (_, shown) = asked(&view).await;
+    let (person, shown) = asked(&view).await;
     let (req, _) = consent_fields(&shown);
     let id = AuthRequestId::parse(&req).unwrap();
     let auth = view
@@ -114,17 +116,7 @@ async fn two_yeses_that_read_the_same_state_make_one_code() {
         .await
         .unwrap()
         .unwrap();
-    let login = auth.login().unwrap();
-    let finish = || {
-        finish::issue(
-            &view,
-            &auth.id,
-            auth.version,
-            &auth.request,
-            login,
-            Approved::Now,
-        )
-    };
+    let finish = || advance::approved(&view, &person.browser, auth.clone());
     assert!(finish().await.is_ok());
     assert_eq!(heard(finish().await), (Refusal::LoginUnknown, false));
 }
@@ -144,6 +136,91 @@ async fn a_no_ends_the_login_and_only_our_clients_hear_of_it() {
         let late = heard(person.answers(&view, &shown, true).await);
         assert_eq!(late, (Refusal::LoginUnknown, false), "a no stays a no");
     }
+}
+
+#[tokio::test]
+async fn a_no_leaves_no_session_behind_and_in_dex_the_one_of_its_login() {
+    let sessions = |spec: &mut insula_model::TenantSpec| spec.sessions.enabled = true;
+    for (tenant, is_known) in [(a_tenant(), false), (a_tenant().dex().with(sessions), true)] {
+        let (view, _) = view(tenant);
+        let (view, store, _) = watched(&view);
+        let (mut person, shown) = asked(&view).await;
+        assert_eq!(person.session().is_some(), is_known, "before the answer");
+        heard(person.answers(&view, &shown, false).await);
+        assert_eq!(person.session().is_some(), is_known, "after a no");
+        let is_written = store.calls().contains(&"save_session");
+        assert_eq!(
+            is_written, is_known,
+            "there is no row nobody has a cookie of"
+        );
+        let live = session::live(&view, &person.browser).await.unwrap();
+        assert_eq!(live.is_some(), is_known);
+    }
+}
+
+#[tokio::test]
+async fn a_yes_sent_twice_leaves_one_session() {
+    let (view, _) = view(a_tenant());
+    let (view, store, _) = watched(&view);
+    let (person, shown) = asked(&view).await;
+    let (mut once, mut twice) = (person.clone(), person);
+    // The second yes has read the login before the first is answered.
+    store.trouble(
+        "record_login",
+        Trouble::Meanwhile(Arc::new({
+            let (view, shown) = (view.clone(), shown.clone());
+            let twice = Arc::new(tokio::sync::Mutex::new(twice.clone()));
+            move || {
+                let (view, shown, twice) = (view.clone(), shown.clone(), twice.clone());
+                Box::pin(async move {
+                    let answered = twice.lock().await.answers(&view, &shown, true).await;
+                    code_in(&answered.unwrap());
+                })
+            }
+        })),
+    );
+    store.calls();
+    let lost = once.answers(&view, &shown, true).await;
+    assert_eq!(heard(lost), (Refusal::LoginUnknown, false));
+    let calls = store.calls();
+    let count = |name| calls.iter().filter(|call| **call == name).count();
+    assert_eq!(count("save_session") - count("end_session"), 1, "{calls:?}");
+    assert_eq!(once.session(), None);
+    let told = heard(twice.answers(&view, &shown, true).await);
+    assert_eq!(told.0, Refusal::LoginUnknown);
+}
+
+#[tokio::test]
+async fn a_login_that_cannot_be_finished_leaves_no_session() {
+    for trouble in [Trouble::Lost, Trouble::AnswerLost] {
+        let (view, _) = view(a_tenant());
+        let (view, store, cache) = watched(&view);
+        let (mut person, shown) = asked(&view).await;
+        cache.trouble("finish_auth_request", trouble);
+        store.calls();
+        assert!(person.answers(&view, &shown, true).await.is_err());
+        let calls = store.calls();
+        assert_eq!(calls, ["record_login", "save_session", "end_session"]);
+        assert_eq!(person.session(), None);
+    }
+}
+
+#[tokio::test]
+async fn who_logged_out_while_they_were_asked_is_not_let_in_by_the_yes() {
+    let shop = a_client().named("shop");
+    let (view, _) = view(a_tenant().with_client(shop));
+    let mut person = Person::default();
+    person.walks(&view, ASK).await;
+    let query = ASK.replace("client_id=app", "client_id=shop");
+    let shown = person.asks(&view, &query).await.unwrap();
+    assert!(matches!(shown, Outcome::Show(Screen::Consent { .. })));
+    session::end_all(&view, &person.browser).await.unwrap();
+    let sent = person.answers(&view, &shown, true).await.unwrap();
+    let route = crate::testing::destination(&sent);
+    assert!(route.starts_with("https://upstream.test/"), "{route}");
+    assert_eq!(allowed(&view, "shop").await, None);
+    let asked = person.logs_in(&view, &sent).await.unwrap();
+    code_in(&person.answers(&view, &asked, true).await.unwrap());
 }
 
 #[tokio::test]

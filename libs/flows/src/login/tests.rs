@@ -263,7 +263,22 @@ async fn a_name_or_password_nobody_has_is_not_looked_up() {
 
 #[tokio::test]
 async fn the_way_back_cannot_be_planted() {
-    let (view, _) = asking_password(a_tenant().with_connector(a_connector("other")));
+    let two = || a_tenant().with_connector(a_connector("other"));
+    let (ours, _) = asking_password(two());
+    let (mut person, route) = at_the_form(&ours).await;
+    let state = crate::testing::state_in(&Outcome::Redirect {
+        to: route.clone(),
+        see_other: false,
+    });
+    let link = route.replace("back=", "back=https%3A%2F%2Fevil.test");
+    let shown = person.opens(&ours, &link).await.unwrap();
+    let Outcome::Show(Screen::Password { back, action, .. }) = shown else {
+        panic!("not the form");
+    };
+    let expected = (Some(format!("/auth?req={state}")), route);
+    assert_eq!((back, action), expected, "ours is not in the address");
+
+    let (view, _) = asking_password(two().dex());
     let (mut person, route) = at_the_form(&view).await;
     let query = Params::parse(route.split_once('?').unwrap().1).unwrap();
     let state = query.get("state").unwrap();

@@ -61,8 +61,9 @@ async fn the_cookie_lasts_as_long_as_the_session_or_the_browser() {
         let (view, _) = view(tenant);
         let request = insula_testkit::an_authorization_request();
         let mut login = insula_testkit::a_login();
-        let made = begin(&view, &request, &mut login).await.unwrap();
-        assert!(matches!(made, Some(CookieChange::LogIn { max_age: age, .. }) if age == max_age));
+        let made = begin(&view, &request, &mut login).unwrap();
+        let given = cookie(&view, made);
+        assert!(matches!(given, CookieChange::LogIn { max_age: age, .. } if age == max_age));
     }
 }
 

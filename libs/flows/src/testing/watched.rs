@@ -25,6 +25,8 @@ pub(crate) enum Trouble {
     Lost,
     /// It is carried out, and the answer is lost.
     AnswerLost,
+    /// It answers with a record that another version wrote.
+    Unreadable,
     /// It is carried out, and whoever waits for the answer waits for ever.
     Hangs,
     /// It takes so long.
@@ -80,6 +82,10 @@ impl Spy {
         let answer = call.await;
         match trouble {
             Some(Trouble::AnswerLost) => Err(away()),
+            Some(Trouble::Unreadable) => Err(StoreError::Corrupt {
+                what: "record",
+                cause: "it has a member nobody knows".to_owned(),
+            }),
             Some(Trouble::Hangs) => std::future::pending().await,
             _ => answer,
         }

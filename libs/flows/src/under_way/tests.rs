@@ -230,6 +230,38 @@ async fn an_answer_posted_by_another_site_costs_no_other_tab_its_login() {
 }
 
 #[tokio::test]
+async fn a_login_that_another_version_stored_is_over_and_no_fault_of_ours() {
+    for builder in [a_tenant(), a_tenant().dex()] {
+        for by in [By::Upstream, By::Password] {
+            let (view, ask) = tenant(builder.clone(), false, by);
+            let (view, _, cache) = crate::testing::watched(&view);
+            let mut person = Person::default();
+            let sent = person.opens(&view, &format!("/auth/mock?{ask}")).await;
+            let state = state_in(&sent.unwrap());
+            let unreadable = || {
+                let trouble = crate::testing::Trouble::Unreadable;
+                cache.trouble("get_auth_request", trouble);
+            };
+            let over = (Refusal::LoginUnknown, false);
+            unreadable();
+            let told = heard(finishes(&mut person, &view, &state, by).await);
+            assert_eq!(told, over, "{by:?}");
+            let hmac = insula_engine::proof_of(&view.keys, &state, insula_engine::Step::Approval);
+            for route in [
+                format!("/auth/mock/login?state={state}"),
+                format!("/approval?req={state}&hmac={hmac}"),
+                format!("/auth?req={state}"),
+                format!("/auth/mock?req={state}"),
+            ] {
+                unreadable();
+                let told = heard(person.opens(&view, &route).await);
+                assert_eq!(told, over, "{route}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_cookie_planted_beside_ours_does_not_lose_the_login() {
     for builder in [a_tenant(), a_tenant().dex()] {
         let (view, ask) = tenant(builder, false, By::Upstream);

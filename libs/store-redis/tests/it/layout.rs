@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use insula_ambient::{SeededEntropy, Timestamp};
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationRequest, ClientId, CodeGrant, ConnectorId, GrantId,
-    IdentityClaims, Login, Stage, TenantId, TokenHash, UserId,
+    Asked, AuthRequest, AuthRequestId, AuthorizationRequest, ClientId, CodeGrant, ConnectorId,
+    GrantId, IdentityClaims, Login, Origin, Proof, ProvenPerson, TenantId, TokenHash, UserId,
 };
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 use insula_store::{Cache as _, ClaimedCode, LoginRoom, StoreError};
@@ -37,6 +37,7 @@ fn request() -> AuthRequest {
     AuthRequest {
         id: AuthRequestId::generate(&SeededEntropy::new(1)),
         version: 1,
+        origin: Origin::Browser,
         request: AuthorizationRequest {
             client_id: ClientId::parse("app").unwrap(),
             redirect_uri: "https://app.test/cb".into(),
@@ -59,7 +60,19 @@ fn request() -> AuthRequest {
         browser: None,
         carried: false,
         created_at: Timestamp::from_secs(1),
-        stage: Stage::Authenticated { login: login() },
+        back_hash: None,
+        asked: None,
+        person: Some(ProvenPerson {
+            connector_id: login().connector_id,
+            claims: login().claims,
+            session_id: None,
+            connector_data: None,
+        }),
+        proofs: vec![Proof {
+            at: Timestamp::from_secs(1),
+            amr: vec![],
+            acr: None,
+        }],
     }
 }
 
@@ -194,10 +207,11 @@ async fn a_login_nobody_finished_takes_less_than_two_kibibytes_of_redis() {
         let mut request = request();
         request.id = AuthRequestId::generate(&SeededEntropy::new(seed));
         request.browser = Some(TokenHash::of("browser"));
-        request.stage = Stage::AwaitingUpstream {
+        request = request.reopened();
+        request.asked = Some(Asked {
             connector_id: ConnectorId::parse("upstream").unwrap(),
             memory: serde_json::json!({ "nonce": "n".repeat(43), "verifier": "v".repeat(43) }),
-        };
+        });
         // The longest request that flows keep in the cache.
         let length = serde_json::to_vec(&request.request).unwrap().len();
         let rest = 1_100 - length - r#","state":"""#.len();

@@ -19,9 +19,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_ambient::{Entropy as _, SystemEntropy, Timestamp};
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationRequest, Claim, ClaimSet, ClaimsRequest, ClientId,
-    CodeGrant, ConnectorId, GrantId, IdentityClaims, Login, RequestedClaims, Stage, TenantId,
-    TokenHash, UserId,
+    Asked, AuthRequest, AuthRequestId, AuthorizationRequest, Claim, ClaimSet, ClaimsRequest,
+    ClientId, CodeGrant, ConnectorId, GrantId, IdentityClaims, Login, Origin, Proof, ProvenPerson,
+    RequestedClaims, TenantId, TokenHash, UserId,
 };
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 
@@ -151,6 +151,7 @@ fn a_request() -> AuthRequest {
     AuthRequest {
         id: AuthRequestId::generate(&SystemEntropy),
         version: 1,
+        origin: Origin::Browser,
         request: AuthorizationRequest {
             client_id: ClientId::parse("app").expect("a client_id"),
             redirect_uri: "https://app.test/cb".into(),
@@ -180,18 +181,32 @@ fn a_request() -> AuthRequest {
         browser: Some(a_hash()),
         carried: false,
         created_at: Timestamp::from_secs(1),
-        stage: Stage::AwaitingUpstream {
+        back_hash: Some(a_hash()),
+        asked: Some(Asked {
             connector_id: ConnectorId::parse("mock").expect("a connector id"),
             memory: serde_json::json!({"verifier": "v"}),
-        },
+        }),
+        person: None,
+        proofs: vec![],
     }
 }
 
 fn next(request: &AuthRequest) -> AuthRequest {
-    let mut next = request.clone();
+    let mut next = request.clone().reopened();
     next.version += 1;
-    next.stage = Stage::Authenticated { login: a_login() };
-    next
+    let login = a_login();
+    let person = ProvenPerson {
+        connector_id: login.connector_id,
+        claims: login.claims,
+        session_id: login.session_id,
+        connector_data: login.connector_data,
+    };
+    let proof = Proof {
+        at: login.auth_time,
+        amr: login.amr,
+        acr: login.acr,
+    };
+    next.proven(person, proof).expect("nobody was known")
 }
 
 fn a_grant() -> CodeGrant {

@@ -30,15 +30,18 @@ impl From<Result<Turn, FlowError>> for Walked {
 
 /// `GET`/`POST /auth` and `/auth/{connector}`.
 pub(crate) async fn start(ctx: &Context, payload: &mut web::Payload, at: Option<&str>) -> Walked {
+    let mut login = None;
     let walk = async {
         let params = match posted::asked(ctx, payload, true).await? {
             Asked::Query(params) | Asked::Form(params) => params,
             Asked::Again(outcome) => return Ok(outcome.into()),
         };
+        login = insula_flows::authorize::named(&params).map(str::to_owned);
         let browser = ctx.browser();
         insula_flows::authorize::start(&ctx.snapshot.view, &params, at, &browser).await
     };
-    walk.await.into()
+    let result = walk.await;
+    Walked { result, login }
 }
 
 /// `GET`/`POST /auth/{connector}/login`.

@@ -68,8 +68,24 @@ fn arriving_at(
     let standing = Standing::Arriving {
         session,
         logged_in_to: first.and_then(|id| spec.client(id.as_str())),
+        choice: &Choice::Open,
     };
     next(request, client, spec, standing, now)
+}
+
+fn choosing_at(
+    spec: &TenantSpec,
+    request: &AuthorizationRequest,
+    session: Option<&BrowserSession>,
+    choice: &Choice,
+) -> Result<Next, Refusal> {
+    let client = spec.clients.get(&request.client_id).unwrap();
+    let standing = Standing::Arriving {
+        session,
+        logged_in_to: spec.client("app"),
+        choice,
+    };
+    next(request, client, spec, standing, NOW)
 }
 
 fn asking(change: impl FnOnce(&mut AuthorizationRequest)) -> AuthorizationRequest {
@@ -407,6 +423,147 @@ fn a_session_of_a_connector_the_client_may_not_use_is_none() {
     assert_eq!(told, Ok(Next::LogIn(id("other"))));
 }
 
+#[test]
+fn a_choice_that_is_wanted_is_shown_and_one_that_is_made_is_followed() {
+    let two = |t: TenantBuilder| t.with_connector(a_connector("other"));
+    let always = |t: TenantBuilder| t.with(|s| s.oauth2.always_show_login_screen = true);
+    let only_mock = a_tenant()
+        .with_connector(a_connector("other"))
+        .with_client(a_client().allowing("mock"));
+    let as_is = asking(|_| {});
+    let anew = asking(|r| r.prompts = LOGIN);
+    let insisting = asking(|r| r.connector_id = Some(id("mock")));
+    let (wanted, open) = (Choice::Wanted, Choice::Open);
+    let made = |text| Choice::Made(id(text));
+    let both = || Ok(Next::Choose(vec![id("mock"), id("other")]));
+    let one = || Ok(Next::Choose(vec![id("mock")]));
+    let at = |text| Ok(Next::LogIn(id(text)));
+    let not_allowed = || Err(Refusal::ConnectorNotAllowed("other".into()));
+    let resume = || Ok(Next::Resume);
+    // what, tenant, request, choice, next with a session at mock, without
+    let rows = [
+        (
+            "nothing yet",
+            two(a_tenant()),
+            &as_is,
+            &open,
+            resume(),
+            both(),
+        ),
+        ("wanted", two(a_tenant()), &as_is, &wanted, both(), both()),
+        ("wanted of one", a_tenant(), &as_is, &wanted, one(), one()),
+        (
+            "wanted, the client insists",
+            two(a_tenant()),
+            &insisting,
+            &wanted,
+            resume(),
+            at("mock"),
+        ),
+        (
+            "made",
+            two(a_tenant()),
+            &as_is,
+            &made("mock"),
+            resume(),
+            at("mock"),
+        ),
+        (
+            "made, another",
+            two(a_tenant()),
+            &as_is,
+            &made("other"),
+            at("other"),
+            at("other"),
+        ),
+        (
+            "made, prompt=login",
+            two(a_tenant()),
+            &anew,
+            &made("mock"),
+            at("mock"),
+            at("mock"),
+        ),
+        (
+            "made where it is always shown",
+            always(two(a_tenant())),
+            &as_is,
+            &made("mock"),
+            resume(),
+            at("mock"),
+        ),
+        (
+            "made, not the client's",
+            only_mock,
+            &as_is,
+            &made("other"),
+            not_allowed(),
+            not_allowed(),
+        ),
+        (
+            "made, the client insists",
+            two(a_tenant()),
+            &insisting,
+            &made("other"),
+            Err(Refusal::WrongConnector),
+            Err(Refusal::WrongConnector),
+        ),
+    ];
+    for (what, tenant, request, choice, with_session, without) in rows {
+        let spec = tenant.build();
+        let session = a_session();
+        for (session, expected) in [(Some(&session), with_session), (None, without)] {
+            let told = choosing_at(&spec, request, session, choice);
+            assert_eq!(told, expected, "{what}, session: {}", session.is_some());
+        }
+    }
+}
+
+#[test]
+fn a_password_may_be_typed_where_the_clients_people_may_come_through() {
+    let two = a_tenant().with_connector(a_connector("other"));
+    let only_mock = two.clone().with_client(a_client().allowing("mock"));
+    let insisting = asking(|r| r.connector_id = Some(id("mock")));
+    for (what, tenant, request, expected) in [
+        (
+            "nobody says",
+            two.clone(),
+            asking(|_| {}),
+            [true, true, false],
+        ),
+        ("the client insists", two, insisting, [true, false, false]),
+        (
+            "the client may not",
+            only_mock,
+            asking(|_| {}),
+            [true, false, false],
+        ),
+    ] {
+        let spec = tenant.build();
+        let client = spec.client("app").unwrap();
+        let told = ["mock", "other", "gone"].map(|id| may_log_in_at(id, &request, client, &spec));
+        assert_eq!(told, expected, "{what}");
+    }
+}
+
+#[test]
+fn a_yes_just_now_leaves_nothing_to_ask_but_who_it_was() {
+    let spec = a_tenant().build();
+    let client = spec.client("app").unwrap();
+    let login = a_login();
+    let told = |request: &AuthorizationRequest| {
+        let standing = Standing::Known {
+            login: &login,
+            consent: Consent::Now,
+        };
+        next(request, client, &spec, standing, NOW)
+    };
+    assert_eq!(told(&asking(|r| r.prompts = CONSENT)), Ok(Next::Issue));
+    assert_eq!(told(&asking(|r| r.force_approval = true)), Ok(Next::Issue));
+    let another = asking(|r| r.hinted_sub = Some(jane_at("other")));
+    assert_eq!(told(&another), Err(Refusal::WrongPerson));
+}
+
 type Change = fn(&mut AuthorizationRequest);
 
 /// Clause, tenant, request, what was allowed before, what is next.
@@ -535,14 +692,14 @@ fn consent_is_asked_once_and_again_when_forced_or_not_enough() {
         let login = a_login();
         let standing = Standing::Known {
             login: &login,
-            consented: granted.as_ref(),
+            consent: Consent::Before(granted.as_ref()),
         };
         let told = next(&request, client, &spec, standing, NOW);
         assert_eq!(told, expected, "{clause}");
         if !depends_on_consent(&request, client, &spec) {
             let standing = Standing::Known {
                 login: &login,
-                consented: None,
+                consent: Consent::Before(None),
             };
             let unread = next(&request, client, &spec, standing, NOW);
             assert_eq!(
@@ -560,7 +717,7 @@ fn a_hint_binds_the_login_that_was_made_too() {
     let login = a_login();
     let standing = Standing::Known {
         login: &login,
-        consented: None,
+        consent: Consent::Before(None),
     };
     let told = |sub: &str| {
         let request = asking(|r| r.hinted_sub = Some(sub.to_owned()));
@@ -581,7 +738,7 @@ fn the_sub_and_the_essential_acr_of_claims_decide_whose_login_and_which_counts()
     let login = a_login();
     let known = Standing::Known {
         login: &login,
-        consented: None,
+        consent: Consent::Before(None),
     };
     let password = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
     let session = BrowserSession {
@@ -668,7 +825,7 @@ fn an_upstreams_word_that_the_tenant_takes_meets_an_essential_acr() {
         assert_eq!(arriving_at(&spec, &request, Some(&session), NOW), arriving);
         let known = Standing::Known {
             login: &login,
-            consented: None,
+            consent: Consent::Before(None),
         };
         assert_eq!(next(&request, client, &spec, known, NOW), done);
     }
@@ -683,7 +840,7 @@ fn a_claim_is_not_had_without_the_consent_its_scope_would_need() {
         let consented = Scopes::parse(granted);
         let standing = Standing::Known {
             login: &login,
-            consented: Some(&consented),
+            consent: Consent::Before(Some(&consented)),
         };
         next(request, client, &spec, standing, NOW)
     };
@@ -724,7 +881,7 @@ fn dex_without_sessions_asks_for_consent_at_every_login() {
         let client = spec.client("app").unwrap();
         let standing = Standing::Known {
             login: &login,
-            consented: Some(&granted),
+            consent: Consent::Before(Some(&granted)),
         };
         let told = next(&request, client, &spec, standing, NOW);
         assert_eq!(told, Ok(expected), "dex §1.11");
@@ -774,7 +931,7 @@ fn what_a_native_app_was_allowed_is_not_given_to_whoever_took_its_redirect_uri()
                 });
                 let standing = Standing::Known {
                     login: &login,
-                    consented: Some(&granted),
+                    consent: Consent::Before(Some(&granted)),
                 };
                 let looked_up = depends_on_consent(&request, client, &spec);
                 (next(&request, client, &spec, standing, NOW), looked_up)

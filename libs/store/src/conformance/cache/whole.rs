@@ -1,5 +1,5 @@
 use futures_util::future::join_all;
-use insula_model::{ConnectorId, Login, Stage};
+use insula_model::{Asked, ConnectorId, Login};
 
 use super::{
     CROWD, CacheOnTrial, LIFE, MINUTE, ROOM, a_grant, a_hash, a_login, a_request, a_tenant,
@@ -110,10 +110,10 @@ pub async fn no_method_of_one_tenant_touches_another(trial: &dyn CacheOnTrial) {
 pub async fn big_values_survive(trial: &dyn CacheOnTrial) {
     let tenant = a_tenant(trial);
     let mut request = a_request();
-    request.stage = Stage::AwaitingUpstream {
+    request.asked = Some(Asked {
         connector_id: ConnectorId::parse("mock").expect("a connector id"),
         memory: serde_json::json!({ "memory": "m".repeat(256 * 1024) }),
-    };
+    });
     fine(tenant.put_auth_request(&request, ROOM, LIFE).await);
     let read = fine(tenant.get_auth_request(&request.id).await);
     assert_eq!(read, Some(request));

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 
 use insula_ambient::{ManualClock, SeededEntropy, Timestamp};
-use insula_model::{ClientId, ConnectorId, IdentityClaims, Login, Stage, UserId};
+use insula_model::{ClientId, ConnectorId, IdentityClaims, Login, Origin, UserId};
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 
 use crate::conformance::cache::CacheOnTrial;
@@ -72,6 +72,7 @@ fn request(n: u64) -> AuthRequest {
     AuthRequest {
         id: AuthRequestId::generate(&SeededEntropy::new(n)),
         version: 1,
+        origin: Origin::Browser,
         request: insula_model::AuthorizationRequest {
             client_id: ClientId::parse("app").unwrap(),
             redirect_uri: "https://app.test/cb".into(),
@@ -94,10 +95,10 @@ fn request(n: u64) -> AuthRequest {
         browser: None,
         carried: false,
         created_at: NOON,
-        stage: Stage::AwaitingPassword {
-            connector_id: ConnectorId::parse("local").unwrap(),
-            back_hash: None,
-        },
+        back_hash: None,
+        asked: None,
+        person: None,
+        proofs: vec![],
     }
 }
 
