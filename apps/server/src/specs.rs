@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use insula_config::{
-    Format, LoadOptions, Loaded, Problem, Severity, TenantFiles, TenantSource, check_defaults,
-    check_tenants, load_tenant, process_environment,
+    Document, LoadOptions, Loaded, Problem, Severity, TenantFiles, TenantSource, check_defaults,
+    check_tenants, process_environment, read_document,
 };
 use insula_connectors::Registry;
 use insula_files::{Allowed, Look, Watch};
-use insula_model::{ConnectorId, ConnectorSpec, Issuer, Rate, TenantId};
+use insula_model::{ConnectorId, ConnectorSpec, DocumentFormat, Issuer, Rate, TenantId};
 use insula_tenancy::{LoadedSpec, SpecError, SpecSource, TenantRoute};
 use insula_theming::ThemeLibrary;
 use tokio::runtime::Handle;
@@ -339,15 +339,15 @@ impl Inner {
             kinds: Some(&kinds),
             certificates: &Registry::certificate_settings(),
         };
-        load_tenant(source, &options)
+        read_document(Document::File(source), &options)
     }
 }
 
 /// A dex file is served whatever stands in it that dex would pass over.
-const fn severity_of(format: Format) -> Severity {
+const fn severity_of(format: DocumentFormat) -> Severity {
     match format {
-        Format::Native => Severity::Error,
-        Format::Dex => Severity::Warning,
+        DocumentFormat::Native => Severity::Error,
+        DocumentFormat::Dex => Severity::Warning,
     }
 }
 

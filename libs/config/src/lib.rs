@@ -36,6 +36,6 @@ pub use server::{
     Outbound, ServerConfig, ServiceUrl, Setting, Tls,
 };
 pub use source::{
-    DefaultMark, Format, LoadOptions, Loaded, TenantFiles, TenantSource, Unservable, load_document,
-    load_tenant,
+    DefaultMark, Document, LoadOptions, Loaded, TenantFiles, TenantSource, Unservable,
+    read_document,
 };

@@ -174,10 +174,11 @@ impl<'n> Section<'n> {
                 .rev()
                 .find(|e| e.key.eq_ignore_ascii_case(&entry.key))
             {
-                let cause = format!(
-                    "the key stands in line {} already, as {:?}",
-                    twin.at.line, twin.key
-                );
+                let there = match twin.at.line {
+                    0 => "is there".to_owned(),
+                    line => format!("stands in line {line}"),
+                };
+                let cause = format!("the key {there} already, as {:?}", twin.key);
                 reading.error(entry.at, &path, cause, "keep one of the two");
             }
         }

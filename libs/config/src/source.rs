@@ -1,21 +1,12 @@
 use std::path::{Path, PathBuf};
 
 use insula_files::{Allowed, Reader, Seen};
-use insula_model::{Rate, TenantId, TenantSpec};
+use insula_model::{DocumentFormat, DocumentSyntax, Rate, TenantDocument, TenantId, TenantSpec};
 
 use crate::reading::{Gate, Lookup, Reading};
 use crate::tenant;
 use crate::tree::{self, Node, Position};
 use crate::{Problem, Severity};
-
-/// Whose form a tenant file has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// `tenant.yaml`: ours, strict.
-    Native,
-    /// `dex.yaml`: an unmodified dex config.
-    Dex,
-}
 
 /// The name of a file in our format.
 const NATIVE: &str = "tenant.yaml";
@@ -28,7 +19,7 @@ pub struct TenantSource {
     /// Its file.
     pub file: PathBuf,
     /// Whose form the file has.
-    pub format: Format,
+    pub format: DocumentFormat,
 }
 
 /// The tenants of a folder.
@@ -72,9 +63,9 @@ impl TenantFiles {
         let native = folder.join(NATIVE);
         let dex = folder.join("dex.yaml");
         let (file, format) = match (is_there(&native), is_there(&dex)) {
-            (true, false) => (native, Format::Native),
+            (true, false) => (native, DocumentFormat::Native),
             // A tenant.yaml beside it says what dex has no words for.
-            (_, true) => (dex, Format::Dex),
+            (_, true) => (dex, DocumentFormat::Dex),
             (false, false) => {
                 for other in ["tenant.yml", "dex.yml"] {
                     let file = folder.join(other);
@@ -129,6 +120,8 @@ pub struct Loaded {
     pub seen: Seen,
     /// Where it says `default: true`, if it does.
     pub default_mark: Option<DefaultMark>,
+    /// What was read, as it is written; `None` if it could not be read.
+    pub document: Option<TenantDocument>,
 }
 
 /// The place where a tenant says that hosts nobody has lead to it.
@@ -155,45 +148,115 @@ pub struct LoadOptions<'a> {
     pub certificates: &'a [(&'a str, &'a str)],
 }
 
-/// Reads a tenant's file: all problems at once, and the spec if none of them is an error.
-pub fn load_tenant(source: &TenantSource, options: &LoadOptions<'_>) -> Loaded {
+/// What a tenant is read from.
+#[derive(Debug, Clone, Copy)]
+pub enum Document<'d> {
+    /// Its file, as it is now.
+    File(&'d TenantSource),
+    /// What its file said before. It refers to whatever the file may refer to.
+    Earlier(&'d TenantSource, &'d TenantDocument),
+    /// A document that came over the network. It refers to no variable and no file of this machine,
+    /// which would hand them to whoever wrote it.
+    Stored {
+        /// Whose it is.
+        id: &'d TenantId,
+        /// What it is called in problems.
+        name: &'d Path,
+        /// What is written.
+        document: &'d TenantDocument,
+    },
+}
+
+/// Reads what is written of a tenant: all problems at once, and the spec if none of them is an
+/// error. The one gate for files and documents, for YAML and JSON: the same words, the same
+/// problems.
+pub fn read_document(document: Document<'_>, options: &LoadOptions<'_>) -> Loaded {
+    match document {
+        Document::File(source) => read_as_file(source, None, options),
+        Document::Earlier(source, earlier) => read_as_file(source, Some(earlier), options),
+        Document::Stored { id, name, document } => read_stored(id, name, document, options),
+    }
+}
+
+fn read_as_file(
+    source: &TenantSource,
+    earlier: Option<&TenantDocument>,
+    options: &LoadOptions<'_>,
+) -> Loaded {
     let folder = source.file.parent().unwrap_or(Path::new(""));
     let files = Reader::within(folder, options.files);
-    let gate = Gate::Machine {
+    let gate = || Gate::Machine {
         files: &files,
         themes: options.themes,
     };
-    let is_dexs = source.format == Format::Dex;
-    let mut reading = Reading::new(&source.file, options.env, gate, is_dexs);
-    let root = tree::read_file(&source.file, &mut reading);
+    let format = earlier.map_or(source.format, |earlier| earlier.format);
+    let is_dexs = format == DocumentFormat::Dex;
+    let mut reading = Reading::new(&source.file, options.env, gate(), is_dexs);
+    let text = match earlier {
+        Some(earlier) => Some(earlier.text.clone()),
+        None => tree::text_of(&source.file, &mut reading),
+    };
+    let syntax = DocumentSyntax::Yaml;
+    let root = text.as_deref();
+    let root = root.and_then(|text| tree::read_text(text, syntax, &mut reading));
     let mut loaded = finish(root, &source.id, reading, options);
+    let mut beside = None;
     if is_dexs {
-        read_beside(
-            &source.file.with_file_name(NATIVE),
-            &mut loaded,
-            &files,
-            options,
-        );
+        let file = source.file.with_file_name(NATIVE);
+        let mut reading = Reading::new(&file, options.env, gate(), false);
+        beside = match earlier {
+            Some(earlier) => earlier.beside.clone(),
+            None if is_there(&file) => tree::text_of(&file, &mut reading),
+            None => {
+                // Looked for all the same, so that its coming is noticed.
+                let _absent = files.read(&file, 0);
+                None
+            }
+        };
+        finish_beside(beside.as_deref(), syntax, reading, &mut loaded);
     }
+    let document = text.map(|text| TenantDocument {
+        format,
+        syntax,
+        text,
+        beside,
+    });
     Loaded {
         seen: files.seen(),
+        document,
         ..loaded
     }
 }
 
-/// Reads what a `tenant.yaml` beside a dex file says.
-fn read_beside(file: &Path, loaded: &mut Loaded, files: &Reader, options: &LoadOptions<'_>) {
-    let gate = Gate::Machine {
-        files,
-        themes: options.themes,
-    };
-    let mut reading = Reading::new(file, options.env, gate, false);
-    if !is_there(file) {
-        // Looked for all the same, so that its coming is noticed.
-        let _absent = files.read(file, 0);
-        return;
+fn read_stored(
+    id: &TenantId,
+    name: &Path,
+    document: &TenantDocument,
+    options: &LoadOptions<'_>,
+) -> Loaded {
+    let is_dexs = document.format == DocumentFormat::Dex;
+    let syntax = document.syntax;
+    let mut reading = Reading::new(name, options.env, Gate::Document, is_dexs);
+    let root = tree::read_text(&document.text, syntax, &mut reading);
+    let mut loaded = finish(root, id, reading, options);
+    if is_dexs {
+        let reading = Reading::new(name, options.env, Gate::Document, false);
+        finish_beside(document.beside.as_deref(), syntax, reading, &mut loaded);
     }
-    let root = tree::read_file(file, &mut reading);
+    Loaded {
+        document: Some(document.clone()),
+        ..loaded
+    }
+}
+
+/// Reads what a `tenant.yaml` beside a dex document says.
+fn finish_beside(
+    text: Option<&str>,
+    syntax: DocumentSyntax,
+    mut reading: Reading<'_>,
+    loaded: &mut Loaded,
+) {
+    let root = text.and_then(|text| tree::read_text(text, syntax, &mut reading));
     if let Some(root) = root {
         tenant::read_beside_dex(&root, loaded.spec.as_mut().ok(), &mut reading);
     }
@@ -209,21 +272,6 @@ fn mark(reading: &Reading<'_>) -> Option<DefaultMark> {
         file: reading.file.clone(),
         at,
     })
-}
-
-/// Reads a tenant's document that came over the network, called `name` in problems. It refers to no
-/// variable and no file of this machine, which would hand them to whoever wrote it.
-pub fn load_document(
-    id: &TenantId,
-    name: &Path,
-    text: &str,
-    format: Format,
-    options: &LoadOptions<'_>,
-) -> Loaded {
-    let is_dexs = format == Format::Dex;
-    let mut reading = Reading::new(name, options.env, Gate::Document, is_dexs);
-    let root = tree::read_text(text, &mut reading);
-    finish(root, id, reading, options)
 }
 
 fn finish(
@@ -244,5 +292,6 @@ fn finish(
         problems,
         seen: Seen::default(),
         default_mark,
+        document: None,
     }
 }

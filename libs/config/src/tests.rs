@@ -19,10 +19,10 @@ use std::fs;
 use std::path::Path;
 
 use insula_files::Allowed;
-use insula_model::{TenantId, TenantSpec};
+use insula_model::{DocumentFormat, DocumentSyntax, TenantDocument, TenantId, TenantSpec};
 use tempfile::TempDir;
 
-use crate::{Format, LoadOptions, Loaded, TenantSource, load_document, load_tenant};
+use crate::{Document, LoadOptions, Loaded, TenantSource, read_document};
 
 const KINDS: [&str; 4] = ["local", "mockCallback", "mockPassword", "oidc"];
 
@@ -37,7 +37,7 @@ const GRANTS_OF_A_SILENT_DEX_FILE: &str = "oauth2.grantTypes: dex serves \
 /// A tenant's folder with one file, to be read under an environment of its own.
 struct Folder {
     dir: TempDir,
-    format: Format,
+    format: DocumentFormat,
     env: BTreeMap<String, String>,
     allowed: Allowed,
 }
@@ -60,14 +60,14 @@ fn with_options<T>(
 
 impl Folder {
     fn native(text: &str) -> Self {
-        Self::with(Format::Native, text)
+        Self::with(DocumentFormat::Native, text)
     }
 
     fn dex(text: &str) -> Self {
-        Self::with(Format::Dex, text)
+        Self::with(DocumentFormat::Dex, text)
     }
 
-    fn with(format: Format, text: &str) -> Self {
+    fn with(format: DocumentFormat, text: &str) -> Self {
         let folder = Self {
             dir: tempfile::tempdir().unwrap(),
             format,
@@ -80,8 +80,8 @@ impl Folder {
 
     fn file_name(&self) -> &'static str {
         match self.format {
-            Format::Native => "tenant.yaml",
-            Format::Dex => "dex.yaml",
+            DocumentFormat::Native => "tenant.yaml",
+            DocumentFormat::Dex => "dex.yaml",
         }
     }
 
@@ -123,22 +123,40 @@ impl Folder {
     fn load(&self) -> Loaded {
         let env = |name: &str| self.env.get(name).cloned();
         with_options(&env, &self.allowed, |options| {
-            load_tenant(&self.source(), options)
+            read_document(Document::File(&self.source()), options)
         })
     }
 
     /// Its file as a document that came over the network.
     fn load_as_document(&self) -> Loaded {
-        let env = |name: &str| self.env.get(name).cloned();
         let text = fs::read_to_string(self.source().file).unwrap();
+        self.load_stored(DocumentSyntax::Yaml, text)
+    }
+
+    /// The same, written as JSON.
+    fn load_as_json(&self) -> Loaded {
+        let text = fs::read_to_string(self.source().file).unwrap();
+        self.load_stored(DocumentSyntax::Json, as_json(&text))
+    }
+
+    fn load_stored(&self, syntax: DocumentSyntax, text: String) -> Loaded {
+        let env = |name: &str| self.env.get(name).cloned();
+        let document = TenantDocument::new(self.format, syntax, text);
         with_options(&env, &self.allowed, |options| {
-            load_document(
-                &self.source().id,
-                Path::new("document"),
-                &text,
-                self.format,
-                options,
-            )
+            let stored = Document::Stored {
+                id: &self.source().id,
+                name: Path::new("document"),
+                document: &document,
+            };
+            read_document(stored, options)
+        })
+    }
+
+    /// What its file said, now that it says something else.
+    fn load_earlier(&self, earlier: &TenantDocument) -> Loaded {
+        let env = |name: &str| self.env.get(name).cloned();
+        with_options(&env, &self.allowed, |options| {
+            read_document(Document::Earlier(&self.source(), earlier), options)
         })
     }
 
@@ -178,6 +196,34 @@ impl Folder {
         assert_eq!(said.len(), 1, "{said:#?}");
         said.into_iter().next().unwrap()
     }
+}
+
+/// A YAML text written as JSON, in the same order.
+fn as_json(text: &str) -> String {
+    use crate::tree::{Kind, Node, json_of, parse};
+    use serde_json::Value;
+
+    fn quoted(text: &str) -> String {
+        Value::String(text.to_owned()).to_string()
+    }
+    fn written(node: &Node) -> String {
+        match &node.kind {
+            Kind::Scalar { text, plain: true } => json_of(text, false).to_string(),
+            Kind::Scalar { text, plain: false } => quoted(text),
+            Kind::Seq(items) => {
+                let items: Vec<_> = items.iter().map(written).collect();
+                format!("[{}]", items.join(","))
+            }
+            Kind::Map(entries) => {
+                let entries = entries.iter();
+                let entries: Vec<_> = entries
+                    .map(|entry| format!("{}:{}", quoted(&entry.key), written(&entry.value)))
+                    .collect();
+                format!("{{{}}}", entries.join(","))
+            }
+        }
+    }
+    written(&parse(text).ok().unwrap().0)
 }
 
 fn without(dir: &Path, file: &Path) -> std::path::PathBuf {

@@ -1,10 +1,14 @@
+mod json;
 mod parse;
 mod scalar;
 
 use std::path::Path;
 
+use insula_model::DocumentSyntax;
+
 use crate::reading::Reading;
 
+pub(crate) use json::parse_json;
 pub(crate) use parse::{Trouble, parse};
 pub(crate) use scalar::{bool_of, json_of};
 
@@ -15,7 +19,7 @@ pub(crate) struct Position {
     pub(crate) column: usize,
 }
 
-/// A YAML value that knows where it stands. Scalars stay text until somebody says what they are,
+/// A value of YAML or JSON. One of YAML knows where it stands. Scalars stay text until somebody says what they are,
 /// so that `userID: 007` is still `007`.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Node {
@@ -117,11 +121,17 @@ impl Node {
     }
 }
 
-/// Reads a file into a tree and tells what is in the way.
+/// Reads a file of YAML into a tree and tells what is in the way.
 pub(crate) fn read_file(file: &Path, reading: &mut Reading<'_>) -> Option<Node> {
+    let text = text_of(file, reading)?;
+    read_text(&text, DocumentSyntax::Yaml, reading)
+}
+
+/// Reads a file and tells what is in the way.
+pub(crate) fn text_of(file: &Path, reading: &mut Reading<'_>) -> Option<String> {
     let text = reading.reader()?.read_text(file, parse::MAX_BYTES as u64);
     match text {
-        Ok(text) => read_text(&text, reading),
+        Ok(text) => Some(text),
         Err(error) => {
             let cause = format!("the file {}", error.cause);
             reading.error(Position::default(), "", cause, error.next_step());
@@ -131,8 +141,16 @@ pub(crate) fn read_file(file: &Path, reading: &mut Reading<'_>) -> Option<Node> 
 }
 
 /// Reads a text into a tree and tells what is in the way.
-pub(crate) fn read_text(text: &str, reading: &mut Reading<'_>) -> Option<Node> {
-    match parse(text) {
+pub(crate) fn read_text(
+    text: &str,
+    syntax: DocumentSyntax,
+    reading: &mut Reading<'_>,
+) -> Option<Node> {
+    let parsed = match syntax {
+        DocumentSyntax::Yaml => parse(text),
+        DocumentSyntax::Json => parse_json(text),
+    };
+    match parsed {
         Ok((root, duplicates)) => {
             for trouble in &duplicates {
                 reading.trouble(trouble);

@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use insula_files::Allowed;
+use insula_model::DocumentFormat;
 
 use super::{GRANTS_OF_A_SILENT_DEX_FILE, with_options};
-use crate::{Format, ServerConfig, Severity, TenantFiles, check_tenants, load_tenant};
+use crate::{Document, ServerConfig, Severity, TenantFiles, check_tenants, read_document};
 
 fn examples() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tenants.example")
@@ -19,7 +20,7 @@ fn every_example_tenant_is_served_and_warned_of_nothing_but_what_dex_grants_besi
     let mut specs = Vec::new();
     for source in &found.sources {
         let loaded = with_options(&|_| None, &Allowed::default(), |options| {
-            load_tenant(source, options)
+            read_document(Document::File(source), options)
         });
         let weighty = loaded
             .problems
@@ -27,8 +28,8 @@ fn every_example_tenant_is_served_and_warned_of_nothing_but_what_dex_grants_besi
             .filter(|p| p.severity > Severity::Info);
         let said: Vec<_> = weighty.map(ToString::to_string).collect();
         match source.format {
-            Format::Native => assert_eq!(said, [""; 0]),
-            Format::Dex => assert!(
+            DocumentFormat::Native => assert_eq!(said, [""; 0]),
+            DocumentFormat::Dex => assert!(
                 matches!(said.as_slice(), [one] if one.ends_with(GRANTS_OF_A_SILENT_DEX_FILE)),
                 "{said:?}"
             ),

@@ -1,7 +1,9 @@
 use std::fs;
 
 use super::{Folder, ours};
-use crate::{Format, TenantFiles};
+use insula_model::DocumentFormat;
+
+use crate::TenantFiles;
 
 #[test]
 fn a_folder_with_a_file_is_a_tenant_of_its_name() {
@@ -28,9 +30,9 @@ fn a_folder_with_a_file_is_a_tenant_of_its_name() {
         .map(|s| (s.id.as_str(), s.format))
         .collect();
     let wanted = [
-        ("acme", Format::Native),
-        ("both", Format::Dex),
-        ("globex", Format::Dex),
+        ("acme", DocumentFormat::Native),
+        ("both", DocumentFormat::Dex),
+        ("globex", DocumentFormat::Dex),
     ];
     assert_eq!(sources, wanted);
     let said: Vec<_> = found.problems.iter().map(ToString::to_string).collect();

@@ -8,9 +8,9 @@ use super::{Entry, Kind, Node, Position};
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
 /// The most values a file may come to, aliases written out: what stops a file of a few lines that
 /// doubles itself until memory is gone.
-const MAX_NODES: usize = 100_000;
+pub(super) const MAX_NODES: usize = 100_000;
 /// The deepest nesting, aliases written out.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// Why a text is no tree, or what is wrong with one that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,15 +21,11 @@ pub(crate) struct Trouble {
     pub(crate) next_step: &'static str,
 }
 
-/// Reads one YAML document (JSON is one). `Err` where no tree can be made; otherwise the tree and
+/// Reads one YAML document. `Err` where no tree can be made; otherwise the tree and
 /// the keys that stand twice in one mapping, of which the last counts.
 pub(crate) fn parse(text: &str) -> Result<(Node, Vec<Trouble>), Trouble> {
     if text.len() > MAX_BYTES {
-        return Err(trouble(
-            Position::default(),
-            "the file is longer than 1 MiB".to_owned(),
-            "split it, or repeat less",
-        ));
+        return Err(too_long());
     }
     let mut builder = Builder {
         events: Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text)),
@@ -186,16 +182,10 @@ impl<'t> Builder<'t> {
     fn spend(&mut self, nodes: usize, depth: usize, at: Position) -> Result<(), Trouble> {
         self.nodes += nodes;
         if self.nodes > MAX_NODES {
-            let cause = format!("the file comes to more than {MAX_NODES} values");
-            return Err(trouble(
-                at,
-                cause,
-                "repeat less by alias, or split the file",
-            ));
+            return Err(too_many(at));
         }
         if depth > MAX_DEPTH {
-            let cause = format!("values are nested more than {MAX_DEPTH} deep");
-            return Err(trouble(at, cause, "nest less"));
+            return Err(too_deep(at));
         }
         Ok(())
     }
@@ -241,7 +231,25 @@ fn position(span: Span) -> Position {
     }
 }
 
-fn trouble(at: Position, cause: String, next_step: &'static str) -> Trouble {
+pub(super) fn too_long() -> Trouble {
+    trouble(
+        Position::default(),
+        "the file is longer than 1 MiB".to_owned(),
+        "split it, or repeat less",
+    )
+}
+
+pub(super) fn too_many(at: Position) -> Trouble {
+    let cause = format!("the file comes to more than {MAX_NODES} values");
+    trouble(at, cause, "repeat less by alias, or split the file")
+}
+
+pub(super) fn too_deep(at: Position) -> Trouble {
+    let cause = format!("values are nested more than {MAX_DEPTH} deep");
+    trouble(at, cause, "nest less")
+}
+
+pub(super) fn trouble(at: Position, cause: String, next_step: &'static str) -> Trouble {
     Trouble {
         at,
         key: String::new(),
