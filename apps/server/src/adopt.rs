@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use insula_config::ServerConfig;
 use insula_model::TenantId;
-use insula_store::Durable as _;
+use insula_store::{Durable as _, TenantRegistry as _};
 use insula_tenancy::SpecSource as _;
 use tokio::runtime::Handle;
 
@@ -28,11 +28,8 @@ async fn adopt(config: &ServerConfig, tenant: &str, io: &Handle) -> Result<Strin
     let id = TenantId::parse(tenant).context(Misconfigured)?;
     let themes = Arc::new(wiring::themes(config).context(Misconfigured)?);
     let specs = wiring::specs(config, themes, io)?;
-    specs
-        .list()
-        .await
-        .map_err(anyhow::Error::msg)
-        .context(Misconfigured)?;
+    let looked = specs.registry().changes_since(0, 1).await;
+    looked.context(Misconfigured)?;
     let loaded = specs.load(&id).await.context(Misconfigured)?;
     let issuer = loaded.spec.issuer.as_str().to_owned();
     let store = wiring::database(config, io).await?;

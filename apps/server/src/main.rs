@@ -1,4 +1,4 @@
-//! `insula`: the process. Reads config, opens every socket, wires the house, drains on exit.
+//! `insula`: the process. Reads config, opens every socket, chooses every implementation, drains on exit.
 //!
 //! Owns the command line, the listeners and the choice of implementations: the only crate that
 //! names a backend. Owns no rule; see `docs/ARCHITECTURE.md` for who does.
@@ -7,12 +7,12 @@ mod admin;
 mod adopt;
 mod cache_lease;
 mod check;
-mod chores;
 mod cli;
 mod descriptors;
 mod exit;
 mod leaving;
 mod listeners;
+mod maintenance;
 mod master_key;
 mod owners;
 mod serve;

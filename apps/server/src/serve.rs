@@ -18,7 +18,7 @@ use crate::exit::{Exit, Misconfigured};
 use crate::leaving::Signals;
 use crate::listeners::Listeners;
 use crate::tls::Certificates;
-use crate::{admin, cache_lease, chores, leaving, owners, wiring};
+use crate::{admin, cache_lease, leaving, maintenance, owners, wiring};
 
 /// How long the end of the process waits for the database, when every request was answered.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -33,15 +33,15 @@ pub(crate) fn run(config: ServerConfig) -> Result<(), Exit> {
     let io = io_runtime()?;
     let handle = io.handle().clone();
     let served = actix::System::new().block_on(async move {
-        let house = {
+        let services = {
             let (config, io) = (config.clone(), handle.clone());
-            let opening = handle.spawn(async move { wiring::house(&config, io).await });
+            let opening = handle.spawn(async move { wiring::services(&config, io).await });
             opening
                 .await
                 .map_err(|_| Exit::Failed)?
                 .map_err(|error| told(&error))?
         };
-        serve(&config, house).await.map_err(|error| told(&error))
+        serve(&config, services).await.map_err(|error| told(&error))
     });
     io.shutdown_timeout(Duration::from_secs(5));
     served
@@ -93,7 +93,7 @@ pub(crate) fn reset_keys(config: ServerConfig, is_confirmed: bool) -> Result<(),
     })
 }
 
-async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
+async fn serve(config: &ServerConfig, services: wiring::Services) -> Result<()> {
     let certificates = match config.listen.https {
         Some(_) => Some(Certificates::load(&config.tls).context(Misconfigured)?),
         None => None,
@@ -102,19 +102,22 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
         jwks_max_age: JWKS_MAX_AGE,
         ..TenancyOptions::default()
     };
-    let tenancy = Tenancy::start(house.tenancy_deps(), options);
-    tenancy.metrics().register(&house.metrics)?;
+    let tenancy = Tenancy::start(services.tenancy_deps(), options);
+    tenancy.metrics().register(&services.metrics)?;
     tenancy.rescan().await.context(Misconfigured)?;
-    let (durable, issuers) = (Arc::clone(&house.durable), house.specs.issuers());
-    let telling = house
+    let (durable, issuers) = (
+        Arc::clone(&services.durable),
+        services.specs.registry().issuers(),
+    );
+    let telling = services
         .io
         .spawn(async move { owners::tell(durable.as_ref(), &issuers).await });
     // A panic in there was told by its hook.
     let _ = telling.await;
 
     let health = Health::new();
-    chores::ask_health(&health, &house).await;
-    chores::start(&house, &tenancy, &health, certificates.as_ref());
+    maintenance::ask_health(&health, &services).await;
+    maintenance::start(&services, &tenancy, &health, certificates.as_ref());
 
     let tenant_labels = usize::try_from(config.metrics_tenant_label_limit)?;
     let state = WebState {
@@ -122,9 +125,9 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
         settings: Arc::new(WebSettings {
             trusted_proxies: config.trusted_proxies.clone(),
         }),
-        metrics: Arc::new(WebMetrics::register(&house.metrics, tenant_labels)?),
-        clock: house.clock.clone(),
-        entropy: Arc::clone(&house.entropy),
+        metrics: Arc::new(WebMetrics::register(&services.metrics, tenant_labels)?),
+        clock: services.clock.clone(),
+        entropy: Arc::clone(&services.entropy),
         is_healthy: {
             let health = health.clone();
             Arc::new(move || health.report().is_ready())
@@ -134,8 +137,8 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
         version: env!("CARGO_PKG_VERSION"),
         revision: "",
     };
-    insula_telemetry::register_process(&house.metrics, &build)?;
-    let registry = house.metrics.clone();
+    insula_telemetry::register_process(&services.metrics, &build)?;
+    let registry = services.metrics.clone();
     let telemetry = TelemetryState {
         metrics: Arc::new(move || insula_telemetry::metrics_text(&registry)),
         health: {
@@ -154,12 +157,12 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
         state,
         telemetry,
         certificates.clone(),
-        &house.metrics,
+        &services.metrics,
     )?;
     reload_on_hangup(tenancy.clone(), certificates)?;
     let admin = admin::open(config.admin_socket.as_deref(), tenancy.clone());
     info!("insula {} serves", env!("CARGO_PKG_VERSION"));
-    let lost = house.io.spawn(house.lease.clone().keep());
+    let lost = services.io.spawn(services.lease.clone().keep());
     let gives_way = Arc::new(AtomicBool::new(false));
     let lost = {
         let gives_way = Arc::clone(&gives_way);
@@ -180,8 +183,8 @@ async fn serve(config: &ServerConfig, house: wiring::House) -> Result<()> {
         admin.close().await;
     }
     tenancy.shutdown().await;
-    house.lease.release().await;
-    if timeout(CLOSING, house.database.close()).await.is_err() {
+    services.lease.release().await;
+    if timeout(CLOSING, services.database.close()).await.is_err() {
         let after_s = CLOSING.as_secs();
         warn!("the database was not closed within {after_s} s; nobody waits for what is under way");
     }
@@ -268,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_level_is_for_the_house_and_libraries_are_asked_for_warnings() {
+    fn a_bare_level_is_for_our_own_crates_and_libraries_are_asked_for_warnings() {
         let wanted = "info,actix_server=warn,actix_http::h1=off,sea_orm_migration=warn";
         assert_eq!(quiet("info"), wanted);
         assert!(quiet("warn").starts_with("warn,"));

@@ -14,6 +14,7 @@ use insula_store::{Cache, CacheLimits, ChangeBus, Durable, MemoryBus, MemoryCach
 use insula_store_redis::{RedisBus, RedisCache, RedisOptions};
 use insula_store_sql::{SqlOptions, SqlStore};
 use insula_tenancy::TenancyDeps;
+use insula_tenant_files::Folders;
 use insula_theming::ThemeLibrary;
 use prometheus::Registry as Metrics;
 use tokio::runtime::Handle;
@@ -21,11 +22,11 @@ use tokio::runtime::Handle;
 use crate::cache_lease::CacheLease;
 use crate::exit::Misconfigured;
 use crate::master_key;
-use crate::specs::{FileSpecs, Folders};
+use crate::specs::{FileSpecs, connector_kinds};
 use crate::waiting::until_there;
 
 /// Everything that outlives a request.
-pub(crate) struct House {
+pub(crate) struct Services {
     pub(crate) io: Handle,
     pub(crate) durable: Arc<dyn Durable>,
     pub(crate) database: SqlStore,
@@ -78,6 +79,7 @@ fn folders(config: &ServerConfig) -> Folders {
         files: Allowed::new(&config.allowed_folders, &config.own_files),
         themes: shown(config),
         requests: config.tenant_requests,
+        kinds: connector_kinds(),
     }
 }
 
@@ -129,7 +131,7 @@ pub(crate) async fn database(config: &ServerConfig, io: &Handle) -> Result<SqlSt
 }
 
 /// Opens everything.
-pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
+pub(crate) async fn services(config: &ServerConfig, io: Handle) -> Result<Services> {
     let clock = Arc::new(ForwardClock::new(SystemClock));
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let metrics = Metrics::new();
@@ -149,7 +151,7 @@ pub(crate) async fn house(config: &ServerConfig, io: Handle) -> Result<House> {
         io.clone(),
     );
     let cores = available_parallelism().map_or(1, usize::from);
-    Ok(House {
+    Ok(Services {
         hashing: HashingPool::new(cores, cores * 64, Arc::clone(&entropy))
             .context("no threads for password hashes")?,
         durable: Arc::new(store.clone()),
@@ -203,7 +205,7 @@ async fn short_lived(
     }
 }
 
-impl House {
+impl Services {
     /// What the actors are started with.
     pub(crate) fn tenancy_deps(&self) -> TenancyDeps {
         let hashing = Arc::clone(&self.hashing);
@@ -214,6 +216,7 @@ impl House {
             connectors: self.registry.clone(),
             hashing: Arc::new(move |limit| hashing.share(limit)),
             themes: Arc::clone(&self.themes),
+            registry: Arc::new(self.specs.registry().clone()),
             specs: self.specs.clone(),
             master_key: Arc::clone(&self.master_key),
             clock: self.clock.clone(),

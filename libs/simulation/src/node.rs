@@ -11,7 +11,7 @@ use insula_model::{TenantId, TenantSpec};
 use insula_store::MemoryBus;
 use insula_tenancy::{
     LoadedSpec, SpecError, SpecSource, SteppedProcess, SteppedServices, SteppedTenant,
-    TenancyOptions, TenantRoute,
+    TenancyOptions,
 };
 use insula_theming::ThemeLibrary;
 
@@ -147,10 +147,6 @@ impl Node {
 
 #[async_trait]
 impl SpecSource for Configuration {
-    async fn list(&self) -> Result<Vec<TenantRoute>, String> {
-        Ok(Vec::new())
-    }
-
     async fn load(&self, id: &TenantId) -> Result<LoadedSpec, SpecError> {
         let found = self.specs.iter().find(|spec| spec.id == *id);
         let found = found.ok_or_else(|| SpecError(vec!["there is no such tenant".to_owned()]))?;

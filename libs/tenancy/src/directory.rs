@@ -6,7 +6,9 @@ use arc_swap::ArcSwap;
 use insula_ambient::Monotonic;
 use insula_model::TenantId;
 
-use crate::{TenantHandle, TenantRoute};
+use insula_store::TenantEntry;
+
+use crate::TenantHandle;
 
 /// How many parts the map has: a tenant that comes or goes costs a copy of its part only, which of
 /// 100,000 tenants is a hundred entries.
@@ -244,17 +246,17 @@ pub(crate) struct Change {
 }
 
 impl RouteKey {
-    /// The keys of a route. What can be no host name is left out.
-    pub(crate) fn of(route: &TenantRoute) -> Vec<Self> {
+    /// The keys of a tenant. What can be no host name is left out.
+    pub(crate) fn of(entry: &TenantEntry) -> Vec<Self> {
         let key = |host: &String| {
             let mut lower = [0_u8; LONGEST_HOST];
             let host = canonical(host, &mut lower)?;
             Some(Self {
                 host: host.into(),
-                path: route.path.trim_end_matches('/').into(),
+                path: entry.path.trim_end_matches('/').into(),
             })
         };
-        route.hosts.iter().filter_map(key).collect()
+        entry.hosts.iter().filter_map(key).collect()
     }
 }
 

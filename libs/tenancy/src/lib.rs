@@ -4,12 +4,14 @@
 //! reloaded, passivated, and restarted when it fails. Every change has one writer, the tenant's
 //! actor, and is published as an immutable [`TenantSnapshot`]; a request pins one through the
 //! [`Directory`] and asks no actor.
-//! Owns no protocol rule (`engine`), no file format (a [`SpecSource`] is handed in) and no HTTP.
+//! Owns no protocol rule (`engine`), no list of tenants (an `insula_store::TenantRegistry` is handed
+//! in), no format of documents (a [`SpecSource`] is handed in) and no HTTP.
 //!
 //! actix is named in this crate and in none below it.
 
 mod arbiters;
 mod death_watch;
+mod delta;
 mod directory;
 #[cfg(any(test, feature = "fault-injection"))]
 mod fault;
@@ -38,7 +40,7 @@ pub use metrics::Metrics;
 pub use restart::{CrashWindow, Failure, RestartPolicy, Verdict};
 pub use router::{RescanError, RescanReport};
 pub use snapshot::TenantSnapshot;
-pub use source::{LoadedSpec, SpecError, SpecSource, TenantRoute};
+pub use source::{LoadedSpec, SpecError, SpecSource};
 pub use status::{ConnectorHealth, KeyStatus, TenantPhase, TenantStatus};
 pub use tenancy::{HashingShare, Tenancy, TenancyDeps, TenancyOptions, Unavailable};
 #[cfg(feature = "simulation")]

@@ -10,6 +10,7 @@ use insula_model::TenantId;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+use crate::delta::Delta;
 use crate::directory::{Change, DirectoryEntry, EntryState};
 #[cfg(any(test, feature = "fault-injection"))]
 use crate::messages::Inject;
@@ -30,6 +31,8 @@ pub(crate) struct RouterActor {
     entries: HashMap<TenantId, Arc<DirectoryEntry>>,
     waiting: HashMap<TenantId, Vec<Answer<TenantHandle, Unavailable>>>,
     scan: Scan,
+    /// The number of the last change that is known.
+    seen: u64,
     /// What the last scan complained of.
     problems: Vec<String>,
     /// Set by the first scan that succeeded.
@@ -39,7 +42,7 @@ pub(crate) struct RouterActor {
 type Answer<T, E> = oneshot::Sender<Result<T, E>>;
 type Scanned = Answer<RescanReport, RescanError>;
 
-/// Whether the list of tenants is being read, and who waits for it.
+/// Whether changes are being read, and who waits for them.
 #[derive(Default)]
 enum Scan {
     #[default]
@@ -70,7 +73,7 @@ pub struct RescanReport {
 /// Why a scan changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RescanError {
-    /// The list cannot be read.
+    /// The registry cannot be read.
     #[error("the tenants cannot be listed: {0}")]
     Unreadable(String),
     /// The tenancy is shut down.
@@ -128,6 +131,7 @@ impl RouterActor {
             entries: HashMap::new(),
             waiting: HashMap::new(),
             scan: Scan::Idle,
+            seen: 0,
             problems: Vec::new(),
             has_scanned: false,
         }
@@ -140,19 +144,20 @@ impl RouterActor {
         }
     }
 
-    /// Reads the list on the I/O runtime; what it changes is worked out there too.
+    /// Reads what changed on the I/O runtime; what follows from it is worked out there too.
     fn begin_scan(&mut self, asked: Vec<Scanned>, ctx: &mut Context<Self>) {
         self.scan = Scan::Reading {
             now: asked,
             again: None,
         };
-        let specs = Arc::clone(&self.runtime.deps.specs);
-        let routes = Arc::clone(&self.routes);
+        let registry = Arc::clone(&self.runtime.deps.registry);
+        let (routes, seen) = (Arc::clone(&self.routes), self.seen);
         let reading = self.runtime.deps.io.spawn(async move {
-            let listed = specs.list().await.map_err(RescanError::Unreadable)?;
+            let delta = Delta::read(&*registry, seen).await;
+            let delta = delta.map_err(|error| RescanError::Unreadable(error.to_string()))?;
             let compared = tokio::task::spawn_blocking(move || {
                 let mut routes = routes.lock().unwrap_or_else(PoisonError::into_inner);
-                routes.update(listed)
+                routes.update(delta)
             })
             .await;
             compared.map_err(|error| RescanError::Unreadable(error.to_string()))
@@ -181,6 +186,7 @@ impl RouterActor {
     }
 
     fn apply(&mut self, changes: &RouteChanges) -> RescanReport {
+        self.seen = changes.upto;
         // Told once, not at every poll.
         for problem in &changes.problems {
             if !self.problems.contains(problem) {

@@ -7,7 +7,7 @@ use insula_ambient::{Clock, Entropy};
 use insula_connector_kit::{OpenConnector, PasswordCheck};
 use insula_jose::MasterKey;
 use insula_model::TenantId;
-use insula_store::{Cache, ChangeBus, ChangeKind, Durable};
+use insula_store::{Cache, ChangeBus, ChangeKind, Durable, TenantRegistry};
 use insula_theming::ThemeLibrary;
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -48,7 +48,9 @@ pub struct TenancyDeps {
     pub hashing: HashingShare,
     /// All themes.
     pub themes: Arc<ThemeLibrary>,
-    /// All configurations.
+    /// Which tenants there are.
+    pub registry: Arc<dyn TenantRegistry>,
+    /// What is written of them.
     pub specs: Arc<dyn SpecSource>,
     /// What key rings are sealed under.
     pub master_key: Arc<MasterKey>,

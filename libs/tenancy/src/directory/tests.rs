@@ -6,17 +6,18 @@ fn id(name: &str) -> TenantId {
     TenantId::parse(name).unwrap()
 }
 
-fn route(name: &str, hosts: &[&str], path: &str) -> TenantRoute {
-    TenantRoute {
+fn route(name: &str, hosts: &[&str], path: &str) -> TenantEntry {
+    TenantEntry {
         id: id(name),
         hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
         path: path.to_owned(),
         is_default: false,
         fingerprint: String::new(),
+        is_good: true,
     }
 }
 
-fn register(directory: &Directory, routes: &[TenantRoute]) -> Vec<Arc<DirectoryEntry>> {
+fn register(directory: &Directory, routes: &[TenantEntry]) -> Vec<Arc<DirectoryEntry>> {
     let mut changes = Vec::new();
     let mut entries = Vec::new();
     for route in routes {
@@ -101,7 +102,7 @@ fn a_line_struck_out_leads_nowhere_and_leaves_its_neighbours() {
         &directory,
         &[route("root", &["login.test"], ""), gone.clone()],
     );
-    let strike = |route: &TenantRoute| {
+    let strike = |route: &TenantEntry| {
         let keys = RouteKey::of(route).into_iter();
         let keys: Vec<_> = keys.map(|key| Change { key, entry: None }).collect();
         directory.publish(&keys);

@@ -12,7 +12,7 @@ use insula_ambient::{Clock, Entropy, Monotonic, Timestamp};
 use insula_connector_kit::{ConnectorError, OpenConnector, PasswordCheck, PasswordVerdict};
 use insula_jose::{Alg, JoseError, MasterKey, SigningKey};
 use insula_model::{Password, TenantId};
-use insula_store::{Cache, ChangeBus, Durable, TenantStore};
+use insula_store::{Cache, ChangeBus, Durable, MemoryRegistry, TenantStore};
 use insula_theming::ThemeLibrary;
 
 use crate::runtime::Runtime;
@@ -99,6 +99,8 @@ impl SteppedProcess {
             connectors: services.connectors,
             hashing: Arc::new(|_| Arc::new(NoHashing) as Arc<dyn PasswordCheck>),
             themes: services.themes,
+            // Who drives the tenants knows which there are.
+            registry: Arc::new(MemoryRegistry::new()),
             specs: services.specs,
             master_key: services.master_key,
             clock: services.clock,

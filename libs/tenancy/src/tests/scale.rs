@@ -49,6 +49,31 @@ fn nothing_that_happens_to_one_tenant_makes_the_supervisor_look_at_all() {
 }
 
 #[test]
+fn a_look_among_many_tenants_hears_of_those_that_changed_and_of_no_other() {
+    in_world(async |world| {
+        for n in 0..TENANTS {
+            world.files.write(tenant(&name(n)));
+        }
+        let tenancy = world.tenancy().await;
+        let all = u64::try_from(TENANTS).unwrap();
+        assert_eq!(world.files.asked(), [(0, TENANTS)]);
+        let report = tenancy.rescan().await.unwrap();
+        assert_eq!(world.files.asked(), [(all, 0)]);
+        assert_eq!((report.tenants, report.changed), (TENANTS, 0));
+        world.files.write(tenant("t8"));
+        world.files.remove("t9");
+        world.files.write(tenant("new"));
+        let report = tenancy.rescan().await.unwrap();
+        assert_eq!(world.files.asked(), [(all, 3)]);
+        let seen = (report.tenants, report.arrived, report.left, report.changed);
+        assert_eq!(seen, (TENANTS, 1, 1, 1));
+        tenancy.rescan().await.unwrap();
+        assert_eq!(world.files.asked(), [(all + 3, 0)]);
+        tenancy.shutdown().await;
+    });
+}
+
+#[test]
 fn tenants_beyond_the_limit_cost_a_look_at_all_once_for_a_sixteenth_of_them() {
     in_world(async |world| {
         const LIMIT: usize = 64;

@@ -9,14 +9,17 @@ use insula_connector_kit::{
 };
 use insula_jose::MasterKey;
 use insula_model::{ConnectorSpec, Issuer, Password, TenantId, TenantSpec};
-use insula_store::{CacheLimits, MemoryBus, MemoryCache, MemoryStore};
+use insula_store::{
+    CacheLimits, MemoryBus, MemoryCache, MemoryRegistry, MemoryStore, RegisteredDocument,
+    StoreError, TenantChanges, TenantEntry, TenantRegistry,
+};
 use insula_testkit::{FakeConnector, NOW, a_tenant};
 use insula_theming::ThemeLibrary;
 use tokio::sync::Semaphore;
 
 use crate::{
     LoadedSpec, Lookup, RestartPolicy, SpecError, SpecSource, Tenancy, TenancyDeps, TenancyOptions,
-    TenantHandle, TenantPhase, TenantRoute, TenantStatus,
+    TenantHandle, TenantPhase, TenantStatus,
 };
 
 /// How long anything may take before a test is given up.
@@ -74,6 +77,7 @@ impl World {
             connectors: Arc::clone(&self.upstreams) as _,
             hashing: Arc::new(|_| Arc::new(NoHashing) as Arc<dyn PasswordCheck>),
             themes: Arc::clone(&THEMES),
+            registry: Arc::clone(&self.files) as _,
             specs: Arc::clone(&self.files) as _,
             master_key: Arc::clone(&self.master_key),
             clock: Arc::new(self.clock.clone()),
@@ -152,6 +156,9 @@ pub(super) fn found(tenancy: &Tenancy, name: &str) -> Option<TenantHandle> {
 /// Configurations, as a test writes them.
 #[derive(Default)]
 pub(super) struct Files {
+    registry: MemoryRegistry,
+    /// What was asked for and how many changes were answered.
+    asked: Mutex<Vec<(u64, usize)>>,
     written: Mutex<BTreeMap<TenantId, File>>,
     loads: Mutex<Vec<TenantId>>,
     gate: Mutex<Option<Arc<Semaphore>>>,
@@ -161,7 +168,7 @@ pub(super) struct Files {
 #[derive(Clone)]
 struct File {
     content: Result<TenantSpec, Vec<String>>,
-    route: TenantRoute,
+    entry: TenantEntry,
 }
 
 impl Files {
@@ -169,16 +176,18 @@ impl Files {
         let mut files = self.written.lock().unwrap();
         let version = files
             .get(&spec.id)
-            .map_or(0, |file| file.route.fingerprint.parse::<u32>().unwrap());
-        let route = TenantRoute {
+            .map_or(0, |file| file.entry.fingerprint.parse::<u32>().unwrap());
+        let entry = TenantEntry {
             id: spec.id.clone(),
             hosts: vec![spec.issuer.host().to_owned()],
             path: spec.issuer.path().to_owned(),
             is_default: spec.is_default,
             fingerprint: (version + 1).to_string(),
+            is_good: true,
         };
         let content = Ok(spec);
-        files.insert(route.id.clone(), File { content, route });
+        self.registry.put_all([entry.clone()]);
+        files.insert(entry.id.clone(), File { content, entry });
     }
 
     /// Makes a file unreadable, as a slip of the pen does.
@@ -186,12 +195,21 @@ impl Files {
         let mut files = self.written.lock().unwrap();
         let file = files.get_mut(&id(name)).unwrap();
         file.content = Err(vec![problem.to_owned()]);
-        file.route.hosts.clear();
-        file.route.fingerprint = (file.route.fingerprint.parse::<u32>().unwrap() + 1).to_string();
+        file.entry.hosts.clear();
+        file.entry.is_good = false;
+        file.entry.fingerprint = (file.entry.fingerprint.parse::<u32>().unwrap() + 1).to_string();
+        self.registry.put_all([file.entry.clone()]);
     }
 
     pub(super) fn remove(&self, name: &str) {
         self.written.lock().unwrap().remove(&id(name));
+        self.registry.remove(&id(name));
+    }
+
+    /// The changes that were asked for since this was last asked: behind which, and how many there
+    /// were.
+    pub(super) fn asked(&self) -> Vec<(u64, usize)> {
+        std::mem::take(&mut self.asked.lock().unwrap())
     }
 
     /// Which tenants were loaded, in order.
@@ -209,12 +227,25 @@ impl Files {
 }
 
 #[async_trait]
-impl SpecSource for Files {
-    async fn list(&self) -> Result<Vec<TenantRoute>, String> {
-        let files = self.written.lock().unwrap();
-        Ok(files.values().map(|file| file.route.clone()).collect())
+impl TenantRegistry for Files {
+    async fn changes_since(&self, since: u64, most: u32) -> Result<TenantChanges, StoreError> {
+        let answer = self.registry.changes_since(since, most).await?;
+        let asked = (since, answer.changes.len());
+        self.asked.lock().unwrap().push(asked);
+        Ok(answer)
     }
 
+    async fn by_host(&self, host: &str) -> Result<Vec<TenantEntry>, StoreError> {
+        self.registry.by_host(host).await
+    }
+
+    async fn document(&self, id: &TenantId) -> Result<Option<RegisteredDocument>, StoreError> {
+        self.registry.document(id).await
+    }
+}
+
+#[async_trait]
+impl SpecSource for Files {
     async fn load(&self, id: &TenantId) -> Result<LoadedSpec, SpecError> {
         self.loads.lock().unwrap().push(id.clone());
         let gate = self.gate.lock().unwrap().clone();
@@ -223,7 +254,7 @@ impl SpecSource for Files {
         }
         let file = self.written.lock().unwrap().get(id).cloned();
         let file = file.ok_or_else(|| SpecError(vec!["it is gone".to_owned()]))?;
-        let fingerprint = file.route.fingerprint;
+        let fingerprint = file.entry.fingerprint;
         let spec = file.content.map_err(SpecError)?;
         let loaded = LoadedSpec { spec, fingerprint };
         self.good.lock().unwrap().insert(id.clone(), loaded.clone());

@@ -13,10 +13,8 @@ use insula_connector_kit::{
 };
 use insula_jose::MasterKey;
 use insula_model::{ConnectorSpec, Issuer, Password, TenantId, TenantSpec};
-use insula_store::{CacheLimits, MemoryBus, MemoryCache, MemoryStore};
-use insula_tenancy::{
-    LoadedSpec, SpecError, SpecSource, Tenancy, TenancyDeps, TenancyOptions, TenantRoute,
-};
+use insula_store::{CacheLimits, MemoryBus, MemoryCache, MemoryRegistry, MemoryStore, TenantEntry};
+use insula_tenancy::{LoadedSpec, SpecError, SpecSource, Tenancy, TenancyDeps, TenancyOptions};
 use insula_testkit::{FakeConnector, NOW, TenantBuilder, a_connector, a_tenant};
 use insula_theming::ThemeLibrary;
 use prometheus::Registry;
@@ -65,6 +63,7 @@ impl World {
         tenants: impl IntoIterator<Item = TenantSpec>,
         settings: WebSettings,
     ) -> Self {
+        let tenants: Vec<_> = tenants.into_iter().collect();
         let clock = ManualClock::at(NOW);
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let cache = MemoryCache::new(Arc::new(clock.clone()), CacheLimits::default());
@@ -75,7 +74,8 @@ impl World {
             connectors: Arc::new(Upstreams),
             hashing: Arc::new(|_| Arc::new(NoHashing) as Arc<dyn PasswordCheck>),
             themes: Arc::clone(&THEMES),
-            specs: Arc::new(Files(tenants.into_iter().collect())),
+            registry: Arc::new(registry(&tenants)),
+            specs: Arc::new(Files(tenants)),
             master_key: Arc::new(MasterKey::generate(&SystemEntropy)),
             clock: Arc::new(clock.clone()),
             entropy: Arc::clone(&entropy),
@@ -205,24 +205,28 @@ pub(super) const AUTHORIZE: &str = "/auth?client_id=app&redirect_uri=https%3A%2F
 &response_type=code&scope=openid&state=xyz\
 &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
 
+/// Where these tenants are found.
+fn registry(specs: &[TenantSpec]) -> MemoryRegistry {
+    let entry = |spec: &TenantSpec| TenantEntry {
+        id: spec.id.clone(),
+        hosts: std::iter::once(spec.issuer.host().to_owned())
+            .chain(spec.hosts.iter().cloned())
+            .collect(),
+        path: spec.issuer.path().to_owned(),
+        is_default: spec.is_default,
+        fingerprint: "1".to_owned(),
+        is_good: true,
+    };
+    let registry = MemoryRegistry::new();
+    registry.put_all(specs.iter().map(entry));
+    registry
+}
+
 /// Configurations. A tenant named `broken` cannot be loaded.
 struct Files(Vec<TenantSpec>);
 
 #[async_trait]
 impl SpecSource for Files {
-    async fn list(&self) -> Result<Vec<TenantRoute>, String> {
-        let route = |spec: &TenantSpec| TenantRoute {
-            id: spec.id.clone(),
-            hosts: std::iter::once(spec.issuer.host().to_owned())
-                .chain(spec.hosts.iter().cloned())
-                .collect(),
-            path: spec.issuer.path().to_owned(),
-            is_default: spec.is_default,
-            fingerprint: "1".to_owned(),
-        };
-        Ok(self.0.iter().map(route).collect())
-    }
-
     async fn load(&self, id: &TenantId) -> Result<LoadedSpec, SpecError> {
         let spec = self.0.iter().find(|spec| &spec.id == id);
         match spec.filter(|spec| spec.id.as_str() != "broken") {

@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::tls::Certificates;
-use crate::wiring::House;
+use crate::wiring::Services;
 
 const STORAGE: &str = "storage";
 const CACHE: &str = "cache";
@@ -28,24 +28,24 @@ const SWEEP: Duration = Duration::from_secs(10);
 /// Small, so that no statement holds a lock for long.
 const BATCH: u32 = 500;
 
-/// Starts all chores on the I/O runtime; they end with it.
+/// Starts all of it on the I/O runtime, with which it ends.
 pub(crate) fn start(
-    house: &House,
+    services: &Services,
     tenancy: &Tenancy,
     health: &Health,
     certificates: Option<&Arc<Certificates>>,
 ) {
-    let io = &house.io;
+    let io = &services.io;
     // Apart from each other: one that hangs does not make the other's word old.
-    let (durable, clock) = (Arc::clone(&house.durable), house.clock.clone());
+    let (durable, clock) = (Arc::clone(&services.durable), services.clock.clone());
     let asked = health.clone();
     every(io, ASK_HEALTH, move || {
         let (durable, clock, health) = (Arc::clone(&durable), clock.clone(), asked.clone());
         async move { ask_storage(&health, durable.as_ref(), clock.as_ref()).await }
     });
     let (cache, clock, asked) = (
-        Arc::clone(&house.cache),
-        house.clock.clone(),
+        Arc::clone(&services.cache),
+        services.clock.clone(),
         health.clone(),
     );
     every(io, ASK_HEALTH, move || {
@@ -55,20 +55,20 @@ pub(crate) fn start(
 
     io.spawn(look_for_changes(tenancy.clone(), certificates.cloned()));
 
-    let (durable, clock) = (Arc::clone(&house.durable), house.clock.clone());
-    let holder = house.process_id.clone();
+    let (durable, clock) = (Arc::clone(&services.durable), services.clock.clone());
+    let holder = services.process_id.clone();
     every(io, COLLECT, move || {
         collect(Arc::clone(&durable), clock.clone(), holder.clone())
     });
 
-    let clock = house.clock.clone();
+    let clock = services.clock.clone();
     let mut told = false;
     every(io, LOOK_AT_CLOCK, move || {
         told = look_at_clock(&clock, told);
         std::future::ready(())
     });
 
-    if let Some(memory) = house.memory_cache.clone() {
+    if let Some(memory) = services.memory_cache.clone() {
         every(io, SWEEP, move || {
             sweep(&memory);
             std::future::ready(())
@@ -78,12 +78,12 @@ pub(crate) fn start(
 
 /// Asks the backends whether they take what logins write. Probes from outside read the last word,
 /// so that none of them burdens a backend or waits for one.
-pub(crate) async fn ask_health(health: &Health, house: &House) {
+pub(crate) async fn ask_health(health: &Health, services: &Services) {
     health.only_part(CACHE, "logins");
-    let clock = house.clock.as_ref();
+    let clock = services.clock.as_ref();
     tokio::join!(
-        ask_storage(health, house.durable.as_ref(), clock),
-        ask_cache(health, house.cache.as_ref(), clock),
+        ask_storage(health, services.durable.as_ref(), clock),
+        ask_cache(health, services.cache.as_ref(), clock),
     );
 }
 
@@ -120,7 +120,7 @@ async fn in_time(asking: impl Future<Output = Result<(), StoreError>>) -> Result
 fn every<F>(
     io: &tokio::runtime::Handle,
     period: Duration,
-    mut chore: impl FnMut() -> F + Send + 'static,
+    mut work: impl FnMut() -> F + Send + 'static,
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -129,7 +129,7 @@ fn every<F>(
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            chore().await;
+            work().await;
         }
     });
 }
