@@ -5,25 +5,20 @@
     reason = "a benchmark that cannot begin should stop at once"
 )]
 
+#[path = "tenancy/mod.rs"]
+mod tenancy;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use criterion::Criterion;
-use insula_ambient::{SystemClock, SystemEntropy};
-use insula_connector_kit::{
-    Connector, ConnectorError, OpenConnector, OpenContext, PasswordCheck, PasswordVerdict,
-};
-use insula_jose::MasterKey;
-use insula_model::{ConnectorSpec, Issuer, Password, TenantId};
-use insula_store::{CacheLimits, MemoryBus, MemoryCache, MemoryStore};
-use insula_tenancy::{
-    LoadedSpec, SpecError, SpecSource, Tenancy, TenancyDeps, TenancyOptions, TenantRoute,
-};
-use insula_testkit::{FakeConnector, a_tenant};
-use insula_theming::ThemeLibrary;
-use tokio::runtime::{Builder, Handle};
+use insula_model::TenantId;
+use insula_store::{MemoryBus, MemoryRegistry};
+use insula_tenancy::{LoadedSpec, SpecError, SpecSource, Tenancy, TenancyOptions};
+use insula_testkit::a_tenant;
+use tokio::runtime::Builder;
 
 const TENANTS: usize = 100_000;
 const AWAKE: usize = 50_000;
@@ -41,7 +36,12 @@ fn main() {
     let system = actix::System::new();
     let handle = io.handle().clone();
     let tenancy = system.block_on(async move {
-        let tenancy = Tenancy::start(deps(handle), TenancyOptions::default());
+        let registry = MemoryRegistry::new();
+        registry.put_all((0..TENANTS).map(|n| tenancy::entry(id(n), format!("t{n}.test"), 1)));
+        let tenancy = Tenancy::start(
+            tenancy::deps(handle, registry, Arc::new(Generated), MemoryBus::new()),
+            TenancyOptions::default(),
+        );
         tenancy.rescan().await.expect("all routes differ");
         tenancy
             .activate(&id(AWAKE))
@@ -84,76 +84,16 @@ fn host(number: usize) -> String {
     format!("t{number}.test:5556")
 }
 
-fn deps(io: Handle) -> TenancyDeps {
-    let clock = Arc::new(SystemClock);
-    TenancyDeps {
-        durable: Arc::new(MemoryStore::new()),
-        cache: Arc::new(MemoryCache::new(clock.clone(), CacheLimits::default())),
-        bus: Arc::new(MemoryBus::new()),
-        connectors: Arc::new(Fakes),
-        hashing: Arc::new(|_| Arc::new(Nobody)),
-        themes: Arc::new(ThemeLibrary::embedded().expect("the built-in themes are good")),
-        specs: Arc::new(Generated),
-        master_key: Arc::new(MasterKey::generate(&SystemEntropy)),
-        clock,
-        entropy: Arc::new(SystemEntropy),
-        io,
-        process_id: "benchmark".to_owned(),
-    }
-}
-
 /// A hundred thousand tenants, each on a host of its own.
 struct Generated;
 
 #[async_trait]
 impl SpecSource for Generated {
-    async fn list(&self) -> Result<Vec<TenantRoute>, String> {
-        let route = |number| TenantRoute {
-            id: id(number),
-            hosts: vec![format!("t{number}.test")],
-            path: String::new(),
-            is_default: false,
-            fingerprint: "1".to_owned(),
-        };
-        Ok((0..TENANTS).map(route).collect())
-    }
-
     async fn load(&self, id: &TenantId) -> Result<LoadedSpec, SpecError> {
         let issuer = format!("https://{id}.test");
         Ok(LoadedSpec {
             spec: a_tenant().at(id.as_str(), &issuer).build(),
             fingerprint: "1".to_owned(),
         })
-    }
-}
-
-struct Fakes;
-
-#[async_trait]
-impl OpenConnector for Fakes {
-    fn check(&self, _spec: &ConnectorSpec, _issuer: &Issuer) -> Vec<String> {
-        Vec::new()
-    }
-
-    async fn open(
-        &self,
-        _spec: &ConnectorSpec,
-        _ctx: &OpenContext,
-    ) -> Result<Arc<dyn Connector>, ConnectorError> {
-        Ok(Arc::new(FakeConnector::redirecting()))
-    }
-}
-
-/// No tenant of these has passwords.
-struct Nobody;
-
-#[async_trait]
-impl PasswordCheck for Nobody {
-    async fn check(
-        &self,
-        _password: Password,
-        _hash: Option<String>,
-    ) -> Result<PasswordVerdict, ConnectorError> {
-        Ok(PasswordVerdict::Wrong)
     }
 }
