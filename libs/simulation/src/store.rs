@@ -1,7 +1,7 @@
 //! What a node's flows hold: the shared stores, behind the wire, and the defects that can be put
 //! back into them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use insula_model::{
 };
 use insula_oauth::Scopes;
 use insula_store::{
-    Cache, ClaimedCode, ClientPut, Clients, Durable, Finish, KeySwap, LoginRoom, MemoryStore,
-    Owner, Redemption, RefreshRotation, SealedKeys, StoreError, StoredClient, TenantCache,
-    TenantStore, UpgradedPassword,
+    Cache, ClaimedCode, ClientPut, Clients, Durable, Finish, KeySwap, KeyVersions, LoginRoom,
+    MemoryStore, Owner, Redemption, RefreshRotation, SealedKeys, StoreError, StoredClient,
+    TenantCache, TenantStore, UpgradedPassword,
 };
 
 use crate::Defect;
@@ -70,6 +70,14 @@ impl Note {
         store
             .note_answered(&self.id, self.generation, self.at)
             .await
+    }
+}
+
+#[async_trait]
+impl KeyVersions for Link {
+    async fn key_versions(&self, tenants: &[TenantId]) -> Answer<HashMap<TenantId, u64>> {
+        let call = self.durable.key_versions(tenants);
+        self.wire.carry("key_versions", call).await
     }
 }
 

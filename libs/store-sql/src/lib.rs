@@ -12,6 +12,7 @@ mod connect;
 mod entity;
 mod facts;
 mod fault;
+mod key_versions;
 mod leases;
 mod metrics;
 mod migrate;

@@ -125,6 +125,10 @@ impl SqlStore {
         SqlRegistry::new(Arc::clone(&self.sql), seal)
     }
 
+    pub(crate) fn sql(&self) -> &Arc<Sql> {
+        &self.sql
+    }
+
     /// What it did so far.
     pub fn metrics(&self) -> &SqlMetrics {
         &self.sql.metrics

@@ -9,7 +9,7 @@ use insula_model::{
 };
 use insula_oauth::Scopes;
 
-use crate::{Clients, StoreError};
+use crate::{Clients, KeyVersions, StoreError};
 
 /// The fact that says which master key an installation is sealed under.
 pub const MASTER_KEY_FACT: &str = "master-key";
@@ -21,7 +21,7 @@ pub const COLLECTED_AFTER: Duration = Duration::from_hours(24);
 
 /// The durable half: what must survive every process.
 #[async_trait]
-pub trait Durable: Send + Sync + 'static {
+pub trait Durable: KeyVersions + Send + Sync + 'static {
     /// The store of one tenant. Cheap: shares the connections of the whole.
     fn tenant(&self, id: &TenantId) -> Arc<dyn TenantStore>;
 

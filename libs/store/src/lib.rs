@@ -10,6 +10,7 @@ mod clients;
 pub mod conformance;
 mod durable;
 mod error;
+mod key_versions;
 mod login;
 mod memory;
 mod registry;
@@ -23,6 +24,7 @@ pub use durable::{
     SealedKeys, TenantStore, UpgradedPassword,
 };
 pub use error::StoreError;
+pub use key_versions::{KEY_VERSIONS_AT_ONCE, KeyVersions};
 pub use login::recorded_login;
 pub use memory::{CacheLimits, MemoryBus, MemoryCache, MemoryRegistry, MemoryStore};
 pub use registry::{

@@ -16,6 +16,7 @@ mod directory;
 #[cfg(any(test, feature = "fault-injection"))]
 mod fault;
 mod handle;
+mod key_versions;
 mod limits;
 mod messages;
 mod metrics;

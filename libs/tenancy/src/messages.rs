@@ -13,7 +13,8 @@ use crate::TenantHandle;
 pub(crate) struct Inject(pub(crate) TenantId, pub(crate) crate::Fault);
 
 /// Do with the arbiters what the timer does, or only look at them: answers how many have not answered
-/// their heartbeat. Or tell how often something looked at all tenants.
+/// their heartbeat. Or tell how often something looked at all tenants, or ask for the versions of keys
+/// as the timer does.
 #[cfg(any(test, feature = "fault-injection"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "usize")]
@@ -21,6 +22,7 @@ pub(crate) enum Probe {
     Check,
     Look,
     Scans,
+    PollKeys,
 }
 
 /// What the supervisor reports of tenants.

@@ -28,6 +28,8 @@ pub struct Metrics {
     failures: IntCounterVec,
     /// Reloads of tenants, by outcome.
     reloads: IntCounterVec,
+    /// Key rings that were found changed by another process of which no word had come.
+    pub(crate) keys_found_changed: IntCounter,
     /// Key rings changed, by outcome: swapped, or lost to another process, or failed.
     rotations: IntCounterVec,
 }
@@ -95,6 +97,10 @@ impl Metrics {
                 ),
                 &["outcome"],
             )?,
+            keys_found_changed: IntCounter::new(
+                "insula_keys_found_changed_total",
+                "Key rings found changed by another process of which no word had come.",
+            )?,
             rotations: IntCounterVec::new(
                 Opts::new(
                     "insula_key_rotations_total",
@@ -117,6 +123,7 @@ impl Metrics {
         registry.register(Box::new(self.passivations.clone()))?;
         registry.register(Box::new(self.failures.clone()))?;
         registry.register(Box::new(self.reloads.clone()))?;
+        registry.register(Box::new(self.keys_found_changed.clone()))?;
         registry.register(Box::new(self.rotations.clone()))
     }
 
@@ -156,7 +163,7 @@ mod tests {
         metrics.reloaded(true);
         metrics.rotated(Rotated::Lost);
         let families = registry.gather();
-        assert_eq!(families.len(), 11);
+        assert_eq!(families.len(), 12);
         assert!(families.iter().all(|family| family.help().ends_with('.')));
     }
 }

@@ -23,6 +23,8 @@ pub struct TenantSnapshot {
     pub generation: u64,
     /// How many snapshots that actor had published, this one included.
     pub epoch: u64,
+    /// In which version its keys are stored.
+    pub keys_version: u64,
     /// Of which configuration.
     pub fingerprint: Arc<str>,
 }

@@ -1,5 +1,6 @@
 mod handlers;
 mod hangs;
+mod key_poll;
 mod supervised;
 
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(crate) struct SupervisorActor {
     /// The generation given out last; raised for every actor of every tenant.
     generations: u64,
     eviction: Eviction,
+    /// Whether the versions of key rings are being asked for.
+    is_polling_keys: bool,
     closing: Option<oneshot::Sender<()>>,
 }
 
@@ -98,6 +101,7 @@ impl SupervisorActor {
             router,
             generations: 0,
             eviction: Eviction::default(),
+            is_polling_keys: false,
             closing: None,
         }
     }
@@ -333,6 +337,8 @@ impl Actor for SupervisorActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(self.runtime.options.heartbeat_every, Self::check_arbiters);
+        let options = &self.runtime.options;
+        ctx.run_interval(options.heartbeat_every, Self::check_arbiters);
+        ctx.run_interval(options.poll_every, Self::poll_keys);
     }
 }

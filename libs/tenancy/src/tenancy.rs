@@ -78,7 +78,7 @@ pub struct TenancyOptions {
     /// How many rounds a heartbeat may stay unanswered before what runs on the arbiter counts as
     /// hung. Five hangs must fit into the window of `restart`, or none is ever quarantined.
     pub hang_after_misses: u32,
-    /// How often files and key rings are looked at without word of a change.
+    /// How often the registry and the versions of key rings are looked at without word of a change.
     pub poll_every: Duration,
     /// How long one call to a store or a load may take.
     pub io_timeout: Duration,
@@ -304,6 +304,13 @@ impl Tenancy {
     pub async fn scans(&self) -> usize {
         let probed = self.0.router.send(crate::messages::Probe::Scans);
         probed.await.unwrap_or_default()
+    }
+
+    /// Asks for the versions of all keys, as the timer does.
+    #[cfg(any(test, feature = "fault-injection"))]
+    pub async fn poll_keys(&self) {
+        let probed = self.0.router.send(crate::messages::Probe::PollKeys);
+        let _ended = probed.await;
     }
 
     /// Lets all hung actors go on.

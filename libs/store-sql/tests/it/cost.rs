@@ -6,7 +6,7 @@ use insula_model::{
     SessionId, TenantId, TokenHash, UserId,
 };
 use insula_oauth::Scopes;
-use insula_store::{Durable as _, RefreshRotation, TenantStore};
+use insula_store::{Durable as _, KeyVersions as _, RefreshRotation, SealedKeys, TenantStore};
 use insula_store_sql::SqlStore;
 
 use crate::scratch::Scratch;
@@ -158,5 +158,27 @@ pub(crate) async fn a_login_soon_after_another_writes_nothing(scratch: &Scratch)
         .await
         .unwrap();
     assert_eq!(store.metrics().writes(), writes);
+    store.close().await;
+}
+
+/// What a process that has 2,500 tenants awake asks every minute.
+pub(crate) async fn the_key_versions_of_thousands_of_tenants_cost_a_statement_for_each_thousand(
+    scratch: &Scratch,
+) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let ids: Vec<_> = (0..2_500)
+        .map(|n| TenantId::parse(format!("t{n}")).unwrap())
+        .collect();
+    let keys = SealedKeys {
+        version: 1,
+        sealed: vec![0; 1_000],
+    };
+    for id in ids.iter().step_by(500) {
+        store.tenant(id).swap_keys(None, &keys).await.unwrap();
+    }
+    let reads = store.metrics().reads();
+    let versions = store.key_versions(&ids).await.unwrap();
+    assert_eq!((versions.len(), store.metrics().reads() - reads), (5, 3));
     store.close().await;
 }

@@ -41,6 +41,7 @@ macro_rules! on {
                 registry: a_look_for_changes_costs_one_statement,
                 cost: a_login_writes_three_statements,
                 cost: a_refresh_writes_one_statement,
+                cost: the_key_versions_of_thousands_of_tenants_cost_a_statement_for_each_thousand,
                 cost: answers_are_written_together_and_soon,
                 cost: a_login_soon_after_another_writes_nothing,
                 trouble: a_store_may_be_awaited_from_any_runtime,

@@ -56,6 +56,7 @@ macro_rules! durable_conformance {
             of_two_who_swap_keys_one_wins,
             of_a_hundred_first_swaps_one_wins,
             a_swap_from_a_version_that_is_gone_is_lost,
+            the_versions_of_many_key_rings_are_told_at_once,
             an_unknown_person_is_not_found,
             a_login_is_recorded_with_all_the_connector_says,
             a_later_login_brings_new_claims_and_keeps_the_first_time,

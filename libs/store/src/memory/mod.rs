@@ -3,6 +3,7 @@
 mod bus;
 mod cache;
 mod clients;
+mod key_versions;
 mod registry;
 mod store;
 

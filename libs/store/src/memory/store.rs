@@ -71,6 +71,11 @@ impl MemoryStore {
     fn rows(&self, id: &TenantId) -> Arc<Mutex<Rows>> {
         Arc::clone(lock(&self.0).tenants.entry(id.clone()).or_default())
     }
+
+    /// The rows of a tenant, if it ever had a store.
+    pub(super) fn known(&self, id: &TenantId) -> Option<TenantMemory> {
+        lock(&self.0).tenants.get(id).cloned().map(TenantMemory)
+    }
 }
 
 #[async_trait]
@@ -204,6 +209,10 @@ pub(super) struct TenantMemory(Arc<Mutex<Rows>>);
 impl TenantMemory {
     pub(super) fn rows(&self) -> MutexGuard<'_, Rows> {
         lock(&self.0)
+    }
+
+    pub(super) fn keys_version(&self) -> Option<u64> {
+        self.rows().keys.as_ref().map(|keys| keys.version)
     }
 }
 

@@ -196,6 +196,7 @@ impl Handler<crate::messages::Probe> for SupervisorActor {
         match probe {
             crate::messages::Probe::Check => self.check_arbiters(ctx),
             crate::messages::Probe::Look => {}
+            crate::messages::Probe::PollKeys => self.poll_keys(ctx),
             crate::messages::Probe::Scans => return self.tenants.scans(),
         }
         self.pool.unanswered()

@@ -71,7 +71,7 @@ impl TenantActor {
         watch: Recipient<Terminated>,
     ) -> Self {
         Self {
-            life: TenantLife::new(runtime.options.poll_every),
+            life: TenantLife::new(),
             store: runtime.deps.durable.tenant(&id),
             _watch: DeathWatch::new(id.clone(), generation, place.arbiter, watch),
             runtime,
@@ -373,9 +373,9 @@ impl TenantActor {
                 theme,
             });
         }
-        let (loaded, keys) = (self.loaded.as_ref()?, self.keys.ring()?);
+        let (loaded, keys) = (self.loaded.as_ref()?, self.keys.stored()?);
         let epoch = self.epoch + 1;
-        let made = loaded.snapshot(&self.runtime, keys, self.generation, epoch, now.wall);
+        let made = loaded.snapshot(&self.runtime, &keys, self.generation, epoch, now.wall);
         let snapshot = match made {
             Ok(snapshot) => snapshot,
             Err(error) => {

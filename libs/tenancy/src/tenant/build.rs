@@ -12,7 +12,7 @@ use crate::tenant::branding;
 use crate::tenant::connectors::Opened;
 use crate::tenant::life::{Job, JobError};
 use crate::tenant::owner;
-use crate::tenant::rotation;
+use crate::tenant::rotation::{self, Stored};
 use crate::{LoadedSpec, TenantSnapshot};
 
 /// A configuration as it was read, and what follows from it alone.
@@ -110,7 +110,7 @@ impl LoadedTenant {
     pub(crate) fn snapshot(
         &self,
         runtime: &Runtime,
-        keys: Arc<KeyRing>,
+        keys: &Stored,
         generation: u64,
         epoch: u64,
         now: Timestamp,
@@ -121,6 +121,7 @@ impl LoadedTenant {
             fingerprint,
             ..
         } = &self.configured;
+        let (keys, keys_version) = (Arc::clone(keys.ring()), keys.version());
         let signing = signing(&keys, rotation, now);
         let discovery = insula_engine::discovery::metadata(spec, &signing);
         Ok(TenantSnapshot {
@@ -136,6 +137,7 @@ impl LoadedTenant {
             theme: Arc::clone(&self.theme),
             generation,
             epoch,
+            keys_version,
             fingerprint: Arc::clone(fingerprint),
             view: TenantView {
                 keys,

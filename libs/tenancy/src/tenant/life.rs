@@ -52,7 +52,6 @@ impl Due {
 pub(crate) struct TenantLife {
     stage: Stage,
     ring: Ring,
-    poll_every: Duration,
     passivate_after: Duration,
     /// What was begun of a round and has not ended.
     loading: BTreeSet<Job>,
@@ -64,7 +63,6 @@ pub(crate) struct TenantLife {
     can_sign: bool,
     keys_failed: bool,
     keys_due: Due,
-    poll_due: Monotonic,
     last_used: Monotonic,
     /// What the timer is set to.
     timer: Option<Monotonic>,
@@ -92,11 +90,10 @@ enum Stage {
 }
 
 impl TenantLife {
-    pub(crate) fn new(poll_every: Duration) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             stage: Stage::Loading { error: None },
             ring: Ring::Settled,
-            poll_every,
             passivate_after: Duration::ZERO,
             loading: BTreeSet::new(),
             pending_reload: None,
@@ -104,7 +101,6 @@ impl TenantLife {
             can_sign: false,
             keys_failed: false,
             keys_due: Due::At(Timestamp::NEVER),
-            poll_due: Monotonic::NEVER,
             last_used: Monotonic::START,
             timer: None,
         }
@@ -181,7 +177,6 @@ impl TenantLife {
         self.stage = Stage::Loading { error: None };
         self.pending_reload = None;
         self.last_used = now.count;
-        self.poll_due = now.count + self.poll_every;
         self.begin(Job::Spec, todo);
         self.begin(Job::Keys, todo);
     }
@@ -236,11 +231,9 @@ impl TenantLife {
             // Should nobody hear it, it is said again.
             self.last_used = now.count;
             todo.push(Command::ReportIdle);
-        } else if now.count >= self.poll_due {
-            self.poll_due = now.count + self.poll_every;
-            self.begin(Job::Keys, todo);
         } else if self.keys_due.is_past(now) {
-            self.ring = Ring::Due;
+            // The plan follows; another process may have carried it out already.
+            self.begin(Job::Keys, todo);
         }
     }
 
@@ -379,7 +372,7 @@ impl TenantLife {
             return;
         }
         let keys_due = self.keys_due.counted(now);
-        let due = keys_due.min(self.poll_due).min(self.idle_at());
+        let due = keys_due.min(self.idle_at());
         if self.timer != Some(due) {
             self.timer = Some(due);
             todo.push(Command::SetTimer(due));

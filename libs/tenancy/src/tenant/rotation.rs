@@ -30,14 +30,20 @@ pub(crate) struct Stored {
     ring: Arc<KeyRing>,
 }
 
-impl Keys {
-    pub(crate) fn stored(&self) -> Option<Stored> {
-        self.stored.clone()
+impl Stored {
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
     }
 
+    pub(crate) const fn ring(&self) -> &Arc<KeyRing> {
+        &self.ring
+    }
+}
+
+impl Keys {
     /// What is published.
-    pub(crate) fn ring(&self) -> Option<Arc<KeyRing>> {
-        Some(Arc::clone(&self.stored.as_ref()?.ring))
+    pub(crate) fn stored(&self) -> Option<Stored> {
+        self.stored.clone()
     }
 
     pub(crate) fn can_sign(&self) -> bool {

@@ -15,6 +15,7 @@ use insula_model::{Password, TenantId};
 use insula_store::{Cache, ChangeBus, Durable, MemoryRegistry, TenantStore};
 use insula_theming::ThemeLibrary;
 
+use crate::key_versions::outdated;
 use crate::runtime::Runtime;
 use crate::tenant::build::{Configured, LoadedTenant};
 use crate::tenant::connectors::Opened;
@@ -73,6 +74,8 @@ pub struct SteppedTenant {
     snapshot: Option<Arc<TenantSnapshot>>,
     epoch: u64,
     timer: Monotonic,
+    /// When the version of its keys is asked for next, without word of a change.
+    poll_due: Monotonic,
     jobs: VecDeque<(Job, Running)>,
     has_announced: bool,
     has_failed: bool,
@@ -86,6 +89,8 @@ enum Done {
     Connectors(Opened),
     Theme(Arc<insula_theming::Theme>),
     Swap(Option<Stored>),
+    /// Whether the stored keys are others than those known.
+    Outdated(bool),
 }
 
 impl SteppedProcess {
@@ -118,7 +123,8 @@ impl SteppedProcess {
     pub fn start(&self, id: &TenantId) -> SteppedTenant {
         let runtime = Arc::clone(&self.runtime);
         let mut tenant = SteppedTenant {
-            life: TenantLife::new(runtime.options.poll_every),
+            life: TenantLife::new(),
+            poll_due: runtime.monotonic() + runtime.options.poll_every,
             store: runtime.deps.durable.tenant(id),
             runtime,
             make_key: self.make_key,
@@ -163,8 +169,9 @@ impl SteppedTenant {
             Poll::Pending => self.jobs.push_back((kind, running)),
             Poll::Ready(Err(error)) => self.live(Event::Failed(error)),
             Poll::Ready(Ok(done)) => {
-                let event = self.done(done);
-                self.live(event);
+                if let Some(event) = self.done(done) {
+                    self.live(event);
+                }
             }
         }
     }
@@ -175,10 +182,29 @@ impl SteppedTenant {
         if self.has_failed {
             self.has_failed = false;
             self.live(Event::RetryAsked);
-        } else if now >= self.timer {
+            return;
+        }
+        if now >= self.timer {
             self.timer = Monotonic::NEVER;
             self.live(Event::Tick { last_used: now });
         }
+        if now >= self.poll_due {
+            self.poll_due = now + self.runtime.options.poll_every;
+            self.poll_keys();
+        }
+    }
+
+    /// What the supervisor of a process does for all of its tenants.
+    fn poll_keys(&mut self) {
+        let Some(snapshot) = &self.snapshot else {
+            return;
+        };
+        let known = [(self.id.clone(), snapshot.keys_version)];
+        let runtime = Arc::clone(&self.runtime);
+        self.begin(Job::Keys, async move {
+            let (outdated, _) = outdated(&*runtime.deps.durable, &known).await;
+            Ok(Done::Outdated(!outdated.is_empty()))
+        });
     }
 
     /// Word came that another process changed the keys.
@@ -304,8 +330,8 @@ impl SteppedTenant {
         self.jobs.push_back((job, Box::pin(work)));
     }
 
-    fn done(&mut self, done: Done) -> Event {
-        match done {
+    fn done(&mut self, done: Done) -> Option<Event> {
+        Some(match done {
             Done::Spec(configured) => {
                 let passivate_after = configured.spec.passivate_after;
                 self.configured = Some(configured);
@@ -332,7 +358,9 @@ impl SteppedTenant {
                 self.keys.forget_draft();
                 Event::SwapLost
             }
-        }
+            Done::Outdated(true) => Event::ReloadAsked(ReloadScope::Keys),
+            Done::Outdated(false) => return None,
+        })
     }
 
     /// What is being loaded, or else what is served.
@@ -359,11 +387,11 @@ impl SteppedTenant {
                 theme,
             });
         }
-        let (Some(loaded), Some(keys)) = (&self.loaded, self.keys.ring()) else {
+        let (Some(loaded), Some(keys)) = (&self.loaded, self.keys.stored()) else {
             return;
         };
         self.epoch += 1;
-        let made = loaded.snapshot(&self.runtime, keys, 1, self.epoch, now);
+        let made = loaded.snapshot(&self.runtime, &keys, 1, self.epoch, now);
         if let Ok(snapshot) = made {
             self.snapshot = Some(Arc::new(snapshot));
         }

@@ -2,10 +2,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insula_ambient::{Clock as _, SystemEntropy};
-use insula_jose::{MasterKey, Phase};
-use insula_store::Durable as _;
+use insula_jose::{MasterKey, Phase, SealedKeyRing};
+use insula_store::{Durable as _, KeySwap, SealedKeys};
 
-use super::world::{id, in_world, quick, tenant, until, until_status};
+use super::world::{World, id, in_world, quick, tenant, until, until_status};
 use crate::{Fault, Tenancy, TenancyOptions, TenantHandle, TenantPhase};
 
 fn kids(handle: &TenantHandle) -> Vec<String> {
@@ -174,6 +174,68 @@ fn a_dex_tenant_wakes_with_an_rsa_key() {
         );
         let looked = tenancy.directory().lookup("globex.test", "/dex/token");
         assert!(matches!(looked, crate::Lookup::Awake(_)), "{looked:?}");
+        tenancy.shutdown().await;
+    });
+}
+
+/// The ring of a tenant as another process stores it that nobody hears of.
+async fn changed_elsewhere(world: &World, name: &str) {
+    let store = world.store.tenant(&id(name));
+    let stored = store.load_keys().await.unwrap().unwrap();
+    let ring = SealedKeyRing::open(&stored.sealed, &world.master_key, name).unwrap();
+    let sealed = SealedKeyRing::seal(&ring, &world.master_key, name, &SystemEntropy);
+    let next = SealedKeys {
+        version: stored.version + 1,
+        sealed: sealed.unwrap(),
+    };
+    let swapped = store.swap_keys(Some(stored.version), &next).await.unwrap();
+    assert_eq!(swapped, KeySwap::Swapped);
+}
+
+#[test]
+fn keys_changed_without_word_are_found_for_all_tenants_at_once_and_loaded_for_those_alone() {
+    const TENANTS: usize = 50;
+    in_world(async |world| {
+        let name = |n: usize| format!("t{n}");
+        for n in 0..TENANTS {
+            world.files.write(tenant(&name(n)));
+        }
+        let tenancy = world.tenancy().await;
+        let mut handles = Vec::new();
+        for n in 0..TENANTS {
+            handles.push(tenancy.activate(&id(&name(n))).await.unwrap());
+        }
+        let found = || tenancy.metrics().keys_found_changed.get();
+        tenancy.poll_keys().await;
+        changed_elsewhere(&world, "t7").await;
+        changed_elsewhere(&world, "t9").await;
+        // Who polls while a poll is under way waits for that one.
+        until(async || {
+            tenancy.poll_keys().await;
+            let are_new = [7, 9].map(|n: usize| handles[n].snapshot().keys_version == 2);
+            (are_new == [true, true]).then_some(())
+        })
+        .await;
+        assert!(found() >= 2, "{}", found());
+        for (n, handle) in handles.iter().enumerate() {
+            let snapshot = handle.snapshot();
+            let epochs = if [7, 9].contains(&n) { 2 } else { 1 };
+            assert_eq!((n, snapshot.epoch), (n, epochs));
+        }
+        tenancy.shutdown().await;
+    });
+}
+
+#[test]
+fn a_ring_that_is_not_stored_counts_as_changed() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let tenancy = world.tenancy().await;
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
+        let version = handle.snapshot().keys_version;
+        let known = [(id("acme"), version), (id("gone"), 1)];
+        let (outdated, answered) = crate::key_versions::outdated(&world.store, &known).await;
+        assert_eq!((outdated, answered.is_ok()), (vec![id("gone")], true));
         tenancy.shutdown().await;
     });
 }

@@ -1,7 +1,8 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::records::{a_tenant, at_once};
-use crate::{Durable, KeySwap, SealedKeys};
+use super::records::{a_tenant, a_tenant_id, at_once};
+use crate::{Durable, KEY_VERSIONS_AT_ONCE, KeySwap, SealedKeys};
 
 fn ring(version: u64, sealed: &[u8]) -> SealedKeys {
     SealedKeys {
@@ -56,4 +57,24 @@ pub async fn a_swap_from_a_version_that_is_gone_is_lost(durable: Arc<dyn Durable
     let swap = tenant.swap_keys(None, &ring(1, b"y")).await.unwrap();
     assert_eq!(swap, KeySwap::Lost);
     assert_eq!(tenant.load_keys().await.unwrap(), Some(ring(1, b"x")));
+}
+
+pub async fn the_versions_of_many_key_rings_are_told_at_once(durable: Arc<dyn Durable>) {
+    assert_eq!(durable.key_versions(&[]).await.unwrap(), HashMap::new());
+    // More than are asked for in one statement.
+    let ids: Vec<_> = (0..=KEY_VERSIONS_AT_ONCE).map(|_| a_tenant_id()).collect();
+    let first = &ids[0];
+    let last = &ids[KEY_VERSIONS_AT_ONCE];
+    for (id, versions) in [(first, 1..=3), (last, 1..=1)] {
+        let tenant = durable.tenant(id);
+        for version in versions {
+            let expected = (version > 1).then(|| version - 1);
+            let swap = tenant.swap_keys(expected, &ring(version, b"ring")).await;
+            assert_eq!(swap.unwrap(), KeySwap::Swapped);
+        }
+    }
+    let unasked = a_tenant(&durable);
+    unasked.swap_keys(None, &ring(1, b"ring")).await.unwrap();
+    let told = durable.key_versions(&ids).await.unwrap();
+    assert_eq!(told, HashMap::from([(first.clone(), 3), (last.clone(), 1)]));
 }

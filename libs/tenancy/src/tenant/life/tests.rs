@@ -3,7 +3,6 @@ use insula_testkit::NOW;
 
 use super::*;
 
-const POLL: Duration = Duration::from_mins(1);
 const IDLE: Duration = Duration::from_mins(30);
 const ROTATION: Duration = Duration::from_hours(24);
 
@@ -81,7 +80,7 @@ fn loaded() -> Vec<Event> {
 }
 
 fn after(events: impl IntoIterator<Item = Event>) -> TenantLife {
-    let mut life = TenantLife::new(POLL);
+    let mut life = TenantLife::new();
     for event in events {
         life.on(event, at(NOW));
     }
@@ -93,7 +92,7 @@ fn then(before: Vec<Event>, more: impl IntoIterator<Item = Event>) -> Vec<Event>
 }
 
 const PLAN: Command = C::PlanKeys { at: NOW };
-const POLLED: Command = C::SetTimer(Monotonic::from_start(Duration::from_secs(1_060)));
+const IDLES: Command = C::SetTimer(Monotonic::from_start(Duration::from_secs(1_000 + 30 * 60)));
 
 /// What the count says at a wall time, where nobody set a clock since [`NOW`].
 fn counted(at: Timestamp) -> Monotonic {
@@ -156,7 +155,7 @@ fn loading_goes_from_nothing_to_serving() {
             vec![
                 C::RecordSpecOutcome(None),
                 C::Publish,
-                POLLED,
+                IDLES,
                 C::ReportReady,
             ],
         ),
@@ -210,7 +209,7 @@ fn a_first_ring_is_made_step_by_step_and_stored_once() {
                 C::AnnounceKeys,
                 C::RecordSpecOutcome(None),
                 C::Publish,
-                POLLED,
+                IDLES,
                 C::ReportReady,
             ],
         ),
@@ -460,18 +459,12 @@ fn tick_at(now: Timestamp, last_used: Timestamp) -> (TenantPhase, Vec<Command>) 
 }
 
 #[test]
-fn the_timer_polls_rotates_and_tells_of_idleness() {
+fn the_timer_rotates_and_tells_of_idleness() {
     let later = NOW + Duration::from_secs(30);
     assert_eq!(
         tick_at(later, later),
-        (Serving, vec![POLLED]),
+        (Serving, vec![C::SetTimer(counted(later + IDLE))]),
         "too early: the timer is set again"
-    );
-    let polled = NOW + POLL;
-    assert_eq!(
-        tick_at(polled, polled),
-        (Serving, vec![C::LoadKeys]),
-        "the ring is looked at without word of a change"
     );
     let idle = NOW + IDLE;
     let mut life = after(loaded());
@@ -481,11 +474,12 @@ fn the_timer_polls_rotates_and_tells_of_idleness() {
         },
         at(idle),
     );
-    assert_eq!(todo, [C::ReportIdle, POLLED], "nobody came");
+    let again = C::SetTimer(counted(idle + IDLE));
+    assert_eq!(todo, [C::ReportIdle, again], "nobody came");
     let busy = idle - Duration::from_mins(1);
     assert_eq!(
         tick_at(idle, busy).1,
-        [C::LoadKeys],
+        [C::SetTimer(counted(busy + IDLE))],
         "somebody came a minute ago"
     );
 }
@@ -527,7 +521,7 @@ fn a_rotation_runs_while_the_tenant_serves() {
         life.on(planned(RotationStep::Nothing), at(due)),
         [C::SwapKeys]
     );
-    let wake = C::SetTimer(counted(due + POLL));
+    let wake = C::SetTimer(counted(due + IDLE));
     assert_eq!(
         life.on(E::KeysSwapped, at(due)),
         [C::AnnounceKeys, C::Publish, wake]
@@ -557,7 +551,7 @@ fn promotion_and_retirement_are_changes_of_the_ring() {
 #[test]
 fn a_rotation_that_fails_is_told_and_tried_again() {
     let mut life = after(loaded());
-    let due = NOW + POLL;
+    let due = NOW + ROTATION;
     life.on(
         E::Tick {
             last_used: counted(due),
@@ -582,8 +576,9 @@ fn a_rotation_that_fails_is_told_and_tried_again() {
             },
             at(retry)
         ),
-        [C::PlanKeys { at: retry }]
+        [C::LoadKeys]
     );
+    assert_eq!(life.on(same_keys(), at(retry)), [C::PlanKeys { at: retry }]);
     assert_eq!(
         life.on(plan(RotationStep::Nothing), at(retry)).first(),
         Some(&C::RecordKeysOutcome(None)),
@@ -592,7 +587,7 @@ fn a_rotation_that_fails_is_told_and_tried_again() {
 }
 
 #[test]
-fn a_clock_that_is_set_neither_puts_a_tenant_to_sleep_nor_keeps_it_from_looking() {
+fn a_clock_that_is_set_neither_puts_a_tenant_to_sleep_nor_keeps_it_awake() {
     const DAY: Duration = Duration::from_hours(24);
     let hour = Duration::from_hours(1);
     for wall in [NOW + hour, NOW - hour, NOW - DAY] {
@@ -605,8 +600,9 @@ fn a_clock_that_is_set_neither_puts_a_tenant_to_sleep_nor_keeps_it_from_looking(
             let last_used = counted(NOW);
             life.on(E::Tick { last_used }, now)
         };
-        assert_eq!(tick(Duration::from_secs(1)), [POLLED], "{wall:?}");
-        assert_eq!(tick(IDLE), [C::ReportIdle, POLLED], "{wall:?}");
+        assert_eq!(tick(Duration::from_secs(1)), [IDLES], "{wall:?}");
+        let again = C::SetTimer(counted(NOW + IDLE + IDLE));
+        assert_eq!(tick(IDLE), [C::ReportIdle, again], "{wall:?}");
     }
     // Keys are rotated by the time they are stored with.
     let mut life = after(loaded());
@@ -616,6 +612,8 @@ fn a_clock_that_is_set_neither_puts_a_tenant_to_sleep_nor_keeps_it_from_looking(
     };
     let last_used = counted(NOW);
     let todo = life.on(E::Tick { last_used }, leapt);
+    assert_eq!(todo, [C::LoadKeys]);
+    let todo = life.on(same_keys(), leapt);
     assert_eq!(todo, [C::PlanKeys { at: leapt.wall }]);
 }
 
