@@ -30,7 +30,9 @@ pub use http2::{Http2Attack, Taken, attack_over_http2};
 pub use lost_cache::{codes_of_a_cache_set_back, ends_while_the_cache_is_away};
 pub use memory::{MemoryWatch, resident_bytes};
 pub use outages::outages;
-pub use passwords::password_guesses_at_one_tenant;
+pub use passwords::{
+    password_guesses_at_a_server_with_one_processor, password_guesses_at_one_tenant,
+};
 pub use rolling::nodes_restarted_in_turn;
 pub use silent::{Crowd, Silence, raise_open_files};
 pub use themes::themes_that_take_everything;
@@ -109,6 +111,7 @@ pub async fn all(scale: Scale, names: &[String]) -> Result<Vec<Proof>, String> {
     }
     run!(
         password_guesses_at_one_tenant,
+        password_guesses_at_a_server_with_one_processor,
         logins_that_nobody_finishes,
         one_address_that_asks_without_a_pause,
         themes_that_take_everything,

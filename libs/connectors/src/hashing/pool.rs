@@ -72,10 +72,12 @@ impl fmt::Debug for HashingPool {
 /// threads do not differ in priority, it is given one processor less, so that its neighbours find
 /// one.
 fn places(cores: usize) -> Places {
-    let cores = cores.max(2);
+    let cores = cores.max(1);
+    let background = cores + usize::from(priority::IS_KNOWN);
     Places {
         urgent: cores,
-        background: cores + usize::from(priority::IS_KNOWN),
+        // With one place, none could be kept from a single tenant.
+        background: background.max(2),
     }
 }
 
@@ -149,6 +151,16 @@ mod tests {
     fn a_pool() -> Arc<HashingPool> {
         let entropy = Arc::new(SeededEntropy::new(1));
         HashingPool::new(2, 8, entropy).unwrap()
+    }
+
+    #[test]
+    fn a_machine_with_one_processor_computes_one_hash_of_a_backlog_at_once() {
+        let of_one = Places {
+            urgent: 1,
+            background: 2,
+        };
+        assert_eq!(places(1), of_one, "of two, one is kept from any tenant");
+        assert_eq!(places(0), of_one);
     }
 
     #[tokio::test]
