@@ -12,6 +12,7 @@ mod check;
 mod clients;
 mod connections;
 mod examples;
+mod form_post_basic;
 mod log_lines;
 mod logout;
 mod observability;

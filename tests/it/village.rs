@@ -9,6 +9,8 @@ pub(crate) const HOOLI: &str = include_str!("village/hooli.yaml");
 pub(crate) const GLOBEX: &str = include_str!("village/globex.yaml");
 pub(crate) const UMBRELLA: &str = include_str!("village/umbrella.yaml");
 pub(crate) const INITECH: &str = include_str!("village/initech.yaml");
+/// With two clients that both ask for consent, and one person of whom much is known.
+const OPENID: &str = include_str!("village/openid.yaml");
 
 pub(crate) const JANE: Person<'static> = Person {
     login: "jane@acme.example",
@@ -49,7 +51,7 @@ pub(crate) async fn village() -> &'static Village {
                 let id = format!("alg-{}", alg.to_lowercase());
                 builder = builder.tenant(&id, &signing_with(alg));
             }
-            let house = builder.done();
+            let house = builder.tenant("openid", OPENID).done();
             let process = house.open().await;
             Village { house, process }
         })

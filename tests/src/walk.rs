@@ -78,14 +78,15 @@ impl Back {
 /// Walks a person through whatever is asked of them, until the browser is back at the client.
 pub async fn walk(agent: &Agent, login: &Login, person: &Person<'_>) -> Back {
     let first = agent.get(&login.url).await;
-    go_on(agent, first, &login.redirect_uri, person).await
+    walk_on(agent, first, login, person).await
 }
 
-async fn go_on(agent: &Agent, first: Answer, redirect_uri: &str, person: &Person<'_>) -> Back {
+/// The same from what the browser was answered first.
+pub async fn walk_on(agent: &Agent, first: Answer, login: &Login, person: &Person<'_>) -> Back {
     let mut answer = first;
     let mut steps = vec![step("GET", &answer)];
     for _ in 0..MOST_PAGES {
-        let next = next(&answer, redirect_uri, person);
+        let next = next(&answer, &login.redirect_uri, person);
         match next.unwrap_or_else(|stuck| panic!("{stuck} after {steps:?}")) {
             Next::Back(back) => return Back { steps, ..back },
             Next::Get(to) => {
@@ -146,6 +147,9 @@ pub(crate) fn next(
     } else if let Some(form) = page.forms.iter().find(|form| form.id == "form-post") {
         let url = url.join(&form.action).unwrap();
         let values = form.filled(&[], "submit-continue");
+        if form.method != "post" {
+            return Err(format!("a form that is not posted: {}", page.html));
+        }
         if is_at(&url, redirect_uri) {
             let (params, steps) = (values.into_iter().collect(), Vec::new());
             return Ok(Next::Back(Back { url, params, steps }));
