@@ -170,14 +170,27 @@ async fn s4_7_who_began_a_login_for_somebody_else_is_not_handed_its_proof() {
 
             let (_, state) = link.query_pairs().find(|(n, _)| n == "state").unwrap();
             for agent in [&attacker, &Agent::new()] {
-                for path in [
-                    format!("/callback?state={state}"),
-                    format!("/callback/mock?state={state}&code=x"),
-                    format!("/auth/local/login?back=&state={state}"),
-                    format!("/approval?req={state}"),
+                let no_cookie = "Your browser didn’t send back our cookie";
+                for (path, status, says) in [
+                    (format!("/callback?state={state}"), 400, no_cookie),
+                    (
+                        format!("/callback/mock?state={state}&code=x"),
+                        400,
+                        no_cookie,
+                    ),
+                    (
+                        format!("/auth/local/login?back=&state={state}"),
+                        400,
+                        no_cookie,
+                    ),
+                    (
+                        format!("/approval?req={state}"),
+                        401,
+                        "This sign-in has expired",
+                    ),
                 ] {
-                    let answer = agent.get(party.at(&path)).await;
-                    assert!((400..500).contains(&answer.status), "{path}");
+                    let answer = agent.get(party.at(&path)).await.expect(status);
+                    assert!(answer.words().contains(says), "{path}: {}", answer.words());
                     assert!(!answer.header("location").contains("hmac"), "{path}");
                     assert!(!answer.body.contains("hmac"), "{path}");
                 }
