@@ -13,6 +13,7 @@ use insula_tenancy::{
     LoadedSpec, SpecError, SpecSource, SteppedProcess, SteppedServices, SteppedTenant,
     TenancyOptions,
 };
+use insula_testkit::NoHashing;
 use insula_theming::ThemeLibrary;
 
 use crate::Defect;
@@ -86,6 +87,7 @@ impl Node {
             cache: link,
             bus: Arc::new(MemoryBus::new()),
             connectors: Arc::new(Upstreams),
+            hashing: Arc::new(NoHashing),
             specs: Arc::new(configuration.clone()),
             themes: Arc::clone(themes),
             master_key: Arc::clone(&configuration.master_key),

@@ -11,6 +11,7 @@
 mod auth_request;
 mod client;
 mod connector;
+mod hashing;
 mod keys;
 mod login;
 mod tenant;
@@ -20,6 +21,7 @@ use insula_ambient::Timestamp;
 pub use auth_request::{AuthRequestBuilder, an_auth_request, an_authorization_request};
 pub use client::{ClientBuilder, a_client};
 pub use connector::{FakeConnector, PASSWORD};
+pub use hashing::NoHashing;
 pub use keys::{test_key, test_keys, test_rotation};
 pub use login::{a_code_grant, a_login, jane, janes_details};
 pub use tenant::{TenantBuilder, a_connector, a_tenant};

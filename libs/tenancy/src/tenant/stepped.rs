@@ -7,11 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use async_trait::async_trait;
 use insula_ambient::{Clock, Entropy, Monotonic, Timestamp};
-use insula_connector_kit::{ConnectorError, OpenConnector, PasswordCheck, PasswordVerdict};
+use insula_connector_kit::{OpenConnector, PasswordCheck};
 use insula_jose::{Alg, JoseError, MasterKey, SigningKey};
-use insula_model::{Password, TenantId};
+use insula_model::TenantId;
 use insula_store::{Cache, ChangeBus, Durable, MemoryRegistry, TenantStore};
 use insula_theming::ThemeLibrary;
 
@@ -36,6 +35,8 @@ pub struct SteppedServices {
     pub bus: Arc<dyn ChangeBus>,
     /// All kinds of connectors.
     pub connectors: Arc<dyn OpenConnector>,
+    /// Judges passwords.
+    pub hashing: Arc<dyn PasswordCheck>,
     /// All configurations.
     pub specs: Arc<dyn SpecSource>,
     /// All themes.
@@ -102,7 +103,7 @@ impl SteppedProcess {
             cache: services.cache,
             bus: services.bus,
             connectors: services.connectors,
-            hashing: Arc::new(|_| Arc::new(NoHashing) as Arc<dyn PasswordCheck>),
+            hashing: Arc::new(move |_| Arc::clone(&services.hashing)),
             themes: services.themes,
             // Who drives the tenants knows which there are.
             registry: Arc::new(MemoryRegistry::new()),
@@ -395,18 +396,5 @@ impl SteppedTenant {
         if let Ok(snapshot) = made {
             self.snapshot = Some(Arc::new(snapshot));
         }
-    }
-}
-
-struct NoHashing;
-
-#[async_trait]
-impl PasswordCheck for NoHashing {
-    async fn check(
-        &self,
-        _: Password,
-        _: Option<String>,
-    ) -> Result<PasswordVerdict, ConnectorError> {
-        Ok(PasswordVerdict::Wrong)
     }
 }

@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_ambient::{Entropy, ManualClock, SystemEntropy};
-use insula_connector_kit::{
-    Connector, ConnectorError, OpenConnector, OpenContext, PasswordCheck, PasswordVerdict,
-};
+use insula_connector_kit::{Connector, ConnectorError, OpenConnector, OpenContext, PasswordCheck};
 use insula_jose::MasterKey;
-use insula_model::{ConnectorSpec, Issuer, Password, TenantId, TenantSpec};
+use insula_model::{ConnectorSpec, Issuer, TenantId, TenantSpec};
 use insula_store::{
     CacheLimits, MemoryBus, MemoryCache, MemoryRegistry, MemoryStore, RegisteredDocument,
     StoreError, TenantChanges, TenantEntry, TenantRegistry,
 };
-use insula_testkit::{FakeConnector, NOW, a_tenant};
+use insula_testkit::{FakeConnector, NOW, NoHashing, a_tenant};
 use insula_theming::ThemeLibrary;
 use tokio::sync::Semaphore;
 
@@ -296,18 +294,5 @@ impl OpenConnector for Upstreams {
             return Err(ConnectorError::Settings("it is broken".to_owned()));
         }
         Ok(Arc::new(FakeConnector::redirecting()))
-    }
-}
-
-struct NoHashing;
-
-#[async_trait]
-impl PasswordCheck for NoHashing {
-    async fn check(
-        &self,
-        _: Password,
-        _: Option<String>,
-    ) -> Result<PasswordVerdict, ConnectorError> {
-        Ok(PasswordVerdict::Wrong)
     }
 }

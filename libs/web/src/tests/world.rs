@@ -9,13 +9,13 @@ use async_trait::async_trait;
 use insula_ambient::{Entropy, ManualClock, SystemEntropy};
 use insula_connector_kit::{
     Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, OpenConnector,
-    OpenContext, PasswordCheck, PasswordVerdict, Reply, UpstreamIdentity,
+    OpenContext, PasswordCheck, Reply, UpstreamIdentity,
 };
 use insula_jose::MasterKey;
-use insula_model::{ConnectorSpec, Issuer, Password, TenantId, TenantSpec};
+use insula_model::{ConnectorSpec, Issuer, TenantId, TenantSpec};
 use insula_store::{CacheLimits, MemoryBus, MemoryCache, MemoryRegistry, MemoryStore, TenantEntry};
 use insula_tenancy::{LoadedSpec, SpecError, SpecSource, Tenancy, TenancyDeps, TenancyOptions};
-use insula_testkit::{FakeConnector, NOW, TenantBuilder, a_connector, a_tenant};
+use insula_testkit::{FakeConnector, NOW, NoHashing, TenantBuilder, a_connector, a_tenant};
 use insula_theming::ThemeLibrary;
 use prometheus::Registry;
 use tokio::runtime::Runtime;
@@ -302,18 +302,5 @@ impl Connector for Fails {
         _: Reply,
     ) -> Result<UpstreamIdentity, ConnectorError> {
         Err(ConnectorError::Unreachable("connection refused".to_owned()))
-    }
-}
-
-struct NoHashing;
-
-#[async_trait]
-impl PasswordCheck for NoHashing {
-    async fn check(
-        &self,
-        _: Password,
-        _: Option<String>,
-    ) -> Result<PasswordVerdict, ConnectorError> {
-        Ok(PasswordVerdict::Wrong)
     }
 }
