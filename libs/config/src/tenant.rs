@@ -90,7 +90,7 @@ pub(crate) fn read(
         clients,
         connectors,
         password_db,
-        passwords,
+        passwords: passwords.into(),
         oauth2,
         signer,
         expiry,

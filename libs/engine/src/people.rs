@@ -13,8 +13,7 @@ pub fn is_still_known(spec: &TenantSpec, connector: &ConnectorId, user: &UserId)
     if connector.is_none_or(|connector| connector.kind != LOCAL) {
         return true;
     }
-    let mut people = spec.passwords.values();
-    people.any(|person| person.user_id == *user)
+    spec.passwords.has(user)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod id;
 mod identity;
 mod issuer;
 mod password_hash;
+mod people;
 mod person;
 mod secret;
 mod session;
@@ -37,6 +38,7 @@ pub use id::{
 pub use identity::{Identity, IdentityClaims};
 pub use issuer::{Issuer, IssuerError};
 pub use password_hash::{Argon2Cost, NEW_PASSWORD_HASH, PasswordHashCost, PasswordHashTooCostly};
+pub use people::People;
 pub use person::{Address, PersonDetails, Phone};
 pub use secret::{
     AccessToken, AuthorizationCode, ClientSecret, Password, RefreshSecret, SessionCookie,

@@ -7,8 +7,8 @@ use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Client, ClientId, ConnectorId, ConnectorSpec, HttpPolicy, Issuer, PersonDetails, TenantId,
-    UserId,
+    Client, ClientId, ConnectorId, ConnectorSpec, HttpPolicy, Issuer, People, PersonDetails,
+    TenantId, UserId,
 };
 
 /// Whose letter a tenant follows where dex departs from the RFCs.
@@ -40,8 +40,8 @@ pub struct TenantSpec {
     pub connectors: Vec<ConnectorSpec>,
     /// Whether people may log in with a password kept here.
     pub password_db: bool,
-    /// People of the password DB, by lower-cased mail address.
-    pub passwords: BTreeMap<String, PasswordRecord>,
+    /// People of the password DB.
+    pub passwords: People,
     /// What the protocol allows.
     pub oauth2: OAuth2Policy,
     /// How tokens are signed.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use insula_model::{
     Client, ClockSkew, ConnectorId, ConnectorSpec, Cors, CorsOrigins, Dialect, Expiry, Frontend,
-    HttpPolicy, Issuer, Limits, OAuth2Policy, PasswordRecord, Rate, RefreshPolicy, SessionPolicy,
-    SignerPolicy, SsoDefault, TenantId, TenantSpec, UserId,
+    HttpPolicy, Issuer, Limits, OAuth2Policy, PasswordRecord, People, Rate, RefreshPolicy,
+    SessionPolicy, SignerPolicy, SsoDefault, TenantId, TenantSpec, UserId,
 };
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 
@@ -31,7 +31,7 @@ pub fn a_tenant() -> TenantBuilder {
         clients: BTreeMap::from([(app.id.clone(), Arc::new(app))]),
         connectors: vec![a_connector("mock")],
         password_db: false,
-        passwords: BTreeMap::new(),
+        passwords: People::default(),
         oauth2: OAuth2Policy {
             response_types: vec![ResponseType::CODE],
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
@@ -184,7 +184,9 @@ impl TenantBuilder {
             details: None,
         };
         self.0.password_db = true;
-        self.0.passwords.insert(email, record);
+        let mut people = BTreeMap::clone(&self.0.passwords);
+        people.insert(email, record);
+        self.0.passwords = people.into();
         self
     }
 

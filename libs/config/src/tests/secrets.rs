@@ -1,4 +1,4 @@
-use insula_model::PersonDetails;
+use insula_model::{PersonDetails, UserId};
 
 use super::{Folder, dexs, ours};
 
@@ -128,6 +128,19 @@ fn what_else_tokens_say_of_a_person_is_read_in_our_format_and_unknown_to_dex() {
     assert_eq!(plain.passwords["jane@acme.test"].details, None);
     let told = dexs(&jane(&format!("hash: '{BCRYPT}', givenName: Jane")));
     assert!(told.only().contains("givenName: nobody knows this key"));
+}
+
+#[test]
+fn whose_ids_there_are_is_what_the_file_says_when_it_is_read_again() {
+    let text = jane(&format!("hash: '{ARGON}'"));
+    let before = ours(&text).spec().passwords;
+    let after = ours(&text.replace("userID: '1'", "userID: '2'")).spec();
+    let after = after.passwords;
+    let ids = ["1", "2"].map(|id| UserId::parse(id).unwrap());
+    assert_eq!(ids.each_ref().map(|id| before.has(id)), [true, false]);
+    assert_eq!(ids.each_ref().map(|id| after.has(id)), [false, true]);
+    let none = ours("").spec().passwords;
+    assert!(!none.has(&ids[0]));
 }
 
 #[test]

@@ -155,8 +155,9 @@ mod tests {
         let mut spec = a_tenant()
             .with_password("jane@acme.test", "bcrypt-1")
             .build();
-        let record = spec.passwords.get_mut("jane@acme.test").unwrap();
-        record.email = "Jane@Acme.test".to_owned();
+        let mut records = BTreeMap::clone(&spec.passwords);
+        records.get_mut("jane@acme.test").unwrap().email = "Jane@Acme.test".to_owned();
+        spec.passwords = records.into();
         let store = MemoryStore::new().tenant(&spec.id);
         let people = ConfiguredPeople::new(Arc::new(spec), store);
         let was = people.find("jane@acme.test").await.unwrap().unwrap();
