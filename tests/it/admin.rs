@@ -145,6 +145,40 @@ async fn a_quarantined_tenant_is_shown_with_its_next_step_and_revived_by_command
 }
 
 #[tokio::test]
+async fn of_two_processes_that_start_at_once_one_has_the_socket_and_the_other_serves_without() {
+    const REFUSED: &str = "another process has it";
+    let house = House::build().tenant("acme", FILE).done();
+    // Each with a database of its own; what they share is the folder.
+    let one_of_its_own = ["--database", "sqlite://one.db", "--master-key", "one.key"];
+    let two_of_its_own = ["--database", "sqlite://two.db", "--master-key", "two.key"];
+    let (one, two) = tokio::join!(
+        house.open_another_with(&one_of_its_own),
+        house.open_another_with(&two_of_its_own)
+    );
+    let (first, second) = if one.log().contains(REFUSED) {
+        (two, one)
+    } else {
+        (one, two)
+    };
+    second.says(REFUSED).await;
+    assert!(!first.log().contains(REFUSED), "{}", first.log());
+    for process in [&first, &second] {
+        let agent = Agent::through(&[process.port]);
+        let issuer = format!("http://acme.localhost:{}", house.port);
+        let document = format!("{issuer}/.well-known/openid-configuration");
+        agent.get(document).await.expect(200);
+    }
+    // The one that ends leaves the other's in its place.
+    second.terminate().await;
+    status(&house, "acme", "serving").await;
+    // One that crashed is followed.
+    first.crash();
+    let third = house.open_another().await;
+    status(&house, "acme", "asleep").await;
+    third.terminate().await;
+}
+
+#[tokio::test]
 async fn with_an_empty_admin_socket_there_is_none_and_the_command_says_so() {
     let house = House::build()
         .tenant("acme", FILE)

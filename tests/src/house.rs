@@ -100,13 +100,23 @@ impl House {
         *process = self.start_at(process.port, process.telemetry).await;
     }
 
+    /// The same with more arguments.
+    pub async fn open_another_with(&self, arguments: &[&str]) -> Process {
+        self.start_with(free_port(), free_port(), arguments).await
+    }
+
     async fn start(&self, port: u16) -> Process {
         self.start_at(port, free_port()).await
     }
 
     async fn start_at(&self, port: u16, telemetry: u16) -> Process {
+        self.start_with(port, telemetry, &[]).await
+    }
+
+    async fn start_with(&self, port: u16, telemetry: u16, arguments: &[&str]) -> Process {
         let mut command = self.command("serve");
         command
+            .args(arguments)
             .arg("--listen.http")
             .arg(format!("127.0.0.1:{port}"))
             .arg("--listen.telemetry")

@@ -1,9 +1,9 @@
 //! The admin socket: a Unix socket that only the user who runs the process can open, through which
 //! `insula tenants` and `insula tenant` look at tenants and revive one.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -17,21 +17,24 @@ use tracing::{info, warn};
 pub(crate) struct AdminSocket {
     path: PathBuf,
     handle: ServerHandle,
+    /// Held while the socket is there.
+    _place: File,
 }
 
 /// Opens the socket and serves it until it is closed. A process without one serves its tenants all
 /// the same.
 pub(crate) fn open(path: Option<&Path>, tenancy: Tenancy) -> Option<AdminSocket> {
     let path = path?;
-    let opened = listen(path).and_then(|listener| serve(listener, tenancy));
+    let opened = listen(path).and_then(|(listener, place)| Ok((serve(listener, tenancy)?, place)));
     match opened {
-        Ok(server) => {
+        Ok((server, place)) => {
             let handle = server.handle();
             actix::spawn(server);
             info!("`insula tenants` is answered at {}", path.display());
             Some(AdminSocket {
                 path: path.to_owned(),
                 handle,
+                _place: place,
             })
         }
         Err(error) => {
@@ -53,14 +56,32 @@ impl AdminSocket {
     }
 }
 
+/// Takes a place for this process, which has it until the file is closed, however the process ends.
+/// The file stays: who removed it would let two processes lock two files of its name.
+fn take(path: &Path) -> io::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).mode(0o600).open(name)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(in_use("another process has it")),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn in_use(cause: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::AddrInUse, cause)
+}
+
 /// Binds in a folder that only we can enter and moves the socket to its place with its rights set,
-/// so that at no time anybody else could connect. One that a process which is gone left is replaced.
-fn listen(path: &Path) -> io::Result<UnixListener> {
+/// so that at no time anybody else could connect. One that a process which is gone left is replaced;
+/// of processes that start at once, one has the place.
+fn listen(path: &Path) -> io::Result<(UnixListener, File)> {
+    let place = take(path)?;
+    // Who has it without the lock is of an older version, or something else.
     if UnixStream::connect(path).is_ok() {
-        return Err(io::Error::new(
-            io::ErrorKind::AddrInUse,
-            "another process answers there",
-        ));
+        return Err(in_use("another process answers there"));
     }
     let is_socket = |found: fs::Metadata| {
         use std::os::unix::fs::FileTypeExt as _;
@@ -86,7 +107,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     });
     let _gone = fs::remove_file(&inside);
     let _gone = fs::remove_dir(&folder);
-    bound
+    Ok((bound?, place))
 }
 
 fn serve(listener: UnixListener, tenancy: Tenancy) -> io::Result<Server> {
@@ -142,7 +163,39 @@ mod tests {
         assert!(path.exists(), "as after a crash");
         let _second = listen(&path).unwrap();
         assert!(UnixStream::connect(&path).is_ok());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(names_in(folder.path()), ["admin.sock", "admin.sock.lock"]);
+    }
+
+    fn names_in(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn of_many_who_want_the_place_at_once_one_gets_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let listening: Vec<_> = (0..8).map(|_| scope.spawn(|| listen(&path))).collect();
+            let joined = listening.into_iter().map(|thread| thread.join().unwrap());
+            joined.collect()
+        });
+        let got = results.iter().filter(|result| result.is_ok()).count();
+        assert_eq!(got, 1, "{results:?}");
+        assert!(UnixStream::connect(&path).is_ok());
+    }
+
+    #[test]
+    fn a_socket_that_answers_is_left_to_who_has_no_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let _older = UnixListener::bind(&path).unwrap();
+        let refused = listen(&path).unwrap_err();
+        assert!(refused.to_string().contains("another process"), "{refused}");
+        assert!(UnixStream::connect(&path).is_ok());
     }
 
     #[test]
@@ -154,7 +207,7 @@ mod tests {
         let _crashed = UnixListener::bind(half.join("s")).unwrap();
         let _second = listen(&path).unwrap();
         assert!(UnixStream::connect(&path).is_ok());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(names_in(folder.path()), ["admin.sock", "admin.sock.lock"]);
     }
 
     #[test]
