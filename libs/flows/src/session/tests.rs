@@ -282,6 +282,29 @@ async fn a_login_that_fails_leaves_the_session_that_was_there() {
     }
 }
 
+/// The row of the new session is there, and nobody knows its cookie.
+#[tokio::test]
+async fn a_login_whose_answer_is_lost_has_ended_the_session_before_it() {
+    let (view, _) = view(with_shop(a_tenant()));
+    let mut person = logged_in(&view).await;
+    let before = person.clone();
+    let again = format!("{}&prompt=login", shop());
+    let sent = person.asks(&view, &again).await.unwrap();
+    let at_login = person.clone();
+    code_in(&person.logs_in(&view, &sent).await.unwrap());
+    assert!(stored(&view, &person).await.is_some());
+    // The answer did not arrive: the browser has what it had.
+    let mut person = at_login;
+    assert_eq!(person.session(), before.session());
+    assert_eq!(live(&view, &person.browser).await.unwrap(), None);
+    let silent = format!("{}&prompt=none", shop());
+    let told = heard(person.asks(&view, &silent).await);
+    assert_eq!(told, (Refusal::LoginRequired, true));
+    let sent = person.asks(&view, &shop()).await.unwrap();
+    code_in(&person.logs_in(&view, &sent).await.unwrap());
+    code_in(&person.asks(&view, &silent).await.unwrap());
+}
+
 #[tokio::test]
 async fn where_sessions_are_off_a_cookie_means_nothing() {
     let (on, _) = view(with_shop(a_tenant()));
