@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use insula_tests::{House, Process, free_port};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client};
+use reqwest::{Certificate, Client, ClientBuilder};
 
 /// A tenant at `https://HOST.localhost:TLSPORT`.
 fn tenant(host: &str, port: u16) -> String {
@@ -78,6 +78,10 @@ impl Secure {
 
 /// A client that trusts one certificate and nobody else.
 fn trusting(certificate: &Certificate) -> Client {
+    builder(certificate).build().unwrap()
+}
+
+fn builder(certificate: &Certificate) -> ClientBuilder {
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut builder = Client::builder()
         .tls_certs_only([certificate.clone()])
@@ -87,7 +91,7 @@ fn trusting(certificate: &Certificate) -> Client {
     for host in ["one", "two"] {
         builder = builder.resolve(&format!("{host}.localhost"), here);
     }
-    builder.build().unwrap()
+    builder
 }
 
 /// Waits until the server said this so many times.
