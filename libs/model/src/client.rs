@@ -28,8 +28,6 @@ pub struct Client {
     pub skip_approval: bool,
     /// Whether it must use PKCE, where it may choose (RFC 9700 §2.1.1).
     pub require_pkce: bool,
-    /// Where its logo lives.
-    pub logo_url: Option<String>,
     /// Clients that may reuse a login made for this one: `None` for the tenant's default.
     pub sso_shared_with: Option<Vec<String>>,
 }

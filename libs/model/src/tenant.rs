@@ -150,8 +150,6 @@ pub struct Expiry {
     pub auth_requests: Duration,
     /// Authorization codes.
     pub codes: Duration,
-    /// Device codes.
-    pub device_requests: Duration,
     /// Refresh tokens.
     pub refresh: RefreshPolicy,
 }

@@ -20,7 +20,6 @@ pub fn a_client() -> ClientBuilder {
         grant_types: Vec::new(),
         skip_approval: false,
         require_pkce: false,
-        logo_url: None,
         sso_shared_with: None,
     })
 }

@@ -52,7 +52,6 @@ pub fn a_tenant() -> TenantBuilder {
             access_tokens: Duration::from_mins(10),
             auth_requests: Duration::from_mins(10),
             codes: Duration::from_mins(1),
-            device_requests: Duration::from_mins(5),
             refresh: RefreshPolicy {
                 rotate: true,
                 reuse_interval: Duration::from_secs(3),

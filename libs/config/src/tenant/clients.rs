@@ -141,7 +141,6 @@ fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>)
         grant_types,
         skip_approval,
         require_pkce,
-        logo_url: logo.map(|logo| logo.value).filter(|logo| !logo.is_empty()),
         sso_shared_with: shares.then(|| values(sharers.clone())),
     };
     Some(Draft {

@@ -27,7 +27,8 @@ pub(super) fn read(
         &AUTH_REQUESTS,
         reading,
     );
-    let device_requests = life("deviceRequests", defaults.device_requests, &free, reading);
+    // Read for its form alone.
+    life("deviceRequests", Duration::ZERO, &free, reading);
     // dex has neither key: its codes live half an hour, its access tokens as long as its ID tokens.
     let (codes, access_tokens) = if reading.lenient {
         (defaults.codes, id_tokens)
@@ -63,7 +64,6 @@ pub(super) fn read(
         access_tokens,
         auth_requests,
         codes,
-        device_requests,
         refresh,
     }
 }

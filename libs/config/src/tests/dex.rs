@@ -14,7 +14,6 @@ fn where_a_dex_file_is_silent_dexs_defaults_hold() {
     assert_eq!(spec.expiry.access_tokens, day);
     assert_eq!(spec.expiry.auth_requests, day);
     assert_eq!(spec.expiry.codes, Duration::from_mins(30));
-    assert_eq!(spec.expiry.device_requests, Duration::from_mins(5));
     assert!(spec.expiry.refresh.rotate);
     assert_eq!(spec.expiry.refresh.reuse_interval, Duration::ZERO);
     assert_eq!(spec.expiry.refresh.valid_if_not_used_for, None);

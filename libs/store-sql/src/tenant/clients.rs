@@ -30,7 +30,6 @@ struct Metadata {
     grant_types: Vec<GrantType>,
     skip_approval: bool,
     require_pkce: bool,
-    logo_url: Option<String>,
     sso_shared_with: Option<Vec<String>>,
 }
 
@@ -142,7 +141,6 @@ fn metadata(client: &Client) -> Metadata {
         grant_types: client.grant_types,
         skip_approval: client.skip_approval,
         require_pkce: client.require_pkce,
-        logo_url: client.logo_url,
         sso_shared_with: client.sso_shared_with,
     }
 }
@@ -165,7 +163,6 @@ fn stored(row: &Model) -> Result<StoredClient, Fault> {
             grant_types: metadata.grant_types,
             skip_approval: metadata.skip_approval,
             require_pkce: metadata.require_pkce,
-            logo_url: metadata.logo_url,
             sso_shared_with: metadata.sso_shared_with,
         },
         version: u64::try_from(row.version).map_err(|_| Fault::column(WHAT, "version"))?,

@@ -21,7 +21,6 @@ fn plain(name: &str) -> Client {
         grant_types: Vec::new(),
         skip_approval: false,
         require_pkce: false,
-        logo_url: None,
         sso_shared_with: None,
     }
 }
@@ -43,7 +42,6 @@ fn full(name: &str) -> Client {
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         skip_approval: true,
         require_pkce: true,
-        logo_url: Some("https://app.test/logo.svg".to_owned()),
         sso_shared_with: Some(vec!["*".to_owned()]),
     }
 }
