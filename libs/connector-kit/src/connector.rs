@@ -29,6 +29,8 @@ pub struct LoginContext {
     pub force_login: bool,
     /// Who the client thinks will log in.
     pub login_hint: Option<String>,
+    /// Contexts of the proof that the client asked for, the best first, in the upstream's words.
+    pub acr_values: Vec<String>,
     /// The present.
     pub now: Timestamp,
 }

@@ -29,6 +29,7 @@ pub(crate) fn a_login() -> LoginContext {
         groups: false,
         force_login: false,
         login_hint: None,
+        acr_values: Vec::new(),
         now: NOW,
     }
 }

@@ -1,6 +1,8 @@
 //! Authentication contexts: what a login is worth to those who trust it.
 
-use insula_model::{BrowserSession, ConnectorId, Issuer, Login, TenantSpec};
+use insula_model::{
+    AuthorizationRequest, BrowserSession, ConnectorId, ConnectorSpec, Issuer, Login, TenantSpec,
+};
 
 /// More than one kind of proof
 /// ([PAPE §4](https://openid.net/specs/openid-provider-authentication-policy-extension-1_0.html#auth_policies)).
@@ -62,6 +64,28 @@ pub(crate) fn announced(spec: &TenantSpec) -> Vec<String> {
         }
     }
     all
+}
+
+/// The contexts that a client asked for, the best first, in the words of the upstream that is to
+/// prove them: those it cannot do without, or else those it would like. What the tenant lists for no
+/// word of that upstream is not passed on: it would mean something else there, or nothing.
+pub fn asked_of_upstream(request: &AuthorizationRequest, upstream: &ConnectorSpec) -> Vec<String> {
+    let essential = &request.claims.acr;
+    let asked = if essential.is_empty() {
+        &request.acr_values
+    } else {
+        essential
+    };
+    let mut words: Vec<String> = Vec::new();
+    for acr in asked {
+        let listed = upstream.acr_mapping.iter().filter(|(_, ours)| *ours == acr);
+        for (theirs, _) in listed {
+            if !words.contains(theirs) {
+                words.push(theirs.clone());
+            }
+        }
+    }
+    words
 }
 
 /// The contexts that methods alone can reach, the best first.
@@ -160,5 +184,29 @@ mod tests {
         let announced = announced(&spec);
         let expected = [MULTI_FACTOR, PROTECTED_PASSWORD, "https://acr.test/two"];
         assert_eq!(announced, expected);
+    }
+
+    #[test]
+    fn an_upstream_is_asked_in_its_own_words_and_for_nothing_the_tenant_does_not_list() {
+        let mut mock = a_connector("mock");
+        mock.acr_mapping = [("loa2", "two"), ("loa3", "three"), ("phr", "three")]
+            .map(|(theirs, ours)| (theirs.to_owned(), ours.to_owned()))
+            .into();
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        for (acr_values, essential, asked) in [
+            ("", "", ""),
+            ("two", "", "loa2"),
+            ("three two three", "", "loa3 phr loa2"),
+            ("loa2 four", "", ""),
+            ("two", "three", "loa3 phr"),
+            ("two", "four", ""),
+        ] {
+            let mut request = insula_testkit::an_authorization_request();
+            request.acr_values = words(acr_values);
+            request.claims.acr = words(essential);
+            let expected: Vec<String> = words(asked);
+            assert_eq!(asked_of_upstream(&request, &mock), expected);
+            assert!(asked_of_upstream(&request, &a_connector("other")).is_empty());
+        }
     }
 }

@@ -28,6 +28,7 @@ mod proof;
 mod refusal;
 mod string_pair;
 
+pub use acr::asked_of_upstream;
 pub use evidence::Evidence;
 pub use peers::Peers;
 pub use proof::{Step, proof_of, proves};

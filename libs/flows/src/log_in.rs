@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use insula_connector_kit::{Challenge, Connector};
-use insula_engine::Refusal;
+use insula_engine::{Refusal, asked_of_upstream};
 use insula_model::{Asked, AuthorizationRequest, Client, ConnectorId, Dialect, TokenHash};
 
 use crate::choice::whole_way_back;
@@ -50,6 +50,9 @@ async fn begin(
     let mut ctx = view.login_context(id, &auth.id, &auth.request.asked_scopes());
     ctx.force_login = forces_login(&auth.request, view.dialect());
     ctx.login_hint.clone_from(&auth.request.login_hint);
+    if let Some(upstream) = view.spec.connector(id.as_str()) {
+        ctx.acr_values = asked_of_upstream(&auth.request, upstream);
+    }
     let challenge = connector.begin(&ctx).await;
     let challenge = challenge.map_err(|error| not_begun(id, error))?;
     let (memory, outcome) = match challenge {

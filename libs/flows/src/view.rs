@@ -81,6 +81,7 @@ impl TenantView {
             groups: scopes.groups(),
             force_login: false,
             login_hint: None,
+            acr_values: Vec::new(),
             now: self.now(),
         }
     }

@@ -256,7 +256,14 @@ impl Connector for Oidc {
             fresh_since: ctx.force_login.then_some(ctx.now),
         };
         let scope = self.settings.scope();
-        let acr_values = self.settings.acr_values.join(" ");
+        let mut acr_values = ctx.acr_values.clone();
+        let configured = self.settings.acr_values.iter();
+        acr_values.extend(
+            configured
+                .filter(|acr| !ctx.acr_values.contains(acr))
+                .cloned(),
+        );
+        let acr_values = acr_values.join(" ");
         let prompt = prompt(ctx, self.settings.prompt_type());
         let challenge = pkce.as_ref().map(PkcePair::challenge);
         let mut parameters = vec![

@@ -278,6 +278,26 @@ async fn a_request_beyond_all_measure_is_not_looked_at() {
 }
 
 #[tokio::test]
+async fn an_upstream_is_asked_for_the_context_that_the_client_asked_for() {
+    let tenant = a_tenant().with(|spec| {
+        spec.connectors[0].acr_mapping = [("loa2".to_owned(), "two".to_owned())].into();
+    });
+    let (view, _) = view(tenant);
+    let essential = r#"{"id_token":{"acr":{"essential":true,"value":"two"}}}"#;
+    let essential: String = url::form_urlencoded::byte_serialize(essential.as_bytes()).collect();
+    for (more, asked) in [
+        (String::new(), &[][..]),
+        ("&acr_values=one+two".to_owned(), &["loa2"]),
+        (format!("&claims={essential}"), &["loa2"]),
+    ] {
+        let (view, fake) = with_connector(&view, "mock", FakeConnector::redirecting());
+        let route = format!("/auth/mock?{ASK}{more}");
+        Person::default().opens(&view, &route).await.unwrap();
+        assert_eq!(fake.begun()[0].acr_values, asked, "{more}");
+    }
+}
+
+#[tokio::test]
 async fn a_new_login_is_forced_upstream_where_an_old_one_will_not_do() {
     let rows = [
         ("", false, false),

@@ -81,6 +81,25 @@ async fn what_a_login_needs_beyond_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn contexts_the_client_asked_for_go_before_those_of_the_settings() {
+    let lab = Lab::new().await;
+    let asking = LoginContext {
+        acr_values: vec!["phr".to_owned(), "silver".to_owned()],
+        ..a_login()
+    };
+    for (settings, acr_values) in [
+        (json!({"acrValues": ["gold", "silver"]}), "phr silver gold"),
+        (json!({}), "phr silver"),
+    ] {
+        let (asked, _) = begin(&lab.open(&settings), &asking).await;
+        let sent = asked.get("acr_values").map(String::as_str);
+        assert_eq!(sent, Some(acr_values));
+    }
+    let (asked, _) = begin(&lab.open(&json!({})), &a_login()).await;
+    assert_eq!(asked.get("acr_values"), None);
+}
+
+#[tokio::test]
 async fn the_prompt_follows_what_is_wanted_and_what_is_configured() {
     let lab = Lab::new().await;
     for (prompt_type, offline_access, force_login, prompt) in [
