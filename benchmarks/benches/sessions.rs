@@ -71,7 +71,7 @@ fn a_whole_login(tenant: &dyn TenantCache, request: AuthRequest) {
     at_once(tenant.advance_auth_request(&next));
     let grant = a_code_grant();
     at_once(tenant.finish_auth_request(&next.id, next.version, &code, &grant, HOUR));
-    at_once(tenant.claim_code(&code, &code));
+    at_once(tenant.claim_code(&code, &code, HOUR));
     at_once(tenant.answer_code(&code, 1, HOUR));
 }
 

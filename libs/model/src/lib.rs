@@ -4,6 +4,7 @@
 //! no persistence (`store`) and no I/O.
 
 mod auth_request;
+mod cache_epoch;
 mod claim;
 mod client;
 mod connector_spec;
@@ -24,6 +25,7 @@ mod tenant;
 pub use auth_request::{
     Asked, AuthRequest, AuthorizationRequest, Login, Origin, Proof, ProvenPerson, WrongStage,
 };
+pub use cache_epoch::{CacheEpoch, CodeClaim};
 pub use claim::{Claim, ClaimSet, ClaimsRequest, RequestedClaims};
 pub use client::Client;
 pub use connector_spec::{ClockSkew, ConnectorSpec};

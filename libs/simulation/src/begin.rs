@@ -65,9 +65,6 @@ impl World {
         let of_node = |node: &Node| node.tenants.get(tenant)?.keys_read;
         let keys_read = self.nodes.get(node).and_then(of_node);
         let (running, presents) = self.send(number, node, act)?;
-        if let Some(code) = presents.code {
-            self.note_second_claim(code);
-        }
         let request = Request {
             act,
             node,

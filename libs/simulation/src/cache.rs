@@ -1,10 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use insula_ambient::{Clock as _, ManualClock, Monotonic, Timestamp};
-use insula_model::{AuthRequest, AuthRequestId, CodeGrant, GrantId, Login, TokenHash};
-use insula_store::{ClaimedCode, Finish};
+use insula_model::{AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, GrantId, Login, TokenHash};
+use insula_store::{ClaimedCode, Finish, LeaveToAnswer};
+
+use crate::Defect;
 
 /// The cache that all nodes share, as Redis would be: one thread, its own count of time, and a state
 /// that can be lost or set back.
@@ -13,7 +16,11 @@ pub(crate) struct SharedCache {
     clock: ManualClock,
     /// The defect: lives are measured by the wall clock.
     by_wall: bool,
+    /// The defect: one that was set back says that it never was.
+    hides_loss: bool,
     shelves: Arc<Mutex<Contents>>,
+    /// How often it was set back or lost what it held.
+    losses: Arc<AtomicU64>,
 }
 
 /// All that it holds, by tenant.
@@ -38,11 +45,13 @@ struct Code {
 }
 
 impl SharedCache {
-    pub(crate) fn new(clock: ManualClock, by_wall: bool) -> Self {
+    pub(crate) fn new(clock: ManualClock, defect: Option<Defect>) -> Self {
         Self {
             clock,
-            by_wall,
+            by_wall: defect == Some(Defect::DurationsByWallTime),
+            hides_loss: defect == Some(Defect::CacheLossUnnoticed),
             shelves: Arc::default(),
+            losses: Arc::default(),
         }
     }
 
@@ -54,16 +63,14 @@ impl SharedCache {
     /// Puts `contents` in the place of all that is in it.
     pub(crate) fn replace(&self, contents: Contents) {
         *self.lock() = contents;
+        self.losses.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The codes that were claimed and not answered for.
-    pub(crate) fn claimed_codes(&self) -> Vec<TokenHash> {
-        let shelves = self.lock();
-        let codes = shelves.values().flat_map(|shelf| &shelf.codes);
-        codes
-            .filter(|(_, (code, _))| code.claimed.is_some())
-            .map(|(hash, _)| *hash)
-            .collect()
+    /// Which epoch it is in.
+    pub(crate) fn epoch(&self) -> Option<CacheEpoch> {
+        let losses = self.losses.load(Ordering::Relaxed);
+        let told = if self.hides_loss { 0 } else { losses };
+        CacheEpoch::parse(format!("after {told}"))
     }
 
     /// Acts on the shelf of one tenant, at the present moment.
@@ -161,12 +168,13 @@ impl Shelf {
         &mut self,
         hash: &TokenHash,
         presenter: &TokenHash,
+        at_least: Duration,
         now: Monotonic,
     ) -> ClaimedCode {
         if let Some(grant) = living(self.used.get(hash), now) {
             return ClaimedCode::Replayed(grant.clone());
         }
-        let Some((code, _)) = self.codes.get_mut(hash).filter(|(_, ends)| now < *ends) else {
+        let Some((code, ends)) = self.codes.get_mut(hash).filter(|(_, ends)| now < *ends) else {
             return ClaimedCode::Unknown;
         };
         let claim = match &code.claimed {
@@ -175,9 +183,13 @@ impl Shelf {
             Some(_) => return ClaimedCode::Replayed(code.grant.grant_id.clone()),
         };
         code.claimed = Some((*presenter, claim));
+        if claim == 1 {
+            *ends = (*ends).max(now + at_least);
+        }
         ClaimedCode::Claimed {
             grant: Box::new(code.grant.clone()),
             claim,
+            epoch: None,
         }
     }
 
@@ -187,21 +199,21 @@ impl Shelf {
         claim: u32,
         remember: Duration,
         now: Monotonic,
-    ) -> bool {
+    ) -> LeaveToAnswer {
         if living(self.used.get(hash), now).is_some() {
-            return false;
+            return LeaveToAnswer::Refused;
         }
         let Some(code) = living(self.codes.get(hash), now) else {
-            return true;
+            return LeaveToAnswer::Gone;
         };
         if code.claimed.is_some_and(|(_, latest)| latest > claim) {
-            return false;
+            return LeaveToAnswer::Refused;
         }
         if let Some((code, ends)) = self.codes.remove(hash) {
             let ends = ends.max(now + remember);
             self.used.insert(*hash, (code.grant.grant_id, ends));
         }
-        true
+        LeaveToAnswer::Given(None)
     }
 
     pub(crate) fn keep(&mut self, usage: &TokenHash, login: &Login, ttl: Duration, now: Monotonic) {

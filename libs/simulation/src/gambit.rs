@@ -64,6 +64,15 @@ const PLANS: &[&[Move]] = &[
         Then(Step::RestoreCache),
         Do(Act::ReplayCode),
     ],
+    // The same, and the first who presents it then is not answered.
+    &[
+        Get(Goal::Code),
+        Then(Step::SaveCache),
+        Do(Act::Redeem),
+        Then(Step::RestoreCache),
+        Move::Trouble(Act::ReplayCode, &[Trouble::Fails], Some("claim_code")),
+        Do(Act::ReplayCode),
+    ],
     // The cache forgets what was revoked.
     &[
         Get(Goal::Tokens),

@@ -29,9 +29,6 @@ impl World {
         if !request.is_heard {
             self.unheard(request);
         }
-        if !request.lost.is_empty() {
-            self.unanswered(request);
-        }
         match answer {
             Answer::Turn(Ok(turn)) => self.turned(number, request, turn),
             Answer::Tokens(Ok(tokens)) => self.gave_tokens(number, request, &tokens),
@@ -153,15 +150,12 @@ impl World {
     }
 
     fn judge_redemption(&mut self, number: usize, family: usize) -> Judged {
-        let now = self.now();
         let Some(code) = self.codes.get_mut(number) else {
             return Ok(());
         };
         code.family = Some(family);
         code.answers += 1;
-        // One that ended between two claims and their answers stands in the way of neither.
-        let stands = now.is_within(code.issued, CODE_MS);
-        if code.answers > 1 && stands && !code.may_be_answered_again {
+        if code.answers > 1 {
             let what = format!(
                 "code {number} was answered with tokens {} times",
                 code.answers
@@ -277,7 +271,6 @@ impl World {
                         issued: request.begun,
                         answers: 0,
                         doomed: is_lost.then_some("the cache lost it before it was told"),
-                        may_be_answered_again: false,
                         family: None,
                     });
                 }

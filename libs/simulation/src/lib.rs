@@ -46,4 +46,6 @@ pub enum Defect {
     /// A rotated key ring is stored in the place of the old one without looking whether another node
     /// stored one first.
     RotationWithoutSwap,
+    /// Nobody learns that the cache was set back.
+    CacheLossUnnoticed,
 }

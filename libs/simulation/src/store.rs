@@ -8,15 +8,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{
-    AuthRequest, AuthRequestId, BrowserSession, Client, ClientId, CodeGrant, ConnectorId, GrantId,
-    Identity, IdentityClaims, Login, RefreshGrant, RefreshId, SessionId, TenantId, TokenHash,
-    UserId,
+    AuthRequest, AuthRequestId, BrowserSession, Client, ClientId, CodeClaim, CodeGrant,
+    ConnectorId, GrantId, Identity, IdentityClaims, Login, RefreshGrant, RefreshId, SessionId,
+    TenantId, TokenHash, UserId,
 };
 use insula_oauth::Scopes;
 use insula_store::{
-    Cache, ClaimedCode, ClientPut, Clients, Durable, Finish, KeySwap, KeyVersions, LoginRoom,
-    MemoryStore, Owner, Redemption, RefreshRotation, SealedKeys, StoreError, StoredClient,
-    TenantCache, TenantStore, UpgradedPassword,
+    Cache, ClaimedCode, ClientPut, Clients, Durable, Finish, KeySwap, KeyVersions, LeaveToAnswer,
+    LoginRoom, MemoryStore, Owner, Redemption, RefreshRotation, SealedKeys, StoreError,
+    StoredClient, TenantCache, TenantStore, UpgradedPassword,
 };
 
 use crate::Defect;
@@ -287,9 +287,13 @@ impl TenantStore for NodeStore {
         self.link.wire.carry("session_exists", call).await
     }
 
-    async fn add_refresh(&self, grant: &RefreshGrant) -> Answer<Redemption> {
+    async fn add_refresh(
+        &self,
+        grant: &RefreshGrant,
+        claim: Option<&CodeClaim>,
+    ) -> Answer<Redemption> {
         let call = async {
-            let redemption = self.store.add_refresh(grant).await?;
+            let redemption = self.store.add_refresh(grant, claim).await?;
             let forgets = self.link.has(Defect::RedemptionInCacheAlone);
             Ok(if forgets {
                 Redemption::First
@@ -300,14 +304,29 @@ impl TenantStore for NodeStore {
         self.link.wire.carry("add_refresh", call).await
     }
 
-    async fn note_redeemed(&self, grant: &GrantId, until: Timestamp) -> Answer<Redemption> {
+    async fn note_redeemed(
+        &self,
+        grant: &GrantId,
+        claim: Option<&CodeClaim>,
+        until: Timestamp,
+    ) -> Answer<Redemption> {
         let call = async {
             if self.link.has(Defect::RedemptionInCacheAlone) {
                 return Ok(Redemption::First);
             }
-            self.store.note_redeemed(grant, until).await
+            self.store.note_redeemed(grant, claim, until).await
         };
         self.link.wire.carry("note_redeemed", call).await
+    }
+
+    async fn take_refresh_answer(&self, id: &RefreshId, at: Timestamp) -> Answer<bool> {
+        let call = self.store.take_refresh_answer(id, at);
+        self.link.wire.carry("take_refresh_answer", call).await
+    }
+
+    async fn take_answer(&self, grant: &GrantId, at: Timestamp) -> Answer<bool> {
+        let call = self.store.take_answer(grant, at);
+        self.link.wire.carry("take_answer", call).await
     }
 
     async fn find_refresh(&self, id: &RefreshId) -> Answer<Option<RefreshGrant>> {
@@ -449,25 +468,43 @@ impl TenantCache for NodeCache {
             .await
     }
 
-    async fn claim_code(&self, code: &TokenHash, presenter: &TokenHash) -> Answer<ClaimedCode> {
+    async fn claim_code(
+        &self,
+        code: &TokenHash,
+        presenter: &TokenHash,
+        at_least: Duration,
+    ) -> Answer<ClaimedCode> {
         self.call("claim_code", |shelf, at| {
-            let claimed = shelf.claim(code, presenter, at);
-            match &claimed {
+            let claimed = shelf.claim(code, presenter, at_least, at);
+            match claimed {
                 ClaimedCode::Claimed { grant, .. }
                     if self.link.has(Defect::CodeBurntByFailedCommit)
                         && !lock(&self.link.burnt).insert(*code) =>
                 {
-                    ClaimedCode::Replayed(grant.grant_id.clone())
+                    ClaimedCode::Replayed(grant.grant_id)
                 }
+                ClaimedCode::Claimed { grant, claim, .. } => ClaimedCode::Claimed {
+                    grant,
+                    claim,
+                    epoch: self.link.cache.epoch(),
+                },
                 _ => claimed,
             }
         })
         .await
     }
 
-    async fn answer_code(&self, code: &TokenHash, claim: u32, remember: Duration) -> Answer<bool> {
+    async fn answer_code(
+        &self,
+        code: &TokenHash,
+        claim: u32,
+        remember: Duration,
+    ) -> Answer<LeaveToAnswer> {
         self.call("answer_code", |shelf, at| {
-            shelf.answer(code, claim, remember, at)
+            match shelf.answer(code, claim, remember, at) {
+                LeaveToAnswer::Given(_) => LeaveToAnswer::Given(self.link.cache.epoch()),
+                other => other,
+            }
         })
         .await
     }

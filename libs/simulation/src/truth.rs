@@ -83,8 +83,6 @@ pub(crate) struct Code {
     pub(crate) answers: u32,
     /// Why it need not be redeemable any more, or its tokens may be condemned.
     pub(crate) doomed: Option<&'static str>,
-    /// The cache lost what it knew between a claim and its answer: once more may be answered.
-    pub(crate) may_be_answered_again: bool,
     pub(crate) family: Option<usize>,
 }
 

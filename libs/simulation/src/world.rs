@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use insula_ambient::{Clock as _, ManualClock, SeededEntropy, Timestamp};
 use insula_jose::MasterKey;
-use insula_model::{TenantSpec, TokenHash};
+use insula_model::TenantSpec;
 use insula_store::{COLLECTED_AFTER, Durable as _, MemoryStore};
 use insula_testkit::{NOW, a_client, a_tenant};
 
@@ -56,7 +56,7 @@ pub(crate) struct World {
     /// Which of them were taken out again, and when if the clocks had differed by then.
     pub(crate) dropped_keys: BTreeMap<String, Option<u64>>,
     pub(crate) is_bus_up: bool,
-    saved: Option<(Contents, Vec<TokenHash>)>,
+    saved: Option<Contents>,
     clock: ManualClock,
     pub(crate) ms: u64,
     /// When the clocks of the nodes were last further apart than those that keep time.
@@ -72,7 +72,7 @@ impl World {
     pub(crate) fn new(seed: u64, defect: Option<Defect>) -> Self {
         let clock = ManualClock::at(NOW);
         let (wire, durable) = (Arc::<Wire>::default(), MemoryStore::new());
-        let cache = SharedCache::new(clock.clone(), defect == Some(Defect::DurationsByWallTime));
+        let cache = SharedCache::new(clock.clone(), defect);
         let configuration = Configuration {
             specs: (0..TENANTS).map(|n| Arc::new(spec(n))).collect(),
             master_key: Arc::new(MasterKey::generate(&SeededEntropy::new(seed))),
@@ -152,13 +152,11 @@ impl World {
             Step::Pass { ms } => self.pass(ms),
             Step::Kill { node } => self.kill(node),
             Step::Start { node } => self.start(node),
-            Step::EmptyCache => self.lose_cache(Contents::default(), &[]),
-            Step::SaveCache => {
-                self.saved = Some((self.cache.contents(), self.cache.claimed_codes()));
-            }
+            Step::EmptyCache => self.lose_cache(Contents::default()),
+            Step::SaveCache => self.saved = Some(self.cache.contents()),
             Step::RestoreCache => {
-                if let Some((contents, claimed)) = self.saved.clone() {
-                    self.lose_cache(contents, &claimed);
+                if let Some(contents) = self.saved.clone() {
+                    self.lose_cache(contents);
                 }
             }
             Step::SetClock { node, ms } => {
@@ -310,7 +308,7 @@ impl World {
     }
 
     /// The cache forgets what it held, and holds `contents` instead.
-    fn lose_cache(&mut self, contents: Contents, claimed: &[TokenHash]) {
+    fn lose_cache(&mut self, contents: Contents) {
         self.cache.replace(contents);
         self.cache_lost = Some(self.ms);
         let presented = self
@@ -320,12 +318,9 @@ impl World {
         let under_way: Vec<usize> = presented.filter_map(|r| r.presents.code).collect();
         for number in 0..self.codes.len() {
             let is_under_way = under_way.contains(&number);
-            let Some(code) = self.codes.get_mut(number) else {
+            let Some(code) = self.codes.get(number) else {
                 continue;
             };
-            if is_under_way || claimed.contains(&TokenHash::of(&code.text)) {
-                code.may_be_answered_again = true;
-            }
             if is_under_way || code.answers == 0 {
                 self.doom_code(number, "the cache lost what it knew of the code");
             }
@@ -361,7 +356,8 @@ impl World {
                 .unwrap_or_default()
                 .contains(&name)
         };
-        let lost_leave = request.lost.contains(&"answer_code");
+        let takes = ["take_refresh_answer", "take_answer"];
+        let is_taken_unheard = request.lost.iter().any(|call| takes.contains(call));
         let (act, presents) = (request.act, request.presents.clone());
         if act == Act::Refresh
             && carried.contains(&"find_refresh")
@@ -370,8 +366,8 @@ impl World {
         {
             self.note_late(family, token, now);
         }
-        if lost_leave && let Some(code) = presents.code.and_then(|n| self.codes.get_mut(n)) {
-            code.may_be_answered_again = true;
+        if is_taken_unheard && let Some(code) = presents.code {
+            self.doom_code(code, "nobody heard whether its answer was taken");
         }
         if carried.contains(&"end_session")
             && matches!(act, Act::ComeBack | Act::Consent)
@@ -401,37 +397,10 @@ impl World {
 
     /// A request whose answer nobody will hear, at its end or cut before.
     pub(crate) fn unheard(&mut self, request: &Request) {
-        self.unanswered(request);
         if request.carried.contains(&"answer_code")
             && let Some(code) = request.presents.code
         {
             self.doom_code(code, "it was answered, and nobody heard it");
-        }
-    }
-
-    /// Where the cache forgot that a code was redeemed, two who present it at once pass for one who
-    /// tries again; where the code ends meanwhile, each is told that nobody stands in its way.
-    pub(crate) fn note_second_claim(&mut self, number: usize) {
-        let lost = self.cache_lost;
-        let mut requests = self.agents.iter().flat_map(|a| a.slots.iter().flatten());
-        let is_second = requests.any(|r| r.presents.code == Some(number));
-        if let Some(code) = self.codes.get_mut(number)
-            && is_second
-            && lost.is_some_and(|last| last >= code.issued.ms)
-        {
-            code.may_be_answered_again = true;
-        }
-    }
-
-    /// A claim of a code after the cache forgot it was redeemed passes for the first; if its own
-    /// answer is lost, the next passes for its second try.
-    pub(crate) fn unanswered(&mut self, request: &Request) {
-        let lost = self.cache_lost;
-        if request.carried.contains(&"claim_code")
-            && let Some(code) = request.presents.code.and_then(|n| self.codes.get_mut(n))
-            && lost.is_some_and(|last| last >= code.issued.ms)
-        {
-            code.may_be_answered_again = true;
         }
     }
 }

@@ -40,6 +40,11 @@ fn a_redemption_remembered_in_the_cache_alone_is_found() {
 }
 
 #[test]
+fn a_loss_of_the_cache_that_nobody_notices_is_found() {
+    finds(Defect::CacheLossUnnoticed, &[Promise::CodeRedeemedOnce]);
+}
+
+#[test]
 fn revocation_read_from_the_cache_alone_is_found() {
     finds(Defect::RevocationInCacheAlone, &[Promise::RevocationFinal]);
 }

@@ -2,8 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use insula_model::{AuthRequest, AuthRequestId, CodeGrant, GrantId, Login, TenantId, TokenHash};
-use insula_store::{Cache, CacheLimits, ClaimedCode, Finish, LoginRoom, StoreError, TenantCache};
+use insula_model::{
+    AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, GrantId, Login, TenantId, TokenHash,
+};
+use insula_store::{
+    Cache, CacheLimits, ClaimedCode, Finish, LeaveToAnswer, LoginRoom, StoreError, TenantCache,
+};
 use prometheus::Registry;
 use redis::cmd;
 use tokio::runtime::Handle;
@@ -259,19 +263,26 @@ impl TenantCache for OfTenant {
         &self,
         code: &TokenHash,
         presenter: &TokenHash,
+        at_least: Duration,
     ) -> Result<ClaimedCode, StoreError> {
         let key = self.code(code);
-        let presenter = presenter.to_text();
-        let (keys, args) = ([key.as_str()], [presenter.as_bytes()]);
+        let args = [presenter.to_text().into_bytes(), text(millis(at_least))];
+        let args = args.each_ref().map(Vec::as_slice);
+        let keys = [key.as_str()];
         let run = self
             .link
             .run("claim_code", &script::CLAIM_CODE, &keys, &args);
-        let (state, payload, claim): (i64, Vec<u8>, u32) = run.await?;
+        let (state, payload, claim, epoch): (i64, Vec<u8>, u32, String) = run.await?;
         match state {
             0 => Ok(ClaimedCode::Unknown),
             1 => {
                 let grant = Box::new(record::read_grant(&payload)?);
-                Ok(ClaimedCode::Claimed { grant, claim })
+                let epoch = CacheEpoch::parse(epoch);
+                Ok(ClaimedCode::Claimed {
+                    grant,
+                    claim,
+                    epoch,
+                })
             }
             2 => {
                 let id = String::from_utf8(payload).ok().map(GrantId::parse);
@@ -289,7 +300,7 @@ impl TenantCache for OfTenant {
         code: &TokenHash,
         claim: u32,
         remember: Duration,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<LeaveToAnswer, StoreError> {
         let (key, codes) = (self.code(code), self.codes());
         let args = [
             text(claim),
@@ -301,9 +312,11 @@ impl TenantCache for OfTenant {
         let run = self
             .link
             .run("answer_code", &script::ANSWER_CODE, &keys, &args);
-        match run.await? {
-            0 => Ok(false),
-            1 => Ok(true),
+        let (state, epoch): (i64, String) = run.await?;
+        match state {
+            0 => Ok(LeaveToAnswer::Refused),
+            1 => Ok(LeaveToAnswer::Given(CacheEpoch::parse(epoch))),
+            2 => Ok(LeaveToAnswer::Gone),
             _ => Err(corrupt(CODE, STRANGE_HEAD)),
         }
     }

@@ -179,49 +179,72 @@ return 1"
     ))
 });
 
-/// `KEYS` code; `ARGV` the presenter. Answers {1, JSON, claim} to whose code it is,
-/// {2, grant id, 0} to all others, {0, '', 0} where there is no code, {-1, '', 0} where it cannot
-/// be read.
+/// A function that tells the epoch: which process the server is, which is another after each start,
+/// and which line of replication it is on, which is another after each change of masters. Either may
+/// have set the data back. Empty where an ACL or the server does not tell.
+macro_rules! with_epoch {
+    ($body:literal) => {
+        concat!(
+            r"local function epoch()
+  local server = redis.pcall('INFO', 'server')
+  local replication = redis.pcall('INFO', 'replication')
+  if type(server) ~= 'string' or type(replication) ~= 'string' then return '' end
+  local run = string.match(server, '\nrun_id:(%x+)')
+  local line = string.match(replication, '\nmaster_replid:(%x+)')
+  if not run or not line then return '' end
+  return run .. '.' .. line
+end
+",
+            $body
+        )
+    };
+}
+
+/// `KEYS` code; `ARGV` the presenter, how long the code lives at least from its first claim. Answers
+/// {1, JSON, claim, epoch} to whose code it is, {2, grant id, 0, ''} to all others, {0, '', 0, ''}
+/// where there is no code, {-1, '', 0, ''} where it cannot be read.
 pub(crate) static CLAIM_CODE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
+    Script::new(with_epoch!(
         r"local record = redis.call('GET', KEYS[1])
-if not record then return {0, '', 0} end
+if not record then return {0, '', 0, ''} end
 local state, grant = string.match(record, '^1|([FCU])|([%w_%-]+)|')
-if not state then return {-1, '', 0} end
-if state == 'U' then return {2, grant, 0} end
+if not state then return {-1, '', 0, ''} end
+if state == 'U' then return {2, grant, 0, ''} end
 local claim, json = 1, nil
+local life = redis.call('PTTL', KEYS[1])
 if state == 'F' then
   json = string.match(record, '^1|F|[^|]*|(.*)$')
+  life = math.max(life, tonumber(ARGV[2]))
 else
   local claims, presenter
   claims, presenter, json = string.match(record, '^1|C|[^|]*|(%d+)|([^|]*)|(.*)$')
-  if not claims then return {-1, '', 0} end
-  if presenter ~= ARGV[1] then return {2, grant, 0} end
+  if not claims then return {-1, '', 0, ''} end
+  if presenter ~= ARGV[1] then return {2, grant, 0, ''} end
   claim = tonumber(claims) + 1
 end
 local head = string.format('1|C|%s|%.0f|%s|', grant, claim, ARGV[1])
-redis.call('SET', KEYS[1], head .. json, 'KEEPTTL')
-return {1, json, claim}",
-    )
+redis.call('SET', KEYS[1], head .. json, 'PX', string.format('%.0f', math.max(life, 1)))
+return {1, json, claim, epoch()}"
+    ))
 });
 
 /// `KEYS` code, list of fresh codes; `ARGV` the claim, how long to remember, the code's name in the
-/// list. Answers 1 to the claim that may be answered, 0 to all others, -1 where the code
-/// cannot be read.
+/// list. Answers {1, epoch} to the claim that may be answered, {0, ''} to all others, {2, ''} where
+/// there is no code, {-1, ''} where it cannot be read.
 pub(crate) static ANSWER_CODE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
+    Script::new(with_epoch!(
         r"local head = redis.call('GETRANGE', KEYS[1], 0, 255)
-if head == '' then return 1 end
+if head == '' then return {2, ''} end
 local state, grant = string.match(head, '^1|([FCU])|([%w_%-]+)|')
-if not state then return -1 end
-if state == 'U' then return 0 end
+if not state then return {-1, ''} end
+if state == 'U' then return {0, ''} end
 local claim = string.match(head, '^1|C|[^|]*|(%d+)|')
-if claim and tonumber(claim) > tonumber(ARGV[1]) then return 0 end
+if claim and tonumber(claim) > tonumber(ARGV[1]) then return {0, ''} end
 local life = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2]))
 redis.call('SET', KEYS[1], '1|U|' .. grant .. '|', 'PX', string.format('%.0f', life))
 redis.call('ZREM', KEYS[2], ARGV[3])
-return 1",
-    )
+return {1, epoch()}"
+    ))
 });
 
 /// `KEYS` counter, list of counters; `ARGV` the window, its name in the list, the greatest number of

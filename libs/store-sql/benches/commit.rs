@@ -208,7 +208,7 @@ async fn store(folder: &Path, name: &str) -> SqlStore {
     store.migrate().await.expect("tables can be made");
     let acme = tenant(&store);
     for number in 0..most() {
-        let added = acme.add_refresh(&grant(number)).await;
+        let added = acme.add_refresh(&grant(number), None).await;
         added.expect("the database writes");
     }
     store

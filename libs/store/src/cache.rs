@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use insula_model::{AuthRequest, AuthRequestId, CodeGrant, GrantId, Login, TenantId, TokenHash};
+use insula_model::{
+    AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, GrantId, Login, TenantId, TokenHash,
+};
 
 use crate::StoreError;
 
@@ -32,12 +34,25 @@ pub enum ClaimedCode {
         grant: Box<CodeGrant>,
         /// How often its presenter claimed it: 1, and more where an earlier try was not answered.
         claim: u32,
+        /// The epoch of the cache in which it was claimed.
+        epoch: Option<CacheEpoch>,
     },
     /// It was redeemed before, or claimed by another; this is the family it began
     /// (RFC 6749 §4.1.2).
     Replayed(GrantId),
     /// Nobody knows it, or it expired.
     Unknown,
+}
+
+/// What asking leave to answer a claim came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaveToAnswer {
+    /// The claim may be answered, and no other may in this epoch of the cache.
+    Given(Option<CacheEpoch>),
+    /// Another claim took over or was answered.
+    Refused,
+    /// The code is gone: it ended, or the cache lost it.
+    Gone,
 }
 
 /// What finishing a login came to.
@@ -124,23 +139,24 @@ pub trait TenantCache: Send + Sync + 'static {
 
     /// Claims a code for `presenter`, the hash of all that was presented with it. Nobody else can
     /// claim it from then on; the same presenter may again, and takes over from its earlier
-    /// claims, until one of them was answered. One atomic step.
+    /// claims, until one of them was answered. From its first claim a code lives `at_least` so
+    /// long, so that it does not end while its presenter tries again. One atomic step.
     async fn claim_code(
         &self,
         code: &TokenHash,
         presenter: &TokenHash,
+        at_least: Duration,
     ) -> Result<ClaimedCode, StoreError>;
 
-    /// Asks leave to answer a claim. `true` to one claim of a code, after which the code is
+    /// Asks leave to answer a claim. It is given to one claim of a code, after which the code is
     /// redeemed and is remembered as such for `remember`, or for as long as it was to live if that
-    /// is longer; `false` if another claim took over or was answered. A code that is gone stands in
-    /// nobody's way. One atomic step.
+    /// is longer. One atomic step.
     async fn answer_code(
         &self,
         code: &TokenHash,
         claim: u32,
         remember: Duration,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<LeaveToAnswer, StoreError>;
 
     // --- what an upstream said that could not be stored durably ---
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{
-    BrowserSession, ClientId, ConnectorId, GrantId, Identity, IdentityClaims, Login, RefreshGrant,
-    RefreshId, SessionId, TenantId, TokenHash, UserId,
+    BrowserSession, ClientId, CodeClaim, ConnectorId, GrantId, Identity, IdentityClaims, Login,
+    RefreshGrant, RefreshId, SessionId, TenantId, TokenHash, UserId,
 };
 use insula_oauth::Scopes;
 
@@ -102,9 +102,21 @@ pub enum RefreshRotation {
 pub enum Redemption {
     /// It is noted, for the first time.
     First,
-    /// It had been noted before: the refresh grant it began, as it stands; none if it began none,
-    /// or if the family was revoked.
-    Repeated(Option<Box<RefreshGrant>>),
+    /// It had been noted before.
+    Repeated(NotedRedemption),
+}
+
+/// A redemption as it was noted, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotedRedemption {
+    /// The claim that noted it, if it could be placed.
+    pub claim: Option<CodeClaim>,
+    /// Whether its answer was taken, or its refresh token was used, or it was noted by a version
+    /// that told no claims and took no answers.
+    pub answered: bool,
+    /// The refresh grant it began, as it stands; none if it began none, or if the family was
+    /// revoked.
+    pub refresh: Option<Box<RefreshGrant>>,
 }
 
 /// A password hash made here that stands for an older one in a file.
@@ -212,18 +224,30 @@ pub trait TenantStore: Clients + Send + Sync + 'static {
 
     // --- refresh grants and revocation ---
 
-    /// Stores the refresh grant that a redeemed code begins, which notes the redemption too: of
-    /// those with the same id and family only one is stored. One of a family that was revoked
-    /// already is dead from the start.
-    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<Redemption, StoreError>;
+    /// Stores the refresh grant that a redeemed code begins, which notes the redemption too, and the
+    /// claim it was redeemed with: of those with the same id and family only one is stored. One of a family that was revoked already is dead from the start.
+    async fn add_refresh(
+        &self,
+        grant: &RefreshGrant,
+        claim: Option<&CodeClaim>,
+    ) -> Result<Redemption, StoreError>;
 
     /// Notes that the code of a family was redeemed that began no refresh grant; stands until
     /// `until`.
     async fn note_redeemed(
         &self,
         grant: &GrantId,
+        claim: Option<&CodeClaim>,
         until: Timestamp,
     ) -> Result<Redemption, StoreError>;
+
+    /// Takes the one answer of a redemption that [`add_refresh`](Self::add_refresh) noted, and notes
+    /// that it was given at `at`. `true` to one caller, and to none once the refresh token was used
+    /// for another.
+    async fn take_refresh_answer(&self, id: &RefreshId, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// The same of one that [`note_redeemed`](Self::note_redeemed) noted.
+    async fn take_answer(&self, grant: &GrantId, at: Timestamp) -> Result<bool, StoreError>;
 
     /// A refresh grant by the first half of its token, expired or not.
     async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError>;

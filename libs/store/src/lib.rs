@@ -17,11 +17,11 @@ mod registry;
 mod registry_index;
 
 pub use bus::{Change, ChangeBus, ChangeKind, Changes};
-pub use cache::{Cache, ClaimedCode, Finish, LoginRoom, TenantCache};
+pub use cache::{Cache, ClaimedCode, Finish, LeaveToAnswer, LoginRoom, TenantCache};
 pub use clients::{ClientPut, Clients, StoredClient};
 pub use durable::{
-    COLLECTED_AFTER, Durable, KeySwap, MASTER_KEY_FACT, Owner, Redemption, RefreshRotation,
-    SealedKeys, TenantStore, UpgradedPassword,
+    COLLECTED_AFTER, Durable, KeySwap, MASTER_KEY_FACT, NotedRedemption, Owner, Redemption,
+    RefreshRotation, SealedKeys, TenantStore, UpgradedPassword,
 };
 pub use error::StoreError;
 pub use key_versions::{KEY_VERSIONS_AT_ONCE, KeyVersions};

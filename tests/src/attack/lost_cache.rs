@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::{Proof, Scale};
 use crate::{
-    Agent, Back, House, Memory, Person, Process, RedisServer, Relay, RelyingParty, Tokens, service,
-    unique, walk,
+    Agent, Answer, Back, House, Login, Memory, Mishap, Person, Process, RedisServer, Relay,
+    RelyingParty, Tokens, service, unique, walk,
 };
 
 const REDIRECT_URI: &str = "https://app.example/callback";
@@ -98,6 +98,17 @@ async fn becomes(what: &str, is_so: impl AsyncFn() -> bool) {
     }
 }
 
+/// How a code is presented again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    /// Once, at one of the nodes.
+    Once,
+    /// At both nodes at once.
+    AtBoth,
+    /// At one node that loses its way to Redis before it can answer, and then at the other.
+    AfterAFailure,
+}
+
 /// Redeems a code, sets Redis back to before that, and presents the code again.
 pub async fn codes_of_a_cache_set_back(scale: Scale) -> Vec<Proof> {
     let people = ["jane".to_owned()];
@@ -105,38 +116,84 @@ pub async fn codes_of_a_cache_set_back(scale: Scale) -> Vec<Proof> {
         return Vec::new();
     };
     let jane = Person::new("jane@acme.example", "password");
-    let (mut tries, mut refused, mut ended) = (0, 0, 0);
-    for _ in 0..scale.of(1, 10) {
-        for scope in ["openid email offline_access", "openid email"] {
-            for node in 0..2 {
-                let first = scene.at(node).with_scope(scope);
-                let (login, back) = first.code(&scene.browser_at(node), &jane).await;
-                scene.redis.save();
-                let tokens = first.tokens(&login, &back).await;
-                scene.redis.crash_and_restart(Memory::Saved).await;
-                scene.is_served().await;
-                tries += 1;
-                // At the same node, and in the next round at the other one.
-                let again = scene.at((node + tries / 4) % 2);
-                let answer = again.redeem(&login, back.code()).await;
-                refused += usize::from(answer.status == 400 && answer.error() == "invalid_grant");
-                let mut lives = false;
+    let mut proofs = Vec::new();
+    for again in [Again::Once, Again::AtBoth, Again::AfterAFailure] {
+        proofs.push(scene.present_again(again, &jane, scale).await);
+    }
+    proofs
+}
+
+impl Scene {
+    async fn present_again(&mut self, again: Again, jane: &Person<'_>, scale: Scale) -> Proof {
+        let scene = self;
+        let (mut tries, mut refused, mut ended) = (0, 0, 0);
+        for _ in 0..scale.of(1, 10) {
+            for scope in ["openid email offline_access", "openid email"] {
                 for node in 0..2 {
-                    lives |= is_alive(&scene.at(node), &tokens).await;
+                    let first = scene.at(node).with_scope(scope);
+                    let (login, back) = first.code(&scene.browser_at(node), jane).await;
+                    scene.redis.save();
+                    let tokens = first.tokens(&login, &back).await;
+                    scene.redis.crash_and_restart(Memory::Saved).await;
+                    scene.is_served().await;
+                    tries += 1;
+                    // At the same node, and in the next round at the other one.
+                    let node = (node + tries / 4) % 2;
+                    let answers = scene.presented(again, &login, back.code(), node).await;
+                    refused += usize::from(answers.iter().all(is_refused));
+                    let mut lives = false;
+                    for node in 0..2 {
+                        lives |= is_alive(&scene.at(node), &tokens).await;
+                    }
+                    ended += usize::from(!lives);
                 }
-                ended += usize::from(!lives);
+            }
+        }
+        let how = match again {
+            Again::Once => "each code presented again at one of two nodes",
+            Again::AtBoth => "each code presented again at two nodes at once",
+            Again::AfterAFailure => {
+                "each code presented again at one of two nodes that then loses its way to Redis, and \
+                 once more at the other"
+            }
+        };
+        Proof {
+            attack: format!(
+                "{tries} codes redeemed, Redis killed and started from a snapshot made before that, \
+                 {how}"
+            ),
+            seen: format!("{refused} refused, {ended} families of tokens ended"),
+            bound: "all refused, all families ended".to_owned(),
+            held: refused == tries && ended == tries,
+        }
+    }
+
+    /// The answers to a code that is presented again.
+    async fn presented(&self, again: Again, login: &Login, code: &str, node: usize) -> Vec<Answer> {
+        let (here, there) = (self.at(node), self.at(1 - node));
+        match again {
+            Again::Once => vec![here.redeem(login, code).await],
+            Again::AtBoth => {
+                let both = tokio::join!(here.redeem(login, code), there.redeem(login, code));
+                vec![both.0, both.1]
+            }
+            Again::AfterAFailure => {
+                self.relay.watch_for(":code:");
+                self.relay.strike_at(1, Mishap::CutAfter);
+                let first = here.redeem(login, code).await;
+                assert_ne!(first.status, 200, "it was redeemed before");
+                assert!(self.relay.has_struck(), "the way to Redis was cut");
+                self.relay.spare();
+                self.is_served().await;
+                vec![there.redeem(login, code).await]
             }
         }
     }
-    vec![Proof {
-        attack: format!(
-            "{tries} codes redeemed, Redis killed and started from a snapshot made before that, each \
-             code presented again at one of two nodes"
-        ),
-        seen: format!("{refused} refused, {ended} families of tokens ended"),
-        bound: "all refused, all families ended".to_owned(),
-        held: refused == tries && ended == tries,
-    }]
+}
+
+/// Whether a code was refused as one that was redeemed.
+fn is_refused(answer: &Answer) -> bool {
+    answer.status == 400 && answer.error() == "invalid_grant"
 }
 
 /// Whether any of somebody's tokens still does anything.

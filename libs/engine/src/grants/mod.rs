@@ -1,6 +1,7 @@
 //! The grants of the token endpoint: is this evidence good for tokens?
 
 mod authorization_code;
+mod redemption;
 mod refresh_token;
 
 use insula_model::{Client, TenantSpec};
@@ -9,6 +10,7 @@ use insula_oauth::GrantType;
 use crate::Refusal;
 
 pub use authorization_code::{authorization_code, remember_code_for};
+pub use redemption::{Leave, RedemptionNote, RedemptionVerdict, redemption};
 pub use refresh_token::{
     RefreshFacts, RefreshToken, RefreshUse, first_refresh_grant, gets_refresh_token,
     narrowed_scopes, refresh_token, used_refresh_grant,

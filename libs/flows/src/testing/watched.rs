@@ -6,17 +6,21 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use insula_ambient::{ManualClock, Timestamp};
 use insula_model::{
-    AuthRequest, AuthRequestId, BrowserSession, Client, ClientId, CodeGrant, ConnectorId, GrantId,
-    Identity, IdentityClaims, Login, RefreshGrant, RefreshId, SessionId, TokenHash, UserId,
+    AuthRequest, AuthRequestId, BrowserSession, CacheEpoch, Client, ClientId, CodeClaim, CodeGrant,
+    ConnectorId, GrantId, Identity, IdentityClaims, Login, RefreshGrant, RefreshId, SessionId,
+    TokenHash, UserId,
 };
 use insula_oauth::Scopes;
 use insula_store::{
-    ClaimedCode, ClientPut, Clients, Finish, KeySwap, LoginRoom, Owner, Redemption,
+    ClaimedCode, ClientPut, Clients, Finish, KeySwap, LeaveToAnswer, LoginRoom, Owner, Redemption,
     RefreshRotation, SealedKeys, StoreError, StoredClient, TenantCache, TenantStore,
     UpgradedPassword,
 };
 
 use crate::{Effects, TenantView};
+
+/// What happens beside a call.
+pub(crate) type Something = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// What may befall a call.
 #[derive(Clone)]
@@ -32,7 +36,9 @@ pub(crate) enum Trouble {
     /// It takes so long.
     Stalls(ManualClock, Duration),
     /// Something else happens before it arrives.
-    Meanwhile(Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>),
+    Meanwhile(Something),
+    /// Something else happens, and it never arrives.
+    LostAfter(Something),
 }
 
 /// Notes every call, fails them all while it is down, and brings trouble to single ones.
@@ -41,6 +47,8 @@ pub(crate) struct Spy {
     calls: Mutex<Vec<&'static str>>,
     down: AtomicBool,
     troubles: Mutex<Vec<(&'static str, Trouble)>>,
+    instead: Mutex<Option<Arc<dyn TenantCache>>>,
+    tells_no_epoch: AtomicBool,
 }
 
 impl Spy {
@@ -57,6 +65,20 @@ impl Spy {
     /// The next call of that name meets `trouble`. Of several, each meets the next.
     pub(crate) fn trouble(&self, call: &'static str, trouble: Trouble) {
         self.troubles.lock().unwrap().push((call, trouble));
+    }
+
+    /// From now on codes are looked for in another cache: the one there was has been set back.
+    pub(crate) fn set_back(&self, to: Arc<dyn TenantCache>) {
+        *self.instead.lock().unwrap() = Some(to);
+    }
+
+    /// From now on the cache does not tell which epoch it is in.
+    pub(crate) fn tell_no_epoch(&self) {
+        self.tells_no_epoch.store(true, Ordering::SeqCst);
+    }
+
+    fn epoch(&self, told: Option<CacheEpoch>) -> Option<CacheEpoch> {
+        told.filter(|_| !self.tells_no_epoch.load(Ordering::SeqCst))
     }
 
     async fn watch<T>(
@@ -76,8 +98,11 @@ impl Spy {
         if let Some(Trouble::Stalls(clock, by)) = &trouble {
             clock.advance(*by);
         }
-        if let Some(Trouble::Meanwhile(something)) = &trouble {
+        if let Some(Trouble::Meanwhile(something) | Trouble::LostAfter(something)) = &trouble {
             something().await;
+        }
+        if matches!(trouble, Some(Trouble::LostAfter(_))) {
+            return Err(away());
         }
         let answer = call.await;
         match trouble {
@@ -265,17 +290,36 @@ impl TenantStore for WatchedStore {
             .await
     }
 
-    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<Redemption, StoreError> {
-        self.1.watch("add_refresh", self.0.add_refresh(grant)).await
+    async fn add_refresh(
+        &self,
+        grant: &RefreshGrant,
+        claim: Option<&CodeClaim>,
+    ) -> Result<Redemption, StoreError> {
+        self.1
+            .watch("add_refresh", self.0.add_refresh(grant, claim))
+            .await
     }
 
     async fn note_redeemed(
         &self,
         grant: &GrantId,
+        claim: Option<&CodeClaim>,
         until: Timestamp,
     ) -> Result<Redemption, StoreError> {
         self.1
-            .watch("note_redeemed", self.0.note_redeemed(grant, until))
+            .watch("note_redeemed", self.0.note_redeemed(grant, claim, until))
+            .await
+    }
+
+    async fn take_refresh_answer(&self, id: &RefreshId, at: Timestamp) -> Result<bool, StoreError> {
+        self.1
+            .watch("take_refresh_answer", self.0.take_refresh_answer(id, at))
+            .await
+    }
+
+    async fn take_answer(&self, grant: &GrantId, at: Timestamp) -> Result<bool, StoreError> {
+        self.1
+            .watch("take_answer", self.0.take_answer(grant, at))
             .await
     }
 
@@ -326,6 +370,13 @@ impl TenantStore for WatchedStore {
                 self.0.refresh_grants_of(connector, user, client),
             )
             .await
+    }
+}
+
+impl WatchedCache {
+    fn of_codes(&self) -> Arc<dyn TenantCache> {
+        let instead = self.1.instead.lock().unwrap().clone();
+        instead.unwrap_or_else(|| Arc::clone(&self.0))
     }
 }
 
@@ -401,10 +452,24 @@ impl TenantCache for WatchedCache {
         &self,
         code: &TokenHash,
         presenter: &TokenHash,
+        at_least: Duration,
     ) -> Result<ClaimedCode, StoreError> {
-        self.1
-            .watch("claim_code", self.0.claim_code(code, presenter))
-            .await
+        let claim = async {
+            let cache = self.of_codes();
+            cache.claim_code(code, presenter, at_least).await
+        };
+        Ok(match self.1.watch("claim_code", claim).await? {
+            ClaimedCode::Claimed {
+                grant,
+                claim,
+                epoch,
+            } => ClaimedCode::Claimed {
+                grant,
+                claim,
+                epoch: self.1.epoch(epoch),
+            },
+            other => other,
+        })
     }
 
     async fn answer_code(
@@ -412,10 +477,15 @@ impl TenantCache for WatchedCache {
         code: &TokenHash,
         claim: u32,
         remember: Duration,
-    ) -> Result<bool, StoreError> {
-        self.1
-            .watch("answer_code", self.0.answer_code(code, claim, remember))
-            .await
+    ) -> Result<LeaveToAnswer, StoreError> {
+        let answer = async {
+            let cache = self.of_codes();
+            cache.answer_code(code, claim, remember).await
+        };
+        Ok(match self.1.watch("answer_code", answer).await? {
+            LeaveToAnswer::Given(epoch) => LeaveToAnswer::Given(self.1.epoch(epoch)),
+            other => other,
+        })
     }
 
     async fn keep_refreshed(

@@ -2,14 +2,15 @@ use std::time::Duration;
 
 use insula_engine::Refusal;
 use insula_engine::grants::{
-    RefreshToken, authorization_code, first_refresh_grant, gets_refresh_token, remember_code_for,
+    Leave, RedemptionNote, RedemptionVerdict, RefreshToken, authorization_code,
+    first_refresh_grant, gets_refresh_token, redemption, remember_code_for,
 };
 use insula_engine::issue::Authorization;
 use insula_engine::people::is_still_known;
 use insula_jose::SigningKey;
-use insula_model::{Client, CodeGrant, Dialect, RefreshGrant, TokenHash};
+use insula_model::{Client, CodeClaim, CodeGrant, Dialect, RefreshGrant, TokenHash};
 use insula_oauth::{CodeRequest, CodeVerifier, TokenResponse};
-use insula_store::{ClaimedCode, Redemption};
+use insula_store::{ClaimedCode, LeaveToAnswer, NotedRedemption, Redemption};
 use tracing::warn;
 
 use super::{refused, signed, signing_key};
@@ -19,8 +20,8 @@ use crate::{FlowError, TenantView};
 ///
 /// The code is claimed, then the redemption is noted durably, then leave is asked to answer. Who
 /// hears a fault, or nothing, may try again with the same code, verifier and redirect URI and gets
-/// what the first try began; of any number of tries one is answered. What the cache has forgotten
-/// the durable note knows: a code that is new to the cache alone was redeemed before.
+/// what the first try began; of any number of tries one is answered. Where the cache may have
+/// forgotten something, or is not heard, the answer is taken durably before it is given (ADR 0035).
 pub(super) async fn redeem(
     view: &TenantView,
     client: &Client,
@@ -42,34 +43,66 @@ async fn redeemed(
     key: &SigningKey,
 ) -> Result<TokenResponse, FlowError> {
     let (cache, hash) = (&view.effects.cache, TokenHash::of(code));
-    let (grant, claim) = claimed(view, client, request, &hash).await?;
+    let Claimed {
+        grant,
+        number,
+        claim,
+    } = claimed(view, client, request, &hash).await?;
     let login = &grant.login;
     if !is_still_known(&view.spec, &login.connector_id, &login.claims.user_id) {
         return Err(Refusal::CodeUnknown.into());
     }
     let tokens = signed(view, key, &Authorization::of_code(&grant, code))?;
     let remember = remember_code_for(&view.spec);
-    let noted = noted(view, client, &grant, claim, remember).await?;
-    let answer = cache.answer_code(&hash, claim, remember);
-    let family = || grant.grant_id.clone();
-    let refresh = match (noted, answer.await) {
-        (_, Ok(false)) => return Err(Refusal::CodeTakenOver { grant: family() }.into()),
-        (Noted::Before, Ok(true)) => return Err(Refusal::CodeReplayed { grant: family() }.into()),
-        (Noted::Before, Err(error)) => return Err(error.into()),
-        (Noted::Begun(refresh), Ok(true)) => refresh,
-        (Noted::Begun(refresh), Err(error)) => {
-            // Whether it was marked is not known; nobody but the same presenter can claim it. It is
-            // answered, and the refresh grant says so.
-            warn!(%error, "a redeemed code could not be marked in the cache");
-            if let Some(begun) = &refresh {
-                let (store, now) = (&view.effects.store, view.now());
-                store.note_answered(&begun.id, 0, now).await?;
-            }
-            refresh
-        }
+    let noted = noted(view, client, &grant, claim.as_ref(), remember).await?;
+    let leave = cache.answer_code(&hash, number, remember).await;
+    let seen = match &leave {
+        Ok(LeaveToAnswer::Given(epoch)) => Leave::Given(epoch.as_ref()),
+        Ok(LeaveToAnswer::Refused) => Leave::Refused,
+        Ok(LeaveToAnswer::Gone) => Leave::Gone,
+        Err(_) => Leave::Unknown,
     };
+    let family = || grant.grant_id.clone();
+    let taken_over = || FlowError::from(Refusal::CodeTakenOver { grant: family() });
+    match redemption(claim.as_ref(), noted.note(), seen) {
+        RedemptionVerdict::Answer => {}
+        RedemptionVerdict::AnswerIfTaken => {
+            if let Err(error) = &leave {
+                warn!(%error, "a redeemed code could not be marked in the cache");
+            }
+            if !is_taken(view, &grant, &noted).await? {
+                return Err(taken_over());
+            }
+        }
+        RedemptionVerdict::TakenOver => return Err(taken_over()),
+        RedemptionVerdict::Gone => return Err(Refusal::CodeUnknown.into()),
+        RedemptionVerdict::Replayed => {
+            return Err(Refusal::CodeReplayed { grant: family() }.into());
+        }
+        RedemptionVerdict::TryAgain => {
+            leave?;
+            return Err(taken_over());
+        }
+    }
+    let refresh = noted.refresh;
     let refresh = refresh.map(|grant| RefreshToken::current(&grant, &view.keys));
     Ok(tokens.into_response(refresh.as_ref(), view.now()))
+}
+
+/// Takes the one answer of a redemption, durably; whether nobody had taken it.
+async fn is_taken(view: &TenantView, grant: &CodeGrant, noted: &Noted) -> Result<bool, FlowError> {
+    let (store, now) = (&view.effects.store, view.now());
+    Ok(match &noted.refresh {
+        Some(begun) => store.take_refresh_answer(&begun.id, now).await?,
+        None => store.take_answer(&grant.grant_id, now).await?,
+    })
+}
+
+/// A code that is the presenter's.
+struct Claimed {
+    grant: CodeGrant,
+    number: u32,
+    claim: Option<CodeClaim>,
 }
 
 /// Claims the code for all that was presented with it, and judges that.
@@ -82,7 +115,7 @@ async fn claimed(
     client: &Client,
     request: &CodeRequest,
     hash: &TokenHash,
-) -> Result<(CodeGrant, u32), FlowError> {
+) -> Result<Claimed, FlowError> {
     let cache = &view.effects.cache;
     let dialect = view.dialect();
     if dialect == Dialect::Dex
@@ -91,13 +124,22 @@ async fn claimed(
         authorization_code(request, client, &grant, dialect)?;
     }
     let presenter = presenter(client, request);
-    let (grant, claim) = match cache.claim_code(hash, &presenter).await? {
-        ClaimedCode::Claimed { grant, claim } => (*grant, claim),
+    let at_least = view.spec.expiry.codes;
+    let claimed = match cache.claim_code(hash, &presenter, at_least).await? {
+        ClaimedCode::Claimed {
+            grant,
+            claim: number,
+            epoch,
+        } => Claimed {
+            grant: *grant,
+            number,
+            claim: epoch.map(|epoch| CodeClaim { epoch, number }),
+        },
         ClaimedCode::Replayed(grant) => return Err(Refusal::CodeReplayed { grant }.into()),
         ClaimedCode::Unknown => return Err(Refusal::CodeUnknown.into()),
     };
-    authorization_code(request, client, &grant, dialect)?;
-    Ok((grant, claim))
+    authorization_code(request, client, &claimed.grant, dialect)?;
+    Ok(claimed)
 }
 
 /// Who presents a code: the client, which is proven, and all it sends beside the code.
@@ -108,45 +150,66 @@ fn presenter(client: &Client, request: &CodeRequest) -> TokenHash {
 }
 
 /// What noting a redemption came to.
-enum Noted {
-    /// The code is redeemed now, or by an earlier try of the same presenter that was not answered;
-    /// the refresh grant it began, if it begins one.
-    Begun(Option<Box<RefreshGrant>>),
-    /// It was redeemed and answered before, whatever the cache says.
-    Before,
+struct Noted {
+    /// As it was noted before, if it was.
+    before: Option<NotedRedemption>,
+    /// The refresh grant it begins, or began before.
+    refresh: Option<Box<RefreshGrant>>,
+    /// The refresh grant it began is dead.
+    is_revoked: bool,
 }
 
-/// Notes the redemption durably, and begins the refresh grant of this login if it gets one.
-///
-/// The cache tells a first claim of a code once. If the redemption stands already, the cache has
-/// lost what it knew, or a later claim was faster; leave to answer tells the two apart.
+impl Noted {
+    fn note(&self) -> RedemptionNote<'_> {
+        match &self.before {
+            None => RedemptionNote::First,
+            Some(before) if before.answered || self.is_revoked => {
+                RedemptionNote::Answered(before.claim.as_ref())
+            }
+            Some(before) => RedemptionNote::Unanswered(before.claim.as_ref()),
+        }
+    }
+}
+
+/// Notes the redemption durably, with the claim, and begins the refresh grant of this login if it
+/// gets one.
 async fn noted(
     view: &TenantView,
     client: &Client,
     grant: &CodeGrant,
-    claim: u32,
+    claim: Option<&CodeClaim>,
     remember: Duration,
 ) -> Result<Noted, FlowError> {
     let store = &view.effects.store;
-    let is_tried_again = claim > 1;
     if !gets_refresh(view, client, grant) {
         let until = view.now() + remember.max(view.spec.expiry.codes);
-        return Ok(match store.note_redeemed(&grant.grant_id, until).await? {
-            Redemption::Repeated(_) if !is_tried_again => Noted::Before,
-            _ => Noted::Begun(None),
+        let noted = store.note_redeemed(&grant.grant_id, claim, until).await?;
+        let before = match noted {
+            Redemption::First => None,
+            Redemption::Repeated(before) => Some(before),
+        };
+        return Ok(Noted {
+            before,
+            refresh: None,
+            is_revoked: false,
         });
     }
     let policy = &view.spec.expiry.refresh;
     let begun = first_refresh_grant(grant, policy, view.now(), &view.keys);
-    Ok(match store.add_refresh(&begun).await? {
-        Redemption::First => Noted::Begun(Some(Box::new(begun))),
-        // One that was used or answered was handed out; one that is dead was revoked.
-        Redemption::Repeated(Some(stored))
-            if is_tried_again && stored.generation == 0 && !stored.answered =>
-        {
-            Noted::Begun(Some(stored))
+    Ok(match store.add_refresh(&begun, claim).await? {
+        Redemption::First => Noted {
+            before: None,
+            refresh: Some(Box::new(begun)),
+            is_revoked: false,
+        },
+        Redemption::Repeated(mut before) => {
+            let refresh = before.refresh.take();
+            Noted {
+                before: Some(before),
+                is_revoked: refresh.is_none(),
+                refresh,
+            }
         }
-        Redemption::Repeated(_) => Noted::Before,
     })
 }
 

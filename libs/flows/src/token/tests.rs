@@ -1,5 +1,6 @@
 mod clock;
 mod code;
+mod once;
 mod refresh;
 mod trouble;
 

@@ -8,6 +8,7 @@
 
 mod bus;
 mod conformance;
+mod epoch;
 mod layout;
 mod outage;
 mod sentinel;

@@ -25,6 +25,11 @@ pub struct Model {
     /// The generation whose token is known to have been given out.
     pub answered_generation: Option<i64>,
     pub expires_at: i64,
+    /// The epoch of the cache in which its code was claimed, empty where there was none; null where
+    /// an older version redeemed it.
+    pub cache_epoch: Option<String>,
+    /// The how manyth claim of its epoch that was.
+    pub code_claim: Option<i64>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -8,6 +8,7 @@ mod m0002_redemptions;
 mod m0003_server_facts;
 mod m0004_tenant_owner;
 mod m0005_clients;
+mod m0006_code_claims;
 mod m0007_tenant_registry;
 
 /// All steps, oldest first.
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_server_facts::ServerFacts),
             Box::new(m0004_tenant_owner::TenantOwner),
             Box::new(m0005_clients::Clients),
+            Box::new(m0006_code_claims::CodeClaims),
             Box::new(m0007_tenant_registry::TenantRegistry),
         ]
     }

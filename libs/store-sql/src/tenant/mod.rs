@@ -3,8 +3,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{
-    BrowserSession, Client, ClientId, ConnectorId, GrantId, Identity, IdentityClaims, RefreshGrant,
-    RefreshId, SessionId, TenantId, TokenHash, UserId,
+    BrowserSession, Client, ClientId, CodeClaim, ConnectorId, GrantId, Identity, IdentityClaims,
+    RefreshGrant, RefreshId, SessionId, TenantId, TokenHash, UserId,
 };
 use insula_oauth::Scopes;
 use insula_store::{
@@ -21,6 +21,7 @@ mod keys;
 mod owner;
 mod passwords;
 mod people;
+mod redemption;
 mod refresh;
 mod revocation;
 mod sessions;
@@ -182,16 +183,37 @@ impl TenantStore for SqlTenant {
         run!(self, "session_exists", sessions::exists, id, now)
     }
 
-    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<Redemption, StoreError> {
-        run!(self, "add_refresh", refresh::add, grant)
+    async fn add_refresh(
+        &self,
+        grant: &RefreshGrant,
+        claim: Option<&CodeClaim>,
+    ) -> Result<Redemption, StoreError> {
+        let claim = claim.cloned();
+        run!(self, "add_refresh", redemption::add_refresh, grant, claim)
     }
 
     async fn note_redeemed(
         &self,
         grant: &GrantId,
+        claim: Option<&CodeClaim>,
         until: Timestamp,
     ) -> Result<Redemption, StoreError> {
-        run!(self, "note_redeemed", refresh::note_redeemed, grant, until)
+        let claim = claim.cloned();
+        run!(self, "note_redeemed", redemption::note, grant, claim, until)
+    }
+
+    async fn take_refresh_answer(&self, id: &RefreshId, at: Timestamp) -> Result<bool, StoreError> {
+        run!(
+            self,
+            "take_refresh_answer",
+            redemption::take_refresh_answer,
+            id,
+            at
+        )
+    }
+
+    async fn take_answer(&self, grant: &GrantId, at: Timestamp) -> Result<bool, StoreError> {
+        run!(self, "take_answer", redemption::take_answer, grant, at)
     }
 
     async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError> {

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::{
-    ClientId, ConnectorId, GrantId, Login, RefreshGrant, RefreshId, RequestedClaims, SessionId,
-    TenantId, UserId,
+    ClientId, CodeClaim, ConnectorId, GrantId, Login, RefreshGrant, RefreshId, RequestedClaims,
+    SessionId, TenantId, UserId,
 };
 use insula_oauth::Scopes;
-use insula_store::{Redemption, RefreshRotation};
+use insula_store::RefreshRotation;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
@@ -15,8 +15,8 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use super::json::{from_json, to_json};
+use super::redemption::epoch_of;
 use super::revocation::family_lives;
-use crate::entity::redeemed_code;
 use crate::entity::refresh_grant::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
 use crate::sql::Sql;
@@ -47,33 +47,12 @@ struct Proof {
     session_id: Option<SessionId>,
 }
 
-/// One statement, which notes the redemption too: of those that begin the same grant one finds no
-/// row in its way.
-pub(super) async fn add(
-    sql: Arc<Sql>,
-    tenant: TenantId,
-    (grant,): (RefreshGrant,),
-) -> Result<Redemption, Fault> {
-    let (id, family) = (grant.id.clone(), grant.grant_id.clone());
-    let row = row_of(&tenant, grant)?;
-    let inserted = Entity::insert(row)
-        .exec_without_returning(sql.write())
-        .await;
-    let duplicate = match inserted {
-        Ok(_) => return Ok(Redemption::First),
-        Err(error) if Fault::is_duplicate(&error) => error,
-        Err(error) => return Err(error.into()),
-    };
-    let key = (tenant.as_str().to_owned(), id.as_str().to_owned());
-    let stored = Entity::find_by_id(key).one(sql.read()).await?;
-    if stored.is_none_or(|row| row.grant_id != family.as_str()) {
-        return Err(duplicate.into());
-    }
-    let living = find(sql, tenant, (id,)).await?;
-    Ok(Redemption::Repeated(living.map(Box::new)))
-}
-
-fn row_of(tenant: &TenantId, grant: RefreshGrant) -> Result<ActiveModel, Fault> {
+/// The row of a grant whose code was redeemed with a claim.
+pub(super) fn row_of(
+    tenant: &TenantId,
+    grant: RefreshGrant,
+    claim: Option<CodeClaim>,
+) -> Result<ActiveModel, Fault> {
     let generation = i64::from(grant.generation);
     let login = grant.login;
     let request = Request {
@@ -103,28 +82,9 @@ fn row_of(tenant: &TenantId, grant: RefreshGrant) -> Result<ActiveModel, Fault> 
         last_used_at: Set(grant.last_used_at.as_millis()),
         answered_generation: Set(grant.answered.then_some(generation)),
         expires_at: Set(grant.expires_at.as_millis()),
+        code_claim: Set(claim.as_ref().map(|claim| i64::from(claim.number))),
+        cache_epoch: Set(Some(epoch_of(claim))),
     })
-}
-
-/// Note that a code began no refresh grant and was redeemed: one row, which can be made once.
-pub(super) async fn note_redeemed(
-    sql: Arc<Sql>,
-    tenant: TenantId,
-    (grant, until): (GrantId, Timestamp),
-) -> Result<Redemption, Fault> {
-    let row = redeemed_code::ActiveModel {
-        tenant_id: Set(tenant.as_str().to_owned()),
-        grant_id: Set(grant.as_str().to_owned()),
-        expires_at: Set(until.as_millis()),
-    };
-    let inserted = redeemed_code::Entity::insert(row)
-        .exec_without_returning(sql.write())
-        .await;
-    match inserted {
-        Ok(_) => Ok(Redemption::First),
-        Err(error) if Fault::is_duplicate(&error) => Ok(Redemption::Repeated(None)),
-        Err(error) => Err(error.into()),
-    }
 }
 
 pub(super) async fn find(

@@ -86,7 +86,7 @@ pub(crate) async fn a_login_writes_three_statements(scratch: &Scratch) {
             id: RefreshId::parse(format!("r{login}")).unwrap(),
             ..refresh()
         };
-        acme.add_refresh(&grant).await.unwrap();
+        acme.add_refresh(&grant, None).await.unwrap();
         assert_eq!(store.metrics().writes(), 3 * login);
         assert_eq!(store.metrics().reads(), login);
     }
@@ -97,7 +97,7 @@ pub(crate) async fn a_refresh_writes_one_statement(scratch: &Scratch) {
     let store = scratch.store().await;
     store.migrate().await.unwrap();
     let acme = tenant(&store);
-    acme.add_refresh(&refresh()).await.unwrap();
+    acme.add_refresh(&refresh(), None).await.unwrap();
     let (reads, writes) = (store.metrics().reads(), store.metrics().writes());
     let mut next = acme.find_refresh(&refresh().id).await.unwrap().unwrap();
     next.generation = 1;
@@ -124,7 +124,7 @@ pub(crate) async fn answers_are_written_together_and_soon(scratch: &Scratch) {
             answered: false,
             ..refresh()
         };
-        here.add_refresh(&grant).await.unwrap();
+        here.add_refresh(&grant, None).await.unwrap();
     }
     let writes = stores[0].metrics().writes();
     for id in &ids {

@@ -36,6 +36,7 @@ macro_rules! on {
                 migrations: migrators_at_once_do_the_work_once,
                 migrations: what_is_pending_is_named_and_nothing_is_changed,
                 migrations: refresh_grants_from_before_are_taken_as_answered,
+                migrations: redemptions_from_before_are_taken_as_answered,
                 migrations: ids_are_indexed_with_the_tenant_first,
                 registry: a_document_is_stored_sealed_and_for_its_tenant_alone,
                 registry: a_look_for_changes_costs_one_statement,

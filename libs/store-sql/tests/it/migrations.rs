@@ -1,7 +1,9 @@
 use futures_util::future::join_all;
+use insula_model::GrantId;
+use insula_store::Redemption;
 use sea_orm::{ConnectionTrait as _, Statement};
 
-use crate::cost::{refresh, tenant};
+use crate::cost::{EVENING, refresh, tenant};
 use crate::scratch::{IO, Scratch, Service};
 
 async fn applied(scratch: &Scratch) -> i64 {
@@ -61,7 +63,7 @@ pub(crate) async fn refresh_grants_from_before_are_taken_as_answered(scratch: &S
     let mut grant = refresh();
     grant.answered = false;
     grant.generation = 3;
-    tenant(&store).add_refresh(&grant).await.unwrap();
+    tenant(&store).add_refresh(&grant, None).await.unwrap();
     let raw = scratch.raw().await;
     let undoing = IO.spawn(async move {
         for undo in [
@@ -78,6 +80,43 @@ pub(crate) async fn refresh_grants_from_before_are_taken_as_answered(scratch: &S
     store.migrate().await.unwrap();
     let found = tenant(&store).find_refresh(&grant.id).await.unwrap();
     assert!(found.unwrap().answered);
+    store.close().await;
+}
+
+/// Who redeemed a code before anybody noted claims took no answer, and may have given one.
+pub(crate) async fn redemptions_from_before_are_taken_as_answered(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let (acme, mut grant) = (tenant(&store), refresh());
+    grant.answered = false;
+    acme.add_refresh(&grant, None).await.unwrap();
+    let (family, until) = (GrantId::parse("g2").unwrap(), EVENING);
+    let noted = acme.note_redeemed(&family, None, until).await;
+    noted.unwrap();
+    let answered = async || {
+        let of_refresh = acme.add_refresh(&grant, None).await.unwrap();
+        let noted = acme.note_redeemed(&family, None, until).await.unwrap();
+        [of_refresh, noted].map(|noted| match noted {
+            Redemption::First => panic!("it was noted"),
+            Redemption::Repeated(noted) => noted.answered,
+        })
+    };
+    assert_eq!(answered().await, [false, false]);
+    let raw = scratch.raw().await;
+    let undoing = IO.spawn(async move {
+        for undo in [
+            "ALTER TABLE refresh_grant DROP COLUMN cache_epoch",
+            "ALTER TABLE redeemed_code DROP COLUMN cache_epoch",
+            "DELETE FROM seaql_migrations WHERE version = 'm0006_code_claims'",
+        ] {
+            raw.execute_unprepared(undo).await.unwrap();
+        }
+    });
+    undoing.await.unwrap();
+    let again = scratch.store().await;
+    again.migrate().await.unwrap();
+    again.close().await;
+    assert_eq!(answered().await, [true, true]);
     store.close().await;
 }
 

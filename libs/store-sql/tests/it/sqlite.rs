@@ -90,7 +90,7 @@ async fn a_rotation_whose_commit_fails_is_not_acknowledged() {
     let store = scratch.store().await;
     store.migrate().await.unwrap();
     let acme = tenant(&store);
-    acme.add_refresh(&refresh()).await.unwrap();
+    acme.add_refresh(&refresh(), None).await.unwrap();
     let raw = scratch.raw().await;
     let run = |sql: &'static str| {
         let raw = raw.clone();
@@ -118,7 +118,7 @@ async fn commits_of_writes_and_probes_are_counted() {
     store.migrate().await.unwrap();
     let registry = Registry::new();
     store.register(&registry).unwrap();
-    tenant(&store).add_refresh(&refresh()).await.unwrap();
+    tenant(&store).add_refresh(&refresh(), None).await.unwrap();
     store.probe(NOON).await.unwrap();
     let page = TextEncoder::new()
         .encode_to_string(&registry.gather())
@@ -140,7 +140,7 @@ async fn a_store_that_was_closed_has_done_what_it_was_asked_for() {
     let store = scratch.store().await;
     store.migrate().await.unwrap();
     let acme = tenant(&store);
-    acme.add_refresh(&refresh()).await.unwrap();
+    acme.add_refresh(&refresh(), None).await.unwrap();
     acme.note_answered(&refresh().id, 0, NOON).await.unwrap();
     store.close().await;
     let late = acme.rotate_refresh(0, &refresh()).await.unwrap_err();

@@ -32,7 +32,7 @@ pub(crate) async fn a_store_may_be_awaited_from_any_runtime(scratch: &Scratch) {
 pub(crate) async fn what_is_locked_for_too_long_is_unavailable(scratch: &Scratch) {
     let store = scratch.store().await;
     store.migrate().await.unwrap();
-    tenant(&store).add_refresh(&refresh()).await.unwrap();
+    tenant(&store).add_refresh(&refresh(), None).await.unwrap();
     store.close().await;
     let hasty = SqlOptions {
         acquire_timeout: Duration::from_secs(5),
@@ -104,7 +104,7 @@ pub(crate) async fn a_read_survives_that_every_connection_was_cut(scratch: &Scra
     for _ in 0..4 {
         tenant(&store).load_keys().await.unwrap();
     }
-    tenant(&store).add_refresh(&refresh()).await.unwrap();
+    tenant(&store).add_refresh(&refresh(), None).await.unwrap();
     store.close().await;
 }
 
@@ -131,10 +131,10 @@ pub(crate) async fn what_is_stored_after_a_stall_is_seen_by_others(scratch: &Scr
     assert!(matches!(probed, StoreError::Unavailable { .. }), "{probed}");
     gate.open();
     let begun = refresh();
-    while tenant(&store).add_refresh(&begun).await.is_err() {}
+    while tenant(&store).add_refresh(&begun, None).await.is_err() {}
     let seen = tenant(&others).find_refresh(&begun.id).await.unwrap();
     assert!(seen.is_some(), "it was said to be stored");
-    tenant(&others).add_refresh(&begun).await.unwrap();
+    tenant(&others).add_refresh(&begun, None).await.unwrap();
     store.probe(NOON).await.unwrap();
     store.close().await;
     others.close().await;
@@ -170,9 +170,13 @@ pub(crate) async fn an_error_of_the_database_quotes_no_value(scratch: &Scratch) 
     let acme = tenant(&store);
     let mut grant = refresh();
     grant.nonce = Some("hidden".into());
-    acme.add_refresh(&grant).await.unwrap();
+    acme.add_refresh(&grant, None).await.unwrap();
     grant.grant_id = GrantId::parse("g2").unwrap();
-    let duplicate = acme.add_refresh(&grant).await.unwrap_err().to_string();
+    let duplicate = acme
+        .add_refresh(&grant, None)
+        .await
+        .unwrap_err()
+        .to_string();
     for value in ["hidden", "acme", "r1", "jane"] {
         assert!(!duplicate.contains(value), "{duplicate}");
     }
@@ -216,10 +220,10 @@ pub(crate) async fn metrics_count_statements_and_pools(scratch: &Scratch) {
     store.migrate().await.unwrap();
     let registry = Registry::new();
     store.register(&registry).unwrap();
-    tenant(&store).add_refresh(&refresh()).await.unwrap();
+    tenant(&store).add_refresh(&refresh(), None).await.unwrap();
     let mut other = refresh();
     other.grant_id = GrantId::parse("g2").unwrap();
-    tenant(&store).add_refresh(&other).await.unwrap_err();
+    tenant(&store).add_refresh(&other, None).await.unwrap_err();
     let page = TextEncoder::new()
         .encode_to_string(&registry.gather())
         .unwrap();

@@ -25,7 +25,7 @@ use insula_model::{
 };
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 
-use crate::{Cache, ClaimedCode, LoginRoom, StoreError, TenantCache};
+use crate::{Cache, ClaimedCode, LeaveToAnswer, LoginRoom, StoreError, TenantCache};
 
 pub use codes::*;
 pub use logins::*;
@@ -87,7 +87,9 @@ macro_rules! cache_conformance {
             a_code_claimed_by_a_hundred_presenters_is_one_s_and_replayed_to_all_others
             a_code_claimed_again_by_its_presenter_is_answered_for_the_last_claim_alone
             of_a_hundred_claims_of_one_presenter_exactly_one_is_answered
-            a_code_that_is_gone_stands_in_no_answers_way
+            leave_to_answer_for_a_code_that_is_gone_is_neither_given_nor_refused
+            a_code_that_was_claimed_lives_on_for_those_who_try_again
+            an_epoch_is_one_from_the_first_claim_to_the_last_answer
             an_unknown_code_is_unknown
             a_code_is_unknown_once_it_has_ended
             a_used_code_is_remembered_past_its_end
@@ -228,21 +230,35 @@ fn a_grant() -> CodeGrant {
 /// Claims a code for the presenter everybody here is, unless another is named.
 async fn claim(tenant: &dyn TenantCache, code: &TokenHash) -> ClaimedCode {
     let presenter = TokenHash::of("presenter");
-    fine(tenant.claim_code(code, &presenter).await)
+    fine(tenant.claim_code(code, &presenter, MINUTE).await)
 }
 
 /// Claims a code and answers the claim; what the claim came to.
 async fn redeem(tenant: &dyn TenantCache, code: &TokenHash, remember: Duration) -> ClaimedCode {
     let claimed = claim(tenant, code).await;
     if let ClaimedCode::Claimed { claim, .. } = claimed {
-        assert!(fine(tenant.answer_code(code, claim, remember).await));
+        assert!(is_given(tenant, code, claim, remember).await);
     }
     claimed
 }
 
-fn claimed(grant: CodeGrant, claim: u32) -> ClaimedCode {
-    let grant = Box::new(grant);
-    ClaimedCode::Claimed { grant, claim }
+/// Whether a claim gets leave to answer.
+async fn is_given(
+    tenant: &dyn TenantCache,
+    code: &TokenHash,
+    claim: u32,
+    remember: Duration,
+) -> bool {
+    let leave = fine(tenant.answer_code(code, claim, remember).await);
+    matches!(leave, LeaveToAnswer::Given(_))
+}
+
+/// What was claimed, and for the how manyth time.
+fn told(claimed: ClaimedCode) -> Option<(CodeGrant, u32)> {
+    match claimed {
+        ClaimedCode::Claimed { grant, claim, .. } => Some((*grant, claim)),
+        ClaimedCode::Replayed(_) | ClaimedCode::Unknown => None,
+    }
 }
 
 type Outcome<T> = Result<T, StoreError>;

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use insula_ambient::{Clock, Monotonic};
-use insula_model::{AuthRequest, AuthRequestId, CodeGrant, GrantId, Login, TenantId, TokenHash};
+use insula_model::{
+    AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, GrantId, Login, TenantId, TokenHash,
+};
 
 use self::of_tenant::OfTenant;
 use self::shelf::Shelf;
@@ -64,6 +66,8 @@ struct House {
     limits: CacheLimits,
     total: Arc<AtomicUsize>,
     hasher: RandomState,
+    /// What is in memory is never set back: each cache is one epoch.
+    epoch: Option<CacheEpoch>,
     shards: Vec<Mutex<HashMap<TenantId, Arc<Shelves>>>>,
 }
 
@@ -103,11 +107,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl MemoryCache {
     /// An empty cache. What it holds ends by the clock's count, whatever its wall time is set to.
     pub fn new(clock: Arc<dyn Clock>, limits: CacheLimits) -> Self {
+        let hasher = RandomState::new();
+        let epoch = format!("{:016x}{:016x}", hasher.hash_one(0), hasher.hash_one(1));
         let house = House {
             clock,
             limits,
             total: Arc::new(AtomicUsize::new(0)),
-            hasher: RandomState::new(),
+            epoch: CacheEpoch::parse(epoch),
+            hasher,
             shards: std::iter::repeat_with(Mutex::default)
                 .take(SHARDS)
                 .collect(),

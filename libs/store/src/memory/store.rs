@@ -5,16 +5,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{
-    BrowserSession, ClientId, ConnectorId, GrantId, Identity, IdentityClaims, RefreshGrant,
-    RefreshId, SessionId, TenantId, TokenHash, UserId,
+    BrowserSession, ClientId, CodeClaim, ConnectorId, GrantId, Identity, IdentityClaims,
+    RefreshGrant, RefreshId, SessionId, TenantId, TokenHash, UserId,
 };
 use insula_oauth::Scopes;
 
 use crate::durable::rotated;
 use crate::login::recorded_login;
 use crate::{
-    Durable, KeySwap, Owner, Redemption, RefreshRotation, SealedKeys, StoreError, StoredClient,
-    TenantStore, UpgradedPassword,
+    Durable, KeySwap, NotedRedemption, Owner, Redemption, RefreshRotation, SealedKeys, StoreError,
+    StoredClient, TenantStore, UpgradedPassword,
 };
 
 /// How many rows of one kind a tenant may hold: memory is not a database. Tests fill a smaller one.
@@ -44,8 +44,18 @@ pub(super) struct Rows {
     passwords: HashMap<String, UpgradedPassword>,
     sessions: HashMap<TokenHash, BrowserSession>,
     refresh: BTreeMap<RefreshId, RefreshGrant>,
-    redeemed: HashMap<GrantId, Timestamp>,
+    /// The claims of the codes that began refresh grants.
+    claims: HashMap<RefreshId, CodeClaim>,
+    redeemed: HashMap<GrantId, Redeemed>,
     revoked: HashMap<GrantId, Timestamp>,
+}
+
+/// That a code was redeemed which began no refresh grant.
+#[derive(Debug)]
+struct Redeemed {
+    claim: Option<CodeClaim>,
+    answered: bool,
+    until: Timestamp,
 }
 
 impl Rows {
@@ -169,10 +179,11 @@ impl Durable for MemoryStore {
                     .retain(|_, row| !(row.expires_at <= now && take()));
             });
             gone += sweep(&mut redeemed, |take| {
-                rows.redeemed.retain(|_, until| !(*until <= now && take()));
+                rows.redeemed.retain(|_, row| !(row.until <= now && take()));
             });
             let Rows {
                 refresh,
+                claims,
                 revoked: dead,
                 ..
             } = &mut *rows;
@@ -185,6 +196,7 @@ impl Durable for MemoryStore {
                     !ended
                 });
             });
+            claims.retain(|id, _| refresh.contains_key(id));
         }
         Ok(gone)
     }
@@ -354,7 +366,11 @@ impl TenantStore for TenantMemory {
         Ok(lasting.any(|session| session.id == *id))
     }
 
-    async fn add_refresh(&self, grant: &RefreshGrant) -> Result<Redemption, StoreError> {
+    async fn add_refresh(
+        &self,
+        grant: &RefreshGrant,
+        claim: Option<&CodeClaim>,
+    ) -> Result<Redemption, StoreError> {
         let mut rows = self.rows();
         if let Some(stored) = rows.refresh.get(&grant.id) {
             if stored.grant_id != grant.grant_id {
@@ -363,26 +379,61 @@ impl TenantStore for TenantMemory {
                     cause: "a refresh grant of that id is there already".to_owned(),
                 });
             }
-            let living = rows.living(&grant.id).cloned().map(Box::new);
-            return Ok(Redemption::Repeated(living));
+            return Ok(Redemption::Repeated(NotedRedemption {
+                claim: rows.claims.get(&grant.id).cloned(),
+                answered: stored.answered || stored.generation > 0,
+                refresh: rows.living(&grant.id).cloned().map(Box::new),
+            }));
         }
         room(false, rows.refresh.len(), "refresh grants")?;
         rows.refresh.insert(grant.id.clone(), grant.clone());
+        if let Some(claim) = claim {
+            rows.claims.insert(grant.id.clone(), claim.clone());
+        }
         Ok(Redemption::First)
     }
 
     async fn note_redeemed(
         &self,
         grant: &GrantId,
+        claim: Option<&CodeClaim>,
         until: Timestamp,
     ) -> Result<Redemption, StoreError> {
         let mut rows = self.rows();
-        if rows.redeemed.contains_key(grant) {
-            return Ok(Redemption::Repeated(None));
+        if let Some(noted) = rows.redeemed.get(grant) {
+            return Ok(Redemption::Repeated(NotedRedemption {
+                claim: noted.claim.clone(),
+                answered: noted.answered,
+                refresh: None,
+            }));
         }
         room(false, rows.redeemed.len(), "redeemed codes")?;
-        rows.redeemed.insert(grant.clone(), until);
+        let row = Redeemed {
+            claim: claim.cloned(),
+            answered: false,
+            until,
+        };
+        rows.redeemed.insert(grant.clone(), row);
         Ok(Redemption::First)
+    }
+
+    async fn take_refresh_answer(&self, id: &RefreshId, at: Timestamp) -> Result<bool, StoreError> {
+        let mut rows = self.rows();
+        let stored = rows.refresh.get_mut(id);
+        let Some(stored) = stored.filter(|row| row.generation == 0 && !row.answered) else {
+            return Ok(false);
+        };
+        stored.answered = true;
+        stored.last_used_at = stored.last_used_at.max(at);
+        Ok(true)
+    }
+
+    async fn take_answer(&self, grant: &GrantId, _: Timestamp) -> Result<bool, StoreError> {
+        let mut rows = self.rows();
+        let Some(row) = rows.redeemed.get_mut(grant) else {
+            return Ok(false);
+        };
+        Ok(!std::mem::replace(&mut row.answered, true))
     }
 
     async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError> {
@@ -505,8 +556,11 @@ mod tests {
                 .await,
             tenant.upgrade_password(&upgraded).await,
             tenant.save_session(&records::cookie(&word), &session).await,
-            tenant.add_refresh(&refresh).await.map(drop),
-            tenant.note_redeemed(&grant, records::NOON).await.map(drop),
+            tenant.add_refresh(&refresh, None).await.map(drop),
+            tenant
+                .note_redeemed(&grant, None, records::NOON)
+                .await
+                .map(drop),
             tenant
                 .revoke_grant(&records::grant_id(&format!("r{n}")), records::NOON)
                 .await,

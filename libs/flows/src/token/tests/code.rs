@@ -191,7 +191,7 @@ async fn of_two_who_redeem_a_code_at_once_one_gets_tokens() {
         );
         assert_eq!(usize::from(one.is_ok()) + usize::from(two.is_ok()), 1);
         let (cache, hash) = (&view.effects.cache, TokenHash::of("code"));
-        let left = cache.claim_code(&hash, &hash).await;
+        let left = cache.claim_code(&hash, &hash, Duration::ZERO).await;
         assert!(matches!(left.unwrap(), ClaimedCode::Replayed(_)));
     }
 }

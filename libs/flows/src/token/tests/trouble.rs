@@ -36,15 +36,15 @@ fn once<T>(call: impl Future<Output = Result<T, FlowError>>) -> Option<Result<T,
     call.now_or_never()
 }
 
-async fn lives(view: &TenantView, tokens: &TokenResponse) -> bool {
+pub(super) async fn lives(view: &TenantView, tokens: &TokenResponse) -> bool {
     userinfo_of(view, &tokens.access_token).await.is_ok()
 }
 
-async fn redeemed(view: &TenantView) -> Result<TokenResponse, FlowError> {
+pub(super) async fn redeemed(view: &TenantView) -> Result<TokenResponse, FlowError> {
     exchange(view, Some(&app()), &code_form("code")).await
 }
 
-fn without_refresh() -> CodeGrant {
+pub(super) fn without_refresh() -> CodeGrant {
     CodeGrant {
         scopes: Scopes::parse("openid email"),
         ..a_code_grant()
@@ -250,16 +250,18 @@ async fn a_refresh_that_was_overtaken_while_a_store_stalled_ends_nobodys_family(
 
 #[tokio::test]
 async fn an_answer_the_cache_could_not_note_is_given_and_given_once() {
-    for trouble in [Trouble::Lost, Trouble::AnswerLost] {
-        let (view, _) = view(a_tenant());
-        with_code(&view, "code", &a_code_grant()).await;
-        let (view, _, cache) = watched(&view);
-        cache.trouble("answer_code", trouble);
-        let told = redeemed(&view).await.unwrap();
-        assert!(lives(&view, &told).await);
-        let twice = refusal(redeemed(&view).await);
-        assert!(matches!(twice, Refusal::CodeReplayed { .. }));
-        assert!(!lives(&view, &told).await);
+    for grant in [a_code_grant(), without_refresh()] {
+        for trouble in [Trouble::Lost, Trouble::AnswerLost] {
+            let (view, _) = view(a_tenant());
+            with_code(&view, "code", &grant).await;
+            let (view, _, cache) = watched(&view);
+            cache.trouble("answer_code", trouble);
+            let told = redeemed(&view).await.unwrap();
+            assert!(lives(&view, &told).await);
+            let twice = refusal(redeemed(&view).await);
+            assert!(matches!(twice, Refusal::CodeReplayed { .. }));
+            assert!(!lives(&view, &told).await);
+        }
     }
 }
 

@@ -3,10 +3,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{
-    CROWD, CacheOnTrial, LIFE, MINUTE, a_grant, a_hash, a_tenant, claim, claimed, fine, later,
-    redeem,
+    CROWD, CacheOnTrial, LIFE, MINUTE, a_grant, a_hash, a_tenant, claim, fine, is_given, later,
+    redeem, told,
 };
-use crate::{ClaimedCode, StoreError};
+use crate::{ClaimedCode, LeaveToAnswer, StoreError};
 
 /// See its name.
 pub async fn peeking_at_a_code_does_not_use_it_up(trial: &dyn CacheOnTrial) {
@@ -17,7 +17,7 @@ pub async fn peeking_at_a_code_does_not_use_it_up(trial: &dyn CacheOnTrial) {
         assert_eq!(fine(tenant.peek_code(&code).await), Some(grant.clone()));
     }
     let claim = claim(tenant.as_ref(), &code).await;
-    assert_eq!(claim, claimed(grant.clone(), 1));
+    assert_eq!(told(claim), Some((grant.clone(), 1)));
     let peeked = fine(tenant.peek_code(&code).await);
     assert_eq!(peeked, Some(grant), "it is claimed, not redeemed");
 }
@@ -30,12 +30,13 @@ pub async fn a_code_is_redeemed_once_and_replayed_with_its_grant_ever_after(
     let (code, grant) = (a_hash(), a_grant());
     fine(tenant.put_code(&code, &grant, MINUTE).await);
     let first = redeem(tenant.as_ref(), &code, later(60)).await;
-    assert_eq!(first, claimed(grant.clone(), 1));
+    assert_eq!(told(first), Some((grant.clone(), 1)));
     for _ in 0..3 {
         let replayed = claim(tenant.as_ref(), &code).await;
         assert_eq!(replayed, ClaimedCode::Replayed(grant.grant_id.clone()));
     }
-    assert!(!fine(tenant.answer_code(&code, 1, later(60)).await));
+    let leave = fine(tenant.answer_code(&code, 1, later(60)).await);
+    assert_eq!(leave, LeaveToAnswer::Refused);
     assert_eq!(fine(tenant.peek_code(&code).await), None, "it is used up");
 }
 
@@ -48,12 +49,14 @@ pub async fn a_code_claimed_by_a_hundred_presenters_is_one_s_and_replayed_to_all
     fine(tenant.put_code(&code, &grant, MINUTE).await);
     let claimers = (0..CROWD).map(|_| {
         let tenant = tenant.clone();
-        tokio::spawn(async move { fine(tenant.claim_code(&code, &a_hash()).await) })
+        tokio::spawn(async move { fine(tenant.claim_code(&code, &a_hash(), MINUTE).await) })
     });
     let (mut fresh, mut replayed) = (0, 0);
     for outcome in join_all(claimers).await {
         match outcome.expect("no claimer panics") {
-            ClaimedCode::Claimed { grant: got, claim } => {
+            ClaimedCode::Claimed {
+                grant: got, claim, ..
+            } => {
                 assert_eq!((*got, claim), (grant.clone(), 1));
                 fresh += 1;
             }
@@ -76,13 +79,13 @@ pub async fn a_code_claimed_again_by_its_presenter_is_answered_for_the_last_clai
     fine(tenant.put_code(&code, &grant, MINUTE).await);
     for count in 1..=3 {
         let again = claim(tenant.as_ref(), &code).await;
-        assert_eq!(again, claimed(grant.clone(), count));
+        assert_eq!(told(again), Some((grant.clone(), count)));
     }
-    let other = fine(tenant.claim_code(&code, &a_hash()).await);
+    let other = fine(tenant.claim_code(&code, &a_hash(), MINUTE).await);
     assert_eq!(other, ClaimedCode::Replayed(grant.grant_id));
     for (claim, may) in [(1, false), (2, false), (3, true), (3, false)] {
-        let answer = tenant.answer_code(&code, claim, later(60)).await;
-        assert_eq!(fine(answer), may, "claim {claim}");
+        let given = is_given(tenant.as_ref(), &code, claim, later(60)).await;
+        assert_eq!(given, may, "claim {claim}");
     }
 }
 
@@ -98,7 +101,7 @@ pub async fn of_a_hundred_claims_of_one_presenter_exactly_one_is_answered(
         tokio::spawn(async move {
             match claim(tenant.as_ref(), &code).await {
                 ClaimedCode::Claimed { claim, .. } => {
-                    fine(tenant.answer_code(&code, claim, later(60)).await)
+                    is_given(tenant.as_ref(), &code, claim, later(60)).await
                 }
                 _ => false,
             }
@@ -110,15 +113,69 @@ pub async fn of_a_hundred_claims_of_one_presenter_exactly_one_is_answered(
 }
 
 /// See its name.
-pub async fn a_code_that_is_gone_stands_in_no_answers_way(trial: &dyn CacheOnTrial) {
+pub async fn leave_to_answer_for_a_code_that_is_gone_is_neither_given_nor_refused(
+    trial: &dyn CacheOnTrial,
+) {
     let tenant = a_tenant(trial);
-    assert!(fine(tenant.answer_code(&a_hash(), 1, later(60)).await));
+    let leave = fine(tenant.answer_code(&a_hash(), 1, later(60)).await);
+    assert_eq!(leave, LeaveToAnswer::Gone);
+    let (code, grant) = (a_hash(), a_grant());
+    fine(tenant.put_code(&code, &grant, MINUTE).await);
+    claim(tenant.as_ref(), &code).await;
+    trial.advance(MINUTE).await;
+    let leave = fine(tenant.answer_code(&code, 1, later(60)).await);
+    assert_eq!(leave, LeaveToAnswer::Gone);
     // As after a cache lost its last seconds, and the claim with them.
     let (code, grant) = (a_hash(), a_grant());
     fine(tenant.put_code(&code, &grant, MINUTE).await);
-    assert!(fine(tenant.answer_code(&code, 2, later(60)).await));
+    assert!(is_given(tenant.as_ref(), &code, 2, later(60)).await);
     let replayed = claim(tenant.as_ref(), &code).await;
     assert_eq!(replayed, ClaimedCode::Replayed(grant.grant_id));
+}
+
+/// See its name.
+pub async fn a_code_that_was_claimed_lives_on_for_those_who_try_again(trial: &dyn CacheOnTrial) {
+    let tenant = a_tenant(trial);
+    let (code, grant) = (a_hash(), a_grant());
+    fine(tenant.put_code(&code, &grant, MINUTE).await);
+    trial.advance(MINUTE * 3 / 4).await;
+    claim(tenant.as_ref(), &code).await;
+    trial.advance(MINUTE * 3 / 4).await;
+    let again = claim(tenant.as_ref(), &code).await;
+    assert_eq!(told(again), Some((grant.clone(), 2)));
+    trial.advance(MINUTE / 4).await;
+    let late = claim(tenant.as_ref(), &code).await;
+    assert_eq!(late, ClaimedCode::Unknown, "the first claim alone counts");
+
+    let code = a_hash();
+    fine(tenant.put_code(&code, &grant, LIFE).await);
+    claim(tenant.as_ref(), &code).await;
+    trial.advance(LIFE / 2).await;
+    let again = claim(tenant.as_ref(), &code).await;
+    assert_eq!(told(again), Some((grant, 2)), "no shorter than before");
+}
+
+/// See its name.
+pub async fn an_epoch_is_one_from_the_first_claim_to_the_last_answer(trial: &dyn CacheOnTrial) {
+    let tenant = a_tenant(trial);
+    let mut epochs = Vec::new();
+    for _ in 0..2 {
+        let code = a_hash();
+        fine(tenant.put_code(&code, &a_grant(), MINUTE).await);
+        for _ in 0..2 {
+            if let ClaimedCode::Claimed { epoch, .. } = claim(tenant.as_ref(), &code).await {
+                epochs.push(epoch);
+            }
+        }
+        let leave = tenant.answer_code(&code, 2, later(60)).await;
+        if let LeaveToAnswer::Given(epoch) = fine(leave) {
+            epochs.push(epoch);
+        }
+    }
+    assert_eq!(epochs.len(), 6);
+    assert!(epochs.iter().all(Option::is_some), "{epochs:?}");
+    epochs.dedup();
+    assert_eq!(epochs.len(), 1);
 }
 
 /// See its name.

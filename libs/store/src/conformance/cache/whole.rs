@@ -3,9 +3,9 @@ use insula_model::{Asked, ConnectorId, Login};
 
 use super::{
     CROWD, CacheOnTrial, LIFE, MINUTE, ROOM, a_grant, a_hash, a_login, a_request, a_tenant,
-    a_tenant_id, claim, claimed, fine, later, next, redeem,
+    a_tenant_id, claim, fine, later, next, redeem, told,
 };
-use crate::{ClaimedCode, Finish};
+use crate::{ClaimedCode, Finish, LeaveToAnswer};
 
 /// See its name.
 pub async fn a_refreshed_login_is_kept_and_replaced(trial: &dyn CacheOnTrial) {
@@ -90,7 +90,8 @@ pub async fn no_method_of_one_tenant_touches_another(trial: &dyn CacheOnTrial) {
     assert_eq!(fine(theirs.peek_code(&code).await), None);
     let theirs_claimed = claim(theirs.as_ref(), &code).await;
     assert_eq!(theirs_claimed, ClaimedCode::Unknown);
-    assert!(fine(theirs.answer_code(&code, 1, later(60)).await));
+    let leave = fine(theirs.answer_code(&code, 1, later(60)).await);
+    assert_eq!(leave, LeaveToAnswer::Gone);
     assert_eq!(fine(theirs.kept_refreshed(&usage).await), None);
     assert_eq!(fine(theirs.counted("key").await), 0);
     assert_eq!(fine(theirs.count("key", later(60)).await), 1);
@@ -123,7 +124,7 @@ pub async fn big_values_survive(trial: &dyn CacheOnTrial) {
     fine(tenant.put_code(&code, &grant, MINUTE).await);
     for count in 1..=2 {
         let claim = claim(tenant.as_ref(), &code).await;
-        assert_eq!(claim, claimed(grant.clone(), count));
+        assert_eq!(told(claim), Some((grant.clone(), count)));
     }
 }
 

@@ -121,11 +121,11 @@ pub async fn the_collector_takes_what_expired_and_nothing_else(durable: Arc<dyn 
             tenant.save_session(&cookie(word), &saved).await.unwrap();
             let mut grant = refresh(word, word);
             grant.expires_at = end;
-            tenant.add_refresh(&grant).await.unwrap();
+            tenant.add_refresh(&grant, None).await.unwrap();
             let family = grant_id(&format!("revoked-{word}"));
             tenant.revoke_grant(&family, end).await.unwrap();
             let family = grant_id(&format!("redeemed-{word}"));
-            tenant.note_redeemed(&family, end).await.unwrap();
+            tenant.note_redeemed(&family, None, end).await.unwrap();
         }
     }
     sweep_all(&durable, LONG_AGO).await;
@@ -140,7 +140,10 @@ pub async fn the_collector_takes_what_expired_and_nothing_else(durable: Arc<dyn 
             let revoked = tenant.is_revoked(&family).await.unwrap();
             assert_eq!(revoked, stays, "revocation {word}");
             let family = grant_id(&format!("redeemed-{word}"));
-            let again = tenant.note_redeemed(&family, LONG_AGO + MS).await.unwrap();
+            let again = tenant
+                .note_redeemed(&family, None, LONG_AGO + MS)
+                .await
+                .unwrap();
             assert_eq!(again != Redemption::First, stays, "redemption {word}");
         }
     }
@@ -157,7 +160,7 @@ pub async fn the_collector_takes_no_more_than_a_batch_of_each_kind(durable: Arc<
         tenant.save_session(&cookie(&word), &saved).await.unwrap();
         let mut grant = refresh(&word, &word);
         grant.expires_at = LONG_AGO;
-        tenant.add_refresh(&grant).await.unwrap();
+        tenant.add_refresh(&grant, None).await.unwrap();
     }
     for expected in [6, 6, 2, 0] {
         let gone = durable.collect_expired(LONG_AGO, 3).await.unwrap();
@@ -184,7 +187,7 @@ pub async fn a_revocation_leaves_no_grant_behind_when_it_is_collected(durable: A
     let tenant = a_tenant(&durable);
     let late = refresh("r1", "g1");
     tenant.revoke_grant(&late.grant_id, LONG_AGO).await.unwrap();
-    tenant.add_refresh(&late).await.unwrap();
+    tenant.add_refresh(&late, None).await.unwrap();
     sweep_all(&durable, LONG_AGO).await;
     assert!(!tenant.is_revoked(&late.grant_id).await.unwrap());
     assert_eq!(tenant.find_refresh(&late.id).await.unwrap(), None);

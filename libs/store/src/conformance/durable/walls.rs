@@ -64,7 +64,7 @@ pub async fn no_tenant_sees_or_ends_the_sessions_of_another(durable: Arc<dyn Dur
 pub async fn no_tenant_sees_rotates_or_revokes_the_grants_of_another(durable: Arc<dyn Durable>) {
     let (acme, globex) = (a_tenant(&durable), a_tenant(&durable));
     let theirs = refresh("r1", "g1");
-    acme.add_refresh(&theirs).await.unwrap();
+    acme.add_refresh(&theirs, None).await.unwrap();
     assert_eq!(globex.find_refresh(&theirs.id).await.unwrap(), None);
     let mut next = theirs.clone();
     next.generation = 1;

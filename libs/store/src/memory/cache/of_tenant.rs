@@ -8,7 +8,7 @@ use insula_model::{AuthRequest, AuthRequestId, CodeGrant, Login, TokenHash};
 
 use super::shelf::Shelf;
 use super::{Code, House, Shelves, lock};
-use crate::{ClaimedCode, Finish, LoginRoom, StoreError, TenantCache};
+use crate::{ClaimedCode, Finish, LeaveToAnswer, LoginRoom, StoreError, TenantCache};
 
 /// How many ended entries a write removes while it is there.
 const IN_PASSING: usize = 8;
@@ -162,6 +162,7 @@ impl TenantCache for OfTenant {
         &self,
         code: &TokenHash,
         presenter: &TokenHash,
+        at_least: Duration,
     ) -> Result<ClaimedCode, StoreError> {
         let now = self.now();
         let (grant, claim) = {
@@ -178,10 +179,21 @@ impl TenantCache for OfTenant {
                 Some(_) => return Ok(ClaimedCode::Replayed(stored.grant.grant_id.clone())),
             };
             stored.claimed = Some((*presenter, claim));
-            (stored.grant.clone(), claim)
+            let grant = stored.grant.clone();
+            if claim == 1
+                && let Some((stored, ends)) = logins.codes.take(code)
+            {
+                logins.codes.put(*code, stored, ends.max(now + at_least));
+            }
+            (grant, claim)
         };
         let grant = Box::new(Arc::unwrap_or_clone(grant));
-        Ok(ClaimedCode::Claimed { grant, claim })
+        let epoch = self.house.epoch.clone();
+        Ok(ClaimedCode::Claimed {
+            grant,
+            claim,
+            epoch,
+        })
     }
 
     async fn answer_code(
@@ -189,19 +201,19 @@ impl TenantCache for OfTenant {
         code: &TokenHash,
         claim: u32,
         remember: Duration,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<LeaveToAnswer, StoreError> {
         let now = self.now();
         let logins = &mut *lock(&self.shelves.logins);
         if logins.used.get(code, now).is_some() {
-            return Ok(false);
+            return Ok(LeaveToAnswer::Refused);
         }
         match logins.codes.get(code, now).map(|c| &c.claimed) {
-            None => return Ok(true),
-            Some(Some((_, latest))) if *latest > claim => return Ok(false),
+            None => return Ok(LeaveToAnswer::Gone),
+            Some(Some((_, latest))) if *latest > claim => return Ok(LeaveToAnswer::Refused),
             Some(_) => {}
         }
         let Some((answered, ends)) = logins.codes.take(code) else {
-            return Ok(true);
+            return Ok(LeaveToAnswer::Gone);
         };
         logins.used.expire(now, IN_PASSING);
         if logins.used.len() >= self.house.limits.used_codes || self.house.is_full() {
@@ -211,7 +223,7 @@ impl TenantCache for OfTenant {
         logins
             .used
             .put(*code, answered.grant.grant_id.clone(), ends);
-        Ok(true)
+        Ok(LeaveToAnswer::Given(self.house.epoch.clone()))
     }
 
     async fn keep_refreshed(
