@@ -64,6 +64,31 @@ async fn whatever_a_stranger_asks_the_cache_keeps_less_than_two_kibibytes_of_it(
 }
 
 #[tokio::test]
+async fn a_choice_that_nobody_makes_takes_no_more_of_the_cache_than_a_login_that_nobody_finishes() {
+    for ask in [ASK.to_owned(), asking(500), asking(1_000), asking(2_400)] {
+        let tenant = a_tenant().with_connector(a_connector("other"));
+        let (view, _) = view(tenant.with(|spec| spec.limits.logins_under_way = 3));
+        let mut shown = Vec::new();
+        for _ in 0..5 {
+            let mut person = Person::default();
+            let page = person.asks(&view, &ask).await.unwrap();
+            let Outcome::Show(Screen::Choose { choices, .. }) = page else {
+                panic!("not a choice");
+            };
+            shown.push((person, choices[0].to.clone()));
+        }
+        for (at, (mut person, link)) in shown.into_iter().enumerate() {
+            let sent = person.opens(&view, &link).await;
+            assert_eq!(sent.is_ok(), at >= 2, "the oldest goes: {at}");
+            if let Ok(sent) = sent {
+                let kept = length(&kept(&view, &sent).await);
+                assert!(kept <= 1_750, "{kept} bytes of {ask}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_too_long_for_a_browser_too_is_refused_in_plain_words() {
     for tenant in dialects() {
         let (view, _) = view(tenant);
