@@ -114,6 +114,11 @@ const PLANS: &[&[Move]] = &[
         Do(Act::Redeem),
     ],
     &[
+        Get(Goal::Code),
+        Move::Trouble(Act::Redeem, &[Trouble::Fails], Some("claim_code")),
+        Do(Act::Redeem),
+    ],
+    &[
         Get(Goal::Tokens),
         Move::Trouble(Act::Refresh, &[Trouble::Fails], Some("rotate_refresh")),
         Then(Step::Pass { ms: 4_000 }),
@@ -127,6 +132,12 @@ const PLANS: &[&[Move]] = &[
             Some("rotate_refresh"),
         ),
         Do(Act::Refresh),
+    ],
+    // Wall clocks are set while a code waits.
+    &[
+        Get(Goal::Code),
+        Then(Step::SetAllClocks { ms: 3_600_000 }),
+        Do(Act::Redeem),
     ],
     // All nodes rotate at once, and sign with the new keys.
     &[
