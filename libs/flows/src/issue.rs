@@ -9,6 +9,7 @@ use insula_store::Finish;
 use crate::commit::{Changes, Recorded, commit, withdraw};
 use crate::conversation::Conversation;
 use crate::session::NewSession;
+use crate::token::gets_refresh;
 use crate::under_way::reply_to;
 use crate::{AuthorizationResponse, Browser, FlowError, Outcome, TenantView, Turn, kept, session};
 
@@ -45,7 +46,10 @@ pub(crate) async fn issue(
     };
     commit(view, changes).await?;
     let outcome = match auth.origin {
-        Origin::Browser => code(view, &auth, stored, &login, new.as_ref()).await?,
+        Origin::Browser => {
+            let (code, grant) = code_for(view, client, &auth.request, &login);
+            finish(view, &auth, stored, (&code, &grant), new.as_ref()).await?
+        }
     };
     let mut cookies: Vec<_> = kept::released(&auth).into_iter().collect();
     if let Some(new) = new {
@@ -57,23 +61,22 @@ pub(crate) async fn issue(
 
 /// The record of a stored login and its code change places in one atomic step, so that a form posted
 /// twice makes one code. Who comes too late leaves no session behind.
-async fn code(
+async fn finish(
     view: &TenantView,
     auth: &AuthRequest,
     stored: Option<u32>,
-    login: &Login,
+    (code, grant): (&AuthorizationCode, &CodeGrant),
     new: Option<&NewSession>,
 ) -> Result<Outcome, FlowError> {
-    let (code, grant) = code_for(view, &auth.request, login);
     let (cache, hash, ttl) = (&view.effects.cache, code.hash(), view.spec.expiry.codes);
     let finished = match stored {
         Some(version) => {
             cache
-                .finish_auth_request(&auth.id, version, &hash, &grant, ttl)
+                .finish_auth_request(&auth.id, version, &hash, grant, ttl)
                 .await
         }
         None => {
-            let put = cache.put_code(&hash, &grant, ttl).await;
+            let put = cache.put_code(&hash, grant, ttl).await;
             put.map(|()| Finish::Finished)
         }
     };
@@ -81,13 +84,14 @@ async fn code(
         withdraw(view, new).await;
     }
     match finished? {
-        Finish::Finished => Ok(respond(&auth.request, &code)),
+        Finish::Finished => Ok(respond(&auth.request, code)),
         Finish::Lost => Err(Refusal::LoginUnknown.into()),
     }
 }
 
 fn code_for(
     view: &TenantView,
+    client: &Client,
     request: &AuthorizationRequest,
     login: &Login,
 ) -> (AuthorizationCode, CodeGrant) {
@@ -101,6 +105,7 @@ fn code_for(
         nonce: request.nonce.clone(),
         code_challenge: request.code_challenge.clone(),
         login: login.clone(),
+        begins_refresh: Some(gets_refresh(view, client, &request.scopes, login)),
     };
     (AuthorizationCode::generate(entropy), grant)
 }

@@ -11,6 +11,7 @@ use insula_jose::{Alg, SigningKey};
 use insula_model::Dialect;
 use insula_oauth::{Params, TokenRequest, TokenRequestError, TokenResponse};
 
+pub(crate) use self::code::gets_refresh;
 use crate::client_authentication::authenticated;
 use crate::family::{refused, revoke_family};
 use crate::{Fault, FlowError, TenantView};

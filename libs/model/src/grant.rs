@@ -26,6 +26,10 @@ pub struct CodeGrant {
     pub code_challenge: Option<CodeChallenge>,
     /// Who logged in, and how.
     pub login: Login,
+    /// Whether a refresh grant begins with it, settled when it was issued: whoever redeems it must
+    /// note that at one place. Codes of older versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins_refresh: Option<bool>,
 }
 
 /// What a refresh token stands for. The token's secret half is not stored at all: it is derived

@@ -72,5 +72,6 @@ pub fn a_code_grant() -> CodeGrant {
             value: CHALLENGE.to_owned(),
         }),
         login: a_login(),
+        begins_refresh: None,
     }
 }

@@ -1,4 +1,4 @@
-use insula_model::ConnectorId;
+use insula_model::{ConnectorId, TokenHash};
 use insula_testkit::{FakeConnector, PASSWORD, a_tenant, jane};
 
 use crate::testing::{ASK, Person, code_in, destination, view, watched, with_connector};
@@ -122,4 +122,26 @@ async fn a_cache_that_is_down_fails_the_login_and_logs_nobody_in() {
         person.logs_in(&ours, &sent).await.is_ok(),
         "nothing is lost but time"
     );
+}
+
+/// Whichever node redeems it looks for what the other noted.
+#[tokio::test]
+async fn a_code_says_whether_a_refresh_grant_begins_with_it() {
+    let ask = ASK.replace("scope=openid+email", "scope=openid+offline_access");
+    for (query, can_refresh, begins) in [
+        (ask.as_str(), true, true),
+        (ask.as_str(), false, false),
+        (ASK, true, false),
+    ] {
+        let (view, _) = view(a_tenant());
+        let mut fake = FakeConnector::redirecting();
+        if !can_refresh {
+            fake = fake.without_refresh();
+        }
+        let (view, _) = with_connector(&view, "mock", fake);
+        let code = Person::default().walks(&view, query).await;
+        let stored = view.effects.cache.peek_code(&TokenHash::of(&code)).await;
+        let grant = stored.unwrap().unwrap();
+        assert_eq!(grant.begins_refresh, Some(begins), "{query} {can_refresh}");
+    }
 }

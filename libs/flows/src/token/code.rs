@@ -8,8 +8,8 @@ use insula_engine::grants::{
 use insula_engine::issue::Authorization;
 use insula_engine::people::is_still_known;
 use insula_jose::SigningKey;
-use insula_model::{Client, CodeClaim, CodeGrant, Dialect, RefreshGrant, TokenHash};
-use insula_oauth::{CodeRequest, CodeVerifier, TokenResponse};
+use insula_model::{Client, CodeClaim, CodeGrant, Dialect, Login, RefreshGrant, TokenHash};
+use insula_oauth::{CodeRequest, CodeVerifier, Scopes, TokenResponse};
 use insula_store::{ClaimedCode, LeaveToAnswer, NotedRedemption, Redemption};
 use tracing::warn;
 
@@ -181,7 +181,10 @@ async fn noted(
     remember: Duration,
 ) -> Result<Noted, FlowError> {
     let store = &view.effects.store;
-    if !gets_refresh(view, client, grant) {
+    let is_told = grant.begins_refresh;
+    let begins_refresh =
+        is_told.unwrap_or_else(|| gets_refresh(view, client, &grant.scopes, &grant.login));
+    if !begins_refresh {
         let until = view.now() + remember.max(view.spec.expiry.codes);
         let noted = store.note_redeemed(&grant.grant_id, claim, until).await?;
         let before = match noted {
@@ -213,15 +216,19 @@ async fn noted(
     })
 }
 
-/// Whether this login gets a refresh token.
-fn gets_refresh(view: &TenantView, client: &Client, grant: &CodeGrant) -> bool {
-    let Some(connector) = view.connectors.get(&grant.login.connector_id) else {
+/// Whether a login gets a refresh token.
+pub(crate) fn gets_refresh(
+    view: &TenantView,
+    client: &Client,
+    scopes: &Scopes,
+    login: &Login,
+) -> bool {
+    let Some(connector) = view.connectors.get(&login.connector_id) else {
         return false;
     };
     let can_refresh = connector
         .opened
         .as_ref()
         .is_ok_and(|opened| opened.capabilities().refresh);
-    let (scopes, spec) = (&grant.scopes, &view.spec);
-    gets_refresh_token(scopes, client, spec, &connector.spec, can_refresh)
+    gets_refresh_token(scopes, client, &view.spec, &connector.spec, can_refresh)
 }

@@ -78,6 +78,7 @@ fn request() -> AuthRequest {
 
 pub(crate) fn grant() -> CodeGrant {
     CodeGrant {
+        begins_refresh: None,
         grant_id: GrantId::generate(&SeededEntropy::new(2)),
         client_id: ClientId::parse("app").unwrap(),
         redirect_uri: "https://app.test/cb".into(),

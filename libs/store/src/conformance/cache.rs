@@ -224,6 +224,7 @@ fn a_grant() -> CodeGrant {
         nonce: None,
         code_challenge: None,
         login: a_login(),
+        begins_refresh: Some(true),
     }
 }
 

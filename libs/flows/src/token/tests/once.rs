@@ -8,11 +8,13 @@ use insula_engine::Refusal;
 use insula_model::CodeGrant;
 use insula_oauth::TokenResponse;
 use insula_store::{Cache as _, CacheLimits, MemoryCache, TenantCache};
-use insula_testkit::{a_code_grant, a_tenant};
+use insula_testkit::{FakeConnector, a_code_grant, a_tenant};
 
 use super::refresh::SECONDS;
 use super::trouble::{lives, redeemed, without_refresh};
-use crate::testing::{Something, Spy, Trouble, fault, refusal, view, watched, with_code};
+use crate::testing::{
+    Something, Spy, Trouble, fault, refusal, view, watched, with_code, with_connector,
+};
 use crate::{FlowError, TenantView};
 
 /// Longer than a code lives, and its claimant may try again.
@@ -298,5 +300,32 @@ async fn a_code_claimed_in_its_last_second_is_answered_to_who_tries_again() {
         fault(redeemed(&view).await);
         clock.advance(SECONDS(30));
         assert!(lives(&plain, &redeemed(&view).await.unwrap()).await);
+    }
+}
+
+/// The node that answers may have reached the upstream, and the next one not.
+#[tokio::test]
+async fn a_connector_that_can_refresh_at_one_node_alone_begins_what_the_code_says_at_both() {
+    for begins_refresh in [true, false] {
+        let grant = CodeGrant {
+            begins_refresh: Some(begins_refresh),
+            ..a_code_grant()
+        };
+        let (can, _) = scene(&grant).await;
+        let cannot = FakeConnector::redirecting().without_refresh();
+        let (cannot, _) = with_connector(&can, "mock", cannot);
+        for [one, two] in [[&can, &cannot], [&cannot, &can]] {
+            let (plain, _) = scene(&grant).await;
+            let at = |node: &TenantView| TenantView {
+                connectors: Arc::clone(&node.connectors),
+                ..plain.clone()
+            };
+            let (here, _, cache) = watched(&at(one));
+            cache.trouble("answer_code", Trouble::Lost);
+            let told = redeemed(&here).await.unwrap();
+            assert_eq!(told.refresh_token.is_some(), begins_refresh);
+            let again = refusal(redeemed(&at(two)).await);
+            assert!(matches!(again, Refusal::CodeReplayed { .. }));
+        }
     }
 }

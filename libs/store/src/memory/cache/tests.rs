@@ -104,6 +104,7 @@ fn request(n: u64) -> AuthRequest {
 
 fn grant(n: u64) -> CodeGrant {
     CodeGrant {
+        begins_refresh: None,
         grant_id: GrantId::generate(&SeededEntropy::new(n)),
         client_id: ClientId::parse("app").unwrap(),
         redirect_uri: "https://app.test/cb".into(),
