@@ -10,25 +10,32 @@ mod clients;
 pub mod conformance;
 mod durable;
 mod error;
+mod grants;
 mod key_versions;
+mod keys;
 mod login;
 mod memory;
+mod owners;
+mod people;
 mod registry;
 mod registry_index;
+mod sessions;
 
 pub use bus::{Change, ChangeBus, ChangeKind, Changes};
 pub use cache::{Cache, ClaimedCode, Finish, LeaveToAnswer, LoginRoom, TenantCache};
 pub use clients::{ClientPut, Clients, StoredClient};
-pub use durable::{
-    COLLECTED_AFTER, Durable, KeySwap, MASTER_KEY_FACT, NotedRedemption, Owner, Redemption,
-    RefreshRotation, SealedKeys, TenantStore, UpgradedPassword,
-};
+pub use durable::{COLLECTED_AFTER, Durable, MASTER_KEY_FACT, TenantStore};
 pub use error::StoreError;
+pub use grants::{Grants, NotedRedemption, Redemption, RefreshRotation};
 pub use key_versions::{KEY_VERSIONS_AT_ONCE, KeyVersions};
+pub use keys::{KeySwap, Keys, SealedKeys};
 pub use login::recorded_login;
 pub use memory::{CacheLimits, MemoryBus, MemoryCache, MemoryRegistry, MemoryStore};
+pub use owners::{Owner, Owners};
+pub use people::{People, UpgradedPassword};
 pub use registry::{
     EditTenants, RegisteredDocument, SealDocuments, TenantChange, TenantChanges, TenantEntry,
     TenantPut, TenantRegistry,
 };
 pub use registry_index::TenantIndex;
+pub use sessions::Sessions;

@@ -1,9 +1,10 @@
+use async_trait::async_trait;
 use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::{Client, ClientId, ClientSecret, ConnectorId, TenantId, TokenHash};
 use insula_oauth::GrantType;
-use insula_store::{ClientPut, StoredClient};
+use insula_store::{ClientPut, Clients, StoreError, StoredClient};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
@@ -11,12 +12,42 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::SqlTenant;
 use super::json::{from_json, to_json};
 use crate::entity::client::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
 const WHAT: &str = "client";
+
+#[async_trait]
+impl Clients for SqlTenant {
+    async fn find_client(&self, id: &ClientId) -> Result<Option<StoredClient>, StoreError> {
+        run!(self, "find_client", find, id)
+    }
+
+    async fn clients_after(
+        &self,
+        after: Option<&ClientId>,
+        most: u32,
+    ) -> Result<Vec<StoredClient>, StoreError> {
+        let last = after.cloned();
+        run!(self, "clients_after", list_after, last, most)
+    }
+
+    async fn put_client(
+        &self,
+        client: &Client,
+        expected: Option<u64>,
+        at: Timestamp,
+    ) -> Result<ClientPut, StoreError> {
+        run!(self, "put_client", put, client, expected, at)
+    }
+
+    async fn delete_client(&self, id: &ClientId) -> Result<bool, StoreError> {
+        run!(self, "delete_client", delete, id)
+    }
+}
 
 /// The column `metadata`.
 #[derive(Serialize, Deserialize)]
@@ -49,7 +80,7 @@ pub(super) async fn find(
     row.as_ref().map(stored).transpose()
 }
 
-pub(super) async fn after(
+pub(super) async fn list_after(
     sql: Arc<Sql>,
     tenant: TenantId,
     (after, most): (Option<ClientId>, u32),

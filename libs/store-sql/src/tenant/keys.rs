@@ -1,15 +1,32 @@
+use async_trait::async_trait;
 use std::sync::Arc;
 
 use insula_model::TenantId;
-use insula_store::{KeySwap, SealedKeys};
+use insula_store::{KeySwap, Keys, SealedKeys, StoreError};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
+use super::SqlTenant;
 use crate::entity::key_ring::{ActiveModel, Column, Entity};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
 const WHAT: &str = "key ring";
+
+#[async_trait]
+impl Keys for SqlTenant {
+    async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError> {
+        run!(self, "load_keys", load)
+    }
+
+    async fn swap_keys(
+        &self,
+        expected: Option<u64>,
+        new: &SealedKeys,
+    ) -> Result<KeySwap, StoreError> {
+        run!(self, "swap_keys", swap, expected, new)
+    }
+}
 
 pub(super) async fn load(
     sql: Arc<Sql>,

@@ -1,16 +1,35 @@
+use async_trait::async_trait;
 use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::TenantId;
-use insula_store::Owner;
+use insula_store::{Owner, Owners, StoreError};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
+use super::SqlTenant;
 use crate::entity::tenant_owner::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
 const WHAT: &str = "tenant owner";
+
+#[async_trait]
+impl Owners for SqlTenant {
+    async fn claim(&self, issuer: &str) -> Result<Owner, StoreError> {
+        let issuer = issuer.to_owned();
+        run!(self, "claim", claim, issuer)
+    }
+
+    async fn adopt(&self, issuer: &str) -> Result<(), StoreError> {
+        let issuer = issuer.to_owned();
+        run!(self, "adopt", adopt, issuer)
+    }
+
+    async fn note_left(&self, at: Timestamp) -> Result<(), StoreError> {
+        run!(self, "note_left", note_left, at)
+    }
+}
 
 pub(super) async fn claim(
     sql: Arc<Sql>,

@@ -1,9 +1,10 @@
+use async_trait::async_trait;
 use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::{ClientId, ConnectorId, Identity, IdentityClaims, TenantId, UserId};
 use insula_oauth::Scopes;
-use insula_store::recorded_login;
+use insula_store::{People, StoreError, UpgradedPassword, recorded_login};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _,
@@ -11,11 +12,46 @@ use sea_orm::{
 };
 
 use super::json::{from_json, to_json};
+use super::{SqlTenant, passwords};
 use crate::entity::identity::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
 const WHAT: &str = "identity";
+
+#[async_trait]
+impl People for SqlTenant {
+    async fn find_identity(
+        &self,
+        connector: &ConnectorId,
+        user: &UserId,
+    ) -> Result<Option<Identity>, StoreError> {
+        run!(self, "find_identity", find, connector, user)
+    }
+
+    async fn record_login(
+        &self,
+        connector: &ConnectorId,
+        claims: &IdentityClaims,
+        consent: Option<(&ClientId, &Scopes)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let consent = consent.map(|(client, scopes)| (client.clone(), scopes.clone()));
+        run!(self, "record_login", record, connector, claims, consent, at)
+    }
+
+    async fn find_upgraded_password(
+        &self,
+        email: &str,
+    ) -> Result<Option<UpgradedPassword>, StoreError> {
+        let email = email.to_owned();
+        run!(self, "find_upgraded_password", passwords::find, email)
+    }
+
+    async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Result<(), StoreError> {
+        run!(self, "upgrade_password", passwords::save, upgraded)
+    }
+}
 
 pub(super) async fn find(
     sql: Arc<Sql>,

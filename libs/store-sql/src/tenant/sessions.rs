@@ -1,3 +1,5 @@
+use async_trait::async_trait;
+use insula_store::{Sessions, StoreError};
 use std::sync::Arc;
 
 use insula_ambient::Timestamp;
@@ -8,12 +10,48 @@ use sea_orm::{
     Select,
 };
 
+use super::SqlTenant;
 use super::json::{from_json, to_json};
 use crate::entity::browser_session::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
 const WHAT: &str = "browser session";
+
+#[async_trait]
+impl Sessions for SqlTenant {
+    async fn find_session(
+        &self,
+        cookie: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<BrowserSession>, StoreError> {
+        run!(self, "find_session", find, cookie, now)
+    }
+
+    async fn save_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+    ) -> Result<(), StoreError> {
+        run!(self, "save_session", save, cookie, session)
+    }
+
+    async fn prolong_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+    ) -> Result<bool, StoreError> {
+        run!(self, "prolong_session", prolong, cookie, session)
+    }
+
+    async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
+        run!(self, "end_session", end, cookie)
+    }
+
+    async fn session_exists(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
+        run!(self, "session_exists", exists, id, now)
+    }
+}
 
 pub(super) async fn find(
     sql: Arc<Sql>,

@@ -3,8 +3,13 @@
 mod bus;
 mod cache;
 mod clients;
+mod grants;
 mod key_versions;
+mod keys;
+mod owners;
+mod people;
 mod registry;
+mod sessions;
 mod store;
 
 pub use bus::MemoryBus;

@@ -5,23 +5,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{
-    BrowserSession, ClientId, CodeClaim, ConnectorId, GrantId, Identity, IdentityClaims,
-    RefreshGrant, RefreshId, SessionId, TenantId, TokenHash, UserId,
+    BrowserSession, ClientId, CodeClaim, ConnectorId, GrantId, Identity, RefreshGrant, RefreshId,
+    TenantId, TokenHash, UserId,
 };
-use insula_oauth::Scopes;
 
-use crate::durable::rotated;
-use crate::login::recorded_login;
-use crate::{
-    Durable, KeySwap, NotedRedemption, Owner, Redemption, RefreshRotation, SealedKeys, StoreError,
-    StoredClient, TenantStore, UpgradedPassword,
-};
+use crate::{Durable, Owner, SealedKeys, StoreError, StoredClient, TenantStore, UpgradedPassword};
 
 /// How many rows of one kind a tenant may hold: memory is not a database. Tests fill a smaller one.
 const MOST_ROWS: usize = if cfg!(test) { 1_000 } else { 100_000 };
-
-/// The most refresh grants [`TenantStore::refresh_grants_of`] answers.
-const MOST_LISTED: usize = 100;
 
 /// The durable half in memory, for tests and for trying Insula out: it ends with the process.
 /// Clones share their rows.
@@ -38,29 +29,29 @@ struct Tables {
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) clients: BTreeMap<ClientId, StoredClient>,
-    owner: Option<Owner>,
-    keys: Option<SealedKeys>,
-    identities: HashMap<(ConnectorId, UserId), Identity>,
-    passwords: HashMap<String, UpgradedPassword>,
-    sessions: HashMap<TokenHash, BrowserSession>,
-    refresh: BTreeMap<RefreshId, RefreshGrant>,
+    pub(super) owner: Option<Owner>,
+    pub(super) keys: Option<SealedKeys>,
+    pub(super) identities: HashMap<(ConnectorId, UserId), Identity>,
+    pub(super) passwords: HashMap<String, UpgradedPassword>,
+    pub(super) sessions: HashMap<TokenHash, BrowserSession>,
+    pub(super) refresh: BTreeMap<RefreshId, RefreshGrant>,
     /// The claims of the codes that began refresh grants.
-    claims: HashMap<RefreshId, CodeClaim>,
-    redeemed: HashMap<GrantId, Redeemed>,
-    revoked: HashMap<GrantId, Timestamp>,
+    pub(super) claims: HashMap<RefreshId, CodeClaim>,
+    pub(super) redeemed: HashMap<GrantId, Redeemed>,
+    pub(super) revoked: HashMap<GrantId, Timestamp>,
 }
 
 /// That a code was redeemed which began no refresh grant.
 #[derive(Debug)]
-struct Redeemed {
-    claim: Option<CodeClaim>,
-    answered: bool,
-    until: Timestamp,
+pub(super) struct Redeemed {
+    pub(super) claim: Option<CodeClaim>,
+    pub(super) answered: bool,
+    pub(super) until: Timestamp,
 }
 
 impl Rows {
     /// The refresh grant of an id, if its family lives.
-    fn living(&self, id: &RefreshId) -> Option<&RefreshGrant> {
+    pub(super) fn living(&self, id: &RefreshId) -> Option<&RefreshGrant> {
         let found = self.refresh.get(id);
         found.filter(|grant| !self.revoked.contains_key(&grant.grant_id))
     }
@@ -234,275 +225,6 @@ pub(super) fn room(has_it: bool, held: usize, what: &'static str) -> Result<(), 
         Ok(())
     } else {
         Err(StoreError::Full(what))
-    }
-}
-
-#[async_trait]
-impl TenantStore for TenantMemory {
-    async fn claim(&self, issuer: &str) -> Result<Owner, StoreError> {
-        let mut rows = self.rows();
-        let owner = rows.owner.get_or_insert_with(|| Owner {
-            issuer: issuer.to_owned(),
-            left_at: None,
-        });
-        Ok(owner.clone())
-    }
-
-    async fn adopt(&self, issuer: &str) -> Result<(), StoreError> {
-        self.rows().owner = Some(Owner {
-            issuer: issuer.to_owned(),
-            left_at: None,
-        });
-        Ok(())
-    }
-
-    async fn note_left(&self, at: Timestamp) -> Result<(), StoreError> {
-        if let Some(owner) = &mut self.rows().owner {
-            owner.left_at = Some(at);
-        }
-        Ok(())
-    }
-
-    async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError> {
-        Ok(self.rows().keys.clone())
-    }
-
-    async fn swap_keys(
-        &self,
-        expected: Option<u64>,
-        new: &SealedKeys,
-    ) -> Result<KeySwap, StoreError> {
-        let mut rows = self.rows();
-        if rows.keys.as_ref().map(|keys| keys.version) != expected {
-            return Ok(KeySwap::Lost);
-        }
-        rows.keys = Some(new.clone());
-        Ok(KeySwap::Swapped)
-    }
-
-    async fn find_identity(
-        &self,
-        connector: &ConnectorId,
-        user: &UserId,
-    ) -> Result<Option<Identity>, StoreError> {
-        let key = (connector.clone(), user.clone());
-        Ok(self.rows().identities.get(&key).cloned())
-    }
-
-    async fn record_login(
-        &self,
-        connector: &ConnectorId,
-        claims: &IdentityClaims,
-        consent: Option<(&ClientId, &Scopes)>,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let key = (connector.clone(), claims.user_id.clone());
-        let mut rows = self.rows();
-        let stored = rows.identities.get(&key).cloned();
-        room(stored.is_some(), rows.identities.len(), "identities")?;
-        if let Some(next) = recorded_login(stored, connector, claims, consent, at) {
-            rows.identities.insert(key, next);
-        }
-        Ok(())
-    }
-
-    async fn find_upgraded_password(
-        &self,
-        email: &str,
-    ) -> Result<Option<UpgradedPassword>, StoreError> {
-        Ok(self.rows().passwords.get(email).cloned())
-    }
-
-    async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Result<(), StoreError> {
-        let mut rows = self.rows();
-        let known = rows.passwords.contains_key(&upgraded.email);
-        room(known, rows.passwords.len(), "upgraded passwords")?;
-        rows.passwords
-            .insert(upgraded.email.clone(), upgraded.clone());
-        Ok(())
-    }
-
-    async fn find_session(
-        &self,
-        cookie: &TokenHash,
-        now: Timestamp,
-    ) -> Result<Option<BrowserSession>, StoreError> {
-        let stored = self.rows().sessions.get(cookie).cloned();
-        Ok(stored.filter(|session| now < session.expires_at))
-    }
-
-    async fn save_session(
-        &self,
-        cookie: &TokenHash,
-        session: &BrowserSession,
-    ) -> Result<(), StoreError> {
-        let mut rows = self.rows();
-        let known = rows.sessions.contains_key(cookie);
-        room(known, rows.sessions.len(), "sessions")?;
-        rows.sessions.insert(*cookie, session.clone());
-        Ok(())
-    }
-
-    async fn prolong_session(
-        &self,
-        cookie: &TokenHash,
-        session: &BrowserSession,
-    ) -> Result<bool, StoreError> {
-        let mut rows = self.rows();
-        let Some(stored) = rows.sessions.get_mut(cookie) else {
-            return Ok(false);
-        };
-        *stored = session.clone();
-        Ok(true)
-    }
-
-    async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
-        Ok(self.rows().sessions.remove(cookie))
-    }
-
-    async fn session_exists(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
-        let rows = self.rows();
-        let mut lasting = rows.sessions.values().filter(|s| now < s.expires_at);
-        Ok(lasting.any(|session| session.id == *id))
-    }
-
-    async fn add_refresh(
-        &self,
-        grant: &RefreshGrant,
-        claim: Option<&CodeClaim>,
-    ) -> Result<Redemption, StoreError> {
-        let mut rows = self.rows();
-        if let Some(stored) = rows.refresh.get(&grant.id) {
-            if stored.grant_id != grant.grant_id {
-                return Err(StoreError::Failed {
-                    backend: "memory",
-                    cause: "a refresh grant of that id is there already".to_owned(),
-                });
-            }
-            return Ok(Redemption::Repeated(NotedRedemption {
-                claim: rows.claims.get(&grant.id).cloned(),
-                answered: stored.answered || stored.generation > 0,
-                refresh: rows.living(&grant.id).cloned().map(Box::new),
-            }));
-        }
-        room(false, rows.refresh.len(), "refresh grants")?;
-        rows.refresh.insert(grant.id.clone(), grant.clone());
-        if let Some(claim) = claim {
-            rows.claims.insert(grant.id.clone(), claim.clone());
-        }
-        Ok(Redemption::First)
-    }
-
-    async fn note_redeemed(
-        &self,
-        grant: &GrantId,
-        claim: Option<&CodeClaim>,
-        until: Timestamp,
-    ) -> Result<Redemption, StoreError> {
-        let mut rows = self.rows();
-        if let Some(noted) = rows.redeemed.get(grant) {
-            return Ok(Redemption::Repeated(NotedRedemption {
-                claim: noted.claim.clone(),
-                answered: noted.answered,
-                refresh: None,
-            }));
-        }
-        room(false, rows.redeemed.len(), "redeemed codes")?;
-        let row = Redeemed {
-            claim: claim.cloned(),
-            answered: false,
-            until,
-        };
-        rows.redeemed.insert(grant.clone(), row);
-        Ok(Redemption::First)
-    }
-
-    async fn take_refresh_answer(&self, id: &RefreshId, at: Timestamp) -> Result<bool, StoreError> {
-        let mut rows = self.rows();
-        let stored = rows.refresh.get_mut(id);
-        let Some(stored) = stored.filter(|row| row.generation == 0 && !row.answered) else {
-            return Ok(false);
-        };
-        stored.answered = true;
-        stored.last_used_at = stored.last_used_at.max(at);
-        Ok(true)
-    }
-
-    async fn take_answer(&self, grant: &GrantId, _: Timestamp) -> Result<bool, StoreError> {
-        let mut rows = self.rows();
-        let Some(row) = rows.redeemed.get_mut(grant) else {
-            return Ok(false);
-        };
-        Ok(!std::mem::replace(&mut row.answered, true))
-    }
-
-    async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError> {
-        Ok(self.rows().living(id).cloned())
-    }
-
-    async fn rotate_refresh(
-        &self,
-        expected: u32,
-        next: &RefreshGrant,
-    ) -> Result<RefreshRotation, StoreError> {
-        let mut rows = self.rows();
-        match rows.living(&next.id).cloned() {
-            Some(stored) if stored.generation == expected => {
-                rows.refresh.insert(next.id.clone(), rotated(stored, next));
-                Ok(RefreshRotation::Rotated)
-            }
-            _ => Ok(RefreshRotation::Lost),
-        }
-    }
-
-    async fn note_answered(
-        &self,
-        id: &RefreshId,
-        generation: u32,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        if let Some(stored) = self.rows().refresh.get_mut(id)
-            && stored.generation == generation
-        {
-            stored.answered = true;
-            stored.last_used_at = stored.last_used_at.max(at);
-        }
-        Ok(())
-    }
-
-    async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError> {
-        let mut rows = self.rows();
-        let known = rows.revoked.contains_key(grant);
-        room(known, rows.revoked.len(), "revocations")?;
-        let stands = rows.revoked.entry(grant.clone()).or_insert(until);
-        *stands = until.max(*stands);
-        Ok(())
-    }
-
-    async fn is_revoked(&self, grant: &GrantId) -> Result<bool, StoreError> {
-        Ok(self.rows().revoked.contains_key(grant))
-    }
-
-    async fn refresh_grants_of(
-        &self,
-        connector: &ConnectorId,
-        user: &UserId,
-        client: Option<&ClientId>,
-    ) -> Result<Vec<RefreshGrant>, StoreError> {
-        let mut found: Vec<_> = {
-            let rows = self.rows();
-            let theirs = |row: &&RefreshGrant| {
-                row.login.connector_id == *connector
-                    && row.login.claims.user_id == *user
-                    && client.is_none_or(|client| row.client_id == *client)
-            };
-            let living = |row: &&RefreshGrant| !rows.revoked.contains_key(&row.grant_id);
-            let of_them = rows.refresh.values().filter(theirs).filter(living);
-            of_them.cloned().collect()
-        };
-        found.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
-        found.truncate(MOST_LISTED);
-        Ok(found)
     }
 }
 

@@ -1,0 +1,149 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use insula_model::{AuthRequest, AuthRequestId, CodeGrant, Login, TokenHash};
+use insula_store::{ClaimedCode, Finish, LeaveToAnswer, LoginRoom, StoreError, TenantCache};
+
+use super::WatchedCache;
+
+impl WatchedCache {
+    fn of_codes(&self) -> Arc<dyn TenantCache> {
+        let instead = self.1.instead.lock().unwrap().clone();
+        instead.unwrap_or_else(|| Arc::clone(&self.0))
+    }
+}
+
+#[async_trait]
+impl TenantCache for WatchedCache {
+    async fn put_auth_request(
+        &self,
+        request: &AuthRequest,
+        room: LoginRoom,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        self.1
+            .watch(
+                "put_auth_request",
+                self.0.put_auth_request(request, room, ttl),
+            )
+            .await
+    }
+
+    async fn get_auth_request(
+        &self,
+        id: &AuthRequestId,
+    ) -> Result<Option<AuthRequest>, StoreError> {
+        self.1
+            .watch("get_auth_request", self.0.get_auth_request(id))
+            .await
+    }
+
+    async fn advance_auth_request(&self, next: &AuthRequest) -> Result<bool, StoreError> {
+        self.1
+            .watch("advance_auth_request", self.0.advance_auth_request(next))
+            .await
+    }
+
+    async fn finish_auth_request(
+        &self,
+        id: &AuthRequestId,
+        version: u32,
+        code: &TokenHash,
+        grant: &CodeGrant,
+        ttl: Duration,
+    ) -> Result<Finish, StoreError> {
+        self.1
+            .watch(
+                "finish_auth_request",
+                self.0.finish_auth_request(id, version, code, grant, ttl),
+            )
+            .await
+    }
+
+    async fn drop_auth_request(&self, id: &AuthRequestId) -> Result<bool, StoreError> {
+        self.1
+            .watch("drop_auth_request", self.0.drop_auth_request(id))
+            .await
+    }
+
+    async fn put_code(
+        &self,
+        code: &TokenHash,
+        grant: &CodeGrant,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        self.1
+            .watch("put_code", self.0.put_code(code, grant, ttl))
+            .await
+    }
+
+    async fn peek_code(&self, code: &TokenHash) -> Result<Option<CodeGrant>, StoreError> {
+        self.1.watch("peek_code", self.0.peek_code(code)).await
+    }
+
+    async fn claim_code(
+        &self,
+        code: &TokenHash,
+        presenter: &TokenHash,
+        at_least: Duration,
+    ) -> Result<ClaimedCode, StoreError> {
+        let claim = async {
+            let cache = self.of_codes();
+            cache.claim_code(code, presenter, at_least).await
+        };
+        Ok(match self.1.watch("claim_code", claim).await? {
+            ClaimedCode::Claimed {
+                grant,
+                claim,
+                epoch,
+            } => ClaimedCode::Claimed {
+                grant,
+                claim,
+                epoch: self.1.epoch(epoch),
+            },
+            other => other,
+        })
+    }
+
+    async fn answer_code(
+        &self,
+        code: &TokenHash,
+        claim: u32,
+        remember: Duration,
+    ) -> Result<LeaveToAnswer, StoreError> {
+        let answer = async {
+            let cache = self.of_codes();
+            cache.answer_code(code, claim, remember).await
+        };
+        Ok(match self.1.watch("answer_code", answer).await? {
+            LeaveToAnswer::Given(epoch) => LeaveToAnswer::Given(self.1.epoch(epoch)),
+            other => other,
+        })
+    }
+
+    async fn keep_refreshed(
+        &self,
+        usage: &TokenHash,
+        login: &Login,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        self.1
+            .watch("keep_refreshed", self.0.keep_refreshed(usage, login, ttl))
+            .await
+    }
+
+    async fn kept_refreshed(&self, usage: &TokenHash) -> Result<Option<Login>, StoreError> {
+        self.1
+            .watch("kept_refreshed", self.0.kept_refreshed(usage))
+            .await
+    }
+
+    async fn count(&self, key: &str, window: Duration) -> Result<u64, StoreError> {
+        self.1.watch("count", self.0.count(key, window)).await
+    }
+
+    async fn counted(&self, key: &str) -> Result<u64, StoreError> {
+        self.1.watch("counted", self.0.counted(key)).await
+    }
+}

@@ -1,0 +1,255 @@
+use async_trait::async_trait;
+use insula_ambient::Timestamp;
+use insula_model::{
+    BrowserSession, Client, ClientId, CodeClaim, ConnectorId, GrantId, Identity, IdentityClaims,
+    RefreshGrant, RefreshId, SessionId, TokenHash, UserId,
+};
+use insula_oauth::Scopes;
+use insula_store::{
+    ClientPut, Clients, Grants, KeySwap, Keys, Owner, Owners, People, Redemption, RefreshRotation,
+    SealedKeys, Sessions, StoreError, StoredClient, UpgradedPassword,
+};
+
+use super::WatchedStore;
+
+#[async_trait]
+impl Clients for WatchedStore {
+    async fn find_client(&self, id: &ClientId) -> Result<Option<StoredClient>, StoreError> {
+        self.1.watch("find_client", self.0.find_client(id)).await
+    }
+
+    async fn clients_after(
+        &self,
+        after: Option<&ClientId>,
+        most: u32,
+    ) -> Result<Vec<StoredClient>, StoreError> {
+        self.1
+            .watch("clients_after", self.0.clients_after(after, most))
+            .await
+    }
+
+    async fn put_client(
+        &self,
+        client: &Client,
+        expected: Option<u64>,
+        at: Timestamp,
+    ) -> Result<ClientPut, StoreError> {
+        self.1
+            .watch("put_client", self.0.put_client(client, expected, at))
+            .await
+    }
+
+    async fn delete_client(&self, id: &ClientId) -> Result<bool, StoreError> {
+        self.1
+            .watch("delete_client", self.0.delete_client(id))
+            .await
+    }
+}
+
+#[async_trait]
+impl Owners for WatchedStore {
+    async fn claim(&self, issuer: &str) -> Result<Owner, StoreError> {
+        self.1.watch("claim", self.0.claim(issuer)).await
+    }
+
+    async fn adopt(&self, issuer: &str) -> Result<(), StoreError> {
+        self.1.watch("adopt", self.0.adopt(issuer)).await
+    }
+
+    async fn note_left(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.1.watch("note_left", self.0.note_left(at)).await
+    }
+}
+
+#[async_trait]
+impl Keys for WatchedStore {
+    async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError> {
+        self.1.watch("load_keys", self.0.load_keys()).await
+    }
+
+    async fn swap_keys(
+        &self,
+        expected: Option<u64>,
+        new: &SealedKeys,
+    ) -> Result<KeySwap, StoreError> {
+        self.1
+            .watch("swap_keys", self.0.swap_keys(expected, new))
+            .await
+    }
+}
+
+#[async_trait]
+impl People for WatchedStore {
+    async fn find_identity(
+        &self,
+        connector: &ConnectorId,
+        user: &UserId,
+    ) -> Result<Option<Identity>, StoreError> {
+        self.1
+            .watch("find_identity", self.0.find_identity(connector, user))
+            .await
+    }
+
+    async fn record_login(
+        &self,
+        connector: &ConnectorId,
+        claims: &IdentityClaims,
+        consent: Option<(&ClientId, &Scopes)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.1
+            .watch(
+                "record_login",
+                self.0.record_login(connector, claims, consent, at),
+            )
+            .await
+    }
+
+    async fn find_upgraded_password(
+        &self,
+        email: &str,
+    ) -> Result<Option<UpgradedPassword>, StoreError> {
+        self.1
+            .watch(
+                "find_upgraded_password",
+                self.0.find_upgraded_password(email),
+            )
+            .await
+    }
+
+    async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Result<(), StoreError> {
+        self.1
+            .watch("upgrade_password", self.0.upgrade_password(upgraded))
+            .await
+    }
+}
+
+#[async_trait]
+impl Sessions for WatchedStore {
+    async fn find_session(
+        &self,
+        cookie: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<BrowserSession>, StoreError> {
+        self.1
+            .watch("find_session", self.0.find_session(cookie, now))
+            .await
+    }
+
+    async fn save_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+    ) -> Result<(), StoreError> {
+        self.1
+            .watch("save_session", self.0.save_session(cookie, session))
+            .await
+    }
+
+    async fn prolong_session(
+        &self,
+        cookie: &TokenHash,
+        session: &BrowserSession,
+    ) -> Result<bool, StoreError> {
+        self.1
+            .watch("prolong_session", self.0.prolong_session(cookie, session))
+            .await
+    }
+
+    async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
+        self.1
+            .watch("end_session", self.0.end_session(cookie))
+            .await
+    }
+
+    async fn session_exists(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
+        self.1
+            .watch("session_exists", self.0.session_exists(id, now))
+            .await
+    }
+}
+
+#[async_trait]
+impl Grants for WatchedStore {
+    async fn add_refresh(
+        &self,
+        grant: &RefreshGrant,
+        claim: Option<&CodeClaim>,
+    ) -> Result<Redemption, StoreError> {
+        self.1
+            .watch("add_refresh", self.0.add_refresh(grant, claim))
+            .await
+    }
+
+    async fn note_redeemed(
+        &self,
+        grant: &GrantId,
+        claim: Option<&CodeClaim>,
+        until: Timestamp,
+    ) -> Result<Redemption, StoreError> {
+        self.1
+            .watch("note_redeemed", self.0.note_redeemed(grant, claim, until))
+            .await
+    }
+
+    async fn take_refresh_answer(&self, id: &RefreshId, at: Timestamp) -> Result<bool, StoreError> {
+        self.1
+            .watch("take_refresh_answer", self.0.take_refresh_answer(id, at))
+            .await
+    }
+
+    async fn take_answer(&self, grant: &GrantId, at: Timestamp) -> Result<bool, StoreError> {
+        self.1
+            .watch("take_answer", self.0.take_answer(grant, at))
+            .await
+    }
+
+    async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError> {
+        self.1.watch("find_refresh", self.0.find_refresh(id)).await
+    }
+
+    async fn rotate_refresh(
+        &self,
+        expected: u32,
+        next: &RefreshGrant,
+    ) -> Result<RefreshRotation, StoreError> {
+        self.1
+            .watch("rotate_refresh", self.0.rotate_refresh(expected, next))
+            .await
+    }
+
+    async fn note_answered(
+        &self,
+        id: &RefreshId,
+        generation: u32,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.1
+            .watch("note_answered", self.0.note_answered(id, generation, at))
+            .await
+    }
+
+    async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError> {
+        self.1
+            .watch("revoke_grant", self.0.revoke_grant(grant, until))
+            .await
+    }
+
+    async fn is_revoked(&self, grant: &GrantId) -> Result<bool, StoreError> {
+        self.1.watch("is_revoked", self.0.is_revoked(grant)).await
+    }
+
+    async fn refresh_grants_of(
+        &self,
+        connector: &ConnectorId,
+        user: &UserId,
+        client: Option<&ClientId>,
+    ) -> Result<Vec<RefreshGrant>, StoreError> {
+        self.1
+            .watch(
+                "refresh_grants_of",
+                self.0.refresh_grants_of(connector, user, client),
+            )
+            .await
+    }
+}

@@ -1,0 +1,143 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use insula_model::{AuthRequest, AuthRequestId, CodeGrant, Login, TokenHash};
+use insula_store::{ClaimedCode, Finish, LeaveToAnswer, LoginRoom, TenantCache};
+
+use super::{Answer, Link, lock};
+use crate::Defect;
+
+pub(super) struct NodeCache {
+    pub(super) link: Link,
+    pub(super) tenant: String,
+}
+
+impl NodeCache {
+    /// Acts on the tenant's part of the shared cache, behind the wire.
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        act: impl FnOnce(&mut crate::cache::Shelf, insula_ambient::Monotonic) -> T,
+    ) -> Answer<T> {
+        let call = async { Ok(self.link.cache.on(&self.tenant, act)) };
+        self.link.wire.carry(name, call).await
+    }
+}
+
+#[async_trait]
+impl TenantCache for NodeCache {
+    async fn put_auth_request(
+        &self,
+        request: &AuthRequest,
+        _: LoginRoom,
+        ttl: Duration,
+    ) -> Answer<()> {
+        self.call("put_auth_request", |shelf, at| {
+            shelf.put_login(request, ttl, at);
+        })
+        .await
+    }
+
+    async fn get_auth_request(&self, id: &AuthRequestId) -> Answer<Option<AuthRequest>> {
+        self.call("get_auth_request", |shelf, at| shelf.login(id, at))
+            .await
+    }
+
+    async fn advance_auth_request(&self, next: &AuthRequest) -> Answer<bool> {
+        self.call("advance_auth_request", |shelf, at| shelf.advance(next, at))
+            .await
+    }
+
+    async fn finish_auth_request(
+        &self,
+        id: &AuthRequestId,
+        version: u32,
+        code: &TokenHash,
+        grant: &CodeGrant,
+        ttl: Duration,
+    ) -> Answer<Finish> {
+        let code = (code, grant, ttl);
+        self.call("finish_auth_request", |shelf, at| {
+            shelf.finish(id, version, code, at)
+        })
+        .await
+    }
+
+    async fn drop_auth_request(&self, id: &AuthRequestId) -> Answer<bool> {
+        self.call("drop_auth_request", |shelf, at| shelf.drop_login(id, at))
+            .await
+    }
+
+    async fn put_code(&self, code: &TokenHash, grant: &CodeGrant, ttl: Duration) -> Answer<()> {
+        self.call("put_code", |shelf, at| shelf.put_code(code, grant, ttl, at))
+            .await
+    }
+
+    async fn peek_code(&self, code: &TokenHash) -> Answer<Option<CodeGrant>> {
+        self.call("peek_code", |shelf, at| shelf.peek(code, at))
+            .await
+    }
+
+    async fn claim_code(
+        &self,
+        code: &TokenHash,
+        presenter: &TokenHash,
+        at_least: Duration,
+    ) -> Answer<ClaimedCode> {
+        self.call("claim_code", |shelf, at| {
+            let claimed = shelf.claim(code, presenter, at_least, at);
+            match claimed {
+                ClaimedCode::Claimed { grant, .. }
+                    if self.link.has(Defect::CodeBurntByFailedCommit)
+                        && !lock(&self.link.burnt).insert(*code) =>
+                {
+                    ClaimedCode::Replayed(grant.grant_id)
+                }
+                ClaimedCode::Claimed { grant, claim, .. } => ClaimedCode::Claimed {
+                    grant,
+                    claim,
+                    epoch: self.link.cache.epoch(),
+                },
+                _ => claimed,
+            }
+        })
+        .await
+    }
+
+    async fn answer_code(
+        &self,
+        code: &TokenHash,
+        claim: u32,
+        remember: Duration,
+    ) -> Answer<LeaveToAnswer> {
+        self.call("answer_code", |shelf, at| {
+            match shelf.answer(code, claim, remember, at) {
+                LeaveToAnswer::Given(_) => LeaveToAnswer::Given(self.link.cache.epoch()),
+                other => other,
+            }
+        })
+        .await
+    }
+
+    async fn keep_refreshed(&self, usage: &TokenHash, login: &Login, ttl: Duration) -> Answer<()> {
+        self.call("keep_refreshed", |shelf, at| {
+            shelf.keep(usage, login, ttl, at);
+        })
+        .await
+    }
+
+    async fn kept_refreshed(&self, usage: &TokenHash) -> Answer<Option<Login>> {
+        self.call("kept_refreshed", |shelf, at| shelf.kept(usage, at))
+            .await
+    }
+
+    async fn count(&self, key: &str, window: Duration) -> Answer<u64> {
+        self.call("count", |shelf, at| shelf.count(key, window, at))
+            .await
+    }
+
+    async fn counted(&self, key: &str) -> Answer<u64> {
+        self.call("counted", |shelf, at| shelf.counted(key, at))
+            .await
+    }
+}

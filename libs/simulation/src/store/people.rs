@@ -1,0 +1,40 @@
+use async_trait::async_trait;
+use insula_ambient::Timestamp;
+use insula_model::{ClientId, ConnectorId, Identity, IdentityClaims, UserId};
+use insula_oauth::Scopes;
+use insula_store::{People, UpgradedPassword};
+
+use super::{Answer, NodeStore};
+
+#[async_trait]
+impl People for NodeStore {
+    async fn find_identity(
+        &self,
+        connector: &ConnectorId,
+        user: &UserId,
+    ) -> Answer<Option<Identity>> {
+        let call = self.store.find_identity(connector, user);
+        self.link.wire.carry("find_identity", call).await
+    }
+
+    async fn record_login(
+        &self,
+        connector: &ConnectorId,
+        claims: &IdentityClaims,
+        consent: Option<(&ClientId, &Scopes)>,
+        at: Timestamp,
+    ) -> Answer<()> {
+        let call = self.store.record_login(connector, claims, consent, at);
+        self.link.wire.carry("record_login", call).await
+    }
+
+    async fn find_upgraded_password(&self, email: &str) -> Answer<Option<UpgradedPassword>> {
+        let call = self.store.find_upgraded_password(email);
+        self.link.wire.carry("find_upgraded_password", call).await
+    }
+
+    async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Answer<()> {
+        let call = self.store.upgrade_password(upgraded);
+        self.link.wire.carry("upgrade_password", call).await
+    }
+}
