@@ -31,6 +31,7 @@ pub use lost_cache::{codes_of_a_cache_set_back, ends_while_the_cache_is_away};
 pub use memory::{MemoryWatch, resident_bytes};
 pub use outages::outages;
 pub use passwords::{
+    dear_password_guesses_at_a_server_with_one_processor, dear_password_guesses_at_one_tenant,
     password_guesses_at_a_server_with_one_processor, password_guesses_at_one_tenant,
 };
 pub use rolling::nodes_restarted_in_turn;
@@ -111,7 +112,9 @@ pub async fn all(scale: Scale, names: &[String]) -> Result<Vec<Proof>, String> {
     }
     run!(
         password_guesses_at_one_tenant,
+        dear_password_guesses_at_one_tenant,
         password_guesses_at_a_server_with_one_processor,
+        dear_password_guesses_at_a_server_with_one_processor,
         logins_that_nobody_finishes,
         one_address_that_asks_without_a_pause,
         themes_that_take_everything,

@@ -16,6 +16,11 @@ const REDIRECT_URI: &str = "https://app.example/callback";
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$4oUKJFuO1HSpp1d+6NQReQ$QdW2GtHNq+pEsYg/JHln8B0zYM6NV9J71y2Z1B/aFqE";
 /// bcrypt of nobody's password, at the greatest cost there is.
 const DEAR: &str = "$2b$14$.....................................................";
+/// What hashes of the tenant that is guessed at are called, and one of them.
+type Kind = (&'static str, &'static str);
+
+const ORDINARY: Kind = ("ordinary", HASH);
+const THE_DEAREST: Kind = ("the dearest", DEAR);
 /// Fifty times as many as hashes of one tenant that are computed at once.
 const AT_ONCE: usize = 200;
 
@@ -43,34 +48,40 @@ fn issuer(house: &House, name: &str) -> String {
     format!("http://{name}.localhost:{}", house.port)
 }
 
-/// Guesses at one tenant, fifty times as many at once as hashes it may compute at once; of ordinary
-/// cost and of the dearest there is.
+/// Guesses at one tenant, fifty times as many at once as hashes it may compute at once.
 pub async fn password_guesses_at_one_tenant(scale: Scale) -> Vec<Proof> {
     if scale == Scale::Short {
         return vec![a_login_does_not_wait_for_its_neighbours_queue().await];
     }
-    guesses_from(Side::Same).await
+    vec![logins_beside_guesses(Side::Same, ORDINARY).await]
+}
+
+/// The same where each hash is of the dearest there is.
+pub async fn dear_password_guesses_at_one_tenant(_: Scale) -> Vec<Proof> {
+    vec![logins_beside_guesses(Side::Same, THE_DEAREST).await]
 }
 
 /// The same with the server on one processor of its own, as on a machine with nothing to spare.
 pub async fn password_guesses_at_a_server_with_one_processor(_: Scale) -> Vec<Proof> {
+    on_one_processor(ORDINARY).await
+}
+
+/// The same where each hash is of the dearest there is.
+pub async fn dear_password_guesses_at_a_server_with_one_processor(_: Scale) -> Vec<Proof> {
+    on_one_processor(THE_DEAREST).await
+}
+
+/// Nothing where there is no second processor for who measures.
+async fn on_one_processor(kind: Kind) -> Vec<Proof> {
     if !Side::all().contains(&Side::Other) {
         return Vec::new();
     }
-    guesses_from(Side::Other).await
-}
-
-async fn guesses_from(side: Side) -> Vec<Proof> {
-    let mut proofs = Vec::new();
-    for (kind, hash) in [("ordinary", HASH), ("the dearest", DEAR)] {
-        proofs.push(logins_beside_guesses(side, kind, hash).await);
-    }
-    proofs
+    vec![logins_beside_guesses(Side::Other, kind).await]
 }
 
 /// Alone and beside guesses in turns of one run: whatever else becomes of the machine meanwhile
 /// slows both.
-async fn logins_beside_guesses(side: Side, kind: &str, hash: &str) -> Proof {
+async fn logins_beside_guesses(side: Side, (kind, hash): Kind) -> Proof {
     const ROUNDS: usize = 20;
     /// The 99th percentile of the whole is the twelfth slowest.
     const LOGINS: usize = 60;
