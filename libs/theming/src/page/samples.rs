@@ -190,6 +190,8 @@ fn consent() -> Consent {
         "profile",
         "email",
         "groups",
+        "phone",
+        "address",
         "offline_access",
         "reports:read",
     ]
