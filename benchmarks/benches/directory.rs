@@ -94,6 +94,7 @@ impl SpecSource for Generated {
         Ok(LoadedSpec {
             spec: a_tenant().at(id.as_str(), &issuer).build(),
             fingerprint: "1".to_owned(),
+            document: None,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use insula_ambient::{Clock, ForwardClock, SystemClock};
+use insula_model::TenantId;
 use insula_store::{COLLECTED_AFTER, Cache, Durable, MemoryCache, StoreError};
 use insula_telemetry::{Health, Turn};
 use insula_tenancy::Tenancy;
@@ -16,6 +17,9 @@ use crate::wiring::Services;
 
 const STORAGE: &str = "storage";
 const CACHE: &str = "cache";
+const TENANTS: &str = "tenants";
+/// How many tenants a check names.
+const MOST_NAMED: usize = 20;
 const ASK_HEALTH: Duration = Duration::from_secs(5);
 /// How long a backend may take for one small write before it is called absent.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -51,6 +55,18 @@ pub(crate) fn start(
     every(io, ASK_HEALTH, move || {
         let (cache, clock, health) = (Arc::clone(&cache), clock.clone(), asked.clone());
         async move { ask_cache(&health, cache.as_ref(), clock.as_ref()).await }
+    });
+
+    health.only_part(TENANTS, "configurations");
+    let (asked, clock, of) = (health.clone(), services.clock.clone(), tenancy.clone());
+    every(io, ASK_HEALTH, move || {
+        let on_last_good = of.on_last_good();
+        asked.record(
+            TENANTS,
+            tenants_are_well(&on_last_good),
+            clock.now().as_millis(),
+        );
+        std::future::ready(())
     });
 
     io.spawn(look_for_changes(tenancy.clone(), certificates.cloned()));
@@ -108,6 +124,24 @@ async fn ask_cache(health: &Health, cache: &dyn Cache, clock: &dyn Clock) {
         Turn::Better => info!("logins are served again: the cache does what they need"),
         Turn::Same => {}
     }
+}
+
+/// What probes are told of tenants whose configuration cannot be served: it takes no process out of a
+/// balancer, and whoever looks sees why the newest change of a tenant has no effect.
+fn tenants_are_well(on_last_good: &[TenantId]) -> Result<(), String> {
+    if on_last_good.is_empty() {
+        return Ok(());
+    }
+    let named = on_last_good.iter().take(MOST_NAMED).map(TenantId::as_str);
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match on_last_good.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Err(format!(
+        "served by their last good configuration, for the present one cannot be: {named}{more}; \
+         `insula check` says why"
+    ))
 }
 
 async fn in_time(asking: impl Future<Output = Result<(), StoreError>>) -> Result<(), String> {

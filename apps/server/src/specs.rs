@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use insula_config::{Loaded, Problem, Severity, TenantSource, check_defaults, check_tenants};
 use insula_connectors::Registry;
-use insula_model::{ConnectorId, ConnectorSpec, DocumentFormat, TenantId, TenantSpec};
+use insula_model::{
+    ConnectorId, ConnectorSpec, DocumentFormat, TenantDocument, TenantId, TenantSpec,
+};
 use insula_tenancy::{LoadedSpec, SpecError, SpecSource};
 use insula_tenant_files::{ConnectorKinds, FileRegistry, Folders, Inspect};
 use insula_theming::ThemeLibrary;
@@ -73,6 +75,10 @@ impl FileSpecs {
                 problems.extend(self.inspection.connectors(source, &spec));
                 problems.extend(self.inspection.theme(source, &spec));
                 specs.push(spec);
+            } else {
+                let goes_on = "a server that has served this tenant goes on with its last good \
+                               configuration";
+                problems.push(problem(source, Severity::Info, "", goes_on.to_owned(), ""));
             }
         });
         problems.splice(0..0, of_folders);
@@ -91,8 +97,23 @@ impl SpecSource for FileSpecs {
             .await
             .map_err(|_| SpecError(vec!["the tenant's file could not be read".to_owned()]))?;
         let loaded = of_loaded(loaded.map_err(|error| SpecError(vec![error]))?)?;
-        held(&self.good).insert(id.clone(), loaded.clone());
+        let kept = LoadedSpec {
+            document: None,
+            ..loaded.clone()
+        };
+        held(&self.good).insert(id.clone(), kept);
         Ok(loaded)
+    }
+
+    async fn read(&self, id: &TenantId, earlier: &TenantDocument) -> Result<LoadedSpec, SpecError> {
+        let (files, id, earlier) = (self.files.clone(), id.clone(), earlier.clone());
+        let reading = self
+            .io
+            .spawn_blocking(move || files.read_earlier(&id, &earlier));
+        let loaded = reading
+            .await
+            .map_err(|_| SpecError(vec!["the document could not be read".to_owned()]))?;
+        of_loaded(loaded.map_err(|error| SpecError(vec![error]))?)
     }
 
     async fn last_good(&self, id: &TenantId) -> Option<LoadedSpec> {
@@ -103,7 +124,11 @@ impl SpecSource for FileSpecs {
 fn of_loaded(loaded: Loaded) -> Result<LoadedSpec, SpecError> {
     let fingerprint = loaded.seen.fingerprint().to_string();
     match loaded.spec {
-        Ok(spec) => Ok(LoadedSpec { spec, fingerprint }),
+        Ok(spec) => Ok(LoadedSpec {
+            spec,
+            fingerprint,
+            document: loaded.document,
+        }),
         Err(_) => {
             let problems = loaded.problems.iter();
             let errors = problems.filter(|problem| problem.is_error());

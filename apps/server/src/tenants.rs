@@ -159,6 +159,7 @@ fn details(tenant: &Value) -> String {
         ("generation", text(tenant, "generation")),
         ("epoch", text(tenant, "epoch")),
         ("failures", text(tenant, "restarts")),
+        ("on last good", text(tenant, "on_last_good")),
         ("last error", text(tenant, "last_error")),
         ("page problem", text(tenant, "page_problem")),
         ("keys", keys),

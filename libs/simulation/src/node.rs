@@ -155,6 +155,7 @@ impl SpecSource for Configuration {
         Ok(LoadedSpec {
             spec: TenantSpec::clone(found),
             fingerprint: "1".to_owned(),
+            document: None,
         })
     }
 }

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{RefreshGrant, RefreshId, TenantId, TokenHash};
 use insula_store::{
-    Cache, Durable, KeyVersions, MemoryStore, Owner, SealedKeys, StoreError, TenantCache,
-    TenantStore,
+    Cache, Durable, KeyVersions, LastGoodDocuments, MemoryStore, Owner, SealedKeys, StoreError,
+    TenantCache, TenantStore,
 };
 
 use self::cache::NodeCache;
@@ -81,6 +81,22 @@ impl KeyVersions for Link {
     async fn key_versions(&self, tenants: &[TenantId]) -> Answer<HashMap<TenantId, u64>> {
         let call = self.durable.key_versions(tenants);
         self.wire.carry("key_versions", call).await
+    }
+}
+
+/// No tenant of a simulation has a document.
+#[async_trait]
+impl LastGoodDocuments for Link {
+    async fn last_good(&self, tenant: &TenantId) -> Answer<Option<Vec<u8>>> {
+        self.durable.last_good(tenant).await
+    }
+
+    async fn keep_good(&self, tenant: &TenantId, sealed: &[u8], at: Timestamp) -> Answer<()> {
+        self.durable.keep_good(tenant, sealed, at).await
+    }
+
+    async fn forget_good(&self, tenant: &TenantId) -> Answer<()> {
+        self.durable.forget_good(tenant).await
     }
 }
 

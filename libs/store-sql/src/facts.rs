@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveValue::Set, ConnectionTrait as _, EntityTrait as _, QuerySelect as _, QueryTrait as _,
 };
 
-use crate::entity::{browser_session, key_ring, refresh_grant, server_fact};
+use crate::entity::{browser_session, key_ring, last_good_document, refresh_grant, server_fact};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
@@ -58,7 +58,8 @@ pub(crate) async fn some_key_rings(
 }
 
 /// Deletes all that only the master key opens, and what hangs on it: key rings, refresh grants
-/// (their secrets are derived from the rings), sessions, and which master key it was. All or
+/// (their secrets are derived from the rings), sessions, which master key it was, and the last good
+/// configurations. All or
 /// nothing. Answers how many rows went.
 pub(crate) async fn forget_sealed(sql: Arc<Sql>) -> Result<u64, Fault> {
     let wire = sql.upkeep();
@@ -68,6 +69,7 @@ pub(crate) async fn forget_sealed(sql: Arc<Sql>) -> Result<u64, Fault> {
         refresh_grant::Entity::delete_many().build(backend),
         browser_session::Entity::delete_many().build(backend),
         server_fact::Entity::delete_by_id(MASTER_KEY_FACT).build(backend),
+        last_good_document::Entity::delete_many().build(backend),
     ]);
     let done = done.await?;
     let rows = done.iter().take(3).map(sea_orm::ExecResult::rows_affected);

@@ -13,6 +13,7 @@ mod entity;
 mod facts;
 mod fault;
 mod key_versions;
+mod last_good;
 mod leases;
 mod metrics;
 mod migrate;

@@ -6,7 +6,8 @@ use insula_ambient::Timestamp;
 use insula_model::TenantId;
 
 use crate::{
-    Clients, Grants, KeyVersions, Keys, Owner, Owners, People, SealedKeys, Sessions, StoreError,
+    Clients, Grants, KeyVersions, Keys, LastGoodDocuments, Owner, Owners, People, SealedKeys,
+    Sessions, StoreError,
 };
 
 /// The fact that says which master key an installation is sealed under.
@@ -19,7 +20,7 @@ pub const COLLECTED_AFTER: Duration = Duration::from_hours(24);
 
 /// The durable half: what must survive every process.
 #[async_trait]
-pub trait Durable: KeyVersions + Send + Sync + 'static {
+pub trait Durable: KeyVersions + LastGoodDocuments + Send + Sync + 'static {
     /// The store of one tenant. Cheap: shares the connections of the whole.
     fn tenant(&self, id: &TenantId) -> Arc<dyn TenantStore>;
 

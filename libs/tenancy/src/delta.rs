@@ -1,4 +1,8 @@
-use insula_store::{StoreError, TenantChange, TenantRegistry};
+use insula_store::{StoreError, TenantChange, TenantEntry, TenantRegistry};
+
+use crate::last_good;
+use crate::routes::Routes;
+use crate::runtime::Runtime;
 
 /// How many changes are asked for at once.
 const PAGE: u32 = 1_000;
@@ -36,5 +40,45 @@ impl Delta {
                 return Ok(delta);
             }
         }
+    }
+
+    /// Adds tenants that did not change and are to be looked at again.
+    pub(crate) fn add(&mut self, again: Vec<TenantEntry>) {
+        for entry in again {
+            if !self.is_whole && !self.changes.iter().any(|known| *known.id() == entry.id) {
+                self.changes.push(TenantChange::Put(entry));
+            }
+        }
+    }
+
+    /// Which of the changes are of tenants that cannot be read and that nothing leads to.
+    pub(crate) fn unroutable(&self, routes: &Routes) -> Vec<usize> {
+        let changes = self.changes.iter().enumerate();
+        let unroutable = changes.filter(|(_, change)| match change {
+            TenantChange::Put(entry) => entry.hosts.is_empty() && !routes.has(&entry.id),
+            TenantChange::Removed(_) => false,
+        });
+        unroutable.map(|(index, _)| index).collect()
+    }
+
+    /// Finds these tenants where their last good configurations say. Answers those that nothing can
+    /// be told of now.
+    pub(crate) async fn recall(
+        &mut self,
+        runtime: &Runtime,
+        unroutable: Vec<usize>,
+    ) -> Vec<TenantEntry> {
+        let mut unknown = Vec::new();
+        for index in unroutable {
+            let Some(TenantChange::Put(entry)) = self.changes.get_mut(index) else {
+                continue;
+            };
+            match last_good::recall_entry(runtime, entry).await {
+                Ok(Some(recalled)) => *entry = recalled,
+                Ok(None) => {}
+                Err(()) => unknown.push(entry.clone()),
+            }
+        }
+        unknown
     }
 }

@@ -10,6 +10,7 @@
 //! actix is named in this crate and in none below it.
 
 mod arbiters;
+mod background;
 mod death_watch;
 mod delta;
 mod directory;
@@ -17,6 +18,7 @@ mod directory;
 mod fault;
 mod handle;
 mod key_versions;
+mod last_good;
 mod limits;
 mod messages;
 mod metrics;

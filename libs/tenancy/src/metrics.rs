@@ -12,6 +12,8 @@ pub struct Metrics {
     pub(crate) registered: IntGauge,
     /// Tenants whose actor runs.
     pub(crate) awake: IntGauge,
+    /// Tenants whose present configuration cannot be served: they have their last good one.
+    pub(crate) on_last_good: IntGauge,
     /// Tenants that failed too often and are left alone for a while.
     pub(crate) quarantined: IntGauge,
     /// Threads of actors that were replaced because something blocked them.
@@ -62,6 +64,10 @@ impl Metrics {
         Ok(Self {
             registered: IntGauge::new("insula_tenants_registered", "Tenants there are.")?,
             awake: IntGauge::new("insula_tenants_awake", "Tenants whose actor runs.")?,
+            on_last_good: IntGauge::new(
+                "insula_tenants_on_last_good",
+                "Tenants served by their last good configuration, for the present one cannot be.",
+            )?,
             quarantined: IntGauge::new(
                 "insula_tenants_resting",
                 "Tenants that failed too often and are left alone for a while.",
@@ -115,6 +121,7 @@ impl Metrics {
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         registry.register(Box::new(self.registered.clone()))?;
         registry.register(Box::new(self.awake.clone()))?;
+        registry.register(Box::new(self.on_last_good.clone()))?;
         registry.register(Box::new(self.quarantined.clone()))?;
         registry.register(Box::new(self.threads_replaced.clone()))?;
         registry.register(Box::new(self.threads_given_up.clone()))?;
@@ -163,7 +170,7 @@ mod tests {
         metrics.reloaded(true);
         metrics.rotated(Rotated::Lost);
         let families = registry.gather();
-        assert_eq!(families.len(), 12);
+        assert_eq!(families.len(), 13);
         assert!(families.iter().all(|family| family.help().ends_with('.')));
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use actix::{
     WrapFuture as _,
 };
 use insula_model::TenantId;
+use insula_store::TenantEntry;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -33,6 +34,9 @@ pub(crate) struct RouterActor {
     scan: Scan,
     /// The number of the last change that is known.
     seen: u64,
+    /// Tenants that cannot be read and whose last good configuration could not be asked for.
+    to_recall: Vec<TenantEntry>,
+    on_last_good: BTreeSet<TenantId>,
     /// What the last scan complained of.
     problems: Vec<String>,
     /// Set by the first scan that succeeded.
@@ -132,6 +136,8 @@ impl RouterActor {
             waiting: HashMap::new(),
             scan: Scan::Idle,
             seen: 0,
+            to_recall: Vec::new(),
+            on_last_good: BTreeSet::new(),
             problems: Vec::new(),
             has_scanned: false,
         }
@@ -152,18 +158,45 @@ impl RouterActor {
         };
         let registry = Arc::clone(&self.runtime.deps.registry);
         let (routes, seen) = (Arc::clone(&self.routes), self.seen);
+        let to_recall = std::mem::take(&mut self.to_recall);
+        let runtime = Arc::clone(&self.runtime);
         let reading = self.runtime.deps.io.spawn(async move {
             let delta = Delta::read(&*registry, seen).await;
-            let delta = delta.map_err(|error| RescanError::Unreadable(error.to_string()))?;
+            let delta = delta.map_err(|error| RescanError::Unreadable(error.to_string()));
+            let mut delta = delta.map_err(|error| (error, to_recall.clone()))?;
+            delta.add(to_recall);
+            let unread = {
+                let routes = routes.lock().unwrap_or_else(PoisonError::into_inner);
+                delta.unroutable(&routes)
+            };
+            let still_to_recall = delta.recall(&runtime, unread).await;
             let compared = tokio::task::spawn_blocking(move || {
                 let mut routes = routes.lock().unwrap_or_else(PoisonError::into_inner);
                 routes.update(delta)
             })
             .await;
-            compared.map_err(|error| RescanError::Unreadable(error.to_string()))
+            match compared {
+                Ok(changes) => Ok((changes, still_to_recall)),
+                Err(error) => {
+                    let error = RescanError::Unreadable(error.to_string());
+                    Err((error, still_to_recall))
+                }
+            }
         });
         let reading = reading.into_actor(self).map(|read, router, ctx| {
-            let read = read.unwrap_or_else(|error| Err(RescanError::Unreadable(error.to_string())));
+            let read = read.unwrap_or_else(|error| {
+                Err((RescanError::Unreadable(error.to_string()), Vec::new()))
+            });
+            let read = match read {
+                Ok((changes, to_recall)) => {
+                    router.to_recall = to_recall;
+                    Ok(changes)
+                }
+                Err((error, to_recall)) => {
+                    router.to_recall = to_recall;
+                    Err(error)
+                }
+            };
             router.end_scan(read, ctx);
         });
         ctx.spawn(reading);
@@ -185,6 +218,27 @@ impl RouterActor {
         }
     }
 
+    fn tell_of_last_good(&mut self, now: &[TenantId]) {
+        let now: BTreeSet<TenantId> = now.iter().cloned().collect();
+        if now == self.on_last_good {
+            return;
+        }
+        for id in now.difference(&self.on_last_good) {
+            tracing::warn!(tenant.id = %id,
+                "tenant {id} has a configuration that cannot be served: it goes on with its last \
+                 good one; `insula check` says what is wrong");
+        }
+        for id in self.on_last_good.difference(&now) {
+            tracing::info!(tenant.id = %id,
+                "tenant {id} is served by its present configuration again, or is gone");
+        }
+        let gauge = i64::try_from(now.len()).unwrap_or(i64::MAX);
+        self.runtime.metrics.on_last_good.set(gauge);
+        let shared = now.iter().cloned().collect();
+        self.runtime.on_last_good.store(Arc::new(shared));
+        self.on_last_good = now;
+    }
+
     fn apply(&mut self, changes: &RouteChanges) -> RescanReport {
         self.seen = changes.upto;
         // Told once, not at every poll.
@@ -194,6 +248,7 @@ impl RouterActor {
             }
         }
         self.problems.clone_from(&changes.problems);
+        self.tell_of_last_good(&changes.on_last_good);
         for id in &changes.arrived {
             self.entries
                 .insert(id.clone(), DirectoryEntry::asleep(id.clone()));
@@ -378,8 +433,12 @@ impl Handler<Observe> for RouterActor {
         if !self.entries.contains_key(&id) {
             return Box::pin(std::future::ready(None));
         }
+        let is_on_last_good = self.on_last_good.contains(&id);
         let asked = self.supervisor.send(crate::supervisor::Describe(vec![id]));
-        Box::pin(async move { asked.await.ok()?.into_iter().next() })
+        Box::pin(async move {
+            let query = asked.await.ok()?.into_iter().next();
+            query.map(|query| query.on_last_good(is_on_last_good))
+        })
     }
 }
 
@@ -389,8 +448,18 @@ impl Handler<ObserveAll> for RouterActor {
     fn handle(&mut self, _: ObserveAll, _: &mut Self::Context) -> Self::Result {
         let mut all: Vec<_> = self.entries.keys().cloned().collect();
         all.sort();
+        let on_last_good: Vec<_> = all
+            .iter()
+            .map(|id| self.on_last_good.contains(id))
+            .collect();
         let asked = self.supervisor.send(crate::supervisor::Describe(all));
-        Box::pin(async move { asked.await.unwrap_or_default() })
+        Box::pin(async move {
+            let queries = asked.await.unwrap_or_default().into_iter();
+            let queries = queries.zip(on_last_good);
+            queries
+                .map(|(query, is_on_last_good)| query.on_last_good(is_on_last_good))
+                .collect()
+        })
     }
 }
 

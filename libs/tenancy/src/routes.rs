@@ -16,6 +16,8 @@ pub(crate) struct Routes {
     keys: HashMap<RouteKey, Claims>,
     /// The keys that more than one tenant wants.
     contested: HashSet<RouteKey>,
+    /// Tenants that are routed to although their present document cannot be served.
+    on_last_good: BTreeSet<TenantId>,
     /// The tenants marked as the default.
     defaults: BTreeSet<TenantId>,
     /// Which tenant answers for hosts that no tenant has, and below which path.
@@ -46,6 +48,8 @@ pub(crate) struct RouteChanges {
     pub(crate) fallback: Option<(TenantId, String)>,
     /// Whether that changed.
     pub(crate) has_new_fallback: bool,
+    /// Tenants whose present document cannot be served, and that something leads to.
+    pub(crate) on_last_good: Vec<TenantId>,
     /// Up to which change all is known.
     pub(crate) upto: u64,
     /// Tenants that want a key that another one has, in words.
@@ -77,6 +81,7 @@ impl Routes {
         }
         for id in gone {
             self.unroutable.remove(&id);
+            self.on_last_good.remove(&id);
             let Some(entry) = self.tenants.remove(&id) else {
                 continue;
             };
@@ -113,6 +118,7 @@ impl Routes {
         self.fallback.clone_from(&fallback);
         changes.fallback = fallback;
         changes.tenants = self.tenants.len();
+        changes.on_last_good = self.on_last_good.iter().cloned().collect();
         changes
     }
 
@@ -124,6 +130,11 @@ impl Routes {
         claims: &mut Vec<(RouteKey, TenantId)>,
         touched: &mut BTreeMap<RouteKey, Option<TenantId>>,
     ) {
+        if entry.is_good {
+            self.on_last_good.remove(&entry.id);
+        } else if !entry.hosts.is_empty() || self.tenants.contains_key(&entry.id) {
+            self.on_last_good.insert(entry.id.clone());
+        }
         let Some(before) = self.tenants.get_mut(&entry.id) else {
             if entry.hosts.is_empty() {
                 self.unroutable.insert(entry.id);
@@ -160,6 +171,11 @@ impl Routes {
         } else {
             self.defaults.remove(&entry.id);
         }
+    }
+
+    /// Whether something leads to a tenant.
+    pub(crate) fn has(&self, id: &TenantId) -> bool {
+        self.tenants.contains_key(id)
     }
 
     /// The tenants that are known and not among all there are.

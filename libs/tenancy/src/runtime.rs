@@ -1,9 +1,12 @@
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use insula_ambient::{Monotonic, Timestamp};
+use insula_model::TenantId;
 use tokio::sync::Semaphore;
 
 use crate::arbiters::Threads;
+use crate::background::Background;
 use crate::{Directory, Metrics, TenancyDeps, TenancyOptions};
 
 /// How many tenants load at once: enough to keep the stores busy, few enough to leave room for
@@ -22,6 +25,9 @@ pub(crate) struct Runtime {
     pub(crate) threads: Threads,
     pub(crate) loading: Arc<Semaphore>,
     pub(crate) key_making: Arc<Semaphore>,
+    pub(crate) in_background: Background,
+    /// The tenants whose present configuration cannot be served: they have their last good one.
+    pub(crate) on_last_good: ArcSwap<Vec<TenantId>>,
     #[cfg(any(test, feature = "fault-injection"))]
     pub(crate) hangs: crate::fault::Hangs,
 }
@@ -29,6 +35,8 @@ pub(crate) struct Runtime {
 impl Runtime {
     pub(crate) fn new(deps: TenancyDeps, options: TenancyOptions) -> Arc<Self> {
         Arc::new(Self {
+            in_background: Background::new(deps.io.clone()),
+            on_last_good: ArcSwap::default(),
             deps,
             options,
             metrics: Metrics::new(),

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use insula_model::{TenantId, TenantSpec};
+use insula_model::{TenantDocument, TenantId, TenantSpec};
 use thiserror::Error;
 
 /// A tenant's configuration, and which one it is.
@@ -9,6 +9,8 @@ pub struct LoadedSpec {
     pub spec: TenantSpec,
     /// As in [`TenantEntry::fingerprint`](insula_store::TenantEntry::fingerprint).
     pub fingerprint: String,
+    /// What it was read from, to be kept as the last good one. `None` where nothing need be kept.
+    pub document: Option<TenantDocument>,
 }
 
 /// Everything that is wrong with a tenant's configuration, each in words a person can act on.
@@ -22,6 +24,15 @@ pub struct SpecError(pub Vec<String>);
 pub trait SpecSource: Send + Sync + 'static {
     /// The whole configuration of a tenant.
     async fn load(&self, id: &TenantId) -> Result<LoadedSpec, SpecError>;
+
+    /// Reads what was written of a tenant before, as if it were written now.
+    async fn read(
+        &self,
+        _id: &TenantId,
+        _earlier: &TenantDocument,
+    ) -> Result<LoadedSpec, SpecError> {
+        Err(SpecError(vec!["no documents are kept here".to_owned()]))
+    }
 
     /// The configuration that was loaded before the present one turned bad, for a tenant that has
     /// to wake on it. `None` where nobody kept one.

@@ -71,6 +71,8 @@ pub struct TenantStatus {
     pub connectors: Vec<ConnectorHealth>,
     /// What went wrong when it was last loaded, reloaded or rotated; absent once that succeeded.
     pub last_error: Option<String>,
+    /// Whether its present configuration cannot be served, so that it is served by the last good one.
+    pub on_last_good: bool,
     /// What its theme could not draw last; the built-in page was shown instead.
     pub page_problem: Option<String>,
     /// How often it was restarted since it woke.
@@ -99,6 +101,7 @@ impl TenantStatus {
             keys: Vec::new(),
             connectors: Vec::new(),
             last_error: None,
+            on_last_good: false,
             page_problem: None,
             restarts: 0,
             awake_since: None,
@@ -113,6 +116,10 @@ impl TenantStatus {
     #[must_use]
     pub(crate) fn with_next_step(mut self) -> Self {
         self.next_step = match (self.phase, &self.last_error) {
+            (TenantPhase::Asleep, _) if self.on_last_good => {
+                "correct its configuration (`insula check`); the next request wakes the last good one"
+                    .to_owned()
+            }
             (TenantPhase::Asleep, _) => "the next request wakes it".to_owned(),
             (TenantPhase::Loading | TenantPhase::Refreshing, _) => "wait: it loads".to_owned(),
             (TenantPhase::Draining, _) => "wait: it stops".to_owned(),

@@ -213,6 +213,12 @@ impl Tenancy {
         scanned.unwrap_or(Err(RescanError::ShutDown))
     }
 
+    /// The tenants whose present configuration cannot be served, by name, as of the last look: they
+    /// are served by their last good one.
+    pub fn on_last_good(&self) -> Arc<Vec<TenantId>> {
+        self.0.runtime.on_last_good.load_full()
+    }
+
     /// The status of a tenant; `None` if there is none of that name.
     pub async fn status(&self, id: &TenantId) -> Option<TenantStatus> {
         let asked = self.0.router.send(Observe(id.clone())).await.ok()??;
@@ -243,6 +249,7 @@ impl Tenancy {
         if !matches!(drained, Ok(Ok(()))) {
             tracing::warn!("some tenants did not finish in time and are stopped as they are");
         }
+        self.0.runtime.in_background.end(patience).await;
         let arbiters = self.take_arbiters();
         for arbiter in &arbiters {
             arbiter.stop();

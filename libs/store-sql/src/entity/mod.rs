@@ -8,6 +8,7 @@ pub(crate) mod browser_session;
 pub(crate) mod client;
 pub(crate) mod identity;
 pub(crate) mod key_ring;
+pub(crate) mod last_good_document;
 pub(crate) mod lease;
 pub(crate) mod redeemed_code;
 pub(crate) mod refresh_grant;

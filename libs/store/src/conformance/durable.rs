@@ -13,6 +13,7 @@
 mod chores;
 mod clients;
 mod keys;
+mod last_good;
 mod owner;
 mod people;
 pub(crate) mod records;
@@ -23,6 +24,7 @@ mod walls;
 pub use chores::*;
 pub use clients::*;
 pub use keys::*;
+pub use last_good::*;
 pub use owner::*;
 pub use people::*;
 pub use refresh::*;
@@ -57,6 +59,7 @@ macro_rules! durable_conformance {
             of_a_hundred_first_swaps_one_wins,
             a_swap_from_a_version_that_is_gone_is_lost,
             the_versions_of_many_key_rings_are_told_at_once,
+            the_last_good_document_is_replaced_and_forgotten,
             an_unknown_person_is_not_found,
             a_login_is_recorded_with_all_the_connector_says,
             a_later_login_brings_new_claims_and_keeps_the_first_time,

@@ -6,6 +6,7 @@ mod clients;
 mod grants;
 mod key_versions;
 mod keys;
+mod last_good;
 mod owners;
 mod people;
 mod registry;

@@ -29,6 +29,7 @@ struct Tables {
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) clients: BTreeMap<ClientId, StoredClient>,
+    pub(super) last_good: Option<Vec<u8>>,
     pub(super) owner: Option<Owner>,
     pub(super) keys: Option<SealedKeys>,
     pub(super) identities: HashMap<(ConnectorId, UserId), Identity>,
@@ -71,6 +72,10 @@ impl MemoryStore {
 
     fn rows(&self, id: &TenantId) -> Arc<Mutex<Rows>> {
         Arc::clone(lock(&self.0).tenants.entry(id.clone()).or_default())
+    }
+
+    pub(super) fn made(&self, id: &TenantId) -> TenantMemory {
+        TenantMemory(self.rows(id))
     }
 
     /// The rows of a tenant, if it ever had a store.

@@ -23,7 +23,7 @@ use crate::tenant::changes::changes;
 use crate::tenant::connectors::Opened;
 use crate::tenant::life::{Command, Event, Job, JobError, Now, TenantLife};
 use crate::tenant::rotation::{self, Keys};
-use crate::{Failure, TenantHandle};
+use crate::{Failure, TenantHandle, last_good};
 
 #[cfg(any(test, feature = "fault-injection"))]
 pub(crate) use messages::InjectFault;
@@ -387,10 +387,25 @@ impl TenantActor {
         match self.cell.publish(Arc::new(snapshot), now.count) {
             Ok(_) => {
                 self.epoch = epoch;
+                self.keep_last_good();
                 None
             }
             Err(_) => Some(Event::Superseded),
         }
+    }
+
+    /// What is served now is the last good configuration, for a process that starts over a bad one.
+    fn keep_last_good(&mut self) {
+        let loaded = self.loaded.as_mut();
+        let Some(document) = loaded.and_then(|loaded| loaded.configured.document.take()) else {
+            return;
+        };
+        let (runtime, id) = (Arc::clone(&self.runtime), self.id.clone());
+        let keeping = async move {
+            let _permit = runtime.loading.acquire().await;
+            last_good::keep(&runtime, &id, &document).await;
+        };
+        self.runtime.in_background.spawn(keeping);
     }
 
     fn record_spec_outcome(&mut self, job_error: Option<String>) {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use insula_ambient::Timestamp;
 use insula_flows::{Effects, TenantView};
 use insula_jose::{Alg, KeyRing, RotationPolicy};
-use insula_model::{Dialect, Issuer, TenantId, TenantSpec};
+use insula_model::{Dialect, Issuer, TenantDocument, TenantId, TenantSpec};
 use insula_theming::Theme;
 
 use crate::runtime::Runtime;
@@ -13,7 +13,7 @@ use crate::tenant::connectors::Opened;
 use crate::tenant::life::{Job, JobError};
 use crate::tenant::owner;
 use crate::tenant::rotation::{self, Stored};
-use crate::{LoadedSpec, TenantSnapshot};
+use crate::{LoadedSpec, TenantSnapshot, last_good};
 
 /// A configuration as it was read, and what follows from it alone.
 #[derive(Clone)]
@@ -21,6 +21,8 @@ pub(crate) struct Configured {
     pub(crate) spec: Arc<TenantSpec>,
     pub(crate) rotation: Arc<RotationPolicy>,
     fingerprint: Arc<str>,
+    /// What is to be kept as the last good document once it is served.
+    pub(crate) document: Option<Arc<TenantDocument>>,
     /// What is wrong with the configuration that should have been loaded in its stead.
     pub(crate) instead_of: Option<String>,
 }
@@ -45,10 +47,16 @@ impl Configured {
             Ok(loaded) => (loaded, None),
             Err(error) => {
                 let error = refused(id, &error.0);
-                let last_good = runtime.deps.specs.last_good(id).await;
-                match last_good.filter(|_| served.is_none()) {
-                    Some(loaded) => (loaded, Some(error.text)),
-                    None => return Err(error),
+                if served.is_some() {
+                    return Err(error);
+                }
+                match last_good_of(runtime, id).await {
+                    Ok(Some(loaded)) => (loaded, Some(error.text)),
+                    Ok(None) => return Err(error),
+                    Err(trouble) => {
+                        let text = format!("{}\n{trouble}", error.text);
+                        return Err(JobError { text, ..error });
+                    }
                 }
             }
         };
@@ -76,6 +84,10 @@ impl Configured {
             spec: Arc::new(loaded.spec),
             rotation: Arc::new(rotation.map_err(|problems| refused(id, &problems))?),
             fingerprint: loaded.fingerprint.into(),
+            document: loaded
+                .document
+                .filter(|_| instead_of.is_none())
+                .map(Arc::new),
             instead_of,
         })
     }
@@ -94,6 +106,17 @@ impl Configured {
         let request = branding::theme_request(&self.spec).map_err(|problems| refused(&problems))?;
         let theme = runtime.deps.themes.theme(&request);
         theme.map_err(|error| refused(&[error.to_string()]))
+    }
+}
+
+/// The configuration that was served last, as this process or else the database has it.
+async fn last_good_of(
+    runtime: &Runtime,
+    id: &TenantId,
+) -> Result<Option<LoadedSpec>, last_good::Trouble> {
+    match runtime.deps.specs.last_good(id).await {
+        Some(loaded) => Ok(Some(loaded)),
+        None => last_good::recall(runtime, id).await,
     }
 }
 

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use insula_model::{Issuer, TenantId};
 
+use crate::last_good;
 use crate::runtime::Runtime;
 use crate::tenant::life::{Job, JobError};
 
@@ -49,9 +52,12 @@ pub(crate) async fn must_be(
 }
 
 /// Notes that a tenant's folder is gone, so that its coming back is told.
-pub(crate) fn note_leaving(runtime: &Runtime, id: &TenantId) {
+pub(crate) fn note_leaving(runtime: &Arc<Runtime>, id: &TenantId) {
     let (store, id, at) = (runtime.deps.durable.tenant(id), id.clone(), runtime.now());
-    runtime.deps.io.spawn(async move {
+    let of = Arc::clone(runtime);
+    runtime.in_background.spawn(async move {
+        // Whoever is given its name later must not be served by what it said.
+        last_good::forget(&of, &id).await;
         if let Err(error) = store.note_left(at).await {
             tracing::warn!(tenant.id = %id, %error,
                 "that tenant {id} was removed could not be noted");

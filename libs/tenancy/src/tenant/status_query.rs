@@ -16,6 +16,13 @@ impl StatusQuery {
         Self { known, actor }
     }
 
+    /// The same of a tenant whose present configuration cannot be served, if so.
+    pub(crate) fn on_last_good(mut self, is_so: bool) -> Self {
+        self.known.on_last_good = is_so;
+        self.known = self.known.with_next_step();
+        self
+    }
+
     /// Asks the actor, for so long. One that does not answer in time is described by what is known.
     pub(crate) async fn answer(self, patience: Duration) -> TenantStatus {
         let Some(actor) = self.actor else {

@@ -3,6 +3,7 @@
 
 mod hangs;
 mod keys;
+mod last_good;
 mod life;
 mod restarts;
 mod scale;

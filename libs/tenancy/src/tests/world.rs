@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use insula_ambient::{Entropy, ManualClock, SystemEntropy};
 use insula_connector_kit::{Connector, ConnectorError, OpenConnector, OpenContext, PasswordCheck};
 use insula_jose::MasterKey;
-use insula_model::{ConnectorSpec, Issuer, TenantId, TenantSpec};
+use insula_model::{
+    ConnectorSpec, DocumentFormat, DocumentSyntax, Issuer, TenantDocument, TenantId, TenantSpec,
+};
 use insula_store::{
     CacheLimits, MemoryBus, MemoryCache, MemoryRegistry, MemoryStore, RegisteredDocument,
     StoreError, TenantChanges, TenantEntry, TenantRegistry,
@@ -161,6 +163,8 @@ pub(super) struct Files {
     loads: Mutex<Vec<TenantId>>,
     gate: Mutex<Option<Arc<Semaphore>>>,
     good: Mutex<BTreeMap<TenantId, LoadedSpec>>,
+    /// What each document says that was ever written.
+    documents: Mutex<BTreeMap<String, TenantSpec>>,
 }
 
 #[derive(Clone)]
@@ -197,6 +201,16 @@ impl Files {
         file.entry.is_good = false;
         file.entry.fingerprint = (file.entry.fingerprint.parse::<u32>().unwrap() + 1).to_string();
         self.registry.put_all([file.entry.clone()]);
+    }
+
+    /// What a process forgets that ends.
+    pub(super) fn forget(&self) {
+        self.good.lock().unwrap().clear();
+    }
+
+    /// What documents refer to is gone.
+    pub(super) fn forget_documents(&self) {
+        self.documents.lock().unwrap().clear();
     }
 
     pub(super) fn remove(&self, name: &str) {
@@ -254,9 +268,29 @@ impl SpecSource for Files {
         let file = file.ok_or_else(|| SpecError(vec!["it is gone".to_owned()]))?;
         let fingerprint = file.entry.fingerprint;
         let spec = file.content.map_err(SpecError)?;
-        let loaded = LoadedSpec { spec, fingerprint };
+        // The text of a document is its number.
+        let mut documents = self.documents.lock().unwrap();
+        let text = documents.len().to_string();
+        let known = documents.iter().find(|(_, known)| **known == spec);
+        let text = known.map_or(text, |(text, _)| text.clone());
+        documents.insert(text.clone(), spec.clone());
+        let (format, syntax) = (DocumentFormat::Native, DocumentSyntax::Yaml);
+        let loaded = LoadedSpec {
+            spec,
+            fingerprint,
+            document: Some(TenantDocument::new(format, syntax, text)),
+        };
         self.good.lock().unwrap().insert(id.clone(), loaded.clone());
         Ok(loaded)
+    }
+
+    async fn read(&self, _: &TenantId, earlier: &TenantDocument) -> Result<LoadedSpec, SpecError> {
+        let spec = self.documents.lock().unwrap().get(&earlier.text).cloned();
+        Ok(LoadedSpec {
+            spec: spec.ok_or_else(|| SpecError(vec!["it refers to what is gone".to_owned()]))?,
+            fingerprint: format!("document {}", earlier.text),
+            document: None,
+        })
     }
 
     async fn last_good(&self, id: &TenantId) -> Option<LoadedSpec> {

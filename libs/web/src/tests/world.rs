@@ -233,6 +233,7 @@ impl SpecSource for Files {
             Some(spec) => Ok(LoadedSpec {
                 spec: spec.clone(),
                 fingerprint: "1".to_owned(),
+                document: None,
             }),
             None => Err(SpecError(vec!["it is broken".to_owned()])),
         }

@@ -1,0 +1,105 @@
+//! A tenant whose file is broken when the process starts goes on with what it said last.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use insula_tests::{Agent, House, insula, service, unique};
+use serde_json::Value;
+
+fn file(name: &str) -> String {
+    format!(
+        "issuer: http://{name}.localhost:PORT
+connectors: [{{ type: mockCallback, id: mock, name: Mock }}]
+staticClients:
+  - {{ id: app, secret: {{ file: portal }}, redirectURIs: [\"https://app.example/cb\"] }}
+"
+    )
+}
+
+/// The ids of the keys a tenant publishes, once it is served.
+async fn keys(house: &House, name: &str) -> Vec<String> {
+    let url = format!("http://{name}.localhost:{}/keys", house.port);
+    let answer = Agent::new().get(&url).await.expect(200);
+    let keys = answer.json()["keys"].as_array().unwrap().clone();
+    keys.iter().map(|key| key["kid"].to_string()).collect()
+}
+
+async fn status(house: &House, tenant: &str) -> Value {
+    let mut command = Command::new(insula());
+    command
+        .args(["tenant", "status", tenant, "--json", "--config"])
+        .arg(house.folder().join("insula.yaml"))
+        .current_dir(house.folder());
+    let ran = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let output = ran.await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+async fn a_broken_file_is_started_over(database: &str) {
+    let tenant = format!("t{}", unique());
+    let house = House::build()
+        .tenant(&tenant, &file(&tenant))
+        .database(database)
+        .done();
+    let portal = house.tenant_file(&tenant).with_file_name("portal");
+    std::fs::write(portal, "s3cret-of-the-portal").unwrap();
+    let process = house.open().await;
+    let before = keys(&house, &tenant).await;
+    process.terminate().await;
+
+    let broken = file(&tenant).replace("staticClients", "clients: 7\nstaticClients");
+    house.write_tenant(&tenant, &broken);
+    let checked = house.run_with("check", &[]).await;
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert_eq!(checked.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("goes on with its last good configuration"),
+        "{said}"
+    );
+
+    let process = house.open().await;
+    process.says("it goes on with its last good one").await;
+    assert!(
+        status(&house, &tenant).await["on_last_good"]
+            .as_bool()
+            .unwrap()
+    );
+    assert_eq!(keys(&house, &tenant).await, before);
+    let status = status(&house, &tenant).await;
+    let error = status["last_error"].as_str().unwrap();
+    assert!(error.contains("clients"), "{error}");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let ready = Agent::new()
+            .get(process.telemetry("/healthz/ready"))
+            .await
+            .expect(200);
+        let told = ready.json()["checks"]["tenants"]["message"].clone();
+        if told.as_str().is_some_and(|told| told.contains(&tenant)) {
+            assert_eq!(ready.json()["status"], "degraded");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{}", ready.body);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    house.write_tenant(&tenant, &file(&tenant));
+    process
+        .says("is served by its present configuration again")
+        .await;
+    let log = process.terminate().await;
+    assert!(!log.contains("s3cret-of-the-portal"), "{log}");
+}
+
+#[tokio::test]
+async fn a_broken_file_is_started_over_on_sqlite() {
+    a_broken_file_is_started_over("sqlite://insula.db").await;
+}
+
+#[tokio::test]
+async fn a_broken_file_is_started_over_on_postgres() {
+    if let Some(database) = service("INSULA_TEST_POSTGRES") {
+        a_broken_file_is_started_over(&database).await;
+    }
+}
