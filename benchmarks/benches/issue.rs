@@ -17,9 +17,10 @@ use aws_lc_rs::signature::{
 use criterion::Criterion;
 use insula_ambient::SystemEntropy;
 use insula_engine::Peers;
-use insula_engine::issue::{Authorization, issue};
+use insula_engine::grants::{CodeFacts, code_plan};
+use insula_engine::issue::{Keys, issue};
 use insula_jose::{Alg, KeyId, SigningKey};
-use insula_testkit::{NOW, a_code_grant, a_tenant};
+use insula_testkit::{NOW, a_code_grant, a_tenant, test_keys};
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -27,15 +28,27 @@ fn main() {
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
     let spec = a_tenant().build();
-    let (grant, peers) = (a_code_grant(), Peers::default());
-    let authorization = Authorization::of_code(&grant, "a-code-of-the-usual-length");
+    let (grant, ring) = (a_code_grant(), test_keys());
+    let facts = CodeFacts {
+        spec: &spec,
+        keys: &ring,
+        grant: &grant,
+        peers: &Peers::default(),
+        begins_refresh: false,
+    };
     let mut group = criterion.benchmark_group("issue");
     for alg in Alg::ALL {
         let kid = KeyId::random(&SystemEntropy);
         let key = SigningKey::generate(alg, kid).expect("a key can be made");
         let set = || {
-            let set = issue(&authorization, &peers, &spec, &key, NOW, &SystemEntropy);
-            set.expect("the grant is good")
+            let plan = code_plan("a-code-of-the-usual-length", facts, NOW);
+            let plan = plan.expect("the grant is good");
+            let keys = Keys {
+                ring: &ring,
+                signing: &key,
+            };
+            let set = issue(&plan, &spec, keys, NOW, &SystemEntropy);
+            set.expect("the key signs")
         };
         let id_token = set().id_token.expect("openid was asked for");
         let (message, _) = id_token.reveal().rsplit_once('.').expect("it is a JWS");

@@ -11,7 +11,8 @@ use std::time::Duration;
 use criterion::Criterion;
 use insula_ambient::SystemEntropy;
 use insula_engine::Peers;
-use insula_engine::issue::{Authorization, issue};
+use insula_engine::grants::{CodeFacts, code_plan};
+use insula_engine::issue::{Keys, issue};
 use insula_jose::{Alg, Expected, KeyId, KeyRing, RotationPolicy, SigningKey};
 use insula_testkit::{NOW, a_code_grant, a_tenant, test_keys, test_rotation};
 
@@ -44,16 +45,20 @@ fn main() {
         let key = ring.signing_key(alg).expect("the ring has this key");
         let spec = a_tenant().build();
         let grant = a_code_grant();
-        let authorization = Authorization::of_code(&grant, "a-code");
-        let set = issue(
-            &authorization,
-            &Peers::default(),
-            &spec,
-            key,
-            NOW,
-            &SystemEntropy,
-        );
-        let token = set.expect("the grant is good").id_token;
+        let facts = CodeFacts {
+            spec: &spec,
+            keys: &ring,
+            grant: &grant,
+            peers: &Peers::default(),
+            begins_refresh: false,
+        };
+        let plan = code_plan("a-code", facts, NOW).expect("the grant is good");
+        let keys = Keys {
+            ring: &ring,
+            signing: key,
+        };
+        let set = issue(&plan, &spec, keys, NOW, &SystemEntropy);
+        let token = set.expect("the key signs").id_token;
         let token = token.expect("openid was asked for").reveal().to_owned();
         let expected = Expected::from_issuer("https://acme.test").for_audience("app");
         group.bench_function(format!("verify {alg}"), |b| {

@@ -6,7 +6,7 @@ use crate::{Peers, Refusal};
 
 /// Whom a token is for (RFC 7519 §4.1.3): one string where there is one, else an array.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Audience(Vec<String>);
+pub struct Audience(Vec<String>);
 
 impl Audience {
     /// The peers the scopes name, in their order, then the client itself if it is not among them:

@@ -3,69 +3,23 @@
 use std::time::Duration;
 
 use insula_ambient::{Entropy, Timestamp};
-use insula_jose::{JoseError, SigningKey, left_half_hash};
-use insula_model::{
-    AccessToken, ClaimSet, ClientId, CodeGrant, Dialect, GrantId, Login, RequestedClaims,
-    SessionId, TenantSpec,
-};
-use insula_oauth::{Scopes, TokenResponse};
+use insula_jose::{JoseError, KeyRing, SigningKey, left_half_hash};
+use insula_model::{AccessToken, ClaimSet, Dialect, GrantId, Login, SessionId, TenantSpec};
+use insula_oauth::TokenResponse;
 use serde::Serialize;
-use thiserror::Error;
 
-use crate::audience::Audience;
 use crate::claims::PersonClaims;
 use crate::grants::RefreshToken;
-use crate::{Peers, Refusal, acr, subject};
+use crate::token_plan::{Actor, Audience, IdTokenPlan, Subject, TokenPlan};
+use crate::{acr, subject};
 
-/// What is to be put into tokens: proven by a grant, not yet signed.
+/// The keys of a tenant, as far as tokens are made of them.
 #[derive(Debug, Clone, Copy)]
-pub struct Authorization<'a> {
-    /// The client that gets them.
-    pub client_id: &'a ClientId,
-    /// The family they belong to.
-    pub grant_id: &'a GrantId,
-    /// What they are good for.
-    pub scopes: &'a Scopes,
-    /// The claims that were asked for one by one.
-    pub claims: RequestedClaims,
-    /// `nonce` of the authorization request.
-    pub nonce: Option<&'a str>,
-    /// Who logged in, and how.
-    pub login: &'a Login,
-    /// The code they are exchanged for, if there is one; the ID token is bound to it.
-    pub code: Option<&'a str>,
-}
-
-impl<'a> Authorization<'a> {
-    /// That of a redeemed code.
-    pub fn of_code(grant: &'a CodeGrant, code: &'a str) -> Self {
-        Self {
-            client_id: &grant.client_id,
-            grant_id: &grant.grant_id,
-            scopes: &grant.scopes,
-            claims: grant.claims,
-            nonce: grant.nonce.as_deref(),
-            login: &grant.login,
-            code: Some(code),
-        }
-    }
-}
-
-/// Why no tokens can be made.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum IssueError {
-    /// The protocol says no.
-    #[error("refused: {0:?}")]
-    Refused(Refusal),
-    /// The key could not sign.
-    #[error(transparent)]
-    Signing(#[from] JoseError),
-}
-
-impl From<Refusal> for IssueError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
+pub struct Keys<'a> {
+    /// The ring, which refresh secrets are derived from.
+    pub ring: &'a KeyRing,
+    /// The key of it that signs.
+    pub signing: &'a SigningKey,
 }
 
 /// Signed tokens, on their way to the client.
@@ -81,6 +35,8 @@ pub struct TokenSet {
     pub expires_in: Duration,
     /// Since when.
     pub signed_at: Timestamp,
+    /// The refresh token, where the plan has one.
+    pub refresh_token: Option<RefreshToken>,
     /// What was granted; dex does not say.
     pub scope: Option<String>,
 }
@@ -88,14 +44,14 @@ pub struct TokenSet {
 impl TokenSet {
     /// The body of the token endpoint's answer (RFC 6749 §5.1), given at `now`: `expires_in` counts
     /// from the answer, and what lay between it and the signature is gone.
-    pub fn into_response(self, refresh: Option<&RefreshToken>, now: Timestamp) -> TokenResponse {
+    pub fn into_response(self, now: Timestamp) -> TokenResponse {
         let waited = now.since(self.signed_at).as_secs();
         TokenResponse {
             access_token: self.access_token.reveal().to_owned(),
             issued_token_type: None,
             token_type: self.token_type,
             expires_in: self.expires_in.as_secs().saturating_sub(waited),
-            refresh_token: refresh.map(RefreshToken::encode),
+            refresh_token: self.refresh_token.as_ref().map(RefreshToken::encode),
             id_token: self.id_token.map(|token| token.reveal().to_owned()),
             scope: self.scope,
         }
@@ -115,13 +71,16 @@ struct IdTokenClaims<'a> {
     azp: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
-    auth_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     amr: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<&'a Actor>,
     at_hash: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     c_hash: Option<String>,
@@ -138,166 +97,160 @@ pub(crate) const TYP: &str = "at+jwt";
 struct AccessTokenClaims<'a> {
     iss: &'a str,
     sub: &'a str,
-    aud: Audience,
+    aud: &'a Audience,
     exp: i64,
     iat: i64,
     jti: String,
     client_id: &'a str,
     scope: String,
-    auth_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     amr: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<&'a Actor>,
     #[serde(flatten)]
     person: PersonClaims<'a>,
 }
 
-/// Signs the tokens of an authorization; `peers` are the clients that its scopes name.
+/// Signs the tokens of a plan.
 ///
 /// ID tokens are dex's in both dialects: claims and their order, `azp` only beside several
 /// audiences, `at_hash` always, `c_hash` wherever a code was involved, no `typ`; `auth_time`, `sid`
-/// and `jti` are those of the next dex, `amr` (RFC 8176) and `acr` are ours alone. Without `openid`, ours gives
-/// none ([OpenID Connect Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+/// and `jti` are those of the next dex, `amr` (RFC 8176) and `acr` are ours alone.
 ///
 /// Access tokens differ. dex's looks like an ID token whose `at_hash` means nothing. Ours is that of
-/// RFC 9068, for three audiences: the peers the scopes name, the client, whose own API may know
-/// itself by that name, and the issuer, whose userinfo endpoint reads it. It carries the claims its
-/// scopes release and those that were asked for userinfo one by one, so that userinfo answers
-/// without asking a database; who may read the token could ask userinfo for them anyway.
+/// RFC 9068. It carries the claims its scopes release and those that were asked for userinfo one by
+/// one, so that userinfo answers without asking a database; who may read the token could ask
+/// userinfo for them anyway.
+///
+/// What tells how a person proved who they are, and what is said of them, is absent where the
+/// subject is a client.
 ///
 /// Both kinds are named `<grant>.<random>` by `jti`, by which a revoked family is known again.
 pub fn issue(
-    authorization: &Authorization<'_>,
-    peers: &Peers,
+    plan: &TokenPlan<'_>,
     spec: &TenantSpec,
-    key: &SigningKey,
+    keys: Keys<'_>,
     now: Timestamp,
     entropy: &dyn Entropy,
-) -> Result<TokenSet, IssueError> {
+) -> Result<TokenSet, JoseError> {
     let maker = Maker {
-        authorization,
+        plan,
         spec,
-        key,
+        key: keys.signing,
         now,
         entropy,
-        sub: subject::encode(
-            &authorization.login.claims.user_id,
-            &authorization.login.connector_id,
-        ),
-        audience: Audience::of(authorization.scopes, authorization.client_id, peers)?,
+        sub: match plan.subject {
+            Subject::Person(login) => subject::encode(&login.claims.user_id, &login.connector_id),
+            Subject::Client => subject::of_client(plan.client_id, spec.dialect),
+        },
     };
-    match spec.dialect {
-        Dialect::Standard => maker.standard(),
-        Dialect::Dex => maker.dex(),
-    }
+    let access_token = match spec.dialect {
+        Dialect::Standard => maker.access_token()?,
+        Dialect::Dex => maker.id_token(&entropy.word(15), &maker.as_id_token())?,
+    };
+    let id_token = plan.id_token.as_ref();
+    let id_token = id_token.map(|planned| maker.id_token(&access_token, planned));
+    let refresh = plan.refresh.as_deref();
+    Ok(TokenSet {
+        id_token: id_token.transpose()?.map(AccessToken::new),
+        access_token: AccessToken::new(access_token),
+        token_type: match spec.dialect {
+            Dialect::Standard => "Bearer",
+            Dialect::Dex => "bearer",
+        },
+        expires_in: plan.lifetime,
+        signed_at: now,
+        refresh_token: refresh.map(|grant| RefreshToken::current(grant, keys.ring)),
+        scope: (spec.dialect == Dialect::Standard).then(|| plan.scopes.to_string()),
+    })
 }
 
 struct Maker<'a> {
-    authorization: &'a Authorization<'a>,
+    plan: &'a TokenPlan<'a>,
     spec: &'a TenantSpec,
     key: &'a SigningKey,
     now: Timestamp,
     entropy: &'a dyn Entropy,
     sub: String,
-    audience: Audience,
 }
 
-impl Maker<'_> {
-    fn standard(&self) -> Result<TokenSet, IssueError> {
-        let Authorization { scopes, code, .. } = self.authorization;
-        let access_token = self.access_token()?;
-        let id_token = if scopes.openid() {
-            Some(self.id_token(&access_token, *code)?)
-        } else {
-            None
-        };
-        Ok(TokenSet {
-            access_token: AccessToken::new(access_token),
-            id_token: id_token.map(AccessToken::new),
-            token_type: "Bearer",
-            expires_in: access_token_life(self.spec),
-            signed_at: self.now,
-            scope: Some(scopes.to_string()),
-        })
-    }
-
-    fn dex(&self) -> Result<TokenSet, IssueError> {
-        let access_token = self.id_token(&self.entropy.word(15), None)?;
-        let id_token = self.id_token(&access_token, self.authorization.code)?;
-        Ok(TokenSet {
-            access_token: AccessToken::new(access_token),
-            id_token: Some(AccessToken::new(id_token)),
-            token_type: "bearer",
-            expires_in: access_token_life(self.spec),
-            signed_at: self.now,
-            scope: None,
-        })
+impl<'a> Maker<'a> {
+    /// dex's access token.
+    fn as_id_token(&self) -> IdTokenPlan<'a> {
+        IdTokenPlan {
+            audience: self.plan.audience.clone(),
+            lifetime: self.plan.lifetime,
+            code: None,
+        }
     }
 
     fn access_token(&self) -> Result<String, JoseError> {
-        let Authorization {
-            scopes,
-            claims,
-            login,
-            ..
-        } = self.authorization;
-        let issuer = self.spec.issuer.as_str();
+        let login = self.login();
         let body = AccessTokenClaims {
-            iss: issuer,
+            iss: self.spec.issuer.as_str(),
             sub: &self.sub,
-            aud: self.audience.clone().and(issuer),
-            exp: self.after(access_token_life(self.spec)),
+            aud: &self.plan.audience,
+            exp: self.after(self.plan.lifetime),
             iat: self.now.as_secs(),
             jti: self.jti(),
-            client_id: self.authorization.client_id.as_str(),
-            scope: scopes.to_string(),
-            auth_time: login.auth_time.as_secs(),
-            sid: login.session_id.as_ref().map(SessionId::as_str),
-            amr: &login.amr,
-            acr: acr::of(acr::Proof::of(login), self.spec),
-            person: self.released(claims.userinfo),
+            client_id: self.plan.client_id.as_str(),
+            scope: self.plan.scopes.to_string(),
+            auth_time: login.map(|login| login.auth_time.as_secs()),
+            sid: login.and_then(session_of),
+            amr: login.map_or(&[], |login| &login.amr),
+            acr: login.and_then(|login| acr::of(acr::Proof::of(login), self.spec)),
+            act: self.plan.actor.as_ref(),
+            person: self.released(self.plan.claims.userinfo),
         };
         self.key.sign(Some(TYP), &body)
     }
 
-    fn id_token(&self, access_token: &str, code: Option<&str>) -> Result<String, JoseError> {
-        let Authorization { claims, login, .. } = self.authorization;
-        let client_id = self.authorization.client_id.as_str();
-        let alg = self.key.alg();
+    fn id_token(&self, access_token: &str, planned: &IdTokenPlan<'_>) -> Result<String, JoseError> {
+        let (alg, login) = (self.key.alg(), self.login());
+        let client_id = self.plan.client_id.as_str();
+        // dex says nothing of how a login was proven.
+        let proof = login.filter(|_| self.spec.dialect == Dialect::Standard);
         let body = IdTokenClaims {
             iss: self.spec.issuer.as_str(),
             sub: &self.sub,
-            aud: &self.audience,
-            exp: self.after(self.spec.expiry.id_tokens),
+            aud: &planned.audience,
+            exp: self.after(planned.lifetime),
             iat: self.now.as_secs(),
             jti: self.jti(),
-            azp: self.audience.is_several().then_some(client_id),
-            nonce: self.authorization.nonce.filter(|nonce| !nonce.is_empty()),
-            auth_time: login.auth_time.as_secs(),
-            sid: login.session_id.as_ref().map(SessionId::as_str),
-            amr: match self.spec.dialect {
-                Dialect::Standard => &login.amr,
-                Dialect::Dex => &[],
-            },
-            acr: match self.spec.dialect {
-                Dialect::Standard => acr::of(acr::Proof::of(login), self.spec),
-                Dialect::Dex => None,
-            },
+            azp: planned.audience.is_several().then_some(client_id),
+            nonce: self.plan.nonce.filter(|nonce| !nonce.is_empty()),
+            auth_time: login.map(|login| login.auth_time.as_secs()),
+            sid: login.and_then(session_of),
+            amr: proof.map_or(&[], |login| &login.amr),
+            acr: proof.and_then(|login| acr::of(acr::Proof::of(login), self.spec)),
+            act: self.plan.actor.as_ref(),
             at_hash: left_half_hash(alg, access_token),
-            c_hash: code.map(|code| left_half_hash(alg, code)),
-            person: self.released(claims.id_token),
+            c_hash: planned.code.map(|code| left_half_hash(alg, code)),
+            person: self.released(self.plan.claims.id_token),
         };
         self.key.sign(None, &body)
     }
 
+    fn login(&self) -> Option<&'a Login> {
+        match self.plan.subject {
+            Subject::Person(login) => Some(login),
+            Subject::Client => None,
+        }
+    }
+
     /// What is said of the person: what the scopes release, and what was asked for one by one. dex
     /// knows fewer claims.
-    fn released(&self, requested: ClaimSet) -> PersonClaims<'_> {
-        let Authorization { scopes, login, .. } = self.authorization;
-        let released = ClaimSet::of_scopes(scopes) | requested;
+    fn released(&self, requested: ClaimSet) -> PersonClaims<'a> {
+        let Some(login) = self.login() else {
+            return PersonClaims::default();
+        };
+        let released = ClaimSet::of_scopes(self.plan.scopes) | requested;
         let released = match self.spec.dialect {
             Dialect::Standard => released,
             Dialect::Dex => released & ClaimSet::of_dex(),
@@ -306,13 +259,17 @@ impl Maker<'_> {
     }
 
     fn jti(&self) -> String {
-        format!("{}.{}", self.authorization.grant_id, self.entropy.word(15))
+        format!("{}.{}", self.plan.grant_id, self.entropy.word(15))
     }
 
     fn after(&self, life: Duration) -> i64 {
         let life = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
         self.now.as_secs().saturating_add(life)
     }
+}
+
+fn session_of(login: &Login) -> Option<&str> {
+    login.session_id.as_ref().map(SessionId::as_str)
 }
 
 /// The family a `jti` names, if it is one of ours.

@@ -17,6 +17,7 @@ pub mod logout;
 pub mod people;
 pub mod revoke;
 pub mod subject;
+pub mod token_plan;
 pub mod userinfo;
 
 mod acr;

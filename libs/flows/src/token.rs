@@ -5,7 +5,8 @@ mod refresh;
 
 use std::sync::Arc;
 
-use insula_engine::issue::{Authorization, IssueError, TokenSet, issue};
+use insula_engine::issue::{Keys, TokenSet, issue};
+use insula_engine::token_plan::TokenPlan;
 use insula_engine::{Evidence, Refusal, grants};
 use insula_jose::{Alg, SigningKey};
 use insula_model::Dialect;
@@ -70,16 +71,12 @@ fn signing_key(view: &TenantView) -> Result<Arc<SigningKey>, Fault> {
 
 fn signed(
     view: &TenantView,
-    key: &SigningKey,
-    authorization: &Authorization<'_>,
+    signing: &SigningKey,
+    plan: &TokenPlan<'_>,
 ) -> Result<TokenSet, FlowError> {
-    let entropy = view.effects.entropy.as_ref();
-    let peers = view.clients().peers(authorization.scopes);
-    let tokens = issue(authorization, &peers, &view.spec, key, view.now(), entropy);
-    tokens.map_err(|why| match why {
-        IssueError::Refused(refusal) => refusal.into(),
-        IssueError::Signing(cause) => cause.into(),
-    })
+    let ring = &view.keys;
+    let (keys, entropy) = (Keys { ring, signing }, view.effects.entropy.as_ref());
+    Ok(issue(plan, &view.spec, keys, view.now(), entropy)?)
 }
 
 #[cfg(test)]

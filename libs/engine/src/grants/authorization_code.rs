@@ -1,10 +1,16 @@
+use std::borrow::Cow;
 use std::time::Duration;
 
+use insula_ambient::Timestamp;
+use insula_jose::KeyRing;
 use insula_model::{Client, CodeGrant, Dialect, TenantSpec};
 use insula_oauth::CodeRequest;
 
-use crate::Refusal;
+use super::refresh_token::first_refresh_grant;
 use crate::issue::access_token_life;
+use crate::people::is_still_known;
+use crate::token_plan::{LoginGrant, TokenPlan};
+use crate::{Peers, Refusal};
 
 /// Whether `client` may have the tokens its code stands for.
 ///
@@ -41,6 +47,49 @@ pub fn authorization_code(
         return Err(Refusal::RedirectUriChanged { grant: family() });
     }
     Ok(())
+}
+
+/// What the tokens of a code are decided by.
+#[derive(Debug, Clone, Copy)]
+pub struct CodeFacts<'a> {
+    /// The tenant.
+    pub spec: &'a TenantSpec,
+    /// Its keys.
+    pub keys: &'a KeyRing,
+    /// What the code stands for.
+    pub grant: &'a CodeGrant,
+    /// The clients that its scopes name.
+    pub peers: &'a Peers,
+    /// Whether a refresh grant begins with it, as was settled when it was issued
+    /// ([`gets_refresh_token`](super::gets_refresh_token)).
+    pub begins_refresh: bool,
+}
+
+/// The tokens that a good code is exchanged for. Whoever is known no more gets none.
+pub fn code_plan<'a>(
+    code: &'a str,
+    facts: CodeFacts<'a>,
+    now: Timestamp,
+) -> Result<TokenPlan<'a>, Refusal> {
+    let CodeFacts { spec, grant, .. } = facts;
+    let login = &grant.login;
+    if !is_still_known(spec, &login.connector_id, &login.claims.user_id) {
+        return Err(Refusal::CodeUnknown);
+    }
+    let granted = LoginGrant {
+        client_id: &grant.client_id,
+        grant_id: &grant.grant_id,
+        login,
+        scopes: &grant.scopes,
+        claims: grant.claims,
+        nonce: grant.nonce.as_deref(),
+        code: Some(code),
+    };
+    let begun = || first_refresh_grant(grant, &spec.expiry.refresh, now, facts.keys);
+    Ok(TokenPlan {
+        refresh: facts.begins_refresh.then(|| Cow::Owned(begun())),
+        ..TokenPlan::of_login(granted, facts.peers, spec)?
+    })
 }
 
 /// How long a used code is remembered, so that its replay can take its tokens with it: as long as

@@ -9,11 +9,11 @@ use insula_oauth::GrantType;
 
 use crate::Refusal;
 
-pub use authorization_code::{authorization_code, remember_code_for};
+pub use authorization_code::{CodeFacts, authorization_code, code_plan, remember_code_for};
 pub use redemption::{Leave, RedemptionNote, RedemptionVerdict, redemption};
 pub use refresh_token::{
-    RefreshFacts, RefreshToken, RefreshUse, first_refresh_grant, gets_refresh_token,
-    narrowed_scopes, refresh_token, used_refresh_grant,
+    RefreshFacts, RefreshToken, RefreshUse, gets_refresh_token, narrowed_scopes, refresh_plan,
+    refresh_token, used_refresh_grant,
 };
 
 /// Whether the tenant serves a grant (RFC 6749 §5.2, `unsupported_grant_type`).

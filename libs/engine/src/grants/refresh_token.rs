@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::time::Duration;
 
 use insula_ambient::{Timestamp, base32_lower};
@@ -8,7 +9,8 @@ use insula_model::{
 };
 use insula_oauth::{GrantType, Scopes};
 
-use crate::{Refusal, string_pair};
+use crate::token_plan::{LoginGrant, TokenPlan};
+use crate::{Peers, Refusal, string_pair};
 
 /// How many replaced secrets of a token are still known as such.
 const KNOWN_OBSOLETE: u32 = 64;
@@ -228,6 +230,33 @@ pub fn narrowed_scopes(asked: Option<&Scopes>, granted: &Scopes) -> Result<Scope
     }
 }
 
+/// The tokens of a grant that was used or whose token is said again, for `scopes` of it.
+///
+/// An ID token of a refresh answers no authorization request, so it carries no `nonce`
+/// ([OpenID Connect Core §12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse));
+/// dex repeats the one of the login.
+pub fn refresh_plan<'a>(
+    grant: &'a RefreshGrant,
+    scopes: &'a Scopes,
+    peers: &Peers,
+    spec: &TenantSpec,
+) -> Result<TokenPlan<'a>, Refusal> {
+    let repeats_nonce = spec.dialect == Dialect::Dex;
+    let granted = LoginGrant {
+        client_id: &grant.client_id,
+        grant_id: &grant.grant_id,
+        login: &grant.login,
+        scopes,
+        claims: grant.claims,
+        nonce: grant.nonce.as_deref().filter(|_| repeats_nonce),
+        code: None,
+    };
+    Ok(TokenPlan {
+        refresh: Some(Cow::Borrowed(grant)),
+        ..TokenPlan::of_login(granted, peers, spec)?
+    })
+}
+
 /// Whether a login gets a refresh token: `offline_access` was granted
 /// ([OpenID Connect Core §11](https://openid.net/specs/openid-connect-core-1_0.html#OfflineAccess)),
 /// the client and the connector may have one, and the connector can tell later whether the person
@@ -250,7 +279,7 @@ pub fn gets_refresh_token(
 
 /// The refresh grant a redeemed code begins. Its id follows from the family, so that a code that is
 /// redeemed again begins the same grant, and the store can tell.
-pub fn first_refresh_grant(
+pub(super) fn first_refresh_grant(
     code: &CodeGrant,
     policy: &RefreshPolicy,
     now: Timestamp,

@@ -1,12 +1,17 @@
+mod subjects;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use insula_ambient::SeededEntropy;
 use insula_jose::{Alg, Expected};
 use insula_model::{Claim, CodeGrant, RequestedClaims, TenantSpec};
+use insula_oauth::Scopes;
 use insula_testkit::{NOW, a_client, a_code_grant, a_tenant, janes_details, test_key, test_keys};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::Refusal;
+use crate::grants::{CodeFacts, code_plan};
 
 /// The parts of a token as they stand: header and payload, members in their order.
 fn parts(token: &str) -> (String, String) {
@@ -30,7 +35,7 @@ fn order(payload: &str) -> Vec<String> {
     names
 }
 
-fn issued(spec: &TenantSpec, scopes: &str) -> Result<TokenSet, IssueError> {
+fn issued(spec: &TenantSpec, scopes: &str) -> Result<TokenSet, Refusal> {
     let grant = CodeGrant {
         scopes: Scopes::parse(scopes),
         ..a_code_grant()
@@ -38,13 +43,33 @@ fn issued(spec: &TenantSpec, scopes: &str) -> Result<TokenSet, IssueError> {
     issue_grant(spec, &grant)
 }
 
-fn issue_grant(spec: &TenantSpec, grant: &CodeGrant) -> Result<TokenSet, IssueError> {
+fn issue_grant(spec: &TenantSpec, grant: &CodeGrant) -> Result<TokenSet, Refusal> {
+    with_plan(spec, grant, |plan| issue_plan(spec, &plan))
+}
+
+/// What becomes of the plan of the code `the-code`.
+fn with_plan<T>(
+    spec: &TenantSpec,
+    grant: &CodeGrant,
+    then: impl FnOnce(TokenPlan<'_>) -> T,
+) -> Result<T, Refusal> {
+    let facts = CodeFacts {
+        spec,
+        keys: &test_keys(),
+        grant,
+        peers: &spec.clients.values().cloned().collect(),
+        begins_refresh: grant.scopes.offline_access(),
+    };
+    Ok(then(code_plan("the-code", facts, NOW)?))
+}
+
+fn issue_plan(spec: &TenantSpec, plan: &TokenPlan<'_>) -> TokenSet {
     let alg = spec.signer.algorithms[0].parse().unwrap();
-    let key = test_key(alg, "k1");
-    let authorization = Authorization::of_code(grant, "the-code");
-    let peers = spec.clients.values().cloned().collect();
-    let entropy = SeededEntropy::new(7);
-    issue(&authorization, &peers, spec, &key, NOW, &entropy)
+    let keys = Keys {
+        ring: &test_keys(),
+        signing: &test_key(alg, "k1"),
+    };
+    issue(plan, spec, keys, NOW, &SeededEntropy::new(7)).unwrap()
 }
 
 const ALL: &str = "openid email profile groups federated:id offline_access";
@@ -208,7 +233,7 @@ fn trust_that_was_withdrawn_since_the_login_counts_no_more() {
             "audience:server:client_id:api".to_owned(),
             "audience:server:client_id:nobody".to_owned(),
         ]);
-        assert_eq!(issued(&spec, scopes), Err(IssueError::Refused(refused)));
+        assert_eq!(issued(&spec, scopes), Err(refused));
     }
 }
 
@@ -385,10 +410,12 @@ fn what_is_issued_verifies_with_every_algorithm() {
         let spec = a_tenant().build();
         let grant = a_code_grant();
         let ring = test_keys();
-        let key = ring.signing_key(alg).unwrap();
-        let authorization = Authorization::of_code(&grant, "c");
-        let entropy = SeededEntropy::new(1);
-        let tokens = issue(&authorization, &Peers::default(), &spec, key, NOW, &entropy).unwrap();
+        let keys = Keys {
+            ring: &ring,
+            signing: ring.signing_key(alg).unwrap(),
+        };
+        let issued = |plan: TokenPlan<'_>| issue(&plan, &spec, keys, NOW, &SeededEntropy::new(1));
+        let tokens = with_plan(&spec, &grant, issued).unwrap().unwrap();
         let issuer = || Expected::from_issuer("https://acme.test");
         let id_token = tokens.id_token.unwrap();
         let as_id_token = issuer().for_audience("app");

@@ -2,13 +2,12 @@ use std::time::Duration;
 
 use insula_engine::Refusal;
 use insula_engine::grants::{
-    Leave, RedemptionNote, RedemptionVerdict, RefreshToken, authorization_code,
-    first_refresh_grant, gets_refresh_token, redemption, remember_code_for,
+    CodeFacts, Leave, RedemptionNote, RedemptionVerdict, authorization_code, code_plan,
+    gets_refresh_token, redemption, remember_code_for,
 };
-use insula_engine::issue::Authorization;
-use insula_engine::people::is_still_known;
+use insula_engine::token_plan::TokenPlan;
 use insula_jose::SigningKey;
-use insula_model::{Client, CodeClaim, CodeGrant, Dialect, Login, RefreshGrant, TokenHash};
+use insula_model::{Client, CodeClaim, CodeGrant, Dialect, Login, TokenHash};
 use insula_oauth::{CodeRequest, CodeVerifier, Scopes, TokenResponse};
 use insula_store::{ClaimedCode, LeaveToAnswer, NotedRedemption, Redemption};
 use tracing::warn;
@@ -48,13 +47,18 @@ async fn redeemed(
         number,
         claim,
     } = claimed(view, client, request, &hash).await?;
-    let login = &grant.login;
-    if !is_still_known(&view.spec, &login.connector_id, &login.claims.user_id) {
-        return Err(Refusal::CodeUnknown.into());
-    }
-    let tokens = signed(view, key, &Authorization::of_code(&grant, code))?;
+    let settled = || gets_refresh(view, client, &grant.scopes, &grant.login);
+    let facts = CodeFacts {
+        spec: &view.spec,
+        keys: &view.keys,
+        grant: &grant,
+        peers: &view.clients().peers(&grant.scopes),
+        begins_refresh: grant.begins_refresh.unwrap_or_else(settled),
+    };
+    let plan = code_plan(code, facts, view.now())?;
+    let tokens = signed(view, key, &plan)?;
     let remember = remember_code_for(&view.spec);
-    let noted = noted(view, client, &grant, claim.as_ref(), remember).await?;
+    let noted = noted(view, &plan, claim.as_ref(), remember).await?;
     let leave = cache.answer_code(&hash, number, remember).await;
     let seen = match &leave {
         Ok(LeaveToAnswer::Given(epoch)) => Leave::Given(epoch.as_ref()),
@@ -70,7 +74,7 @@ async fn redeemed(
             if let Err(error) = &leave {
                 warn!(%error, "a redeemed code could not be marked in the cache");
             }
-            if !is_taken(view, &grant, &noted).await? {
+            if !is_taken(view, &plan).await? {
                 return Err(taken_over());
             }
         }
@@ -84,17 +88,15 @@ async fn redeemed(
             return Err(taken_over());
         }
     }
-    let refresh = noted.refresh;
-    let refresh = refresh.map(|grant| RefreshToken::current(&grant, &view.keys));
-    Ok(tokens.into_response(refresh.as_ref(), view.now()))
+    Ok(tokens.into_response(view.now()))
 }
 
 /// Takes the one answer of a redemption, durably; whether nobody had taken it.
-async fn is_taken(view: &TenantView, grant: &CodeGrant, noted: &Noted) -> Result<bool, FlowError> {
+async fn is_taken(view: &TenantView, plan: &TokenPlan<'_>) -> Result<bool, FlowError> {
     let (store, now) = (&view.effects.store, view.now());
-    Ok(match &noted.refresh {
+    Ok(match &plan.refresh {
         Some(begun) => store.take_refresh_answer(&begun.id, now).await?,
-        None => store.take_answer(&grant.grant_id, now).await?,
+        None => store.take_answer(plan.grant_id, now).await?,
     })
 }
 
@@ -153,8 +155,6 @@ fn presenter(client: &Client, request: &CodeRequest) -> TokenHash {
 struct Noted {
     /// As it was noted before, if it was.
     before: Option<NotedRedemption>,
-    /// The refresh grant it begins, or began before.
-    refresh: Option<Box<RefreshGrant>>,
     /// The refresh grant it began is dead.
     is_revoked: bool,
 }
@@ -171,48 +171,28 @@ impl Noted {
     }
 }
 
-/// Notes the redemption durably, with the claim, and begins the refresh grant of this login if it
-/// gets one.
+/// Notes the redemption durably, with the claim, and begins the refresh grant if the plan has one.
 async fn noted(
     view: &TenantView,
-    client: &Client,
-    grant: &CodeGrant,
+    plan: &TokenPlan<'_>,
     claim: Option<&CodeClaim>,
     remember: Duration,
 ) -> Result<Noted, FlowError> {
     let store = &view.effects.store;
-    let is_told = grant.begins_refresh;
-    let begins_refresh =
-        is_told.unwrap_or_else(|| gets_refresh(view, client, &grant.scopes, &grant.login));
-    if !begins_refresh {
-        let until = view.now() + remember.max(view.spec.expiry.codes);
-        let noted = store.note_redeemed(&grant.grant_id, claim, until).await?;
-        let before = match noted {
-            Redemption::First => None,
-            Redemption::Repeated(before) => Some(before),
-        };
-        return Ok(Noted {
-            before,
-            refresh: None,
-            is_revoked: false,
-        });
-    }
-    let policy = &view.spec.expiry.refresh;
-    let begun = first_refresh_grant(grant, policy, view.now(), &view.keys);
-    Ok(match store.add_refresh(&begun, claim).await? {
+    let until = view.now() + remember.max(view.spec.expiry.codes);
+    let noted = match &plan.refresh {
+        Some(begun) => store.add_refresh(begun, claim).await?,
+        None => store.note_redeemed(plan.grant_id, claim, until).await?,
+    };
+    Ok(match noted {
         Redemption::First => Noted {
             before: None,
-            refresh: Some(Box::new(begun)),
             is_revoked: false,
         },
-        Redemption::Repeated(mut before) => {
-            let refresh = before.refresh.take();
-            Noted {
-                before: Some(before),
-                is_revoked: refresh.is_none(),
-                refresh,
-            }
-        }
+        Redemption::Repeated(before) => Noted {
+            is_revoked: plan.refresh.is_some() && before.refresh.is_none(),
+            before: Some(before),
+        },
     })
 }
 

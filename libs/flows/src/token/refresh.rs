@@ -3,14 +3,12 @@ use std::time::Duration;
 use insula_connector_kit::{ConnectorError, UpstreamIdentity};
 use insula_engine::Refusal;
 use insula_engine::grants::{
-    RefreshFacts, RefreshToken, RefreshUse, narrowed_scopes, refresh_token, used_refresh_grant,
+    RefreshFacts, RefreshToken, RefreshUse, narrowed_scopes, refresh_plan, refresh_token,
+    used_refresh_grant,
 };
-use insula_engine::issue::Authorization;
 use insula_engine::people::is_still_known;
 use insula_jose::SigningKey;
-use insula_model::{
-    AuthRequestId, Client, Dialect, IdentityClaims, Login, RefreshGrant, TokenHash,
-};
+use insula_model::{AuthRequestId, Client, IdentityClaims, Login, RefreshGrant, TokenHash};
 use insula_oauth::{GrantType, RefreshRequest, TokenResponse};
 use insula_store::{RefreshRotation, StoreError};
 use tracing::warn;
@@ -109,25 +107,9 @@ async fn answer(
             warn!(%error, "that a refresh token is given out could not be noted");
         }
     }
-    let authorization = Authorization {
-        client_id: &grant.client_id,
-        grant_id: &grant.grant_id,
-        scopes,
-        claims: grant.claims,
-        nonce: repeated_nonce(view.dialect(), grant),
-        login: &grant.login,
-        code: None,
-    };
-    let tokens = signed(view, key, &authorization)?;
-    let token = RefreshToken::current(grant, &view.keys);
-    Ok(tokens.into_response(Some(&token), view.now()))
-}
-
-/// An ID token of a refresh answers no authorization request, so it carries no `nonce`
-/// ([OpenID Connect Core §12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse));
-/// dex repeats the one of the login.
-fn repeated_nonce(dialect: Dialect, grant: &RefreshGrant) -> Option<&str> {
-    grant.nonce.as_deref().filter(|_| dialect == Dialect::Dex)
+    let peers = view.clients().peers(scopes);
+    let plan = refresh_plan(grant, scopes, &peers, &view.spec)?;
+    Ok(signed(view, key, &plan)?.into_response(view.now()))
 }
 
 /// The connector of the login, if it still is there, still serves refreshes and still is one this

@@ -1,8 +1,9 @@
-use insula_model::{ClientId, CodeGrant, GrantId};
-use insula_oauth::{CodeChallenge, CodeChallengeMethod, CodeVerifier};
-use insula_testkit::{VERIFIER, a_client, a_code_grant, a_tenant};
+use insula_model::{ClientId, CodeGrant, GrantId, TenantSpec};
+use insula_oauth::{CodeChallenge, CodeChallengeMethod, CodeVerifier, Scopes};
+use insula_testkit::{NOW, VERIFIER, a_client, a_code_grant, a_connector, a_tenant, test_keys};
 
 use super::*;
+use crate::token_plan::Subject;
 
 fn good() -> CodeRequest {
     CodeRequest {
@@ -131,4 +132,93 @@ fn a_used_code_is_remembered_as_long_as_its_tokens_may_live() {
         remember_code_for(&a_tenant().dex().build()),
         minutes(24 * 60)
     );
+}
+
+/// What is for whom, and for how many seconds.
+type For = (String, u64);
+
+/// The access token, the ID token, and whether a refresh grant begins.
+type Planned = (For, Option<For>, bool);
+
+/// The plan of the code of `grant`, summed up.
+fn planned(spec: &TenantSpec, grant: &CodeGrant, begins_refresh: bool) -> Result<Planned, Refusal> {
+    let facts = CodeFacts {
+        spec,
+        keys: &test_keys(),
+        grant,
+        peers: &spec.clients.values().cloned().collect(),
+        begins_refresh,
+    };
+    let plan = code_plan("the-code", facts, NOW)?;
+    assert_eq!(plan.client_id, &grant.client_id);
+    assert_eq!(plan.grant_id, &grant.grant_id);
+    assert_eq!(plan.subject, Subject::Person(&grant.login));
+    assert_eq!(plan.scopes, &grant.scopes);
+    assert_eq!(plan.claims, grant.claims);
+    assert_eq!(plan.nonce, grant.nonce.as_deref());
+    assert_eq!(plan.actor, None);
+    if let Some(begun) = &plan.refresh {
+        assert!(matches!(begun, Cow::Owned(_)), "it is to be stored first");
+        assert_eq!((begun.generation, begun.created_at), (0, NOW));
+        assert_eq!(begun.grant_id, grant.grant_id);
+    }
+    let text = |audience| serde_json::to_string(audience).unwrap();
+    let id_token = plan.id_token.as_ref().map(|id_token| {
+        assert_eq!(id_token.code, Some("the-code"));
+        (text(&id_token.audience), id_token.lifetime.as_secs())
+    });
+    let access_token = (text(&plan.audience), plan.lifetime.as_secs());
+    Ok((access_token, id_token, plan.refresh.is_some()))
+}
+
+#[test]
+fn a_code_is_good_for_its_client_the_peers_it_names_and_what_it_was_settled_to_begin() {
+    let peer = "openid audience:server:client_id:api";
+    let of = |audience: &str, life| Some((audience.to_owned(), life));
+    let (app, and_issuer) = (r#""app""#, r#"["app","https://acme.test"]"#);
+    let (two, three) = (r#"["api","app"]"#, r#"["api","app","https://acme.test"]"#);
+    // scopes, whether a refresh grant begins; in our dialect: audience, ID token; in dex's: audience
+    for (scopes, begins, ours, id_token, dexs) in [
+        ("openid", false, and_issuer, of(app, 3600), app),
+        ("email", false, and_issuer, None, app),
+        (peer, false, three, of(two, 3600), two),
+        (
+            "openid offline_access",
+            true,
+            and_issuer,
+            of(app, 3600),
+            app,
+        ),
+        (
+            "openid offline_access",
+            false,
+            and_issuer,
+            of(app, 3600),
+            app,
+        ),
+    ] {
+        let grant = CodeGrant {
+            scopes: Scopes::parse(scopes),
+            ..a_code_grant()
+        };
+        let api = a_client().named("api").trusting("app");
+        let tenant = a_tenant().with_client(api);
+        let told = planned(&tenant.clone().build(), &grant, begins);
+        let expected = ((ours.to_owned(), 600), id_token, begins);
+        assert_eq!(told, Ok(expected), "{scopes}");
+        let told = planned(&tenant.dex().build(), &grant, begins);
+        let expected = ((dexs.to_owned(), 86_400), of(dexs, 86_400), begins);
+        assert_eq!(told, Ok(expected), "{scopes}, dex");
+    }
+}
+
+#[test]
+fn a_code_of_somebody_who_was_taken_out_of_the_configuration_is_good_for_nothing() {
+    let mut local = a_connector("mock");
+    "local".clone_into(&mut local.kind);
+    let tenant = a_tenant().without_connectors().with_connector(local);
+    for spec in [tenant.clone().build(), tenant.dex().build()] {
+        let told = planned(&spec, &a_code_grant(), true);
+        assert_eq!(told, Err(Refusal::CodeUnknown));
+    }
 }

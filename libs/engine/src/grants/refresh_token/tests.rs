@@ -507,3 +507,32 @@ fn a_request_that_was_overtaken_before_its_grant_was_read_condemns_nobody() {
         assert!(matches!(told, Err(Refusal::RefreshReused { .. })), "{came}");
     }
 }
+
+#[test]
+fn a_refresh_is_good_for_the_scopes_asked_for_and_tells_the_token_of_its_own_grant() {
+    let grant = a_grant(3);
+    for (spec, nonce) in [
+        (a_tenant().build(), None),
+        (a_tenant().dex().build(), Some("n-0S6_WzA2Mj")),
+    ] {
+        let ours = spec.dialect == Dialect::Standard;
+        for scopes in ["openid email", "email"] {
+            let scopes = Scopes::parse(scopes);
+            let plan = refresh_plan(&grant, &scopes, &Peers::default(), &spec).unwrap();
+            assert_eq!(plan.scopes, &scopes);
+            assert_eq!(plan.nonce, nonce);
+            assert_eq!(plan.refresh, Some(Cow::Borrowed(&grant)));
+            assert_eq!(plan.id_token.is_some(), scopes.openid() || !ours);
+            assert!(plan.id_token.is_none_or(|id_token| id_token.code.is_none()));
+        }
+    }
+}
+
+#[test]
+fn a_refresh_for_a_peer_that_withdrew_its_trust_is_refused() {
+    let (grant, spec) = (a_grant(1), a_tenant().build());
+    let scopes = Scopes::parse("openid audience:server:client_id:api");
+    let told = refresh_plan(&grant, &scopes, &Peers::default(), &spec);
+    let peers = vec!["audience:server:client_id:api".to_owned()];
+    assert_eq!(told, Err(Refusal::UntrustedAudience(peers)));
+}

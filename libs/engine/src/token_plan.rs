@@ -1,0 +1,123 @@
+//! What a grant comes to: everything that tokens are made of, before any is signed.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use insula_model::{ClientId, Dialect, GrantId, Login, RefreshGrant, RequestedClaims, TenantSpec};
+use insula_oauth::Scopes;
+use serde::Serialize;
+
+pub use crate::audience::Audience;
+use crate::issue::access_token_life;
+use crate::{Peers, Refusal};
+
+/// Whom tokens are about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Subject<'a> {
+    /// A person, by the login that proved who they are.
+    Person(&'a Login),
+    /// The client that gets the tokens: nobody logged in
+    /// ([RFC 6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
+    Client,
+}
+
+/// Who acts for the subject, and for whom they act in turn
+/// ([RFC 8693 §4.1](https://www.rfc-editor.org/rfc/rfc8693#section-4.1)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Actor {
+    /// The actor's `sub`.
+    pub sub: String,
+    /// Who acted before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Actor>>,
+}
+
+/// The ID token of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IdTokenPlan<'a> {
+    /// Whom it is for.
+    pub audience: Audience,
+    /// How long it lives.
+    pub lifetime: Duration,
+    /// The code it is exchanged for, if there is one; the token is bound to it.
+    pub code: Option<&'a str>,
+}
+
+/// What tokens a grant decided on. [`issue`](crate::issue::issue) signs them and knows no grant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenPlan<'a> {
+    /// The client that gets them.
+    pub client_id: &'a ClientId,
+    /// The family they belong to.
+    pub grant_id: &'a GrantId,
+    /// Whom they are about.
+    pub subject: Subject<'a>,
+    /// Who acts for the subject, where somebody does.
+    pub actor: Option<Actor>,
+    /// What they are good for.
+    pub scopes: &'a Scopes,
+    /// The claims that were asked for one by one.
+    pub claims: RequestedClaims,
+    /// `nonce` of the authorization request they answer.
+    pub nonce: Option<&'a str>,
+    /// Whom the access token is for.
+    pub audience: Audience,
+    /// How long the access token lives.
+    pub lifetime: Duration,
+    /// The ID token, where there is one.
+    pub id_token: Option<IdTokenPlan<'a>>,
+    /// The refresh grant whose current token is told, where there is one. An owned one begins with
+    /// these tokens, and is to be stored before they are given out.
+    pub refresh: Option<Cow<'a, RefreshGrant>>,
+}
+
+/// A login that a grant found to be good for tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LoginGrant<'a> {
+    pub client_id: &'a ClientId,
+    pub grant_id: &'a GrantId,
+    pub login: &'a Login,
+    pub scopes: &'a Scopes,
+    pub claims: RequestedClaims,
+    pub nonce: Option<&'a str>,
+    pub code: Option<&'a str>,
+}
+
+impl<'a> TokenPlan<'a> {
+    /// What a login is good for; `peers` are the clients that its scopes name.
+    ///
+    /// Tokens are for those peers and for the client, whose own API may know itself by that name. Our
+    /// access tokens are for the issuer besides, whose userinfo endpoint reads them. Without `openid`,
+    /// ours gives no ID token ([OpenID Connect Core
+    /// §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)); dex always does.
+    pub(crate) fn of_login(
+        login: LoginGrant<'a>,
+        peers: &Peers,
+        spec: &TenantSpec,
+    ) -> Result<Self, Refusal> {
+        let ours = spec.dialect == Dialect::Standard;
+        let audience = Audience::of(login.scopes, login.client_id, peers)?;
+        let id_token = (!ours || login.scopes.openid()).then(|| IdTokenPlan {
+            audience: audience.clone(),
+            lifetime: spec.expiry.id_tokens,
+            code: login.code,
+        });
+        Ok(Self {
+            client_id: login.client_id,
+            grant_id: login.grant_id,
+            subject: Subject::Person(login.login),
+            actor: None,
+            scopes: login.scopes,
+            claims: login.claims,
+            nonce: login.nonce,
+            audience: if ours {
+                audience.and(spec.issuer.as_str())
+            } else {
+                audience
+            },
+            lifetime: access_token_life(spec),
+            id_token,
+            refresh: None,
+        })
+    }
+}
