@@ -17,7 +17,7 @@ mod signer;
 
 pub(crate) use limits::rate;
 
-use insula_model::{TenantId, TenantSpec};
+use insula_model::{Rules, TenantId, TenantSpec};
 
 use crate::defaults::LIMITS;
 use crate::reading::Reading;
@@ -87,6 +87,7 @@ pub(crate) fn read(
         hosts,
         is_default,
         dialect: defaults.dialect,
+        rules: Rules::of(defaults.dialect),
         clients,
         connectors,
         password_db,

@@ -18,6 +18,7 @@ mod issuer;
 mod password_hash;
 mod people;
 mod person;
+mod rules;
 mod secret;
 mod session;
 mod tenant;
@@ -42,6 +43,10 @@ pub use issuer::{Issuer, IssuerError};
 pub use password_hash::{Argon2Cost, NEW_PASSWORD_HASH, PasswordHashCost, PasswordHashTooCostly};
 pub use people::People;
 pub use person::{Address, PersonDetails, Phone};
+pub use rules::{
+    AccessTokenForm, IntrospectionForm, LoopbackRedirects, PreflightForm, RefusalForm,
+    ReplacedRefreshToken, Rules,
+};
 pub use secret::{
     AccessToken, AuthorizationCode, ClientSecret, Password, RefreshSecret, SessionCookie,
 };

@@ -7,7 +7,7 @@ use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Client, ClientId, ConnectorId, ConnectorSpec, HttpPolicy, Issuer, People, PersonDetails,
+    Client, ClientId, ConnectorId, ConnectorSpec, HttpPolicy, Issuer, People, PersonDetails, Rules,
     TenantId, UserId,
 };
 
@@ -32,8 +32,10 @@ pub struct TenantSpec {
     pub hosts: Vec<String>,
     /// Whether it answers for hosts that nobody has.
     pub is_default: bool,
-    /// Whose letter it follows.
+    /// Whose letter it follows, to be shown; what that means is in `rules`.
     pub dialect: Dialect,
+    /// How it behaves where dex departs from the RFCs.
+    pub rules: Rules,
     /// Its relying parties that come with its configuration; they are read-only.
     pub clients: BTreeMap<ClientId, Arc<Client>>,
     /// Its upstreams, in the order of the file; `local` stands last where the password DB is on.
@@ -144,7 +146,7 @@ pub struct SignerPolicy {
 pub struct Expiry {
     /// ID tokens.
     pub id_tokens: Duration,
-    /// Access tokens; equal to ID tokens in dex's dialect.
+    /// Access tokens; equal to ID tokens in a dex file.
     pub access_tokens: Duration,
     /// Logins under way.
     pub auth_requests: Duration,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use insula_model::{
     Client, ClockSkew, ConnectorId, ConnectorSpec, Cors, CorsOrigins, Dialect, Expiry, Frontend,
-    HttpPolicy, Issuer, Limits, OAuth2Policy, PasswordRecord, People, Rate, RefreshPolicy,
+    HttpPolicy, Issuer, Limits, OAuth2Policy, PasswordRecord, People, Rate, RefreshPolicy, Rules,
     SessionPolicy, SignerPolicy, SsoDefault, TenantId, TenantSpec, UserId,
 };
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
@@ -28,6 +28,7 @@ pub fn a_tenant() -> TenantBuilder {
         hosts: Vec::new(),
         is_default: false,
         dialect: Dialect::Standard,
+        rules: Rules::STANDARD,
         clients: BTreeMap::from([(app.id.clone(), Arc::new(app))]),
         connectors: vec![a_connector("mock")],
         password_db: false,
@@ -123,6 +124,7 @@ impl TenantBuilder {
     pub fn dex(mut self) -> Self {
         let spec = &mut self.0;
         spec.dialect = Dialect::Dex;
+        spec.rules = Rules::DEX;
         spec.signer.algorithms = vec!["RS256".to_owned()];
         spec.signer.rotation_period = 6 * HOUR;
         spec.signer.publish_ahead = Duration::ZERO;
@@ -139,6 +141,12 @@ impl TenantBuilder {
         spec.sessions.enabled = false;
         spec.http = HttpPolicy::default();
         spec.limits.requests = None;
+        self
+    }
+
+    /// By these rules, and configured as before.
+    pub fn by(mut self, rules: Rules) -> Self {
+        self.0.rules = rules;
         self
     }
 

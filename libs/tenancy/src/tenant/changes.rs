@@ -16,6 +16,8 @@ pub(super) fn changes(old: &TenantSpec, new: &TenantSpec) -> Vec<String> {
         hosts,
         is_default,
         dialect,
+        // They follow from the dialect.
+        rules: _,
         clients,
         connectors,
         password_db,

@@ -312,7 +312,7 @@ fn a_login_serves_other_clients_in_one_direction_and_one_step() {
     let third = |t: TenantBuilder| t.with_client(a_client().named("third"));
     let off = |t: TenantBuilder| t.with(|s| s.sessions.enabled = false);
     // dex §2.8: tenant, clients of the session, client that asks, whether it is served
-    let rows = [
+    let rows = vec![
         (
             "the same client",
             none(shop(a_tenant())),

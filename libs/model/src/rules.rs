@@ -1,0 +1,185 @@
+mod table;
+
+/// How a tenant behaves where dex departs from the RFCs: one named rule per behaviour.
+///
+/// Resolved once, when a configuration is compiled, from its [`Dialect`](crate::Dialect). Whoever
+/// decides something reads the rule it is about and never asks whose letter is followed, so that a
+/// behaviour can be found by its name, and one day be chosen by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a behaviour of its own, and any mixture of them is possible"
+)]
+pub struct Rules {
+    // what is asked for at the authorization endpoint
+    /// A parameter that comes twice is refused (RFC 6749 §3.1); else the first counts.
+    pub refuses_repeated_parameters: bool,
+    /// `request_uri` and `registration` are known, and refused in their own words.
+    pub refuses_request_uri_and_registration: bool,
+    /// Where a refusal goes is also read from a request object.
+    pub reads_return_address_of_request_object: bool,
+    /// `response_mode` is obeyed, and the response type's own mode; else answers travel in the query.
+    pub obeys_response_mode: bool,
+    /// `prompt=none` forbids asking also where there are no browser sessions.
+    pub obeys_prompt_none_without_sessions: bool,
+    /// The `claims` parameter is obeyed (OpenID Connect Core §5.5).
+    pub obeys_claims_parameter: bool,
+    /// Public clients must use PKCE (RFC 9700 §2.1.1).
+    pub public_clients_must_use_pkce: bool,
+    /// Challenges and verifiers must have the form of RFC 7636 §4.
+    pub checks_form_of_pkce: bool,
+    /// Which loopback redirect URIs a public client may use beside those it registered.
+    pub loopback_redirects: LoopbackRedirects,
+    /// Scopes are refused where one is unknown or `openid` is missing, and kept as they were written;
+    /// else unknown ones are passed over.
+    pub is_strict_about_scopes: bool,
+
+    // the way through a login
+    /// The choice of connectors that is always shown is shown to those who have a session, too.
+    pub asks_for_connector_despite_session: bool,
+    /// The choice of connectors is sorted by name; else as configured.
+    pub sorts_choice_of_connectors: bool,
+    /// `/auth` sends the browser to the route of its only connector before that is asked.
+    pub has_route_between_for_connector: bool,
+    /// A connector that a request insists on leaves no way back to the choice.
+    pub insisted_connector_leaves_no_choice: bool,
+    /// That a connector cannot be had is told on a page, unless it was insisted on at its own route.
+    pub tells_of_unavailable_connector_on_page: bool,
+    /// Upstreams send browsers back to one callback; else each connector has its own.
+    pub connectors_share_callback: bool,
+    /// Browsers are sent to an upstream with 303; else with 302.
+    pub sends_upstream_with_see_other: bool,
+    /// Any `max_age` has the upstream ask anew; else only zero does.
+    pub any_max_age_forces_login: bool,
+    /// A step of a login without browser sessions is taken from a browser that sends no cookie.
+    pub takes_steps_without_cookie: bool,
+    /// Consent is asked for on a page with an address of its own; else where the login ends.
+    pub asks_consent_on_page_of_its_own: bool,
+    /// What a person allowed is remembered where there are no browser sessions, too.
+    pub remembers_consent_without_sessions: bool,
+    /// Clients are told what a page alone tells else: refusals after a request was found good, and
+    /// our own faults.
+    pub tells_clients_what_failed: bool,
+    /// An answer to a client has a `state` even if the client sent none.
+    pub answers_with_empty_state: bool,
+    /// An answer to a client names its issuer (RFC 9207).
+    pub answers_with_issuer: bool,
+    /// A client can name itself by `client_id` to be returned to after a logout.
+    pub logout_returns_by_client_id: bool,
+
+    // how clients prove themselves, and with what they come
+    /// A header that cannot be read is none, and a client may prove itself in two ways at once.
+    pub is_lenient_about_client_authentication: bool,
+    /// An access token is looked for in the first header alone; else in all, and in a posted form.
+    pub reads_bearer_in_first_header_only: bool,
+    /// A code that is presented wrongly stays good; else it is used up.
+    pub keeps_wrongly_presented_code: bool,
+    /// A refresh token may be an id without a secret.
+    pub takes_refresh_token_without_secret: bool,
+
+    // what tokens are made of
+    /// What access tokens look like.
+    pub access_tokens: AccessTokenForm,
+    /// `token_type` in the answer of the token endpoint.
+    pub token_type: &'static str,
+    /// The answer of the token endpoint says what was granted.
+    pub tells_granted_scope: bool,
+    /// There is an ID token also where `openid` was not granted.
+    pub gives_id_token_without_openid: bool,
+    /// Tokens and introspection say how somebody proved who they are: `amr`, `acr`.
+    pub tells_how_people_logged_in: bool,
+    /// Only the claims that dex knows are released, and only the scopes that release them are known.
+    pub knows_claims_of_dex_only: bool,
+    /// The `sub` of a client is written as that of somebody without a connector; else it is its id.
+    pub writes_client_as_person: bool,
+    /// An ID token of a refresh repeats the `nonce` of the login.
+    pub repeats_nonce_at_refresh: bool,
+
+    // refresh tokens
+    /// A login may get a refresh token although the tenant does not serve the grant.
+    pub gives_refresh_token_for_unserved_grant: bool,
+    /// Refresh tokens of public clients are replaced at each use, whatever is configured.
+    pub rotates_for_public_clients: bool,
+    /// The current token is said again within the reuse interval; else it is used.
+    pub repeats_current_refresh_token: bool,
+    /// What a refresh token that was replaced does.
+    pub replaced_refresh_token: ReplacedRefreshToken,
+
+    // what is told of a token
+    /// Userinfo says all that the token says; else `sub` and what was released of the person.
+    pub userinfo_is_whole_token: bool,
+    /// How introspection answers, and whom.
+    pub introspection: IntrospectionForm,
+
+    // how answers travel
+    /// Whose words and statuses refusals have.
+    pub refusals: RefusalForm,
+    /// Documents and endpoints for programs answer to any method, in words of their own.
+    pub answers_to_every_method: bool,
+    /// Scripts of other origins may read the front page and introspection, too.
+    pub opens_home_and_introspection_to_scripts: bool,
+    /// How the question of a browser before a script's request is answered.
+    pub preflights: PreflightForm,
+    /// Metadata has dex's members and no more.
+    pub announces_members_of_dex_only: bool,
+    /// Metadata may be kept in caches.
+    pub metadata_is_cacheable: bool,
+    /// Metadata and keys are indented.
+    pub indents_documents: bool,
+    /// Pages carry the ids and classes that dex's own tests and themes look for.
+    pub marks_pages_as_dex_does: bool,
+}
+
+/// Which loopback redirect URIs a public client may use beside those it registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoopbackRedirects {
+    /// A registered one with another port (RFC 8252 §7.3).
+    RegisteredWithAnyPort,
+    /// Every one, and having the code shown, where it registered none at all.
+    AnyWhereNoneIsRegistered,
+}
+
+/// What access tokens look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessTokenForm {
+    /// Those of RFC 9068, for the issuer besides; no other JWT passes for one.
+    Rfc9068,
+    /// ID tokens, so that every JWT of the tenant passes for one.
+    LikeIdTokens,
+}
+
+/// What a refresh token that was replaced does once it is not forgiven any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplacedRefreshToken {
+    /// It ends its family, unless its request was overtaken (RFC 9700 §4.14.2).
+    EndsFamily,
+    /// It is refused.
+    IsRefused,
+}
+
+/// How introspection answers, and whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntrospectionForm {
+    /// Clients that prove themselves, about tokens that concern them (RFC 7662).
+    Rfc7662,
+    /// Everybody, in dex's members.
+    Dex,
+}
+
+/// Whose words and statuses refusals have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalForm {
+    /// Those the RFCs register.
+    Rfc,
+    /// dex's, to the letter.
+    Dex,
+}
+
+/// How the question of a browser before a script's request is answered (Fetch §3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreflightForm {
+    /// With what is allowed.
+    Fetch,
+    /// By the status, as dex does; not at all where no origin is allowed.
+    Dex,
+}
