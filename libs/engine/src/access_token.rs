@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use insula_ambient::Timestamp;
 use insula_jose::{Claims, Expected, KeyRing};
-use insula_model::{Dialect, GrantId, TenantSpec};
+use insula_model::{AccessTokenForm, GrantId, TenantSpec};
 use insula_oauth::Scopes;
 
 use crate::issue::TYP;
@@ -19,7 +19,7 @@ const LEEWAY: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq)]
 pub struct VerifiedToken {
     pub(crate) claims: Claims,
-    dialect: Dialect,
+    form: AccessTokenForm,
 }
 
 impl VerifiedToken {
@@ -31,21 +31,22 @@ impl VerifiedToken {
     pub fn verify(token: &str, spec: &TenantSpec, keys: &KeyRing, now: Timestamp) -> Option<Self> {
         let issuer = spec.issuer.as_str();
         let expected = Expected::from_issuer(issuer).with_leeway(LEEWAY);
-        let expected = match spec.dialect {
-            Dialect::Standard => expected.typed(TYP).for_audience(issuer),
-            Dialect::Dex => expected.of_any_typ(),
+        let expected = match spec.rules.access_tokens {
+            AccessTokenForm::Rfc9068 => expected.typed(TYP).for_audience(issuer),
+            AccessTokenForm::LikeIdTokens => expected.of_any_typ(),
         };
         let claims = keys.verify(token, now, &expected).ok()?;
         Some(Self {
             claims,
-            dialect: spec.dialect,
+            form: spec.rules.access_tokens,
         })
     }
 
     /// Whether it is some other JWT of this tenant: an ID token, which is nothing to be revoked.
     pub fn is_another_kind(token: &str, spec: &TenantSpec, keys: &KeyRing, now: Timestamp) -> bool {
         let expected = Expected::from_issuer(spec.issuer.as_str()).even_expired();
-        spec.dialect == Dialect::Standard && keys.verify(token, now, &expected).is_ok()
+        let differs = spec.rules.access_tokens == AccessTokenForm::Rfc9068;
+        differs && keys.verify(token, now, &expected).is_ok()
     }
 
     /// The family it belongs to.
@@ -61,7 +62,7 @@ impl VerifiedToken {
 
     /// The client it was issued to: `client_id`, and where dex has none the sole audience or `azp`.
     pub fn client_id(&self) -> Option<&str> {
-        if self.dialect == Dialect::Standard {
+        if self.form == AccessTokenForm::Rfc9068 {
             return self.claims.str("client_id");
         }
         match self.claims.audience().as_slice() {

@@ -1,6 +1,6 @@
 //! Access tokens as requests carry them.
 
-use insula_model::Dialect;
+use insula_model::Rules;
 use insula_oauth::Params;
 
 use crate::{Evidence, Refusal};
@@ -14,14 +14,14 @@ use crate::{Evidence, Refusal};
 /// one too many (RFC 6750 §3.1). dex looks at the first header and nowhere else.
 pub fn presented<'r>(
     evidence: &'r Evidence<'_>,
-    dialect: Dialect,
+    rules: &Rules,
 ) -> Result<Option<&'r str>, Refusal> {
     let Evidence {
         authorization,
         query,
         form,
     } = evidence;
-    if dialect == Dialect::Dex {
+    if rules.reads_bearer_in_first_header_only {
         let first = authorization.first().copied().flatten();
         return Ok(first.and_then(of_first_header));
     }
@@ -180,7 +180,7 @@ mod tests {
                 query,
                 form: Params::parse(form).unwrap(),
             };
-            let told = presented(&evidence, Dialect::Standard);
+            let told = presented(&evidence, &Rules::STANDARD);
             assert_eq!(told, expected, "{clause}");
         }
     }
@@ -200,7 +200,7 @@ mod tests {
                 query: "access_token=q",
                 form: Params::parse("access_token=f&x=1&x=2").unwrap(),
             };
-            let told = presented(&evidence, Dialect::Dex);
+            let told = presented(&evidence, &Rules::DEX);
             assert_eq!(told, Ok(expected), "{headers:?}");
         }
     }
@@ -211,8 +211,8 @@ mod tests {
             authorization: vec![None],
             ..Evidence::default()
         };
-        let told = |dialect| presented(&evidence, dialect);
-        assert_eq!(told(Dialect::Standard), Err(Refusal::BearerMalformed));
-        assert_eq!(told(Dialect::Dex), Ok(None));
+        let ours = presented(&evidence, &Rules::STANDARD);
+        assert_eq!(ours, Err(Refusal::BearerMalformed));
+        assert_eq!(presented(&evidence, &Rules::DEX), Ok(None));
     }
 }

@@ -1,6 +1,6 @@
 //! Which browser a login belongs to.
 
-use insula_model::{Dialect, TenantSpec, TokenHash};
+use insula_model::{TenantSpec, TokenHash};
 
 /// What the cookies of a browser say of the login it comes back to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub fn bound(login: Option<&TokenHash>, presented: &[String]) -> Bound {
 pub fn may_take_a_step(bound: Bound, spec: &TenantSpec) -> bool {
     match bound {
         Bound::ToThis => true,
-        Bound::ToNone => spec.dialect == Dialect::Dex && !spec.sessions.enabled,
+        Bound::ToNone => spec.rules.takes_steps_without_cookie && !spec.sessions.enabled,
         Bound::ToAnother => false,
     }
 }

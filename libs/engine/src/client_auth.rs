@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use insula_model::{Client, ClientSecret, Dialect};
+use insula_model::{Client, ClientSecret, Rules};
 use insula_oauth::{ClientAuthError, ClientAuthMethod, PresentedClient};
 
 use crate::{Evidence, Refusal};
@@ -37,11 +37,11 @@ impl ProvenClient {
 ///
 /// dex takes a Basic header that it cannot read for none, and a request that names no client for
 /// one with wrong credentials. Ours refuses a body that names another client than the header.
-pub fn read(evidence: &Evidence<'_>, dialect: Dialect) -> Result<PresentedClient, Refusal> {
+pub fn read(evidence: &Evidence<'_>, rules: &Rules) -> Result<PresentedClient, Refusal> {
     let form = &evidence.form;
     let authorization = evidence.authorization.first().copied().flatten();
     let presented = PresentedClient::read(authorization, form);
-    if dialect == Dialect::Dex {
+    if rules.is_lenient_about_client_authentication {
         return match presented {
             Err(ClientAuthError::MalformedBasic) => PresentedClient::read(None, form),
             presented => presented,

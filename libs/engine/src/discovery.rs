@@ -1,7 +1,7 @@
 //! Discovery: what a tenant serves, so that clients need not guess.
 
 use insula_jose::Alg;
-use insula_model::{Claim, Dialect, TenantSpec};
+use insula_model::{Claim, TenantSpec};
 use insula_oauth::{GrantType, Prompt, ProviderMetadata, ResponseMode, ResponseType};
 
 use crate::acr;
@@ -15,9 +15,10 @@ use crate::acr;
 /// tenant could do more: clients of dex know none of it.
 pub fn metadata(spec: &TenantSpec, signing: &[Alg]) -> ProviderMetadata {
     let dex = dexs(spec, signing);
-    match spec.dialect {
-        Dialect::Dex => dex,
-        Dialect::Standard => ours(spec, signing, dex),
+    if spec.rules.announces_members_of_dex_only {
+        dex
+    } else {
+        ours(spec, signing, dex)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The introspection endpoint: what a token is worth, for those who cannot or will not look inside.
 
 use insula_ambient::Timestamp;
-use insula_model::{Claim, ClaimSet, Client, Dialect, RefreshGrant, TenantSpec};
+use insula_model::{Claim, ClaimSet, Client, IntrospectionForm, RefreshGrant, TenantSpec};
 use insula_oauth::{ClientAuthMethod, IntrospectResponse, IntrospectionExt};
 use serde_json::{Map, Value};
 
@@ -54,7 +54,7 @@ pub fn access_token(
     let ext: Map<String, Value> = named
         .filter_map(|name| Some((name.to_owned(), claims.get(name)?.clone())))
         .collect();
-    let ours = spec.dialect == Dialect::Standard;
+    let ours = spec.rules.introspection == IntrospectionForm::Rfc7662;
     IntrospectResponse {
         active: true,
         scope: text("scope").filter(|_| ours),
@@ -100,7 +100,7 @@ pub fn refresh_token_of(
     if !is_still_known(spec, &login.connector_id, &login.claims.user_id) {
         return IntrospectResponse::inactive();
     }
-    let ours = spec.dialect == Dialect::Standard;
+    let ours = spec.rules.introspection == IntrospectionForm::Rfc7662;
     let person = if ours {
         let released = ClaimSet::of_scopes(&grant.scopes) | grant.claims.userinfo;
         PersonClaims::released(released, login)
@@ -141,12 +141,12 @@ pub fn refresh_token_of(
 }
 
 fn end_of(grant: &RefreshGrant, spec: &TenantSpec) -> Option<i64> {
-    match spec.dialect {
-        Dialect::Standard => {
+    match spec.rules.introspection {
+        IntrospectionForm::Rfc7662 => {
             let ends = Some(grant.expires_at).filter(|ends| *ends != Timestamp::NEVER);
             ends.map(Timestamp::as_secs)
         }
-        Dialect::Dex => {
+        IntrospectionForm::Dex => {
             let life = spec.expiry.refresh.absolute_lifetime.unwrap_or_default();
             Some((grant.created_at + life).as_secs())
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use insula_ambient::{Entropy, Timestamp};
 use insula_jose::{JoseError, KeyRing, SigningKey, left_half_hash};
-use insula_model::{AccessToken, ClaimSet, Dialect, GrantId, Login, SessionId, TenantSpec};
+use insula_model::{AccessToken, AccessTokenForm, ClaimSet, GrantId, Login, SessionId, TenantSpec};
 use insula_oauth::TokenResponse;
 use serde::Serialize;
 
@@ -29,7 +29,7 @@ pub struct TokenSet {
     pub access_token: AccessToken,
     /// The ID token; it names a person, so it is wrapped like the other and not printed.
     pub id_token: Option<AccessToken>,
-    /// `bearer` in dex's dialect, `Bearer` in ours (RFC 6750 §4 writes it so).
+    /// `Bearer`, as RFC 6750 §4 writes it, or as dex does.
     pub token_type: &'static str,
     /// How long the access token lives.
     pub expires_in: Duration,
@@ -147,12 +147,12 @@ pub fn issue(
         entropy,
         sub: match plan.subject {
             Subject::Person(login) => subject::encode(&login.claims.user_id, &login.connector_id),
-            Subject::Client => subject::of_client(plan.client_id, spec.dialect),
+            Subject::Client => subject::of_client(plan.client_id, &spec.rules),
         },
     };
-    let access_token = match spec.dialect {
-        Dialect::Standard => maker.access_token()?,
-        Dialect::Dex => maker.id_token(&entropy.word(15), &maker.as_id_token())?,
+    let access_token = match spec.rules.access_tokens {
+        AccessTokenForm::Rfc9068 => maker.access_token()?,
+        AccessTokenForm::LikeIdTokens => maker.id_token(&entropy.word(15), &maker.as_id_token())?,
     };
     let id_token = plan.id_token.as_ref();
     let id_token = id_token.map(|planned| maker.id_token(&access_token, planned));
@@ -160,14 +160,14 @@ pub fn issue(
     Ok(TokenSet {
         id_token: id_token.transpose()?.map(AccessToken::new),
         access_token: AccessToken::new(access_token),
-        token_type: match spec.dialect {
-            Dialect::Standard => "Bearer",
-            Dialect::Dex => "bearer",
-        },
+        token_type: spec.rules.token_type,
         expires_in: plan.lifetime,
         signed_at: now,
         refresh_token: refresh.map(|grant| RefreshToken::current(grant, keys.ring)),
-        scope: (spec.dialect == Dialect::Standard).then(|| plan.scopes.to_string()),
+        scope: spec
+            .rules
+            .tells_granted_scope
+            .then(|| plan.scopes.to_string()),
     })
 }
 
@@ -214,8 +214,7 @@ impl<'a> Maker<'a> {
     fn id_token(&self, access_token: &str, planned: &IdTokenPlan<'_>) -> Result<String, JoseError> {
         let (alg, login) = (self.key.alg(), self.login());
         let client_id = self.plan.client_id.as_str();
-        // dex says nothing of how a login was proven.
-        let proof = login.filter(|_| self.spec.dialect == Dialect::Standard);
+        let proof = login.filter(|_| self.spec.rules.tells_how_people_logged_in);
         let body = IdTokenClaims {
             iss: self.spec.issuer.as_str(),
             sub: &self.sub,
@@ -251,9 +250,10 @@ impl<'a> Maker<'a> {
             return PersonClaims::default();
         };
         let released = ClaimSet::of_scopes(self.plan.scopes) | requested;
-        let released = match self.spec.dialect {
-            Dialect::Standard => released,
-            Dialect::Dex => released & ClaimSet::of_dex(),
+        let released = if self.spec.rules.knows_claims_of_dex_only {
+            released & ClaimSet::of_dex()
+        } else {
+            released
         };
         PersonClaims::released(released, login)
     }
@@ -278,17 +278,9 @@ pub fn grant_of(jti: &str) -> Option<GrantId> {
     GrantId::parse(grant).ok()
 }
 
-/// How long access tokens live; in dex's dialect as long as ID tokens.
-pub fn access_token_life(spec: &TenantSpec) -> Duration {
-    match spec.dialect {
-        Dialect::Standard => spec.expiry.access_tokens,
-        Dialect::Dex => spec.expiry.id_tokens,
-    }
-}
-
 /// After how long the last token of a family that is revoked now is dead anyway.
 pub fn longest_token_life(spec: &TenantSpec) -> Duration {
-    spec.expiry.id_tokens.max(access_token_life(spec))
+    spec.expiry.id_tokens.max(spec.expiry.access_tokens)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The protocol rules: given a request, the facts and the time, what may happen next.
 //!
-//! Owns every OAuth and OpenID Connect decision, and the one place where dex's dialect departs from
-//! the RFCs. Owns no I/O, no clock, no HTTP: callers load the facts (`flows`) and carry the answer
+//! Owns every OAuth and OpenID Connect decision. Where dex departs from the RFCs it reads a rule of
+//! the tenant. Owns no I/O, no clock, no HTTP: callers load the facts (`flows`) and carry the answer
 //! (`web`).
 
 pub mod access_token;

@@ -2,7 +2,7 @@
 
 use insula_ambient::Timestamp;
 use insula_jose::{Claims, Expected, KeyRing};
-use insula_model::{BrowserSession, Client, Dialect, TenantSpec};
+use insula_model::{BrowserSession, Client, TenantSpec};
 use insula_oauth::LogoutRequest;
 
 use crate::{Refusal, subject};
@@ -27,7 +27,7 @@ pub enum LogoutNext {
 pub struct VerifiedLogout<'a> {
     request: &'a LogoutRequest,
     hint: Option<Claims>,
-    dialect: Dialect,
+    returns_by_client_id: bool,
 }
 
 impl<'a> VerifiedLogout<'a> {
@@ -41,7 +41,7 @@ impl<'a> VerifiedLogout<'a> {
         Ok(Self {
             request,
             hint: hint(request, spec, keys, now)?,
-            dialect: spec.dialect,
+            returns_by_client_id: spec.rules.logout_returns_by_client_id,
         })
     }
 
@@ -53,7 +53,7 @@ impl<'a> VerifiedLogout<'a> {
         }
         let by_hint = self.hint.as_ref().map(of_hint).transpose()?;
         let by_id = self.request.client_id.clone();
-        let by_id = by_id.filter(|_| self.dialect == Dialect::Standard);
+        let by_id = by_id.filter(|_| self.returns_by_client_id);
         match (by_hint, by_id) {
             (Some(hinted), Some(named)) if hinted != named => Err(Refusal::BadLogoutHint),
             (Some(id), _) | (None, Some(id)) => Ok(Some(id)),

@@ -2,14 +2,14 @@ mod dex;
 
 use std::borrow::Cow;
 
-use insula_model::{Dialect, GrantId};
+use insula_model::{GrantId, RefusalForm, Rules};
 use insula_oauth::{ClientAuthError, ErrorCode};
 
 /// The protocol saying no: one variant per cause, carrying facts for the log.
 ///
 /// What the client may know of it is [`code`](Self::code) and [`description`](Self::description),
 /// here and nowhere else; how it travels is `web`'s. Where dex spells a cause differently, its words
-/// stand in the `Dialect::Dex` arm.
+/// stand in `refusal/dex.rs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is the cause it names")]
 pub enum Refusal {
@@ -146,11 +146,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The registered word, by cause and dialect (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1,
+    /// The registered word, by cause and form (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1,
     /// RFC 7009 §2.2.1, OpenID Connect Core §3.1.2.6).
-    pub fn code(&self, dialect: Dialect) -> ErrorCode {
+    pub fn code(&self, form: RefusalForm) -> ErrorCode {
         use ErrorCode as E;
-        if dialect == Dialect::Dex
+        if form == RefusalForm::Dex
             && let Some(code) = self.dex_code()
         {
             return code;
@@ -206,7 +206,7 @@ impl Refusal {
     /// Whether the client hears of it at its proven redirect URI (RFC 6749 §4.1.2.1); otherwise a
     /// page tells the person. Once a request is found good, dex tells clients only what
     /// `prompt=none` forbids to show.
-    pub fn is_for_client(&self, dialect: Dialect) -> bool {
+    pub fn is_for_client(&self, rules: &Rules) -> bool {
         match self {
             // What went wrong in the browser: the client had its answer, or has it from another tab.
             Self::LoginUnknown
@@ -224,14 +224,14 @@ impl Refusal {
             // Nobody is left to hear it.
             | Self::UnknownClient => false,
             Self::LoginRequired | Self::ConsentRequired | Self::WrongPerson => true,
-            _ => dialect == Dialect::Standard,
+            _ => rules.tells_clients_what_failed,
         }
     }
 
     /// For the integrator; never a fact about a person. Empty where dex says nothing. In our
     /// dialect of the characters RFC 6749 §4.1.2.1 allows, whatever was sent to us.
-    pub fn description(&self, dialect: Dialect) -> Cow<'static, str> {
-        if dialect == Dialect::Dex
+    pub fn description(&self, form: RefusalForm) -> Cow<'static, str> {
+        if form == RefusalForm::Dex
             && let Some(text) = self.dex_description()
         {
             return text;

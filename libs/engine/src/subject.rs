@@ -1,6 +1,6 @@
 //! `sub`: who a token is about, in dex's form.
 
-use insula_model::{ClientId, ConnectorId, Dialect, UserId};
+use insula_model::{ClientId, ConnectorId, Rules, UserId};
 
 use crate::string_pair;
 
@@ -13,7 +13,7 @@ use crate::string_pair;
 ///
 /// ```
 /// use insula_engine::subject;
-/// use insula_model::{ClientId, ConnectorId, Dialect, UserId};
+/// use insula_model::{ClientId, ConnectorId, Rules, UserId};
 /// let (user, connector) = (UserId::parse("2342749")?, ConnectorId::parse("github")?);
 /// assert_eq!(subject::encode(&user, &connector), "CgcyMzQyNzQ5EgZnaXRodWI");
 /// # Ok::<(), insula_model::InvalidId>(())
@@ -25,10 +25,11 @@ pub fn encode(user: &UserId, connector: &ConnectorId) -> String {
 /// The `sub` of a client that has tokens of its own: its id
 /// ([RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)); dex writes it as that of
 /// somebody without a connector.
-pub(crate) fn of_client(client: &ClientId, dialect: Dialect) -> String {
-    match dialect {
-        Dialect::Standard => client.as_str().to_owned(),
-        Dialect::Dex => string_pair::encode(client.as_str(), ""),
+pub(crate) fn of_client(client: &ClientId, rules: &Rules) -> String {
+    if rules.writes_client_as_person {
+        string_pair::encode(client.as_str(), "")
+    } else {
+        client.as_str().to_owned()
     }
 }
 

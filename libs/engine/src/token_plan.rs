@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use insula_model::{ClientId, Dialect, GrantId, Login, RefreshGrant, RequestedClaims, TenantSpec};
+use insula_model::{
+    AccessTokenForm, ClientId, GrantId, Login, RefreshGrant, RequestedClaims, TenantSpec,
+};
 use insula_oauth::Scopes;
 use serde::Serialize;
 
 pub use crate::audience::Audience;
-use crate::issue::access_token_life;
 use crate::{Peers, Refusal};
 
 /// Whom tokens are about.
@@ -95,9 +96,9 @@ impl<'a> TokenPlan<'a> {
         peers: &Peers,
         spec: &TenantSpec,
     ) -> Result<Self, Refusal> {
-        let ours = spec.dialect == Dialect::Standard;
         let audience = Audience::of(login.scopes, login.client_id, peers)?;
-        let id_token = (!ours || login.scopes.openid()).then(|| IdTokenPlan {
+        let has_id_token = spec.rules.gives_id_token_without_openid || login.scopes.openid();
+        let id_token = has_id_token.then(|| IdTokenPlan {
             audience: audience.clone(),
             lifetime: spec.expiry.id_tokens,
             code: login.code,
@@ -110,12 +111,11 @@ impl<'a> TokenPlan<'a> {
             scopes: login.scopes,
             claims: login.claims,
             nonce: login.nonce,
-            audience: if ours {
-                audience.and(spec.issuer.as_str())
-            } else {
-                audience
+            audience: match spec.rules.access_tokens {
+                AccessTokenForm::Rfc9068 => audience.and(spec.issuer.as_str()),
+                AccessTokenForm::LikeIdTokens => audience,
             },
-            lifetime: access_token_life(spec),
+            lifetime: spec.expiry.access_tokens,
             id_token,
             refresh: None,
         })

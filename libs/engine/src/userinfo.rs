@@ -1,6 +1,6 @@
 //! The userinfo endpoint: what an access token lets its bearer know.
 
-use insula_model::{Claim, Dialect};
+use insula_model::{Claim, Rules};
 use serde_json::{Map, Value};
 
 use crate::Refusal;
@@ -11,8 +11,8 @@ use crate::access_token::VerifiedToken;
 ///
 /// Ours: `sub`, and of the person what was released when the token was issued. dex's: all
 /// the token says, `iss` and `exp` included.
-pub fn claims(token: VerifiedToken, dialect: Dialect) -> Result<Map<String, Value>, Refusal> {
-    if dialect == Dialect::Dex {
+pub fn claims(token: VerifiedToken, rules: &Rules) -> Result<Map<String, Value>, Refusal> {
+    if rules.userinfo_is_whole_token {
         return Ok(token.claims.into_map());
     }
     if !token.scopes().openid() {

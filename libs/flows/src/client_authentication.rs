@@ -10,7 +10,7 @@ pub(crate) fn authenticated(
     view: &TenantView,
     evidence: &Evidence<'_>,
 ) -> Result<ProvenClient, FlowError> {
-    let presented = client_auth::read(evidence, view.dialect())?;
+    let presented = client_auth::read(evidence, view.rules())?;
     login_log::about_client(view, &presented.id);
     let client = view.clients().find(&presented.id);
     Ok(client_auth::prove(client, &presented)?)

@@ -6,7 +6,7 @@ use insula_engine::access_token::VerifiedToken;
 use insula_engine::client_auth::ProvenClient;
 use insula_engine::grants::{RefreshFacts, RefreshToken};
 use insula_engine::{Evidence, Refusal, introspect};
-use insula_model::{Client, Dialect};
+use insula_model::{Client, IntrospectionForm};
 use insula_oauth::{IntrospectRequest, IntrospectResponse};
 
 use crate::client_authentication::authenticated;
@@ -20,13 +20,13 @@ pub async fn answer(
     view: &TenantView,
     evidence: &Evidence<'_>,
 ) -> Result<IntrospectResponse, FlowError> {
-    let asker = match view.dialect() {
-        Dialect::Standard => {
+    let asker = match view.rules().introspection {
+        IntrospectionForm::Rfc7662 => {
             let asker = authenticated(view, evidence)?;
             introspect::may_ask(&asker)?;
             Some(asker)
         }
-        Dialect::Dex => None,
+        IntrospectionForm::Dex => None,
     };
     let asker = asker.map(ProvenClient::into_client);
     let token = IntrospectRequest::from_params(&evidence.form).token;
@@ -65,7 +65,7 @@ async fn refresh_token(
     token: &str,
 ) -> Result<IntrospectResponse, FlowError> {
     let inactive = || Ok(IntrospectResponse::inactive());
-    let Some(presented) = RefreshToken::parse(token, view.dialect()) else {
+    let Some(presented) = RefreshToken::parse(token, view.rules()) else {
         return inactive();
     };
     let asked_at = view.now();

@@ -51,7 +51,7 @@ async fn family_of_refresh_token(
     client: &Client,
     token: &str,
 ) -> Result<Option<GrantId>, FlowError> {
-    let Some(presented) = RefreshToken::parse(token, view.dialect()) else {
+    let Some(presented) = RefreshToken::parse(token, view.rules()) else {
         return Ok(None);
     };
     let Some(grant) = view.effects.store.find_refresh(&presented.id).await? else {

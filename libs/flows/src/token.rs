@@ -9,7 +9,6 @@ use insula_engine::issue::{Keys, TokenSet, issue};
 use insula_engine::token_plan::TokenPlan;
 use insula_engine::{Evidence, Refusal, grants};
 use insula_jose::{Alg, SigningKey};
-use insula_model::Dialect;
 use insula_oauth::{Params, TokenRequest, TokenRequestError, TokenResponse};
 
 pub(crate) use self::code::gets_refresh;
@@ -35,9 +34,10 @@ pub async fn exchange(
 }
 
 fn token_request(view: &TenantView, form: &Params) -> Result<TokenRequest, Refusal> {
-    let read = match view.dialect() {
-        Dialect::Standard => TokenRequest::from_params(form),
-        Dialect::Dex => TokenRequest::from_params(&first_of_each(form)),
+    let read = if view.rules().refuses_repeated_parameters {
+        TokenRequest::from_params(form)
+    } else {
+        TokenRequest::from_params(&first_of_each(form))
     };
     read.map_err(|why| match why {
         TokenRequestError::NoGrantType => Refusal::MissingGrantType,
@@ -46,7 +46,6 @@ fn token_request(view: &TenantView, form: &Params) -> Result<TokenRequest, Refus
     })
 }
 
-/// dex takes the first of a repeated parameter.
 fn first_of_each(form: &Params) -> Params {
     let mut first: Vec<(&str, &str)> = Vec::new();
     for (name, value) in form.pairs() {

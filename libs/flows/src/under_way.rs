@@ -7,7 +7,7 @@ use insula_engine::Refusal;
 use insula_engine::authorize::ReplyTo;
 use insula_engine::binding::{Bound, bound, may_take_a_step};
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Dialect, TokenHash,
+    AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, TokenHash,
 };
 use insula_store::StoreError;
 use tracing::warn;
@@ -121,7 +121,7 @@ pub(crate) async fn failed(
         },
         cause => return Fault::of_connector(connector, cause).into(),
     };
-    if refusal.is_for_client(view.dialect()) {
+    if refusal.is_for_client(view.rules()) {
         give_up(view, &auth.id).await;
     }
     told(view, refusal.into(), &reply_to(&auth.request))
@@ -140,10 +140,9 @@ pub(crate) fn reply_to(request: &AuthorizationRequest) -> ReplyTo {
 /// Tells the client of a proven request what it may hear; a page tells the rest. dex's clients hear
 /// nothing of our faults either.
 pub(crate) fn told(view: &TenantView, error: FlowError, to: &ReplyTo) -> FlowError {
-    let dialect = view.dialect();
     let is_for_client = match &error {
-        FlowError::Refused(refused) => refused.refusal.is_for_client(dialect),
-        FlowError::Fault { .. } => dialect == Dialect::Standard,
+        FlowError::Refused(refused) => refused.refusal.is_for_client(view.rules()),
+        FlowError::Fault { .. } => view.rules().tells_clients_what_failed,
     };
     if is_for_client {
         error.reply_to(to)

@@ -13,13 +13,13 @@ pub async fn answer(
     view: &TenantView,
     evidence: &Evidence<'_>,
 ) -> Result<Map<String, Value>, FlowError> {
-    let token = bearer::presented(evidence, view.dialect())?.ok_or(Refusal::BearerMissing)?;
+    let token = bearer::presented(evidence, view.rules())?.ok_or(Refusal::BearerMissing)?;
     let verified = VerifiedToken::verify(token, &view.spec, &view.keys, view.now());
     let verified = verified.ok_or(Refusal::BearerInvalid)?;
     if is_revoked(view, &verified).await? {
         return Err(Refusal::BearerInvalid.into());
     }
-    Ok(userinfo::claims(verified, view.dialect())?)
+    Ok(userinfo::claims(verified, view.rules())?)
 }
 
 #[cfg(test)]

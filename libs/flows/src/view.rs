@@ -5,7 +5,9 @@ use std::sync::Arc;
 use insula_ambient::{Clock, Entropy, Timestamp};
 use insula_connector_kit::{Connector, LoginContext};
 use insula_jose::{KeyRing, RotationPolicy};
-use insula_model::{AuthRequestId, ConnectorId, ConnectorSpec, Dialect, SessionCookie, TenantSpec};
+use insula_model::{
+    AuthRequestId, ConnectorId, ConnectorSpec, Dialect, Rules, SessionCookie, TenantSpec,
+};
 use insula_oauth::Scopes;
 use insula_store::{TenantCache, TenantStore};
 
@@ -62,6 +64,11 @@ impl TenantView {
         ClientBook::of(self)
     }
 
+    /// How the tenant behaves.
+    pub fn rules(&self) -> &Rules {
+        &self.spec.rules
+    }
+
     /// Whose letter the tenant follows.
     pub fn dialect(&self) -> Dialect {
         self.spec.dialect
@@ -91,7 +98,7 @@ impl TenantView {
         let (spec, issuer) = (self.spec.connector(connector.as_str()), &self.spec.issuer);
         spec.map_or_else(
             || issuer.url("/callback"),
-            |spec| spec.callback_url(issuer, self.dialect()),
+            |spec| spec.callback_url(issuer, self.rules()),
         )
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use insula_oauth::GrantType;
 
-use crate::{ConnectorId, Dialect, Issuer};
+use crate::{ConnectorId, Issuer, Rules};
 
 /// A connector as configured. What `config` means is the connector's own business; secrets in it
 /// are resolved already, so it is never printed.
@@ -85,12 +85,12 @@ impl ConnectorSpec {
     /// settings name one. Else dex's connectors share `/callback`, and ours have one each, so that an
     /// answer meant for one cannot be had by another
     /// ([RFC 9700 §4.4.2.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.4.2.2)).
-    pub fn callback_url(&self, issuer: &Issuer, dialect: Dialect) -> String {
+    pub fn callback_url(&self, issuer: &Issuer, rules: &Rules) -> String {
         let (own, shared) = (issuer.url(&self.callback_route()), issuer.url("/callback"));
         match self.redirect_uri() {
             Some(uri) if uri == own => own,
             Some(uri) if uri == shared => shared,
-            _ if dialect == Dialect::Dex => shared,
+            _ if rules.connectors_share_callback => shared,
             _ => own,
         }
     }
@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    fn callback(config: Value, dialect: Dialect) -> String {
+    fn callback(config: Value, rules: &Rules) -> String {
         let spec = ConnectorSpec {
             id: ConnectorId::parse("my idp").unwrap(),
             kind: "oidc".to_owned(),
@@ -131,14 +131,14 @@ mod tests {
             acr_mapping: BTreeMap::new(),
         };
         let issuer = Issuer::parse("https://a.test/dex").unwrap();
-        spec.callback_url(&issuer, dialect)
+        spec.callback_url(&issuer, rules)
     }
 
     #[test]
     fn each_connector_has_a_callback_of_its_own_unless_it_names_the_one_dexs_share() {
         let own = "https://a.test/dex/callback/my%20idp";
         let shared = "https://a.test/dex/callback";
-        let (ours, dex) = (Dialect::Standard, Dialect::Dex);
+        let (ours, dex) = (&Rules::STANDARD, &Rules::DEX);
         for (config, in_ours, in_dex) in [
             (Value::Null, own, shared),
             (json!({}), own, shared),

@@ -39,10 +39,11 @@ pub struct Rules {
     pub asks_for_connector_despite_session: bool,
     /// The choice of connectors is sorted by name; else as configured.
     pub sorts_choice_of_connectors: bool,
-    /// `/auth` sends the browser to the route of its only connector before that is asked.
-    pub has_route_between_for_connector: bool,
-    /// A connector that a request insists on leaves no way back to the choice.
-    pub insisted_connector_leaves_no_choice: bool,
+    /// Links and forms carry the whole request until a connector is asked; else it is stored before the
+    /// first choice, and links name it.
+    pub carries_request_in_links: bool,
+    /// A login at the route of a connector is for that one; else the person begins there.
+    pub connector_of_route_is_insisted_on: bool,
     /// That a connector cannot be had is told on a page, unless it was insisted on at its own route.
     pub tells_of_unavailable_connector_on_page: bool,
     /// Upstreams send browsers back to one callback; else each connector has its own.
@@ -53,6 +54,8 @@ pub struct Rules {
     pub any_max_age_forces_login: bool,
     /// A step of a login without browser sessions is taken from a browser that sends no cookie.
     pub takes_steps_without_cookie: bool,
+    /// A browser session begins with the proof, before consent is asked for; else with an answer.
+    pub session_begins_with_proof: bool,
     /// Consent is asked for on a page with an address of its own; else where the login ends.
     pub asks_consent_on_page_of_its_own: bool,
     /// What a person allowed is remembered where there are no browser sessions, too.

@@ -8,7 +8,7 @@ use insula_engine::Refusal;
 use insula_engine::grants::RefreshToken;
 use insula_engine::issue::grant_of;
 use insula_flows::{Fault, FlowError, Outcome, Screen, Turn};
-use insula_model::{Dialect, GrantId};
+use insula_model::{GrantId, Rules};
 use insula_oauth::TokenResponse;
 use insula_store::Durable as _;
 use serde_json::Value;
@@ -407,7 +407,7 @@ impl World {
         {
             let revoked = store.is_revoked(&family.grant).now_or_never();
             let token = held.refresh.as_deref();
-            let token = token.and_then(|token| RefreshToken::parse(token, Dialect::Standard));
+            let token = token.and_then(|token| RefreshToken::parse(token, &Rules::STANDARD));
             let is_gone = token.is_some_and(|token| {
                 let found = store.find_refresh(&token.id).now_or_never();
                 !matches!(found, Some(Ok(Some(_))))

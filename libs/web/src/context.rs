@@ -5,7 +5,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::ACCEPT_ENCODING;
 use insula_ambient::Entropy;
 use insula_flows::Browser;
-use insula_model::{Dialect, TenantSpec};
+use insula_model::{Rules, TenantSpec};
 use insula_tenancy::TenantSnapshot;
 
 use crate::browser;
@@ -27,8 +27,8 @@ impl Context {
         &self.snapshot.view.spec
     }
 
-    pub(crate) fn dialect(&self) -> Dialect {
-        self.snapshot.view.spec.dialect
+    pub(crate) fn rules(&self) -> &Rules {
+        self.snapshot.view.rules()
     }
 
     /// Who asks: what the browser brought along, and from where.

@@ -10,7 +10,7 @@ use actix_web::http::header::{
     HeaderValue, ORIGIN, VARY,
 };
 use actix_web::{HttpRequest, HttpResponse};
-use insula_model::{Cors, CorsOrigins, Dialect};
+use insula_model::{Cors, CorsOrigins, PreflightForm};
 
 use crate::respond::{self, PreflightRefusal};
 
@@ -23,17 +23,17 @@ const MOST_NAMES: usize = 64;
 const LONGEST_NAME: usize = 64;
 
 /// Whether a request is a question of a browser before a script's own request.
-pub(crate) fn is_preflight(method: &Method, cors: &Cors, dialect: Dialect) -> bool {
+pub(crate) fn is_preflight(method: &Method, cors: &Cors, form: PreflightForm) -> bool {
     // dex without origins knows no CORS: its endpoints answer OPTIONS as any other method.
     *method == Method::OPTIONS
-        && (dialect == Dialect::Standard || cors.origins != CorsOrigins::None)
+        && (form == PreflightForm::Fetch || cors.origins != CorsOrigins::None)
 }
 
 /// Answers a preflight.
-pub(crate) fn preflight(request: &HttpRequest, cors: &Cors, dialect: Dialect) -> HttpResponse {
-    let mut answer = match dialect {
-        Dialect::Standard => standard(request, cors),
-        Dialect::Dex => as_dex(request, cors),
+pub(crate) fn preflight(request: &HttpRequest, cors: &Cors, form: PreflightForm) -> HttpResponse {
+    let mut answer = match form {
+        PreflightForm::Fetch => standard(request, cors),
+        PreflightForm::Dex => as_dex(request, cors),
     };
     if answer.status().is_success() {
         let_read(&mut answer, request, cors);

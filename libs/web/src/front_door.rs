@@ -16,7 +16,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::FutureExt as _;
 use insula_ambient::{Clock, Entropy};
 use insula_engine::Refusal;
-use insula_model::Dialect;
+use insula_model::RefusalForm;
 use insula_tenancy::{Lookup, Tenancy, TenantHandle, TenantSnapshot};
 use insula_theming::{ErrorPage, plain_error};
 use ipnet::IpNet;
@@ -112,9 +112,9 @@ pub async fn front_door(
     };
     state.metrics.tenant(handle.id().as_str());
     let method = request.method().clone();
-    let (http, dialect) = (&spec.http, spec.dialect);
-    let is_for_scripts = route.is_for_scripts(dialect);
-    let is_preflight = is_for_scripts && cors::is_preflight(&method, &http.cors, dialect);
+    let (http, rules) = (&spec.http, &spec.rules);
+    let is_for_scripts = route.is_for_scripts(rules);
+    let is_preflight = is_for_scripts && cors::is_preflight(&method, &http.cors, rules.preflights);
     let tenants_header = http.client_address.as_ref();
     let client_address = client_address(request.headers(), peer, trusted, tenants_header);
     let admitted = if is_preflight || is_free(&route, &method, &snapshot) {
@@ -125,7 +125,7 @@ pub async fn front_door(
     };
     let mut answer = match (&route, admitted) {
         (_, Err(wait)) => respond::throttled(heard_by(&route, &request), wait),
-        _ if is_preflight => cors::preflight(&request, &http.cors, dialect),
+        _ if is_preflight => cors::preflight(&request, &http.cors, rules.preflights),
         (Route::Discovery, Ok(())) if is_get(&method) => metadata::discovery(&snapshot),
         (Route::Keys, Ok(())) if is_get(&method) => metadata::keys(&snapshot),
         (_, Ok(())) => {
@@ -232,7 +232,7 @@ async fn guarded(
 
 fn refuse_at(ctx: &Context, route: &Route, refusal: &Refusal) -> HttpResponse {
     // Not louder: a flood of requests must not become a flood of lines; metrics count them.
-    debug!("refused: {}", refusal.description(Dialect::Standard));
+    debug!("refused: {}", refusal.description(RefusalForm::Rfc));
     respond::refuse(ctx, surface(route), refusal, None)
 }
 
@@ -252,8 +252,7 @@ async fn dispatch(
     state: &WebState,
 ) -> HttpResponse {
     let method = ctx.request.method();
-    let dialect = ctx.dialect();
-    if !route.answers_to(method, dialect) {
+    if !route.answers_to(method, ctx.rules()) {
         return refuse_at(ctx, route, &Refusal::MethodNotAllowed(method.to_string()));
     }
     if *method == Method::HEAD && route.is_of_a_login() {

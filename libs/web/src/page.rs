@@ -11,7 +11,6 @@ use actix_web::http::header::{
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use insula_model::Dialect;
 use insula_oauth::Params;
 use insula_theming::{Occasion, Page, RenderContext, content_security_policy, plain_error};
 use tracing::error;
@@ -46,7 +45,7 @@ pub(crate) fn answer_in(
             lang: &lang,
             nonce: &nonce,
             base_path: ctx.spec().issuer.path(),
-            dex_ids: ctx.dialect() == Dialect::Dex,
+            dex_ids: ctx.rules().marks_pages_as_dex_does,
         },
     );
     let mut status = status(page);

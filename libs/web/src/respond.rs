@@ -13,7 +13,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use insula_engine::Refusal;
 use insula_engine::authorize::ReplyTo;
 use insula_flows::{Fault, FlowError};
-use insula_model::Dialect;
+use insula_model::RefusalForm;
 use insula_oauth::{ErrorCode, OAuthError};
 use insula_theming::{ErrorPage, plain_error};
 use serde::Serialize;
@@ -49,7 +49,7 @@ pub(crate) fn fail(ctx: &Context, surface: Surface, failure: FlowError) -> HttpR
         FlowError::Refused(refused) => {
             let cause = &refused.refusal;
             let from = from(ctx, surface);
-            let why = cause.description(Dialect::Standard);
+            let why = cause.description(RefusalForm::Rfc);
             info!(refusal = ?cause, client_remote_addr = from, "refused: {why}");
             refuse(ctx, surface, cause, refused.reply_to.as_ref())
         }
@@ -85,8 +85,8 @@ pub(crate) fn refuse(
     refusal: &Refusal,
     reply_to: Option<&ReplyTo>,
 ) -> HttpResponse {
-    let dialect = ctx.dialect();
-    let (code, description) = (refusal.code(dialect), refusal.description(dialect));
+    let form = ctx.rules().refusals;
+    let (code, description) = (refusal.code(form), refusal.description(form));
     let is_heard = |to: &&ReplyTo| surface == Surface::Browser && !to.is_out_of_band();
     if let Some(reply_to) = reply_to.filter(is_heard) {
         return tell_client(ctx, reply_to, code, &description);
@@ -94,7 +94,7 @@ pub(crate) fn refuse(
     let mut answer = match surface {
         Surface::Browser => page::answer(ctx, &error_page(ctx, refusal).into(), page_status),
         Surface::Program | Surface::Bearer => {
-            let status = program_status(refusal, dialect);
+            let status = program_status(refusal, form);
             let body = OAuthError {
                 error: code,
                 error_description: description.into_owned(),
@@ -134,8 +134,8 @@ pub(crate) fn throttled(surface: Surface, wait: Duration) -> HttpResponse {
             .body(plain_error(429, "Just a moment", message))
     } else {
         let body = OAuthError {
-            error: refusal.code(Dialect::Standard),
-            error_description: refusal.description(Dialect::Standard).into_owned(),
+            error: refusal.code(RefusalForm::Rfc),
+            error_description: refusal.description(RefusalForm::Rfc).into_owned(),
         };
         json(StatusCode::TOO_MANY_REQUESTS, &body, Cacheable::No)
     };
@@ -167,14 +167,14 @@ pub(crate) fn preflight_refused(refusal: PreflightRefusal) -> HttpResponse {
 }
 
 /// The status of a refusal that a program hears (RFC 6749 §5.2, RFC 6750 §3.1, RFC 6585 §4).
-fn program_status(refusal: &Refusal, dialect: Dialect) -> StatusCode {
-    let dex = dialect == Dialect::Dex;
+fn program_status(refusal: &Refusal, form: RefusalForm) -> StatusCode {
+    let dex = form == RefusalForm::Dex;
     match refusal {
         Refusal::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::MethodNotAllowed(_) if !dex => StatusCode::METHOD_NOT_ALLOWED,
         Refusal::ClientCredentials | Refusal::UnknownClient => StatusCode::UNAUTHORIZED,
-        Refusal::ClientAuth(_) if refusal.code(dialect) == ErrorCode::InvalidClient => {
+        Refusal::ClientAuth(_) if refusal.code(form) == ErrorCode::InvalidClient => {
             StatusCode::UNAUTHORIZED
         }
         Refusal::RefreshDenied { .. } if dex => StatusCode::INTERNAL_SERVER_ERROR,
@@ -197,7 +197,7 @@ fn fault_code(fault: &Fault) -> ErrorCode {
 fn fault_answer(ctx: &Context, surface: Surface, fault: &Fault) -> HttpResponse {
     let status = match fault {
         _ if !fault.is_temporary() => StatusCode::INTERNAL_SERVER_ERROR,
-        Fault::Connector { .. } if ctx.dialect() == Dialect::Dex => {
+        Fault::Connector { .. } if ctx.rules().refusals == RefusalForm::Dex => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
         Fault::Connector { .. } => StatusCode::BAD_GATEWAY,
@@ -297,7 +297,7 @@ fn challenge(
     status: StatusCode,
     code: ErrorCode,
 ) -> Option<HeaderValue> {
-    if ctx.dialect() == Dialect::Dex {
+    if ctx.rules().refusals == RefusalForm::Dex {
         let is_missing = surface == Surface::Bearer && status == StatusCode::UNAUTHORIZED;
         return is_missing.then(|| HeaderValue::from_static("Bearer"));
     }
@@ -313,7 +313,7 @@ fn challenge(
         Surface::Bearer if is_about_the_token => format!(
             "Bearer realm=\"{realm}\", error=\"{}\", error_description=\"{}\"",
             code.as_str(),
-            refusal.description(Dialect::Standard)
+            refusal.description(RefusalForm::Rfc)
         ),
         Surface::Program if status == StatusCode::UNAUTHORIZED => {
             format!("Basic realm=\"{realm}\"")

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use actix_web::http::Method;
-use insula_model::Dialect;
+use insula_model::Rules;
 use insula_theming::Occasion;
 use percent_encoding::percent_decode_str;
 
@@ -140,9 +140,9 @@ impl Route {
 
     /// Whether the route answers to `method`. dex's pages and documents answer to any; its
     /// endpoints for programs refuse a wrong one in words of their own.
-    pub(crate) fn answers_to(&self, method: &Method, dialect: Dialect) -> bool {
+    pub(crate) fn answers_to(&self, method: &Method, rules: &Rules) -> bool {
         let is_listed = |list: &str| list.split(", ").any(|known| known == method.as_str());
-        match (self, dialect) {
+        match (self, rules.answers_to_every_method) {
             (
                 Self::Discovery
                 | Self::Keys
@@ -151,7 +151,7 @@ impl Route {
                 | Self::UserInfo
                 | Self::Home
                 | Self::Robots,
-                Dialect::Dex,
+                true,
             )
             | (Self::Health(_), _) => true,
             _ => is_listed(self.allow()),
@@ -189,10 +189,10 @@ impl Route {
     /// Whether scripts of other origins may read the answer: metadata, and the endpoints that act
     /// on a token or a code rather than on a cookie (OAuth 2.0 for Browser-Based Applications). dex
     /// counts its front page and introspection among them.
-    pub(crate) fn is_for_scripts(&self, dialect: Dialect) -> bool {
+    pub(crate) fn is_for_scripts(&self, rules: &Rules) -> bool {
         match self {
             Self::Discovery | Self::Keys | Self::Token | Self::Revoke | Self::UserInfo => true,
-            Self::Home | Self::Introspect => dialect == Dialect::Dex,
+            Self::Home | Self::Introspect => rules.opens_home_and_introspection_to_scripts,
             _ => false,
         }
     }

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use insula_ambient::Timestamp;
 use insula_model::{
-    AuthorizationRequest, BrowserSession, Client, ConnectorId, ConnectorSpec, Dialect, Login,
-    SsoDefault, TenantSpec,
+    AuthorizationRequest, BrowserSession, Client, ConnectorId, ConnectorSpec, Login, SsoDefault,
+    TenantSpec,
 };
 use insula_oauth::{GrantType, Scopes};
 
@@ -122,8 +122,8 @@ fn arriving(
     let is_available = |id: &ConnectorId| available.iter().any(|c| &c.id == id);
     let always_shown = spec.oauth2.always_show_login_screen && chosen.is_none();
     let is_wanted = *choice == Choice::Wanted && chosen.is_none();
-    // dex shows its choice also to those who have a session, unless nothing may be shown.
-    let is_shown = spec.dialect == Dialect::Dex && always_shown && !request.prompts.none;
+    let is_shown =
+        spec.rules.asks_for_connector_despite_session && always_shown && !request.prompts.none;
     let asks_anew =
         request.prompts.login || request.prompts.select_account || is_shown || is_wanted;
     if let Some(session) = session.filter(|(s, _)| !asks_anew && is_available(&s.connector_id))
@@ -159,7 +159,7 @@ pub fn may_log_in_at(
 /// does: who turns away at that question is known when they come again. Ours begins when there is an
 /// answer that it stands for.
 pub fn session_begins_with_the_proof(spec: &TenantSpec) -> bool {
-    spec.dialect == Dialect::Dex
+    spec.rules.session_begins_with_proof
 }
 
 /// The connectors a client's people may come through, in the order of the file.
@@ -283,7 +283,7 @@ pub fn depends_on_consent(
 fn remembers_consent(request: &AuthorizationRequest, client: &Client, spec: &TenantSpec) -> bool {
     let is_native = client.public && redirect_uri::is_of_a_native_app(&request.redirect_uri);
     let is_known = !is_native || spec.oauth2.remember_native_consent;
-    is_known && (spec.dialect == Dialect::Standard || spec.sessions.enabled)
+    is_known && (spec.rules.remembers_consent_without_sessions || spec.sessions.enabled)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use std::net::Ipv4Addr;
 
-use insula_model::{Client, Dialect};
+use insula_model::{Client, LoopbackRedirects};
 
 use super::reply_to::OUT_OF_BAND;
 
@@ -15,26 +15,27 @@ const LONGEST: usize = 2048;
 /// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)); and in dex's dialect a
 /// public client without any registered URI may use every plain-http loopback URI, or have the code
 /// shown.
-pub(super) fn is_registered(presented: &str, client: &Client, dialect: Dialect) -> bool {
+pub(super) fn is_registered(presented: &str, client: &Client, loopback: LoopbackRedirects) -> bool {
     if client.redirect_uris.iter().any(|uri| uri == presented) {
         return true;
     }
     if !client.public {
         return false;
     }
-    let may_use_any = dialect == Dialect::Dex && client.redirect_uris.is_empty();
+    let may_use_any =
+        loopback == LoopbackRedirects::AnyWhereNoneIsRegistered && client.redirect_uris.is_empty();
     if presented == OUT_OF_BAND {
         return may_use_any;
     }
     let Some(presented) = Loopback::of(presented) else {
         return false;
     };
-    match dialect {
-        Dialect::Standard => client
+    match loopback {
+        LoopbackRedirects::RegisteredWithAnyPort => client
             .redirect_uris
             .iter()
             .any(|uri| Loopback::of(uri).is_some_and(|known| known == presented)),
-        Dialect::Dex => may_use_any,
+        LoopbackRedirects::AnyWhereNoneIsRegistered => may_use_any,
     }
 }
 

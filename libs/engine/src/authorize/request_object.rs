@@ -1,6 +1,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use insula_model::Dialect;
+use insula_model::Rules;
 use insula_oauth::AuthorizeRequest;
 use serde_json::{Map, Value};
 
@@ -23,11 +23,11 @@ pub(super) struct ReturnAddress {
 
 impl ReturnAddress {
     /// That of a request: of its parameters, and of its object what they lack. dex reads no object.
-    pub(super) fn of(request: &AuthorizeRequest, dialect: Dialect) -> Self {
+    pub(super) fn of(request: &AuthorizeRequest, rules: &Rules) -> Self {
         let object = request
             .request
             .as_deref()
-            .filter(|_| dialect == Dialect::Standard)
+            .filter(|_| rules.reads_return_address_of_request_object)
             .and_then(payload)
             .unwrap_or_default();
         let either = |plain: &Option<String>, name: &str| {

@@ -1,4 +1,4 @@
-use insula_model::{Client, Dialect, TenantSpec};
+use insula_model::{Client, TenantSpec};
 use insula_oauth::{Scope, Scopes};
 
 use crate::{Peers, Refusal, audience};
@@ -14,13 +14,13 @@ pub(super) fn allowed(
     peers: &Peers,
     spec: &TenantSpec,
 ) -> Result<Scopes, Refusal> {
-    let scopes = Scopes::parse(asked.unwrap_or_default());
+    let (rules, scopes) = (&spec.rules, Scopes::parse(asked.unwrap_or_default()));
     let unknown = |word: &str| match Scope::parse(word) {
         Scope::Unknown(_) => true,
-        Scope::Address | Scope::Phone => spec.dialect == Dialect::Dex,
+        Scope::Address | Scope::Phone => rules.knows_claims_of_dex_only,
         _ => false,
     };
-    if spec.dialect == Dialect::Dex {
+    if rules.is_strict_about_scopes {
         if !scopes.openid() {
             return Err(Refusal::MissingOpenIdScope);
         }
@@ -37,7 +37,7 @@ pub(super) fn allowed(
     if !untrusted.is_empty() {
         return Err(Refusal::UntrustedAudience(untrusted));
     }
-    if spec.dialect == Dialect::Dex {
+    if rules.is_strict_about_scopes {
         return Ok(scopes);
     }
     let known = scopes.retain(|word| !unknown(word));

@@ -4,7 +4,7 @@ mod request_object;
 use std::time::Duration;
 
 use insula_jose::Alg;
-use insula_model::{AuthorizationRequest, Dialect, TenantSpec};
+use insula_model::{AuthorizationRequest, Rules, TenantSpec};
 use insula_oauth::{
     AuthorizeRequest, CodeChallengeMethod, GrantType, Params, Prompts, ResponseMode, ResponseType,
 };
@@ -49,7 +49,7 @@ fn both(change: impl Fn(TenantBuilder) -> TenantBuilder) -> (TenantSpec, TenantS
     (
         change(a_tenant()).build(),
         TenantSpec {
-            dialect: Dialect::Dex,
+            rules: Rules::DEX,
             ..dex
         },
     )

@@ -1,6 +1,6 @@
 use insula_ambient::Timestamp;
 use insula_jose::{Expected, KeyRing};
-use insula_model::{AuthorizationRequest, ClaimsRequest, Client, ConnectorId, Dialect, TenantSpec};
+use insula_model::{AuthorizationRequest, ClaimsRequest, Client, ConnectorId, Rules, TenantSpec};
 use insula_oauth::{
     AuthorizeRequest, CodeChallenge, CodeChallengeMethod, GrantType, Prompts, ResponseMode,
     ResponseType,
@@ -50,10 +50,10 @@ pub fn validate(
         return Err(Refusal::MissingClientId.into());
     }
     let client = client.ok_or(Refusal::UnknownClient)?;
-    let address = ReturnAddress::of(request, spec.dialect);
-    let response_mode = asked_mode(&address, spec.dialect);
+    let address = ReturnAddress::of(request, &spec.rules);
+    let response_mode = asked_mode(&address, &spec.rules);
     let redirect_uri = address.redirect_uri.ok_or(Refusal::MissingRedirectUri)?;
-    if !redirect_uri::is_registered(&redirect_uri, client, spec.dialect) {
+    if !redirect_uri::is_registered(&redirect_uri, client, spec.rules.loopback_redirects) {
         return Err(Refusal::RedirectUriMismatch.into());
     }
     let reply_to = ReplyTo {
@@ -77,8 +77,8 @@ fn checked(
     now: Timestamp,
     reply_to: &ReplyTo,
 ) -> Result<AuthorizationRequest, Refusal> {
-    let standard = spec.dialect == Dialect::Standard;
-    if let (true, Some(name)) = (standard, &request.duplicate) {
+    let rules = &spec.rules;
+    if let (true, Some(name)) = (rules.refuses_repeated_parameters, &request.duplicate) {
         return Err(Refusal::DuplicateParameter(name.clone()));
     }
     length::check(request)?;
@@ -86,20 +86,20 @@ fn checked(
     if request.request.is_some() {
         return Err(Refusal::RequestObjectNotSupported);
     }
-    if standard && request.request_uri.is_some() {
+    if rules.refuses_request_uri_and_registration && request.request_uri.is_some() {
         return Err(Refusal::RequestUriNotSupported);
     }
-    if standard && request.registration.is_some() {
+    if rules.refuses_request_uri_and_registration && request.registration.is_some() {
         return Err(Refusal::RegistrationNotSupported);
     }
     let code_challenge = pkce(request, client, spec)?;
     let scopes = scope::allowed(request.scope.as_deref(), client, peers, spec)?;
     let response_type = response_type(request, client, spec)?;
-    let response_mode = response_mode(request, reply_to, spec.dialect)?;
+    let response_mode = response_mode(request, reply_to, rules)?;
     let mut prompts = Prompts::parse(request.prompt.as_deref().unwrap_or_default())
         .map_err(Refusal::BadPrompt)?;
     // Without browser sessions dex does not know the parameter: whoever comes is asked.
-    prompts.none &= standard || spec.sessions.enabled;
+    prompts.none &= rules.obeys_prompt_none_without_sessions || spec.sessions.enabled;
     let max_age = request
         .max_age
         .as_deref()
@@ -107,7 +107,9 @@ fn checked(
         .transpose()?;
     let claims = match &request.claims {
         // It belongs to OpenID Connect; dex does not know it.
-        Some(text) if standard && scopes.openid() => claims_parameter::read(text)?,
+        Some(text) if rules.obeys_claims_parameter && scopes.openid() => {
+            claims_parameter::read(text)?
+        }
         _ => ClaimsRequest::default(),
     };
     let hinted_sub = hinted_sub(request, spec, keys, now)?;
@@ -147,8 +149,8 @@ fn words(text: Option<&str>) -> Vec<String> {
 
 /// How an answer travels: as the client asked, else as its response type has it. Errors travel so
 /// even if the response type is not served.
-fn asked_mode(address: &ReturnAddress, dialect: Dialect) -> ResponseMode {
-    if dialect == Dialect::Dex {
+fn asked_mode(address: &ReturnAddress, rules: &Rules) -> ResponseMode {
+    if !rules.obeys_response_mode {
         return ResponseMode::Query;
     }
     let asked = address
@@ -185,12 +187,13 @@ fn pkce(
     client: &Client,
     spec: &TenantSpec,
 ) -> Result<Option<CodeChallenge>, Refusal> {
-    let standard = spec.dialect == Dialect::Standard;
+    let rules = &spec.rules;
     let Some(value) = request.code_challenge.clone() else {
-        if standard && request.code_challenge_method.is_some() {
+        if rules.checks_form_of_pkce && request.code_challenge_method.is_some() {
             return Err(Refusal::PkceRequired);
         }
-        let must = spec.oauth2.pkce_enforce || client.require_pkce || (standard && client.public);
+        let is_bound = rules.public_clients_must_use_pkce && client.public;
+        let must = spec.oauth2.pkce_enforce || client.require_pkce || is_bound;
         return if must {
             Err(Refusal::PkceRequired)
         } else {
@@ -202,7 +205,7 @@ fn pkce(
         .filter(|method| spec.oauth2.pkce_methods.contains(method))
         .ok_or_else(|| Refusal::PkceMethodNotSupported(named.to_owned()))?;
     let challenge = CodeChallenge { method, value };
-    if standard && !challenge.is_well_formed() {
+    if rules.checks_form_of_pkce && !challenge.is_well_formed() {
         return Err(Refusal::PkceMalformed);
     }
     Ok(Some(challenge))
@@ -241,10 +244,10 @@ fn response_type(
 fn response_mode(
     request: &AuthorizeRequest,
     reply_to: &ReplyTo,
-    dialect: Dialect,
+    rules: &Rules,
 ) -> Result<ResponseMode, Refusal> {
     match request.response_mode.as_deref() {
-        Some(word) if dialect == Dialect::Standard && ResponseMode::parse(word).is_none() => {
+        Some(word) if rules.obeys_response_mode && ResponseMode::parse(word).is_none() => {
             Err(Refusal::BadResponseMode(word.to_owned()))
         }
         _ => Ok(reply_to.response_mode),

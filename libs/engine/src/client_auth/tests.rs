@@ -1,4 +1,4 @@
-use insula_model::Dialect;
+use insula_model::Rules;
 use insula_oauth::{ClientAuthError, ClientAuthMethod, Params};
 use insula_testkit::{ClientBuilder, a_client};
 
@@ -15,14 +15,14 @@ fn tried(
     client: Option<ClientBuilder>,
     header: Option<&str>,
     form: &str,
-    dialect: Dialect,
+    rules: &Rules,
 ) -> Result<ProvenClient, Refusal> {
     let client = client.map(|client| Arc::new(client.build()));
     let mut evidence = Evidence::of_form(Params::parse(form).unwrap());
     if let Some(header) = header {
         evidence = evidence.with_authorization(header);
     }
-    prove(client, &read(&evidence, dialect)?)
+    prove(client, &read(&evidence, rules)?)
 }
 
 #[test]
@@ -182,15 +182,15 @@ fn a_client_is_who_its_credentials_say_and_nobody_else() {
         ),
     ];
     for (clause, client, header, form, standard, dex) in rows {
-        let told = |dialect| tried(client.clone(), header, form, dialect).map(|_| ());
-        assert_eq!(told(Dialect::Standard), standard, "{clause}");
-        assert_eq!(told(Dialect::Dex), dex, "{clause}, dex");
+        let told = |rules| tried(client.clone(), header, form, rules).map(|_| ());
+        assert_eq!(told(&Rules::STANDARD), standard, "{clause}");
+        assert_eq!(told(&Rules::DEX), dex, "{clause}, dex");
     }
 }
 
 #[test]
 fn a_secret_with_a_bare_percent_is_named_as_badly_encoded() {
-    let told = tried(Some(a_client()), Some(&basic("app:100%")), "", Dialect::Dex);
+    let told = tried(Some(a_client()), Some(&basic("app:100%")), "", &Rules::DEX);
     let expected = Refusal::ClientAuth(ClientAuthError::ClientSecretEncoding);
     assert_eq!(told.err(), Some(expected));
 }
@@ -217,8 +217,8 @@ fn what_a_client_proved_itself_with_is_told_and_a_public_one_proved_nothing() {
             ClientSecretPost,
         ),
     ] {
-        for dialect in [Dialect::Standard, Dialect::Dex] {
-            let proven = tried(Some(client.clone()), header, form, dialect).unwrap();
+        for rules in [&Rules::STANDARD, &Rules::DEX] {
+            let proven = tried(Some(client.clone()), header, form, rules).unwrap();
             assert_eq!(proven.method(), method, "{header:?} {form}");
             assert_eq!(proven.client().id.as_str(), "app");
         }
@@ -237,8 +237,8 @@ fn the_first_of_several_headers_counts_and_one_that_is_no_text_is_none() {
     let two = Evidence::of_form(form)
         .with_authorization(&good)
         .with_authorization("Basic eDp5");
-    for dialect in [Dialect::Standard, Dialect::Dex] {
-        let method = |evidence| read(evidence, dialect).unwrap().method;
+    for rules in [&Rules::STANDARD, &Rules::DEX] {
+        let method = |evidence| read(evidence, rules).unwrap().method;
         assert_eq!(method(&odd), ClientAuthMethod::None);
         assert_eq!(method(&two), ClientAuthMethod::ClientSecretBasic);
     }

@@ -3,11 +3,10 @@ use std::time::Duration;
 
 use insula_ambient::Timestamp;
 use insula_jose::KeyRing;
-use insula_model::{Client, CodeGrant, Dialect, TenantSpec};
+use insula_model::{Client, CodeGrant, Rules, TenantSpec};
 use insula_oauth::CodeRequest;
 
 use super::refresh_token::first_refresh_grant;
-use crate::issue::access_token_life;
 use crate::people::is_still_known;
 use crate::token_plan::{LoginGrant, TokenPlan};
 use crate::{Peers, Refusal};
@@ -26,7 +25,7 @@ pub fn authorization_code(
     request: &CodeRequest,
     client: &Client,
     grant: &CodeGrant,
-    dialect: Dialect,
+    rules: &Rules,
 ) -> Result<(), Refusal> {
     let family = || grant.grant_id.clone();
     if grant.client_id != client.id {
@@ -37,7 +36,7 @@ pub fn authorization_code(
         (None, Some(_)) => return Err(Refusal::PkceNotStarted { grant: family() }),
         (Some(_), None) => return Err(Refusal::PkceVerifierMissing { grant: family() }),
         (Some(challenge), Some(verifier)) => {
-            let is_formed = dialect == Dialect::Dex || verifier.is_well_formed();
+            let is_formed = !rules.checks_form_of_pkce || verifier.is_well_formed();
             if !is_formed || !challenge.matches(verifier) {
                 return Err(Refusal::PkceMismatch { grant: family() });
             }
@@ -95,7 +94,7 @@ pub fn code_plan<'a>(
 /// How long a used code is remembered, so that its replay can take its tokens with it: as long as
 /// an access token lives, and ten minutes at least.
 pub fn remember_code_for(spec: &TenantSpec) -> Duration {
-    access_token_life(spec).max(Duration::from_mins(10))
+    spec.expiry.access_tokens.max(Duration::from_mins(10))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::time::Duration;
 use insula_ambient::{Timestamp, base32_lower};
 use insula_jose::{KeyRing, constant_time_eq, hmac_sha256};
 use insula_model::{
-    Client, CodeGrant, ConnectorSpec, Dialect, Login, RefreshGrant, RefreshId, RefreshPolicy,
-    RefreshSecret, TenantSpec,
+    Client, CodeGrant, ConnectorSpec, Login, RefreshGrant, RefreshId, RefreshPolicy, RefreshSecret,
+    ReplacedRefreshToken, Rules, TenantSpec,
 };
 use insula_oauth::{GrantType, Scopes};
 
@@ -34,10 +34,10 @@ pub struct RefreshToken {
 impl RefreshToken {
     /// Reads a token; `None` if it cannot be one. In dex's dialect a text of another form is a bare
     /// id without a secret, as dex wrote them long ago.
-    pub fn parse(text: &str, dialect: Dialect) -> Option<Self> {
+    pub fn parse(text: &str, rules: &Rules) -> Option<Self> {
         let (id, secret) = match string_pair::decode(text) {
             Some(pair) => pair,
-            None if dialect == Dialect::Dex => (text.to_owned(), String::new()),
+            None if rules.takes_refresh_token_without_secret => (text.to_owned(), String::new()),
             None => return None,
         };
         Some(Self {
@@ -178,7 +178,7 @@ pub fn refresh_token(
         asked_at,
         was_current,
     } = facts;
-    let policy = &spec.expiry.refresh;
+    let (rules, policy) = (&spec.rules, &spec.expiry.refresh);
     let family = || grant.grant_id.clone();
     let secret = Secrets::new(keys).compare(presented, grant);
     if secret == Presented::Unknown {
@@ -197,22 +197,23 @@ pub fn refresh_token(
     let used = grant.last_used_at;
     let distance = asked_at.since(used).max(used.since(now));
     let is_young = policy.reuse_interval > Duration::ZERO && distance <= policy.reuse_interval;
-    let rotate = policy.rotate || (spec.dialect == Dialect::Standard && client.public);
-    let asks_at_once = spec.dialect == Dialect::Standard && policy.reuse_interval == Duration::ZERO;
+    let rotate = policy.rotate || (rules.rotates_for_public_clients && client.public);
+    let condemns = rules.replaced_refresh_token == ReplacedRefreshToken::EndsFamily;
+    let asks_at_once = condemns && policy.reuse_interval == Duration::ZERO;
     let is_untold = !grant.answered && (!asks_at_once || now >= grant.last_used_at + NOTED_WITHIN);
     // Where a store stalls, another node serves the client's second try meanwhile, and the first
     // finds its token replaced, perhaps twice. A use that lies ahead was written by another clock.
     let is_overtaken = used > came_at && used <= now;
-    match (secret, spec.dialect) {
-        (Presented::Previous, _) if is_young || is_untold => Ok(RefreshUse::Repeat),
-        (Presented::Previous, Dialect::Standard) if was_current => Ok(RefreshUse::Repeat),
-        (Presented::Current, Dialect::Dex) if is_young => Ok(RefreshUse::Repeat),
-        (Presented::Current, _) => Ok(RefreshUse::Use { rotate }),
-        (_, Dialect::Dex) => Err(Refusal::RefreshObsolete { grant: family() }),
-        (_, Dialect::Standard) if was_current || is_overtaken => {
+    let repeats = rules.repeats_current_refresh_token;
+    match secret {
+        Presented::Previous if is_young || is_untold => Ok(RefreshUse::Repeat),
+        Presented::Previous if condemns && was_current => Ok(RefreshUse::Repeat),
+        Presented::Current if repeats && is_young => Ok(RefreshUse::Repeat),
+        Presented::Current => Ok(RefreshUse::Use { rotate }),
+        _ if !condemns || was_current || is_overtaken => {
             Err(Refusal::RefreshObsolete { grant: family() })
         }
-        (_, Dialect::Standard) => Err(Refusal::RefreshReused { grant: family() }),
+        _ => Err(Refusal::RefreshReused { grant: family() }),
     }
 }
 
@@ -241,7 +242,7 @@ pub fn refresh_plan<'a>(
     peers: &Peers,
     spec: &TenantSpec,
 ) -> Result<TokenPlan<'a>, Refusal> {
-    let repeats_nonce = spec.dialect == Dialect::Dex;
+    let repeats_nonce = spec.rules.repeats_nonce_at_refresh;
     let granted = LoginGrant {
         client_id: &grant.client_id,
         grant_id: &grant.grant_id,
@@ -269,7 +270,8 @@ pub fn gets_refresh_token(
     connector_can_refresh: bool,
 ) -> bool {
     let grant = GrantType::RefreshToken;
-    let is_served = spec.dialect == Dialect::Dex || spec.oauth2.grant_types.contains(&grant);
+    let is_served = spec.rules.gives_refresh_token_for_unserved_grant
+        || spec.oauth2.grant_types.contains(&grant);
     scopes.offline_access()
         && connector_can_refresh
         && connector.serves(grant)

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use insula_ambient::SeededEntropy;
 use insula_jose::{Alg, Expected};
-use insula_model::{Claim, CodeGrant, RequestedClaims, TenantSpec};
+use insula_model::{Claim, CodeGrant, RequestedClaims, Rules, TenantSpec};
 use insula_oauth::Scopes;
 use insula_testkit::{NOW, a_client, a_code_grant, a_tenant, janes_details, test_key, test_keys};
 use serde_json::{Value, json};
@@ -192,20 +192,20 @@ fn what_is_empty_is_absent_but_for_email_verified() {
 
 #[test]
 fn peers_stand_before_the_client_and_azp_says_who_asked() {
-    let spec = |dialect| {
+    let spec = |rules| {
         let tenant = a_tenant()
             .with_client(a_client().named("api").trusting("app"))
             .with_client(a_client().named("wiki").trusting("app"));
-        tenant.with(move |t| t.dialect = dialect).build()
+        tenant.by(rules).build()
     };
-    let audience = |scopes: &str, dialect| {
-        let tokens = issued(&spec(dialect), scopes).unwrap();
+    let audience = |scopes: &str, rules| {
+        let tokens = issued(&spec(rules), scopes).unwrap();
         let claims = payload(tokens.id_token.as_ref().unwrap());
         (claims["aud"].clone(), claims.get("azp").cloned())
     };
     let peer = |id: &str| format!("audience:server:client_id:{id}");
     let app = Some(json!("app"));
-    for dialect in [Dialect::Standard, Dialect::Dex] {
+    for rules in [Rules::STANDARD, Rules::DEX] {
         let rows = [
             ("openid".to_owned(), (json!("app"), None)),
             (format!("openid {}", peer("app")), (json!("app"), None)),
@@ -219,7 +219,7 @@ fn peers_stand_before_the_client_and_azp_says_who_asked() {
             ),
         ];
         for (scopes, expected) in rows {
-            assert_eq!(audience(&scopes, dialect), expected, "{scopes}");
+            assert_eq!(audience(&scopes, rules), expected, "{scopes}");
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use insula_jose::Alg;
-use insula_model::{ClientId, ConnectorId, SessionId};
+use insula_model::{ClientId, ConnectorId, Rules, SessionId};
 use insula_testkit::{NOW, a_client, a_tenant, jane, test_key, test_keys};
 use serde_json::{Value, json};
 
@@ -23,11 +23,11 @@ fn a_session() -> BrowserSession {
     }
 }
 
-fn spec(dialect: Dialect) -> TenantSpec {
+fn spec(rules: Rules) -> TenantSpec {
     let mut shop = a_client().named("shop").build();
     shop.post_logout_redirect_uris = vec!["https://shop.test/bye?x=1".to_owned()];
     let tenant = a_tenant().with_client(shop);
-    tenant.with(|spec| spec.dialect = dialect).build()
+    tenant.by(rules).build()
 }
 
 /// What a request comes to where the clients are those of `spec`.
@@ -129,7 +129,7 @@ fn a_person_is_asked_unless_the_client_proves_whom_it_means() {
         ),
     ];
     for (what, request, with, confirmed, without) in rows {
-        let spec = spec(Dialect::Standard);
+        let spec = spec(Rules::STANDARD);
         let told = |session, yes| decide(&request, &spec, &test_keys(), session, yes, NOW);
         assert_eq!(told(Some(&session), false), with, "{what}");
         assert_eq!(told(Some(&session), true), confirmed, "{what}, confirmed");
@@ -273,16 +273,16 @@ fn a_redirect_needs_a_client_that_registered_it() {
     ];
     for (what, hint, client_id, to, standard, dex) in rows {
         let request = asks(hint, client_id, Some(to));
-        let told = |dialect| decide(&request, &spec(dialect), &test_keys(), None, false, NOW);
-        assert_eq!(told(Dialect::Standard), standard, "{what}");
-        assert_eq!(told(Dialect::Dex), dex, "{what}, dex");
+        let told = |rules| decide(&request, &spec(rules), &test_keys(), None, false, NOW);
+        assert_eq!(told(Rules::STANDARD), standard, "{what}");
+        assert_eq!(told(Rules::DEX), dex, "{what}, dex");
     }
 }
 
 #[test]
 fn a_bad_redirect_logs_nobody_out_even_with_a_yes() {
     let request = asks(None, Some("app"), Some("https://evil.test/bye"));
-    let (spec, session) = (spec(Dialect::Standard), a_session());
+    let (spec, session) = (spec(Rules::STANDARD), a_session());
     let told = decide(&request, &spec, &test_keys(), Some(&session), true, NOW);
     assert_eq!(told, Err(Refusal::LogoutRedirectUnregistered));
 }
@@ -299,7 +299,7 @@ fn state_comes_along_encoded_behind_what_the_page_already_says() {
     ] {
         let mut request = asks(None, Some(client), Some(page));
         request.state = Some("a&b\r\n".to_owned());
-        let spec = spec(Dialect::Standard);
+        let spec = spec(Rules::STANDARD);
         let told = decide(&request, &spec, &test_keys(), None, false, NOW);
         assert_eq!(told, gone(Some(then)), "RP-Initiated Logout §3");
     }
@@ -307,7 +307,7 @@ fn state_comes_along_encoded_behind_what_the_page_already_says() {
     request.state = Some("xyz".to_owned());
     let told = decide(
         &request,
-        &spec(Dialect::Standard),
+        &spec(Rules::STANDARD),
         &test_keys(),
         None,
         false,

@@ -3,8 +3,8 @@ use insula_oauth::ErrorCode as E;
 use super::*;
 use Refusal as R;
 
-const STANDARD: Dialect = Dialect::Standard;
-const DEX: Dialect = Dialect::Dex;
+const STANDARD: RefusalForm = RefusalForm::Rfc;
+const DEX: RefusalForm = RefusalForm::Dex;
 
 /// What a stranger might send for us to repeat.
 const NASTY: &str = "\"\\<script>\r\nSet-Cookie: ü\u{202e}";
@@ -122,9 +122,9 @@ fn of_the_authorization_endpoint() -> Vec<(R, Told, Told)> {
 #[test]
 fn each_refusal_has_its_word_and_its_listener_in_each_dialect() {
     for (refusal, standard, dex) in of_the_authorization_endpoint() {
-        let told = |dialect| (refusal.code(dialect), refusal.is_for_client(dialect));
-        assert_eq!(told(STANDARD), standard, "{refusal:?}");
-        assert_eq!(told(DEX), dex, "{refusal:?}, dex");
+        let told = |rules: Rules| (refusal.code(rules.refusals), refusal.is_for_client(&rules));
+        assert_eq!(told(Rules::STANDARD), standard, "{refusal:?}");
+        assert_eq!(told(Rules::DEX), dex, "{refusal:?}, dex");
     }
 }
 
@@ -205,9 +205,9 @@ fn an_answer_that_cannot_be_used_is_told_with_its_upstream_and_its_cause() {
         connector: "work".into(),
         why: r#"its ID token has no "sub""#.into(),
     };
-    for dialect in [STANDARD, DEX] {
+    for form in [STANDARD, DEX] {
         assert_eq!(
-            reply.description(dialect),
+            reply.description(form),
             "the answer of connector 'work' cannot be used: its ID token has no 'sub'"
         );
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use insula_connector_kit::ConnectorError;
 use insula_engine::authorize::ReplyTo;
-use insula_model::{AuthRequestId, Dialect, TenantSpec};
+use insula_model::{AuthRequestId, Dialect, RefusalForm, Rules, TenantSpec};
 use insula_oauth::{ErrorCode, ResponseMode};
 use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_connector, a_tenant};
 
@@ -19,7 +19,9 @@ fn two() -> TenantBuilder {
 }
 
 fn as_dex(tenant: TenantBuilder) -> TenantBuilder {
-    tenant.with(|spec| spec.dialect = Dialect::Dex)
+    tenant
+        .by(Rules::DEX)
+        .with(|spec| spec.dialect = Dialect::Dex)
 }
 
 async fn refused(view: &TenantView, query: &str) -> (Refusal, bool) {
@@ -235,7 +237,7 @@ async fn a_refusal_carries_the_proven_redirect_uri_and_the_clients_state() {
         panic!("a fault");
     };
     assert_eq!(
-        told.refusal.code(Dialect::Standard),
+        told.refusal.code(RefusalForm::Rfc),
         ErrorCode::LoginRequired
     );
     let reply_to = ReplyTo {

@@ -127,7 +127,8 @@ async fn a_token_is_active_to_its_client_and_its_audience_and_to_nobody_else() {
 #[tokio::test]
 async fn what_is_no_good_token_is_inactive_and_says_nothing_else() {
     for tenant in [a_tenant(), a_tenant().dex()] {
-        let is_dex = tenant.clone().build().dialect == insula_model::Dialect::Dex;
+        let form = tenant.clone().build().rules.introspection;
+        let is_dex = form == insula_model::IntrospectionForm::Dex;
         let (view, clock) = view(tenant);
         let tokens = tokens(&view).await;
         for bad in ["garbage", "a.b.c", "CgJpZBICc2U"] {

@@ -7,7 +7,7 @@ use insula_engine::grants::{
 };
 use insula_engine::token_plan::TokenPlan;
 use insula_jose::SigningKey;
-use insula_model::{Client, CodeClaim, CodeGrant, Dialect, Login, TokenHash};
+use insula_model::{Client, CodeClaim, CodeGrant, Login, TokenHash};
 use insula_oauth::{CodeRequest, CodeVerifier, Scopes, TokenResponse};
 use insula_store::{ClaimedCode, LeaveToAnswer, NotedRedemption, Redemption};
 use tracing::warn;
@@ -119,11 +119,11 @@ async fn claimed(
     hash: &TokenHash,
 ) -> Result<Claimed, FlowError> {
     let cache = &view.effects.cache;
-    let dialect = view.dialect();
-    if dialect == Dialect::Dex
+    let rules = view.rules();
+    if rules.keeps_wrongly_presented_code
         && let Some(grant) = cache.peek_code(hash).await?
     {
-        authorization_code(request, client, &grant, dialect)?;
+        authorization_code(request, client, &grant, rules)?;
     }
     let presenter = presenter(client, request);
     let at_least = view.spec.expiry.codes;
@@ -140,7 +140,7 @@ async fn claimed(
         ClaimedCode::Replayed(grant) => return Err(Refusal::CodeReplayed { grant }.into()),
         ClaimedCode::Unknown => return Err(Refusal::CodeUnknown.into()),
     };
-    authorization_code(request, client, &claimed.grant, dialect)?;
+    authorization_code(request, client, &claimed.grant, rules)?;
     Ok(claimed)
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn refresh(
 ) -> Result<TokenResponse, FlowError> {
     let text = request.refresh_token.as_deref();
     let text = text.ok_or(Refusal::MissingRefreshToken)?;
-    let presented = RefreshToken::parse(text, view.dialect()).ok_or(Refusal::RefreshUnknown)?;
+    let presented = RefreshToken::parse(text, view.rules()).ok_or(Refusal::RefreshUnknown)?;
     let key = signing_key(view)?;
     let came_at = view.now();
     let mut was_current = false;

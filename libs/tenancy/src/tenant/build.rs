@@ -4,7 +4,7 @@ use bytes::Bytes;
 use insula_ambient::Timestamp;
 use insula_flows::{Effects, TenantView};
 use insula_jose::{Alg, KeyRing, RotationPolicy};
-use insula_model::{Dialect, Issuer, TenantDocument, TenantId, TenantSpec};
+use insula_model::{Issuer, Rules, TenantDocument, TenantId, TenantSpec};
 use insula_theming::Theme;
 
 use crate::runtime::Runtime;
@@ -148,13 +148,12 @@ impl LoadedTenant {
         let signing = signing(&keys, rotation, now);
         let discovery = insula_engine::discovery::metadata(spec, &signing);
         Ok(TenantSnapshot {
-            discovery_json: json(&discovery, spec.dialect)?,
-            jwks_json: match spec.dialect {
-                Dialect::Standard => Bytes::from_owner(SharedText(keys.jwks_json())),
-                Dialect::Dex => {
-                    let jwks: serde_json::Value = serde_json::from_str(&keys.jwks_json())?;
-                    json(&jwks, spec.dialect)?
-                }
+            discovery_json: json(&discovery, &spec.rules)?,
+            jwks_json: if spec.rules.indents_documents {
+                let jwks: serde_json::Value = serde_json::from_str(&keys.jwks_json())?;
+                json(&jwks, &spec.rules)?
+            } else {
+                Bytes::from_owner(SharedText(keys.jwks_json()))
             },
             jwks_max_age: runtime.options.jwks_max_age,
             theme: Arc::clone(&self.theme),
@@ -178,11 +177,12 @@ impl LoadedTenant {
     }
 }
 
-/// A document in the dialect's layout: dex indents.
-fn json(document: &impl serde::Serialize, dialect: Dialect) -> serde_json::Result<Bytes> {
-    let text = match dialect {
-        Dialect::Standard => serde_json::to_vec(document)?,
-        Dialect::Dex => serde_json::to_vec_pretty(document)?,
+/// A document in the tenant's layout.
+fn json(document: &impl serde::Serialize, rules: &Rules) -> serde_json::Result<Bytes> {
+    let text = if rules.indents_documents {
+        serde_json::to_vec_pretty(document)?
+    } else {
+        serde_json::to_vec(document)?
     };
     Ok(text.into())
 }

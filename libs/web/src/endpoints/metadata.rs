@@ -4,7 +4,6 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use insula_model::Dialect;
 use insula_tenancy::TenantSnapshot;
 use insula_theming::Home;
 
@@ -14,7 +13,7 @@ use crate::{page, respond};
 /// Provider metadata, made when the snapshot was made.
 pub(crate) fn discovery(snapshot: &TenantSnapshot) -> HttpResponse {
     let mut answer = json();
-    if snapshot.view.spec.dialect == Dialect::Standard {
+    if snapshot.view.rules().metadata_is_cacheable {
         let keep = HeaderValue::from_static("public, max-age=300");
         answer.insert_header((CACHE_CONTROL, keep));
     }

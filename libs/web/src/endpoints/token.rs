@@ -4,7 +4,6 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, web};
 use insula_engine::{Evidence, Refusal};
 use insula_flows::FlowError;
-use insula_model::Dialect;
 use insula_oauth::GrantType;
 
 use crate::context::Context;
@@ -60,8 +59,8 @@ pub(crate) async fn revoke(ctx: &Context, payload: &mut web::Payload) -> HttpRes
 /// `GET`/`POST /userinfo`.
 pub(crate) async fn userinfo(ctx: &Context, payload: &mut web::Payload) -> HttpResponse {
     let answer = async {
-        // dex reads no body here.
-        let has_form = ctx.dialect() == Dialect::Standard && ctx.request.method() == Method::POST;
+        let reads_form = !ctx.rules().reads_bearer_in_first_header_only;
+        let has_form = reads_form && ctx.request.method() == Method::POST;
         let payload = has_form.then_some(payload);
         let evidence = read::evidence(&ctx.request, payload).await?;
         insula_flows::userinfo::answer(&ctx.snapshot.view, &evidence).await

@@ -4,7 +4,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use insula_engine::authorize::ReplyTo;
-use insula_model::Dialect;
 use insula_oauth::{ErrorCode, ResponseMode, encode_pairs};
 use insula_theming::{FormPost, OutOfBand};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -42,12 +41,12 @@ pub(crate) fn reply(
         let code = code.map(|(_, code)| code).unwrap_or_default();
         return show(ctx, &OutOfBand { code }.into());
     }
-    match (&to.state, ctx.dialect()) {
-        (Some(state), _) => params.push(("state".to_owned(), state.clone())),
-        (None, Dialect::Dex) => params.push(("state".to_owned(), String::new())),
-        (None, Dialect::Standard) => {}
+    let rules = ctx.rules();
+    let empty = rules.answers_with_empty_state.then(String::new);
+    if let Some(state) = to.state.clone().or(empty) {
+        params.push(("state".to_owned(), state));
     }
-    if ctx.dialect() == Dialect::Standard {
+    if rules.answers_with_issuer {
         params.push(("iss".to_owned(), ctx.spec().issuer.as_str().to_owned()));
     }
     params.sort();

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use insula_connector_kit::ConnectorError;
 use insula_engine::{Refusal, repeatable};
-use insula_model::Dialect;
+use insula_model::RefusalForm;
 use insula_theming::{ErrorPage, Page};
 
 use crate::context::Context;
@@ -12,8 +12,9 @@ use crate::page;
 
 /// The status of a refusal that a person sees.
 pub(super) fn error_page(ctx: &Context, refusal: &Refusal) -> ErrorPage {
-    let detail = refusal.description(ctx.dialect()).into_owned();
-    let dex = ctx.dialect() == Dialect::Dex;
+    let form = ctx.rules().refusals;
+    let detail = refusal.description(form).into_owned();
+    let dex = form == RefusalForm::Dex;
     match refusal {
         Refusal::TooManyRequests { .. } => ErrorPage::busy(None),
         Refusal::Overloaded { .. } => ErrorPage {

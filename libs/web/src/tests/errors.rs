@@ -2,7 +2,7 @@ use actix_web::test::TestRequest;
 use insula_connector_kit::ConnectorError;
 use insula_engine::Refusal;
 use insula_flows::{Fault, FlowError};
-use insula_model::{Dialect, GrantId};
+use insula_model::{GrantId, RefusalForm};
 use insula_oauth::{ClientAuthError, ErrorCode};
 use insula_store::StoreError;
 
@@ -114,7 +114,7 @@ pub(super) fn every_refusal() -> Vec<Refusal> {
     ]
 }
 
-const DIALECTS: [(&str, Dialect); 2] = [("acme", Dialect::Standard), ("globex", Dialect::Dex)];
+const FORMS: [(&str, RefusalForm); 2] = [("acme", RefusalForm::Rfc), ("globex", RefusalForm::Dex)];
 
 async fn told(world: &World, tenant: &str, surface: Surface, refusal: &Refusal) -> Answer {
     let ctx = world
@@ -156,15 +156,15 @@ async fn a_program_hears_every_refusal_with_the_status_the_rfcs_and_dex_give_it(
         (Refusal::TooManyRequests { retry_after_s: 7 }, 429, 429),
         (Refusal::Overloaded { retry_after_s: 7 }, 503, 503),
     ] {
-        for ((tenant, dialect), status) in DIALECTS.into_iter().zip([ours, of_dex]) {
+        for ((tenant, form), status) in FORMS.into_iter().zip([ours, of_dex]) {
             let answer = told(&world, tenant, Surface::Program, &refusal).await;
-            assert_eq!(answer.status, status, "{refusal:?} {dialect:?}");
-            let code = refusal.code(dialect);
+            assert_eq!(answer.status, status, "{refusal:?} {form:?}");
+            let code = refusal.code(form);
             assert_eq!(answer.json()["error"], code.as_str(), "{refusal:?}");
             assert_eq!(answer.header("cache-control"), "no-store");
             assert_eq!(answer.header("pragma"), "no-cache");
-            let challenge = match (status, dialect) {
-                (401, Dialect::Standard) => "Basic realm=\"https://acme.test\"",
+            let challenge = match (status, form) {
+                (401, RefusalForm::Rfc) => "Basic realm=\"https://acme.test\"",
                 _ => "",
             };
             assert_eq!(answer.header("www-authenticate"), challenge, "{refusal:?}");
@@ -263,9 +263,9 @@ async fn a_person_sees_every_refusal_on_a_page_with_its_status() {
         (Refusal::TooManyRequests { retry_after_s: 7 }, 429, 429),
         (Refusal::Overloaded { retry_after_s: 7 }, 503, 503),
     ] {
-        for ((tenant, dialect), status) in DIALECTS.into_iter().zip([ours, of_dex]) {
+        for ((tenant, form), status) in FORMS.into_iter().zip([ours, of_dex]) {
             let answer = told(&world, tenant, Surface::Browser, &refusal).await;
-            assert_eq!(answer.status, status, "{refusal:?} {dialect:?}");
+            assert_eq!(answer.status, status, "{refusal:?} {form:?}");
             assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
             assert_eq!(answer.header("www-authenticate"), "", "{refusal:?}");
         }
@@ -292,7 +292,7 @@ async fn a_page_blames_whose_fault_it_is() {
     let declined = Refusal::UpstreamDeclined {
         connector: "mock".into(),
     };
-    for (tenant, _) in DIALECTS {
+    for (tenant, _) in FORMS {
         for (refusal, says) in [
             (
                 a_reply("mock"),
@@ -340,7 +340,7 @@ async fn a_connectors_failure_is_told_by_its_kind_and_without_addresses() {
             "isn’t set up right",
         ),
     ] {
-        for ((tenant, _), status) in DIALECTS.into_iter().zip([502, 500]) {
+        for ((tenant, _), status) in FORMS.into_iter().zip([502, 500]) {
             let ctx = world
                 .context(tenant, TestRequest::get().uri("/callback"))
                 .await;
@@ -361,10 +361,10 @@ async fn a_connectors_failure_is_told_by_its_kind_and_without_addresses() {
 async fn whatever_strangers_send_comes_back_harmless() {
     let world = World::usual().await;
     let allowed = |c: char| matches!(c, ' '..='!' | '#'..='[' | ']'..='~');
-    for (tenant, dialect) in DIALECTS {
+    for (tenant, form) in FORMS {
         for refusal in every_refusal() {
-            if dialect == Dialect::Standard {
-                let text = refusal.description(dialect);
+            if form == RefusalForm::Rfc {
+                let text = refusal.description(form);
                 assert!(text.chars().all(allowed), "{text}");
                 assert!(text.len() <= 300, "{} bytes", text.len());
             }

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use insula_engine::authorize::ReplyTo;
 use insula_flows::{Fault, FlowError};
-use insula_model::Dialect;
+use insula_model::{RefusalForm, Rules};
 use insula_oauth::{Params, ResponseMode, encode_pairs};
 use insula_store::StoreError;
 
@@ -71,7 +71,7 @@ async fn every_refusal_that_a_client_hears_comes_in_a_form() {
     let ctx = world.context("acme", TestRequest::get()).await;
     let mut heard = 0;
     for refusal in every_refusal() {
-        if !refusal.is_for_client(Dialect::Standard) {
+        if !refusal.is_for_client(&Rules::STANDARD) {
             continue;
         }
         let answer = refuse(&ctx, Surface::Browser, &refusal, Some(&to_the_app()));
@@ -84,7 +84,7 @@ async fn every_refusal_that_a_client_hears_comes_in_a_form() {
         );
         assert_eq!(
             value(&fields, "error"),
-            refusal.code(Dialect::Standard).as_str()
+            refusal.code(RefusalForm::Rfc).as_str()
         );
         assert_eq!(value(&fields, "iss"), "https://acme.test");
         assert_eq!(value(&fields, "state"), "xyz");

@@ -1,5 +1,5 @@
 use insula_ambient::Timestamp;
-use insula_model::{Claim, ClientId, SessionId};
+use insula_model::{Claim, ClientId, Rules, SessionId};
 use insula_oauth::Prompts;
 use insula_testkit::{
     NOW, TenantBuilder, a_client, a_connector, a_login, a_tenant, an_authorization_request, jane,
@@ -284,7 +284,7 @@ fn the_choice_is_shown_where_there_is_one() {
 #[test]
 fn dex_shows_its_choice_also_to_those_who_have_a_session() {
     let tenant = || a_tenant().with(|s| s.oauth2.always_show_login_screen = true);
-    let dex = tenant().with(|s| s.dialect = Dialect::Dex).build();
+    let dex = tenant().by(Rules::DEX).build();
     let session = a_session();
     let plain = asking(|_| {});
     let chosen = asking(|r| r.connector_id = Some(id("mock")));

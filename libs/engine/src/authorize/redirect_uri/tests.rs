@@ -1,12 +1,12 @@
-use insula_model::{Client, Dialect};
+use insula_model::{Client, Rules};
 use insula_testkit::{ClientBuilder, a_client};
 
 use super::is_registered;
 
 const REGISTERED: &str = "https://app.test/cb?tenant=a";
 
-fn fits(presented: &str, client: ClientBuilder, dialect: Dialect) -> bool {
-    is_registered(presented, &Client::from(client), dialect)
+fn fits(presented: &str, client: ClientBuilder, rules: Rules) -> bool {
+    is_registered(presented, &Client::from(client), rules.loopback_redirects)
 }
 
 #[test]
@@ -54,12 +54,16 @@ fn a_redirect_uri_is_compared_as_text() {
         ),
         ("nothing", "", false),
     ];
-    for dialect in [Dialect::Standard, Dialect::Dex] {
+    for rules in [Rules::STANDARD, Rules::DEX] {
         for (what, presented, good) in rows {
             for client in [a_client(), a_client().public()] {
                 let client = client.with_redirect(REGISTERED);
-                let told = fits(presented, client, dialect);
-                assert_eq!(told, good, "RFC 9700 §2.1, {what}, {dialect:?}");
+                let told = fits(presented, client, rules);
+                assert_eq!(
+                    told, good,
+                    "RFC 9700 §2.1, {what}, {:?}",
+                    rules.loopback_redirects
+                );
             }
         }
     }
@@ -103,16 +107,15 @@ fn a_native_client_may_listen_at_another_port_of_its_loopback_uri() {
         ("com.example.app:/cb", "com.example.app:/cb2", false),
     ];
     for (registered, presented, good) in rows {
-        let told = |client: ClientBuilder, dialect| {
-            fits(presented, client.with_redirect(registered), dialect)
-        };
-        let public = told(a_client().public(), Dialect::Standard);
+        let told =
+            |client: ClientBuilder, rules| fits(presented, client.with_redirect(registered), rules);
+        let public = told(a_client().public(), Rules::STANDARD);
         assert_eq!(public, good, "RFC 8252 §7.3: {registered} as {presented}");
         assert!(
-            !told(a_client(), Dialect::Standard),
+            !told(a_client(), Rules::STANDARD),
             "confidential: {presented}"
         );
-        let dex = told(a_client().public(), Dialect::Dex);
+        let dex = told(a_client().public(), Rules::DEX);
         assert!(
             !dex,
             "dex §12.25, a registered URI ends the exception: {presented}"
@@ -180,16 +183,13 @@ fn only_this_machine_is_loopback() {
     for (presented, good) in rows {
         let any = a_client().public().without_redirects();
         assert_eq!(
-            fits(presented, any, Dialect::Dex),
+            fits(presented, any, Rules::DEX),
             good,
             "dex §1.7: {presented:?}"
         );
         let ours = a_client().public().without_redirects();
-        assert!(!fits(presented, ours, Dialect::Standard), "{presented:?}");
+        assert!(!fits(presented, ours, Rules::STANDARD), "{presented:?}");
         let confidential = a_client().without_redirects();
-        assert!(
-            !fits(presented, confidential, Dialect::Dex),
-            "{presented:?}"
-        );
+        assert!(!fits(presented, confidential, Rules::DEX), "{presented:?}");
     }
 }

@@ -14,14 +14,14 @@ fn good() -> CodeRequest {
 }
 
 fn told(
-    dialect: Dialect,
+    rules: &Rules,
     request: impl FnOnce(&mut CodeRequest),
     grant: impl FnOnce(&mut CodeGrant),
 ) -> Result<(), Refusal> {
     let (mut sent, mut stands) = (good(), a_code_grant());
     request(&mut sent);
     grant(&mut stands);
-    authorization_code(&sent, &a_client().build(), &stands, dialect)
+    authorization_code(&sent, &a_client().build(), &stands, rules)
 }
 
 fn family() -> GrantId {
@@ -39,35 +39,35 @@ fn plain(grant: &mut CodeGrant, value: &str) {
     });
 }
 
-const BOTH: [Dialect; 2] = [Dialect::Standard, Dialect::Dex];
+const BOTH: [&Rules; 2] = [&Rules::STANDARD, &Rules::DEX];
 
 #[test]
 fn the_client_that_asked_gets_its_tokens() {
-    for dialect in BOTH {
-        assert_eq!(told(dialect, |_| (), |_| ()), Ok(()));
+    for rules in BOTH {
+        assert_eq!(told(rules, |_| (), |_| ()), Ok(()));
         let without_pkce = told(
-            dialect,
+            rules,
             |request| request.code_verifier = None,
             |grant| grant.code_challenge = None,
         );
         assert_eq!(without_pkce, Ok(()), "confidential clients may go without");
-        let plain = told(dialect, |_| (), |grant| plain(grant, VERIFIER));
+        let plain = told(rules, |_| (), |grant| plain(grant, VERIFIER));
         assert_eq!(plain, Ok(()), "RFC 7636 §4.6, plain");
     }
 }
 
 #[test]
 fn rfc_9700_4_5_a_code_injected_by_another_client_is_refused() {
-    for dialect in BOTH {
+    for rules in BOTH {
         let other = |grant: &mut CodeGrant| grant.client_id = ClientId::parse("victim").unwrap();
         let refused = Refusal::CodeOfAnotherClient { grant: family() };
-        assert_eq!(told(dialect, |_| (), other), Err(refused));
+        assert_eq!(told(rules, |_| (), other), Err(refused));
     }
 }
 
 #[test]
 fn rfc_6749_4_1_3_the_redirect_uri_must_be_the_same_text() {
-    for dialect in BOTH {
+    for rules in BOTH {
         for sent in [
             None,
             Some("https://app.test/cb/"),
@@ -77,7 +77,7 @@ fn rfc_6749_4_1_3_the_redirect_uri_must_be_the_same_text() {
                 request.redirect_uri = sent.map(str::to_owned);
             };
             let refused = Refusal::RedirectUriChanged { grant: family() };
-            assert_eq!(told(dialect, request, |_| ()), Err(refused), "{sent:?}");
+            assert_eq!(told(rules, request, |_| ()), Err(refused), "{sent:?}");
         }
     }
 }
@@ -85,34 +85,34 @@ fn rfc_6749_4_1_3_the_redirect_uri_must_be_the_same_text() {
 #[test]
 fn rfc_7636_4_6_the_verifier_must_fit_the_challenge() {
     let wrong = "x".repeat(43);
-    for dialect in BOTH {
+    for rules in BOTH {
         let refused = Err(Refusal::PkceMismatch { grant: family() });
-        assert_eq!(told(dialect, |r| verifier(r, &wrong), |_| ()), refused);
+        assert_eq!(told(rules, |r| verifier(r, &wrong), |_| ()), refused);
         let missing = Err(Refusal::PkceVerifierMissing { grant: family() });
-        assert_eq!(told(dialect, |r| r.code_verifier = None, |_| ()), missing);
+        assert_eq!(told(rules, |r| r.code_verifier = None, |_| ()), missing);
     }
 }
 
 #[test]
 fn rfc_9700_4_8_2_pkce_downgrade_a_verifier_without_a_challenge_is_refused() {
-    for dialect in BOTH {
+    for rules in BOTH {
         let refused = Err(Refusal::PkceNotStarted { grant: family() });
-        assert_eq!(told(dialect, |_| (), |g| g.code_challenge = None), refused);
+        assert_eq!(told(rules, |_| (), |g| g.code_challenge = None), refused);
     }
 }
 
 #[test]
 fn a_verifier_of_the_wrong_form_is_good_for_dex_alone() {
-    let short = |dialect| told(dialect, |r| verifier(r, "short"), |g| plain(g, "short"));
-    assert_eq!(short(Dialect::Dex), Ok(()));
+    let short = |rules| told(rules, |r| verifier(r, "short"), |g| plain(g, "short"));
+    assert_eq!(short(&Rules::DEX), Ok(()));
     let refused = Refusal::PkceMismatch { grant: family() };
-    assert_eq!(short(Dialect::Standard), Err(refused));
+    assert_eq!(short(&Rules::STANDARD), Err(refused));
 }
 
 #[test]
 fn dex_names_the_verifier_before_the_redirect_uri() {
     let told = told(
-        Dialect::Dex,
+        &Rules::DEX,
         |request| {
             verifier(request, "wrong");
             request.redirect_uri = None;

@@ -322,8 +322,8 @@ fn a_refresh_token_is_dexs_message_of_two_strings() {
         secret: RefreshSecret::new("se"),
     };
     assert_eq!(token.encode(), "CgJpZBICc2U");
-    for dialect in [Dialect::Standard, Dialect::Dex] {
-        let read = RefreshToken::parse("CgJpZBICc2U", dialect);
+    for rules in [&Rules::STANDARD, &Rules::DEX] {
+        let read = RefreshToken::parse("CgJpZBICc2U", rules);
         assert_eq!(read, Some(token.clone()));
     }
 }
@@ -331,10 +331,10 @@ fn a_refresh_token_is_dexs_message_of_two_strings() {
 #[test]
 fn a_bare_id_is_a_token_without_a_secret_to_dex_alone() {
     let bare = "abcdefghijklmnopqrstuvwxy";
-    assert_eq!(RefreshToken::parse(bare, Dialect::Standard), None);
-    let read = RefreshToken::parse(bare, Dialect::Dex).unwrap();
+    assert_eq!(RefreshToken::parse(bare, &Rules::STANDARD), None);
+    let read = RefreshToken::parse(bare, &Rules::DEX).unwrap();
     assert_eq!((read.id.as_str(), read.secret.reveal()), (bare, ""));
-    assert_eq!(RefreshToken::parse("no id: {}", Dialect::Dex), None);
+    assert_eq!(RefreshToken::parse("no id: {}", &Rules::DEX), None);
 }
 
 #[test]
@@ -515,14 +515,14 @@ fn a_refresh_is_good_for_the_scopes_asked_for_and_tells_the_token_of_its_own_gra
         (a_tenant().build(), None),
         (a_tenant().dex().build(), Some("n-0S6_WzA2Mj")),
     ] {
-        let ours = spec.dialect == Dialect::Standard;
+        let always = spec.rules.gives_id_token_without_openid;
         for scopes in ["openid email", "email"] {
             let scopes = Scopes::parse(scopes);
             let plan = refresh_plan(&grant, &scopes, &Peers::default(), &spec).unwrap();
             assert_eq!(plan.scopes, &scopes);
             assert_eq!(plan.nonce, nonce);
             assert_eq!(plan.refresh, Some(Cow::Borrowed(&grant)));
-            assert_eq!(plan.id_token.is_some(), scopes.openid() || !ours);
+            assert_eq!(plan.id_token.is_some(), scopes.openid() || always);
             assert!(plan.id_token.is_none_or(|id_token| id_token.code.is_none()));
         }
     }

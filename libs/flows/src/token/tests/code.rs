@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use insula_engine::Refusal;
 use insula_engine::grants::RefreshToken;
-use insula_model::{ClientId, CodeGrant, Dialect, TokenHash};
+use insula_model::{ClientId, CodeGrant, Rules, TokenHash};
 use insula_oauth::Scopes;
 use insula_store::ClaimedCode;
 use insula_testkit::{FakeConnector, NOW, VERIFIER, a_client, a_code_grant, a_tenant};
@@ -27,7 +27,7 @@ async fn a_code_becomes_tokens_and_a_refresh_token() {
         assert_eq!(id_token["nonce"], "n-0S6_WzA2Mj");
 
         let refresh = answer.refresh_token.unwrap();
-        let refresh = RefreshToken::parse(&refresh, Dialect::Standard).unwrap();
+        let refresh = RefreshToken::parse(&refresh, &Rules::STANDARD).unwrap();
         let store = &view.effects.store;
         let grant = store.find_refresh(&refresh.id).await.unwrap().unwrap();
         assert!(refresh.is_of(&grant, &view.keys));

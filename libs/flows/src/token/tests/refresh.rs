@@ -3,7 +3,7 @@ use std::time::Duration;
 use insula_connector_kit::{ConnectorError, UpstreamIdentity};
 use insula_engine::Refusal;
 use insula_engine::grants::RefreshToken;
-use insula_model::{CodeGrant, Dialect, Login, RefreshGrant};
+use insula_model::{CodeGrant, Login, RefreshGrant, Rules};
 use insula_oauth::TokenResponse;
 use insula_testkit::{
     FakeConnector, TenantBuilder, a_client, a_code_grant, a_login, a_tenant, jane,
@@ -27,7 +27,7 @@ pub(super) fn refresh_token(answer: &TokenResponse) -> String {
 }
 
 async fn stored(view: &TenantView, token: &str) -> Option<RefreshGrant> {
-    let token = RefreshToken::parse(token, Dialect::Standard).unwrap();
+    let token = RefreshToken::parse(token, &Rules::STANDARD).unwrap();
     view.effects.store.find_refresh(&token.id).await.unwrap()
 }
 
@@ -64,7 +64,7 @@ async fn a_refresh_rotates_the_token_and_repeats_the_login_and_in_dex_the_nonce(
         }
         let repeated = before
             .get("nonce")
-            .filter(|_| view.dialect() == Dialect::Dex);
+            .filter(|_| view.rules().repeats_nonce_at_refresh);
         assert_eq!(after.get("nonce"), repeated, "OIDC Core §12.2");
         assert_eq!(
             after["iat"].as_i64(),
@@ -144,7 +144,7 @@ async fn garbage_beside_a_right_id_revokes_nothing() {
     for tenant in [a_tenant(), a_tenant().dex()] {
         let (view, _) = view(tenant);
         let good = refresh_token(&tokens(&view).await);
-        let mut forged = RefreshToken::parse(&good, Dialect::Standard).unwrap();
+        let mut forged = RefreshToken::parse(&good, &Rules::STANDARD).unwrap();
         forged.secret = insula_model::RefreshSecret::new("a234567abcdefghijklmnopqr");
         let told = refreshed(&view, &forged.encode()).await;
         assert_eq!(refusal(told), Refusal::RefreshUnknown);
