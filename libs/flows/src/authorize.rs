@@ -2,7 +2,7 @@
 
 use insula_engine::authorize::{Choice, Rejection, validate};
 use insula_engine::{Peers, Refusal};
-use insula_model::{ConnectorId, Dialect};
+use insula_model::ConnectorId;
 use insula_oauth::{AuthorizeRequest, Params, Scopes};
 
 use crate::advance::{Arrival, advance};
@@ -60,15 +60,12 @@ pub async fn start(
         rejected(view, rejection, at_connector.is_some() && insists)
     })?;
     let at_connector = at_connector.is_some();
-    let whole = match view.dialect() {
-        Dialect::Standard => None,
-        Dialect::Dex => Some(Whole {
-            params,
-            at_connector,
-        }),
-    };
-    if view.dialect() == Dialect::Standard && !insists {
-        // The route says where the person begins; there may be another way.
+    let rules = view.rules();
+    let whole = rules.carries_request_in_links.then_some(Whole {
+        params,
+        at_connector,
+    });
+    if !rules.connector_of_route_is_insisted_on && !insists {
         request.connector_id = None;
     }
     let conversation = Conversation::arriving(view, request, choice, whole);
@@ -111,7 +108,8 @@ fn rejected(view: &TenantView, rejection: Rejection, insists_at_path: bool) -> F
         refusal,
         Refusal::UnknownConnector(_) | Refusal::ConnectorNotAllowed(_)
     );
-    if view.dialect() == Dialect::Dex && is_connector && !insists_at_path {
+    let on_page = view.rules().tells_of_unavailable_connector_on_page;
+    if on_page && is_connector && !insists_at_path {
         reply_to = None;
     }
     let reply_to = reply_to.map(|to| *to);

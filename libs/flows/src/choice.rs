@@ -1,7 +1,7 @@
 //! The choice among connectors, and the ways that lead to it.
 
 use insula_engine::authorize::available;
-use insula_model::{AuthRequest, Client, ConnectorId, Dialect};
+use insula_model::{AuthRequest, Client, ConnectorId};
 use insula_oauth::encode_pairs;
 
 use crate::conversation::{Conversation, Whole};
@@ -52,7 +52,7 @@ fn screen(
             to: to(&spec.id),
         })
         .collect();
-    if view.dialect() == Dialect::Dex {
+    if view.rules().sorts_choice_of_connectors {
         choices.sort_by_key(|choice| choice.name.to_lowercase());
     }
     Screen::Choose {

@@ -2,7 +2,7 @@
 
 use insula_engine::authorize::session_begins_with_the_proof;
 use insula_engine::{Refusal, Step, proof_of, proves};
-use insula_model::{AuthRequest, AuthRequestId, Client, Dialect, Login};
+use insula_model::{AuthRequest, AuthRequestId, Client, Login};
 use insula_oauth::{Scope, Scopes};
 use url::Url;
 
@@ -89,7 +89,8 @@ pub(crate) async fn ask(
         cookies.push(session::cookie(view, new));
     }
     let auth = &conversation.auth;
-    let outcome = if arrival == Arrival::Get && view.dialect() == Dialect::Standard {
+    let is_here = !view.rules().asks_consent_on_page_of_its_own;
+    let outcome = if arrival == Arrival::Get && is_here {
         let login = auth.login().map_err(|_| Refusal::WrongStage)?;
         Outcome::Show(screen(view, client, auth, &login))
     } else {

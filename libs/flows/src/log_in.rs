@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use insula_connector_kit::{Challenge, Connector};
 use insula_engine::{Refusal, asked_of_upstream};
-use insula_model::{Asked, AuthorizationRequest, Client, ConnectorId, Dialect, TokenHash};
+use insula_model::{Asked, AuthorizationRequest, Client, ConnectorId, Rules, TokenHash};
 
 use crate::choice::whole_way_back;
 use crate::conversation::Conversation;
@@ -48,7 +48,7 @@ async fn begin(
 ) -> Result<Option<Turn>, FlowError> {
     let auth = &mut conversation.auth;
     let mut ctx = view.login_context(id, &auth.id, &auth.request.asked_scopes());
-    ctx.force_login = forces_login(&auth.request, view.dialect());
+    ctx.force_login = forces_login(&auth.request, view.rules());
     ctx.login_hint.clone_from(&auth.request.login_hint);
     if let Some(upstream) = view.spec.connector(id.as_str()) {
         ctx.acr_values = asked_of_upstream(&auth.request, upstream);
@@ -57,7 +57,7 @@ async fn begin(
     let challenge = challenge.map_err(|error| not_begun(id, error))?;
     let (memory, outcome) = match challenge {
         Challenge::Redirect { to, memory } => {
-            let see_other = view.dialect() == Dialect::Standard;
+            let see_other = view.rules().sends_upstream_with_see_other;
             (Some(memory), Outcome::Redirect { to, see_other })
         }
         Challenge::PostForm { to, fields, memory } => {
@@ -87,10 +87,11 @@ async fn begin(
 /// Whether the upstream must ask again, whatever session it has. How old that is it does not say, so
 /// that only a new login is sure to keep `max_age` (OpenID Connect Core §3.1.2.1); dex leaves that
 /// to the upstream.
-fn forces_login(request: &AuthorizationRequest, dialect: Dialect) -> bool {
-    let too_old = match dialect {
-        Dialect::Standard => request.max_age.is_some(),
-        Dialect::Dex => request.max_age == Some(0),
+fn forces_login(request: &AuthorizationRequest, rules: &Rules) -> bool {
+    let too_old = if rules.any_max_age_forces_login {
+        request.max_age.is_some()
+    } else {
+        request.max_age == Some(0)
     };
     request.prompts.login || too_old
 }

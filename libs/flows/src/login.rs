@@ -5,7 +5,7 @@ use std::sync::Arc;
 use insula_connector_kit::{Challenge, Connector, ConnectorError, Reply};
 use insula_engine::Refusal;
 use insula_engine::authorize::may_log_in_at;
-use insula_model::{AuthRequest, Client, ConnectorId, Dialect, Password, TokenHash};
+use insula_model::{AuthRequest, Client, ConnectorId, Password, TokenHash};
 
 use crate::advance::{self, Arrival};
 use crate::choice::way_back;
@@ -178,9 +178,10 @@ async fn screen(
 ) -> Result<Screen, FlowError> {
     let (auth, id) = (form.auth, &form.connector_id);
     let planted = planted_way_back(view, form.back, auth.back_hash.as_ref());
-    let back = match view.dialect() {
-        Dialect::Standard => way_back(view, &form.client, auth),
-        Dialect::Dex => planted.map(str::to_owned),
+    let back = if view.rules().carries_request_in_links {
+        planted.map(str::to_owned)
+    } else {
+        way_back(view, &form.client, auth)
     };
     let ctx = view.login_context(id, &auth.id, &auth.request.asked_scopes());
     let challenge = form.connector.begin(&ctx).await;

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use insula_ambient::{Clock, Entropy, Timestamp};
 use insula_connector_kit::{Connector, LoginContext};
 use insula_jose::{KeyRing, RotationPolicy};
-use insula_model::{
-    AuthRequestId, ConnectorId, ConnectorSpec, Dialect, Rules, SessionCookie, TenantSpec,
-};
+use insula_model::{AuthRequestId, ConnectorId, ConnectorSpec, Rules, SessionCookie, TenantSpec};
 use insula_oauth::Scopes;
 use insula_store::{TenantCache, TenantStore};
 
@@ -67,11 +65,6 @@ impl TenantView {
     /// How the tenant behaves.
     pub fn rules(&self) -> &Rules {
         &self.spec.rules
-    }
-
-    /// Whose letter the tenant follows.
-    pub fn dialect(&self) -> Dialect {
-        self.spec.dialect
     }
 
     /// What a connector is told of a login.

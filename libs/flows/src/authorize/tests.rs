@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use insula_connector_kit::ConnectorError;
 use insula_engine::authorize::ReplyTo;
-use insula_model::{AuthRequestId, Dialect, RefusalForm, Rules, TenantSpec};
+use insula_model::{AuthRequestId, RefusalForm, Rules, TenantSpec};
 use insula_oauth::{ErrorCode, ResponseMode};
 use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_connector, a_tenant};
 
@@ -19,9 +19,7 @@ fn two() -> TenantBuilder {
 }
 
 fn as_dex(tenant: TenantBuilder) -> TenantBuilder {
-    tenant
-        .by(Rules::DEX)
-        .with(|spec| spec.dialect = Dialect::Dex)
+    tenant.by(Rules::DEX)
 }
 
 async fn refused(view: &TenantView, query: &str) -> (Refusal, bool) {
@@ -317,9 +315,10 @@ async fn a_new_login_is_forced_upstream_where_an_old_one_will_not_do() {
             let begun = fake.begun();
             assert_eq!(begun[0].force_login, forced, "OIDC Core §3.1.2.1 {more}");
             assert_eq!(begun[0].login_hint.as_deref(), Some("jane"));
-            let callback = match view.dialect() {
-                Dialect::Standard => "https://acme.test/callback/mock",
-                Dialect::Dex => "https://acme.test/callback",
+            let callback = if view.rules().connectors_share_callback {
+                "https://acme.test/callback"
+            } else {
+                "https://acme.test/callback/mock"
             };
             assert_eq!(begun[0].callback_url, callback, "RFC 9700 §4.4, dex §12.13");
         }

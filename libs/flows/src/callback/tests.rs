@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use insula_ambient::ManualClock;
 use insula_connector_kit::ConnectorError;
-use insula_model::{Dialect, TokenHash};
+use insula_model::{Rules, TokenHash};
 use insula_testkit::{FakeConnector, TenantBuilder, a_connector, a_tenant, jane};
 
 use super::*;
@@ -406,5 +406,5 @@ async fn a_client_or_connector_that_is_gone_ends_the_login_with_a_page() {
     connectorless.connectors = std::sync::Arc::default();
     let told = heard(person.logs_in(&connectorless, &sent).await);
     assert_eq!(told, (Refusal::UnknownConnector("mock".into()), false));
-    assert_eq!(view.dialect(), Dialect::Standard);
+    assert_eq!(view.rules(), &Rules::STANDARD);
 }

@@ -1,5 +1,5 @@
 use insula_engine::authorize::LONGEST_IN_BROWSER;
-use insula_model::{AuthRequestId, Dialect, TokenHash};
+use insula_model::{AuthRequestId, TokenHash};
 use insula_store::StoreError;
 use insula_testkit::{FakeConnector, PASSWORD, TenantBuilder, a_connector, a_tenant};
 
@@ -92,7 +92,7 @@ async fn a_choice_that_nobody_makes_takes_no_more_of_the_cache_than_a_login_that
 async fn what_is_too_long_for_a_browser_too_is_refused_in_plain_words() {
     for tenant in dialects() {
         let (view, _) = view(tenant);
-        let is_ours = view.dialect() == Dialect::Standard;
+        let is_told = view.rules().tells_clients_what_failed;
         let mut person = Person::default();
         let route = format!("/auth/mock?{}", asking(4_000));
         let told = heard(person.opens(&view, &route).await);
@@ -100,7 +100,7 @@ async fn what_is_too_long_for_a_browser_too_is_refused_in_plain_words() {
             parameter: "the request",
             most: LONGEST_IN_BROWSER,
         };
-        assert_eq!(told, (refusal, is_ours), "dex tells the person");
+        assert_eq!(told, (refusal, is_told), "dex tells the person");
     }
 }
 

@@ -1,5 +1,5 @@
 use insula_engine::Refusal;
-use insula_model::{Dialect, Password, SessionCookie};
+use insula_model::{Password, SessionCookie};
 use insula_oauth::Params;
 use percent_encoding::percent_decode_str;
 
@@ -143,7 +143,7 @@ fn address(params: &Params) -> login::FormAddress<'_> {
 
 /// Where the upstream of `mock` answers: `None` is the callback that dex's connectors share.
 pub(crate) fn at_callback(view: &TenantView) -> Option<&'static str> {
-    (view.dialect() == Dialect::Standard).then_some("mock")
+    (!view.rules().connectors_share_callback).then_some("mock")
 }
 
 /// Where a redirect leads.
