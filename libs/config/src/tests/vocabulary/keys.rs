@@ -119,7 +119,7 @@ pub(super) const BOTH: &[Row] = &[
         "connectors[].name",
         "connectors: [{ type: mockCallback, id: mock, HERE }]\n",
         "name: Shown",
-        Obeyed(&["a_choice_leads_to_each_connector_with_the_request_as_it_came"]),
+        Obeyed(&["a_choice_leads_to_each_connector_and_in_dex_with_the_request_as_it_came"]),
     ),
     (
         "connectors[].config",
