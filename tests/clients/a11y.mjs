@@ -82,9 +82,9 @@ async function walk(browser, look, found) {
     reducedMotion: 'reduce',
   });
   await context.addInitScript({ path: AXE });
-  const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  await page.route('**/favicon.ico', (route) => route.fulfill({ status: 204 }));
+  context.setDefaultTimeout(PATIENCE_MS);
+  await context.route('**/favicon.ico', (route) => route.fulfill({ status: 204 }));
+  let page = await context.newPage();
   const press = async (selector) => {
     await page.locator(selector).first().click();
     await page.waitForLoadState('load');
@@ -108,7 +108,12 @@ async function walk(browser, look, found) {
   await page.fill('#password', required('PASSWORD'));
   await press('#submit-login');
   await see('consent', '#submit-approve');
-  // The session is there; the consent is left open.
+  // A session begins with the answer to the client, whose host is not on this machine.
+  const answered = page.waitForResponse((response) => response.request().method() === 'POST');
+  await page.locator('#submit-approve').first().click();
+  await answered;
+  await page.close();
+  page = await context.newPage();
   await page.goto(required('ERROR_URL'));
   await see('error', '#error-title');
   await page.goto(required('LOGOUT_URL'));
