@@ -101,7 +101,8 @@ impl TenantShare {
 
     async fn turn(&self, is_dear: bool) -> Result<Turn, ConnectorError> {
         let busy = || ConnectorError::Busy("too many password hashes are being computed");
-        let entered = self.pool.turns.enter(self.lane, is_dear, self.most_waiting);
+        let (turns, most) = (&self.pool.turns, self.most_waiting);
+        let entered = turns.enter(self.lane, is_dear, most, Instant::now());
         let waiting = entered.map_err(|_| busy())?;
         match timeout(self.pool.longest_wait, waiting).await {
             Ok(Ok(turn)) => Ok(turn),

@@ -1,11 +1,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 /// What a hash is taken to cost before the first one of a tenant was measured.
 const FIRST_GUESS: Duration = Duration::from_millis(40);
+
+/// For how long no hash of a tenant is urgent after several were in hand at once. Whoever guesses
+/// passwords as fast as they are answered runs out of them now and then, and the next guess alone
+/// would share a processor with a neighbour's login.
+const AFTER_A_BACKLOG: Duration = Duration::from_secs(1);
 
 /// Decides whose password hash is computed next.
 ///
@@ -13,8 +18,8 @@ const FIRST_GUESS: Duration = Duration::from_millis(40);
 /// start-time fair queueing: who used least is next. A tenant that was idle joins at the time of who
 /// was served last, so that nobody saves up.
 ///
-/// A hash that comes while its tenant has no other is urgent and has places of its own, which no
-/// backlog can occupy. All others, and the dear ones, share the places in the background. While
+/// A hash that comes while its tenant has no other, and had no several at once a moment before, is
+/// urgent and has places of its own, which no backlog can occupy. All others, and the dear ones, share the places in the background. While
 /// there are other tenants, one of those is kept from any single one, and one from dear hashes: a
 /// computation cannot be interrupted, so a neighbour must not have to wait for the end of one.
 pub(super) struct Turns {
@@ -35,7 +40,7 @@ pub(super) struct Places {
 /// Which places a hash is computed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Urgency {
-    /// The only hash of its tenant, and not a dear one.
+    /// The only hash of its tenant, which had no backlog a moment before, and not a dear one.
     Urgent,
     /// One of a backlog, or a dear one.
     Background,
@@ -65,6 +70,8 @@ struct Lane {
     computing: usize,
     computing_background: usize,
     waiting: VecDeque<Waiting>,
+    /// When a hash last came while another was in hand.
+    last_backlog: Option<Instant>,
 }
 
 struct Waiting {
@@ -114,6 +121,7 @@ impl Turns {
             computing: 0,
             computing_background: 0,
             waiting: VecDeque::new(),
+            last_backlog: None,
         };
         state.lanes.insert(id, lane);
         id
@@ -128,12 +136,13 @@ impl Turns {
         }
     }
 
-    /// Waits in the queue of `lane`, of which `waiting_per_lane` may.
+    /// Waits from `now` on in the queue of `lane`, of which `waiting_per_lane` may.
     pub(super) fn enter(
         self: &Arc<Self>,
         lane: u64,
         is_dear: bool,
         waiting_per_lane: usize,
+        now: Instant,
     ) -> Result<oneshot::Receiver<Turn>, Full> {
         let (turn, receiver) = oneshot::channel();
         let mut state = self.state();
@@ -143,7 +152,7 @@ impl Turns {
         if state.waiting >= self.room && !state.make_room_for(lane) {
             return Err(Full::Room);
         }
-        let urgency = state.urgency(lane, is_dear);
+        let urgency = state.urgency(lane, is_dear, now);
         let waiting = Waiting {
             urgency,
             is_dear,
@@ -229,14 +238,21 @@ impl State {
         self.lanes.get(&lane).map_or(0, |lane| lane.waiting.len())
     }
 
-    /// What a hash would be that comes to `lane` now.
-    fn urgency(&self, lane: u64, is_dear: bool) -> Urgency {
-        let lane = self.lanes.get(&lane);
-        let is_only_one = lane.is_some_and(|lane| lane.computing + lane.waiting.len() == 0);
-        if is_only_one && !is_dear {
-            Urgency::Urgent
-        } else {
+    /// What a hash is that comes to `lane` now.
+    fn urgency(&mut self, lane: u64, is_dear: bool, now: Instant) -> Urgency {
+        let Some(lane) = self.lanes.get_mut(&lane) else {
+            return Urgency::Background;
+        };
+        if lane.computing + lane.waiting.len() > 0 {
+            lane.last_backlog = Some(now);
+        }
+        let had_several = lane
+            .last_backlog
+            .is_some_and(|last| now.saturating_duration_since(last) < AFTER_A_BACKLOG);
+        if had_several || is_dear {
             Urgency::Background
+        } else {
+            Urgency::Urgent
         }
     }
 
