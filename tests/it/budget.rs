@@ -20,6 +20,9 @@ fn spent(metrics: &Metrics) -> Cost {
     }
 }
 
+/// Three rows, and one statement for the events of the login.
+const WRITES: f64 = 4.0;
+
 /// A tenant with two upstreams: at the second, somebody logs in to warm everything up.
 struct Scene {
     _house: House,
@@ -87,15 +90,15 @@ fn with_consent(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_login_with_consent_costs_at_most_three_writes_and_seven_round_trips() {
+async fn a_login_with_consent_costs_at_most_three_writes_its_events_and_seven_round_trips() {
     let text = with_consent(village::HOOLI);
     let Some(scene) = Scene::set(&text, village::hooli).await else {
         return;
     };
     let (cost, steps) = scene.login(&[]).await;
     assert!(steps.iter().any(|step| step.starts_with("POST /approval")));
-    assert!(cost.writes <= 3.0 && cost.round_trips <= 7.0, "{cost:?}");
-    assert!(cost.writes >= 1.0 && cost.round_trips >= 5.0, "{cost:?}");
+    assert!(cost.writes <= WRITES && cost.round_trips <= 7.0, "{cost:?}");
+    assert!(cost.writes >= 2.0 && cost.round_trips >= 5.0, "{cost:?}");
 }
 
 /// The stored login is written to show the choice, and read to follow it.
@@ -115,7 +118,7 @@ async fn a_choice_that_is_shown_costs_two_round_trips_more_and_at_a_dex_tenant_n
         let (cost, steps) = scene.login_by(&[]).await;
         assert_eq!(steps[0], "GET /auth 200");
         let trips = cost.round_trips;
-        assert!(cost.writes <= 3.0 && trips <= 7.0 + more, "{cost:?}");
+        assert!(cost.writes <= WRITES && trips <= 7.0 + more, "{cost:?}");
     }
 }
 
@@ -126,7 +129,7 @@ async fn a_login_that_brings_a_refresh_token_costs_no_more() {
     };
     let scope = [("scope", "openid profile email offline_access")];
     let (cost, _) = scene.login(&scope).await;
-    assert!(cost.writes <= 3.0 && cost.round_trips <= 7.0, "{cost:?}");
+    assert!(cost.writes <= WRITES && cost.round_trips <= 7.0, "{cost:?}");
 }
 
 #[tokio::test]
@@ -135,7 +138,7 @@ async fn a_login_at_a_dex_tenant_costs_no_more() {
         return;
     };
     let (cost, _) = scene.login(&[]).await;
-    assert!(cost.writes <= 3.0 && cost.round_trips <= 7.0, "{cost:?}");
+    assert!(cost.writes <= WRITES && cost.round_trips <= 7.0, "{cost:?}");
 }
 
 /// dex asks in a page of its own: two requests more, and two looks at the login under way.
@@ -147,7 +150,7 @@ async fn dexs_page_of_consent_costs_two_round_trips_more() {
     };
     let (cost, steps) = scene.login(&[]).await;
     assert!(steps.iter().any(|step| step.starts_with("GET /approval")));
-    assert!(cost.writes <= 3.0 && cost.round_trips <= 9.0, "{cost:?}");
+    assert!(cost.writes <= WRITES && cost.round_trips <= 9.0, "{cost:?}");
 }
 
 #[tokio::test]

@@ -1,51 +1,128 @@
-//! What a login changes for good.
+//! What a login changes for good, in one transaction with the events that tell of it.
 
-use insula_model::{AuthorizationRequest, ClientId, Login};
+use insula_model::{
+    AuthorizationRequest, ClientId, Event, EventId, EventKind, Login, SessionEnd, TokenHash,
+};
+use insula_store::{Changes, EndedSession, RecordedLogin, SessionEnding};
 use tracing::warn;
 
 use crate::session::{LiveSession, NewSession};
 use crate::{FlowError, TenantView, session};
 
-/// All that a login writes into the database when it comes to its end, in one place.
+/// All that a login writes into the database when it comes to its end.
 #[derive(Debug)]
-pub(crate) struct Changes<'a> {
-    /// Who logged in, and what they allowed just now.
-    pub(crate) login: Option<Recorded<'a>>,
+pub(crate) struct LoginChanges<'a> {
+    /// What the client asked for.
+    pub(crate) request: &'a AuthorizationRequest,
+    /// Who it is.
+    pub(crate) login: &'a Login,
+    /// Whether they proved it in this login, and not in one that a session stands for.
+    pub(crate) is_new: bool,
+    /// Whether the person is recorded as having logged in.
+    pub(crate) is_recorded: bool,
+    /// Whether they allowed the client what it asks for just now.
+    pub(crate) is_allowed: bool,
     /// The browser session that begins.
     pub(crate) session: Option<&'a NewSession>,
     /// The session that served a client once more.
     pub(crate) visit: Option<(LiveSession, &'a ClientId)>,
 }
 
-/// Somebody who logged in.
-#[derive(Debug)]
-pub(crate) struct Recorded<'a> {
-    pub(crate) login: &'a Login,
-    /// The request whose scopes they allowed just now, if they did.
-    pub(crate) allowed: Option<&'a AuthorizationRequest>,
-}
-
-/// Writes it. A session that could not be written with the rest is taken back.
-pub(crate) async fn commit(view: &TenantView, changes: Changes<'_>) -> Result<(), FlowError> {
-    let store = &view.effects.store;
-    if let Some(Recorded { login, allowed }) = changes.login {
-        let scopes = allowed.map(|request| (&request.client_id, request.asked_scopes()));
-        let consent = scopes.as_ref().map(|(client, scopes)| (*client, scopes));
-        let (connector, claims) = (&login.connector_id, &login.claims);
-        store
-            .record_login(connector, claims, consent, login.auth_time)
-            .await?;
+/// Writes it. A session whose commit was not heard of is taken back.
+pub(crate) async fn commit(
+    view: &TenantView,
+    login_changes: LoginChanges<'_>,
+) -> Result<(), FlowError> {
+    let session = login_changes.session;
+    let changes = changes(view, login_changes);
+    if changes == Changes::default() {
+        return Ok(());
     }
-    if let Some(new) = changes.session
-        && let Err(error) = store.save_session(&new.cookie.hash(), &new.session).await
-    {
-        withdraw(view, Some(new)).await;
+    if let Err(error) = view.effects.store.commit(&changes).await {
+        withdraw(view, session).await;
         return Err(error.into());
     }
-    match changes.visit {
-        Some((live, client)) => session::touch(view, live, client).await,
-        None => Ok(()),
+    Ok(())
+}
+
+fn changes(view: &TenantView, changes: LoginChanges<'_>) -> Changes {
+    let LoginChanges { request, login, .. } = changes;
+    let allowed = || (request.client_id.clone(), request.asked_scopes());
+    let recorded = changes.is_recorded.then(|| RecordedLogin {
+        connector: login.connector_id.clone(),
+        claims: login.claims.clone(),
+        consent: changes.is_allowed.then(allowed),
+        at: login.auth_time,
+    });
+    let mut events = Vec::new();
+    if changes.is_new {
+        events.push(event(view, logged_in(request, login)));
     }
+    if changes.is_allowed {
+        events.push(event(view, consent_given(request, login)));
+    }
+    let visit = changes.visit;
+    Changes {
+        login: recorded,
+        begun: changes
+            .session
+            .map(|new| (new.cookie.hash(), new.session.clone())),
+        prolonged: visit.and_then(|(live, client)| session::visited(view, live, client)),
+        events,
+        ..Changes::default()
+    }
+}
+
+/// Something that happens now.
+pub(crate) fn event(view: &TenantView, kind: EventKind) -> Event {
+    Event {
+        id: EventId::generate(view.effects.entropy.as_ref()),
+        at: view.now(),
+        kind,
+    }
+}
+
+fn logged_in(request: &AuthorizationRequest, login: &Login) -> EventKind {
+    EventKind::LoggedIn {
+        client: request.client_id.clone(),
+        connector: login.connector_id.clone(),
+        user: login.claims.user_id.clone(),
+        session: login.session_id.clone(),
+        amr: login.amr.clone(),
+    }
+}
+
+fn consent_given(request: &AuthorizationRequest, login: &Login) -> EventKind {
+    EventKind::ConsentGiven {
+        client: request.client_id.clone(),
+        connector: login.connector_id.clone(),
+        user: login.claims.user_id.clone(),
+        scopes: request.asked_scopes(),
+    }
+}
+
+/// Ends sessions, all at once.
+pub(crate) async fn end_sessions(
+    view: &TenantView,
+    cookies: impl IntoIterator<Item = TokenHash>,
+    reason: SessionEnd,
+) -> Result<(), FlowError> {
+    let ended = cookies.into_iter().map(|cookie| EndedSession {
+        cookie,
+        event: Some(SessionEnding {
+            id: EventId::generate(view.effects.entropy.as_ref()),
+            at: view.now(),
+            reason,
+        }),
+    });
+    let changes = Changes {
+        ended: ended.collect(),
+        ..Changes::default()
+    };
+    if !changes.ended.is_empty() {
+        view.effects.store.commit(&changes).await?;
+    }
+    Ok(())
 }
 
 /// Takes back a session whose login came to nothing after all: nobody was given its cookie. A failure
@@ -54,8 +131,14 @@ pub(crate) async fn withdraw(view: &TenantView, new: Option<&NewSession>) {
     let Some(new) = new else {
         return;
     };
-    let ended = view.effects.store.end_session(&new.cookie.hash()).await;
+    let ended = end_sessions(view, [new.cookie.hash()], SessionEnd::Withdrawn).await;
     if let Err(error) = ended {
-        warn!(%error, "the session of a login that came to nothing could not be ended");
+        warn!(
+            ?error,
+            "the session of a login that came to nothing could not be ended"
+        );
     }
 }
+
+#[cfg(test)]
+mod tests;

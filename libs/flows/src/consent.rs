@@ -7,7 +7,7 @@ use insula_oauth::{Scope, Scopes};
 use url::Url;
 
 use crate::advance::{self, Arrival};
-use crate::commit::{Changes, commit, withdraw};
+use crate::commit::{LoginChanges, commit, withdraw};
 use crate::conversation::Conversation;
 use crate::routes::approval_route;
 use crate::session::NewSession;
@@ -109,17 +109,23 @@ async fn begin_early(
     if login.session_id.is_some() || !session_begins_with_the_proof(&view.spec) {
         return Ok(None);
     }
-    let new = session::begin(view, &auth.request, &mut login);
+    let Some(new) = session::begin(view, &auth.request, &mut login) else {
+        return Ok(None);
+    };
     if let Some(person) = &mut auth.person {
-        person.session_id = login.session_id;
+        person.session_id.clone_from(&login.session_id);
     }
-    let changes = Changes {
-        login: None,
-        session: new.as_ref(),
+    let changes = LoginChanges {
+        request: &auth.request,
+        login: &login,
+        is_new: true,
+        is_recorded: false,
+        is_allowed: false,
+        session: Some(&new),
         visit: None,
     };
     commit(view, changes).await?;
-    Ok(new)
+    Ok(Some(new))
 }
 
 /// From here on the login is the finisher's, whoever began it: where dex's dialect took a step from

@@ -3,23 +3,43 @@
 use insula_engine::Refusal;
 use insula_engine::access_token::VerifiedToken;
 use insula_engine::issue::longest_token_life;
-use insula_model::GrantId;
+use insula_model::{Client, EventKind, GrantId, Revocation};
+use insula_store::{Changes, RevokedGrant};
 
+use crate::commit::event;
 use crate::{FlowError, TenantView};
 
 /// Revokes a family, until the last of its tokens is dead anyway.
-pub(crate) async fn revoke_family(view: &TenantView, grant: &GrantId) -> Result<(), FlowError> {
-    let until = view.now() + longest_token_life(&view.spec);
-    view.effects.store.revoke_grant(grant, until).await?;
+pub(crate) async fn revoke_family(
+    view: &TenantView,
+    client: &Client,
+    grant: &GrantId,
+    reason: Revocation,
+) -> Result<(), FlowError> {
+    let told = EventKind::GrantRevoked {
+        grant: grant.clone(),
+        client: client.id.clone(),
+        reason,
+    };
+    let revoked = RevokedGrant {
+        grant: grant.clone(),
+        until: view.now() + longest_token_life(&view.spec),
+        event: Some(event(view, told)),
+    };
+    let changes = Changes {
+        revoked: Some(revoked),
+        ..Changes::default()
+    };
+    view.effects.store.commit(&changes).await?;
     Ok(())
 }
 
 /// What a refusal does beyond being told: a replay or a reuse takes the whole family with it.
-pub(crate) async fn refused(view: &TenantView, refusal: Refusal) -> FlowError {
+pub(crate) async fn refused(view: &TenantView, client: &Client, refusal: Refusal) -> FlowError {
     let Some(grant) = refusal.condemns() else {
         return refusal.into();
     };
-    match revoke_family(view, grant).await {
+    match revoke_family(view, client, grant, Revocation::Reused).await {
         Ok(()) => {
             tracing::warn!(grant.id = %grant, "family {grant} is revoked: {refusal:?}");
             refusal.into()

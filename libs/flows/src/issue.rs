@@ -6,7 +6,7 @@ use insula_model::{
 };
 use insula_store::Finish;
 
-use crate::commit::{Changes, Recorded, commit, withdraw};
+use crate::commit::{LoginChanges, commit, withdraw};
 use crate::conversation::Conversation;
 use crate::session::NewSession;
 use crate::token::gets_refresh;
@@ -35,12 +35,12 @@ pub(crate) async fn issue(
     } else {
         session::begin(view, &auth.request, &mut login)
     };
-    let is_recorded = is_approved || !has_session;
-    let changes = Changes {
-        login: is_recorded.then_some(Recorded {
-            login: &login,
-            allowed: is_approved.then_some(&auth.request),
-        }),
+    let changes = LoginChanges {
+        request: &auth.request,
+        login: &login,
+        is_new: !has_session,
+        is_recorded: is_approved || !has_session,
+        is_allowed: is_approved,
         session: new.as_ref(),
         visit: live.filter(|_| has_session).map(|live| (live, &client.id)),
     };

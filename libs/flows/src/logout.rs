@@ -2,7 +2,7 @@
 
 use insula_engine::logout::{LogoutNext, VerifiedLogout, asking_client};
 use insula_engine::{Refusal, Step, proof_of, proves};
-use insula_model::BrowserSession;
+use insula_model::{BrowserSession, SessionEnd};
 use insula_oauth::LogoutRequest;
 use tracing::info;
 
@@ -49,7 +49,7 @@ pub async fn logout(
         (LogoutNext::LogOut { then }, _) => {
             let mut cookies = Vec::new();
             if !browser.sessions.is_empty() {
-                session::end_all(view, browser).await?;
+                session::end_all(view, browser, SessionEnd::LoggedOut).await?;
                 cookies.push(CookieChange::LogOut);
                 info!("logout successful");
             }

@@ -3,7 +3,7 @@
 use insula_engine::access_token::VerifiedToken;
 use insula_engine::grants::RefreshToken;
 use insula_engine::{Evidence, Refusal, revoke as rules};
-use insula_model::{Client, GrantId};
+use insula_model::{Client, GrantId, Revocation};
 use insula_oauth::RevokeRequest;
 
 use crate::client_authentication::authenticated;
@@ -26,7 +26,7 @@ pub async fn revoke(view: &TenantView, evidence: &Evidence<'_>) -> Result<(), Fl
         family_of_refresh_token(view, client, &token).await?
     };
     match family {
-        Some(grant) => revoke_family(view, &grant).await,
+        Some(grant) => revoke_family(view, client, &grant, Revocation::Asked).await,
         None => Ok(()),
     }
 }

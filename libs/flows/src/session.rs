@@ -4,10 +4,12 @@
 use insula_ambient::Timestamp;
 use insula_engine::people::is_still_known;
 use insula_model::{
-    AuthorizationRequest, BrowserSession, ClientId, Login, SessionCookie, SessionId, TokenHash,
+    AuthorizationRequest, BrowserSession, ClientId, Login, SessionCookie, SessionEnd, SessionId,
+    TokenHash,
 };
 use tracing::warn;
 
+use crate::commit::end_sessions;
 use crate::{Browser, CookieChange, FlowError, TenantView};
 
 /// A session that stands, and the hash of the cookie it is known by.
@@ -93,7 +95,7 @@ pub(crate) fn cookie(view: &TenantView, new: NewSession) -> CookieChange {
 /// Ends what a browser had before it logged in anew. A failure is not told: the browser gets its new
 /// cookie, and what nobody holds any more ends by itself.
 pub(crate) async fn replaced(view: &TenantView, browser: &Browser) {
-    if let Err(error) = end_all(view, browser).await {
+    if let Err(error) = end_all(view, browser, SessionEnd::Replaced).await {
         warn!(
             ?error,
             "a session that was replaced by a new login could not be ended"
@@ -101,36 +103,35 @@ pub(crate) async fn replaced(view: &TenantView, browser: &Browser) {
     }
 }
 
-/// Notes that a session served a client. Written only where it says something new: the client's
-/// first visit, or a quarter of the idle life since the last note.
-pub(crate) async fn touch(
+/// What a session becomes by serving a client; nothing where that says nothing new. New is the
+/// client's first visit, or a quarter of the idle life since the last note.
+pub(crate) fn visited(
     view: &TenantView,
     live: LiveSession,
     client: &ClientId,
-) -> Result<(), FlowError> {
+) -> Option<(TokenHash, BrowserSession)> {
     let LiveSession { mut session, hash } = live;
     let now = view.now();
     let is_new = !session.clients.contains(client);
     let is_stale = now.since(session.last_seen_at) > view.spec.sessions.valid_if_not_used_for / 4;
     if !is_new && !is_stale {
-        return Ok(());
+        return None;
     }
     if is_new {
         session.clients.push(client.clone());
     }
     session.last_seen_at = now;
-    // A session that was ended meanwhile is not brought back.
-    let store = &view.effects.store;
-    store.prolong_session(&hash, &session).await?;
-    Ok(())
+    Some((hash, session))
 }
 
 /// Ends the session of every cookie a browser sent.
-pub(crate) async fn end_all(view: &TenantView, browser: &Browser) -> Result<(), FlowError> {
-    for cookie in &browser.sessions {
-        view.effects.store.end_session(&cookie.hash()).await?;
-    }
-    Ok(())
+pub(crate) async fn end_all(
+    view: &TenantView,
+    browser: &Browser,
+    reason: SessionEnd,
+) -> Result<(), FlowError> {
+    let cookies = browser.sessions.iter().map(SessionCookie::hash);
+    end_sessions(view, cookies, reason).await
 }
 
 #[cfg(test)]

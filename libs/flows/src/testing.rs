@@ -9,7 +9,7 @@ use std::sync::Arc;
 use insula_ambient::{Clock, ManualClock, SeededEntropy};
 use insula_connector_kit::Connector;
 use insula_engine::Refusal;
-use insula_model::{CodeGrant, TenantSpec, TokenHash};
+use insula_model::{CodeGrant, EventKind, TenantSpec, TokenHash};
 use insula_oauth::{Params, TokenResponse};
 use insula_store::{Cache as _, CacheLimits, Durable as _, MemoryCache, MemoryStore};
 use insula_testkit::{FakeConnector, NOW, VERIFIER, a_code_grant, test_keys, test_rotation};
@@ -151,6 +151,22 @@ pub(crate) fn fault<T: std::fmt::Debug>(answer: Result<T, FlowError>) -> Fault {
         Err(FlowError::Fault { fault, .. }) => fault,
         other => panic!("not a fault: {other:?}"),
     }
+}
+
+/// What was told of the tenant.
+pub(crate) async fn told(view: &TenantView) -> Vec<EventKind> {
+    let events = view.effects.store.events_after(0, 1_000).await.unwrap();
+    events.into_iter().map(|placed| placed.event.kind).collect()
+}
+
+/// The names of that.
+pub(crate) async fn kinds(view: &TenantView) -> Vec<String> {
+    let name = |kind| {
+        serde_json::to_value(kind).unwrap()["kind"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    told(view).await.iter().filter_map(name).collect()
 }
 
 /// The claims of a token, unverified.

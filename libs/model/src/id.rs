@@ -151,6 +151,10 @@ id!(
     GrantId, "grant id", "a random word", is_word
 );
 id!(
+    /// Something that happened, told once.
+    EventId, "event id", "a random word", is_word
+);
+id!(
     /// A refresh grant; the first half of a refresh token.
     RefreshId, "refresh id", "a random word", is_word
 );
@@ -158,6 +162,7 @@ id!(
 made_here!(AuthRequestId, 20);
 made_here!(SessionId, 20);
 made_here!(GrantId, 20);
+made_here!(EventId, 20);
 
 impl RefreshId {
     /// The id that follows from what it belongs to, by a keyed hash of that: dex's form of 25

@@ -9,6 +9,7 @@ mod claim;
 mod client;
 mod connector_spec;
 mod document;
+mod event;
 mod grant;
 mod hash;
 mod http_policy;
@@ -31,12 +32,13 @@ pub use claim::{Claim, ClaimSet, ClaimsRequest, RequestedClaims};
 pub use client::Client;
 pub use connector_spec::{ClockSkew, ConnectorSpec};
 pub use document::{DocumentFormat, DocumentSyntax, TenantDocument};
+pub use event::{Event, EventKind, Revocation, SessionEnd};
 pub use grant::{CodeGrant, RefreshGrant};
 pub use hash::TokenHash;
 pub use http_policy::{ClientAddressHeader, Cors, CorsOrigins, HttpPolicy};
 pub use id::{
-    AuthRequestId, ClientId, ConnectorId, GrantId, InvalidId, RefreshId, SessionId, TenantId,
-    UserId,
+    AuthRequestId, ClientId, ConnectorId, EventId, GrantId, InvalidId, RefreshId, SessionId,
+    TenantId, UserId,
 };
 pub use identity::{Identity, IdentityClaims};
 pub use issuer::{Issuer, IssuerError};

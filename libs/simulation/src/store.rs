@@ -22,6 +22,7 @@ mod cache;
 mod clients;
 mod grants;
 mod keys;
+mod outbox;
 mod owners;
 mod people;
 mod sessions;

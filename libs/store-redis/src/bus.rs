@@ -4,7 +4,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use insula_store::{Change, ChangeBus, Changes, StoreError};
+use insula_store::{Change, ChangeBus, ChangeStream, StoreError};
 use redis::aio::{PubSubSink, PubSubStream};
 use redis::{ProtocolVersion, RedisResult, cmd};
 use tokio::runtime::Handle;
@@ -84,7 +84,7 @@ impl ChangeBus for RedisBus {
         self.link.ask("publish", publish).await
     }
 
-    async fn subscribe(&self) -> Result<Changes, StoreError> {
+    async fn subscribe(&self) -> Result<ChangeStream, StoreError> {
         let changes = stream::unfold(self.heard.subscribe(), |mut heard| async move {
             loop {
                 match heard.recv().await {

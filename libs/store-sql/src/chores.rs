@@ -7,7 +7,7 @@ use sea_orm::{
     QuerySelect as _,
 };
 
-use crate::entity::{browser_session, redeemed_code, refresh_grant, revoked_grant};
+use crate::entity::{browser_session, event, redeemed_code, refresh_grant, revoked_grant};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
@@ -55,7 +55,15 @@ pub(crate) async fn collect_expired(
         batch,
     );
     let redeemed = redeemed.await?;
-    Ok(sessions + refresh + redeemed + sweep_revocations(&sql, now, batch).await?)
+    let events = sweep::<event::Entity>(
+        &sql,
+        [event::Column::TenantId, event::Column::EventId],
+        event::Column::ExpiresAt,
+        now,
+        batch,
+    );
+    let gone = sessions + refresh + redeemed + events.await?;
+    Ok(gone + sweep_revocations(&sql, now, batch).await?)
 }
 
 /// Deletes the rows of one table that ended longest ago. Looks for them first and deletes them by

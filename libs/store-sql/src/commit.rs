@@ -25,6 +25,42 @@ const TOGETHER: usize = 128;
 /// The most writes that wait. Who comes later waits for a place.
 const MOST_WAITING: usize = 4096;
 
+/// A statement of a write.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) statement: Statement,
+    /// Nothing of the write stands if this finds no row to change.
+    pub(crate) must_change: bool,
+}
+
+impl Step {
+    /// A statement that may find nothing to do.
+    pub(crate) const fn any(statement: Statement) -> Self {
+        let must_change = false;
+        Self {
+            statement,
+            must_change,
+        }
+    }
+
+    /// A statement that must find a row as it was read.
+    pub(crate) const fn must_change(statement: Statement) -> Self {
+        let must_change = true;
+        Self {
+            statement,
+            must_change,
+        }
+    }
+}
+
+/// Fails where a row should have been changed and none was.
+pub(crate) fn changed(done: ExecResult, must_change: bool) -> Result<ExecResult, DbErr> {
+    if must_change && done.rows_affected() == 0 {
+        return Err(DbErr::RecordNotUpdated);
+    }
+    Ok(done)
+}
+
 /// What a write is told: what each of its statements did.
 type Outcome = Result<Vec<ExecResult>, DbErr>;
 
@@ -60,7 +96,7 @@ impl GroupCommit {
     ///
     /// Who stops waiting before their turn has written nothing; who stops later has written it all,
     /// if the commit succeeds.
-    pub(crate) async fn write(&self, statements: Vec<Statement>) -> Outcome {
+    pub(crate) async fn write(&self, steps: Vec<Step>) -> Outcome {
         let (asker, answer) = oneshot::channel();
         if self.queue.capacity() == 0 {
             self.metrics.full.inc();
@@ -68,7 +104,7 @@ impl GroupCommit {
         let place = self.queue.reserve().await.map_err(|_| closed())?;
         self.metrics.waiting.inc();
         place.send(Write {
-            statements,
+            steps,
             outcome: Ok(Vec::new()),
             asker,
         });
@@ -99,7 +135,7 @@ fn lost() -> DbErr {
 
 /// One write that waits, and how to tell its asker.
 struct Write {
-    statements: Vec<Statement>,
+    steps: Vec<Step>,
     outcome: Outcome,
     asker: oneshot::Sender<Outcome>,
 }
@@ -202,7 +238,7 @@ async fn transact(connection: &DatabaseConnection, writes: &mut [Write]) -> Resu
         if write.asker.is_closed() {
             continue;
         }
-        write.outcome = carry_out(&transaction, &write.statements).await;
+        write.outcome = carry_out(&transaction, &write.steps).await;
         if let Err(error) = &write.outcome
             && !Fault::undid_itself_alone(error)
         {
@@ -214,14 +250,16 @@ async fn transact(connection: &DatabaseConnection, writes: &mut [Write]) -> Resu
 
 /// The statements of one write. One alone is undone by SQLite where it fails; several have a
 /// savepoint.
-async fn carry_out(transaction: &DatabaseTransaction, statements: &[Statement]) -> Outcome {
-    if let [only] = statements {
-        return Ok(vec![transaction.execute_raw(only.clone()).await?]);
+async fn carry_out(transaction: &DatabaseTransaction, steps: &[Step]) -> Outcome {
+    if let [only] = steps {
+        let done = transaction.execute_raw(only.statement.clone()).await?;
+        return Ok(vec![changed(done, only.must_change)?]);
     }
     let savepoint = transaction.begin().await?;
     let mut done = Vec::new();
-    for statement in statements {
-        match savepoint.execute_raw(statement.clone()).await {
+    for step in steps {
+        let result = savepoint.execute_raw(step.statement.clone()).await;
+        match result.and_then(|result| changed(result, step.must_change)) {
             Ok(result) => done.push(result),
             Err(error) => {
                 savepoint.rollback().await?;

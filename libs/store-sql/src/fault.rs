@@ -55,9 +55,13 @@ impl Fault {
     }
 
     /// Whether a statement of SQLite that failed undid what it did itself and left its transaction
-    /// as it was: one that broke a constraint or could not be carried out as it is written. A full
+    /// as it was: one that broke a constraint, could not be carried out as it is written or found no row
+    /// that it had to change. A full
     /// disk or a lack of memory may take the transaction with it.
     pub(crate) fn undid_itself_alone(error: &DbErr) -> bool {
+        if matches!(error, DbErr::RecordNotUpdated) {
+            return true;
+        }
         database_error(error)
             .and_then(primary_code)
             .is_some_and(|code| matches!(code, SQLITE_ERROR | SQLITE_CONSTRAINT))

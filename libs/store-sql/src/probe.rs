@@ -11,13 +11,14 @@ use crate::fault::Fault;
 use crate::sql::Sql;
 
 /// What logins, exchanges, refreshes and logouts write.
-const WRITTEN: [&str; 6] = [
+const WRITTEN: [&str; 7] = [
     "identity",
     "upgraded_password",
     "browser_session",
     "refresh_grant",
     "redeemed_code",
     "revoked_grant",
+    "event",
 ];
 const NAME: &str = "last-probe";
 

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use insula_ambient::Backoff;
 use insula_store::StoreError;
-use sea_orm::{DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions};
+use sea_orm::{DatabaseTransaction, DbErr, ExecResult, SqliteTransactionMode, TransactionOptions};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 use tracing::{Instrument as _, Span};
 
 use crate::answers::Answers;
 use crate::backend::Backend;
+use crate::commit::Step;
 use crate::connect::Opened;
 use crate::fault::Fault;
 use crate::metrics::{CommitMetrics, Pool, SqlMetrics};
@@ -81,6 +82,19 @@ impl Sql {
     pub(crate) fn write(&self) -> &Wire {
         self.metrics.count_write();
         &self.writer
+    }
+
+    /// Where transactions of several statements read, which count them themselves.
+    pub(crate) fn reader(&self) -> &Wire {
+        &self.reader
+    }
+
+    /// Carries out statements, all or none of them, and answers what each did. Counted.
+    pub(crate) async fn write_steps(&self, steps: Vec<Step>) -> Result<Vec<ExecResult>, DbErr> {
+        for _ in &steps {
+            self.metrics.count_write();
+        }
+        self.writer.steps(steps).await
     }
 
     /// Where the process writes for its own sake: leases, probes. Not counted, for these are no

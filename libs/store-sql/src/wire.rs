@@ -4,7 +4,7 @@ use sea_orm::{
     QueryResult, RuntimeErr, Statement, TransactionOptions, TransactionTrait as _,
 };
 
-use crate::commit::GroupCommit;
+use crate::commit::{GroupCommit, Step, changed};
 
 /// Where statements go.
 #[derive(Clone)]
@@ -70,13 +70,33 @@ impl Wire {
         &self,
         statements: Vec<Statement>,
     ) -> Result<Vec<ExecResult>, DbErr> {
+        self.steps(statements.into_iter().map(Step::any).collect())
+            .await
+    }
+
+    /// The same, of statements of which some must change a row, or none is carried out.
+    pub(crate) async fn steps(&self, mut steps: Vec<Step>) -> Result<Vec<ExecResult>, DbErr> {
         if let Way::Grouped(group) = &self.way {
-            return group.write(statements).await;
+            return group.write(steps).await;
+        }
+        if steps.len() == 1
+            && let Some(Step {
+                statement,
+                must_change,
+            }) = steps.pop()
+        {
+            let done = self.execute_raw(statement).await?;
+            return Ok(vec![changed(done, must_change)?]);
         }
         let transaction = self.alone().await?;
         let mut done = Vec::new();
-        for statement in statements {
-            done.push(transaction.execute_raw(statement).await?);
+        for Step {
+            statement,
+            must_change,
+        } in steps
+        {
+            let result = transaction.execute_raw(statement).await?;
+            done.push(changed(result, must_change)?);
         }
         transaction.commit().await?;
         Ok(done)
@@ -114,7 +134,7 @@ impl ConnectionTrait for Wire {
                 Ok(done)
             }
             Way::Grouped(group) => {
-                let done = group.write(vec![statement]).await?.pop();
+                let done = group.write(vec![Step::any(statement)]).await?.pop();
                 done.ok_or_else(|| DbErr::Custom("a write was not carried out".to_owned()))
             }
         }

@@ -27,7 +27,7 @@ pub struct Change {
 }
 
 /// Word of changes, as it comes.
-pub type Changes = BoxStream<'static, Change>;
+pub type ChangeStream = BoxStream<'static, Change>;
 
 /// Carries word of changes between processes. Word may be lost: a slow poll covers for it.
 #[async_trait]
@@ -36,5 +36,5 @@ pub trait ChangeBus: Send + Sync + 'static {
     async fn publish(&self, change: &Change) -> Result<(), StoreError>;
 
     /// Hears everybody, from now on. The stream ends only with the bus.
-    async fn subscribe(&self) -> Result<Changes, StoreError>;
+    async fn subscribe(&self) -> Result<ChangeStream, StoreError>;
 }

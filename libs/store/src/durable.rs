@@ -6,8 +6,8 @@ use insula_ambient::Timestamp;
 use insula_model::TenantId;
 
 use crate::{
-    Clients, Grants, KeyVersions, Keys, LastGoodDocuments, Owner, Owners, People, SealedKeys,
-    Sessions, StoreError,
+    Clients, Grants, KeyVersions, Keys, LastGoodDocuments, Outbox, Owner, Owners, People,
+    SealedKeys, Sessions, StoreError,
 };
 
 /// The fact that says which master key an installation is sealed under.
@@ -61,6 +61,6 @@ pub trait Durable: KeyVersions + LastGoodDocuments + Send + Sync + 'static {
 }
 
 /// The durable state of one tenant: all its records.
-pub trait TenantStore: Clients + Grants + Keys + Owners + People + Sessions {}
+pub trait TenantStore: Clients + Grants + Keys + Outbox + Owners + People + Sessions {}
 
-impl<T: Clients + Grants + Keys + Owners + People + Sessions> TenantStore for T {}
+impl<T: Clients + Grants + Keys + Outbox + Owners + People + Sessions> TenantStore for T {}

@@ -4,7 +4,7 @@ use insula_model::{
     ClientId, CodeClaim, ConnectorId, GrantId, Login, RefreshGrant, RefreshId, UserId,
 };
 
-use crate::StoreError;
+use crate::{Changes, Outbox, RevokedGrant, StoreError};
 
 /// What came of a refresh rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct NotedRedemption {
 
 /// The grants of a tenant: redemptions of codes, refresh grants, revocations.
 #[async_trait]
-pub trait Grants: Send + Sync + 'static {
+pub trait Grants: Outbox {
     /// Stores the refresh grant that a redeemed code begins, which notes the redemption too, and the
     /// claim it was redeemed with: of those with the same id and family only one is stored. One of a family that was revoked already is dead from the start.
     async fn add_refresh(
@@ -87,9 +87,19 @@ pub trait Grants: Send + Sync + 'static {
         at: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Revokes a family: its refresh grants are dead, and [`is_revoked`](Self::is_revoked) answers
-    /// yes until `until`, when its last access token is dead anyway. Revoking twice is once.
-    async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError>;
+    /// Commits a [`RevokedGrant`] alone, and tells nobody.
+    async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError> {
+        let revoked = RevokedGrant {
+            grant: grant.clone(),
+            until,
+            event: None,
+        };
+        let changes = Changes {
+            revoked: Some(revoked),
+            ..Changes::default()
+        };
+        self.commit(&changes).await.map(drop)
+    }
 
     /// Whether a family was revoked.
     async fn is_revoked(&self, grant: &GrantId) -> Result<bool, StoreError>;

@@ -16,13 +16,14 @@ mod keys;
 mod last_good;
 mod login;
 mod memory;
+mod outbox;
 mod owners;
 mod people;
 mod registry;
 mod registry_index;
 mod sessions;
 
-pub use bus::{Change, ChangeBus, ChangeKind, Changes};
+pub use bus::{Change, ChangeBus, ChangeKind, ChangeStream};
 pub use cache::{Cache, ClaimedCode, Finish, LeaveToAnswer, LoginRoom, TenantCache};
 pub use clients::{ClientPut, Clients, StoredClient};
 pub use durable::{COLLECTED_AFTER, Durable, MASTER_KEY_FACT, TenantStore};
@@ -33,6 +34,10 @@ pub use keys::{KeySwap, Keys, SealedKeys};
 pub use last_good::LastGoodDocuments;
 pub use login::recorded_login;
 pub use memory::{CacheLimits, MemoryBus, MemoryCache, MemoryRegistry, MemoryStore};
+pub use outbox::{
+    Changes, Committed, EVENTS_KEPT_FOR, EndedSession, Outbox, PlacedEvent, RecordedLogin,
+    RevokedGrant, SessionEnding,
+};
 pub use owners::{Owner, Owners};
 pub use people::{People, UpgradedPassword};
 pub use registry::{

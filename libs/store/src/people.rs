@@ -3,7 +3,7 @@ use insula_ambient::Timestamp;
 use insula_model::{ClientId, ConnectorId, Identity, IdentityClaims, TokenHash, UserId};
 use insula_oauth::Scopes;
 
-use crate::StoreError;
+use crate::{Changes, Outbox, RecordedLogin, StoreError};
 
 /// A password hash made here that stands for an older one in a file.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl std::fmt::Debug for UpgradedPassword {
 
 /// The people of a tenant: who they are, what they allowed, and their upgraded passwords.
 #[async_trait]
-pub trait People: Send + Sync + 'static {
+pub trait People: Outbox {
     /// A person by the connector they came through.
     async fn find_identity(
         &self,
@@ -32,17 +32,26 @@ pub trait People: Send + Sync + 'static {
         user: &UserId,
     ) -> Result<Option<Identity>, StoreError>;
 
-    /// Records that a person logged in, with what the connector says of them, and in the same
-    /// statement what they allowed `consent.0`, added to what they had allowed it before.
-    /// Where nothing changed but the time, the write may be skipped if `last_login_at` moved by
-    /// less than a minute.
+    /// Commits a [`RecordedLogin`] alone.
     async fn record_login(
         &self,
         connector: &ConnectorId,
         claims: &IdentityClaims,
         consent: Option<(&ClientId, &Scopes)>,
         at: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), StoreError> {
+        let login = RecordedLogin {
+            connector: connector.clone(),
+            claims: claims.clone(),
+            consent: consent.map(|(client, scopes)| (client.clone(), scopes.clone())),
+            at,
+        };
+        let changes = Changes {
+            login: Some(login),
+            ..Changes::default()
+        };
+        self.commit(&changes).await.map(drop)
+    }
 
     /// The upgraded password of a login name.
     async fn find_upgraded_password(

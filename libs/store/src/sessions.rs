@@ -2,11 +2,11 @@ use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{BrowserSession, SessionId, TokenHash};
 
-use crate::StoreError;
+use crate::{Changes, EndedSession, Outbox, StoreError};
 
 /// The browser sessions of a tenant.
 #[async_trait]
-pub trait Sessions: Send + Sync + 'static {
+pub trait Sessions: Outbox {
     /// The session of a cookie, if it has not ended by `now`.
     async fn find_session(
         &self,
@@ -14,23 +14,46 @@ pub trait Sessions: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<BrowserSession>, StoreError>;
 
-    /// Stores a session under the hash of its cookie; an earlier one of that cookie is replaced.
+    /// Commits alone that a session begins.
     async fn save_session(
         &self,
         cookie: &TokenHash,
         session: &BrowserSession,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), StoreError> {
+        let changes = Changes {
+            begun: Some((*cookie, session.clone())),
+            ..Changes::default()
+        };
+        self.commit(&changes).await.map(drop)
+    }
 
-    /// Stores what a session became, if it is still there: `false`, and nothing is stored, if it
-    /// was ended meanwhile. A logout must not be undone by a request that was under way.
+    /// Commits alone what a session became; `false`, and nothing is stored, if it was ended meanwhile.
     async fn prolong_session(
         &self,
         cookie: &TokenHash,
         session: &BrowserSession,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<bool, StoreError> {
+        let changes = Changes {
+            prolonged: Some((*cookie, session.clone())),
+            ..Changes::default()
+        };
+        let committed = self.commit(&changes).await?;
+        Ok(committed.was_prolonged)
+    }
 
-    /// Ends a session; answers it if it was there.
-    async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError>;
+    /// Commits alone that a session ends, and tells nobody; answers it if it was there.
+    async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
+        let ended = EndedSession {
+            cookie: *cookie,
+            event: None,
+        };
+        let changes = Changes {
+            ended: vec![ended],
+            ..Changes::default()
+        };
+        let mut committed = self.commit(&changes).await?;
+        Ok(committed.ended.pop())
+    }
 
     /// Whether a session with this id (`sid`) has not ended.
     async fn session_exists(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError>;

@@ -321,7 +321,7 @@ async fn a_session_serves_the_choice_of_its_connector_and_a_wanted_choice_is_sho
     code_in(&answered);
     assert_eq!(cache.calls(), ["get_auth_request", "finish_auth_request"]);
     let calls = store.calls();
-    assert_eq!(calls, ["find_session", "prolong_session"], "no new session");
+    assert_eq!(calls, ["find_session", "commit"], "no new session");
     assert_eq!(person.session(), session.as_deref());
 }
 

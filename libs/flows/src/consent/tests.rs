@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
 use insula_engine::proof_of;
-use insula_model::{AuthRequestId, ConnectorId, TokenHash};
+use insula_model::{AuthRequestId, ConnectorId, SessionEnd, TokenHash};
 use insula_oauth::{Scopes, encode_pairs};
 use insula_testkit::{CHALLENGE, a_client, a_tenant, jane};
 
 use super::*;
 use crate::testing::{
     ASK, Person, Trouble, app, claims_of, code_form, code_in, consent_fields, exchange, form,
-    heard, reconfigured, userinfo_of, view, watched,
+    heard, kinds, reconfigured, userinfo_of, view, watched,
 };
 use crate::{ConsentScope, Screen};
 
@@ -148,7 +148,7 @@ async fn a_no_leaves_no_session_behind_and_in_dex_the_one_of_its_login() {
         assert_eq!(person.session().is_some(), is_known, "before the answer");
         heard(person.answers(&view, &shown, false).await);
         assert_eq!(person.session().is_some(), is_known, "after a no");
-        let is_written = store.calls().contains(&"save_session");
+        let is_written = store.calls().contains(&"commit");
         assert_eq!(
             is_written, is_known,
             "there is no row nobody has a cookie of"
@@ -166,7 +166,7 @@ async fn a_yes_sent_twice_leaves_one_session() {
     let (mut once, mut twice) = (person.clone(), person);
     // The second yes has read the login before the first is answered.
     store.trouble(
-        "record_login",
+        "commit",
         Trouble::Meanwhile(Arc::new({
             let (view, shown) = (view.clone(), shown.clone());
             let twice = Arc::new(tokio::sync::Mutex::new(twice.clone()));
@@ -179,12 +179,12 @@ async fn a_yes_sent_twice_leaves_one_session() {
             }
         })),
     );
-    store.calls();
     let lost = once.answers(&view, &shown, true).await;
     assert_eq!(heard(lost), (Refusal::LoginUnknown, false));
-    let calls = store.calls();
-    let count = |name| calls.iter().filter(|call| **call == name).count();
-    assert_eq!(count("save_session") - count("end_session"), 1, "{calls:?}");
+    let told = kinds(&view).await;
+    let count = |name| told.iter().filter(|kind| *kind == name).count();
+    assert_eq!(count("logged_in"), 2, "{told:?}");
+    assert_eq!(count("session_ended"), 1, "{told:?}");
     assert_eq!(once.session(), None);
     let told = heard(twice.answers(&view, &shown, true).await);
     assert_eq!(told.0, Refusal::LoginUnknown);
@@ -199,8 +199,9 @@ async fn a_login_that_cannot_be_finished_leaves_no_session() {
         cache.trouble("finish_auth_request", trouble);
         store.calls();
         assert!(person.answers(&view, &shown, true).await.is_err());
-        let calls = store.calls();
-        assert_eq!(calls, ["record_login", "save_session", "end_session"]);
+        assert_eq!(store.calls(), ["commit", "commit"]);
+        let told = kinds(&view).await;
+        assert_eq!(told, ["logged_in", "consent_given", "session_ended"]);
         assert_eq!(person.session(), None);
     }
 }
@@ -214,7 +215,9 @@ async fn who_logged_out_while_they_were_asked_is_not_let_in_by_the_yes() {
     let query = ASK.replace("client_id=app", "client_id=shop");
     let shown = person.asks(&view, &query).await.unwrap();
     assert!(matches!(shown, Outcome::Show(Screen::Consent { .. })));
-    session::end_all(&view, &person.browser).await.unwrap();
+    session::end_all(&view, &person.browser, SessionEnd::LoggedOut)
+        .await
+        .unwrap();
     let sent = person.answers(&view, &shown, true).await.unwrap();
     let route = crate::testing::destination(&sent);
     assert!(route.starts_with("https://upstream.test/"), "{route}");

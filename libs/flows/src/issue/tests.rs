@@ -1,18 +1,12 @@
 use insula_model::{ConnectorId, TokenHash};
 use insula_testkit::{FakeConnector, PASSWORD, a_tenant, jane};
 
-use crate::testing::{ASK, Person, code_in, destination, view, watched, with_connector};
+use crate::testing::{ASK, Person, code_in, destination, kinds, view, watched, with_connector};
 
-const WRITES: [&str; 5] = [
-    "record_login",
-    "save_session",
-    "prolong_session",
-    "end_session",
-    "upgrade_password",
-];
+const WRITES: [&str; 2] = ["commit", "upgrade_password"];
 
 #[tokio::test]
-async fn a_login_costs_two_writes_and_five_calls_of_the_cache_until_its_code() {
+async fn a_login_costs_one_commit_and_five_calls_of_the_cache_until_its_code() {
     let (ours, _) = view(a_tenant());
     let (ours, store, cache) = watched(&ours);
     let mut person = Person::default();
@@ -22,7 +16,7 @@ async fn a_login_costs_two_writes_and_five_calls_of_the_cache_until_its_code() {
         .into_iter()
         .filter(|c| WRITES.contains(c))
         .collect();
-    assert_eq!(writes, ["record_login", "save_session"]);
+    assert_eq!(writes, ["commit"]);
     let calls = cache.calls();
     assert_eq!(
         calls,
@@ -43,7 +37,7 @@ async fn a_login_costs_two_writes_and_five_calls_of_the_cache_until_its_code() {
         .into_iter()
         .filter(|c| WRITES.contains(c))
         .collect();
-    assert_eq!(writes, ["record_login", "save_session", "end_session"]);
+    assert_eq!(writes, ["commit", "commit"]);
     assert_eq!(cache.calls(), calls, "sessions are rows");
 }
 
@@ -68,7 +62,8 @@ async fn a_login_of_dexs_dialect_writes_nothing_but_the_person() {
         .into_iter()
         .filter(|c| WRITES.contains(c))
         .collect();
-    assert_eq!(writes, ["record_login"]);
+    assert_eq!(writes, ["commit"]);
+    assert_eq!(kinds(&dex).await, ["logged_in", "consent_given"]);
     let calls = cache.calls();
     assert!(
         calls.len() <= 8,

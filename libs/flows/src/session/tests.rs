@@ -202,7 +202,7 @@ async fn a_visit_is_written_down_only_where_it_says_something_new() {
         store
             .calls()
             .iter()
-            .filter(|call| matches!(**call, "save_session" | "prolong_session"))
+            .filter(|call| **call == "commit")
             .count()
     };
     assert_eq!(writes(&mut person).await, 1, "the first visit of a client");
@@ -218,9 +218,13 @@ async fn a_visit_under_way_does_not_bring_back_who_logs_out_meanwhile() {
     let (view, _) = view(with_shop(a_tenant()));
     let person = logged_in(&view).await;
     let seen = live(&view, &person.browser).await.unwrap().unwrap();
-    end_all(&view, &person.browser).await.unwrap();
+    end_all(&view, &person.browser, SessionEnd::LoggedOut)
+        .await
+        .unwrap();
     let shop = ClientId::parse("shop").unwrap();
-    touch(&view, seen, &shop).await.unwrap();
+    let (cookie, visit) = visited(&view, seen, &shop).unwrap();
+    let store = &view.effects.store;
+    assert!(!store.prolong_session(&cookie, &visit).await.unwrap());
     assert_eq!(stored(&view, &person).await, None);
     assert_eq!(live(&view, &person.browser).await.unwrap(), None);
 }
@@ -233,7 +237,9 @@ async fn a_logout_holds_whatever_becomes_of_the_cache() {
     code_in(&person.asks(&view, &shop()).await.unwrap());
     let (away, _, cache) = watched(&view);
     cache.set_down(true);
-    end_all(&away, &person.browser).await.unwrap();
+    end_all(&away, &person.browser, SessionEnd::LoggedOut)
+        .await
+        .unwrap();
     assert_eq!(live(&away, &person.browser).await.unwrap(), None);
     cache.set_down(false);
     assert_eq!(
@@ -267,18 +273,18 @@ async fn a_session_is_asked_of_its_row_each_time() {
 
 #[tokio::test]
 async fn a_login_that_fails_leaves_the_session_that_was_there() {
-    for call in ["save_session", "record_login"] {
+    for trouble in [Trouble::AnswerLost, Trouble::Lost] {
         let (view, _) = view(with_shop(a_tenant()));
         let mut person = logged_in(&view).await;
         let before = person.session().map(str::to_owned);
         let again = format!("{}&prompt=login", shop());
         let sent = person.asks(&view, &again).await.unwrap();
         let (troubled, store, _) = watched(&view);
-        store.trouble(call, Trouble::AnswerLost);
-        assert!(person.logs_in(&troubled, &sent).await.is_err(), "{call}");
+        store.trouble("commit", trouble);
+        assert!(person.logs_in(&troubled, &sent).await.is_err());
         assert_eq!(person.session(), before.as_deref());
         let session = live(&view, &person.browser).await.unwrap();
-        assert!(session.is_some(), "{call}: nobody was logged out");
+        assert!(session.is_some(), "nobody was logged out");
     }
 }
 
@@ -372,7 +378,7 @@ async fn a_session_cookie_planted_beside_ours_logs_nobody_out_and_a_logout_ends_
     assert_eq!(found, live(&view, &person.browser).await.unwrap());
     let other = logged_in(&view).await;
     beset.sessions.push(other.browser.sessions[0].clone());
-    end_all(&view, &beset).await.unwrap();
+    end_all(&view, &beset, SessionEnd::LoggedOut).await.unwrap();
     for browser in [&person.browser, &other.browser] {
         assert_eq!(live(&view, browser).await.unwrap(), None);
     }

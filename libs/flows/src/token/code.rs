@@ -29,7 +29,7 @@ pub(super) async fn redeem(
     let code = request.code.as_deref().ok_or(Refusal::MissingCode)?;
     let key = signing_key(view)?;
     match redeemed(view, client, request, code, &key).await {
-        Err(FlowError::Refused(why)) => Err(refused(view, why.refusal).await),
+        Err(FlowError::Refused(why)) => Err(refused(view, client, why.refusal).await),
         answer => answer,
     }
 }

@@ -8,7 +8,9 @@ use insula_engine::grants::{
 };
 use insula_engine::people::is_still_known;
 use insula_jose::SigningKey;
-use insula_model::{AuthRequestId, Client, IdentityClaims, Login, RefreshGrant, TokenHash};
+use insula_model::{
+    AuthRequestId, Client, IdentityClaims, Login, RefreshGrant, Revocation, TokenHash,
+};
 use insula_oauth::{GrantType, RefreshRequest, TokenResponse};
 use insula_store::{RefreshRotation, StoreError};
 use tracing::warn;
@@ -53,11 +55,11 @@ pub(super) async fn refresh(
         };
         let how = match refresh_token(&presented, facts, view.now()) {
             Ok(how) => how,
-            Err(refusal) => return Err(refused(view, refusal).await),
+            Err(refusal) => return Err(refused(view, client, refusal).await),
         };
         let login = &grant.login;
         if !is_still_known(&view.spec, &login.connector_id, &login.claims.user_id) {
-            revoke_family(view, &grant.grant_id).await?;
+            revoke_family(view, client, &grant.grant_id, Revocation::Denied).await?;
             let grant = grant.grant_id;
             return Err(Refusal::RefreshDenied { grant }.into());
         }
@@ -67,7 +69,7 @@ pub(super) async fn refresh(
             return answer(view, &key, &grant, &scopes).await;
         };
         was_current = true;
-        let Some(login) = refreshed_login(view, connector, &grant).await? else {
+        let Some(login) = refreshed_login(view, client, connector, &grant).await? else {
             continue;
         };
         let policy = &view.spec.expiry.refresh;
@@ -169,6 +171,7 @@ async fn kept(view: &TenantView, grant: &RefreshGrant) -> Option<Login> {
 /// connector cannot do without.
 async fn refreshed_login(
     view: &TenantView,
+    client: &Client,
     connector: &OpenedConnector,
     grant: &RefreshGrant,
 ) -> Result<Option<Login>, FlowError> {
@@ -215,7 +218,7 @@ async fn refreshed_login(
             if stands.is_some_and(|stands| usage(&stands) != usage(grant)) {
                 return Ok(None);
             }
-            revoke_family(view, &grant.grant_id).await?;
+            revoke_family(view, client, &grant.grant_id, Revocation::Denied).await?;
             let grant = grant.grant_id.clone();
             Err(Refusal::RefreshDenied { grant }.into())
         }

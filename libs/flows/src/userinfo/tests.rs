@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use insula_engine::{Evidence, Refusal};
-use insula_model::{CodeGrant, GrantId};
+use insula_model::{CodeGrant, GrantId, Revocation};
 use insula_oauth::Scopes;
-use insula_testkit::{a_code_grant, a_tenant};
+use insula_testkit::{a_client, a_code_grant, a_tenant};
 
 use super::answer;
 use crate::family::revoke_family;
@@ -102,7 +102,9 @@ async fn a_revoked_family_says_nothing_from_then_on() {
         let (view, _) = view(tenant);
         let token = tokens(&view).await.access_token;
         let grant = a_code_grant().grant_id;
-        revoke_family(&view, &grant).await.unwrap();
+        let client = a_client().build();
+        let revoking = revoke_family(&view, &client, &grant, Revocation::Asked);
+        revoking.await.unwrap();
         let told = refusal(userinfo_of(&view, &token).await);
         assert_eq!(told, Refusal::BearerInvalid);
     }

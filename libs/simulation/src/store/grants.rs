@@ -82,19 +82,6 @@ impl Grants for NodeStore {
         Ok(())
     }
 
-    async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Answer<()> {
-        let call = async {
-            let tenant = self.tenant.as_str();
-            if self.link.has(Defect::RevocationInCacheAlone) {
-                self.link.cache.on(tenant, |shelf, _| {
-                    shelf.revoked.insert(grant.clone());
-                });
-            }
-            self.store.revoke_grant(grant, until).await
-        };
-        self.link.wire.carry("revoke_grant", call).await
-    }
-
     async fn is_revoked(&self, grant: &GrantId) -> Answer<bool> {
         let call = async {
             if self.link.has(Defect::RevocationInCacheAlone) {

@@ -1,7 +1,5 @@
 use async_trait::async_trait;
-use insula_ambient::Timestamp;
-use insula_model::{ClientId, ConnectorId, Identity, IdentityClaims, UserId};
-use insula_oauth::Scopes;
+use insula_model::{ConnectorId, Identity, UserId};
 use insula_store::{People, UpgradedPassword};
 
 use super::{Answer, NodeStore};
@@ -15,17 +13,6 @@ impl People for NodeStore {
     ) -> Answer<Option<Identity>> {
         let call = self.store.find_identity(connector, user);
         self.link.wire.carry("find_identity", call).await
-    }
-
-    async fn record_login(
-        &self,
-        connector: &ConnectorId,
-        claims: &IdentityClaims,
-        consent: Option<(&ClientId, &Scopes)>,
-        at: Timestamp,
-    ) -> Answer<()> {
-        let call = self.store.record_login(connector, claims, consent, at);
-        self.link.wire.carry("record_login", call).await
     }
 
     async fn find_upgraded_password(&self, email: &str) -> Answer<Option<UpgradedPassword>> {

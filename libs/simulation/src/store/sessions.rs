@@ -16,21 +16,6 @@ impl Sessions for NodeStore {
         self.link.wire.carry("find_session", call).await
     }
 
-    async fn save_session(&self, cookie: &TokenHash, session: &BrowserSession) -> Answer<()> {
-        let call = self.store.save_session(cookie, session);
-        self.link.wire.carry("save_session", call).await
-    }
-
-    async fn prolong_session(&self, cookie: &TokenHash, session: &BrowserSession) -> Answer<bool> {
-        let call = self.store.prolong_session(cookie, session);
-        self.link.wire.carry("prolong_session", call).await
-    }
-
-    async fn end_session(&self, cookie: &TokenHash) -> Answer<Option<BrowserSession>> {
-        let call = self.store.end_session(cookie);
-        self.link.wire.carry("end_session", call).await
-    }
-
     async fn session_exists(&self, id: &SessionId, now: Timestamp) -> Answer<bool> {
         let call = self.store.session_exists(id, now);
         self.link.wire.carry("session_exists", call).await

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
 use insula_model::TenantId;
-use insula_store::{Change, ChangeBus as _, ChangeKind, Changes};
+use insula_store::{Change, ChangeBus as _, ChangeKind, ChangeStream};
 use insula_store_redis::RedisBus;
 use redis::AsyncCommands as _;
 use tokio::runtime::Handle;
@@ -18,7 +18,7 @@ fn change(tenant: &str, kind: ChangeKind) -> Change {
     }
 }
 
-async fn hear(changes: &mut Changes) -> Change {
+async fn hear(changes: &mut ChangeStream) -> Change {
     let heard = timeout(Duration::from_secs(20), changes.next()).await;
     heard.unwrap().unwrap()
 }

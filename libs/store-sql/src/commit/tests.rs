@@ -79,7 +79,7 @@ impl Bench {
         let group = self.group.clone();
         let statements: Vec<_> = statements
             .iter()
-            .map(|text| Statement::from_string(DbBackend::Sqlite, *text))
+            .map(|text| Step::any(Statement::from_string(DbBackend::Sqlite, *text)))
             .collect();
         let mut writing: Writing = Box::pin(async move { group.write(statements).await });
         assert!(poll!(&mut writing).is_pending());
@@ -289,4 +289,28 @@ async fn closing_waits_for_what_was_asked_for_and_takes_no_more() {
     let told = said(late);
     assert_eq!(told, "sqlite cannot be reached: the pool is closed");
     assert_eq!(bench.names().await, "a b");
+}
+
+/// What it builds on is gone, so that nothing of it stands; its neighbours are committed.
+#[tokio::test]
+async fn a_write_that_finds_no_row_to_change_fails_alone_and_whole() {
+    let mut bench = Bench::new().await;
+    let first = bench.held("a").await;
+    let before = bench.insert("b").await;
+    let half = Statement::from_string(DbBackend::Sqlite, insertion("half"));
+    let missing = "UPDATE note SET value = 1 WHERE name = 'missing'";
+    let missing = Statement::from_string(DbBackend::Sqlite, missing);
+    let steps = vec![Step::any(half), Step::must_change(missing)];
+    let group = bench.group.clone();
+    let mut lost: Writing = Box::pin(async move { group.write(steps).await });
+    assert!(poll!(&mut lost).is_pending());
+    let after = bench.insert("c").await;
+    bench.go_on(COMMITS);
+    first.await.unwrap();
+    bench.next_group(COMMITS).await;
+    before.await.unwrap();
+    assert!(matches!(lost.await, Err(DbErr::RecordNotUpdated)));
+    after.await.unwrap();
+    assert_eq!(bench.names().await, "a b c");
+    assert!(bench.begun.try_recv().is_err(), "more than two commits");
 }

@@ -6,6 +6,8 @@
 
 pub(crate) mod browser_session;
 pub(crate) mod client;
+pub(crate) mod event;
+pub(crate) mod event_counter;
 pub(crate) mod identity;
 pub(crate) mod key_ring;
 pub(crate) mod last_good_document;

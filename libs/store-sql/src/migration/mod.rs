@@ -10,6 +10,7 @@ mod m0004_tenant_owner;
 mod m0005_clients;
 mod m0006_code_claims;
 mod m0007_tenant_registry;
+mod m0008_events;
 mod m0009_last_good;
 
 /// All steps, oldest first.
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_clients::Clients),
             Box::new(m0006_code_claims::CodeClaims),
             Box::new(m0007_tenant_registry::TenantRegistry),
+            Box::new(m0008_events::Events),
             Box::new(m0009_last_good::LastGood),
         ]
     }

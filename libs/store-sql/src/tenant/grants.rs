@@ -66,10 +66,6 @@ impl Grants for SqlTenant {
         Ok(())
     }
 
-    async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError> {
-        run!(self, "revoke_grant", revocation::revoke, grant, until)
-    }
-
     async fn is_revoked(&self, grant: &GrantId) -> Result<bool, StoreError> {
         run!(self, "is_revoked", revocation::is_revoked, grant)
     }

@@ -1,18 +1,18 @@
-use async_trait::async_trait;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use insula_ambient::Timestamp;
-use insula_model::{ClientId, ConnectorId, Identity, IdentityClaims, TenantId, UserId};
-use insula_oauth::Scopes;
-use insula_store::{People, StoreError, UpgradedPassword, recorded_login};
+use insula_model::{ConnectorId, Identity, TenantId, UserId};
+use insula_store::{People, RecordedLogin, StoreError, UpgradedPassword, recorded_login};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _, Select,
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _,
+    QueryFilter as _, QuerySelect as _, QueryTrait as _, Select, Statement,
 };
 
 use super::json::{from_json, to_json};
 use super::{SqlTenant, passwords};
+use crate::commit::Step;
 use crate::entity::identity::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
 use crate::sql::Sql;
@@ -27,17 +27,6 @@ impl People for SqlTenant {
         user: &UserId,
     ) -> Result<Option<Identity>, StoreError> {
         run!(self, "find_identity", find, connector, user)
-    }
-
-    async fn record_login(
-        &self,
-        connector: &ConnectorId,
-        claims: &IdentityClaims,
-        consent: Option<(&ClientId, &Scopes)>,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let consent = consent.map(|(client, scopes)| (client.clone(), scopes.clone()));
-        run!(self, "record_login", record, connector, claims, consent, at)
     }
 
     async fn find_upgraded_password(
@@ -62,50 +51,35 @@ pub(super) async fn find(
     row.as_ref().map(identity).transpose()
 }
 
-/// One read and one write that stands only if nobody wrote in between. Who loses that race takes
-/// the row's lock and writes again, so that a crowd does not retry for ever.
-pub(super) async fn record(
-    sql: Arc<Sql>,
-    tenant: TenantId,
-    (connector, claims, consent, at): (
-        ConnectorId,
-        IdentityClaims,
-        Option<(ClientId, Scopes)>,
-        Timestamp,
-    ),
-) -> Result<(), Fault> {
-    let consent = consent.as_ref().map(|(client, scopes)| (client, scopes));
-    let row = by_key(&tenant, &connector, &claims.user_id)
-        .one(sql.read())
-        .await?;
+/// The statement that records a login, which stands only if nobody wrote since the row was read; none
+/// if it says nothing new.
+pub(super) async fn recording(
+    db: &impl ConnectionTrait,
+    tenant: &TenantId,
+    login: &RecordedLogin,
+    is_locked: bool,
+) -> Result<Option<Step>, Fault> {
+    let RecordedLogin {
+        connector,
+        claims,
+        consent,
+        at,
+    } = login;
+    let mut known = by_key(tenant, connector, &claims.user_id);
+    if is_locked {
+        known = known.lock_exclusive();
+    }
+    let row = known.one(db).await?;
     let stored = row.as_ref().map(identity).transpose()?;
-    let Some(next) = recorded_login(stored, &connector, &claims, consent, at) else {
-        return Ok(());
+    let consent = consent.as_ref().map(|(client, scopes)| (client, scopes));
+    let Some(next) = recorded_login(stored, connector, claims, consent, *at) else {
+        return Ok(None);
     };
-    let written = match &row {
-        None => insert(sql.write(), &tenant, &next).await?,
-        Some(row) => replace(sql.write(), row, &next).await?,
-    };
-    if written {
-        return Ok(());
-    }
-
-    let transaction = sql.begin().await?;
-    sql.metrics.count_read();
-    let locked = by_key(&tenant, &connector, &claims.user_id)
-        .lock_exclusive()
-        .one(&transaction)
-        .await?;
-    let row = locked.ok_or(Fault::Raced)?;
-    let stored = Some(identity(&row)?);
-    if let Some(next) = recorded_login(stored, &connector, &claims, consent, at) {
-        sql.metrics.count_write();
-        if !replace(&transaction, &row, &next).await? {
-            return Err(Fault::Raced);
-        }
-    }
-    transaction.commit().await?;
-    Ok(())
+    let backend = db.get_database_backend();
+    Ok(Some(match &row {
+        None => Step::any(insert(backend, tenant, &next)?),
+        Some(row) => Step::must_change(replace(backend, row, &next)?),
+    }))
 }
 
 fn by_key(tenant: &TenantId, connector: &ConnectorId, user: &UserId) -> Select<Entity> {
@@ -116,12 +90,7 @@ fn by_key(tenant: &TenantId, connector: &ConnectorId, user: &UserId) -> Select<E
     ))
 }
 
-/// `false` if somebody else was first.
-async fn insert(
-    db: &impl ConnectionTrait,
-    tenant: &TenantId,
-    identity: &Identity,
-) -> Result<bool, Fault> {
+fn insert(backend: DbBackend, tenant: &TenantId, identity: &Identity) -> Result<Statement, Fault> {
     let row = ActiveModel {
         tenant_id: Set(tenant.as_str().to_owned()),
         connector_id: Set(identity.connector_id.as_str().to_owned()),
@@ -132,22 +101,14 @@ async fn insert(
         last_login_at: Set(identity.last_login_at.as_millis()),
         version: Set(1),
     };
-    not_duplicate(Entity::insert(row).exec_without_returning(db).await)
+    Ok(Entity::insert(row).build(backend))
 }
 
-fn not_duplicate(inserted: Result<u64, DbErr>) -> Result<bool, Fault> {
-    match inserted {
-        Ok(_) => Ok(true),
-        Err(error) if Fault::is_duplicate(&error) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// `false` if the row is no longer as it was read.
-async fn replace(db: &impl ConnectionTrait, read: &Model, next: &Identity) -> Result<bool, Fault> {
+/// Finds the row only as it was read.
+fn replace(backend: DbBackend, read: &Model, next: &Identity) -> Result<Statement, Fault> {
     let claims = to_json(WHAT, "claims", &next.claims)?;
     let consents = to_json(WHAT, "consents", &next.consents)?;
-    let replaced = Entity::update_many()
+    let replace = Entity::update_many()
         .col_expr(Column::Claims, Expr::value(claims))
         .col_expr(Column::Consents, Expr::value(consents))
         .col_expr(
@@ -158,10 +119,8 @@ async fn replace(db: &impl ConnectionTrait, read: &Model, next: &Identity) -> Re
         .filter(Column::TenantId.eq(read.tenant_id.as_str()))
         .filter(Column::ConnectorId.eq(read.connector_id.as_str()))
         .filter(Column::UserId.eq(read.user_id.as_str()))
-        .filter(Column::Version.eq(read.version))
-        .exec(db)
-        .await?;
-    Ok(replaced.rows_affected == 1)
+        .filter(Column::Version.eq(read.version));
+    Ok(replace.build(backend))
 }
 
 fn identity(row: &Model) -> Result<Identity, Fault> {

@@ -2,40 +2,55 @@ use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::{GrantId, TenantId};
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, OnConflict, Query};
-use sea_orm::{ActiveValue::Set, EntityTrait as _};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
+    QuerySelect as _, QueryTrait as _,
+};
 
+use crate::commit::Step;
 use crate::entity::refresh_grant;
 use crate::entity::revoked_grant::{ActiveModel, Column, Entity};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
-/// Notes the revocation, which everything that reads the family's refresh grants asks for. Their
-/// rows stay as long as it stands: they say that their codes were redeemed. Of two revocations the
-/// one that stands longer counts.
-pub(super) async fn revoke(
-    sql: Arc<Sql>,
-    tenant: TenantId,
-    (grant, until): (GrantId, Timestamp),
-) -> Result<(), Fault> {
-    let until = until.as_millis();
-    let row = ActiveModel {
-        tenant_id: Set(tenant.as_str().to_owned()),
-        grant_id: Set(grant.as_str().to_owned()),
-        expires_at: Set(until),
-    };
-    let stored = || Expr::col((Entity, Column::ExpiresAt));
-    let later = CaseStatement::new()
-        .case(stored().lt(until), until)
-        .finally(stored());
-    let keep_later = OnConflict::columns([Column::TenantId, Column::GrantId])
-        .value(Column::ExpiresAt, later)
-        .to_owned();
-    Entity::insert(row)
-        .on_conflict(keep_later)
-        .exec_without_returning(sql.write())
-        .await?;
-    Ok(())
+/// The statement that notes a revocation, which everything that reads the family's refresh grants
+/// asks for, and whether it is the first. Their rows stay as long as it stands: they say that their
+/// codes were redeemed. Of two revocations the one that stands longer counts.
+pub(super) async fn revoking(
+    db: &impl ConnectionTrait,
+    tenant: &TenantId,
+    grant: &GrantId,
+    until: Timestamp,
+    is_locked: bool,
+) -> Result<(Option<Step>, bool), Fault> {
+    let (backend, until) = (db.get_database_backend(), until.as_millis());
+    let mut known = Entity::find_by_id((tenant.as_str().to_owned(), grant.as_str().to_owned()));
+    if is_locked {
+        known = known.lock_exclusive();
+    }
+    match known.one(db).await? {
+        None => {
+            let row = ActiveModel {
+                tenant_id: Set(tenant.as_str().to_owned()),
+                grant_id: Set(grant.as_str().to_owned()),
+                expires_at: Set(until),
+            };
+            let insert = Entity::insert(row).build(backend);
+            Ok((Some(Step::any(insert)), true))
+        }
+        Some(row) if row.expires_at < until => {
+            // Found no more if it was collected meanwhile, and then noted anew.
+            let prolong = Entity::update_many()
+                .col_expr(Column::ExpiresAt, Expr::value(until))
+                .filter(Column::TenantId.eq(tenant.as_str()))
+                .filter(Column::GrantId.eq(grant.as_str()))
+                .filter(Column::ExpiresAt.lt(until))
+                .build(backend);
+            Ok((Some(Step::must_change(prolong)), false))
+        }
+        Some(_) => Ok((None, false)),
+    }
 }
 
 pub(super) async fn is_revoked(

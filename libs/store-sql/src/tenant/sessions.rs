@@ -1,13 +1,13 @@
-use async_trait::async_trait;
-use insula_store::{Sessions, StoreError};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{BrowserSession, SessionId, TenantId, TokenHash};
+use insula_store::{Sessions, StoreError};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _,
-    Select,
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbBackend, EntityTrait as _,
+    QueryFilter as _, QuerySelect as _, QueryTrait as _, Select, Statement,
 };
 
 use super::SqlTenant;
@@ -28,26 +28,6 @@ impl Sessions for SqlTenant {
         run!(self, "find_session", find, cookie, now)
     }
 
-    async fn save_session(
-        &self,
-        cookie: &TokenHash,
-        session: &BrowserSession,
-    ) -> Result<(), StoreError> {
-        run!(self, "save_session", save, cookie, session)
-    }
-
-    async fn prolong_session(
-        &self,
-        cookie: &TokenHash,
-        session: &BrowserSession,
-    ) -> Result<bool, StoreError> {
-        run!(self, "prolong_session", prolong, cookie, session)
-    }
-
-    async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
-        run!(self, "end_session", end, cookie)
-    }
-
     async fn session_exists(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
         run!(self, "session_exists", exists, id, now)
     }
@@ -65,35 +45,50 @@ pub(super) async fn find(
     row.as_ref().map(session).transpose()
 }
 
-pub(super) async fn save(
-    sql: Arc<Sql>,
-    tenant: TenantId,
-    (cookie, session): (TokenHash, BrowserSession),
-) -> Result<(), Fault> {
+/// The session of a cookie, ended or not.
+pub(super) async fn read(
+    db: &impl ConnectionTrait,
+    tenant: &TenantId,
+    cookie: &TokenHash,
+    is_locked: bool,
+) -> Result<Option<BrowserSession>, Fault> {
+    let mut known = by_cookie(tenant, *cookie);
+    if is_locked {
+        known = known.lock_exclusive();
+    }
+    let row = known.one(db).await?;
+    row.as_ref().map(session).transpose()
+}
+
+/// The statement that stores a session, in the place of an earlier one of its cookie.
+pub(super) fn saving(
+    backend: DbBackend,
+    tenant: &TenantId,
+    cookie: &TokenHash,
+    session: &BrowserSession,
+) -> Result<Statement, Fault> {
     let row = ActiveModel {
         tenant_id: Set(tenant.as_str().to_owned()),
         cookie_hash: Set(cookie.to_text()),
         session_id: Set(session.id.as_str().to_owned()),
-        body: Set(to_json(WHAT, "body", &session)?),
+        body: Set(to_json(WHAT, "body", session)?),
         expires_at: Set(session.expires_at.as_millis()),
     };
     let replace = OnConflict::columns([Column::TenantId, Column::CookieHash])
         .update_columns([Column::SessionId, Column::Body, Column::ExpiresAt])
         .to_owned();
-    Entity::insert(row)
-        .on_conflict(replace)
-        .exec_without_returning(sql.write())
-        .await?;
-    Ok(())
+    Ok(Entity::insert(row).on_conflict(replace).build(backend))
 }
 
-pub(super) async fn prolong(
-    sql: Arc<Sql>,
-    tenant: TenantId,
-    (cookie, session): (TokenHash, BrowserSession),
-) -> Result<bool, Fault> {
-    let body = to_json(WHAT, "body", &session)?;
-    let prolonged = Entity::update_many()
+/// The statement that stores what a session became; it finds no row of one that was ended.
+pub(super) fn prolonging(
+    backend: DbBackend,
+    tenant: &TenantId,
+    cookie: &TokenHash,
+    session: &BrowserSession,
+) -> Result<Statement, Fault> {
+    let body = to_json(WHAT, "body", session)?;
+    let prolong = Entity::update_many()
         .col_expr(Column::SessionId, Expr::value(session.id.as_str()))
         .col_expr(Column::Body, Expr::value(body))
         .col_expr(
@@ -101,30 +96,16 @@ pub(super) async fn prolong(
             Expr::value(session.expires_at.as_millis()),
         )
         .filter(Column::TenantId.eq(tenant.as_str()))
-        .filter(Column::CookieHash.eq(cookie.to_text()))
-        .exec(sql.write())
-        .await?;
-    Ok(prolonged.rows_affected == 1)
+        .filter(Column::CookieHash.eq(cookie.to_text()));
+    Ok(prolong.build(backend))
 }
 
-/// Of many who end a session the one that deleted its row is answered.
-pub(super) async fn end(
-    sql: Arc<Sql>,
-    tenant: TenantId,
-    (cookie,): (TokenHash,),
-) -> Result<Option<BrowserSession>, Fault> {
-    let Some(row) = by_cookie(&tenant, cookie).one(sql.read()).await? else {
-        return Ok(None);
-    };
-    let ended = Entity::delete_many()
+/// The statement that ends a session. Of many, one finds its row.
+pub(super) fn ending(backend: DbBackend, tenant: &TenantId, cookie: &TokenHash) -> Statement {
+    Entity::delete_many()
         .filter(Column::TenantId.eq(tenant.as_str()))
         .filter(Column::CookieHash.eq(cookie.to_text()))
-        .exec(sql.write())
-        .await?;
-    if ended.rows_affected == 0 {
-        return Ok(None);
-    }
-    session(&row).map(Some)
+        .build(backend)
 }
 
 pub(super) async fn exists(

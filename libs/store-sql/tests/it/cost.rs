@@ -2,11 +2,14 @@ use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::{
-    BrowserSession, ClientId, ConnectorId, GrantId, IdentityClaims, Login, RefreshGrant, RefreshId,
-    SessionId, TenantId, TokenHash, UserId,
+    BrowserSession, ClientId, ConnectorId, Event, EventId, EventKind, GrantId, IdentityClaims,
+    Login, RefreshGrant, RefreshId, SessionId, TenantId, TokenHash, UserId,
 };
 use insula_oauth::Scopes;
-use insula_store::{Durable as _, KeyVersions as _, RefreshRotation, SealedKeys, TenantStore};
+use insula_store::{
+    Changes, Durable as _, KeyVersions as _, RecordedLogin, RefreshRotation, SealedKeys,
+    TenantStore,
+};
 use insula_store_sql::SqlStore;
 
 use crate::scratch::Scratch;
@@ -90,6 +93,45 @@ pub(crate) async fn a_login_writes_three_statements(scratch: &Scratch) {
         assert_eq!(store.metrics().writes(), 3 * login);
         assert_eq!(store.metrics().reads(), login);
     }
+    store.close().await;
+}
+
+/// A commit that tells one event and changes nothing else.
+pub(crate) fn told(id: &str) -> Changes {
+    let event = Event {
+        id: EventId::parse(id).unwrap(),
+        at: NOON,
+        kind: EventKind::LoggedIn {
+            client: ClientId::parse("app").unwrap(),
+            connector: local(),
+            user: jane().user_id,
+            session: None,
+            amr: vec![],
+        },
+    };
+    Changes {
+        events: vec![event],
+        ..Changes::default()
+    }
+}
+
+/// Its records, and one statement for all that is told of it.
+pub(crate) async fn a_login_and_its_events_are_one_commit_of_three_statements(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let mut changes = told("e1");
+    changes.events.extend(told("e2").events);
+    changes.login = Some(RecordedLogin {
+        connector: local(),
+        claims: jane(),
+        consent: None,
+        at: NOON,
+    });
+    changes.begun = Some((TokenHash::of("cookie"), session()));
+    let (reads, writes) = (store.metrics().reads(), store.metrics().writes());
+    tenant(&store).commit(&changes).await.unwrap();
+    assert_eq!(store.metrics().reads() - reads, 1);
+    assert_eq!(store.metrics().writes() - writes, 3);
     store.close().await;
 }
 

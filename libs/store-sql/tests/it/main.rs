@@ -41,6 +41,7 @@ macro_rules! on {
                 registry: a_document_is_stored_sealed_and_for_its_tenant_alone,
                 registry: a_look_for_changes_costs_one_statement,
                 cost: a_login_writes_three_statements,
+                cost: a_login_and_its_events_are_one_commit_of_three_statements,
                 cost: a_refresh_writes_one_statement,
                 cost: the_key_versions_of_thousands_of_tenants_cost_a_statement_for_each_thousand,
                 cost: answers_are_written_together_and_soon,
@@ -51,6 +52,7 @@ macro_rules! on {
                 trouble: what_is_stored_after_a_stall_is_seen_by_others,
                 trouble: a_corrupt_row_is_named_without_its_values,
                 trouble: an_error_of_the_database_quotes_no_value,
+                trouble: an_event_that_is_committed_late_is_read_late_and_not_missed,
                 trouble: two_stores_of_one_database_lose_no_consent,
                 trouble: metrics_count_statements_and_pools,
             }

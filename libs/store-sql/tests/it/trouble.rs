@@ -8,7 +8,7 @@ use insula_store_sql::{SqlOptions, SqlStore};
 use prometheus::{Registry, TextEncoder};
 use sea_orm::{ConnectionTrait as _, Statement, TransactionTrait as _};
 
-use crate::cost::{EVENING, NOON, jane, local, refresh, tenant};
+use crate::cost::{EVENING, NOON, jane, local, refresh, tenant, told};
 use crate::gate::Gate;
 use crate::scratch::{IO, Scratch, Service};
 
@@ -213,6 +213,38 @@ pub(crate) async fn two_stores_of_one_database_lose_no_consent(scratch: &Scratch
     for store in stores {
         store.close().await;
     }
+}
+
+/// A transaction that was opened first and is committed last, behind a reader who went on.
+pub(crate) async fn an_event_that_is_committed_late_is_read_late_and_not_missed(scratch: &Scratch) {
+    if scratch.service == Service::Sqlite {
+        // It has one writer at a time: nothing can be committed between.
+        return;
+    }
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let acme = tenant(&store);
+    let raw = scratch.raw().await;
+    let late = IO.spawn(async move {
+        let open = raw.begin().await.unwrap();
+        let body = r#"{"id":"a0","at":1800000000000,"kind":"grant_revoked","grant":"g1","client":"app","reason":"asked"}"#;
+        let insert = format!(
+            "INSERT INTO event (tenant_id, event_id, happened_at, body, expires_at) \
+             VALUES ('acme', 'a0', 1800000000000, '{body}', 1900000000000)"
+        );
+        open.execute_unprepared(&insert).await.unwrap();
+        open
+    });
+    let late = late.await.unwrap();
+    acme.commit(&told("b1")).await.unwrap();
+    let first = acme.events_after(0, 10).await.unwrap();
+    assert_eq!(first.len(), 1);
+    assert_eq!(first[0].event.id.as_str(), "b1");
+    IO.spawn(late.commit()).await.unwrap().unwrap();
+    let rest = acme.events_after(first[0].position, 10).await.unwrap();
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0].event.id.as_str(), "a0");
+    store.close().await;
 }
 
 pub(crate) async fn metrics_count_statements_and_pools(scratch: &Scratch) {

@@ -14,6 +14,7 @@ mod chores;
 mod clients;
 mod keys;
 mod last_good;
+mod outbox;
 mod owner;
 mod people;
 pub(crate) mod records;
@@ -25,6 +26,7 @@ pub use chores::*;
 pub use clients::*;
 pub use keys::*;
 pub use last_good::*;
+pub use outbox::*;
 pub use owner::*;
 pub use people::*;
 pub use refresh::*;
@@ -102,6 +104,15 @@ macro_rules! durable_conformance {
             a_rotation_and_a_revocation_at_once_leave_no_grant,
             grants_of_a_person_are_listed_newest_first_and_by_client,
             at_most_a_hundred_grants_are_listed,
+            what_is_committed_together_stands_together_and_is_told,
+            events_are_read_in_order_page_by_page_each_once,
+            events_that_are_committed_while_others_are_read_are_all_read,
+            of_many_commits_that_end_a_session_one_tells_it,
+            a_session_that_is_not_there_is_not_told_to_end,
+            a_revocation_is_told_the_first_time_alone,
+            of_many_logins_at_once_each_is_told_once,
+            no_tenant_sees_the_events_of_another,
+            the_collector_takes_events_once_they_were_kept_for_their_time,
             no_tenant_sees_the_keys_of_another,
             no_tenant_sees_the_people_of_another,
             no_tenant_sees_or_ends_the_sessions_of_another,

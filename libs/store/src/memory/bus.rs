@@ -4,7 +4,7 @@ use futures_util::stream;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::{Change, ChangeBus, Changes, StoreError};
+use crate::{Change, ChangeBus, ChangeStream, StoreError};
 
 /// How many changes a slow listener may lie behind before it misses the oldest.
 const BACKLOG: usize = 1024;
@@ -34,7 +34,7 @@ impl ChangeBus for MemoryBus {
         Ok(())
     }
 
-    async fn subscribe(&self) -> Result<Changes, StoreError> {
+    async fn subscribe(&self) -> Result<ChangeStream, StoreError> {
         let listener = self.0.subscribe();
         let changes = stream::unfold(listener, |mut listener| async move {
             loop {

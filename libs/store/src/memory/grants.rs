@@ -115,15 +115,6 @@ impl Grants for TenantMemory {
         Ok(())
     }
 
-    async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError> {
-        let mut rows = self.rows();
-        let known = rows.revoked.contains_key(grant);
-        room(known, rows.revoked.len(), "revocations")?;
-        let stands = rows.revoked.entry(grant.clone()).or_insert(until);
-        *stands = until.max(*stands);
-        Ok(())
-    }
-
     async fn is_revoked(&self, grant: &GrantId) -> Result<bool, StoreError> {
         Ok(self.rows().revoked.contains_key(grant))
     }

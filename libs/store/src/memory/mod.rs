@@ -7,6 +7,7 @@ mod grants;
 mod key_versions;
 mod keys;
 mod last_good;
+mod outbox;
 mod owners;
 mod people;
 mod registry;

@@ -1,10 +1,7 @@
 use async_trait::async_trait;
-use insula_ambient::Timestamp;
-use insula_model::{ClientId, ConnectorId, Identity, IdentityClaims, UserId};
-use insula_oauth::Scopes;
+use insula_model::{ConnectorId, Identity, UserId};
 
 use super::store::{TenantMemory, room};
-use crate::login::recorded_login;
 use crate::{People, StoreError, UpgradedPassword};
 
 #[async_trait]
@@ -16,23 +13,6 @@ impl People for TenantMemory {
     ) -> Result<Option<Identity>, StoreError> {
         let key = (connector.clone(), user.clone());
         Ok(self.rows().identities.get(&key).cloned())
-    }
-
-    async fn record_login(
-        &self,
-        connector: &ConnectorId,
-        claims: &IdentityClaims,
-        consent: Option<(&ClientId, &Scopes)>,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let key = (connector.clone(), claims.user_id.clone());
-        let mut rows = self.rows();
-        let stored = rows.identities.get(&key).cloned();
-        room(stored.is_some(), rows.identities.len(), "identities")?;
-        if let Some(next) = recorded_login(stored, connector, claims, consent, at) {
-            rows.identities.insert(key, next);
-        }
-        Ok(())
     }
 
     async fn find_upgraded_password(

@@ -9,10 +9,11 @@ use insula_model::{
     TenantId, TokenHash, UserId,
 };
 
+use super::outbox::Events;
 use crate::{Durable, Owner, SealedKeys, StoreError, StoredClient, TenantStore, UpgradedPassword};
 
 /// How many rows of one kind a tenant may hold: memory is not a database. Tests fill a smaller one.
-const MOST_ROWS: usize = if cfg!(test) { 1_000 } else { 100_000 };
+pub(super) const MOST_ROWS: usize = if cfg!(test) { 1_000 } else { 100_000 };
 
 /// The durable half in memory, for tests and for trying Insula out: it ends with the process.
 /// Clones share their rows.
@@ -40,6 +41,7 @@ pub(super) struct Rows {
     pub(super) claims: HashMap<RefreshId, CodeClaim>,
     pub(super) redeemed: HashMap<GrantId, Redeemed>,
     pub(super) revoked: HashMap<GrantId, Timestamp>,
+    pub(super) events: Events,
 }
 
 /// That a code was redeemed which began no refresh grant.
@@ -162,7 +164,8 @@ impl Durable for MemoryStore {
     async fn collect_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {
         let tenants: Vec<_> = lock(&self.0).tenants.values().cloned().collect();
         let batch = usize::try_from(batch).unwrap_or(usize::MAX);
-        let (mut sessions, mut refresh, mut redeemed, mut revoked) = (batch, batch, batch, batch);
+        let (mut sessions, mut refresh, mut redeemed) = (batch, batch, batch);
+        let (mut revoked, mut events) = (batch, batch);
         let mut gone = 0;
         for tenant in tenants {
             let mut rows = lock(&tenant);
@@ -177,6 +180,7 @@ impl Durable for MemoryStore {
             gone += sweep(&mut redeemed, |take| {
                 rows.redeemed.retain(|_, row| !(row.until <= now && take()));
             });
+            gone += sweep(&mut events, |take| rows.events.collect(now, take));
             let Rows {
                 refresh,
                 claims,

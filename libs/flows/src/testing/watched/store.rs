@@ -1,13 +1,13 @@
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{
-    BrowserSession, Client, ClientId, CodeClaim, ConnectorId, GrantId, Identity, IdentityClaims,
-    RefreshGrant, RefreshId, SessionId, TokenHash, UserId,
+    BrowserSession, Client, ClientId, CodeClaim, ConnectorId, GrantId, Identity, RefreshGrant,
+    RefreshId, SessionId, TokenHash, UserId,
 };
-use insula_oauth::Scopes;
 use insula_store::{
-    ClientPut, Clients, Grants, KeySwap, Keys, Owner, Owners, People, Redemption, RefreshRotation,
-    SealedKeys, Sessions, StoreError, StoredClient, UpgradedPassword,
+    Changes, ClientPut, Clients, Committed, Grants, KeySwap, Keys, Outbox, Owner, Owners, People,
+    PlacedEvent, Redemption, RefreshRotation, SealedKeys, Sessions, StoreError, StoredClient,
+    UpgradedPassword,
 };
 
 use super::WatchedStore;
@@ -43,6 +43,18 @@ impl Clients for WatchedStore {
         self.1
             .watch("delete_client", self.0.delete_client(id))
             .await
+    }
+}
+
+#[async_trait]
+impl Outbox for WatchedStore {
+    async fn commit(&self, changes: &Changes) -> Result<Committed, StoreError> {
+        self.1.watch("commit", self.0.commit(changes)).await
+    }
+
+    async fn events_after(&self, position: u64, most: u32) -> Result<Vec<PlacedEvent>, StoreError> {
+        let found = self.0.events_after(position, most);
+        self.1.watch("events_after", found).await
     }
 }
 
@@ -90,21 +102,6 @@ impl People for WatchedStore {
             .await
     }
 
-    async fn record_login(
-        &self,
-        connector: &ConnectorId,
-        claims: &IdentityClaims,
-        consent: Option<(&ClientId, &Scopes)>,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.1
-            .watch(
-                "record_login",
-                self.0.record_login(connector, claims, consent, at),
-            )
-            .await
-    }
-
     async fn find_upgraded_password(
         &self,
         email: &str,
@@ -133,32 +130,6 @@ impl Sessions for WatchedStore {
     ) -> Result<Option<BrowserSession>, StoreError> {
         self.1
             .watch("find_session", self.0.find_session(cookie, now))
-            .await
-    }
-
-    async fn save_session(
-        &self,
-        cookie: &TokenHash,
-        session: &BrowserSession,
-    ) -> Result<(), StoreError> {
-        self.1
-            .watch("save_session", self.0.save_session(cookie, session))
-            .await
-    }
-
-    async fn prolong_session(
-        &self,
-        cookie: &TokenHash,
-        session: &BrowserSession,
-    ) -> Result<bool, StoreError> {
-        self.1
-            .watch("prolong_session", self.0.prolong_session(cookie, session))
-            .await
-    }
-
-    async fn end_session(&self, cookie: &TokenHash) -> Result<Option<BrowserSession>, StoreError> {
-        self.1
-            .watch("end_session", self.0.end_session(cookie))
             .await
     }
 
@@ -226,12 +197,6 @@ impl Grants for WatchedStore {
     ) -> Result<(), StoreError> {
         self.1
             .watch("note_answered", self.0.note_answered(id, generation, at))
-            .await
-    }
-
-    async fn revoke_grant(&self, grant: &GrantId, until: Timestamp) -> Result<(), StoreError> {
-        self.1
-            .watch("revoke_grant", self.0.revoke_grant(grant, until))
             .await
     }
 

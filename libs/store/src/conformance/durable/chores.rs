@@ -11,10 +11,10 @@ use crate::{Durable, Redemption, SealedKeys};
 
 /// The collector sweeps all tenants, so its sentences run one by one; and long ago, so that they
 /// take nothing from the others.
-static ONE_BY_ONE: Mutex<()> = Mutex::const_new(());
-const LONG_AGO: Timestamp = Timestamp::from_millis(1_000_000_000_777);
+pub(super) static ONE_BY_ONE: Mutex<()> = Mutex::const_new(());
+pub(super) const LONG_AGO: Timestamp = Timestamp::from_millis(1_000_000_000_777);
 
-async fn sweep_all(durable: &Arc<dyn Durable>, now: Timestamp) {
+pub(super) async fn sweep_all(durable: &Arc<dyn Durable>, now: Timestamp) {
     while durable.collect_expired(now, 1_000).await.unwrap() > 0 {}
 }
 

@@ -1,0 +1,120 @@
+use insula_ambient::Timestamp;
+use insula_oauth::Scopes;
+use serde::{Deserialize, Serialize};
+
+use crate::{ClientId, ConnectorId, EventId, GrantId, SessionId, UserId};
+
+/// Something that happened at a tenant and stands: written with the change it tells of, for audit,
+/// webhooks and whoever follows. Holds no secret and no token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its name, by which a reader that sees it twice knows it again.
+    pub id: EventId,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EventKind {
+    /// A person proved who they are, and a client gets its answer.
+    LoggedIn {
+        /// For which client.
+        client: ClientId,
+        /// Who vouched.
+        connector: ConnectorId,
+        /// For whom.
+        user: UserId,
+        /// The browser session that began, if the tenant has them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionId>,
+        /// How they proved it (RFC 8176).
+        amr: Vec<String>,
+    },
+    /// A person allowed a client what it asked for.
+    ConsentGiven {
+        /// Which client.
+        client: ClientId,
+        /// Who vouched.
+        connector: ConnectorId,
+        /// For whom.
+        user: UserId,
+        /// What they allowed.
+        scopes: Scopes,
+    },
+    /// A browser session ended before its time.
+    SessionEnded {
+        /// Which.
+        session: SessionId,
+        /// Who had vouched.
+        connector: ConnectorId,
+        /// For whom.
+        user: UserId,
+        /// The clients that were logged in to through it.
+        clients: Vec<ClientId>,
+        /// Why.
+        reason: SessionEnd,
+    },
+    /// All that came of a grant was revoked.
+    GrantRevoked {
+        /// Which.
+        grant: GrantId,
+        /// The client that asked for it, or whose token or code was misused.
+        client: ClientId,
+        /// Why.
+        reason: Revocation,
+    },
+}
+
+/// Why a browser session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionEnd {
+    /// The person logged out.
+    LoggedOut,
+    /// The person logged in anew in the same browser.
+    Replaced,
+    /// The login that began it could not be finished, and nobody was given its cookie.
+    Withdrawn,
+}
+
+/// Why a grant was revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revocation {
+    /// The client asked for it (RFC 7009).
+    Asked,
+    /// A code or a refresh token was presented that had been used before.
+    Reused,
+    /// The upstream vouches for the person no more.
+    Denied,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_flat_object_and_comes_back_whole() {
+        let event = Event {
+            id: EventId::parse("e1").unwrap(),
+            at: Timestamp::from_millis(5),
+            kind: EventKind::SessionEnded {
+                session: SessionId::parse("s1").unwrap(),
+                connector: ConnectorId::parse("local").unwrap(),
+                user: UserId::parse("jane").unwrap(),
+                clients: vec![ClientId::parse("app").unwrap()],
+                reason: SessionEnd::LoggedOut,
+            },
+        };
+        let text = serde_json::to_value(&event).unwrap();
+        assert_eq!(text["kind"], "session_ended");
+        assert_eq!(text["reason"], "logged_out");
+        assert_eq!(text["clients"][0], "app");
+        assert_eq!(serde_json::from_value::<Event>(text).unwrap(), event);
+    }
+}

@@ -1,0 +1,181 @@
+//! A commit across records, and the events that are written with it.
+//!
+//! What is to be written depends on what stands: it is read first, and every statement that builds
+//! on it finds its row only as it was read. All of them are one transaction, which on SQLite joins
+//! those of others. Who loses a race reads again under the locks of the rows, so that a crowd does
+//! not retry for ever.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use insula_model::{BrowserSession, Event, TenantId};
+use insula_store::{
+    Changes, Committed, EVENTS_KEPT_FOR, EndedSession, Outbox, PlacedEvent, RevokedGrant,
+    StoreError,
+};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait as _, QueryTrait as _,
+};
+
+use super::json::to_json;
+use super::{SqlTenant, people, places, revocation, sessions};
+use crate::commit::Step;
+use crate::entity::event::{ActiveModel, Entity};
+use crate::fault::Fault;
+use crate::sql::Sql;
+
+const WHAT: &str = "event";
+
+#[async_trait]
+impl Outbox for SqlTenant {
+    async fn commit(&self, changes: &Changes) -> Result<Committed, StoreError> {
+        run!(self, "commit", commit, changes)
+    }
+
+    async fn events_after(&self, position: u64, most: u32) -> Result<Vec<PlacedEvent>, StoreError> {
+        run!(self, "events_after", places::events_after, position, most)
+    }
+}
+
+/// What one commit writes, and what it comes to if all of it is written.
+#[derive(Default)]
+struct Plan {
+    steps: Vec<Step>,
+    /// Where the statement that prolongs a session stands among the steps.
+    prolongs: Option<usize>,
+    committed: Committed,
+}
+
+async fn commit(
+    sql: Arc<Sql>,
+    tenant: TenantId,
+    (changes,): (Changes,),
+) -> Result<Committed, Fault> {
+    let plan = plan(&sql, sql.reader(), &tenant, &changes, false).await?;
+    if plan.steps.is_empty() {
+        return Ok(plan.committed);
+    }
+    match sql.write_steps(plan.steps).await {
+        Ok(done) => {
+            let prolonged = plan.prolongs.and_then(|at| done.get(at));
+            Ok(Committed {
+                was_prolonged: prolonged.is_some_and(|done| done.rows_affected() == 1),
+                ..plan.committed
+            })
+        }
+        Err(error) if lost_a_race(&error) => commit_under_locks(&sql, &tenant, &changes).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn lost_a_race(error: &DbErr) -> bool {
+    matches!(error, DbErr::RecordNotUpdated) || Fault::is_duplicate(error)
+}
+
+/// The same, with the rows that it builds on locked from when they are read.
+async fn commit_under_locks(
+    sql: &Sql,
+    tenant: &TenantId,
+    changes: &Changes,
+) -> Result<Committed, Fault> {
+    let transaction = sql.begin().await?;
+    let mut plan = plan(sql, &transaction, tenant, changes, true).await?;
+    for (at, step) in plan.steps.into_iter().enumerate() {
+        sql.metrics.count_write();
+        let done = transaction.execute_raw(step.statement).await;
+        let done = done.map_err(|error| {
+            if lost_a_race(&error) {
+                Fault::Raced
+            } else {
+                error.into()
+            }
+        })?;
+        if step.must_change && done.rows_affected() == 0 {
+            return Err(Fault::Raced);
+        }
+        plan.committed.was_prolonged |= plan.prolongs == Some(at) && done.rows_affected() == 1;
+    }
+    transaction.commit().await?;
+    Ok(plan.committed)
+}
+
+async fn plan(
+    sql: &Sql,
+    db: &impl ConnectionTrait,
+    tenant: &TenantId,
+    changes: &Changes,
+    is_locked: bool,
+) -> Result<Plan, Fault> {
+    let backend = db.get_database_backend();
+    let mut plan = Plan::default();
+    let mut events = changes.events.clone();
+    if let Some(login) = &changes.login {
+        sql.metrics.count_read();
+        let step = people::recording(db, tenant, login, is_locked).await?;
+        plan.steps.extend(step);
+    }
+    if let Some((cookie, session)) = &changes.begun {
+        let save = sessions::saving(backend, tenant, cookie, session)?;
+        plan.steps.push(Step::any(save));
+    }
+    if let Some((cookie, session)) = &changes.prolonged {
+        plan.prolongs = Some(plan.steps.len());
+        let prolong = sessions::prolonging(backend, tenant, cookie, session)?;
+        plan.steps.push(Step::any(prolong));
+    }
+    for ended in &changes.ended {
+        sql.metrics.count_read();
+        if let Some((step, session)) = ending(db, tenant, ended, is_locked).await? {
+            plan.steps.push(step);
+            events.extend(ended.told(&session));
+            plan.committed.ended.push(session);
+        }
+    }
+    if let Some(RevokedGrant {
+        grant,
+        until,
+        event,
+    }) = &changes.revoked
+    {
+        sql.metrics.count_read();
+        let (step, is_first) = revocation::revoking(db, tenant, grant, *until, is_locked).await?;
+        plan.steps.extend(step);
+        if is_first {
+            events.extend(event.clone());
+        }
+    }
+    if !events.is_empty() {
+        plan.steps.push(telling(backend, tenant, &events)?);
+    }
+    Ok(plan)
+}
+
+/// Nothing if the session is not there.
+async fn ending(
+    db: &impl ConnectionTrait,
+    tenant: &TenantId,
+    ended: &EndedSession,
+    is_locked: bool,
+) -> Result<Option<(Step, BrowserSession)>, Fault> {
+    let session = sessions::read(db, tenant, &ended.cookie, is_locked).await?;
+    Ok(session.map(|session| {
+        let delete = sessions::ending(db.get_database_backend(), tenant, &ended.cookie);
+        (Step::must_change(delete), session)
+    }))
+}
+
+/// One statement, however many there are.
+fn telling(backend: DbBackend, tenant: &TenantId, events: &[Event]) -> Result<Step, Fault> {
+    let mut rows = Vec::new();
+    for event in events {
+        rows.push(ActiveModel {
+            tenant_id: Set(tenant.as_str().to_owned()),
+            event_id: Set(event.id.as_str().to_owned()),
+            happened_at: Set(event.at.as_millis()),
+            position: Set(None),
+            body: Set(to_json(WHAT, "body", event)?),
+            expires_at: Set((event.at + EVENTS_KEPT_FOR).as_millis()),
+        });
+    }
+    Ok(Step::any(Entity::insert_many(rows).build(backend)))
+}
