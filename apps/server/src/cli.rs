@@ -10,9 +10,10 @@ use insula_ambient::SystemEntropy;
 use insula_config::{ServerConfig, process_environment};
 use insula_model::Password;
 
+use crate::events::Asked;
 use crate::exit::Exit;
 use crate::tenants::Question;
-use crate::{adopt, check, serve, tenants};
+use crate::{adopt, check, events, serve, tenants};
 
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed while running, or told twice to end; 2 wrong usage; \
 3 a configuration has errors (all are printed); 4 a port, the database or Redis cannot be had.";
@@ -30,6 +31,14 @@ pub(crate) fn run() -> ExitCode {
         Some(("adopt", args)) => {
             let tenant = named(args);
             config(args).and_then(|config| adopt::run(&config, &tenant))
+        }
+        Some(("events", args)) => {
+            let asked = Asked {
+                tenant: named(args),
+                after: args.get_one::<u64>("after").copied().unwrap_or_default(),
+                follow: args.get_flag("follow"),
+            };
+            config(args).and_then(|config| events::run(&config, &asked))
         }
         Some(("tenants", args)) => ask(args, &Question::All),
         Some(("tenant", args)) => match args.subcommand() {
@@ -101,6 +110,26 @@ fn command() -> Command {
                 "Let a tenant have the keys, sessions and grants of its name under another issuer",
             )
             .arg(tenant_name()),
+        )
+        .subcommand(
+            configured(
+                "events",
+                "Print what happened at a tenant, a line of JSON for each event",
+            )
+            .arg(tenant_name())
+            .arg(
+                Arg::new("after")
+                    .long("after")
+                    .value_name("POSITION")
+                    .value_parser(value_parser!(u64))
+                    .help("Only what lies behind this position"),
+            )
+            .arg(
+                Arg::new("follow")
+                    .long("follow")
+                    .action(ArgAction::SetTrue)
+                    .help("Go on printing as more happens"),
+            ),
         )
         .subcommand(configured("tenants", "List the tenants of the running process").arg(as_json()))
         .subcommand(

@@ -9,6 +9,7 @@ mod cache_lease;
 mod check;
 mod cli;
 mod descriptors;
+mod events;
 mod exit;
 mod leaving;
 mod listeners;
