@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::house::{CLIENT, REDIRECT_URI, SECRET};
+use crate::deployment::{CLIENT, REDIRECT_URI, SECRET};
 use crate::wire::{Answer, Wire};
 
 /// Everything of a person.

@@ -8,7 +8,7 @@
 mod bare;
 mod browser;
 mod cores;
-mod house;
+mod deployment;
 mod load;
 mod measure;
 mod process;

@@ -1,9 +1,9 @@
 //! Pages as somebody meets them who sees little, presses keys, or reads on a phone.
 
-use insula_tests::{House, RelyingParty, program};
+use insula_tests::{Deployment, RelyingParty, program};
 
 use crate::clients::{node, run};
-use crate::village::{ACME, ADMIN, GLOBEX, JANE, globex, portal, village};
+use crate::shared_server::{ACME, ADMIN, GLOBEX, JANE, globex, portal, shared_server};
 
 /// Everything axe finds on the pages of a login, a line for each.
 async fn found(party: &RelyingParty, port: u16) -> Option<Vec<String>> {
@@ -43,8 +43,8 @@ async fn found(party: &RelyingParty, port: u16) -> Option<Vec<String>> {
 
 #[tokio::test]
 async fn axe_finds_nothing_wrong_with_any_page_of_a_login() {
-    let village = village().await;
-    if let Some(found) = found(&village.portal(), village.house.port).await {
+    let shared_server = shared_server().await;
+    if let Some(found) = found(&shared_server.portal(), shared_server.deployment.port).await {
         assert!(found.is_empty(), "{}", found.join("\n"));
     }
 }
@@ -53,12 +53,12 @@ async fn axe_finds_nothing_wrong_with_any_page_of_a_login() {
 async fn a_theme_over_the_base_is_held_to_the_same() {
     let dark = ACME.replace("frontend: {", "frontend: { theme: midnight,");
     let dark_dex = format!("{GLOBEX}\nfrontend: {{ theme: midnight }}\n");
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("acme", &dark)
         .tenant("globex", &dark_dex)
         .done();
-    let _process = house.open().await;
-    if let Some(found) = found(&portal(house.port), house.port).await {
+    let _process = deployment.open().await;
+    if let Some(found) = found(&portal(deployment.port), deployment.port).await {
         assert!(found.is_empty(), "{}", found.join("\n"));
     }
 }

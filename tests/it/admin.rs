@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use insula_tests::{Agent, House, insula};
+use insula_tests::{Agent, Deployment, insula};
 use serde_json::Value;
 
 const FILE: &str = "issuer: http://acme.localhost:PORT
@@ -17,13 +17,13 @@ connectors: [{ type: mockCallback, id: mock, name: Mock }]
 ";
 
 /// Runs a command beside the server, with its configuration.
-async fn run(house: &House, arguments: &[&str]) -> Output {
+async fn run(deployment: &Deployment, arguments: &[&str]) -> Output {
     let mut command = Command::new(insula());
     command
         .args(arguments)
         .arg("--config")
-        .arg(house.folder().join("insula.yaml"))
-        .current_dir(house.folder());
+        .arg(deployment.folder().join("insula.yaml"))
+        .current_dir(deployment.folder());
     let ran = tokio::task::spawn_blocking(move || command.output().unwrap());
     ran.await.unwrap()
 }
@@ -37,10 +37,10 @@ fn complained(output: &Output) -> String {
 }
 
 /// A tenant's status, once it is as wanted.
-async fn status(house: &House, tenant: &str, phase: &str) -> Value {
+async fn status(deployment: &Deployment, tenant: &str, phase: &str) -> Value {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let output = run(house, &["tenant", "status", tenant, "--json"]).await;
+        let output = run(deployment, &["tenant", "status", tenant, "--json"]).await;
         assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
         let status: Value = serde_json::from_str(&said(&output)).unwrap();
         if status["phase"] == phase {
@@ -53,24 +53,24 @@ async fn status(house: &House, tenant: &str, phase: &str) -> Value {
 
 #[tokio::test]
 async fn tenants_are_listed_with_what_their_actors_tell_and_the_socket_is_the_owners() {
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("acme", FILE)
         .tenant("globex", NEIGHBOUR)
         .done();
-    let process = house.open().await;
+    let process = deployment.open().await;
     let discovery = format!(
         "http://acme.localhost:{}/.well-known/openid-configuration",
-        house.port
+        deployment.port
     );
     Agent::new().get(discovery).await.expect(200);
-    let socket = house.folder().join("insula-admin.sock");
+    let socket = deployment.folder().join("insula-admin.sock");
     let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
-    let acme = status(&house, "acme", "serving").await;
+    let acme = status(&deployment, "acme", "serving").await;
     assert_eq!((&acme["epoch"], &acme["restarts"]), (&1.into(), &0.into()));
     assert_eq!(acme["next_step"], "nothing to do");
-    let listed = run(&house, &["tenants"]).await;
+    let listed = run(&deployment, &["tenants"]).await;
     let table = said(&listed);
     let rows: Vec<_> = table.lines().collect();
     assert_eq!(rows.len(), 3, "{table}");
@@ -83,12 +83,12 @@ async fn tenants_are_listed_with_what_their_actors_tell_and_the_socket_is_the_ow
         rows[2].contains("globex") && rows[2].contains("asleep"),
         "{table}"
     );
-    let listed = run(&house, &["tenants", "--json"]).await;
+    let listed = run(&deployment, &["tenants", "--json"]).await;
     let listed: Vec<Value> = serde_json::from_str(&said(&listed)).unwrap();
     assert_eq!(listed[0]["keys"], acme["keys"]);
 
     for command in ["status", "revive"] {
-        let output = run(&house, &["tenant", command, "nobody"]).await;
+        let output = run(&deployment, &["tenant", command, "nobody"]).await;
         assert_eq!(output.status.code(), Some(1));
         let complained = complained(&output);
         assert!(
@@ -98,29 +98,29 @@ async fn tenants_are_listed_with_what_their_actors_tell_and_the_socket_is_the_ow
     }
     process.terminate().await;
     assert!(!socket.exists());
-    let output = run(&house, &["tenants"]).await;
+    let output = run(&deployment, &["tenants"]).await;
     assert_eq!(output.status.code(), Some(4), "{}", complained(&output));
 }
 
 #[tokio::test]
 async fn a_quarantined_tenant_is_shown_with_its_next_step_and_revived_by_command() {
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("acme", FILE)
         .tenant("globex", NEIGHBOUR)
         .done();
     let document = |host: &str| {
-        let port = house.port;
+        let port = deployment.port;
         format!("http://{host}.localhost:{port}/.well-known/openid-configuration")
     };
-    let process = house.open().await;
+    let process = deployment.open().await;
     Agent::new().get(document("acme")).await.expect(200);
     process.terminate().await;
     // The keys in the database are those of another issuer: it cannot be loaded.
-    house.write_tenant("acme", &FILE.replace("acme.localhost", "two.localhost"));
+    deployment.write_tenant("acme", &FILE.replace("acme.localhost", "two.localhost"));
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     let _refused = Agent::new().get(document("two")).await.expect(503);
-    let quarantined = status(&house, "acme", "quarantined").await;
+    let quarantined = status(&deployment, "acme", "quarantined").await;
     assert_eq!(quarantined["restarts"], 5);
     let told = quarantined["last_error"].as_str().unwrap();
     assert!(told.contains("insula adopt acme"), "{told}");
@@ -130,16 +130,16 @@ async fn a_quarantined_tenant_is_shown_with_its_next_step_and_revived_by_command
         .says("`insula tenant revive acme` tries it at once")
         .await;
 
-    let adopted = run(&house, &["adopt", "acme"]).await;
+    let adopted = run(&deployment, &["adopt", "acme"]).await;
     assert_eq!(adopted.status.code(), Some(0), "{}", complained(&adopted));
-    let revived = run(&house, &["tenant", "revive", "acme"]).await;
+    let revived = run(&deployment, &["tenant", "revive", "acme"]).await;
     assert_eq!(revived.status.code(), Some(0), "{}", complained(&revived));
     assert!(
         said(&revived).contains("tenant         acme"),
         "{}",
         said(&revived)
     );
-    status(&house, "acme", "serving").await;
+    status(&deployment, "acme", "serving").await;
     Agent::new().get(document("two")).await.expect(200);
     process.terminate().await;
 }
@@ -147,13 +147,13 @@ async fn a_quarantined_tenant_is_shown_with_its_next_step_and_revived_by_command
 #[tokio::test]
 async fn of_two_processes_that_start_at_once_one_has_the_socket_and_the_other_serves_without() {
     const REFUSED: &str = "another process has it";
-    let house = House::build().tenant("acme", FILE).done();
+    let deployment = Deployment::build().tenant("acme", FILE).done();
     // Each with a database of its own; what they share is the folder.
     let one_of_its_own = ["--database", "sqlite://one.db", "--master-key", "one.key"];
     let two_of_its_own = ["--database", "sqlite://two.db", "--master-key", "two.key"];
     let (one, two) = tokio::join!(
-        house.open_another_with(&one_of_its_own),
-        house.open_another_with(&two_of_its_own)
+        deployment.open_another_with(&one_of_its_own),
+        deployment.open_another_with(&two_of_its_own)
     );
     let (first, second) = if one.log().contains(REFUSED) {
         (two, one)
@@ -164,29 +164,29 @@ async fn of_two_processes_that_start_at_once_one_has_the_socket_and_the_other_se
     assert!(!first.log().contains(REFUSED), "{}", first.log());
     for process in [&first, &second] {
         let agent = Agent::through(&[process.port]);
-        let issuer = format!("http://acme.localhost:{}", house.port);
+        let issuer = format!("http://acme.localhost:{}", deployment.port);
         let document = format!("{issuer}/.well-known/openid-configuration");
         agent.get(document).await.expect(200);
     }
     // The one that ends leaves the other's in its place.
     second.terminate().await;
-    status(&house, "acme", "serving").await;
+    status(&deployment, "acme", "serving").await;
     // One that crashed is followed.
     first.crash();
-    let third = house.open_another().await;
-    status(&house, "acme", "asleep").await;
+    let third = deployment.open_another().await;
+    status(&deployment, "acme", "asleep").await;
     third.terminate().await;
 }
 
 #[tokio::test]
 async fn with_an_empty_admin_socket_there_is_none_and_the_command_says_so() {
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("acme", FILE)
         .setting("adminSocket: \"\"")
         .done();
-    let process = house.open().await;
-    assert!(!house.folder().join("insula-admin.sock").exists());
-    let output = run(&house, &["tenants"]).await;
+    let process = deployment.open().await;
+    assert!(!deployment.folder().join("insula-admin.sock").exists());
+    let output = run(&deployment, &["tenants"]).await;
     assert_eq!(output.status.code(), Some(3));
     let complained = complained(&output);
     assert!(complained.contains("adminSocket is empty"), "{complained}");

@@ -1,17 +1,17 @@
 //! The attacks of RFC 9700 that reach an authorization server of today, each under its section; and
 //! what lies around them: headers of strangers, frames, logs.
 
-use insula_tests::{Agent, Back, House, Login, Person, RelyingParty, unique, walk};
+use insula_tests::{Agent, Back, Deployment, Login, Person, RelyingParty, unique, walk};
 use reqwest::Method;
 
-use crate::village::{self, JANE, MOCK, village};
+use crate::shared_server::{self, JANE, MOCK, shared_server};
 
 /// §2.1 and §4.1: redirect URIs are compared as text.
 #[tokio::test]
 async fn s4_1_a_redirect_uri_that_is_almost_right_is_wrong() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     let registered = "https://portal.example/callback";
-    for party in [village.portal(), village.wiki()] {
+    for party in [shared_server.portal(), shared_server.wiki()] {
         for uri in [
             "https://portal.example/callback/",
             "https://portal.example/callback?x=1",
@@ -36,14 +36,16 @@ async fn s4_1_a_redirect_uri_that_is_almost_right_is_wrong() {
             assert_eq!(answer.header("location"), "", "{uri}");
         }
     }
-    let right = village.portal().begin_with(&[("redirect_uri", registered)]);
+    let right = shared_server
+        .portal()
+        .begin_with(&[("redirect_uri", registered)]);
     Agent::new().get(right.url).await.expect(200);
 }
 
 /// §2.1: the one exception is the port of a loopback address (RFC 8252 §7.3).
 #[tokio::test]
 async fn s2_1_only_a_loopback_uri_may_come_with_another_port() {
-    let mut spa = village().await.spa();
+    let mut spa = shared_server().await.spa();
     for (uri, is_good) in [
         ("http://127.0.0.1:49152/cb", true),
         ("http://127.0.0.1:49152/other", false),
@@ -64,8 +66,8 @@ async fn s2_1_only_a_loopback_uri_may_come_with_another_port() {
 /// §2.1.1 and §4.8: nobody takes PKCE out of a login.
 #[tokio::test]
 async fn s4_8_pkce_cannot_be_stripped_or_added_on_the_way() {
-    let village = village().await;
-    for party in [village.hooli(), village.umbrella()] {
+    let shared_server = shared_server().await;
+    for party in [shared_server.hooli(), shared_server.umbrella()] {
         let party = party.without_pkce();
         let (login, back) = party.code(&Agent::new(), &MOCK).await;
         // The client's challenge was stripped by an attacker: its verifier tells.
@@ -76,7 +78,7 @@ async fn s4_8_pkce_cannot_be_stripped_or_added_on_the_way() {
         let answer = party.redeem(&stripped, back.code()).await.expect(400);
         assert!(["invalid_grant", "invalid_request"].contains(&answer.error().as_str()));
     }
-    let spa = village.spa().without_pkce();
+    let spa = shared_server.spa().without_pkce();
     let answer = Agent::new().get(spa.begin().url).await.expect(303);
     assert!(answer.header("location").contains("error=invalid_request"));
 }
@@ -84,7 +86,7 @@ async fn s4_8_pkce_cannot_be_stripped_or_added_on_the_way() {
 /// §4.5: a stolen code is worth nothing in the attacker's own login.
 #[tokio::test]
 async fn s4_5_a_stolen_code_cannot_be_injected_into_another_login() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let (_, victims) = hooli.code(&Agent::new(), &MOCK).await;
     let attackers = hooli.begin();
     let answer = hooli.redeem(&attackers, victims.code()).await.expect(400);
@@ -94,8 +96,11 @@ async fn s4_5_a_stolen_code_cannot_be_injected_into_another_login() {
 /// §4.4: every answer says who gave it.
 #[tokio::test]
 async fn s4_4_every_answer_names_its_issuer_and_lets_mix_ups_be_seen() {
-    let village = village().await;
-    for (party, person) in [(village.portal(), JANE), (village.initech(), village::KIM)] {
+    let shared_server = shared_server().await;
+    for (party, person) in [
+        (shared_server.portal(), JANE),
+        (shared_server.initech(), shared_server::KIM),
+    ] {
         let (_, back) = party.code(&Agent::new(), &person).await;
         assert_eq!(back.get("iss"), party.issuer);
         let login = party.begin_with(&[("prompt", "none")]);
@@ -108,8 +113,8 @@ async fn s4_4_every_answer_names_its_issuer_and_lets_mix_ups_be_seen() {
 /// §4.7: a login is finished by the browser that began it.
 #[tokio::test]
 async fn s4_7_a_login_begun_by_an_attacker_cannot_be_finished_by_a_victim() {
-    let village = village().await;
-    let portal = village.portal();
+    let shared_server = shared_server().await;
+    let portal = shared_server.portal();
     let attacker = Agent::new();
 
     let login = portal.begin_with(&[("connector_id", "mock")]);
@@ -145,8 +150,8 @@ async fn s4_7_a_login_begun_by_an_attacker_cannot_be_finished_by_a_victim() {
 /// learn how it ended (GHSA-vh7g-p26c-j2cw).
 #[tokio::test]
 async fn s4_7_who_began_a_login_for_somebody_else_is_not_handed_its_proof() {
-    let globex = village().await.globex();
-    let mut kubelogin = village().await.globex();
+    let globex = shared_server().await.globex();
+    let mut kubelogin = shared_server().await.globex();
     kubelogin.client_id = "kubelogin".to_owned();
     kubelogin.redirect_uri = "http://localhost:8000".to_owned();
     for party in [globex, kubelogin] {
@@ -156,8 +161,8 @@ async fn s4_7_who_began_a_login_for_somebody_else_is_not_handed_its_proof() {
             let begin = begin.replace("/auth?", &format!("/auth/{connector}?"));
             let link = attacker.get(begin).await.expect(302).location();
             let typed = [
-                ("login", village::ADMIN.login),
-                ("password", village::ADMIN.password),
+                ("login", shared_server::ADMIN.login),
+                ("password", shared_server::ADMIN.password),
             ];
             let proven = if connector == "local" {
                 victim.get(&link).await.expect(200);
@@ -214,9 +219,9 @@ async fn s4_7_who_began_a_login_for_somebody_else_is_not_handed_its_proof() {
 /// §4.7: a browser that has a cookie of its own finishes no login of another, at dex neither.
 #[tokio::test]
 async fn s4_7_a_browser_with_another_cookie_is_refused_also_in_dexs_dialect() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let (attacker, victim) = (Agent::new(), Agent::new());
-    globex.log_in(&victim, &village::ADMIN).await;
+    globex.log_in(&victim, &shared_server::ADMIN).await;
     let begin = globex.begin().url.replace("/auth?", "/auth/mock?");
     let link = attacker.get(begin).await.expect(302).location();
     victim.get(&link).await.expect(400);
@@ -226,8 +231,8 @@ async fn s4_7_a_browser_with_another_cookie_is_refused_also_in_dexs_dialect() {
 /// A long request is carried by the browser; what no cookie holds is refused and told to the client.
 #[tokio::test]
 async fn a_long_request_is_carried_by_the_browser_and_a_longer_one_refused() {
-    let village = village().await;
-    for party in [village.hooli(), village.globex()] {
+    let shared_server = shared_server().await;
+    for party in [shared_server.hooli(), shared_server.globex()] {
         let long = "s".repeat(2_000);
         let login = party.begin_with(&[("state", &long), ("connector_id", "mock")]);
         let agent = Agent::new();
@@ -258,7 +263,7 @@ async fn a_long_request_is_carried_by_the_browser_and_a_longer_one_refused() {
 /// §4.7.1: `state` comes back as it went, whatever is in it.
 #[tokio::test]
 async fn s4_7_1_state_comes_back_byte_for_byte() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     for state in ["a b+c%20&d=e", "\u{e9}\u{1f980}\"'<script>", "?#/\\"] {
         let login = hooli.begin_with(&[("state", state), ("prompt", "none")]);
         let answer = Agent::new().get(&login.url).await.expect(303);
@@ -270,9 +275,13 @@ async fn s4_7_1_state_comes_back_byte_for_byte() {
 /// §4.11: no address of ours sends a browser where somebody else says.
 #[tokio::test]
 async fn s4_11_nothing_here_is_an_open_redirector() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     let evil = "https://evil.example/";
-    for party in [village.portal(), village.globex(), village.initech()] {
+    for party in [
+        shared_server.portal(),
+        shared_server.globex(),
+        shared_server.initech(),
+    ] {
         let agent = Agent::new();
         let login = party.begin_with(&[("connector_id", "local")]);
         let mut answer = agent.get(&login.url).await;
@@ -311,11 +320,11 @@ async fn s4_11_nothing_here_is_an_open_redirector() {
 /// §4.12: after a POST that carried a password, nothing repeats it.
 #[tokio::test]
 async fn s4_12_a_posted_password_is_answered_with_303_and_never_307() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     for (party, person) in [
-        (village.portal(), JANE),
-        (village.globex(), village::ADMIN),
-        (village.initech(), village::KIM),
+        (shared_server.portal(), JANE),
+        (shared_server.globex(), shared_server::ADMIN),
+        (shared_server.initech(), shared_server::KIM),
     ] {
         let (_, back) = party.code(&Agent::new(), &person).await;
         let posts = back.steps.iter().filter(|step| step.starts_with("POST"));
@@ -328,7 +337,7 @@ async fn s4_12_a_posted_password_is_answered_with_303_and_never_307() {
 /// §4.14: a refresh token used twice ends its family; in full in `token/refresh.rs`.
 #[tokio::test]
 async fn s4_14_a_stolen_refresh_token_ends_with_its_family() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     let thiefs = portal.refresh(tokens.refresh(), &[]).await.expect(200);
     let thiefs = portal.read(&thiefs).await;
@@ -341,8 +350,8 @@ async fn s4_14_a_stolen_refresh_token_ends_with_its_family() {
 /// §4.16: no page is shown in anybody's frame.
 #[tokio::test]
 async fn s4_16_pages_are_framed_by_nobody() {
-    let village = village().await;
-    for party in [village.portal(), village.globex()] {
+    let shared_server = shared_server().await;
+    for party in [shared_server.portal(), shared_server.globex()] {
         for path in ["/", "/auth", "/logout", "/callback", "/approval"] {
             let answer = Agent::new().get(party.at(path)).await;
             let policy = answer.header("content-security-policy");
@@ -363,7 +372,7 @@ async fn s4_16_pages_are_framed_by_nobody() {
 /// A nonce that is known before the page is one that lets an injected script run.
 #[tokio::test]
 async fn the_nonce_of_a_page_is_new_each_time() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let policy = async || {
         let answer = Agent::new().get(portal.begin().url).await.expect(200);
         answer.header("content-security-policy").to_owned()
@@ -374,9 +383,9 @@ async fn the_nonce_of_a_page_is_new_each_time() {
 /// What a stranger writes is text on a page, never markup.
 #[tokio::test]
 async fn what_a_stranger_writes_is_never_markup() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     let evil = "\"><script>alert(1)</script>";
-    for party in [village.portal(), village.globex()] {
+    for party in [shared_server.portal(), shared_server.globex()] {
         for what in [
             "client_id",
             "redirect_uri",
@@ -399,8 +408,10 @@ async fn what_a_stranger_writes_is_never_markup() {
 /// Which tenant is asked is decided by `Host`, unless a proxy we trust says otherwise.
 #[tokio::test]
 async fn a_forwarded_host_from_a_stranger_counts_for_nothing() {
-    let village = village().await;
-    let url = village.portal().at("/.well-known/openid-configuration");
+    let shared_server = shared_server().await;
+    let url = shared_server
+        .portal()
+        .at("/.well-known/openid-configuration");
     for header in [
         ("x-forwarded-host", "globex.localhost"),
         ("forwarded", "host=globex.localhost"),
@@ -411,7 +422,7 @@ async fn a_forwarded_host_from_a_stranger_counts_for_nothing() {
         let answer = Agent::new().send(Method::GET, &url, &[header], None).await;
         assert_eq!(
             answer.json()["issuer"],
-            village.issuer("acme"),
+            shared_server.issuer("acme"),
             "{header:?}"
         );
     }
@@ -421,13 +432,13 @@ async fn a_forwarded_host_from_a_stranger_counts_for_nothing() {
 #[tokio::test]
 async fn a_forwarded_host_from_a_trusted_proxy_counts() {
     // Two tenants: one alone answers whatever the host.
-    let house = House::build()
-        .tenant("hooli", village::HOOLI)
-        .tenant("globex", village::GLOBEX)
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
+        .tenant("globex", shared_server::GLOBEX)
         .setting("trustedProxies: [127.0.0.0/8]")
         .done();
-    let _process = house.open().await;
-    let port = house.port;
+    let _process = deployment.open().await;
+    let port = deployment.port;
     let url = format!("http://proxy.internal:{port}/.well-known/openid-configuration");
     Agent::new().get(&url).await.expect(404);
     for header in [
@@ -435,18 +446,21 @@ async fn a_forwarded_host_from_a_trusted_proxy_counts() {
         ("forwarded", "host=evil.example, for=1;host=hooli.localhost"),
     ] {
         let answer = Agent::new().send(Method::GET, &url, &[header], None).await;
-        assert_eq!(answer.json()["issuer"], village::issuer(port, "hooli"));
+        assert_eq!(
+            answer.json()["issuer"],
+            shared_server::issuer(port, "hooli")
+        );
     }
 }
 
 /// Whatever the host is, what we write of ourselves is the configured issuer.
 #[tokio::test]
 async fn no_answer_repeats_the_host_it_was_asked_with() {
-    let village = village().await;
-    let port = village.house.port;
+    let shared_server = shared_server().await;
+    let port = shared_server.deployment.port;
     let by_alias = format!("http://login.acme.example:{port}/.well-known/openid-configuration");
     let answer = Agent::through(&[port]).get(by_alias).await.expect(200);
-    assert_eq!(answer.json()["issuer"], village.issuer("acme"));
+    assert_eq!(answer.json()["issuer"], shared_server.issuer("acme"));
     assert!(!answer.body.contains("login.acme.example"));
 }
 
@@ -522,16 +536,16 @@ fn assert_holds_none(log: &str, secrets: &[String]) {
     }
 }
 
-/// What a house says of many logins, and the secrets of them.
+/// What a deployment says of many logins, and the secrets of them.
 async fn log_of_many_lives(exclude: &str) -> (String, Vec<String>) {
-    let house = House::build()
-        .tenant("acme", village::ACME)
-        .tenant("globex", village::GLOBEX)
-        .tenant("initech", village::INITECH)
+    let deployment = Deployment::build()
+        .tenant("acme", shared_server::ACME)
+        .tenant("globex", shared_server::GLOBEX)
+        .tenant("initech", shared_server::INITECH)
         .log("debug")
         .variable("INSULA_LOG_EXCLUDE", exclude)
         .done();
-    let process = house.open().await;
+    let process = deployment.open().await;
     let mut secrets = Vec::new();
     let kilgore = Person {
         connector: Some("directory"),
@@ -539,15 +553,15 @@ async fn log_of_many_lives(exclude: &str) -> (String, Vec<String>) {
     };
     let upstream = Person {
         connector: Some("initech"),
-        ..village::KIM
+        ..shared_server::KIM
     };
-    let portal = village::portal(house.port);
-    let globex = village::globex(house.port);
+    let portal = shared_server::portal(deployment.port);
+    let globex = shared_server::globex(deployment.port);
     for (party, person) in [
         (&portal, JANE),
         (&portal, kilgore),
         (&portal, upstream),
-        (&globex, village::ADMIN),
+        (&globex, shared_server::ADMIN),
     ] {
         one_life(party, &person, &mut secrets).await;
     }

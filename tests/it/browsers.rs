@@ -1,6 +1,6 @@
 //! Real browsers, and clients that send them on and on.
 
-use insula_tests::{House, Login, RelyingParty, free_port, program};
+use insula_tests::{Deployment, Login, RelyingParty, free_port, program};
 use serde_json::{Value, json};
 
 use crate::clients::{node, run};
@@ -60,7 +60,7 @@ const PAGES: [Posting; 6] = [
 
 /// Three tenants whose clients send the browser on over more origins.
 struct Scene {
-    house: House,
+    deployment: Deployment,
     port: u16,
     ipv6_port: u16,
 }
@@ -75,20 +75,20 @@ impl Scene {
                 .replace("HASH", HASH)
                 .replace("BCRYPT", BCRYPT)
         };
-        let house = House::build()
+        let deployment = Deployment::build()
             .tenant("inner", &with_clients(INNER))
             .tenant("outer", &with_clients(OUTER))
             .tenant("dex", &with_clients(DEX))
             .done();
         Self {
-            house,
+            deployment,
             port,
             ipv6_port,
         }
     }
 
     fn party(&self, tenant: &str, client: &str) -> RelyingParty {
-        let issuer = format!("http://{tenant}.localhost:{}", self.house.port);
+        let issuer = format!("http://{tenant}.localhost:{}", self.deployment.port);
         let redirect_uri = match client {
             "two" => format!("http://b.localhost:{}/two", self.port),
             "three" => format!("http://a.localhost:{}/three", self.port),
@@ -251,7 +251,7 @@ async fn walked(browser: &str, executable: &str) -> Option<(Scene, Vec<Option<Lo
     let clients = program("INSULA_TEST_CLIENTS")?;
     let executable = program(executable)?;
     let scene = Scene::set();
-    let process = scene.house.open().await;
+    let process = scene.deployment.open().await;
     let (mut walks, logins): (Vec<Value>, Vec<_>) = scene.walks().into_iter().unzip();
     walks.push(json!({
         "name": "a list of origins",

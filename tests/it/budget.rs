@@ -1,8 +1,10 @@
 //! What a login may cost: counted by the server itself, on PostgreSQL and Redis.
 
-use insula_tests::{Agent, House, Metrics, Person, Process, RelyingParty, service, unique, walk};
+use insula_tests::{
+    Agent, Deployment, Metrics, Person, Process, RelyingParty, service, unique, walk,
+};
 
-use crate::village;
+use crate::shared_server;
 
 /// What something cost: SQL statements that write, and round trips to Redis.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,7 +27,7 @@ const WRITES: f64 = 4.0;
 
 /// A tenant with two upstreams: at the second, somebody logs in to warm everything up.
 struct Scene {
-    _house: House,
+    _deployment: Deployment,
     process: Process,
     party: RelyingParty,
 }
@@ -43,17 +45,17 @@ impl Scene {
                 "connectors:\n",
                 "connectors:\n  - { type: mockCallback, id: warm, name: Warm }\n",
             );
-        let house = House::build()
+        let deployment = Deployment::build()
             .tenant(&tenant, &text)
             .database(&database)
             .cache(&redis)
             .done();
-        let process = house.open().await;
-        let mut party = party(house.port).with_scope("openid profile email");
-        party.issuer = format!("http://{host}:{}", house.port);
+        let process = deployment.open().await;
+        let mut party = party(deployment.port).with_scope("openid profile email");
+        party.issuer = format!("http://{host}:{}", deployment.port);
         party.log_in(&Agent::new(), &Person::at("warm")).await;
         Some(Self {
-            _house: house,
+            _deployment: deployment,
             process,
             party,
         })
@@ -91,8 +93,8 @@ fn with_consent(text: &str) -> String {
 
 #[tokio::test]
 async fn a_login_with_consent_costs_at_most_three_writes_its_events_and_seven_round_trips() {
-    let text = with_consent(village::HOOLI);
-    let Some(scene) = Scene::set(&text, village::hooli).await else {
+    let text = with_consent(shared_server::HOOLI);
+    let Some(scene) = Scene::set(&text, shared_server::hooli).await else {
         return;
     };
     let (cost, steps) = scene.login(&[]).await;
@@ -106,11 +108,15 @@ async fn a_login_with_consent_costs_at_most_three_writes_its_events_and_seven_ro
 async fn a_choice_that_is_shown_costs_two_round_trips_more_and_at_a_dex_tenant_none() {
     for (text, party, more) in [
         (
-            with_consent(village::HOOLI),
-            village::hooli as fn(u16) -> RelyingParty,
+            with_consent(shared_server::HOOLI),
+            shared_server::hooli as fn(u16) -> RelyingParty,
             2.0,
         ),
-        (village::UMBRELLA.to_owned(), village::globex, 0.0),
+        (
+            shared_server::UMBRELLA.to_owned(),
+            shared_server::globex,
+            0.0,
+        ),
     ] {
         let Some(scene) = Scene::set(&text, party).await else {
             return;
@@ -124,7 +130,7 @@ async fn a_choice_that_is_shown_costs_two_round_trips_more_and_at_a_dex_tenant_n
 
 #[tokio::test]
 async fn a_login_that_brings_a_refresh_token_costs_no_more() {
-    let Some(scene) = Scene::set(village::HOOLI, village::hooli).await else {
+    let Some(scene) = Scene::set(shared_server::HOOLI, shared_server::hooli).await else {
         return;
     };
     let scope = [("scope", "openid profile email offline_access")];
@@ -134,7 +140,7 @@ async fn a_login_that_brings_a_refresh_token_costs_no_more() {
 
 #[tokio::test]
 async fn a_login_at_a_dex_tenant_costs_no_more() {
-    let Some(scene) = Scene::set(village::UMBRELLA, village::globex).await else {
+    let Some(scene) = Scene::set(shared_server::UMBRELLA, shared_server::globex).await else {
         return;
     };
     let (cost, _) = scene.login(&[]).await;
@@ -144,8 +150,8 @@ async fn a_login_at_a_dex_tenant_costs_no_more() {
 /// dex asks in a page of its own: two requests more, and two looks at the login under way.
 #[tokio::test]
 async fn dexs_page_of_consent_costs_two_round_trips_more() {
-    let text = with_consent(village::UMBRELLA);
-    let Some(scene) = Scene::set(&text, village::globex).await else {
+    let text = with_consent(shared_server::UMBRELLA);
+    let Some(scene) = Scene::set(&text, shared_server::globex).await else {
         return;
     };
     let (cost, steps) = scene.login(&[]).await;
@@ -155,7 +161,7 @@ async fn dexs_page_of_consent_costs_two_round_trips_more() {
 
 #[tokio::test]
 async fn discovery_and_keys_cost_nothing() {
-    let Some(scene) = Scene::set(village::HOOLI, village::hooli).await else {
+    let Some(scene) = Scene::set(shared_server::HOOLI, shared_server::hooli).await else {
         return;
     };
     let before = spent(&scene.process.metrics().await);

@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use insula_tests::{House, insula};
+use insula_tests::{Deployment, insula};
 
-use crate::village;
+use crate::shared_server;
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -39,11 +39,11 @@ staticClients:
     skipAprovalScreen: true
 expiry: { codes: 10h }
 ";
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("broken", broken)
-        .tenant("hooli", village::HOOLI)
+        .tenant("hooli", shared_server::HOOLI)
         .done();
-    let output = house.run("check").await;
+    let output = deployment.run("check").await;
     assert_eq!(output.status.code(), Some(3));
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
@@ -54,16 +54,16 @@ expiry: { codes: 10h }
     assert!(said.contains("skipApprovalScreen"), "did you mean:\n{said}");
     assert!(!said.contains("hunter2-hunter2"), "{said}");
     assert!(
-        !house.folder().join("insula.db").exists(),
+        !deployment.folder().join("insula.db").exists(),
         "check touches nothing"
     );
 }
 
 #[tokio::test]
 async fn a_dex_file_with_a_word_nobody_knows_is_served_with_a_warning() {
-    let text = format!("{}\nunknownWord: true\n", village::UMBRELLA);
-    let house = House::build().tenant("umbrella", &text).done();
-    let output = house.run("check").await;
+    let text = format!("{}\nunknownWord: true\n", shared_server::UMBRELLA);
+    let deployment = Deployment::build().tenant("umbrella", &text).done();
+    let output = deployment.run("check").await;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("unknownWord"), "{said}");
@@ -71,17 +71,17 @@ async fn a_dex_file_with_a_word_nobody_knows_is_served_with_a_warning() {
 
 #[tokio::test]
 async fn two_tenants_with_one_issuer_are_a_clash() {
-    let house = House::build()
-        .tenant("one", village::HOOLI)
-        .tenant("two", village::HOOLI)
+    let deployment = Deployment::build()
+        .tenant("one", shared_server::HOOLI)
+        .tenant("two", shared_server::HOOLI)
         .done();
-    let output = house.run("check").await;
+    let output = deployment.run("check").await;
     assert_eq!(output.status.code(), Some(3));
 }
 
 /// Starts the server where it cannot start. Answers its exit code and what it said.
-async fn started(house: &House, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = house.run_with("serve", arguments).await;
+async fn started(deployment: &Deployment, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = deployment.run_with("serve", arguments).await;
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     (output.status.code(), said)
@@ -106,13 +106,13 @@ async fn a_service_that_is_not_there_is_told_with_4() {
             "/no/such/folder",
         ),
     ] {
-        let house = House::build()
-            .tenant("hooli", village::HOOLI)
+        let deployment = Deployment::build()
+            .tenant("hooli", shared_server::HOOLI)
             .database(database)
             .cache(cache)
             .setting("startup: { wait: 1s }")
             .done();
-        let (code, said) = started(&house, &[]).await;
+        let (code, said) = started(&deployment, &[]).await;
         assert_eq!(code, Some(4), "{said}");
         assert!(said.contains(named), "{said}");
         assert!(said.contains("start it, or name another"), "{said}");
@@ -122,7 +122,9 @@ async fn a_service_that_is_not_there_is_told_with_4() {
 
 #[tokio::test]
 async fn a_port_that_somebody_has_is_told_with_4() {
-    let house = House::build().tenant("hooli", village::HOOLI).done();
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
+        .done();
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = held.local_addr().unwrap().to_string();
     for setting in ["listen.http", "listen.telemetry"] {
@@ -131,7 +133,7 @@ async fn a_port_that_somebody_has_is_told_with_4() {
         if setting != "listen.http" {
             arguments.extend(["--listen.http", "127.0.0.1:0"]);
         }
-        let (code, said) = started(&house, &arguments).await;
+        let (code, said) = started(&deployment, &arguments).await;
         assert_eq!(code, Some(4), "{said}");
         let told = format!("{setting}: cannot listen on {taken}; is something else there?");
         assert!(said.contains(&told), "{said}");
@@ -140,8 +142,10 @@ async fn a_port_that_somebody_has_is_told_with_4() {
 
 #[tokio::test]
 async fn what_no_waiting_mends_is_told_with_3() {
-    let house = House::build().tenant("hooli", village::HOOLI).done();
-    let key = house.folder().join("bad.key");
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
+        .done();
+    let key = deployment.folder().join("bad.key");
     std::fs::write(&key, "hunter2").unwrap();
     for (flag, value, named) in [
         ("--tenants", "./nowhere", "nowhere"),
@@ -156,7 +160,7 @@ async fn what_no_waiting_mends_is_told_with_3() {
         ("--database", "mongodb://x", "database"),
         ("--listen.http", "everywhere", "listen.http"),
     ] {
-        let (code, said) = started(&house, &[flag, value]).await;
+        let (code, said) = started(&deployment, &[flag, value]).await;
         assert_eq!(code, Some(3), "{flag} {value}: {said}");
         assert!(said.contains(named), "{flag} {value}: {said}");
         assert!(!said.contains("hunter2"), "{said}");
@@ -165,12 +169,14 @@ async fn what_no_waiting_mends_is_told_with_3() {
 
 #[tokio::test]
 async fn migrate_makes_the_database_and_may_be_run_again() {
-    let house = House::build().tenant("hooli", village::HOOLI).done();
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
+        .done();
     for _ in 0..2 {
-        let output = house.run("migrate").await;
+        let output = deployment.run("migrate").await;
         assert_eq!(output.status.code(), Some(0));
     }
-    assert!(house.folder().join("insula.db").exists());
+    assert!(deployment.folder().join("insula.db").exists());
 }
 
 #[test]
@@ -206,9 +212,11 @@ fn wrong_usage_is_told_with_2_and_the_version_with_0() {
 #[tokio::test]
 async fn a_master_key_is_made_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
-    let house = House::build().tenant("hooli", village::HOOLI).done();
-    let process = house.open().await;
-    let key = house.folder().join("insula.key");
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
+        .done();
+    let process = deployment.open().await;
+    let key = deployment.folder().join("insula.key");
     let mode = std::fs::metadata(&key).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let log = process.terminate().await;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use insula_tests::{RelyingParty, program};
 use serde_json::Value;
 
-use crate::village::{ADMIN, JANE, KIM, MOCK, village};
+use crate::shared_server::{ADMIN, JANE, KIM, MOCK, shared_server};
 
 /// Runs a program of `tests/clients` and reads the line it prints.
 pub(crate) async fn run(mut command: Command) -> Value {
@@ -82,17 +82,17 @@ async fn drives_the_whole_life_of_a_login(make: Made, script: &str) {
     let Some(clients) = program("INSULA_TEST_CLIENTS") else {
         return;
     };
-    let village = village().await;
-    let spa = village
+    let shared_server = shared_server().await;
+    let spa = shared_server
         .spa()
         .with_scope("openid profile email offline_access");
     for (party, person, auth) in [
-        (village.portal(), JANE, "basic"),
-        (village.portal(), MOCK, "post"),
+        (shared_server.portal(), JANE, "basic"),
+        (shared_server.portal(), MOCK, "post"),
         (spa, JANE, "none"),
-        (village.initech(), KIM, "basic"),
-        (village.globex(), ADMIN, "basic"),
-        (village.globex(), MOCK, "post"),
+        (shared_server.initech(), KIM, "basic"),
+        (shared_server.globex(), ADMIN, "basic"),
+        (shared_server.globex(), MOCK, "post"),
     ] {
         let mut command = make(&clients, script);
         describe(&mut command, &party, &person);
@@ -126,7 +126,10 @@ async fn openid_client_of_npm_asks_for_claims_one_by_one() {
     let Some(clients) = program("INSULA_TEST_CLIENTS") else {
         return;
     };
-    let party = village().await.portal().with_scope("openid offline_access");
+    let party = shared_server()
+        .await
+        .portal()
+        .with_scope("openid offline_access");
     let mut command = node(&clients, "openid_client.mjs");
     describe(&mut command, &party, &JANE);
     let claims = r#"{"userinfo":{"email":{"essential":true}},"id_token":{"name":null,
@@ -197,7 +200,7 @@ async fn chromium_logs_in_with_a_password() {
         viewport: "1280x900",
         javascript: "on",
     };
-    let party = client_of(village().await);
+    let party = client_of(shared_server().await);
     let prompt = [("prompt", "consent")];
     let Some((told, shots)) = chromium_logs_in(&party, &JANE, &look, &prompt).await else {
         return;
@@ -219,7 +222,7 @@ async fn chromium_logs_in_without_javascript_on_a_phone_in_the_dark() {
         viewport: "400x800",
         javascript: "off",
     };
-    let party = client_of(village().await);
+    let party = client_of(shared_server().await);
     let prompt = [("prompt", "consent")];
     let Some((_, shots)) = chromium_logs_in(&party, &JANE, &look, &prompt).await else {
         return;
@@ -234,7 +237,7 @@ async fn chromium_posts_the_answer_where_the_client_wants_a_form() {
         viewport: "1280x900",
         javascript: "on",
     };
-    let party = client_of(village().await);
+    let party = client_of(shared_server().await);
     let more = [("response_mode", "form_post"), ("prompt", "consent")];
     let Some((told, shots)) = chromium_logs_in(&party, &MOCK, &look, &more).await else {
         return;
@@ -244,9 +247,9 @@ async fn chromium_posts_the_answer_where_the_client_wants_a_form() {
 }
 
 /// A client whose redirect URI a listener of the driver can stand in for.
-fn client_of(village: &crate::village::Village) -> RelyingParty {
+fn client_of(shared_server: &crate::shared_server::SharedServer) -> RelyingParty {
     RelyingParty::new(
-        &village.issuer("acme"),
+        &shared_server.issuer("acme"),
         "browser",
         "browser-secret",
         "http://browser.localhost:8300/callback",

@@ -1,13 +1,16 @@
 //! What an operator reads of a tenant with `insula events`.
 
-use insula_tests::{Agent, House, Person};
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use insula_tests::{Agent, Deployment, Person};
 use serde_json::Value;
 
-use crate::village;
+use crate::shared_server;
 
 /// Runs `insula events` beside the process that serves; the lines it prints.
-async fn events(house: &House, arguments: &[&str]) -> Vec<Value> {
-    let output = house.run_with("events", arguments).await;
+async fn events(deployment: &Deployment, arguments: &[&str]) -> Vec<Value> {
+    let output = deployment.run_with("events", arguments).await;
     let (out, err) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
@@ -27,16 +30,16 @@ fn kinds(lines: &[Value]) -> Vec<&str> {
 
 #[tokio::test]
 async fn what_happened_at_a_tenant_is_printed_line_by_line_and_goes_on_from_a_position() {
-    let house = House::build()
-        .tenant("hooli", village::HOOLI)
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
         .database("sqlite://insula.db")
         .done();
-    let _process = house.open().await;
-    let party = village::hooli(house.port);
+    let _process = deployment.open().await;
+    let party = shared_server::hooli(deployment.port);
     let agent = Agent::new();
     let tokens = party.log_in(&agent, &Person::at("mock")).await;
 
-    let lines = events(&house, &["hooli"]).await;
+    let lines = events(&deployment, &["hooli"]).await;
     assert_eq!(kinds(&lines), ["logged_in"]);
     let line = &lines[0];
     assert_eq!(line["tenant"], "hooli");
@@ -47,10 +50,36 @@ async fn what_happened_at_a_tenant_is_printed_line_by_line_and_goes_on_from_a_po
     let refresh = tokens.refresh_token.unwrap();
     party.revoke(&refresh).await.expect(200);
     let position = line["position"].to_string();
-    let lines = events(&house, &["hooli", "--after", &position]).await;
+    let lines = events(&deployment, &["hooli", "--after", &position]).await;
     assert_eq!(kinds(&lines), ["grant_revoked"]);
     assert_eq!(lines[0]["reason"], "asked");
-    let all = events(&house, &["hooli"]).await;
+    let all = events(&deployment, &["hooli"]).await;
     assert!(all.iter().all(|line| !line.to_string().contains(&refresh)));
-    assert_eq!(events(&house, &["nobody"]).await, Vec::<Value>::new());
+    assert_eq!(events(&deployment, &["nobody"]).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn whoever_follows_is_told_what_happens_from_then_on() {
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
+        .database("sqlite://insula.db")
+        .done();
+    let _process = deployment.open().await;
+    let party = shared_server::hooli(deployment.port);
+    let mut command = deployment.command("events");
+    command.args(["hooli", "--follow"]).stdout(Stdio::piped());
+    let mut following = command.spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    for _ in 0..2 {
+        party.log_in(&Agent::new(), &Person::at("mock")).await;
+        let (line, rest) = tokio::task::spawn_blocking(move || (lines.next(), lines))
+            .await
+            .unwrap();
+        lines = rest;
+        let line: Value = serde_json::from_str(&line.unwrap().unwrap()).unwrap();
+        assert_eq!(line["kind"], "logged_in");
+    }
+    assert!(following.try_wait().unwrap().is_none(), "it follows on");
+    following.kill().unwrap();
+    following.wait().unwrap();
 }

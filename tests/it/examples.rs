@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use insula_tests::{Agent, Answer, House, Login, Person, example_client, free_port, walk};
+use insula_tests::{Agent, Answer, Deployment, Login, Person, example_client, free_port, walk};
 
 /// The example client, ended with the test.
 struct Guest {
@@ -81,16 +81,16 @@ async fn page_after(agent: &Agent, mut answer: Answer) -> Answer {
 
 #[tokio::test]
 async fn people_log_in_at_every_example_tenant_through_the_example_client() {
-    let house = House::build().done();
+    let deployment = Deployment::build().done();
     let client_port = free_port();
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tenants.example");
-    let ports = [(":5556", house.port), (":5555", client_port)];
-    move_in(&examples, &house.folder().join("tenants"), &ports);
-    let process = house.open().await;
+    let ports = [(":5556", deployment.port), (":5555", client_port)];
+    move_in(&examples, &deployment.folder().join("tenants"), &ports);
+    let process = deployment.open().await;
     let issuers = [
-        format!("http://acme.localhost:{}", house.port),
-        format!("http://globex.localhost:{}", house.port),
-        format!("http://login.localhost:{}/initech", house.port),
+        format!("http://acme.localhost:{}", deployment.port),
+        format!("http://globex.localhost:{}", deployment.port),
+        format!("http://login.localhost:{}/initech", deployment.port),
     ];
     let guest = Guest::start(client_port, &issuers).await;
     let people = [

@@ -2,23 +2,23 @@
 
 use std::time::Duration;
 
-use insula_tests::{Agent, Answer, House, RelyingParty};
+use insula_tests::{Agent, Answer, Deployment, RelyingParty};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use url::Url;
 
-use crate::village::{self, ADMIN};
+use crate::shared_server::{self, ADMIN};
 
 /// A dex tenant of a name, with more lines.
 fn dex(name: &str, more: &str) -> String {
-    village::GLOBEX.replace("globex.localhost", &format!("{name}.localhost")) + more
+    shared_server::GLOBEX.replace("globex.localhost", &format!("{name}.localhost")) + more
 }
 
 /// The client of such a tenant.
-fn client(house: &House, name: &str) -> RelyingParty {
-    let mut party = village::globex(house.port);
-    party.issuer = format!("http://{name}.localhost:{}", house.port);
+fn client(deployment: &Deployment, name: &str) -> RelyingParty {
+    let mut party = shared_server::globex(deployment.port);
+    party.issuer = format!("http://{name}.localhost:{}", deployment.port);
     party
 }
 
@@ -85,11 +85,11 @@ async fn bytes_that_are_no_request_are_no_error_whatever_is_asked_of_the_log() {
         "info,actix_http=trace",
         "error",
     ] {
-        let house = House::build()
-            .tenant("hooli", village::HOOLI)
+        let deployment = Deployment::build()
+            .tenant("hooli", shared_server::HOOLI)
             .log(level)
             .done();
-        let process = house.open().await;
+        let process = deployment.open().await;
         for bytes in garbage {
             sends(process.port, bytes).await;
             sends(process.telemetry, bytes).await;
@@ -103,14 +103,14 @@ async fn bytes_that_are_no_request_are_no_error_whatever_is_asked_of_the_log() {
 #[tokio::test]
 async fn fields_that_a_dex_file_or_the_server_excludes_are_in_no_line() {
     let excluding = "logger: { excludeFields: [email, username, user, client_remote_addr] }\n";
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("quiet", &dex("quiet", excluding))
         .tenant("open", &dex("open", ""))
         .variable("INSULA_LOG_EXCLUDE", "user_id")
         .done();
-    let process = house.open().await;
+    let process = deployment.open().await;
     for name in ["quiet", "open"] {
-        let party = client(&house, name);
+        let party = client(&deployment, name);
         let agent = Agent::new();
         let form = password_form(&agent, &party).await;
         types(&agent, &form, "somebody@example.com", "wrong").await;
@@ -164,13 +164,13 @@ fn is_odd(c: char) -> bool {
 #[tokio::test]
 async fn nobody_writes_lines_or_terminal_codes_into_a_log_of_either_format() {
     for format in ["json", "pretty"] {
-        let house = House::build()
+        let deployment = Deployment::build()
             .tenant("open", &dex("open", ""))
             .variable("INSULA_LOG_FORMAT", format)
             .log("debug")
             .done();
-        let process = house.open().await;
-        let party = client(&house, "open");
+        let process = deployment.open().await;
+        let party = client(&deployment, "open");
         let agent = Agent::new();
         let form = password_form(&agent, &party).await;
         types(&agent, &form, FORGED, FORGED).await;
@@ -243,10 +243,12 @@ async fn nobody_writes_lines_or_terminal_codes_into_a_log_of_either_format() {
 
 #[tokio::test]
 async fn a_refused_logout_names_the_client_and_the_page_that_was_asked_for() {
-    let house = House::build().tenant("acme", village::ACME).done();
-    let process = house.open().await;
-    let portal = village::portal(house.port);
-    let tokens = portal.log_in(&Agent::new(), &village::JANE).await;
+    let deployment = Deployment::build()
+        .tenant("acme", shared_server::ACME)
+        .done();
+    let process = deployment.open().await;
+    let portal = shared_server::portal(deployment.port);
+    let tokens = portal.log_in(&Agent::new(), &shared_server::JANE).await;
     let evil = format!("https://evil.example/{}", "a".repeat(1_000));
     for (name, value) in [
         ("client_id", portal.client_id.as_str()),
@@ -274,12 +276,12 @@ async fn a_refused_logout_names_the_client_and_the_page_that_was_asked_for() {
 
 #[tokio::test]
 async fn an_error_that_a_browser_brings_from_an_upstream_is_a_warning_told_once() {
-    let house = House::build()
-        .tenant("acme", village::ACME)
-        .tenant("initech", village::INITECH)
+    let deployment = Deployment::build()
+        .tenant("acme", shared_server::ACME)
+        .tenant("initech", shared_server::INITECH)
         .done();
-    let process = house.open().await;
-    let portal = village::portal(house.port);
+    let process = deployment.open().await;
+    let portal = shared_server::portal(deployment.port);
     let agent = Agent::new();
     let login = portal.begin_with(&[("connector_id", "initech")]);
     let to = agent.get(login.url).await.location();
@@ -288,7 +290,7 @@ async fn an_error_that_a_browser_brings_from_an_upstream_is_a_warning_told_once(
     for _ in 0..5 {
         let back = portal.at("/callback/initech");
         // It always tells its issuer, which is no secret.
-        let iss = village::issuer(house.port, "initech");
+        let iss = shared_server::issuer(deployment.port, "initech");
         let back = format!("{back}?state={state}&error=server_error&iss={iss}");
         agent.get(back).await.expect(502);
     }

@@ -3,7 +3,7 @@
 use insula_tests::{Agent, Answer, RelyingParty};
 use url::Url;
 
-use crate::village::{JANE, village};
+use crate::shared_server::{JANE, shared_server};
 
 fn logout_url(party: &RelyingParty, params: &[(&str, &str)]) -> String {
     let mut url = Url::parse(&party.at("/logout")).unwrap();
@@ -33,7 +33,7 @@ fn has_session(agent: &Agent) -> bool {
 
 #[tokio::test]
 async fn with_a_hint_of_the_session_nobody_is_asked_and_the_browser_goes_on() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     let tokens = wiki.log_in(&agent, &JANE).await;
     let url = logout_url(
@@ -52,14 +52,14 @@ async fn with_a_hint_of_the_session_nobody_is_asked_and_the_browser_goes_on() {
     assert!(!has_session(&agent));
     // Every client of the tenant has to log in again, with the old cookie too.
     agent
-        .get(village().await.portal().begin().url)
+        .get(shared_server().await.portal().begin().url)
         .await
         .expect(200);
 }
 
 #[tokio::test]
 async fn without_a_hint_the_person_is_asked_first() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     wiki.log_in(&agent, &JANE).await;
     let old = agent.cookie("insula_session");
@@ -74,7 +74,7 @@ async fn without_a_hint_the_person_is_asked_first() {
 
 #[tokio::test]
 async fn a_client_id_is_enough_for_a_redirect_once_the_person_agrees() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     wiki.log_in(&agent, &JANE).await;
     let params = [
@@ -89,7 +89,7 @@ async fn a_client_id_is_enough_for_a_redirect_once_the_person_agrees() {
 
 #[tokio::test]
 async fn a_stranger_cannot_post_the_confirmation() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     wiki.log_in(&agent, &JANE).await;
     for form in [&[][..], &[("hmac", "AAAA")], &[("confirm", "yes")]] {
@@ -100,7 +100,7 @@ async fn a_stranger_cannot_post_the_confirmation() {
 
 #[tokio::test]
 async fn a_hint_of_another_session_does_not_do() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let other = wiki.log_in(&Agent::new(), &JANE).await;
     let agent = Agent::new();
     wiki.log_in(&agent, &JANE).await;
@@ -112,7 +112,7 @@ async fn a_hint_of_another_session_does_not_do() {
 
 #[tokio::test]
 async fn nobody_is_sent_where_nobody_registered() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     let tokens = wiki.log_in(&agent, &JANE).await;
     let hint = tokens.id().token.as_str();
@@ -141,7 +141,7 @@ async fn nobody_is_sent_where_nobody_registered() {
 
 #[tokio::test]
 async fn who_is_not_logged_in_is_told_so_or_sent_on() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     agent.get(wiki.at("/logout")).await.expect(200);
     let params = [
@@ -154,7 +154,7 @@ async fn who_is_not_logged_in_is_told_so_or_sent_on() {
 
 #[tokio::test]
 async fn what_may_be_done_offline_goes_on_after_a_logout() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let agent = Agent::new();
     let tokens = portal.log_in(&agent, &JANE).await;
     let url = logout_url(&portal, &[("id_token_hint", &tokens.id().token)]);

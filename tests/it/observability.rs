@@ -2,19 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Agent, House, Metrics, Relay, execute_on, service, unique};
+use insula_tests::{Agent, Deployment, Metrics, Relay, execute_on, service, unique};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::village::{self, JANE, village};
+use crate::shared_server::{self, JANE, shared_server};
 
 #[tokio::test]
 async fn metrics_have_the_format_and_the_names_dashboards_read() {
-    let village = village().await;
-    village.portal().log_in(&Agent::new(), &JANE).await;
-    let metrics = village.process.metrics().await;
+    let shared_server = shared_server().await;
+    shared_server.portal().log_in(&Agent::new(), &JANE).await;
+    let metrics = shared_server.process.metrics().await;
     for name in [
         "http_requests_total",
         "request_duration_seconds_count",
@@ -43,19 +43,19 @@ async fn metrics_have_the_format_and_the_names_dashboards_read() {
 #[tokio::test]
 async fn no_stranger_makes_metrics_grow() {
     // A server of its own: at the shared one, other tests make series.
-    let house = House::build()
-        .tenant("hooli", village::HOOLI)
-        .tenant("acme", village::ACME)
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
+        .tenant("acme", shared_server::ACME)
         .done();
-    let process = house.open().await;
-    let hooli = village::hooli(house.port);
+    let process = deployment.open().await;
+    let hooli = shared_server::hooli(deployment.port);
     let strange = || async {
         let words = unique();
         let agent = Agent::new().with_header("user-agent", &words);
         agent.get(hooli.at(&format!("/{words}"))).await.expect(404);
         let method = reqwest::Method::from_bytes(words.to_uppercase().as_bytes()).unwrap();
         agent.send(method, &hooli.at("/auth"), &[], None).await;
-        let host = format!("http://{words}.localhost:{}/", house.port);
+        let host = format!("http://{words}.localhost:{}/", deployment.port);
         agent.get(host).await.expect(404);
         let client = format!("/auth?client_id={words}&response_type={words}&scope={words}");
         agent.get(hooli.at(&client)).await.expect(400);
@@ -95,25 +95,25 @@ async fn no_stranger_makes_metrics_grow() {
 
 #[tokio::test]
 async fn health_is_told_in_three_ways() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     for path in ["/healthz", "/healthz/live", "/healthz/ready"] {
-        let url = village.process.telemetry(path);
+        let url = shared_server.process.telemetry(path);
         Agent::new().get(url).await.expect(200);
     }
     // Nobody of the tenants' world sees any of it.
     Agent::new()
-        .get(village.portal().at("/metrics"))
+        .get(shared_server.portal().at("/metrics"))
         .await
         .expect(404);
 }
 
 #[tokio::test]
 async fn an_admin_api_that_is_asked_for_is_told_not_to_be_served() {
-    let house = House::build()
-        .tenant("hooli", village::HOOLI)
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
         .setting("listen: { admin: '127.0.0.1:0' }")
         .done();
-    let process = house.open().await;
+    let process = deployment.open().await;
     let told = "listen.admin is set, but this version serves no admin API";
     process.says(told).await;
     process.terminate().await;
@@ -121,9 +121,9 @@ async fn an_admin_api_that_is_asked_for_is_told_not_to_be_served() {
 
 #[tokio::test]
 async fn the_log_is_one_json_object_a_line_and_names_tenant_and_request() {
-    let village = village().await;
-    village.portal().log_in(&Agent::new(), &JANE).await;
-    let log = village.process.log();
+    let shared_server = shared_server().await;
+    shared_server.portal().log_in(&Agent::new(), &JANE).await;
+    let log = shared_server.process.log();
     let lines: Vec<Value> = log
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
@@ -152,21 +152,25 @@ async fn the_log_is_one_json_object_a_line_and_names_tenant_and_request() {
 
 #[tokio::test]
 async fn what_a_stranger_sends_is_no_error_and_a_refusal_names_client_and_redirect_uri() {
-    let house = House::build().tenant("hooli", village::HOOLI).done();
-    let process = house.open().await;
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
+        .done();
+    let process = deployment.open().await;
     for nonsense in [
         "\x16\x03\x01\x02",
         "GET  HTTP\r\n\r\n",
         "GET / HTTP/1.1\r\na b: c\r\n\r\n",
     ] {
-        let mut wire = TcpStream::connect(("127.0.0.1", house.port)).await.unwrap();
+        let mut wire = TcpStream::connect(("127.0.0.1", deployment.port))
+            .await
+            .unwrap();
         wire.write_all(nonsense.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         let ended = tokio::time::timeout(Duration::from_secs(1), wire.read_to_end(&mut answer));
         let _silent = ended.await;
     }
     let evil = "https://evil.example/%0Aforged%1B%5B2J";
-    let hooli = village::hooli(house.port);
+    let hooli = shared_server::hooli(deployment.port);
     let login = hooli.begin_with(&[("redirect_uri", evil)]);
     Agent::new().get(login.url).await.expect(400);
     let log = process.terminate().await;
@@ -181,10 +185,12 @@ async fn what_a_stranger_sends_is_no_error_and_a_refusal_names_client_and_redire
 #[tokio::test]
 async fn a_process_that_is_asked_to_end_drains_and_exits_with_0() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let house = House::build().tenant("hooli", village::HOOLI).done();
-        let mut process = house.open().await;
-        let hooli = village::hooli(house.port);
-        hooli.log_in(&Agent::new(), &village::MOCK).await;
+        let deployment = Deployment::build()
+            .tenant("hooli", shared_server::HOOLI)
+            .done();
+        let mut process = deployment.open().await;
+        let hooli = shared_server::hooli(deployment.port);
+        hooli.log_in(&Agent::new(), &shared_server::MOCK).await;
         process.signal(signal);
         let status = process.ended().await;
         assert!(status.success(), "{status}: {}", process.log());
@@ -193,9 +199,11 @@ async fn a_process_that_is_asked_to_end_drains_and_exits_with_0() {
 
 #[tokio::test]
 async fn a_request_under_way_is_answered_before_the_process_ends() {
-    let house = House::build().tenant("initech", village::INITECH).done();
-    let mut process = house.open().await;
-    let printer = village::initech(house.port);
+    let deployment = Deployment::build()
+        .tenant("initech", shared_server::INITECH)
+        .done();
+    let mut process = deployment.open().await;
+    let printer = shared_server::initech(deployment.port);
     let agent = Agent::new();
     let form = agent.get(printer.begin().url).await.expect(302).location();
     let body = "login=kim%40initech.example&password=wrong";
@@ -208,7 +216,9 @@ async fn a_request_under_way_is_answered_before_the_process_ends() {
         form.query().unwrap(),
         body.len()
     );
-    let mut wire = TcpStream::connect(("127.0.0.1", house.port)).await.unwrap();
+    let mut wire = TcpStream::connect(("127.0.0.1", deployment.port))
+        .await
+        .unwrap();
     wire.write_all(head.as_bytes()).await.unwrap();
     let mut said = vec![0; 25];
     wire.read_exact(&mut said).await.unwrap();
@@ -230,19 +240,19 @@ async fn readiness_fails_while_the_database_is_away_and_comes_back_with_it() {
     };
     let (relay, through) = Relay::before(&postgres).await;
     let tenant = format!("t{}", unique());
-    let text = village::HOOLI.replace("hooli.localhost", &format!("{tenant}.localhost"));
-    let house = House::build()
+    let text = shared_server::HOOLI.replace("hooli.localhost", &format!("{tenant}.localhost"));
+    let deployment = Deployment::build()
         .tenant(&tenant, &text)
         .database(&through)
         .done();
-    let process = house.open().await;
+    let process = deployment.open().await;
     let ready = process.telemetry("/healthz/ready");
-    let keys = format!("http://{tenant}.localhost:{}/keys", house.port);
+    let keys = format!("http://{tenant}.localhost:{}/keys", deployment.port);
     Agent::new().get(&keys).await.expect(200);
     relay.cut();
     status_becomes(&ready, 503).await;
     // The tenants' port tells the same, with dex's status.
-    let health = format!("http://{tenant}.localhost:{}/healthz", house.port);
+    let health = format!("http://{tenant}.localhost:{}/healthz", deployment.port);
     Agent::new().get(&health).await.expect(500);
     // It lives: restarting it would not bring the database back.
     Agent::new()
@@ -261,20 +271,20 @@ async fn a_database_that_takes_no_writes_makes_nobody_ready_and_the_cause_is_tol
     let Some(postgres) = service("INSULA_TEST_POSTGRES") else {
         return;
     };
-    let house = House::build()
-        .tenant("hooli", village::HOOLI)
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
         .database(&postgres)
         .done();
-    let process = house.open().await;
+    let process = deployment.open().await;
     let ready = process.telemetry("/healthz/ready");
-    let name = house.database.rsplit('/').next().unwrap();
+    let name = deployment.database.rsplit('/').next().unwrap();
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     let read_only = |said: &str| {
         let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = {said}");
         // On the server's own database: this one may take no writes.
         execute_on(&postgres, &set);
-        execute_on(&house.database, cut);
+        execute_on(&deployment.database, cut);
     };
     read_only("on");
     status_becomes(&ready, 503).await;
@@ -296,12 +306,12 @@ async fn a_process_without_its_cache_is_ready_but_for_logins_and_lives() {
         return;
     };
     let (relay, through) = Relay::before(&redis).await;
-    let house = House::build()
-        .tenant("acme", village::ACME)
+    let deployment = Deployment::build()
+        .tenant("acme", shared_server::ACME)
         .cache(&through)
         .done();
-    let process = house.open().await;
-    let portal = village::portal(house.port);
+    let process = deployment.open().await;
+    let portal = shared_server::portal(deployment.port);
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     relay.cut();
     process.says("nobody can log in, for the cache").await;

@@ -1,14 +1,14 @@
 //! Pages as they leave the server: their weight, their languages, their hooks, their files.
 
-use insula_tests::{Agent, House};
+use insula_tests::{Agent, Deployment};
 use reqwest::Method;
 
-use crate::village::{self, village};
+use crate::shared_server::{self, shared_server};
 
 #[tokio::test]
 async fn every_page_is_under_thirty_kilobytes_on_the_wire() {
-    let village = village().await;
-    let portal = village.portal();
+    let shared_server = shared_server().await;
+    let portal = shared_server.portal();
     let agent = Agent::new();
     let packed = [("accept-encoding", "gzip")];
     let form = agent
@@ -32,7 +32,7 @@ async fn every_page_is_under_thirty_kilobytes_on_the_wire() {
 
 #[tokio::test]
 async fn a_page_is_in_the_language_the_browser_prefers_among_the_tenants() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     for (accepted, lang) in [
         ("de-CH, de;q=0.9, en;q=0.5", "de"),
         ("fr", "fr"),
@@ -51,8 +51,12 @@ async fn a_page_is_in_the_language_the_browser_prefers_among_the_tenants() {
 
 #[tokio::test]
 async fn password_managers_find_what_they_look_for() {
-    let village = village().await;
-    for party in [village.portal(), village.globex(), village.initech()] {
+    let shared_server = shared_server().await;
+    for party in [
+        shared_server.portal(),
+        shared_server.globex(),
+        shared_server.initech(),
+    ] {
         let agent = Agent::new();
         let mut answer = agent
             .get(party.begin_with(&[("connector_id", "local")]).url)
@@ -88,15 +92,15 @@ connectors:
 staticClients:
   - { id: app, secret: s, redirectURIs: [\"https://app.example/cb\"] }
 ";
-    let house = House::build().done();
-    let overlay = house.folder().join("tenants/branded/theme");
+    let deployment = Deployment::build().done();
+    let overlay = deployment.folder().join("tenants/branded/theme");
     std::fs::create_dir_all(&overlay).unwrap();
     let logo =
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 1 1\"><path d=\"M0 0\"/></svg>";
     std::fs::write(overlay.join("logo.svg"), logo).unwrap();
-    house.write_tenant("branded", tenant);
-    let _process = house.open().await;
-    let issuer = village::issuer(house.port, "branded");
+    deployment.write_tenant("branded", tenant);
+    let _process = deployment.open().await;
+    let issuer = shared_server::issuer(deployment.port, "branded");
     let app = insula_tests::RelyingParty::new(&issuer, "app", "s", "https://app.example/cb");
     let answer = Agent::new().get(app.begin().url).await.expect(200);
     assert!(answer.body.contains("Branded &amp; Sons"));
@@ -123,7 +127,7 @@ staticClients:
 
 #[tokio::test]
 async fn no_path_leads_out_of_the_theme() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     for path in [
         "/static/../tenant.yaml",
         "/static/..%2ftenant.yaml",
@@ -139,8 +143,8 @@ async fn no_path_leads_out_of_the_theme() {
 
 #[tokio::test]
 async fn a_page_asks_nobody_else_for_anything() {
-    let village = village().await;
-    for party in [village.portal(), village.globex()] {
+    let shared_server = shared_server().await;
+    for party in [shared_server.portal(), shared_server.globex()] {
         let answer = Agent::new().get(party.begin().url).await.expect(200);
         for opening in ["src=\"", "href=\""] {
             for source in answer.body.split(opening).skip(1) {
@@ -156,7 +160,7 @@ async fn a_page_asks_nobody_else_for_anything() {
 
 #[tokio::test]
 async fn an_error_says_what_happened_and_names_no_machine() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let login = portal.begin_with(&[("client_id", "nobody")]);
     let answer = Agent::new().get(login.url).await.expect(400);
     let page = answer.page();
@@ -170,7 +174,7 @@ async fn an_error_says_what_happened_and_names_no_machine() {
 
 #[tokio::test]
 async fn the_front_page_and_the_robots_are_there() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let answer = Agent::new().get(portal.at("/")).await.expect(200);
     assert!(answer.page().has("discovery"));
     let robots = Agent::new().get(portal.at("/robots.txt")).await.expect(200);

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Agent, House};
+use insula_tests::{Agent, Deployment};
 use nix::sys::signal::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::village::{self, village};
+use crate::shared_server::{self, shared_server};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
@@ -44,7 +44,7 @@ async fn knows(issuer: &str, client: &str) -> bool {
 
 #[tokio::test]
 async fn a_host_nobody_has_is_answered_plainly() {
-    let port = village().await.house.port;
+    let port = shared_server().await.deployment.port;
     for host in [
         "nobody.localhost",
         "127.0.0.1",
@@ -65,12 +65,15 @@ async fn a_host_nobody_has_is_answered_plainly() {
 async fn a_dex_file_that_is_the_whole_server_answers_whatever_the_host() {
     let file = small("http://dex.example:PORT/dex", "app");
     let dex = format!("# dex\n{}", file.replace("id: app", "id: app, name: App"));
-    let house = House::build().tenant("dex", &dex).done();
-    let process = house.open().await;
-    let issuer = format!("http://dex.example:{}/dex", house.port);
+    let deployment = Deployment::build().tenant("dex", &dex).done();
+    let process = deployment.open().await;
+    let issuer = format!("http://dex.example:{}/dex", deployment.port);
     for host in ["127.0.0.1", "pod.localhost"] {
-        let url = format!("http://{host}:{}/dex{DISCOVERY}", house.port);
-        let answer = Agent::through(&[house.port]).get(url).await.expect(200);
+        let url = format!("http://{host}:{}/dex{DISCOVERY}", deployment.port);
+        let answer = Agent::through(&[deployment.port])
+            .get(url)
+            .await
+            .expect(200);
         assert_eq!(answer.json()["issuer"], issuer, "{host}");
     }
     for path in [
@@ -79,7 +82,7 @@ async fn a_dex_file_that_is_the_whole_server_answers_whatever_the_host() {
         "/healthz/ready",
         "/dex/healthz",
     ] {
-        let answer = raw(house.port, &format!("GET {path} HTTP/1.0\r\n\r\n")).await;
+        let answer = raw(deployment.port, &format!("GET {path} HTTP/1.0\r\n\r\n")).await;
         assert!(answer.contains(" 200 OK\r\n"), "{path}: {answer}");
         assert!(answer.len() < 400, "{path}: {answer}");
     }
@@ -97,25 +100,29 @@ async fn raw(port: u16, request: &str) -> String {
 
 #[tokio::test]
 async fn hosts_are_compared_without_case_and_with_all_their_names() {
-    let village = village().await;
-    let port = village.house.port;
+    let shared_server = shared_server().await;
+    let port = shared_server.deployment.port;
     let agent = Agent::through(&[port]);
     for host in ["ACME.localhost", "acme.localhost", "login.acme.example"] {
         let url = format!("http://{host}:{port}{DISCOVERY}");
         let answer = agent.get(url).await.expect(200);
-        assert_eq!(answer.json()["issuer"], village.issuer("acme"), "{host}");
+        assert_eq!(
+            answer.json()["issuer"],
+            shared_server.issuer("acme"),
+            "{host}"
+        );
     }
 }
 
 #[tokio::test]
 async fn the_longest_path_wins_and_ends_at_a_segment() {
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("root", &small("http://many.localhost:PORT", "root"))
         .tenant("west", &small("http://many.localhost:PORT/west", "west"))
         .tenant("far", &small("http://many.localhost:PORT/west/far", "far"))
         .done();
-    let _process = house.open().await;
-    let base = format!("http://many.localhost:{}", house.port);
+    let _process = deployment.open().await;
+    let base = format!("http://many.localhost:{}", deployment.port);
     for path in ["", "/west", "/west/far"] {
         let issuer = format!("{base}{path}");
         let answer = Agent::new().get(format!("{issuer}{DISCOVERY}")).await;
@@ -131,14 +138,14 @@ async fn the_longest_path_wins_and_ends_at_a_segment() {
 #[tokio::test]
 async fn a_changed_file_is_taken_without_a_restart() {
     let issuer = "http://changing.localhost:PORT";
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("changing", &small(issuer, "before"))
         .done();
-    let process = house.open().await;
-    let at = village::issuer(house.port, "changing");
+    let process = deployment.open().await;
+    let at = shared_server::issuer(deployment.port, "changing");
     assert!(knows(&at, "before").await);
     assert!(!knows(&at, "after").await);
-    house.write_tenant("changing", &small(issuer, "after"));
+    deployment.write_tenant("changing", &small(issuer, "after"));
     becomes("the new client is known", async || {
         knows(&at, "after").await
     })
@@ -146,7 +153,7 @@ async fn a_changed_file_is_taken_without_a_restart() {
     assert!(!knows(&at, "before").await);
 
     // Told by a signal, it need not wait for anybody to look.
-    house.write_tenant("changing", &small(issuer, "third"));
+    deployment.write_tenant("changing", &small(issuer, "third"));
     process.signal(Signal::SIGHUP);
     becomes("the third client is known", async || {
         knows(&at, "third").await
@@ -158,28 +165,28 @@ async fn a_changed_file_is_taken_without_a_restart() {
 #[tokio::test]
 async fn a_bad_file_never_takes_the_place_of_a_good_one() {
     let issuer = "http://steady.localhost:PORT";
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("steady", &small(issuer, "good"))
         .tenant(
             "neighbour",
             &small("http://neighbour.localhost:PORT", "calm"),
         )
         .done();
-    let process = house.open().await;
-    let at = village::issuer(house.port, "steady");
+    let process = deployment.open().await;
+    let at = shared_server::issuer(deployment.port, "steady");
     assert!(knows(&at, "good").await);
-    house.write_tenant("steady", "issuer: [this is no issuer\n");
+    deployment.write_tenant("steady", "issuer: [this is no issuer\n");
     process.signal(Signal::SIGHUP);
     becomes("the trouble is told", async || {
         process.log().contains("steady/tenant.yaml")
     })
     .await;
     assert!(knows(&at, "good").await);
-    assert!(knows(&village::issuer(house.port, "neighbour"), "calm").await);
+    assert!(knows(&shared_server::issuer(deployment.port, "neighbour"), "calm").await);
     let log = process.log();
     assert!(log.contains("tenant.yaml:"), "with file and line: {log}");
     // And once it is mended it is taken.
-    house.write_tenant("steady", &small(issuer, "mended"));
+    deployment.write_tenant("steady", &small(issuer, "mended"));
     becomes("the mended file is taken", async || {
         knows(&at, "mended").await
     })
@@ -189,36 +196,36 @@ async fn a_bad_file_never_takes_the_place_of_a_good_one() {
 
 #[tokio::test]
 async fn a_folder_that_appears_is_served_and_one_that_goes_is_not() {
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("first", &small("http://first.localhost:PORT", "one"))
         .tenant("other", &small("http://other.localhost:PORT", "other"))
         .done();
-    let process = house.open().await;
-    let at = village::issuer(house.port, "second");
+    let process = deployment.open().await;
+    let at = shared_server::issuer(deployment.port, "second");
     assert!(!knows(&at, "two").await);
-    house.write_tenant("second", &small("http://second.localhost:PORT", "two"));
+    deployment.write_tenant("second", &small("http://second.localhost:PORT", "two"));
     becomes("the new tenant is served", async || knows(&at, "two").await).await;
-    house.remove_tenant("second");
+    deployment.remove_tenant("second");
     becomes("the old tenant is gone", async || {
         Agent::new().get(format!("{at}{DISCOVERY}")).await.status == 404
     })
     .await;
-    assert!(knows(&village::issuer(house.port, "first"), "one").await);
+    assert!(knows(&shared_server::issuer(deployment.port, "first"), "one").await);
     process.terminate().await;
 }
 
 #[tokio::test]
 async fn a_tenant_whose_file_was_never_good_keeps_nobody_else_from_being_served() {
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant(
             "broken",
             "issuer: http://broken.localhost:PORT\nstaticClient: []\n",
         )
         .tenant("whole", &small("http://whole.localhost:PORT", "app"))
         .done();
-    let process = house.open().await;
-    assert!(knows(&village::issuer(house.port, "whole"), "app").await);
-    let at = village::issuer(house.port, "broken");
+    let process = deployment.open().await;
+    assert!(knows(&shared_server::issuer(deployment.port, "whole"), "app").await);
+    let at = shared_server::issuer(deployment.port, "broken");
     Agent::new()
         .get(format!("{at}{DISCOVERY}"))
         .await
@@ -229,13 +236,13 @@ async fn a_tenant_whose_file_was_never_good_keeps_nobody_else_from_being_served(
 #[tokio::test]
 async fn a_tenant_that_changed_its_connector_logs_people_in_with_the_new_one() {
     let issuer = "http://moving.localhost:PORT";
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("moving", &small(issuer, "app"))
         .done();
-    let process = house.open().await;
-    let at = village::issuer(house.port, "moving");
+    let process = deployment.open().await;
+    let at = shared_server::issuer(deployment.port, "moving");
     let second = small(issuer, "app").replace("id: mock,", "id: other,");
-    house.write_tenant("moving", &second);
+    deployment.write_tenant("moving", &second);
     let app = insula_tests::RelyingParty::new(&at, "app", "s", "https://app.example/cb");
     becomes("the new connector is gone to", async || {
         let agent = Agent::new();
@@ -254,19 +261,19 @@ async fn a_tenant_that_changed_its_connector_logs_people_in_with_the_new_one() {
 #[tokio::test]
 async fn a_flood_at_one_tenant_stops_at_its_wall() {
     let flooded = small("http://flooded.localhost:PORT", "app") + "limits: { requests: 5/m }\n";
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("flooded", &flooded)
         .tenant("calm", &small("http://calm.localhost:PORT", "app"))
         .done();
-    let process = house.open().await;
-    let at = village::issuer(house.port, "flooded");
+    let process = deployment.open().await;
+    let at = shared_server::issuer(deployment.port, "flooded");
     let mut last = Agent::new().get(format!("{at}/userinfo")).await;
     for _ in 0..20 {
         last = Agent::new().get(format!("{at}/userinfo")).await;
     }
     assert_eq!(last.status, 429);
     assert!(last.header("retry-after").parse::<u64>().is_ok());
-    assert!(knows(&village::issuer(house.port, "calm"), "app").await);
+    assert!(knows(&shared_server::issuer(deployment.port, "calm"), "app").await);
     process.terminate().await;
 }
 
@@ -274,21 +281,21 @@ async fn a_flood_at_one_tenant_stops_at_its_wall() {
 async fn the_servers_own_quota_holds_for_tenants_that_name_none_and_for_no_others() {
     let file = |name: &str| small(&format!("http://{name}.localhost:PORT"), "app");
     let dex = file("dexs").replace("id: app", "id: app, name: App");
-    let house = House::build()
+    let deployment = Deployment::build()
         .setting("limits: { requests: 5/h }")
         .tenant("dexs", &format!("# dex\n{dex}"))
         .tenant("silent", &file("silent"))
         .tenant("own", &(file("own") + "limits: { requests: 1000/h }\n"))
         .tenant("free", &(file("free") + "limits: { requests: none }\n"))
         .done();
-    let process = house.open().await;
+    let process = deployment.open().await;
     for (tenant, limited) in [
         ("dexs", true),
         ("silent", true),
         ("own", false),
         ("free", false),
     ] {
-        let at = village::issuer(house.port, tenant);
+        let at = shared_server::issuer(deployment.port, tenant);
         let mut statuses = Vec::new();
         for _ in 0..12 {
             let answer = Agent::new().get(format!("{at}/userinfo")).await;
@@ -307,18 +314,18 @@ async fn the_servers_own_quota_holds_for_tenants_that_name_none_and_for_no_other
 
 #[tokio::test]
 async fn an_issuer_over_tls_sets_the_cookies_that_browsers_guard() {
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("host", &small("https://secure.example", "app"))
         .tenant("path", &small("https://paths.example/here", "app"))
         .done();
-    let _process = house.open().await;
+    let _process = deployment.open().await;
     for (issuer, tenant) in [
         ("https://secure.example", "host"),
         ("https://paths.example/here", "path"),
     ] {
         let app = insula_tests::RelyingParty::new(issuer, "app", "s", "https://app.example/cb");
-        let app = app.through(&[house.port]);
-        let agent = Agent::through(&[house.port]);
+        let app = app.through(&[deployment.port]);
+        let agent = Agent::through(&[deployment.port]);
         app.log_in(&agent, &insula_tests::Person::at("mock")).await;
         let cookies = agent.cookies();
         let mut names: Vec<_> = cookies.iter().map(|cookie| &cookie.name[..]).collect();

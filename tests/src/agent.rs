@@ -17,7 +17,7 @@ use crate::{Cookie, Page};
 pub struct Agent {
     http: Client,
     jar: Jar,
-    doors: Vec<u16>,
+    ports: Vec<u16>,
     turn: AtomicUsize,
     headers: Vec<(String, String)>,
     takes_cookies: bool,
@@ -50,7 +50,7 @@ impl Agent {
 
     /// One that knocks at these ports in turn, whatever port or scheme the URL has: at several
     /// processes that serve the same tenants, or where a proxy would do the TLS.
-    pub fn through(doors: &[u16]) -> Self {
+    pub fn through(ports: &[u16]) -> Self {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             let _ = rustls::crypto::ring::default_provider().install_default();
@@ -58,7 +58,7 @@ impl Agent {
         Self {
             http: client(Duration::from_secs(30)),
             jar: Jar::default(),
-            doors: doors.to_vec(),
+            ports: ports.to_vec(),
             turn: AtomicUsize::new(0),
             headers: Vec::new(),
             takes_cookies: true,
@@ -156,7 +156,7 @@ impl Agent {
         let mut target = url.clone();
         target.set_scheme("http").unwrap();
         target.set_host(Some("127.0.0.1")).unwrap();
-        target.set_port(Some(self.door(&url))).unwrap();
+        target.set_port(Some(self.port_for(&url))).unwrap();
         let host = match url.port() {
             Some(port) => format!("{}:{port}", url.host_str().unwrap()),
             None => url.host_str().unwrap().to_owned(),
@@ -192,12 +192,12 @@ impl Agent {
         })
     }
 
-    fn door(&self, url: &Url) -> u16 {
-        if self.doors.is_empty() {
+    fn port_for(&self, url: &Url) -> u16 {
+        if self.ports.is_empty() {
             return url.port_or_known_default().unwrap();
         }
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        self.doors[turn % self.doors.len()]
+        self.ports[turn % self.ports.len()]
     }
 }
 

@@ -8,7 +8,7 @@ use url::Url;
 use crate::unique;
 
 /// A database of its own on the server of `url`, where that is one of the shared ones: what is
-/// sealed under one master key, and served by one cache, is no place for another house.
+/// sealed under one master key, and served by one cache, is no place for another deployment.
 ///
 /// `url` may lead there by way of a [`Relay`](crate::Relay), which is not used for it.
 pub(crate) fn of_its_own(url: &str) -> String {

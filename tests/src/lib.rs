@@ -1,6 +1,6 @@
 //! What the end-to-end tests stand on: the real server process, and the people and programs around it.
 //!
-//! Owns the harness: [`House`] (a folder of tenants and the processes that serve it), [`Agent`] (a
+//! Owns the harness: [`Deployment`] (a folder of tenants and the processes that serve it), [`Agent`] (a
 //! browser without a screen), [`Page`], [`RelyingParty`] (a client that checks everything it is
 //! told, with other people's code), [`Relay`] (a network that can fail). Owns no test, and uses no
 //! crate of ours: what it knows of the server it knows from outside.
@@ -9,7 +9,7 @@ pub mod attack;
 
 mod agent;
 mod database;
-mod house;
+mod deployment;
 mod jar;
 mod metrics;
 mod page;
@@ -23,7 +23,7 @@ mod walk;
 
 pub use agent::{Agent, Answer};
 pub use database::execute_on;
-pub use house::{House, HouseBuilder, free_port};
+pub use deployment::{Deployment, DeploymentBuilder, free_port};
 pub use jar::Cookie;
 pub use metrics::Metrics;
 pub use page::{Form, Page};

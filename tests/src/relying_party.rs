@@ -105,8 +105,8 @@ impl RelyingParty {
     }
 
     /// Reaches the server at these ports.
-    pub fn through(mut self, doors: &[u16]) -> Self {
-        self.http = Agent::through(doors);
+    pub fn through(mut self, ports: &[u16]) -> Self {
+        self.http = Agent::through(ports);
         self
     }
 

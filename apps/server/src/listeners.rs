@@ -10,7 +10,7 @@ use actix_web::{App, web};
 use anyhow::{Result, anyhow};
 use futures_util::future::try_join_all;
 use insula_config::{Connections, ServerConfig};
-use insula_listener::{Door, Gate, Limits, ServeOptions, serve};
+use insula_listener::{Endpoint, Gate, Limits, ServeOptions, serve};
 use insula_web::{TelemetryState, WebState, front_door, telemetry_routes};
 use prometheus::Registry;
 use tracing::{info, warn};
@@ -115,16 +115,16 @@ fn tenants(
     certificates: Option<Arc<Certificates>>,
     gate: &Gate,
 ) -> Result<Server> {
-    let mut doors = Vec::new();
+    let mut endpoints = Vec::new();
     if let Some(address) = config.listen.http {
-        doors.push(Door {
+        endpoints.push(Endpoint {
             name: "listen.http",
             address,
             tls: None,
         });
     }
     if let (Some(address), Some(certificates)) = (config.listen.https, certificates) {
-        doors.push(Door {
+        endpoints.push(Endpoint {
             name: "listen.https",
             address,
             tls: Some(Arc::new(tls::server_config(certificates))),
@@ -135,14 +135,18 @@ fn tenants(
         workers: config.workers.map(|workers| workers as usize),
         grace: config.shutdown_grace,
     };
-    let opened: Vec<String> = doors
+    let opened: Vec<String> = endpoints
         .iter()
-        .map(|door| {
-            let scheme = if door.tls.is_some() { "https" } else { "http" };
-            format!("tenants at {scheme}://{}", door.address)
+        .map(|endpoint| {
+            let scheme = if endpoint.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            };
+            format!("tenants at {scheme}://{}", endpoint.address)
         })
         .collect();
-    let server = serve(doors, gate, options, move || {
+    let server = serve(endpoints, gate, options, move || {
         App::new()
             .app_data(state.clone())
             .default_service(web::to(front_door))
@@ -162,7 +166,7 @@ fn telemetry_server(address: SocketAddr, state: TelemetryState) -> Result<Server
         ..spans(&Connections::default())
     })?;
     let state = web::Data::new(state);
-    let door = Door {
+    let endpoint = Endpoint {
         name: "listen.telemetry",
         address,
         tls: None,
@@ -171,7 +175,7 @@ fn telemetry_server(address: SocketAddr, state: TelemetryState) -> Result<Server
         workers: Some(1),
         grace: Duration::from_secs(1),
     };
-    let server = serve(vec![door], &gate, options, move || {
+    let server = serve(vec![endpoint], &gate, options, move || {
         App::new()
             .app_data(state.clone())
             .configure(telemetry_routes)
@@ -181,8 +185,8 @@ fn telemetry_server(address: SocketAddr, state: TelemetryState) -> Result<Server
     Ok(server)
 }
 
-fn cannot_listen((door, error): (Door, io::Error)) -> anyhow::Error {
-    let Door { name, address, .. } = door;
+fn cannot_listen((endpoint, error): (Endpoint, io::Error)) -> anyhow::Error {
+    let Endpoint { name, address, .. } = endpoint;
     anyhow!(error).context(format!(
         "{name}: cannot listen on {address}; is something else there?"
     ))

@@ -130,11 +130,11 @@ fn example_client(repository: &Repository, ports: Ports) -> Command {
 }
 
 fn wait_until_all_answer(guests: &mut [Guest], ports: Ports, stop: &Stop) -> anyhow::Result<()> {
-    let doors = [
+    let addresses = [
         ("insula", loopback(ports.telemetry), "/healthz/ready"),
         ("the example client", loopback(ports.client), "/"),
     ];
-    for (name, address, path) in doors {
+    for (name, address, path) in addresses {
         wait::until(
             &format!("{name} at http://{address}{path}"),
             stop,

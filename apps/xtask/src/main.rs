@@ -1,6 +1,6 @@
 //! The chores of this repository, one command each: `cargo xtask <chore>`.
 //!
-//! Owns how the house is started for a developer, how its tests get their databases and browsers,
+//! Owns how the server is started for a developer, how its tests get their databases and browsers,
 //! and what CI runs. Owns nothing that ships, and uses no crate of ours: it is compiled first on a
 //! fresh machine and must stay small.
 

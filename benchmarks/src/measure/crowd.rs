@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio::time::sleep;
 
 use crate::bare::DISCOVERY;
-use crate::house::House;
+use crate::deployment::Deployment;
 use crate::load::Plan;
 use crate::process::Process;
 use crate::report::{Figure, Report, milliseconds};
@@ -16,18 +16,18 @@ use crate::wire::{Wire, get};
 pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     let (all, awake) = (plan.tenants, plan.awake);
     eprintln!("{all} tenants, {awake} of them awake …");
-    let house = House::new(&plan.server, plan.cores.server.len())?;
+    let deployment = Deployment::new(&plan.server, plan.cores.server.len())?;
     for number in 0..all {
-        house.add_tenant(&name(number), "ES256")?;
+        deployment.add_tenant(&name(number), "ES256")?;
     }
     for (is_first, when) in [
         (true, "the first start, which makes their ES256 keys"),
         (false, "a later start, keys there"),
     ] {
-        let mut server = house.open(&plan.cores.server)?;
+        let mut server = deployment.open(&plan.cores.server)?;
         let (wire, boot) = server.ready().await?;
         let asleep = server.resident_kib();
-        let waking = wake(plan, &house, wire).await?;
+        let waking = wake(plan, &deployment, wire).await?;
         report.add(Figure {
             what: format!("Boot with {all} tenants in SQLite and files, {when}"),
             value: milliseconds(boot.as_secs_f64() * 1000.0),
@@ -87,11 +87,11 @@ async fn idle(plan: &Plan, report: &mut Report, server: &Process) {
 }
 
 /// How long the first request to each tenant takes, in milliseconds.
-async fn wake(plan: &Plan, house: &House, mut wire: Wire) -> Result<Vec<f64>> {
+async fn wake(plan: &Plan, deployment: &Deployment, mut wire: Wire) -> Result<Vec<f64>> {
     let mut waking = Vec::new();
     let apart = (plan.tenants / plan.awake.max(1)).max(1);
     for number in (0..plan.awake).map(|number| number * apart) {
-        let request = get(&house.host(&name(number)), DISCOVERY);
+        let request = get(&deployment.host(&name(number)), DISCOVERY);
         let asked = Instant::now();
         wire.ask(&request).await?.expect(200)?;
         waking.push(asked.elapsed().as_secs_f64() * 1000.0);

@@ -4,7 +4,7 @@ use anyhow::Result;
 use tokio::time::sleep;
 
 use crate::browser::{Browser, ONLINE};
-use crate::house::House;
+use crate::deployment::Deployment;
 use crate::load::Plan;
 use crate::report::{Figure, Report, Target, milliseconds};
 use crate::storm::median;
@@ -12,14 +12,14 @@ use crate::storm::median;
 const TENANT: &str = "one";
 pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     eprintln!("one idle tenant …");
-    let house = House::new(&plan.server, plan.cores.server.len())?;
-    house.add_tenant(TENANT, "RS256")?;
-    let host = house.host(TENANT);
+    let deployment = Deployment::new(&plan.server, plan.cores.server.len())?;
+    deployment.add_tenant(TENANT, "RS256")?;
+    let host = deployment.host(TENANT);
     let mut first_tokens = Vec::new();
     let mut resident = None;
     // The first start makes the database and the key; it is not counted.
     for start in 0..=plan.rounds {
-        let mut server = house.open(&plan.cores.server)?;
+        let mut server = deployment.open(&plan.cores.server)?;
         let (wire, _) = server.ready().await?;
         Browser::new(wire, &host).log_in(ONLINE).await?;
         if start > 0 {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio::task::JoinSet;
 
 use crate::browser::{Browser, ONLINE};
-use crate::house::House;
+use crate::deployment::Deployment;
 use crate::load::Plan;
 use crate::process::Process;
 use crate::report::{Figure, Report, rate};
@@ -17,14 +17,14 @@ use crate::wire::Wire;
 const ABREAST: usize = 8;
 
 pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
-    let house = House::new(&plan.server, plan.cores.server.len())?;
+    let deployment = Deployment::new(&plan.server, plan.cores.server.len())?;
     let algorithms = ["ES256", "RS256"];
     for algorithm in algorithms {
         for round in 0..plan.rounds {
-            house.add_tenant(&of_round(algorithm, round), algorithm)?;
+            deployment.add_tenant(&of_round(algorithm, round), algorithm)?;
         }
     }
-    let mut server = house.open(&plan.cores.server)?;
+    let mut server = deployment.open(&plan.cores.server)?;
     server.ready().await?;
     for algorithm in algorithms {
         eprintln!("logins signed with {algorithm} …");
@@ -32,7 +32,7 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
         let mut rates = Vec::new();
         let mut costs = Vec::new();
         for round in 0..plan.rounds {
-            let host = house.host(&of_round(algorithm, round));
+            let host = deployment.host(&of_round(algorithm, round));
             let mut browser = Browser::new(Wire::open(server.port).await?, &host);
             browser.log_in(ONLINE).await?;
             requests = browser.asked;

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 
 use crate::bare::{DISCOVERY, KEYS};
-use crate::house::House;
+use crate::deployment::Deployment;
 use crate::load::Plan;
 use crate::process::{Process, free_port};
 use crate::report::{Figure, Report, Target, rate, ratio, spread};
@@ -17,12 +17,12 @@ const TENANT: &str = "one";
 
 pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     let workers = plan.cores.server.len();
-    let house = House::new(&plan.server, workers)?;
-    house.add_tenant(TENANT, "RS256")?;
-    let host = house.host(TENANT);
-    let mut server = house.open(&plan.cores.server)?;
+    let deployment = Deployment::new(&plan.server, workers)?;
+    deployment.add_tenant(TENANT, "RS256")?;
+    let host = deployment.host(TENANT);
+    let mut server = deployment.open(&plan.cores.server)?;
     server.ready().await?;
-    let mut bare = start_bare(plan, &server, &house, &host)?;
+    let mut bare = start_bare(plan, &server, &deployment, &host)?;
     bare.ready().await?;
     for (what, target) in [("Discovery", DISCOVERY), ("JWKS", KEYS)] {
         eprintln!("{what} against a bare handler …");
@@ -78,7 +78,7 @@ fn add(report: &mut Report, what: &str, length: usize, pairs: &[(Round, Round)])
     }
 }
 
-fn start_bare(plan: &Plan, like: &Process, house: &House, host: &str) -> Result<Process> {
+fn start_bare(plan: &Plan, like: &Process, deployment: &Deployment, host: &str) -> Result<Process> {
     let port = free_port()?;
     let mut command = Command::new(std::env::current_exe()?);
     command
@@ -88,7 +88,7 @@ fn start_bare(plan: &Plan, like: &Process, house: &House, host: &str) -> Result<
         .arg(like.port.to_string())
         .arg("--workers")
         .arg(plan.cores.server.len().to_string());
-    let log = house.folder().join("bare.log");
+    let log = deployment.folder().join("bare.log");
     Process::start(&mut command, port, &log, &plan.cores.server)
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::browser::{Browser, OFFLINE, ONLINE};
-use crate::house::House;
+use crate::deployment::Deployment;
 use crate::load::Plan;
 use crate::process::Process;
 use crate::raw::{Rate, Signer};
@@ -26,13 +26,13 @@ const CODES_PER_SECOND: u32 = 1500;
 const MOST_CODES: u32 = 8000;
 
 pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
-    let house = House::new(&plan.server, plan.cores.server.len())?;
-    house.add_tenant(TENANT, "RS256")?;
+    let deployment = Deployment::new(&plan.server, plan.cores.server.len())?;
+    deployment.add_tenant(TENANT, "RS256")?;
     for round in 0..plan.rounds {
-        house.add_tenant(&of_round(round), "RS256")?;
+        deployment.add_tenant(&of_round(round), "RS256")?;
     }
-    let host = house.host(TENANT);
-    let mut server = house.open(&plan.cores.server)?;
+    let host = deployment.host(TENANT);
+    let mut server = deployment.open(&plan.cores.server)?;
     let (wire, _) = server.ready().await?;
 
     let mut first = Browser::new(wire, &host);
@@ -44,7 +44,7 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     eprintln!("codes for RS256 tokens, against raw signatures …");
     let mut pairs = Vec::new();
     for round in 0..plan.rounds {
-        let mut seats = seats(plan, &server, &house.host(&of_round(round))).await?;
+        let mut seats = seats(plan, &server, &deployment.host(&of_round(round))).await?;
         let codes = collect(plan, &mut seats).await?;
         let round = redeem(plan, &server, seats, codes).await?;
         pairs.push((round, signer.rate(&plan.cores.server, plan.span / 2)?));

@@ -31,7 +31,7 @@ pub(crate) struct Defaults {
     pub(crate) theme: &'static str,
 }
 
-/// The walls of a tenant that names none; a dex file has no quota of requests.
+/// The limits of a tenant that names none; a dex file has no quota of requests.
 pub(crate) const LIMITS: Limits = Limits {
     requests: Some(Rate {
         count: 200,

@@ -21,4 +21,4 @@ mod unhurried;
 
 pub use gate::Gate;
 pub use limits::Limits;
-pub use serve::{Door, ServeOptions, serve};
+pub use serve::{Endpoint, ServeOptions, serve};

@@ -29,7 +29,7 @@ impl Peer {
 }
 
 /// Who makes room is found without a look at every connection: a newcomer costs as much beside a
-/// crowd as in an empty house.
+/// crowd as beside nobody.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     open: usize,

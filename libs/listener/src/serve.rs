@@ -38,7 +38,7 @@ const BETWEEN_CLOSES: Duration = Duration::from_millis(2);
 
 /// An address to listen on.
 #[derive(Clone)]
-pub struct Door {
+pub struct Endpoint {
     /// What it is called in errors.
     pub name: &'static str,
     /// Where.
@@ -56,16 +56,16 @@ pub struct ServeOptions {
     pub grace: Duration,
 }
 
-/// Binds every door and serves them with `app` behind `gate`, once the answer is polled. An error
-/// comes with the door that could not be opened.
+/// Binds every endpoint and serves them with `app` behind `gate`, once the answer is polled. An error
+/// comes with the endpoint that could not be opened.
 ///
 /// HTTP/2 is spoken where TLS agrees on it, and over clear text with a client that begins with it.
 pub fn serve<F, I, S>(
-    doors: Vec<Door>,
+    endpoints: Vec<Endpoint>,
     gate: &Gate,
     options: ServeOptions,
     app: F,
-) -> Result<Server, (Door, io::Error)>
+) -> Result<Server, (Endpoint, io::Error)>
 where
     F: Fn() -> I + Send + Clone + 'static,
     I: IntoServiceFactory<S, Request>,
@@ -87,8 +87,8 @@ where
     if let Some(workers) = options.workers {
         server = server.workers(workers);
     }
-    for door in doors {
-        let (app, gate, tls) = (app.clone(), gate.clone(), door.tls.clone());
+    for endpoint in endpoints {
+        let (app, gate, tls) = (app.clone(), gate.clone(), endpoint.tls.clone());
         let factory = move || {
             let app = map_config(app(), |()| AppConfig::default());
             let (gate, tls) = (gate.clone(), tls.clone());
@@ -102,8 +102,8 @@ where
             };
             fn_factory(ready)
         };
-        let bound = server.bind(door.name, door.address, factory);
-        server = bound.map_err(|error| (door, error))?;
+        let bound = server.bind(endpoint.name, endpoint.address, factory);
+        server = bound.map_err(|error| (endpoint, error))?;
     }
     watch(gate);
     Ok(server.run())

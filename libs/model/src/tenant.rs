@@ -56,7 +56,7 @@ pub struct TenantSpec {
     pub frontend: Frontend,
     /// How its answers travel.
     pub http: HttpPolicy,
-    /// The tenant's walls.
+    /// The tenant's limits.
     pub limits: Limits,
     /// Fields that lines about its logins leave out.
     pub log_exclude: Vec<String>,
@@ -241,7 +241,7 @@ pub struct Rate {
     pub per: Duration,
 }
 
-/// A tenant's walls: a flood within them stops at them.
+/// A tenant's limits: a flood within it stops at them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Requests over all endpoints but public documents; `None` for any number.

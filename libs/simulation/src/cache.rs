@@ -18,17 +18,17 @@ pub(crate) struct SharedCache {
     by_wall: bool,
     /// The defect: one that was set back says that it never was.
     hides_loss: bool,
-    shelves: Arc<Mutex<Contents>>,
+    tenants: Arc<Mutex<Contents>>,
     /// How often it was set back or lost what it held.
     losses: Arc<AtomicU64>,
 }
 
 /// All that it holds, by tenant.
-pub(crate) type Contents = BTreeMap<String, Shelf>;
+pub(crate) type Contents = BTreeMap<String, TenantEntries>;
 
 /// What it holds of one tenant.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Shelf {
+pub(crate) struct TenantEntries {
     logins: BTreeMap<AuthRequestId, (AuthRequest, Monotonic)>,
     codes: BTreeMap<TokenHash, (Code, Monotonic)>,
     used: BTreeMap<TokenHash, (GrantId, Monotonic)>,
@@ -50,7 +50,7 @@ impl SharedCache {
             clock,
             by_wall: defect == Some(Defect::DurationsByWallTime),
             hides_loss: defect == Some(Defect::CacheLossUnnoticed),
-            shelves: Arc::default(),
+            tenants: Arc::default(),
             losses: Arc::default(),
         }
     }
@@ -73,22 +73,26 @@ impl SharedCache {
         CacheEpoch::parse(format!("after {told}"))
     }
 
-    /// Acts on the shelf of one tenant, at the present moment.
-    pub(crate) fn on<T>(&self, tenant: &str, act: impl FnOnce(&mut Shelf, Monotonic) -> T) -> T {
+    /// Acts on the entries of one tenant, at the present moment.
+    pub(crate) fn on<T>(
+        &self,
+        tenant: &str,
+        act: impl FnOnce(&mut TenantEntries, Monotonic) -> T,
+    ) -> T {
         let now = if self.by_wall {
             Monotonic::from_start(self.clock.now().since(Timestamp::EPOCH))
         } else {
             self.clock.monotonic()
         };
-        let mut shelves = self.lock();
-        if let Some(shelf) = shelves.get_mut(tenant) {
-            return act(shelf, now);
+        let mut tenants = self.lock();
+        if let Some(entries) = tenants.get_mut(tenant) {
+            return act(entries, now);
         }
-        act(shelves.entry(tenant.to_owned()).or_default(), now)
+        act(tenants.entry(tenant.to_owned()).or_default(), now)
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {
-        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,7 +103,7 @@ fn living<V>(found: Option<&(V, Monotonic)>, now: Monotonic) -> Option<&V> {
         .map(|(value, _)| value)
 }
 
-impl Shelf {
+impl TenantEntries {
     pub(crate) fn put_login(&mut self, login: &AuthRequest, ttl: Duration, now: Monotonic) {
         if !ttl.is_zero() {
             let entry = (login.clone(), now + ttl);

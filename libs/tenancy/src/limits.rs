@@ -13,7 +13,7 @@ const SHARES: usize = 512;
 /// Which part of the budget one address may use while the budget is scarce.
 const PART: i64 = 8;
 
-/// A tenant's walls as they stand at the door: counted without a lock, so that a flood costs its
+/// A tenant's limits as its requests arrive: counted without a lock, so that a flood costs its
 /// tenant and nobody else.
 ///
 /// The generic cell rate algorithm: one number says when the budget will be whole again. A burst

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use insula_flows::TenantView;
 use insula_theming::Theme;
 
-/// A tenant as it was published: immutable and whole. A request pins one at the door, and every
+/// A tenant as it was published: immutable and whole. A request pins one as it arrives, and every
 /// step of it uses that one.
 #[derive(Clone)]
 pub struct TenantSnapshot {

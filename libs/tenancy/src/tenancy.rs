@@ -129,7 +129,7 @@ struct Inner {
 
 impl Tenancy {
     /// Starts the actors; to be called within an actix `System`. Nobody is known yet: call
-    /// [`rescan`](Self::rescan) before the doors open.
+    /// [`rescan`](Self::rescan) before requests are served.
     pub fn start(deps: TenancyDeps, options: TenancyOptions) -> Self {
         let runtime = Runtime::new(deps, options);
         // Router and supervisor live apart from tenants, so that one that hangs blocks neither.

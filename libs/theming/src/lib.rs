@@ -35,8 +35,8 @@ pub use error::ThemeError;
 pub use library::{ThemeLibrary, ThemeRequest};
 pub use page::{
     Chooser, ConnectorChoice, Consent, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm,
-    LoggedOut, LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, Resting,
-    ScopeItem,
+    LoggedOut, LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, ScopeItem,
+    Unavailable,
 };
 pub use palette::{Colors, Scheme, Tokens};
 pub use plain::plain_error;

@@ -30,7 +30,7 @@ pub enum Page {
     /// A code to copy into an app that no redirect can reach.
     OutOfBand(OutOfBand),
     /// The tenant is out of service for a moment.
-    Resting(Resting),
+    Unavailable(Unavailable),
     /// The issuer's own front page.
     Home(Home),
 }
@@ -209,7 +209,7 @@ pub struct OutOfBand {
 
 /// The tenant is out of service for a moment (503).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Resting {
+pub struct Unavailable {
     /// Seconds until it is worth trying again.
     pub retry_after_s: Option<u64>,
 }
@@ -235,7 +235,7 @@ impl Page {
             Self::LoggedOut(_) => "logged_out.html",
             Self::FormPost(_) => "form_post.html",
             Self::OutOfBand(_) => "oob.html",
-            Self::Resting(_) => "resting.html",
+            Self::Unavailable(_) => "unavailable.html",
             Self::Home(_) => "home.html",
         }
     }
@@ -251,7 +251,7 @@ impl Page {
             Self::Error(_)
             | Self::LoggedOut(_)
             | Self::OutOfBand(_)
-            | Self::Resting(_)
+            | Self::Unavailable(_)
             | Self::Home(_) => false,
         }
     }
@@ -266,7 +266,7 @@ impl Page {
         "logged_out.html",
         "form_post.html",
         "oob.html",
-        "resting.html",
+        "unavailable.html",
         "home.html",
     ];
 
@@ -296,6 +296,6 @@ page_from!(
     LoggedOut => LoggedOut,
     FormPost => FormPost,
     OutOfBand => OutOfBand,
-    Resting => Resting,
+    Unavailable => Unavailable,
     Home => Home,
 );

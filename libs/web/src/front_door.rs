@@ -170,11 +170,11 @@ async fn tenant(state: &WebState, host: &str, path: &str) -> Result<TenantHandle
         } => Ok(handle),
         Lookup::Asleep(id) => {
             let woken = state.tenancy.activate(&id).await;
-            woken.map_err(|unavailable| resting(unavailable.retry_after.as_secs().max(1)))
+            woken.map_err(|asleep| unavailable(asleep.retry_after.as_secs().max(1)))
         }
         Lookup::Quarantined {
             until, last: None, ..
-        } => Err(resting(
+        } => Err(unavailable(
             until.since(state.clock.monotonic()).as_secs().max(1),
         )),
         Lookup::Unknown => Err(not_found()),
@@ -300,7 +300,7 @@ fn not_found() -> HttpResponse {
         .body("404 page not found\n")
 }
 
-fn resting(retry_after_s: u64) -> HttpResponse {
+fn unavailable(retry_after_s: u64) -> HttpResponse {
     HttpResponse::ServiceUnavailable()
         .insert_header((RETRY_AFTER, retry_after_s.to_string()))
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))

@@ -120,7 +120,7 @@ fn fitting<'a>(ctx: &Context, page: &'a Page) -> Cow<'a, Page> {
 fn retry_after_s(page: &Page) -> Option<u64> {
     match page {
         Page::Password(form) => form.retry_after_s,
-        Page::Resting(resting) => resting.retry_after_s,
+        Page::Unavailable(page) => page.retry_after_s,
         _ => None,
     }
 }

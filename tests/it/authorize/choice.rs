@@ -3,7 +3,7 @@
 use insula_tests::{Agent, Back, Page, Person};
 use url::Url;
 
-use crate::village::{ADMIN, JANE, MOCK, village};
+use crate::shared_server::{ADMIN, JANE, MOCK, shared_server};
 
 fn link(at: &Url, page: &Page, connector: &str) -> Url {
     at.join(&page.link_to(connector).unwrap()).unwrap()
@@ -15,8 +15,8 @@ fn names(url: &Url) -> Vec<String> {
 
 #[tokio::test]
 async fn the_links_of_our_choice_are_short_and_those_of_dex_repeat_the_request() {
-    let village = village().await;
-    let portal = village.portal();
+    let shared_server = shared_server().await;
+    let portal = shared_server.portal();
     let answer = Agent::new().get(portal.begin().url).await.expect(200);
     let page = answer.page();
     for connector in ["mock", "directory", "local"] {
@@ -27,7 +27,7 @@ async fn the_links_of_our_choice_are_short_and_those_of_dex_repeat_the_request()
     }
 
     // Programs read the links out of dex's page and follow them whenever they like, without cookies.
-    let globex = village.globex();
+    let globex = shared_server.globex();
     let login = globex.begin();
     let answer = Agent::new().get(&login.url).await.expect(200);
     let to = link(&answer.url, &answer.page(), "local");
@@ -50,7 +50,7 @@ async fn the_links_of_our_choice_are_short_and_those_of_dex_repeat_the_request()
 
 #[tokio::test]
 async fn another_way_leads_back_to_the_choice_of_the_same_login() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let agent = Agent::new();
     let login = portal.begin();
     let chooser = agent.get(&login.url).await.expect(200);
@@ -88,7 +88,7 @@ async fn another_way_leads_back_to_the_choice_of_the_same_login() {
 
 #[tokio::test]
 async fn the_choice_of_another_browser_is_not_ours() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let chooser = Agent::new().get(portal.begin().url).await.expect(200);
     let mock = link(&chooser.url, &chooser.page(), "mock");
     let stranger = Agent::new();
@@ -101,7 +101,7 @@ async fn the_choice_of_another_browser_is_not_ours() {
 
 #[tokio::test]
 async fn nobody_is_logged_in_before_there_is_an_answer_nor_by_a_no() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     for person in [JANE, MOCK] {
         let agent = Agent::new();
         let denying = Person {

@@ -3,13 +3,13 @@
 use insula_tests::{Agent, Person, walk};
 use serde_json::Value;
 
-use crate::village::{JANE, KIM, MOCK, village};
+use crate::shared_server::{JANE, KIM, MOCK, shared_server};
 
 const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password";
 
 #[tokio::test]
 async fn claims_come_where_they_were_asked_for_and_after_a_refresh_too() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let login = portal.begin_with(&[
         ("scope", "openid offline_access"),
         ("response_mode", "form_post"),
@@ -45,7 +45,7 @@ async fn claims_come_where_they_were_asked_for_and_after_a_refresh_too() {
 
 #[tokio::test]
 async fn a_claim_of_a_person_is_asked_of_the_person_first() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let joe = Person::new("claims@acme.example", "password");
     let agent = Agent::new();
     let plain = portal.begin_with(&[("scope", "openid")]);
@@ -72,7 +72,7 @@ async fn a_claim_of_a_person_is_asked_of_the_person_first() {
 
 #[tokio::test]
 async fn an_essential_acr_is_reached_or_the_login_fails() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let asking =
         |acr: &str| format!(r#"{{"id_token":{{"acr":{{"essential":true,"values":["{acr}"]}}}}}}"#);
     let agent = Agent::new();
@@ -96,7 +96,7 @@ async fn an_essential_acr_is_reached_or_the_login_fails() {
 #[tokio::test]
 async fn an_upstreams_acr_that_the_tenant_takes_is_told_everywhere_and_meets_the_demand() {
     let acr = "https://acme.example/acr/initech";
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let url = portal.at("/.well-known/openid-configuration");
     let announced = Agent::new().get(url).await.json();
     let announced = announced["acr_values_supported"]
@@ -133,7 +133,7 @@ async fn an_upstreams_acr_that_the_tenant_takes_is_told_everywhere_and_meets_the
 
 #[tokio::test]
 async fn the_sub_of_claims_admits_nobody_else() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let agent = Agent::new();
     let jane = portal.log_in(&agent, &JANE).await;
     let sub = jane.claim("sub").as_str().unwrap();
@@ -150,7 +150,7 @@ async fn the_sub_of_claims_admits_nobody_else() {
 
 #[tokio::test]
 async fn claims_that_cannot_be_read_are_refused_in_the_mode_and_with_the_state_asked() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let bad = [
         ("claims", r#"{"userinfo":["email"]}"#),
         ("response_mode", "form_post"),
@@ -170,7 +170,7 @@ async fn claims_that_cannot_be_read_are_refused_in_the_mode_and_with_the_state_a
 
 #[tokio::test]
 async fn dex_does_not_know_the_claims_parameter() {
-    let umbrella = village().await.umbrella();
+    let umbrella = shared_server().await.umbrella();
     for claims in [
         "{",
         r#"{"id_token":{"email":null,"sub":{"value":"nobody"}}}"#,

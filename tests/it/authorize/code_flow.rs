@@ -2,11 +2,11 @@
 
 use insula_tests::{Agent, Back, Person, walk};
 
-use crate::village::{ADMIN, JANE, MOCK, village};
+use crate::shared_server::{ADMIN, JANE, MOCK, shared_server};
 
 #[tokio::test]
 async fn a_person_with_a_password_logs_in_at_a_tenant_of_our_format() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let agent = Agent::new();
     let login = portal.begin_with(&[("prompt", "consent")]);
     let back = walk(&agent, &login, &JANE).await;
@@ -32,7 +32,7 @@ async fn a_person_with_a_password_logs_in_at_a_tenant_of_our_format() {
 
 #[tokio::test]
 async fn a_person_an_upstream_knows_logs_in_at_a_tenant_of_our_format() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let (login, back) = hooli.code(&Agent::new(), &MOCK).await;
     assert_eq!(back.steps, ["GET /auth 303", "GET /callback/mock 303"]);
     let tokens = hooli.tokens(&login, &back).await;
@@ -41,7 +41,7 @@ async fn a_person_an_upstream_knows_logs_in_at_a_tenant_of_our_format() {
 
 #[tokio::test]
 async fn a_person_with_a_password_logs_in_at_a_dex_tenant() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let tokens = globex.log_in(&Agent::new(), &ADMIN).await;
     assert_eq!(tokens.claim("email"), "admin@example.com");
     assert_eq!(tokens.claim("email_verified"), true);
@@ -49,7 +49,7 @@ async fn a_person_with_a_password_logs_in_at_a_dex_tenant() {
 
 #[tokio::test]
 async fn a_person_an_upstream_knows_logs_in_at_a_dex_tenant() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let login = globex.begin_with(&[("approval_prompt", "force")]);
     let back = walk(&Agent::new(), &login, &MOCK).await;
     assert_eq!(
@@ -69,12 +69,12 @@ async fn a_person_an_upstream_knows_logs_in_at_a_dex_tenant() {
 
 #[tokio::test]
 async fn a_person_the_directory_knows_logs_in_at_either() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     let kilgore = Person {
         connector: Some("directory"),
         ..Person::new("kilgore", "trout")
     };
-    for party in [village.portal(), village.globex()] {
+    for party in [shared_server.portal(), shared_server.globex()] {
         let tokens = party.log_in(&Agent::new(), &kilgore).await;
         assert_eq!(tokens.claim("email"), "kilgore@kilgore.trout");
     }
@@ -82,9 +82,9 @@ async fn a_person_the_directory_knows_logs_in_at_either() {
 
 #[tokio::test]
 async fn an_issuer_with_a_path_is_logged_in_at_below_its_path() {
-    let printer = village().await.initech();
+    let printer = shared_server().await.initech();
     let agent = Agent::new();
-    let (login, back) = printer.code(&agent, &crate::village::KIM).await;
+    let (login, back) = printer.code(&agent, &crate::shared_server::KIM).await;
     assert!(
         back.steps
             .iter()
@@ -98,8 +98,8 @@ async fn an_issuer_with_a_path_is_logged_in_at_below_its_path() {
 
 #[tokio::test]
 async fn a_request_may_be_posted() {
-    let village = village().await;
-    for party in [village.hooli(), village.umbrella()] {
+    let shared_server = shared_server().await;
+    for party in [shared_server.hooli(), shared_server.umbrella()] {
         let login = party.begin();
         let agent = Agent::new();
         let form: Vec<_> = login
@@ -122,8 +122,8 @@ async fn a_request_may_be_posted() {
 
 #[tokio::test]
 async fn a_client_may_name_the_connector() {
-    let village = village().await;
-    for party in [village.portal(), village.globex()] {
+    let shared_server = shared_server().await;
+    for party in [shared_server.portal(), shared_server.globex()] {
         let login = party.begin_with(&[("connector_id", "mock")]);
         let back = walk(&Agent::new(), &login, &Person::default()).await;
         let tokens = party.tokens(&login, &back).await;
@@ -133,16 +133,16 @@ async fn a_client_may_name_the_connector() {
 
 #[tokio::test]
 async fn a_person_chooses_among_the_connectors_their_client_may_use() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     let page = Agent::new()
-        .get(village.portal().begin().url)
+        .get(shared_server.portal().begin().url)
         .await
         .expect(200)
         .page();
     for id in ["mock", "directory", "initech", "local"] {
         assert!(page.has(&format!("connector-{id}")), "{id}");
     }
-    let mut kiosk = village.portal();
+    let mut kiosk = shared_server.portal();
     kiosk.client_id = "kiosk".to_owned();
     kiosk.redirect_uri = "https://kiosk.example/callback".to_owned();
     let answer = Agent::new().get(kiosk.begin().url).await.expect(302);
@@ -151,7 +151,7 @@ async fn a_person_chooses_among_the_connectors_their_client_may_use() {
 
 #[tokio::test]
 async fn the_name_a_client_hints_at_stands_in_the_form() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let agent = Agent::new();
     let login = portal.begin_with(&[
         ("login_hint", "jane@acme.example"),
@@ -165,7 +165,7 @@ async fn the_name_a_client_hints_at_stands_in_the_form() {
 
 #[tokio::test]
 async fn pages_speak_the_language_a_client_asks_for_from_the_first_to_the_last() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let agent = Agent::new().with_header("accept-language", "en");
     let login = portal.begin_with(&[
         ("ui_locales", "de fr"),
@@ -195,12 +195,12 @@ async fn pages_speak_the_language_a_client_asks_for_from_the_first_to_the_last()
 
 #[tokio::test]
 async fn a_wrong_password_is_told_on_the_form_and_nothing_else_is() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     for (party, name) in [
-        (village.portal(), "jane@acme.example"),
-        (village.portal(), "nobody@acme.example"),
-        (village.globex(), "admin@example.com"),
-        (village.globex(), "nobody@example.com"),
+        (shared_server.portal(), "jane@acme.example"),
+        (shared_server.portal(), "nobody@acme.example"),
+        (shared_server.globex(), "admin@example.com"),
+        (shared_server.globex(), "nobody@example.com"),
     ] {
         let agent = Agent::new();
         let login = party.begin_with(&[("connector_id", "local")]);
@@ -229,8 +229,8 @@ async fn a_wrong_password_is_told_on_the_form_and_nothing_else_is() {
 
 #[tokio::test]
 async fn a_name_rests_after_too_many_wrong_passwords() {
-    let village = village().await;
-    let printer = village.initech();
+    let shared_server = shared_server().await;
+    let printer = shared_server.initech();
     let agent = Agent::new();
     let answer = agent.get(printer.begin().url).await.expect(302);
     let form = agent.get(answer.location()).await.expect(200);

@@ -2,7 +2,7 @@
 
 use insula_tests::{Agent, Person, walk};
 
-use crate::village::{JANE, MOCK, village};
+use crate::shared_server::{JANE, MOCK, shared_server};
 
 fn asked(steps: &[String]) -> bool {
     steps.iter().any(|step| step.contains("/approval"))
@@ -10,30 +10,33 @@ fn asked(steps: &[String]) -> bool {
 
 #[tokio::test]
 async fn what_was_allowed_is_not_asked_again_and_what_is_more_is() {
-    let portal = village().await.portal().with_scope("openid email");
+    let portal = shared_server().await.portal().with_scope("openid email");
     let joe = Person::new("joe@acme.example", "password");
     let (_, first) = portal.code(&Agent::new(), &joe).await;
     assert!(asked(&first.steps));
     // In another browser, because it is the person who allowed it.
     let (_, again) = portal.code(&Agent::new(), &joe).await;
     assert!(!asked(&again.steps), "{:?}", again.steps);
-    let less = village().await.portal().with_scope("openid");
+    let less = shared_server().await.portal().with_scope("openid");
     let (_, less) = less.code(&Agent::new(), &joe).await;
     assert!(!asked(&less.steps));
-    let more = village().await.portal().with_scope("openid email groups");
+    let more = shared_server()
+        .await
+        .portal()
+        .with_scope("openid email groups");
     let (_, more) = more.code(&Agent::new(), &joe).await;
     assert!(asked(&more.steps));
 }
 
 #[tokio::test]
 async fn a_client_may_have_it_asked_again() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let agent = Agent::new();
     portal.log_in(&agent, &JANE).await;
     let login = portal.begin_with(&[("prompt", "consent")]);
     let back = walk(&agent, &login, &JANE).await;
     assert!(asked(&back.steps));
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     globex.log_in(&agent, &MOCK).await;
     let login = globex.begin_with(&[("approval_prompt", "force")]);
     let back = walk(&agent, &login, &MOCK).await;
@@ -42,8 +45,8 @@ async fn a_client_may_have_it_asked_again() {
 
 #[tokio::test]
 async fn a_refusal_is_told_to_the_client_but_in_dex_to_the_person() {
-    let village = village().await;
-    let portal = village.portal();
+    let shared_server = shared_server().await;
+    let portal = shared_server.portal();
     let denying = Person {
         denies: true,
         ..JANE
@@ -53,7 +56,7 @@ async fn a_refusal_is_told_to_the_client_but_in_dex_to_the_person() {
     portal.check_response(&login, &back);
     assert_eq!(back.get("error"), "access_denied");
 
-    let globex = village.globex();
+    let globex = shared_server.globex();
     let agent = Agent::new();
     let login = globex.begin_with(&[("connector_id", "mock"), ("approval_prompt", "force")]);
     let mut answer = agent.get(login.url).await;
@@ -76,7 +79,7 @@ async fn a_refusal_is_told_to_the_client_but_in_dex_to_the_person() {
 
 #[tokio::test]
 async fn a_consent_posted_twice_makes_one_code() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let agent = Agent::new();
     let login = portal.begin_with(&[("connector_id", "mock"), ("prompt", "consent")]);
     let mut answer = agent.get(login.url).await;
@@ -97,7 +100,7 @@ async fn a_consent_posted_twice_makes_one_code() {
 
 #[tokio::test]
 async fn the_page_says_who_asks_for_what() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let agent = Agent::new();
     let scope = "openid email offline_access audience:server:client_id:wiki";
     let login = portal.begin_with(&[

@@ -2,11 +2,11 @@
 
 use insula_tests::Agent;
 
-use crate::village::{ADMIN, MOCK, village};
+use crate::shared_server::{ADMIN, MOCK, shared_server};
 
 #[tokio::test]
 async fn one_connector_is_gone_to_at_once_with_all_parameters_but_its_name() {
-    let umbrella = village().await.umbrella();
+    let umbrella = shared_server().await.umbrella();
     let login = umbrella.begin();
     let answer = Agent::new().get(&login.url).await.expect(302);
     let to = answer.location();
@@ -14,7 +14,7 @@ async fn one_connector_is_gone_to_at_once_with_all_parameters_but_its_name() {
     for (name, value) in &login.params {
         assert!(to.query_pairs().any(|(n, v)| n == *name && v == *value));
     }
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let login = globex.begin_with(&[("connector_id", "mock")]);
     let answer = Agent::new().get(&login.url).await.expect(302);
     assert_eq!(answer.location().path(), "/auth/mock");
@@ -23,7 +23,7 @@ async fn one_connector_is_gone_to_at_once_with_all_parameters_but_its_name() {
 
 #[tokio::test]
 async fn a_callback_connector_is_sent_to_with_302_and_comes_back_with_303() {
-    let umbrella = village().await.umbrella();
+    let umbrella = shared_server().await.umbrella();
     let agent = Agent::new();
     let login = umbrella.begin();
     let at = login.url.replace("/auth?", "/auth/mock?");
@@ -51,7 +51,7 @@ async fn a_callback_connector_is_sent_to_with_302_and_comes_back_with_303() {
 
 #[tokio::test]
 async fn a_password_connector_is_sent_to_its_form_and_the_consent_follows() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let agent = Agent::new();
     let login = globex.begin_with(&[("approval_prompt", "force")]);
     let at = login.url.replace("/auth?", "/auth/local?");
@@ -90,7 +90,7 @@ async fn a_password_connector_is_sent_to_its_form_and_the_consent_follows() {
 
 #[tokio::test]
 async fn back_is_empty_where_there_is_nothing_to_choose() {
-    let printer = village().await.initech();
+    let printer = shared_server().await.initech();
     let answer = Agent::new().get(printer.begin().url).await.expect(302);
     let form = answer.location();
     assert_eq!(
@@ -101,8 +101,8 @@ async fn back_is_empty_where_there_is_nothing_to_choose() {
 
 #[tokio::test]
 async fn state_comes_back_even_if_it_is_empty_but_not_in_our_dialect() {
-    let village = village().await;
-    let umbrella = village.umbrella();
+    let shared_server = shared_server().await;
+    let umbrella = shared_server.umbrella();
     let url = umbrella
         .begin_with(&[("state", ""), ("scope", "email")])
         .url;
@@ -112,7 +112,7 @@ async fn state_comes_back_even_if_it_is_empty_but_not_in_our_dialect() {
         to.query_pairs().any(|(n, v)| n == "state" && v.is_empty()),
         "{to}"
     );
-    let hooli = village.hooli();
+    let hooli = shared_server.hooli();
     let url = hooli.begin_with(&[("state", ""), ("prompt", "none")]).url;
     let answer = Agent::new().get(url).await.expect(303);
     assert!(!answer.location().query_pairs().any(|(n, _)| n == "state"));
@@ -120,7 +120,7 @@ async fn state_comes_back_even_if_it_is_empty_but_not_in_our_dialect() {
 
 #[tokio::test]
 async fn a_connector_nobody_has_is_told_on_a_page() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let login = globex.begin_with(&[("connector_id", "nobody")]);
     Agent::new().get(&login.url).await.expect(400);
     let at = globex.begin().url.replace("/auth?", "/auth/nobody?");
@@ -129,7 +129,7 @@ async fn a_connector_nobody_has_is_told_on_a_page() {
 
 #[tokio::test]
 async fn a_login_that_is_not_there_or_not_proven_is_told_on_a_page() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let agent = Agent::new();
     for (path, status) in [
         ("/auth/local/login", 400),
@@ -145,7 +145,7 @@ async fn a_login_that_is_not_there_or_not_proven_is_told_on_a_page() {
 
 #[tokio::test]
 async fn a_dex_without_sessions_remembers_nobody_and_binds_the_login_to_its_browser() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let agent = Agent::new();
     globex.log_in(&agent, &ADMIN).await;
     let names: Vec<_> = agent.cookies().into_iter().map(|c| c.name).collect();
@@ -160,7 +160,7 @@ async fn a_dex_without_sessions_remembers_nobody_and_binds_the_login_to_its_brow
 
 #[tokio::test]
 async fn a_browser_that_takes_no_cookies_logs_in_as_at_dex() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     for person in [ADMIN, MOCK] {
         let agent = Agent::new().without_cookies();
         let login = globex.begin();
@@ -172,8 +172,8 @@ async fn a_browser_that_takes_no_cookies_logs_in_as_at_dex() {
 
 #[tokio::test]
 async fn no_slash_is_forgiven() {
-    let village = village().await;
-    for party in [village.globex(), village.portal()] {
+    let shared_server = shared_server().await;
+    for party in [shared_server.globex(), shared_server.portal()] {
         for path in ["/auth/", "/token/", "/keys/", "/nothing"] {
             Agent::new().get(party.at(path)).await.expect(404);
         }
@@ -183,12 +183,12 @@ async fn no_slash_is_forgiven() {
 /// `DEX_SESSIONS_ENABLED`: what the next dex does, for a process that asks for it.
 #[tokio::test]
 async fn a_dex_with_its_sessions_flag_remembers_the_browser_for_each_client() {
-    let house = insula_tests::House::build()
-        .tenant("globex", crate::village::GLOBEX)
+    let deployment = insula_tests::Deployment::build()
+        .tenant("globex", crate::shared_server::GLOBEX)
         .variable("DEX_SESSIONS_ENABLED", "true")
         .done();
-    let process = house.open().await;
-    let globex = crate::village::globex(house.port);
+    let process = deployment.open().await;
+    let globex = crate::shared_server::globex(deployment.port);
     let agent = Agent::new();
     let tokens = globex.log_in(&agent, &ADMIN).await;
     assert!(tokens.claim("sid").is_string());
@@ -197,7 +197,7 @@ async fn a_dex_with_its_sessions_flag_remembers_the_browser_for_each_client() {
     let back = insula_tests::walk(&agent, &login, &ADMIN).await;
     globex.tokens(&login, &back).await;
     // No client shares its login with another unless it says so.
-    let mut kubernetes = crate::village::globex(house.port);
+    let mut kubernetes = crate::shared_server::globex(deployment.port);
     kubernetes.client_id = "kubernetes".to_owned();
     kubernetes.redirect_uri = "http://127.0.0.1:8000".to_owned();
     let url = kubernetes.begin_with(&[("prompt", "none")]).url;

@@ -2,12 +2,12 @@
 
 use insula_tests::{Agent, Back};
 
-use crate::village::village;
+use crate::shared_server::shared_server;
 
 #[tokio::test]
 async fn an_unknown_client_and_an_unproven_redirect_uri_are_told_on_a_page_only() {
-    let village = village().await;
-    for (party, unknown) in [(village.portal(), 400), (village.globex(), 404)] {
+    let shared_server = shared_server().await;
+    for (party, unknown) in [(shared_server.portal(), 400), (shared_server.globex(), 404)] {
         let agent = Agent::new();
         for (what, status) in [
             (("client_id", "nobody"), unknown),
@@ -30,8 +30,8 @@ async fn an_unknown_client_and_an_unproven_redirect_uri_are_told_on_a_page_only(
 
 #[tokio::test]
 async fn a_missing_client_id_is_told_on_a_page() {
-    let village = village().await;
-    for party in [village.portal(), village.globex()] {
+    let shared_server = shared_server().await;
+    for party in [shared_server.portal(), shared_server.globex()] {
         let login = party.begin_with(&[("client_id", ""), ("connector_id", "mock")]);
         let answer = Agent::new().get(&login.url).await.expect(400);
         assert!(answer.words().contains("client_id is missing"));
@@ -40,7 +40,7 @@ async fn a_missing_client_id_is_told_on_a_page() {
 
 #[tokio::test]
 async fn what_else_is_wrong_is_told_to_the_client() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     for (what, error) in [
         (&[("response_type", "")][..], "invalid_request"),
         (&[("response_type", "token")], "unsupported_response_type"),
@@ -94,7 +94,7 @@ async fn what_else_is_wrong_is_told_to_the_client() {
 
 #[tokio::test]
 async fn dex_tells_the_client_in_its_own_words() {
-    let umbrella = village().await.umbrella();
+    let umbrella = shared_server().await.umbrella();
     for (what, error, description) in [
         (
             &[("response_type", "")][..],
@@ -144,7 +144,7 @@ async fn dex_tells_the_client_in_its_own_words() {
 
 #[tokio::test]
 async fn a_parameter_that_stands_twice_is_refused() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let login = portal.begin();
     for name in ["client_id", "redirect_uri"] {
         let twice = format!("{}&{name}=x", login.url);
@@ -160,16 +160,16 @@ async fn a_parameter_that_stands_twice_is_refused() {
 
 #[tokio::test]
 async fn scopes_nobody_knows_are_passed_over_in_our_dialect() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let login = hooli.begin_with(&[("scope", "openid email calendars")]);
-    let back = insula_tests::walk(&Agent::new(), &login, &crate::village::MOCK).await;
+    let back = insula_tests::walk(&Agent::new(), &login, &crate::shared_server::MOCK).await;
     let tokens = hooli.tokens(&login, &back).await;
     assert_eq!(tokens.answer["scope"], "openid email");
 }
 
 #[tokio::test]
 async fn a_method_that_is_none_of_ours_is_refused() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     for method in ["PUT", "DELETE", "PATCH"] {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
         let url = portal.at("/auth");

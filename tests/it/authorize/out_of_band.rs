@@ -2,12 +2,12 @@
 
 use insula_tests::{Agent, Back, RelyingParty};
 
-use crate::village::{ADMIN, village};
+use crate::shared_server::{ADMIN, shared_server};
 
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 
 async fn terminal() -> RelyingParty {
-    let issuer = village().await.issuer("globex");
+    let issuer = shared_server().await.issuer("globex");
     RelyingParty::new(&issuer, "kubelogin", "", OUT_OF_BAND).of_dex()
 }
 
@@ -78,8 +78,12 @@ async fn an_error_for_a_terminal_is_a_page_because_it_can_be_sent_nowhere() {
 
 #[tokio::test]
 async fn only_a_public_client_without_redirect_uris_of_a_dex_tenant_has_its_code_shown() {
-    let village = village().await;
-    for party in [village.globex(), village.spa(), village.portal()] {
+    let shared_server = shared_server().await;
+    for party in [
+        shared_server.globex(),
+        shared_server.spa(),
+        shared_server.portal(),
+    ] {
         let login = party.begin_with(&[("redirect_uri", OUT_OF_BAND), ("connector_id", "local")]);
         let mut answer = Agent::new().get(&login.url).await;
         while answer.status == 302 {

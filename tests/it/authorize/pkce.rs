@@ -2,7 +2,7 @@
 
 use insula_tests::{Agent, Back, Login, unique, walk};
 
-use crate::village::{MOCK, village};
+use crate::shared_server::{MOCK, shared_server};
 
 async fn error_of(url: &str) -> String {
     let answer = Agent::new().get(url).await.expect(303);
@@ -13,31 +13,31 @@ async fn error_of(url: &str) -> String {
 
 #[tokio::test]
 async fn a_public_client_must_use_it_in_our_dialect() {
-    let village = village().await;
-    let spa = village.spa();
+    let shared_server = shared_server().await;
+    let spa = shared_server.spa();
     let tokens = spa.log_in(&Agent::new(), &MOCK).await;
     assert_eq!(tokens.claim("aud"), "spa");
-    let without = village.spa().without_pkce();
+    let without = shared_server.spa().without_pkce();
     assert_eq!(error_of(&without.begin().url).await, "invalid_request");
 }
 
 #[tokio::test]
 async fn a_confidential_client_need_not() {
-    let hooli = village().await.hooli().without_pkce();
+    let hooli = shared_server().await.hooli().without_pkce();
     hooli.log_in(&Agent::new(), &MOCK).await;
 }
 
 #[tokio::test]
 async fn plain_is_for_dex_alone() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     let verifier = format!("{}{}", unique(), unique());
     let plain = [
         ("code_challenge", verifier.as_str()),
         ("code_challenge_method", "plain"),
     ];
-    let hooli = village.hooli().begin_with(&plain);
+    let hooli = shared_server.hooli().begin_with(&plain);
     assert_eq!(error_of(&hooli.url).await, "invalid_request");
-    let umbrella = village.umbrella();
+    let umbrella = shared_server.umbrella();
     let login = Login {
         verifier: Some(verifier.clone()),
         ..umbrella.begin_with(&plain)
@@ -48,8 +48,8 @@ async fn plain_is_for_dex_alone() {
 
 #[tokio::test]
 async fn a_wrong_verifier_gets_nothing() {
-    let village = village().await;
-    for mut party in [village.hooli(), village.umbrella()] {
+    let shared_server = shared_server().await;
+    for mut party in [shared_server.hooli(), shared_server.umbrella()] {
         party.pkce = true;
         let (login, back) = party.code(&Agent::new(), &MOCK).await;
         let thief = Login {
@@ -69,8 +69,8 @@ async fn a_wrong_verifier_gets_nothing() {
 
 #[tokio::test]
 async fn a_code_presented_in_the_wrong_way_is_used_up_but_not_in_dex() {
-    let village = village().await;
-    for mut party in [village.hooli(), village.umbrella()] {
+    let shared_server = shared_server().await;
+    for mut party in [shared_server.hooli(), shared_server.umbrella()] {
         party.pkce = true;
         let (login, back) = party.code(&Agent::new(), &MOCK).await;
         let wrong = Login {

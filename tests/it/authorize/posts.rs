@@ -4,7 +4,7 @@
 use insula_tests::{Agent, Answer, Back};
 use reqwest::Method;
 
-use crate::village::{JANE, village};
+use crate::shared_server::{JANE, shared_server};
 
 /// Posts as a browser does for a page of another site: without cookies.
 async fn posted(url: &str, params: &[(&str, &str)]) -> Answer {
@@ -17,7 +17,7 @@ async fn posted(url: &str, params: &[(&str, &str)]) -> Answer {
 
 #[tokio::test]
 async fn a_person_who_is_logged_in_is_known_though_another_site_posts_the_request() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     wiki.log_in(&agent, &JANE).await;
     let login = wiki.begin_with(&[("prompt", "none")]);
@@ -37,7 +37,7 @@ async fn a_person_who_is_logged_in_is_known_though_another_site_posts_the_reques
 
 #[tokio::test]
 async fn a_logout_that_another_site_posts_ends_the_session() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     let tokens = wiki.log_in(&agent, &JANE).await;
     let params = [
@@ -65,7 +65,7 @@ async fn a_logout_that_another_site_posts_ends_the_session() {
 
 #[tokio::test]
 async fn a_program_that_posts_is_answered_at_once() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     wiki.log_in(&agent, &JANE).await;
     let login = wiki.begin_with(&[("prompt", "none")]);
@@ -81,7 +81,7 @@ async fn a_program_that_posts_is_answered_at_once() {
 
 #[tokio::test]
 async fn a_dex_tenant_shows_a_posted_request_what_it_shows_a_link() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let login = globex.begin();
     let params: Vec<_> = login
         .params

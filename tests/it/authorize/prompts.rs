@@ -2,11 +2,11 @@
 
 use insula_tests::{Agent, Back, Person, walk};
 
-use crate::village::{JANE, MOCK, village};
+use crate::shared_server::{JANE, MOCK, shared_server};
 
 #[tokio::test]
 async fn prompt_none_asks_nobody_anything() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let agent = Agent::new();
     let silent = |login: &insula_tests::Login| login.url.clone();
 
@@ -17,7 +17,7 @@ async fn prompt_none_asks_nobody_anything() {
     assert_eq!(back.get("error"), "login_required");
 
     // Logged in at a client that asks for no consent: the portal's is missing.
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let stranger = Person {
         connector: Some("directory"),
         ..Person::new("kilgore", "trout")
@@ -37,7 +37,7 @@ async fn prompt_none_asks_nobody_anything() {
 
 #[tokio::test]
 async fn prompt_login_has_the_person_log_in_again() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     wiki.log_in(&agent, &JANE).await;
     let session = agent.cookie("insula_session").value;
@@ -57,7 +57,7 @@ async fn prompt_login_has_the_person_log_in_again() {
 
 #[tokio::test]
 async fn prompt_select_account_has_the_person_choose_again() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     wiki.log_in(&agent, &JANE).await;
     let login = wiki.begin_with(&[("prompt", "select_account")]);
@@ -66,7 +66,7 @@ async fn prompt_select_account_has_the_person_choose_again() {
     let tokens = wiki.tokens(&login, &back).await;
     assert_eq!(tokens.claim("name"), "Kilgore Trout");
     // One way to log in is a choice too.
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let login = hooli.begin_with(&[("prompt", "select_account")]);
     let page = agent.get(login.url).await.expect(200).page();
     assert!(page.has("connector-mock"));
@@ -74,7 +74,7 @@ async fn prompt_select_account_has_the_person_choose_again() {
 
 #[tokio::test]
 async fn max_age_has_an_old_login_made_again() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     let first = wiki.log_in(&agent, &JANE).await;
     let login = wiki.begin_with(&[("max_age", "3600")]);
@@ -96,7 +96,7 @@ async fn max_age_has_an_old_login_made_again() {
 
 #[tokio::test]
 async fn a_hint_of_the_person_logged_in_changes_nothing() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let agent = Agent::new();
     let tokens = wiki.log_in(&agent, &JANE).await;
     let hint = tokens.id().token.as_str();
@@ -109,7 +109,7 @@ async fn a_hint_of_the_person_logged_in_changes_nothing() {
 
 #[tokio::test]
 async fn a_hint_of_somebody_else_is_not_answered_with_the_person_logged_in() {
-    let wiki = village().await.wiki();
+    let wiki = shared_server().await.wiki();
     let kilgore = wiki.log_in(&Agent::new(), &MOCK).await;
     let hint = kilgore.id().token.as_str();
     let agent = Agent::new();
@@ -127,7 +127,7 @@ async fn a_hint_of_somebody_else_is_not_answered_with_the_person_logged_in() {
 
 #[tokio::test]
 async fn acr_values_are_a_wish_that_harms_nobody() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let login = hooli.begin_with(&[("acr_values", "urn:mace:silver")]);
     let back = walk(&Agent::new(), &login, &MOCK).await;
     hooli.tokens(&login, &back).await;

@@ -4,11 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use insula_tests::{Agent, Back, walk};
 
-use crate::village::{MOCK, village};
+use crate::shared_server::{MOCK, shared_server};
 
 #[tokio::test]
 async fn form_post_brings_the_answer_in_a_form_that_works_without_a_script() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let login = hooli.begin_with(&[("response_mode", "form_post")]);
     let agent = Agent::new();
     let back = walk(&agent, &login, &MOCK).await;
@@ -18,7 +18,7 @@ async fn form_post_brings_the_answer_in_a_form_that_works_without_a_script() {
 
 #[tokio::test]
 async fn the_page_of_form_post_holds_one_form_and_it_goes_to_the_client() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let login = hooli.begin_with(&[("response_mode", "form_post"), ("prompt", "none")]);
     let answer = Agent::new().get(login.url).await.expect(200);
     let policy = answer.header("content-security-policy");
@@ -37,7 +37,7 @@ async fn the_page_of_form_post_holds_one_form_and_it_goes_to_the_client() {
 
 #[tokio::test]
 async fn a_request_object_is_refused_in_the_mode_and_with_the_state_it_carries() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let claims = r#"{"state":"inside","response_mode":"form_post",
         "redirect_uri":"https://phone.example/callback"}"#;
     let object = format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims));
@@ -60,7 +60,7 @@ async fn a_request_object_is_refused_in_the_mode_and_with_the_state_it_carries()
 
 #[tokio::test]
 async fn a_client_may_have_the_fragment() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let login = hooli.begin_with(&[("response_mode", "fragment"), ("prompt", "none")]);
     let answer = Agent::new().get(login.url).await.expect(303);
     let to = answer.location();
@@ -70,7 +70,7 @@ async fn a_client_may_have_the_fragment() {
 
 #[tokio::test]
 async fn dex_does_not_know_the_parameter() {
-    let umbrella = village().await.umbrella();
+    let umbrella = shared_server().await.umbrella();
     let login = umbrella.begin_with(&[("response_mode", "form_post")]);
     let back = walk(&Agent::new(), &login, &MOCK).await;
     assert!(back.url.query().unwrap().contains("code="));
@@ -78,7 +78,7 @@ async fn dex_does_not_know_the_parameter() {
 
 #[tokio::test]
 async fn the_query_a_redirect_uri_has_is_kept() {
-    let mut portal = village().await.portal();
+    let mut portal = shared_server().await.portal();
     portal.redirect_uri = "https://portal.example/other?tab=1".to_owned();
     let login = portal.begin_with(&[("prompt", "none")]);
     let answer = Agent::new().get(&login.url).await.expect(303);
@@ -93,7 +93,7 @@ async fn the_query_a_redirect_uri_has_is_kept() {
 
 #[tokio::test]
 async fn no_redirect_is_kept_or_told_on() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let answer = Agent::new().get(hooli.begin().url).await.expect(303);
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(answer.header("referrer-policy"), "no-referrer");

@@ -2,14 +2,14 @@
 
 use insula_tests::{Agent, Person, walk};
 
-use crate::village::{JANE, MOCK, village};
+use crate::shared_server::{JANE, MOCK, shared_server};
 
 #[tokio::test]
 async fn a_login_at_one_client_serves_the_next() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     let agent = Agent::new();
-    let first = village.portal().log_in(&agent, &JANE).await;
-    let wiki = village.wiki();
+    let first = shared_server.portal().log_in(&agent, &JANE).await;
+    let wiki = shared_server.wiki();
     let (login, back) = wiki.code(&agent, &Person::default()).await;
     assert_eq!(back.steps, ["GET /auth 303"], "nobody was asked anything");
     let second = wiki.tokens(&login, &back).await;
@@ -20,18 +20,18 @@ async fn a_login_at_one_client_serves_the_next() {
 
 #[tokio::test]
 async fn another_browser_is_another_matter() {
-    let village = village().await;
-    village.portal().log_in(&Agent::new(), &JANE).await;
-    let answer = Agent::new().get(village.wiki().begin().url).await;
+    let shared_server = shared_server().await;
+    shared_server.portal().log_in(&Agent::new(), &JANE).await;
+    let answer = Agent::new().get(shared_server.wiki().begin().url).await;
     answer.expect(200);
 }
 
 #[tokio::test]
 async fn a_session_through_a_connector_the_client_may_not_use_does_not_serve_it() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     let agent = Agent::new();
-    village.portal().log_in(&agent, &JANE).await;
-    let mut kiosk = village.portal();
+    shared_server.portal().log_in(&agent, &JANE).await;
+    let mut kiosk = shared_server.portal();
     kiosk.client_id = "kiosk".to_owned();
     kiosk.redirect_uri = "https://kiosk.example/callback".to_owned();
     let answer = agent.get(kiosk.begin().url).await.expect(302);
@@ -40,8 +40,8 @@ async fn a_session_through_a_connector_the_client_may_not_use_does_not_serve_it(
 
 #[tokio::test]
 async fn a_login_as_somebody_else_takes_the_place_of_the_first() {
-    let village = village().await;
-    let wiki = village.wiki();
+    let shared_server = shared_server().await;
+    let wiki = shared_server.wiki();
     let agent = Agent::new();
     wiki.log_in(&agent, &JANE).await;
     let old = agent.cookie("insula_session");
@@ -56,9 +56,9 @@ async fn a_login_as_somebody_else_takes_the_place_of_the_first() {
 
 #[tokio::test]
 async fn cookies_are_for_this_tenant_and_for_no_script() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     let agent = Agent::new();
-    village.wiki().log_in(&agent, &JANE).await;
+    shared_server.wiki().log_in(&agent, &JANE).await;
     let cookies = agent.cookies();
     let names: Vec<_> = cookies.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(

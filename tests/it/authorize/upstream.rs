@@ -2,7 +2,7 @@
 
 use insula_tests::{Agent, Person, walk};
 
-use crate::village::{KIM, village};
+use crate::shared_server::{KIM, shared_server};
 
 const THROUGH_INITECH: Person<'static> = Person {
     connector: Some("initech"),
@@ -11,8 +11,8 @@ const THROUGH_INITECH: Person<'static> = Person {
 
 #[tokio::test]
 async fn people_of_initech_log_in_at_acme() {
-    let village = village().await;
-    let portal = village
+    let shared_server = shared_server().await;
+    let portal = shared_server
         .portal()
         .with_scope("openid profile email groups offline_access federated:id");
     let agent = Agent::new();
@@ -24,7 +24,7 @@ async fn people_of_initech_log_in_at_acme() {
         back.steps
     );
     let tokens = portal.tokens(&login, &back).await;
-    assert_eq!(tokens.claim("iss"), village.issuer("acme").as_str());
+    assert_eq!(tokens.claim("iss"), shared_server.issuer("acme").as_str());
     assert_eq!(tokens.claim("email"), "kim@initech.example");
     assert_eq!(tokens.claim("name"), "Kim Lee");
     assert_eq!(tokens.claim("groups"), &serde_json::json!(["printers"]));
@@ -49,26 +49,30 @@ async fn people_of_initech_log_in_at_acme() {
 
 #[tokio::test]
 async fn a_session_upstream_saves_the_password() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     let agent = Agent::new();
-    village.initech().log_in(&agent, &KIM).await;
-    let login = village.wiki().begin_with(&[("connector_id", "initech")]);
+    shared_server.initech().log_in(&agent, &KIM).await;
+    let login = shared_server
+        .wiki()
+        .begin_with(&[("connector_id", "initech")]);
     let back = walk(&agent, &login, &Person::default()).await;
     assert!(back.steps.iter().all(|step| step.starts_with("GET ")));
-    village.wiki().tokens(&login, &back).await;
+    shared_server.wiki().tokens(&login, &back).await;
 }
 
 #[tokio::test]
 async fn an_answer_the_upstream_never_gave_is_refused() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     let agent = Agent::new();
-    let login = village.wiki().begin_with(&[("connector_id", "initech")]);
+    let login = shared_server
+        .wiki()
+        .begin_with(&[("connector_id", "initech")]);
     let answer = agent.get(login.url).await.expect(303);
     let to = answer.location();
     let state = to.query_pairs().find(|(n, _)| n == "state").unwrap().1;
     let forged = format!(
         "{}/callback/initech?code=forged&state={state}",
-        village.issuer("acme")
+        shared_server.issuer("acme")
     );
     let answer = agent.get(forged).await;
     let answer = answer.expect(400);

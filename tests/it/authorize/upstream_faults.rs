@@ -1,8 +1,8 @@
 //! A login that fails at its upstream: who is blamed, and what is told to whom.
 
-use insula_tests::{Agent, Answer, House, Person, RelyingParty};
+use insula_tests::{Agent, Answer, Deployment, Person, RelyingParty};
 
-use crate::village::{self, INITECH, KIM};
+use crate::shared_server::{self, INITECH, KIM};
 
 const ACME: &str = r#"
 issuer: http://acme.localhost:PORT
@@ -63,7 +63,7 @@ staticClients:
 "#;
 
 /// Three tenants, of which the third is the upstream of the others and asks for consent.
-fn a_house() -> House {
+fn a_deployment() -> Deployment {
     let initech = INITECH
         .replace("oauth2: { skipApprovalScreen: true }\n", "")
         .replace(
@@ -72,15 +72,15 @@ fn a_house() -> House {
              \"http://acme.localhost:PORT/callback/locked\", \
              \"http://globex.localhost:PORT/callback",
         );
-    House::build()
+    Deployment::build()
         .tenant("acme", ACME)
         .tenant("globex", GLOBEX)
         .tenant("initech", &initech)
         .done()
 }
 
-fn app(house: &House, tenant: &str) -> RelyingParty {
-    let issuer = village::issuer(house.port, tenant);
+fn app(deployment: &Deployment, tenant: &str) -> RelyingParty {
+    let issuer = shared_server::issuer(deployment.port, tenant);
     let app = RelyingParty::new(&issuer, "app", "app-secret", "https://app.example/callback");
     if tenant == "globex" {
         app.of_dex().without_pkce()
@@ -128,9 +128,9 @@ async fn ends_at(agent: &Agent, url: &str, person: &Person<'_>) -> Answer {
 
 #[tokio::test]
 async fn an_upstreams_fault_is_blamed_on_it_and_told_with_what_helps() {
-    let house = a_house();
-    let process = house.open().await;
-    let acme = app(&house, "acme");
+    let deployment = a_deployment();
+    let process = deployment.open().await;
+    let acme = app(&deployment, "acme");
     for (connector, status, says, logged) in [
         (
             "odd",
@@ -196,9 +196,9 @@ async fn an_upstreams_fault_is_blamed_on_it_and_told_with_what_helps() {
 
 #[tokio::test]
 async fn who_declined_is_told_that_they_did_and_dexs_status_stays() {
-    let house = a_house();
-    let _process = house.open().await;
-    let globex = app(&house, "globex");
+    let deployment = a_deployment();
+    let _process = deployment.open().await;
+    let globex = app(&deployment, "globex");
     let denying = Person {
         denies: true,
         ..KIM
@@ -217,7 +217,7 @@ async fn who_declined_is_told_that_they_did_and_dexs_status_stays() {
 
     // Allowed there, refused here.
     let agent = Agent::new();
-    let initech = village::initech(house.port);
+    let initech = shared_server::initech(deployment.port);
     initech.log_in(&agent, &KIM).await;
     let asked = globex.begin_with(&[("connector_id", "initech")]);
     let mut answer = agent.get(&asked.url).await;

@@ -6,14 +6,14 @@ use insula_tests::free_port;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{DISCOVERY, HOST, ask, closed_for, connect, get, house_with, until_closed};
+use super::{DISCOVERY, HOST, ask, closed_for, connect, deployment_with, get, until_closed};
 
 const SHORT: Duration = Duration::from_millis(400);
 
 #[tokio::test]
 async fn a_connection_that_sends_nothing_or_half_a_head_is_closed() {
-    let house = house_with("connections: { headTimeout: 400ms }");
-    let process = house.open().await;
+    let deployment = deployment_with("connections: { headTimeout: 400ms }");
+    let process = deployment.open().await;
     for (number, sent) in ["", "GET / HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
         .into_iter()
         .enumerate()
@@ -31,8 +31,8 @@ async fn a_connection_that_sends_nothing_or_half_a_head_is_closed() {
 #[tokio::test]
 async fn the_head_of_a_second_request_has_no_more_time_than_the_first() {
     // Long enough for the first head on a machine that has much else to do.
-    let house = house_with("connections: { headTimeout: 3s }");
-    let process = house.open().await;
+    let deployment = deployment_with("connections: { headTimeout: 3s }");
+    let process = deployment.open().await;
     let mut io = connect(&process).await;
     let answer = ask(&mut io, &get(DISCOVERY)).await;
     assert!(answer.starts_with("http/1.1 200"), "{answer}");
@@ -56,8 +56,8 @@ async fn the_head_of_a_second_request_has_no_more_time_than_the_first() {
 
 #[tokio::test]
 async fn a_connection_rests_between_requests_as_long_as_was_set() {
-    let house = house_with("connections: { idleTimeout: 400ms }");
-    let process = house.open().await;
+    let deployment = deployment_with("connections: { idleTimeout: 400ms }");
+    let process = deployment.open().await;
     let mut io = connect(&process).await;
     let began = Instant::now();
     ask(&mut io, &get(DISCOVERY)).await;
@@ -69,16 +69,16 @@ async fn a_connection_rests_between_requests_as_long_as_was_set() {
 #[tokio::test]
 async fn a_handshake_that_does_not_come_is_not_waited_for() {
     let port = free_port();
-    let house = house_with(&format!(
+    let deployment = deployment_with(&format!(
         "listen: {{ https: \"127.0.0.1:{port}\" }}\n\
          tls: {{ cert: one.pem, key: one.key }}\n\
          connections: {{ handshakeTimeout: 400ms }}"
     ));
     let made = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
-    std::fs::write(house.folder().join("one.pem"), made.cert.pem()).unwrap();
+    std::fs::write(deployment.folder().join("one.pem"), made.cert.pem()).unwrap();
     let key = made.signing_key.serialize_pem();
-    std::fs::write(house.folder().join("one.key"), key).unwrap();
-    let process = house.open().await;
+    std::fs::write(deployment.folder().join("one.key"), key).unwrap();
+    let process = deployment.open().await;
     for sent in [&b""[..], &[22, 3, 1]] {
         let began = Instant::now();
         let mut io = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -91,8 +91,8 @@ async fn a_handshake_that_does_not_come_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_answered_and_the_connection_ends() {
-    let house = house_with("connections: { bodyTimeout: 400ms }");
-    let process = house.open().await;
+    let deployment = deployment_with("connections: { bodyTimeout: 400ms }");
+    let process = deployment.open().await;
     let mut io = connect(&process).await;
     let began = Instant::now();
     let request = format!(
@@ -108,8 +108,8 @@ async fn a_body_that_does_not_come_is_answered_and_the_connection_ends() {
 
 #[tokio::test]
 async fn an_answer_that_nobody_reads_is_given_up() {
-    let house = house_with("connections: { writeTimeout: 400ms }");
-    let process = house.open().await;
+    let deployment = deployment_with("connections: { writeTimeout: 400ms }");
+    let process = deployment.open().await;
     let mut io = connect(&process).await;
     // More answers than the kernel keeps for a client.
     let many = get(DISCOVERY).repeat(200);
@@ -121,8 +121,8 @@ async fn an_answer_that_nobody_reads_is_given_up() {
 
 #[tokio::test]
 async fn a_head_beyond_all_measure_ends_its_connection() {
-    let house = house_with("connections: { headTimeout: 1m }");
-    let process = house.open().await;
+    let deployment = deployment_with("connections: { headTimeout: 1m }");
+    let process = deployment.open().await;
     let mut io = connect(&process).await;
     let large = format!(
         "GET / HTTP/1.1\r\nHost: {HOST}\r\nCookie: {}",

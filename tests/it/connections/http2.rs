@@ -7,12 +7,12 @@ use insula_tests::attack::{
 };
 use reqwest::Version;
 
-use super::{DISCOVERY, HOST, house_with};
+use super::{DISCOVERY, HOST, deployment_with};
 
 #[tokio::test]
 async fn forms_pages_and_heads_are_answered_over_http_2_as_over_1_1() {
-    let house = house_with("connections: {}");
-    let process = house.open().await;
+    let deployment = deployment_with("connections: {}");
+    let process = deployment.open().await;
     let client = |is_http2: bool| {
         let builder = super::client();
         if is_http2 {
@@ -72,8 +72,8 @@ async fn no_known_attack_over_http_2_takes_memory_or_a_neighbours_turn() {
 
 #[tokio::test]
 async fn an_answer_behind_a_closed_window_is_given_up_with_its_connection() {
-    let house = house_with("connections: { writeTimeout: 400ms }");
-    let process = house.open().await;
+    let deployment = deployment_with("connections: { writeTimeout: 400ms }");
+    let process = deployment.open().await;
     let stay = Duration::from_secs(20);
     let kind = Http2Attack::ZeroWindow;
     let taken = attack_over_http2(kind, process.port, HOST, DISCOVERY, 10, stay).await;

@@ -2,18 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Agent, House};
+use insula_tests::{Agent, Deployment};
 use nix::sys::signal::Signal;
 
-use super::{DISCOVERY, HOST, ask, connect, get, house_with, until_closed};
-use crate::village;
+use super::{DISCOVERY, HOST, ask, connect, deployment_with, get, until_closed};
+use crate::shared_server;
 
 #[tokio::test]
 async fn told_to_end_it_is_not_ready_serves_on_and_ends_connections_with_their_answers() {
     // Long enough for whatever is asked meanwhile, on a machine that has much else to do.
     const DELAY: Duration = Duration::from_secs(10);
-    let house = house_with("shutdown: { delay: 10s, grace: 5s }");
-    let mut process = house.open().await;
+    let deployment = deployment_with("shutdown: { delay: 10s, grace: 5s }");
+    let mut process = deployment.open().await;
     let mut used = connect(&process).await;
     let answer = ask(&mut used, &get(DISCOVERY)).await;
     assert!(!answer.contains("connection: close"), "{answer}");
@@ -45,8 +45,8 @@ async fn told_to_end_it_is_not_ready_serves_on_and_ends_connections_with_their_a
 
 #[tokio::test]
 async fn an_http_2_connection_is_told_to_go_and_its_client_comes_again() {
-    let house = house_with("shutdown: { delay: 10m }");
-    let mut process = house.open().await;
+    let deployment = deployment_with("shutdown: { delay: 10m }");
+    let mut process = deployment.open().await;
     let client = super::client().http2_prior_knowledge().build().unwrap();
     let url = format!("http://{HOST}:{}{DISCOVERY}", process.port);
     assert_eq!(client.get(&url).send().await.unwrap().status(), 200);
@@ -66,10 +66,10 @@ async fn what_is_under_way_at_the_end_has_its_grace_and_no_more() {
     const GRACE: Duration = Duration::from_secs(8);
     // Nothing but the end of the grace ends a request that hangs.
     let never = "bodyTimeout: 1h, idleTimeout: 1h, headTimeout: 1h, writeTimeout: 1h";
-    let house = house_with(&format!(
+    let deployment = deployment_with(&format!(
         "shutdown: {{ grace: 8s }}\nconnections: {{ {never} }}"
     ));
-    let mut process = house.open().await;
+    let mut process = deployment.open().await;
     let mut io = connect(&process).await;
     let head = format!(
         "POST /token HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 100\r\n\
@@ -93,8 +93,8 @@ async fn what_is_under_way_at_the_end_has_its_grace_and_no_more() {
 
 #[tokio::test]
 async fn told_twice_it_ends_at_once() {
-    let house = house_with("shutdown: { delay: 10m }");
-    let mut process = house.open().await;
+    let deployment = deployment_with("shutdown: { delay: 10m }");
+    let mut process = deployment.open().await;
     process.signal(Signal::SIGTERM);
     process.says("draining").await;
     process.signal(Signal::SIGINT);
@@ -106,13 +106,13 @@ async fn told_twice_it_ends_at_once() {
 #[tokio::test]
 async fn services_that_come_up_late_are_waited_for_with_a_line_for_every_try() {
     let port = insula_tests::free_port();
-    let house = House::build()
-        .tenant("hooli", village::HOOLI)
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
         .database(&format!("postgres://nobody@127.0.0.1:{port}/none"))
         .setting("startup: { wait: 4s }")
         .setting("databasePool: { acquireTimeout: 1s }")
         .done();
-    let output = house.run("serve").await;
+    let output = deployment.run("serve").await;
     assert_eq!(output.status.code(), Some(4));
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);

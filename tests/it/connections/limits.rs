@@ -3,13 +3,13 @@
 use insula_tests::attack::{Crowd, Scale, Silence, assert_held, silent_connections};
 
 use super::{
-    DISCOVERY, a_neighbour_is_served, ask, closed_for, connect, get, house_with, until_closed,
+    DISCOVERY, a_neighbour_is_served, ask, closed_for, connect, deployment_with, get, until_closed,
 };
 
 #[tokio::test]
 async fn an_address_at_its_limit_gives_up_what_waits_and_keeps_what_works() {
-    let house = house_with("connections: { perPeer: 8 }");
-    let process = house.open().await;
+    let deployment = deployment_with("connections: { perPeer: 8 }");
+    let process = deployment.open().await;
     let mut used = connect(&process).await;
     ask(&mut used, &get(DISCOVERY)).await;
     let mut silent = Vec::new();
@@ -33,8 +33,8 @@ async fn an_address_at_its_limit_gives_up_what_waits_and_keeps_what_works() {
 
 #[tokio::test]
 async fn at_the_limit_of_all_health_is_told_and_a_newcomer_is_served() {
-    let house = house_with("connections: { max: 4, headTimeout: 1m }");
-    let process = house.open().await;
+    let deployment = deployment_with("connections: { max: 4, headTimeout: 1m }");
+    let process = deployment.open().await;
     let crowd = Crowd::gather(process.port, 50, &Silence::Nothing).await;
     let mut crowd = crowd.unwrap();
     a_neighbour_is_served(&process).await;
@@ -43,8 +43,8 @@ async fn at_the_limit_of_all_health_is_told_and_a_newcomer_is_served() {
 
 #[tokio::test]
 async fn a_trusted_proxy_has_no_limit_of_its_own() {
-    let house = house_with("connections: { perPeer: 4 }\ntrustedProxies: [127.0.0.1]");
-    let process = house.open().await;
+    let deployment = deployment_with("connections: { perPeer: 4 }\ntrustedProxies: [127.0.0.1]");
+    let process = deployment.open().await;
     let mut open = Vec::new();
     for _ in 0..20 {
         let mut io = connect(&process).await;
@@ -67,8 +67,8 @@ async fn silent_connections_and_slow_readers_do_not_keep_a_person_from_logging_i
 async fn as_many_threads_serve_as_were_asked_for() {
     let mut threads = Vec::new();
     for workers in ["workers: 1", "workers: 4"] {
-        let house = house_with(workers);
-        let process = house.open().await;
+        let deployment = deployment_with(workers);
+        let process = deployment.open().await;
         let tasks = std::fs::read_dir(format!("/proc/{}/task", process.pid())).unwrap();
         let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")));
         // Threads that end meanwhile have no name, and none of them serves.

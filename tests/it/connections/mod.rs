@@ -6,19 +6,19 @@ mod leaving;
 mod limits;
 mod rolling;
 
-use insula_tests::{Agent, House, Process};
+use insula_tests::{Agent, Deployment, Process};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::village;
+use crate::shared_server;
 
 const HOST: &str = "hooli.localhost";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
-/// A house of one tenant, with a line of settings.
-fn house_with(setting: &str) -> House {
-    House::build()
-        .tenant("hooli", village::HOOLI)
+/// A deployment of one tenant, with a line of settings.
+fn deployment_with(setting: &str) -> Deployment {
+    Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
         .setting(setting)
         .done()
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use insula_tests::{Agent, Answer, Back, ClientAuth, Login, Person, RelyingParty, Tokens, walk_on};
 use serde_json::{Map, Value};
 
-use crate::village::{Village, village};
+use crate::shared_server::{SharedServer, shared_server};
 
 const JANE: Person<'static> = Person {
     login: "jane@openid.example",
@@ -33,12 +33,12 @@ struct Client {
 
 impl Client {
     async fn new() -> Self {
-        Self::of(village().await, "first")
+        Self::of(shared_server().await, "first")
     }
 
-    fn of(village: &Village, id: &str) -> Self {
+    fn of(shared_server: &SharedServer, id: &str) -> Self {
         let party = RelyingParty::new(
-            &village.issuer("openid"),
+            &shared_server.issuer("openid"),
             id,
             &format!("{id}-secret"),
             &format!("https://{id}.example/callback"),

@@ -4,7 +4,7 @@ use insula_tests::{Agent, ClientAuth};
 use serde_json::Value;
 
 use super::{Client, assert_is_invalid_grant, said_of, until_older_than};
-use crate::village::village;
+use crate::shared_server::shared_server;
 
 #[tokio::test]
 async fn an_id_token_is_signed_with_rs256_and_names_its_key() {
@@ -88,7 +88,7 @@ async fn a_client_may_show_its_secret_in_the_body() {
 async fn a_refresh_token_renews_tokens_for_its_own_client_alone() {
     let scope = "openid offline_access";
     let first = Client::new().await.with_scope(scope);
-    let second = Client::of(village().await, "second").with_scope(scope);
+    let second = Client::of(shared_server().await, "second").with_scope(scope);
     for client in [&first, &second] {
         let before = client.log_in(&[("prompt", "consent")]).await;
         until_older_than(before.claim("iat"), 0).await;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use insula_tests::{Agent, House, Process, service, unique};
+use insula_tests::{Agent, Deployment, Process, service, unique};
 use nix::sys::signal::Signal;
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
@@ -19,8 +19,8 @@ staticClients:
 }
 
 /// The ids of the keys a tenant publishes, once it is served.
-async fn keys(house: &House, name: &str) -> Vec<String> {
-    let url = format!("http://{name}.localhost:{}/keys", house.port);
+async fn keys(deployment: &Deployment, name: &str) -> Vec<String> {
+    let url = format!("http://{name}.localhost:{}/keys", deployment.port);
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let answer = Agent::new().get(&url).await;
@@ -39,8 +39,8 @@ async fn keys(house: &House, name: &str) -> Vec<String> {
 }
 
 /// Runs `insula adopt`; answers its exit code and what it said.
-async fn adopt(house: &House, tenant: &str) -> (Option<i32>, String) {
-    let output = house.run_with("adopt", &[tenant]).await;
+async fn adopt(deployment: &Deployment, tenant: &str) -> (Option<i32>, String) {
+    let output = deployment.run_with("adopt", &[tenant]).await;
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     (output.status.code(), said)
@@ -57,16 +57,16 @@ fn is_told(process: &Process, tenant: &str, first: &str, second: &str) -> bool {
 async fn a_moved_tenant_is_adopted(database: &str) {
     let tenant = format!("t{}", unique());
     let (first, second) = (format!("a{tenant}"), format!("b{tenant}"));
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant(&tenant, &moved(&first))
         .database(database)
         .done();
-    let process = house.open().await;
-    let before = keys(&house, &first).await;
+    let process = deployment.open().await;
+    let before = keys(&deployment, &first).await;
     process.terminate().await;
 
-    house.write_tenant(&tenant, &moved(&second));
-    let process = house.open().await;
+    deployment.write_tenant(&tenant, &moved(&second));
+    let process = deployment.open().await;
     // At start, before anybody asks for it.
     process.says(&format!("insula adopt {tenant}")).await;
     assert!(
@@ -74,21 +74,25 @@ async fn a_moved_tenant_is_adopted(database: &str) {
         "{}",
         process.log()
     );
-    let url = format!("http://{second}.localhost:{}{DISCOVERY}", house.port);
+    let url = format!("http://{second}.localhost:{}{DISCOVERY}", deployment.port);
     Agent::new().get(&url).await.expect(503);
 
-    let (code, said) = adopt(&house, &tenant).await;
+    let (code, said) = adopt(&deployment, &tenant).await;
     assert_eq!(code, Some(0), "{said}");
-    let issuer = format!("http://{second}.localhost:{}", house.port);
+    let issuer = format!("http://{second}.localhost:{}", deployment.port);
     let wanted = format!("tenant {tenant} is {issuer} from now on; send SIGHUP");
     assert!(said.contains(&wanted), "{said}");
     process.signal(Signal::SIGHUP);
-    assert_eq!(keys(&house, &second).await, before, "it has what it had");
+    assert_eq!(
+        keys(&deployment, &second).await,
+        before,
+        "it has what it had"
+    );
     process.terminate().await;
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     assert!(!is_told(&process, &tenant, &first, &second));
-    assert_eq!(keys(&house, &second).await, before);
+    assert_eq!(keys(&deployment, &second).await, before);
     process.terminate().await;
 }
 
@@ -107,21 +111,21 @@ async fn a_tenant_whose_issuer_changed_is_adopted_on_postgresql_too() {
 
 #[tokio::test]
 async fn what_cannot_be_adopted_is_refused_with_its_cause_and_changes_nothing() {
-    let house = House::build().tenant("mine", &moved("before")).done();
+    let deployment = Deployment::build().tenant("mine", &moved("before")).done();
     let broken = "issuer: http://broken.localhost:PORT\nexpiry: { codes: 10h }\n";
-    house.write_tenant("broken", broken);
+    deployment.write_tenant("broken", broken);
     for (tenant, cause) in [
         ("nobody", "tenant nobody has no file in"),
         ("broken", "broken/tenant.yaml:2"),
         ("no/tenant", "the configuration cannot be served"),
     ] {
-        let (code, said) = adopt(&house, tenant).await;
+        let (code, said) = adopt(&deployment, tenant).await;
         assert_eq!(code, Some(3), "{tenant}: {said}");
         assert!(said.contains(cause), "{tenant}: {said}");
         assert!(!said.contains("from now on"), "{tenant}: {said}");
     }
-    assert!(!house.folder().join("insula.db").exists());
-    let process = house.open().await;
-    keys(&house, "before").await;
+    assert!(!deployment.folder().join("insula.db").exists());
+    let process = deployment.open().await;
+    keys(&deployment, "before").await;
     process.terminate().await;
 }

@@ -1,54 +1,54 @@
 //! A new process for every step of a login.
 
-use insula_tests::{Agent, House, RelyingParty, service, unique};
+use insula_tests::{Agent, Deployment, RelyingParty, service, unique};
 
-use crate::village::{self, JANE};
+use crate::shared_server::{self, JANE};
 
-/// A house on shared services, with a tenant of its own.
-pub(super) fn house_on(database: &str, redis: &str) -> (House, String) {
+/// A deployment on shared services, with a tenant of its own.
+pub(super) fn deployment_on(database: &str, redis: &str) -> (Deployment, String) {
     let tenant = format!("t{}", unique());
-    let text = village::ACME
+    let text = shared_server::ACME
         .replace(
             "http://acme.localhost",
             &format!("http://{tenant}.localhost"),
         )
         .replace("hosts: [login.acme.example]\n", "");
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant(&tenant, &text)
         .database(database)
         .cache(redis)
         .done();
-    let issuer = format!("http://{tenant}.localhost:{}", house.port);
-    (house, issuer)
+    let issuer = format!("http://{tenant}.localhost:{}", deployment.port);
+    (deployment, issuer)
 }
 
 pub(super) fn portal_of(issuer: &str, port: u16) -> RelyingParty {
-    let mut portal = village::portal(port);
+    let mut portal = shared_server::portal(port);
     issuer.clone_into(&mut portal.issuer);
     portal
 }
 
 async fn a_login_goes_on_in_new_processes(database: &str, redis: &str) {
-    let (house, issuer) = house_on(database, redis);
-    let portal = portal_of(&issuer, house.port);
+    let (deployment, issuer) = deployment_on(database, redis);
+    let portal = portal_of(&issuer, deployment.port);
     let agent = Agent::new();
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     let login = portal.begin();
     let chooser = agent.get(&login.url).await.expect(200);
     let local = chooser.page().link_to("local").unwrap();
     process.crash();
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     let local = chooser.url.join(&local).unwrap();
     let form = agent.get(&local).await.expect(302).location();
     process.terminate().await;
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     let page = agent.get(&form).await.expect(200);
     process.crash();
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     let action = page
         .url
         .join(&page.page().form_with("password").unwrap().action)
@@ -57,7 +57,7 @@ async fn a_login_goes_on_in_new_processes(database: &str, redis: &str) {
     let approval = agent.post(action, &filled).await.expect(303).location();
     process.crash();
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     let page = agent.get(&approval).await.expect(200).page();
     let form = page.form_with("submit-approve").unwrap();
     let filled = form.filled(&[], "submit-approve");
@@ -67,7 +67,7 @@ async fn a_login_goes_on_in_new_processes(database: &str, redis: &str) {
         .collect();
     process.terminate().await;
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     let answer = agent
         .post(approval.join(&form.action).unwrap(), &filled)
         .await
@@ -75,11 +75,11 @@ async fn a_login_goes_on_in_new_processes(database: &str, redis: &str) {
     let back = insula_tests::Back::of(answer.location(), Vec::new());
     process.crash();
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     let tokens = portal.tokens(&login, &back).await;
     process.crash();
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     portal.userinfo(&tokens.access_token).await.expect(200);
     let refreshed = portal.refresh(tokens.refresh(), &[]).await.expect(200);
     portal.read(&refreshed).await;
@@ -89,7 +89,7 @@ async fn a_login_goes_on_in_new_processes(database: &str, redis: &str) {
     process.crash();
 
     // The browser is still logged in, and what was allowed is still allowed.
-    let process = house.open().await;
+    let process = deployment.open().await;
     let login = portal.begin_with(&[("prompt", "none")]);
     let answer = agent.get(&login.url).await.expect(303);
     let back = insula_tests::Back::of(answer.location(), Vec::new());

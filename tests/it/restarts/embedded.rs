@@ -3,26 +3,29 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use insula_tests::{Agent, Back, House, RelyingParty};
+use insula_tests::{Agent, Back, Deployment, RelyingParty};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::village::{self, JANE};
+use crate::shared_server::{self, JANE};
 
 #[tokio::test]
 async fn sessions_consents_keys_and_refresh_tokens_outlive_the_process() {
-    let house = House::build()
-        .tenant("acme", village::ACME)
-        .tenant("globex", village::GLOBEX)
+    let deployment = Deployment::build()
+        .tenant("acme", shared_server::ACME)
+        .tenant("globex", shared_server::GLOBEX)
         .done();
-    let process = house.open().await;
-    let (portal, globex) = (village::portal(house.port), village::globex(house.port));
+    let process = deployment.open().await;
+    let (portal, globex) = (
+        shared_server::portal(deployment.port),
+        shared_server::globex(deployment.port),
+    );
     let agent = Agent::new();
     let tokens = portal.log_in(&agent, &JANE).await;
-    let at_dex = globex.log_in(&Agent::new(), &village::ADMIN).await;
+    let at_dex = globex.log_in(&Agent::new(), &shared_server::ADMIN).await;
     let keys = (portal.keys().await.ids(), globex.keys().await.ids());
     process.crash();
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     assert_eq!((portal.keys().await.ids(), globex.keys().await.ids()), keys);
     portal.userinfo(&tokens.access_token).await.expect(200);
     let refreshed = portal.refresh(tokens.refresh(), &[]).await.expect(200);
@@ -38,9 +41,11 @@ async fn sessions_consents_keys_and_refresh_tokens_outlive_the_process() {
 
 #[tokio::test]
 async fn what_was_ended_stays_ended() {
-    let house = House::build().tenant("acme", village::ACME).done();
-    let process = house.open().await;
-    let portal = village::portal(house.port);
+    let deployment = Deployment::build()
+        .tenant("acme", shared_server::ACME)
+        .done();
+    let process = deployment.open().await;
+    let portal = shared_server::portal(deployment.port);
     let agent = Agent::new();
     let revoked = portal.log_in(&Agent::new(), &JANE).await;
     portal.revoke(revoked.refresh()).await.expect(200);
@@ -50,7 +55,7 @@ async fn what_was_ended_stays_ended() {
     agent.get(url).await.expect(200);
     process.crash();
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     portal.refresh(revoked.refresh(), &[]).await.expect(400);
     portal.userinfo(&revoked.access_token).await.expect(401);
     agent.plant(session);
@@ -79,12 +84,14 @@ async fn keep_refreshing(
 
 #[tokio::test]
 async fn every_refresh_token_that_was_given_out_outlives_a_crash_under_load() {
-    let house = House::build().tenant("hooli", village::HOOLI).done();
-    let mut process = house.open().await;
-    let hooli = Arc::new(village::hooli(house.port));
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
+        .done();
+    let mut process = deployment.open().await;
+    let hooli = Arc::new(shared_server::hooli(deployment.port));
     let mut held = Vec::new();
     for _ in 0..8 {
-        let tokens = hooli.log_in(&Agent::new(), &village::MOCK).await;
+        let tokens = hooli.log_in(&Agent::new(), &shared_server::MOCK).await;
         held.push(tokens.refresh().to_owned());
     }
     for _ in 0..3 {
@@ -100,7 +107,7 @@ async fn every_refresh_token_that_was_given_out_outlives_a_crash_under_load() {
         process.crash();
         let last = join_all(chains).await;
 
-        process = house.open().await;
+        process = deployment.open().await;
         for token in last {
             let answer = hooli.refresh(&token.unwrap(), &[]).await.expect(200);
             held.push(hooli.read(&answer).await.refresh().to_owned());

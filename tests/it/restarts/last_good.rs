@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use insula_tests::{Agent, House, insula, service, unique};
+use insula_tests::{Agent, Deployment, insula, service, unique};
 use serde_json::Value;
 
 fn file(name: &str) -> String {
@@ -17,19 +17,19 @@ staticClients:
 }
 
 /// The ids of the keys a tenant publishes, once it is served.
-async fn keys(house: &House, name: &str) -> Vec<String> {
-    let url = format!("http://{name}.localhost:{}/keys", house.port);
+async fn keys(deployment: &Deployment, name: &str) -> Vec<String> {
+    let url = format!("http://{name}.localhost:{}/keys", deployment.port);
     let answer = Agent::new().get(&url).await.expect(200);
     let keys = answer.json()["keys"].as_array().unwrap().clone();
     keys.iter().map(|key| key["kid"].to_string()).collect()
 }
 
-async fn status(house: &House, tenant: &str) -> Value {
+async fn status(deployment: &Deployment, tenant: &str) -> Value {
     let mut command = Command::new(insula());
     command
         .args(["tenant", "status", tenant, "--json", "--config"])
-        .arg(house.folder().join("insula.yaml"))
-        .current_dir(house.folder());
+        .arg(deployment.folder().join("insula.yaml"))
+        .current_dir(deployment.folder());
     let ran = tokio::task::spawn_blocking(move || command.output().unwrap());
     let output = ran.await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -38,19 +38,19 @@ async fn status(house: &House, tenant: &str) -> Value {
 
 async fn a_broken_file_is_started_over(database: &str) {
     let tenant = format!("t{}", unique());
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant(&tenant, &file(&tenant))
         .database(database)
         .done();
-    let portal = house.tenant_file(&tenant).with_file_name("portal");
+    let portal = deployment.tenant_file(&tenant).with_file_name("portal");
     std::fs::write(portal, "s3cret-of-the-portal").unwrap();
-    let process = house.open().await;
-    let before = keys(&house, &tenant).await;
+    let process = deployment.open().await;
+    let before = keys(&deployment, &tenant).await;
     process.terminate().await;
 
     let broken = file(&tenant).replace("staticClients", "clients: 7\nstaticClients");
-    house.write_tenant(&tenant, &broken);
-    let checked = house.run_with("check", &[]).await;
+    deployment.write_tenant(&tenant, &broken);
+    let checked = deployment.run_with("check", &[]).await;
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert_eq!(checked.status.code(), Some(3), "{said}");
     assert!(
@@ -58,15 +58,15 @@ async fn a_broken_file_is_started_over(database: &str) {
         "{said}"
     );
 
-    let process = house.open().await;
+    let process = deployment.open().await;
     process.says("it goes on with its last good one").await;
     assert!(
-        status(&house, &tenant).await["on_last_good"]
+        status(&deployment, &tenant).await["on_last_good"]
             .as_bool()
             .unwrap()
     );
-    assert_eq!(keys(&house, &tenant).await, before);
-    let status = status(&house, &tenant).await;
+    assert_eq!(keys(&deployment, &tenant).await, before);
+    let status = status(&deployment, &tenant).await;
     let error = status["last_error"].as_str().unwrap();
     assert!(error.contains("clients"), "{error}");
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -84,7 +84,7 @@ async fn a_broken_file_is_started_over(database: &str) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 
-    house.write_tenant(&tenant, &file(&tenant));
+    deployment.write_tenant(&tenant, &file(&tenant));
     process
         .says("is served by its present configuration again")
         .await;

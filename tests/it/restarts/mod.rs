@@ -6,4 +6,4 @@ mod embedded;
 mod last_good;
 mod master_key;
 mod one_cache;
-mod twins;
+mod two_nodes;

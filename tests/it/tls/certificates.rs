@@ -12,7 +12,7 @@ const AUTHORIZE: &str = "/auth?client_id=app&redirect_uri=https%3A%2F%2Fapp.exam
 async fn each_host_is_served_with_its_own_certificate_over_http_2() {
     let _ = Agent::new();
     let secure = Secure::new();
-    let _process = secure.house.open().await;
+    let _process = secure.deployment.open().await;
     let discovery = "/.well-known/openid-configuration";
     for (host, own, others) in [
         ("one", &secure.one, &secure.two),
@@ -40,7 +40,7 @@ async fn each_host_is_served_with_its_own_certificate_over_http_2() {
 async fn cookies_over_tls_are_guarded_by_their_prefix() {
     let _ = Agent::new();
     let secure = Secure::new();
-    let _process = secure.house.open().await;
+    let _process = secure.deployment.open().await;
     let client = trusting(&secure.one);
     let url = secure.url("one", AUTHORIZE);
     let answer = client.get(url).send().await.unwrap();
@@ -58,11 +58,11 @@ async fn cookies_over_tls_are_guarded_by_their_prefix() {
 async fn a_new_certificate_is_taken_up_and_no_connection_is_dropped() {
     let _ = Agent::new();
     let secure = Secure::new();
-    let process = secure.house.open().await;
+    let process = secure.deployment.open().await;
     let url = secure.url("one", "/keys");
     let early = trusting(&secure.one);
     assert_eq!(early.get(&url).send().await.unwrap().status(), 200);
-    let renewed = issue(&secure.house, "one");
+    let renewed = issue(&secure.deployment, "one");
     until_it_says(&process, "reloaded the TLS certificates", 1).await;
     let again = early.get(&url).send().await.unwrap();
     assert_eq!(again.status(), 200, "over the connection it has");
@@ -79,8 +79,8 @@ async fn a_new_certificate_is_taken_up_and_no_connection_is_dropped() {
 async fn a_bad_certificate_keeps_the_old_one() {
     let _ = Agent::new();
     let secure = Secure::new();
-    let process = secure.house.open().await;
-    let file = secure.house.folder().join("certs/one.pem");
+    let process = secure.deployment.open().await;
+    let file = secure.deployment.folder().join("certs/one.pem");
     replace(&file, "rubbish");
     until_it_says(&process, "kept the old TLS certificates", 1).await;
     process.signal(Signal::SIGHUP);
@@ -89,7 +89,7 @@ async fn a_bad_certificate_keeps_the_old_one() {
     let url = secure.url("one", "/keys");
     let answer = trusting(&secure.one).get(&url).send().await.unwrap();
     assert_eq!(answer.status(), 200);
-    let renewed = issue(&secure.house, "one");
+    let renewed = issue(&secure.deployment, "one");
     until_it_says(&process, "reloaded the TLS certificates", 1).await;
     let answer = trusting(&renewed).get(&url).send().await.unwrap();
     assert_eq!(answer.status(), 200);
@@ -98,9 +98,9 @@ async fn a_bad_certificate_keeps_the_old_one() {
 #[tokio::test]
 async fn a_bad_certificate_at_the_start_is_a_configuration_error() {
     let secure = Secure::new();
-    replace(&secure.house.folder().join("certs/two.pem"), "rubbish");
+    replace(&secure.deployment.folder().join("certs/two.pem"), "rubbish");
     for verb in ["check", "serve"] {
-        let output = secure.house.run(verb).await;
+        let output = secure.deployment.run(verb).await;
         let said = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{verb}: {said}");

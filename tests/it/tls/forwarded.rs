@@ -1,17 +1,17 @@
-use insula_tests::{Agent, House};
+use insula_tests::{Agent, Deployment};
 use reqwest::Method;
 
-use crate::village::{GLOBEX, HOOLI};
+use crate::shared_server::{GLOBEX, HOOLI};
 
-/// What a proxy at loopback is heard to say, by a house that trusts it or does not.
+/// What a proxy at loopback is heard to say, by a deployment that trusts it or does not.
 async fn asked(setting: &str, headers: &[(&str, &str)]) -> u16 {
     // Two tenants: one alone answers whatever the host.
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("hooli", HOOLI)
         .tenant("globex", GLOBEX)
         .setting(setting)
         .done();
-    let process = house.open().await;
+    let process = deployment.open().await;
     let url = format!("http://internal.localhost:{}/keys", process.port);
     let answer = Agent::new().send(Method::GET, &url, headers, None).await;
     answer.status

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use insula_tests::{House, Process, free_port};
+use insula_tests::{Deployment, Process, free_port};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder};
 
@@ -26,9 +26,9 @@ staticClients:
 
 /// A certificate for `NAME.localhost`, written to `certs/NAME.pem` and `certs/NAME.key` in one step
 /// each. Answers what trusts it.
-fn issue(house: &House, name: &str) -> Certificate {
+fn issue(deployment: &Deployment, name: &str) -> Certificate {
     let made = rcgen::generate_simple_self_signed([format!("{name}.localhost")]).unwrap();
-    let folder = house.folder().join("certs");
+    let folder = deployment.folder().join("certs");
     fs::create_dir_all(&folder).unwrap();
     replace(&folder.join(format!("{name}.pem")), &made.cert.pem());
     let key = made.signing_key.serialize_pem();
@@ -44,7 +44,7 @@ fn replace(path: &Path, text: &str) {
 
 /// One and two, each with a certificate of its own, behind one port.
 struct Secure {
-    house: House,
+    deployment: Deployment,
     port: u16,
     one: Certificate,
     two: Certificate,
@@ -53,7 +53,7 @@ struct Secure {
 impl Secure {
     fn new() -> Self {
         let port = free_port();
-        let house = House::build()
+        let deployment = Deployment::build()
             .tenant("one", &tenant("one", port))
             .tenant("two", &tenant("two", port))
             .setting(&format!("listen: {{ https: \"127.0.0.1:{port}\" }}"))
@@ -62,9 +62,9 @@ impl Secure {
                  [{ hosts: [two.localhost], cert: certs/two.pem, key: certs/two.key }] }",
             )
             .done();
-        let (one, two) = (issue(&house, "one"), issue(&house, "two"));
+        let (one, two) = (issue(&deployment, "one"), issue(&deployment, "two"));
         Self {
-            house,
+            deployment,
             port,
             one,
             two,

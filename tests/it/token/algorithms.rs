@@ -2,10 +2,10 @@
 
 use insula_tests::{Agent, RelyingParty};
 
-use crate::village::{MOCK, village};
+use crate::shared_server::{MOCK, shared_server};
 
 async fn signs_with(alg: &str) {
-    let port = village().await.house.port;
+    let port = shared_server().await.deployment.port;
     let issuer = format!("http://alg.localhost:{port}/{}", alg.to_lowercase());
     let app = RelyingParty::new(&issuer, "app", "app-secret", "https://app.example/callback");
     let tokens = app.log_in(&Agent::new(), &MOCK).await;
@@ -48,7 +48,7 @@ async fn tokens_signed_with_eddsa_are_verified_by_another_library() {
 
 #[tokio::test]
 async fn a_dex_tenant_signs_with_rs256_as_dex_does() {
-    let umbrella = village().await.umbrella();
+    let umbrella = shared_server().await.umbrella();
     let tokens = umbrella.log_in(&Agent::new(), &MOCK).await;
     let header = &tokens.id().header;
     assert_eq!(header["alg"], "RS256");
@@ -58,8 +58,8 @@ async fn a_dex_tenant_signs_with_rs256_as_dex_does() {
 
 #[tokio::test]
 async fn a_public_key_says_nothing_private() {
-    let village = village().await;
-    for party in [village.umbrella(), village.portal()] {
+    let shared_server = shared_server().await;
+    for party in [shared_server.umbrella(), shared_server.portal()] {
         let answer = party.http.get(party.at("/keys")).await.expect(200);
         for key in answer.json()["keys"].as_array().unwrap() {
             assert_eq!(key["use"], "sig");

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use insula_tests::{Agent, Person, claims_of, members_of, walk};
 use serde_json::{Value, json};
 
-use crate::village::{ADMIN, JANE, KIM, MOCK, village};
+use crate::shared_server::{ADMIN, JANE, KIM, MOCK, shared_server};
 
 /// Kim, whom acme knows through the tenant initech.
 const KIM_OF_INITECH: Person<'static> = Person {
@@ -29,7 +29,7 @@ fn snapshot(token: &str) -> String {
 
 #[tokio::test]
 async fn an_id_token_of_a_dex_tenant_is_dexs_member_for_member() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let tokens = globex.log_in(&Agent::new(), &MOCK).await;
     assert_eq!(
         snapshot(&tokens.id().token),
@@ -55,7 +55,7 @@ name: "Kilgore Trout"
 
 #[tokio::test]
 async fn an_access_token_of_a_dex_tenant_looks_like_its_id_token() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let tokens = globex.log_in(&Agent::new(), &ADMIN).await;
     assert_eq!(
         snapshot(&tokens.access_token),
@@ -77,7 +77,7 @@ name: "admin"
 
 #[tokio::test]
 async fn the_answer_of_a_dex_tenant_has_dexs_members() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let (login, back) = globex.code(&Agent::new(), &MOCK).await;
     let answer = globex.redeem(&login, back.code()).await.expect(200);
     let names: Vec<_> = [
@@ -98,8 +98,8 @@ async fn the_answer_of_a_dex_tenant_has_dexs_members() {
 
 #[tokio::test]
 async fn tokens_of_our_dialect_are_those_of_the_specifications() {
-    let village = village().await;
-    let portal = village.portal();
+    let shared_server = shared_server().await;
+    let portal = shared_server.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     assert_eq!(
         snapshot(&tokens.id().token),
@@ -123,7 +123,7 @@ name: "Jane Doe"
 preferred_username: "jane"
 "#
     );
-    let issuer = village.issuer("acme");
+    let issuer = shared_server.issuer("acme");
     let access = portal
         .keys()
         .await
@@ -145,7 +145,7 @@ preferred_username: "jane"
 
 #[tokio::test]
 async fn sub_is_the_bytes_dex_would_write() {
-    let umbrella = village().await.umbrella();
+    let umbrella = shared_server().await.umbrella();
     let tokens = umbrella.log_in(&Agent::new(), &MOCK).await;
     let sub = tokens.claim("sub").as_str().unwrap();
     let bytes = URL_SAFE_NO_PAD.decode(sub).unwrap();
@@ -161,7 +161,7 @@ async fn sub_is_the_bytes_dex_would_write() {
 
 #[tokio::test]
 async fn scopes_release_what_they_name_and_no_more() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     for (scope, there, not_there) in [
         (
             "openid",
@@ -199,7 +199,7 @@ async fn scopes_release_what_they_name_and_no_more() {
 
 #[tokio::test]
 async fn what_is_known_of_a_person_is_released_by_profile_phone_and_address() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let clara = Person::new("claims@acme.example", "password");
     for (person, phone) in [(&clara, "+49 30 123"), (&KIM_OF_INITECH, "+1 555 0100")] {
         for (scope, there, not_there) in [
@@ -251,7 +251,7 @@ async fn what_is_known_of_a_person_is_released_by_profile_phone_and_address() {
 
 #[tokio::test]
 async fn the_consent_page_has_words_for_phone_and_address_in_every_language() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let clara = Person::new("claims@acme.example", "password");
     let agent = Agent::new();
     let login = portal.begin_with(&[("scope", "openid")]);
@@ -273,10 +273,10 @@ async fn the_consent_page_has_words_for_phone_and_address_in_every_language() {
 
 #[tokio::test]
 async fn a_peer_that_trusts_is_an_audience_and_azp_says_for_whom() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     for (party, person, peer) in [
-        (village.portal(), MOCK, "wiki"),
-        (village.globex(), MOCK, "kubernetes"),
+        (shared_server.portal(), MOCK, "wiki"),
+        (shared_server.globex(), MOCK, "kubernetes"),
     ] {
         let scope = format!("openid audience:server:client_id:{peer}");
         let login = party.begin_with(&[("scope", &scope)]);
@@ -294,7 +294,7 @@ async fn a_peer_that_trusts_is_an_audience_and_azp_says_for_whom() {
 
 #[tokio::test]
 async fn without_openid_there_is_no_id_token() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let login = hooli.begin_with(&[("scope", "email")]);
     let back = walk(&Agent::new(), &login, &MOCK).await;
     let answer = hooli.redeem(&login, back.code()).await.expect(200).json();

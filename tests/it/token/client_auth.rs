@@ -2,24 +2,24 @@
 
 use insula_tests::{Agent, ClientAuth};
 
-use crate::village::{MOCK, village};
+use crate::shared_server::{MOCK, shared_server};
 
 #[tokio::test]
 async fn a_secret_may_be_shown_in_the_header_or_in_the_body() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     for auth in [ClientAuth::Basic, ClientAuth::Post] {
-        let hooli = village.hooli().with_auth(auth);
+        let hooli = shared_server.hooli().with_auth(auth);
         hooli.log_in(&Agent::new(), &MOCK).await;
-        let globex = village.globex().with_auth(auth);
+        let globex = shared_server.globex().with_auth(auth);
         globex.log_in(&Agent::new(), &MOCK).await;
     }
 }
 
 #[tokio::test]
 async fn a_public_client_shows_none() {
-    let village = village().await;
-    village.spa().log_in(&Agent::new(), &MOCK).await;
-    let mut spa = village.spa();
+    let shared_server = shared_server().await;
+    shared_server.spa().log_in(&Agent::new(), &MOCK).await;
+    let mut spa = shared_server.spa();
     spa.secret = "anything".to_owned();
     for auth in [ClientAuth::Basic, ClientAuth::Post] {
         let spa = insula_tests::RelyingParty {
@@ -44,8 +44,8 @@ fn clone(party: &insula_tests::RelyingParty) -> insula_tests::RelyingParty {
 
 #[tokio::test]
 async fn a_wrong_secret_and_an_unknown_client_are_answered_alike() {
-    let village = village().await;
-    for party in [village.portal(), village.globex()] {
+    let shared_server = shared_server().await;
+    for party in [shared_server.portal(), shared_server.globex()] {
         let mut bodies = Vec::new();
         for (id, secret) in [
             (party.client_id.as_str(), "wrong"),
@@ -79,7 +79,7 @@ async fn a_wrong_secret_and_an_unknown_client_are_answered_alike() {
 
 #[tokio::test]
 async fn two_ways_at_once_are_refused_in_our_dialect() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let form = [
         ("grant_type", "authorization_code"),
         ("code", "x"),
@@ -92,7 +92,7 @@ async fn two_ways_at_once_are_refused_in_our_dialect() {
 
 #[tokio::test]
 async fn a_secret_in_the_address_counts_for_nothing() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let url = hooli.at("/token?client_id=phone&client_secret=phone-secret");
     let form = [("grant_type", "authorization_code"), ("code", "x")];
     let answer = Agent::new().post(url, &form).await.expect(401);
@@ -101,8 +101,8 @@ async fn a_secret_in_the_address_counts_for_nothing() {
 
 #[tokio::test]
 async fn what_is_not_a_form_of_a_known_grant_is_refused() {
-    let village = village().await;
-    let hooli = village.hooli();
+    let shared_server = shared_server().await;
+    let hooli = shared_server.hooli();
     for (form, error) in [
         (&[][..], "invalid_request"),
         (&[("grant_type", "")], "invalid_request"),
@@ -125,7 +125,7 @@ async fn what_is_not_a_form_of_a_known_grant_is_refused() {
         assert_eq!(answer.error(), error, "{form:?}");
         assert_eq!(answer.header("cache-control"), "no-store");
     }
-    let globex = village.globex();
+    let globex = shared_server.globex();
     let answer = globex.post("/token", &[]).await.expect(400);
     assert_eq!(answer.error(), "unsupported_grant_type");
     let answer = Agent::new().get(globex.at("/token")).await.expect(400);
@@ -135,8 +135,8 @@ async fn what_is_not_a_form_of_a_known_grant_is_refused() {
 
 #[tokio::test]
 async fn a_client_gets_only_the_grants_it_is_registered_for() {
-    let village = village().await;
-    let mut kiosk = village.portal();
+    let shared_server = shared_server().await;
+    let mut kiosk = shared_server.portal();
     kiosk.client_id = "kiosk".to_owned();
     kiosk.secret = "kiosk-secret".to_owned();
     kiosk.redirect_uri = "https://kiosk.example/callback".to_owned();

@@ -2,12 +2,15 @@
 
 use insula_tests::{Agent, Login};
 
-use crate::village::{JANE, MOCK, tokens_live, village};
+use crate::shared_server::{JANE, MOCK, shared_server, tokens_live};
 
 #[tokio::test]
 async fn a_code_presented_twice_is_refused_and_takes_its_tokens_with_it() {
-    let village = village().await;
-    for (party, person) in [(village.portal(), JANE), (village.globex(), MOCK)] {
+    let shared_server = shared_server().await;
+    for (party, person) in [
+        (shared_server.portal(), JANE),
+        (shared_server.globex(), MOCK),
+    ] {
         let (login, back) = party.code(&Agent::new(), &person).await;
         let tokens = party.tokens(&login, &back).await;
         assert_eq!(tokens_live(&party, &tokens).await, (true, true));
@@ -22,19 +25,23 @@ async fn a_code_presented_twice_is_refused_and_takes_its_tokens_with_it() {
 
 #[tokio::test]
 async fn a_code_is_for_its_own_client_alone() {
-    let village = village().await;
-    let portal = village.portal();
+    let shared_server = shared_server().await;
+    let portal = shared_server.portal();
     let (login, back) = portal.code(&Agent::new(), &MOCK).await;
-    let answer = village.wiki().redeem(&login, back.code()).await.expect(400);
+    let answer = shared_server
+        .wiki()
+        .redeem(&login, back.code())
+        .await
+        .expect(400);
     assert_eq!(answer.error(), "invalid_grant");
 }
 
 #[tokio::test]
 async fn a_code_comes_with_the_redirect_uri_it_was_asked_with() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     for (party, error) in [
-        (village.hooli(), "invalid_grant"),
-        (village.umbrella(), "invalid_request"),
+        (shared_server.hooli(), "invalid_grant"),
+        (shared_server.umbrella(), "invalid_request"),
     ] {
         let (login, back) = party.code(&Agent::new(), &MOCK).await;
         let elsewhere = Login {
@@ -48,8 +55,8 @@ async fn a_code_comes_with_the_redirect_uri_it_was_asked_with() {
 
 #[tokio::test]
 async fn a_code_nobody_gave_is_refused() {
-    let village = village().await;
-    for party in [village.hooli(), village.umbrella()] {
+    let shared_server = shared_server().await;
+    for party in [shared_server.hooli(), shared_server.umbrella()] {
         let login = party.begin();
         for code in [
             "x",
@@ -65,7 +72,7 @@ async fn a_code_nobody_gave_is_refused() {
 
 #[tokio::test]
 async fn two_who_redeem_a_code_at_once_are_one_too_many() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let (login, back) = hooli.code(&Agent::new(), &MOCK).await;
     let code = back.code();
     let (one, other) = tokio::join!(hooli.redeem(&login, code), hooli.redeem(&login, code));

@@ -3,12 +3,16 @@
 use insula_tests::Agent;
 use serde_json::{Value, json};
 
-use crate::village::village;
+use crate::shared_server::shared_server;
 
 #[tokio::test]
 async fn every_endpoint_it_names_is_there() {
-    let village = village().await;
-    for party in [village.portal(), village.initech(), village.globex()] {
+    let shared_server = shared_server().await;
+    for party in [
+        shared_server.portal(),
+        shared_server.initech(),
+        shared_server.globex(),
+    ] {
         let url = party.at("/.well-known/openid-configuration");
         let discovery = Agent::new().get(url).await.expect(200).json();
         assert_eq!(discovery["issuer"], party.issuer);
@@ -28,7 +32,7 @@ async fn every_endpoint_it_names_is_there() {
 
 #[tokio::test]
 async fn our_dialect_promises_what_it_keeps() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let url = portal.at("/.well-known/openid-configuration");
     let discovery = Agent::new().get(url).await.json();
     for (name, value) in [
@@ -68,7 +72,7 @@ async fn our_dialect_promises_what_it_keeps() {
 
 #[tokio::test]
 async fn dex_says_what_dex_says() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let url = globex.at("/.well-known/openid-configuration");
     let answer = Agent::new().get(url).await.expect(200);
     assert_eq!(answer.header("content-type"), "application/json");
@@ -96,38 +100,38 @@ async fn dex_says_what_dex_says() {
 
 #[tokio::test]
 async fn authorization_server_metadata_is_found_in_both_spellings() {
-    let village = village().await;
-    let printer = village.initech();
+    let shared_server = shared_server().await;
+    let printer = shared_server.initech();
     let of_issuer = Agent::new()
         .get(printer.at("/.well-known/openid-configuration"))
         .await
         .expect(200);
-    let port = village.house.port;
+    let port = shared_server.deployment.port;
     // RFC 8414 §3.1: the well-known part stands before the issuer's path.
     let rfc =
         format!("http://login.localhost:{port}/.well-known/oauth-authorization-server/initech");
     assert_eq!(Agent::new().get(rfc).await.expect(200).body, of_issuer.body);
-    let root = village
+    let root = shared_server
         .portal()
         .at("/.well-known/oauth-authorization-server");
     let root = Agent::new().get(root).await.expect(200).json();
-    assert_eq!(root["issuer"], village.issuer("acme"));
+    assert_eq!(root["issuer"], shared_server.issuer("acme"));
 }
 
 #[tokio::test]
 async fn scripts_of_any_origin_may_read_it_in_our_dialect() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     let origin = [("origin", "https://spa.example")];
     for path in ["/.well-known/openid-configuration", "/keys"] {
-        let url = village.portal().at(path);
+        let url = shared_server.portal().at(path);
         let get = reqwest::Method::GET;
         let answer = Agent::new().send(get.clone(), &url, &origin, None).await;
         assert_eq!(answer.header("access-control-allow-origin"), "*");
-        let url = village.globex().at(path);
+        let url = shared_server.globex().at(path);
         let answer = Agent::new().send(get, &url, &origin, None).await;
         assert_eq!(answer.header("access-control-allow-origin"), "");
     }
-    let url = village.portal().at("/auth");
+    let url = shared_server.portal().at("/auth");
     let get = reqwest::Method::GET;
     let answer = Agent::new().send(get, &url, &origin, None).await;
     assert_eq!(answer.header("access-control-allow-origin"), "");
@@ -135,7 +139,7 @@ async fn scripts_of_any_origin_may_read_it_in_our_dialect() {
         ("origin", "https://spa.example"),
         ("access-control-request-method", "POST"),
     ];
-    let url = village.portal().at("/token");
+    let url = shared_server.portal().at("/token");
     let answer = Agent::new()
         .send(reqwest::Method::OPTIONS, &url, &preflight, None)
         .await;

@@ -3,18 +3,18 @@
 use insula_tests::Agent;
 use serde_json::{Value, json};
 
-use crate::village::{JANE, MOCK, village};
+use crate::shared_server::{JANE, MOCK, shared_server};
 
 #[tokio::test]
 async fn a_client_learns_what_its_token_is_worth() {
-    let village = village().await;
-    let portal = village.portal();
+    let shared_server = shared_server().await;
+    let portal = shared_server.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     let facts = portal.introspect(&tokens.access_token).await;
     assert_eq!(facts["active"], true);
     assert_eq!(facts["client_id"], "portal");
     assert_eq!(facts["sub"], *tokens.claim("sub"));
-    assert_eq!(facts["iss"], village.issuer("acme"));
+    assert_eq!(facts["iss"], shared_server.issuer("acme"));
     assert_eq!(facts["scope"], tokens.answer["scope"]);
     assert_eq!(facts["token_use"], "access_token");
     assert!(facts["exp"].as_i64() > facts["iat"].as_i64());
@@ -25,9 +25,9 @@ async fn a_client_learns_what_its_token_is_worth() {
 
 #[tokio::test]
 async fn a_token_that_is_not_the_askers_is_worth_nothing() {
-    let village = village().await;
-    let tokens = village.portal().log_in(&Agent::new(), &JANE).await;
-    let wiki = village.wiki();
+    let shared_server = shared_server().await;
+    let tokens = shared_server.portal().log_in(&Agent::new(), &JANE).await;
+    let wiki = shared_server.wiki();
     for token in [
         &tokens.access_token,
         tokens.refresh(),
@@ -41,16 +41,16 @@ async fn a_token_that_is_not_the_askers_is_worth_nothing() {
 
 #[tokio::test]
 async fn nobody_may_try_out_tokens_without_saying_who_they_are_but_in_dex() {
-    let village = village().await;
-    let portal = village.portal();
+    let shared_server = shared_server().await;
+    let portal = shared_server.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     let form = [("token", tokens.access_token.as_str())];
     let url = portal.at("/token/introspect");
     Agent::new().post(&url, &form).await.expect(401);
-    let spa = village.spa();
+    let spa = shared_server.spa();
     spa.post("/token/introspect", &form).await.expect(401);
 
-    let globex = village.globex();
+    let globex = shared_server.globex();
     let tokens = globex.log_in(&Agent::new(), &MOCK).await;
     let form = [("token", tokens.access_token.as_str())];
     let url = globex.at("/token/introspect");

@@ -3,14 +3,14 @@
 use insula_tests::{Agent, unique};
 use serde_json::Value;
 
-use crate::village::{JANE, MOCK, tokens_live, village};
+use crate::shared_server::{JANE, MOCK, shared_server, tokens_live};
 
 #[tokio::test]
 async fn a_refresh_token_is_rotated_with_every_use() {
-    let village = village().await;
+    let shared_server = shared_server().await;
     for (party, person, repeats_nonce) in [
-        (village.portal(), JANE, false),
-        (village.globex(), MOCK, true),
+        (shared_server.portal(), JANE, false),
+        (shared_server.globex(), MOCK, true),
     ] {
         let first = party.log_in(&Agent::new(), &person).await;
         let answer = party.refresh(first.refresh(), &[]).await.expect(200);
@@ -31,7 +31,7 @@ async fn a_refresh_token_is_rotated_with_every_use() {
 
 #[tokio::test]
 async fn one_that_was_replaced_takes_its_family_with_it() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let first = portal.log_in(&Agent::new(), &JANE).await;
     let second = portal.refresh(first.refresh(), &[]).await.expect(200);
     let second = portal.read(&second).await;
@@ -45,7 +45,7 @@ async fn one_that_was_replaced_takes_its_family_with_it() {
 
 #[tokio::test]
 async fn dex_refuses_one_that_was_replaced_and_logs_nobody_out() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let first = globex.log_in(&Agent::new(), &MOCK).await;
     let second = globex.refresh(first.refresh(), &[]).await.expect(200);
     let second = globex.read(&second).await;
@@ -63,7 +63,7 @@ async fn dex_refuses_one_that_was_replaced_and_logs_nobody_out() {
 /// dex's clients do this every day: several threads notice at once that a token is old.
 #[tokio::test]
 async fn dexs_clients_that_refresh_at_once_stay_logged_in() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let mut token = globex
         .log_in(&Agent::new(), &MOCK)
         .await
@@ -91,7 +91,7 @@ async fn dexs_clients_that_refresh_at_once_stay_logged_in() {
 
 #[tokio::test]
 async fn within_the_reuse_interval_a_lost_answer_is_given_again() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let first = hooli.log_in(&Agent::new(), &MOCK).await;
     let second = hooli.refresh(first.refresh(), &[]).await.expect(200);
     let second = hooli.read(&second).await;
@@ -107,7 +107,7 @@ async fn within_the_reuse_interval_a_lost_answer_is_given_again() {
 
 #[tokio::test]
 async fn less_may_be_asked_for_this_once_and_more_never() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     let narrow = [("scope", "openid email")];
     let answer = portal.refresh(tokens.refresh(), &narrow).await.expect(200);
@@ -124,7 +124,7 @@ async fn less_may_be_asked_for_this_once_and_more_never() {
 
 #[tokio::test]
 async fn dex_tells_of_a_scope_beyond_in_its_own_words() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let tokens = globex.log_in(&Agent::new(), &MOCK).await;
     let more = [("scope", "openid federated:id")];
     let answer = globex.refresh(tokens.refresh(), &more).await.expect(400);
@@ -138,17 +138,17 @@ async fn dex_tells_of_a_scope_beyond_in_its_own_words() {
 
 #[tokio::test]
 async fn another_clients_token_is_refused_and_lives_on() {
-    let village = village().await;
-    let portal = village.portal();
+    let shared_server = shared_server().await;
+    let portal = shared_server.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
-    let answer = village.wiki().refresh(tokens.refresh(), &[]).await;
+    let answer = shared_server.wiki().refresh(tokens.refresh(), &[]).await;
     assert_eq!(answer.expect(400).error(), "invalid_grant");
     portal.refresh(tokens.refresh(), &[]).await.expect(200);
 }
 
 #[tokio::test]
 async fn garbage_condemns_nobody() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     let token = tokens.refresh();
     let mut forged = token[..token.len() - 6].to_owned();
@@ -162,7 +162,7 @@ async fn garbage_condemns_nobody() {
 
 #[tokio::test]
 async fn two_who_refresh_at_once_get_one_family_between_them() {
-    let hooli = village().await.hooli();
+    let hooli = shared_server().await.hooli();
     let first = hooli.log_in(&Agent::new(), &MOCK).await;
     let (one, other) = tokio::join!(
         hooli.refresh(first.refresh(), &[]),
@@ -178,7 +178,7 @@ async fn two_who_refresh_at_once_get_one_family_between_them() {
 async fn a_refresh_token_has_dexs_form() {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let tokens = globex.log_in(&Agent::new(), &MOCK).await;
     let message = URL_SAFE_NO_PAD.decode(tokens.refresh()).unwrap();
     assert_eq!(message.len(), 54);
@@ -188,7 +188,7 @@ async fn a_refresh_token_has_dexs_form() {
 
 #[tokio::test]
 async fn without_offline_access_there_is_none() {
-    let hooli = village().await.hooli().with_scope("openid");
+    let hooli = shared_server().await.hooli().with_scope("openid");
     let tokens = hooli.log_in(&Agent::new(), &MOCK).await;
     assert_eq!(tokens.refresh_token, None);
 }

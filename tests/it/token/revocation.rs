@@ -2,12 +2,15 @@
 
 use insula_tests::Agent;
 
-use crate::village::{JANE, MOCK, tokens_live, village};
+use crate::shared_server::{JANE, MOCK, shared_server, tokens_live};
 
 #[tokio::test]
 async fn a_revoked_refresh_token_takes_its_access_tokens_with_it() {
-    let village = village().await;
-    for (party, person) in [(village.portal(), JANE), (village.globex(), MOCK)] {
+    let shared_server = shared_server().await;
+    for (party, person) in [
+        (shared_server.portal(), JANE),
+        (shared_server.globex(), MOCK),
+    ] {
         let tokens = party.log_in(&Agent::new(), &person).await;
         party.revoke(tokens.refresh()).await.expect(200);
         assert_eq!(tokens_live(&party, &tokens).await, (false, false));
@@ -17,7 +20,7 @@ async fn a_revoked_refresh_token_takes_its_access_tokens_with_it() {
 
 #[tokio::test]
 async fn a_revoked_access_token_is_worth_nothing_anywhere() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     portal.revoke(&tokens.access_token).await.expect(200);
     assert_eq!(tokens_live(&portal, &tokens).await, (false, false));
@@ -25,7 +28,7 @@ async fn a_revoked_access_token_is_worth_nothing_anywhere() {
 
 #[tokio::test]
 async fn a_token_nobody_knows_is_as_dead_as_was_wished_for() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     portal.revoke("nobody-knows-this").await.expect(200);
     portal.revoke("a.b.c").await.expect(200);
     let answer = portal.post("/revoke", &[]).await.expect(400);
@@ -34,11 +37,11 @@ async fn a_token_nobody_knows_is_as_dead_as_was_wished_for() {
 
 #[tokio::test]
 async fn another_clients_token_is_refused_and_lives_on() {
-    let village = village().await;
-    let portal = village.portal();
+    let shared_server = shared_server().await;
+    let portal = shared_server.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     for token in [tokens.refresh(), &tokens.access_token] {
-        let answer = village.wiki().revoke(token).await.expect(400);
+        let answer = shared_server.wiki().revoke(token).await.expect(400);
         assert_eq!(answer.error(), "invalid_grant");
     }
     assert_eq!(tokens_live(&portal, &tokens).await, (true, true));
@@ -46,7 +49,7 @@ async fn another_clients_token_is_refused_and_lives_on() {
 
 #[tokio::test]
 async fn an_id_token_is_nothing_that_could_be_revoked() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     let answer = portal.revoke(&tokens.id().token).await.expect(400);
     assert_eq!(answer.error(), "unsupported_token_type");
@@ -54,7 +57,7 @@ async fn an_id_token_is_nothing_that_could_be_revoked() {
 
 #[tokio::test]
 async fn nobody_revokes_without_saying_who_they_are() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     let form = [("token", tokens.refresh())];
     Agent::new()

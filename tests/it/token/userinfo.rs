@@ -2,11 +2,11 @@
 
 use insula_tests::Agent;
 
-use crate::village::{JANE, MOCK, village};
+use crate::shared_server::{JANE, MOCK, shared_server};
 
 #[tokio::test]
 async fn the_bearer_learns_what_the_scopes_release() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     let answer = portal.userinfo(&tokens.access_token).await.expect(200);
     assert_eq!(answer.header("cache-control"), "no-store");
@@ -20,7 +20,7 @@ async fn the_bearer_learns_what_the_scopes_release() {
 
 #[tokio::test]
 async fn post_does_as_well() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     let bearer = format!("Bearer {}", tokens.access_token);
     let headers = [("authorization", bearer.as_str())];
@@ -31,7 +31,7 @@ async fn post_does_as_well() {
 
 #[tokio::test]
 async fn the_token_may_come_in_a_form_but_not_in_two_places() {
-    let portal = village().await.portal();
+    let portal = shared_server().await.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     let token = tokens.access_token.as_str();
     let (url, form) = (portal.at("/userinfo"), [("access_token", token)]);
@@ -51,8 +51,8 @@ async fn the_token_may_come_in_a_form_but_not_in_two_places() {
 
 #[tokio::test]
 async fn who_has_no_good_token_is_challenged() {
-    let village = village().await;
-    let portal = village.portal();
+    let shared_server = shared_server().await;
+    let portal = shared_server.portal();
     let answer = Agent::new().get(portal.at("/userinfo")).await.expect(401);
     let challenge = answer.header("www-authenticate");
     assert!(challenge.starts_with("Bearer realm="), "{challenge}");
@@ -70,7 +70,7 @@ async fn who_has_no_good_token_is_challenged() {
 
 #[tokio::test]
 async fn dex_takes_any_jwt_of_its_own_and_answers_all_of_it() {
-    let globex = village().await.globex();
+    let globex = shared_server().await.globex();
     let tokens = globex.log_in(&Agent::new(), &MOCK).await;
     for token in [&tokens.access_token, &tokens.id().token] {
         let claims = globex.userinfo(token).await.expect(200).json();

@@ -13,7 +13,7 @@ use super::{
     Crowd, Http2Attack, MemoryWatch, Proof, Scale, Silence, attack_over_http2, raise_open_files,
     resident_bytes,
 };
-use crate::{Agent, House, Person, Process, RelyingParty, walk};
+use crate::{Agent, Deployment, Person, Process, RelyingParty, walk};
 
 const REDIRECT_URI: &str = "https://app.example/callback";
 const HOST: &str = "app.localhost";
@@ -23,8 +23,8 @@ const MIB: u64 = 1024 * 1024;
 /// The most connections the server takes, where many addresses attack.
 const MAX: usize = 4000;
 
-fn house(setting: &str) -> House {
-    House::build()
+fn deployment(setting: &str) -> Deployment {
+    Deployment::build()
         .tenant(
             "app",
             "issuer: http://app.localhost:PORT
@@ -40,8 +40,8 @@ limits: { requests: 100000/s }
         .done()
 }
 
-fn party(house: &House) -> RelyingParty {
-    let issuer = format!("http://{HOST}:{}", house.port);
+fn party(deployment: &Deployment) -> RelyingParty {
+    let issuer = format!("http://{HOST}:{}", deployment.port);
     RelyingParty::new(&issuer, "app", "s", REDIRECT_URI)
 }
 
@@ -96,9 +96,9 @@ pub async fn silent_connections(scale: Scale) -> Vec<Proof> {
 async fn logins_beside_silence(side: Side, from: &Origin, many: usize) -> Vec<Proof> {
     const ROUNDS: usize = 3;
     const LOGINS: usize = 400;
-    let house = house(&from.setting);
-    let (process, _stay) = side.open(&house).await;
-    let party = party(&house);
+    let deployment = deployment(&from.setting);
+    let (process, _stay) = side.open(&deployment).await;
+    let party = party(&deployment);
     time_logins(&party, 20).await;
     let mut logins = Compared::default();
     let mut most_open: f64 = 0.0;
@@ -140,9 +140,9 @@ async fn logins_beside_silence(side: Side, from: &Origin, many: usize) -> Vec<Pr
 /// Connections that are opened as fast as they go, all the while.
 async fn logins_beside_a_storm(side: Side) -> Proof {
     const LOGINS: usize = 400;
-    let house = house("connections: {}");
-    let (process, _stay) = side.open(&house).await;
-    let party = party(&house);
+    let deployment = deployment("connections: {}");
+    let (process, _stay) = side.open(&deployment).await;
+    let party = party(&deployment);
     time_logins(&party, 20).await;
     let mut logins = Compared::default();
     logins.alone.add(time_logins(&party, LOGINS).await);
@@ -171,10 +171,10 @@ async fn logins_beside_a_storm(side: Side) -> Proof {
 
 /// The short form, which asks nothing about how fast the machine is.
 async fn everybody_is_served_beside_silence(many: usize) -> Proof {
-    let house = house("connections: {}");
-    let process = house.open().await;
+    let deployment = deployment("connections: {}");
+    let process = deployment.open().await;
     let standing = Standing::gather(Side::Same, &process, &Origin::one(), many).await;
-    let logins = time_logins(&party(&house), 3).await.len();
+    let logins = time_logins(&party(&deployment), 3).await.len();
     let (open, is_healthy) = told(&process).await;
     standing.attackers.end().await;
     Proof {
@@ -260,8 +260,8 @@ async fn time_logins(party: &RelyingParty, count: usize) -> Vec<Duration> {
 
 /// The known attacks over HTTP/2, each over one connection.
 pub async fn attacks_over_http2(scale: Scale) -> Vec<Proof> {
-    let house = house("connections: {}");
-    let process = house.open().await;
+    let deployment = deployment("connections: {}");
+    let process = deployment.open().await;
     is_served(&process).await;
     let mut proofs = Vec::new();
     for kind in Http2Attack::ALL {

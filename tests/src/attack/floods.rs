@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{Proof, Scale};
-use crate::{Agent, House, Person, RelyingParty, service, walk};
+use crate::{Agent, Deployment, Person, RelyingParty, service, walk};
 
 const REDIRECT_URI: &str = "https://app.example/callback";
 
@@ -33,16 +33,16 @@ pub async fn logins_that_nobody_finishes(scale: Scale) -> Vec<Proof> {
         "loud",
         &format!("{{ requests: 100000/s, loginsUnderWay: {room} }}"),
     );
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("loud", &loud)
         .tenant("quiet", &tenant("quiet", "{ requests: 100000/s }"))
         .database(&database)
         .cache(&redis)
         .log("warn")
         .done();
-    let _process = house.open().await;
+    let _process = deployment.open().await;
     let party = |name: &str| {
-        let issuer = format!("http://{name}.localhost:{}", house.port);
+        let issuer = format!("http://{name}.localhost:{}", deployment.port);
         RelyingParty::new(&issuer, "app", "s", REDIRECT_URI)
     };
     let (loud, quiet) = (party("loud"), party("quiet"));
@@ -80,14 +80,14 @@ pub async fn logins_that_nobody_finishes(scale: Scale) -> Vec<Proof> {
 
 /// One address that asks without a pause, and another that asks now and then.
 pub async fn one_address_that_asks_without_a_pause(scale: Scale) -> Vec<Proof> {
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant("acme", &tenant("acme", "{ requests: 200/s }"))
         .tenant("other", &tenant("other", "{ requests: 200/s }"))
         .setting("trustedProxies: [127.0.0.0/8]")
         .log("warn")
         .done();
-    let _process = house.open().await;
-    let issuer = format!("http://acme.localhost:{}", house.port);
+    let _process = deployment.open().await;
+    let issuer = format!("http://acme.localhost:{}", deployment.port);
     let url = Arc::new(
         RelyingParty::new(&issuer, "app", "s", REDIRECT_URI)
             .begin()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Proof, Scale};
 use crate::{
-    Agent, Answer, Back, House, Login, Memory, Mishap, Person, Process, RedisServer, Relay,
+    Agent, Answer, Back, Deployment, Login, Memory, Mishap, Person, Process, RedisServer, Relay,
     RelyingParty, Tokens, service, unique, walk,
 };
 
@@ -20,7 +20,7 @@ struct Scene {
     redis: RedisServer,
     relay: Relay,
     nodes: [Process; 2],
-    house: House,
+    deployment: Deployment,
 }
 
 /// A tenant with these people, and a client that is there only to be seen.
@@ -48,20 +48,20 @@ impl Scene {
         let redis = RedisServer::start().await?;
         let (relay, through) = Relay::before(&redis.url()).await;
         let tenant = format!("t{}", unique());
-        let house = House::build()
+        let deployment = Deployment::build()
             .tenant(&tenant, &tenant_file(&tenant, people, "first"))
             .database(&database)
             .cache(&through)
             .log("warn")
             .done();
-        let nodes = [house.open().await, house.open_another().await];
+        let nodes = [deployment.open().await, deployment.open_another().await];
         Some(Self {
-            issuer: format!("http://{tenant}.localhost:{}", house.port),
+            issuer: format!("http://{tenant}.localhost:{}", deployment.port),
             tenant,
             redis,
             relay,
             nodes,
-            house,
+            deployment,
         })
     }
 
@@ -268,7 +268,7 @@ impl Scene {
             End::Removal => {
                 people.retain(|name| *name != somebody.name);
                 let text = tenant_file(&self.tenant, people, &somebody.name);
-                self.house.write_tenant(&self.tenant, &text);
+                self.deployment.write_tenant(&self.tenant, &text);
                 for node in 0..2 {
                     let mut seen = self.at(node);
                     seen.client_id = format!("seen-{}", somebody.name);

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 
 use super::retrying::Retrying;
 use super::{Proof, Scale};
-use crate::{Agent, House, Mishap, Person, Process, Relay, RelyingParty, service, unique};
+use crate::{Agent, Deployment, Mishap, Person, Process, Relay, RelyingParty, service, unique};
 
 const REDIRECT_URI: &str = "https://app.example/callback";
 /// argon2id of "password".
@@ -68,7 +68,7 @@ struct Scene {
     at: [Visitor; 2],
     /// How many people have logged in with a password.
     people: AtomicUsize,
-    _house: House,
+    _deployment: Deployment,
 }
 
 /// A client and a browser. Made once for many lives: making one takes longer than a login.
@@ -78,8 +78,8 @@ struct Visitor {
 }
 
 impl Visitor {
-    fn at(issuer: &str, doors: &[u16], patience: Duration) -> Self {
-        let agent = || Agent::through(doors).with_patience(patience);
+    fn at(issuer: &str, ports: &[u16], patience: Duration) -> Self {
+        let agent = || Agent::through(ports).with_patience(patience);
         let party = RelyingParty::new(issuer, "app", "s", REDIRECT_URI);
         let mut party = party.with_scope("openid email offline_access");
         party.http = agent();
@@ -109,7 +109,7 @@ staticPasswords:
 limits: {{ requests: 100000/s, passwordFailures: 1000/s, passwordFailuresPerAddress: 1000/s }}
 "
         );
-        let house = House::build()
+        let deployment = Deployment::build()
             .tenant(&tenant, &text)
             .database(&to_database)
             .cache(&to_cache)
@@ -117,19 +117,19 @@ limits: {{ requests: 100000/s, passwordFailures: 1000/s, passwordFailuresPerAddr
             .setting("databasePool: { maxConnections: 6 }")
             .log("warn")
             .done();
-        let nodes = [house.open().await, house.open_another().await];
-        let issuer = format!("http://{tenant}.localhost:{}", house.port);
-        let doors = [nodes[0].port, nodes[1].port];
+        let nodes = [deployment.open().await, deployment.open_another().await];
+        let issuer = format!("http://{tenant}.localhost:{}", deployment.port);
+        let ports = [nodes[0].port, nodes[1].port];
         Self {
-            patient: Visitor::at(&issuer, &doors, PATIENT),
-            impatient: Visitor::at(&issuer, &doors, IMPATIENT),
-            at: doors.map(|door| Visitor::at(&issuer, &[door], PATIENT)),
+            patient: Visitor::at(&issuer, &ports, PATIENT),
+            impatient: Visitor::at(&issuer, &ports, IMPATIENT),
+            at: ports.map(|port| Visitor::at(&issuer, &[port], PATIENT)),
             tenant,
             database,
             cache,
             _nodes: nodes,
             people: AtomicUsize::new(0),
-            _house: house,
+            _deployment: deployment,
         }
     }
 

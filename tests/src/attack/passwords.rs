@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::sides::{Attackers, Side};
 use super::times::{Compared, until_at_rest};
 use super::{Proof, Scale};
-use crate::{Agent, House, Person, RelyingParty, unique, walk};
+use crate::{Agent, Deployment, Person, RelyingParty, unique, walk};
 
 const REDIRECT_URI: &str = "https://app.example/callback";
 /// argon2id of "password".
@@ -36,16 +36,16 @@ limits: {{ requests: 100000/s, passwordFailures: 1000000/s, passwordFailuresPerA
     )
 }
 
-fn house(hash: &str) -> House {
-    House::build()
+fn deployment(hash: &str) -> Deployment {
+    Deployment::build()
         .tenant("loud", &tenant("loud", hash))
         .tenant("quiet", &tenant("quiet", HASH))
         .log("warn")
         .done()
 }
 
-fn issuer(house: &House, name: &str) -> String {
-    format!("http://{name}.localhost:{}", house.port)
+fn issuer(deployment: &Deployment, name: &str) -> String {
+    format!("http://{name}.localhost:{}", deployment.port)
 }
 
 /// Guesses at one tenant, fifty times as many at once as hashes it may compute at once.
@@ -85,16 +85,16 @@ async fn logins_beside_guesses(side: Side, (kind, hash): Kind) -> Proof {
     const ROUNDS: usize = 20;
     /// The 99th percentile of the whole is the twelfth slowest.
     const LOGINS: usize = 60;
-    let house = house(hash);
-    let (process, _stay) = side.open(&house).await;
-    let quiet = RelyingParty::new(&issuer(&house, "quiet"), "app", "s", REDIRECT_URI);
+    let deployment = deployment(hash);
+    let (process, _stay) = side.open(&deployment).await;
+    let quiet = RelyingParty::new(&issuer(&deployment, "quiet"), "app", "s", REDIRECT_URI);
     time_logins(&quiet, 10).await;
     let mut logins = Compared::default();
     let (mut guesses, mut computed) = (0, 0);
     for _ in 0..ROUNDS {
         assert!(until_at_rest(process.pid()).await);
         logins.alone.add(time_logins(&quiet, LOGINS).await);
-        let flood = Flood::begin(side, &issuer(&house, "loud"), AT_ONCE).await;
+        let flood = Flood::begin(side, &issuer(&deployment, "loud"), AT_ONCE).await;
         logins.meanwhile.add(time_logins(&quiet, LOGINS).await);
         let (told, wrong) = flood.end().await;
         guesses += told;
@@ -111,11 +111,11 @@ async fn logins_beside_guesses(side: Side, (kind, hash): Kind) -> Proof {
 /// hashes, at most half are computed before a neighbour's login that began after them is answered.
 /// First come, first served would compute all of them.
 async fn a_login_does_not_wait_for_its_neighbours_queue() -> Proof {
-    let house = house(DEAR);
-    let _process = house.open().await;
-    let quiet = RelyingParty::new(&issuer(&house, "quiet"), "app", "s", REDIRECT_URI);
+    let deployment = deployment(DEAR);
+    let _process = deployment.open().await;
+    let quiet = RelyingParty::new(&issuer(&deployment, "quiet"), "app", "s", REDIRECT_URI);
     time_logins(&quiet, 1).await;
-    let flood = Flood::begin(Side::Same, &issuer(&house, "loud"), AT_ONCE).await;
+    let flood = Flood::begin(Side::Same, &issuer(&deployment, "loud"), AT_ONCE).await;
     // Who finds the queue full is told at once: from then on it is.
     flood.until(|counts| counts.refused() > 0).await;
     let (waiting, before) = (flood.counts.waiting(), flood.counts.computed());

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{Proof, Scale};
-use crate::{House, Process, free_port, program, service, unique};
+use crate::{Deployment, Process, free_port, program, service, unique};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
@@ -25,7 +25,7 @@ impl Drop for Balancer {
 }
 
 /// haproxy as its guide has it: a health check on the readiness page, twice a second.
-fn balancer(house: &House, program: &Path, nodes: [&Process; 2]) -> Balancer {
+fn balancer(deployment: &Deployment, program: &Path, nodes: [&Process; 2]) -> Balancer {
     let port = free_port();
     let mut text = format!(
         "defaults
@@ -48,7 +48,7 @@ backend nodes
             node.port, node.telemetry
         ));
     }
-    let file = house.folder().join("haproxy.cfg");
+    let file = deployment.folder().join("haproxy.cfg");
     fs::write(&file, text).unwrap();
     let child = Command::new(program)
         .arg("-db")
@@ -79,16 +79,16 @@ connectors: [{{ type: mockCallback, id: mock, name: Mock }}]
 limits: {{ requests: 100000/s }}
 "
     );
-    let house = House::build()
+    let deployment = Deployment::build()
         .tenant(&tenant, &text)
         .database(&database)
         .cache(&redis)
         // Longer than the balancer needs to see it twice.
         .setting("shutdown: { delay: 2s }")
         .done();
-    let host = format!("{tenant}.localhost:{}", house.port);
-    let mut nodes = [house.open().await, house.open_another().await];
-    let balancer = balancer(&house, &haproxy, [&nodes[0], &nodes[1]]);
+    let host = format!("{tenant}.localhost:{}", deployment.port);
+    let mut nodes = [deployment.open().await, deployment.open_another().await];
+    let balancer = balancer(&deployment, &haproxy, [&nodes[0], &nodes[1]]);
     tokio::time::sleep(Duration::from_secs(1)).await;
 
     let is_over = Arc::new(AtomicBool::new(false));
@@ -128,7 +128,7 @@ limits: {{ requests: 100000/s }}
 
     for _ in 0..restarts {
         for node in &mut nodes {
-            house.restart(node).await;
+            deployment.restart(node).await;
             // The balancer finds it again before the other goes.
             tokio::time::sleep(Duration::from_millis(1500)).await;
         }

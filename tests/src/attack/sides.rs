@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::oneshot;
 
-use crate::{House, Process};
+use crate::{Deployment, Process};
 
 /// Where attackers run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +32,15 @@ impl Side {
     ///
     /// Called from the thread that the runtime was started with, and while nothing else is measured:
     /// it moves every thread of this program.
-    pub(super) async fn open(self, house: &House) -> (Process, Stay) {
+    pub(super) async fn open(self, deployment: &Deployment) -> (Process, Stay) {
         let all = system::processors();
         let stay = Stay(all.clone());
         if self == Self::Same || all.len() < 2 {
-            return (house.open().await, stay);
+            return (deployment.open().await, stay);
         }
         let (server, clients) = all.split_at(all.len() / 2);
         system::move_this_thread(server);
-        let process = house.open().await;
+        let process = deployment.open().await;
         system::move_every_thread(clients);
         (process, stay)
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{MemoryWatch, Proof, Scale, resident_bytes};
-use crate::{Agent, House};
+use crate::{Agent, Deployment};
 
 /// Threads that serve, so that what one page may take is known times this.
 const WORKERS: u64 = 2;
@@ -52,20 +52,20 @@ fn bombs() -> [(&'static str, String); 5] {
 /// Pages whose templates grow texts, loop and call themselves without end, asked for without a
 /// pause, while a neighbour's pages are asked for.
 pub async fn themes_that_take_everything(scale: Scale) -> Vec<Proof> {
-    let mut building = House::build()
+    let mut building = Deployment::build()
         .tenant("quiet", &tenant("quiet"))
         .setting(&format!("workers: {WORKERS}"));
     for (name, _) in bombs() {
         building = building.tenant(name, &tenant(name));
     }
-    let house = building.log("warn").done();
+    let deployment = building.log("warn").done();
     for (name, template) in bombs() {
-        let folder = house.folder().join("tenants").join(name);
+        let folder = deployment.folder().join("tenants").join(name);
         fs::create_dir_all(folder.join("theme/templates")).unwrap();
         fs::write(folder.join("theme/templates/home.html"), template).unwrap();
     }
-    let process = house.open().await;
-    let front = |name: &str| format!("http://{name}.localhost:{}/", house.port);
+    let process = deployment.open().await;
+    let front = |name: &str| format!("http://{name}.localhost:{}/", deployment.port);
 
     // Whatever else is kept between requests is there before anything is weighed.
     Agent::new().get(front("quiet")).await.expect(200);

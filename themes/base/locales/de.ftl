@@ -110,9 +110,9 @@ oob-title = Kopieren Sie diesen Code
 oob-lead = Wechseln Sie zurück zur Anwendung und fügen Sie den Code dort ein, um die Anmeldung abzuschließen.
 oob-code = Ihr Code
 oob-warning = Er gilt einmal und nur kurze Zeit. Geben Sie ihn an niemanden weiter.
-resting-title = Gleich wieder da
-resting-lead = Die Anmeldung macht eine kurze Pause. Ihr Konto ist sicher; versuchen Sie es in einer Minute noch einmal.
-resting-lead-for = { $seconds ->
+unavailable-title = Gleich wieder da
+unavailable-lead = Die Anmeldung macht eine kurze Pause. Ihr Konto ist sicher; versuchen Sie es in einer Minute noch einmal.
+unavailable-lead-for = { $seconds ->
     [one] Die Anmeldung macht eine kurze Pause. Ihr Konto ist sicher; versuchen Sie es in einer Sekunde noch einmal.
    *[other] Die Anmeldung macht eine kurze Pause. Ihr Konto ist sicher; versuchen Sie es in { $seconds } Sekunden noch einmal.
 }

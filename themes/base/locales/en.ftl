@@ -110,9 +110,9 @@ oob-title = Copy this code
 oob-lead = Switch back to the app and paste the code there to finish signing in.
 oob-code = Your code
 oob-warning = It works once and only for a short time. Don’t give it to anybody else.
-resting-title = Back in a moment
-resting-lead = Sign-in is taking a short break. Your account is safe; try again in a minute.
-resting-lead-for = { $seconds ->
+unavailable-title = Back in a moment
+unavailable-lead = Sign-in is taking a short break. Your account is safe; try again in a minute.
+unavailable-lead-for = { $seconds ->
     [one] Sign-in is taking a short break. Your account is safe; try again in a second.
    *[other] Sign-in is taking a short break. Your account is safe; try again in { $seconds } seconds.
 }

@@ -110,9 +110,9 @@ oob-title = Copiez ce code
 oob-lead = Revenez à l’application et collez-y le code pour terminer la connexion.
 oob-code = Votre code
 oob-warning = Il sert une seule fois et expire vite. Ne le donnez à personne.
-resting-title = De retour dans un instant
-resting-lead = La connexion fait une courte pause. Votre compte est en sécurité ; réessayez dans une minute.
-resting-lead-for = { $seconds ->
+unavailable-title = De retour dans un instant
+unavailable-lead = La connexion fait une courte pause. Votre compte est en sécurité ; réessayez dans une minute.
+unavailable-lead-for = { $seconds ->
     [one] La connexion fait une courte pause. Votre compte est en sécurité ; réessayez dans { $seconds } seconde.
    *[other] La connexion fait une courte pause. Votre compte est en sécurité ; réessayez dans { $seconds } secondes.
 }

@@ -134,7 +134,7 @@ pub(crate) struct UpstreamSettings {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The door to one connector's upstream: a number of calls at once, a circuit breaker, a time-out.
+/// The way to one connector's upstream: a number of calls at once, a circuit breaker, a time-out.
 /// What goes wrong behind it stays behind it.
 pub(crate) struct Upstream {
     caller: Arc<Caller>,

@@ -223,7 +223,7 @@ async fn guesses_sent_at_once_tell_no_more_than_guesses_sent_in_turn() {
         ..view
     };
     let (person, route) = at_the_form(&view).await;
-    // The last to come opens the door and is answered first, the others in turn: the right one last.
+    // The last to come opens the gate and is answered first, the others in turn: the right one last.
     let guesses = ["1", "2", "3", "4", PASSWORD, "5"].map(|guess| {
         let (view, route, mut person) = (&view, &route, person.clone());
         async move { trouble(&person.types(view, route, "jane", guess).await.unwrap()).1 }

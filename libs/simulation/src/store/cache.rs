@@ -17,7 +17,7 @@ impl NodeCache {
     async fn call<T>(
         &self,
         name: &'static str,
-        act: impl FnOnce(&mut crate::cache::Shelf, insula_ambient::Monotonic) -> T,
+        act: impl FnOnce(&mut crate::cache::TenantEntries, insula_ambient::Monotonic) -> T,
     ) -> Answer<T> {
         let call = async { Ok(self.link.cache.on(&self.tenant, act)) };
         self.link.wire.carry(name, call).await
@@ -32,20 +32,22 @@ impl TenantCache for NodeCache {
         _: LoginRoom,
         ttl: Duration,
     ) -> Answer<()> {
-        self.call("put_auth_request", |shelf, at| {
-            shelf.put_login(request, ttl, at);
+        self.call("put_auth_request", |entries, at| {
+            entries.put_login(request, ttl, at);
         })
         .await
     }
 
     async fn get_auth_request(&self, id: &AuthRequestId) -> Answer<Option<AuthRequest>> {
-        self.call("get_auth_request", |shelf, at| shelf.login(id, at))
+        self.call("get_auth_request", |entries, at| entries.login(id, at))
             .await
     }
 
     async fn advance_auth_request(&self, next: &AuthRequest) -> Answer<bool> {
-        self.call("advance_auth_request", |shelf, at| shelf.advance(next, at))
-            .await
+        self.call("advance_auth_request", |entries, at| {
+            entries.advance(next, at)
+        })
+        .await
     }
 
     async fn finish_auth_request(
@@ -57,24 +59,28 @@ impl TenantCache for NodeCache {
         ttl: Duration,
     ) -> Answer<Finish> {
         let code = (code, grant, ttl);
-        self.call("finish_auth_request", |shelf, at| {
-            shelf.finish(id, version, code, at)
+        self.call("finish_auth_request", |entries, at| {
+            entries.finish(id, version, code, at)
         })
         .await
     }
 
     async fn drop_auth_request(&self, id: &AuthRequestId) -> Answer<bool> {
-        self.call("drop_auth_request", |shelf, at| shelf.drop_login(id, at))
-            .await
+        self.call("drop_auth_request", |entries, at| {
+            entries.drop_login(id, at)
+        })
+        .await
     }
 
     async fn put_code(&self, code: &TokenHash, grant: &CodeGrant, ttl: Duration) -> Answer<()> {
-        self.call("put_code", |shelf, at| shelf.put_code(code, grant, ttl, at))
-            .await
+        self.call("put_code", |entries, at| {
+            entries.put_code(code, grant, ttl, at);
+        })
+        .await
     }
 
     async fn peek_code(&self, code: &TokenHash) -> Answer<Option<CodeGrant>> {
-        self.call("peek_code", |shelf, at| shelf.peek(code, at))
+        self.call("peek_code", |entries, at| entries.peek(code, at))
             .await
     }
 
@@ -84,8 +90,8 @@ impl TenantCache for NodeCache {
         presenter: &TokenHash,
         at_least: Duration,
     ) -> Answer<ClaimedCode> {
-        self.call("claim_code", |shelf, at| {
-            let claimed = shelf.claim(code, presenter, at_least, at);
+        self.call("claim_code", |entries, at| {
+            let claimed = entries.claim(code, presenter, at_least, at);
             match claimed {
                 ClaimedCode::Claimed { grant, .. }
                     if self.link.has(Defect::CodeBurntByFailedCommit)
@@ -110,8 +116,8 @@ impl TenantCache for NodeCache {
         claim: u32,
         remember: Duration,
     ) -> Answer<LeaveToAnswer> {
-        self.call("answer_code", |shelf, at| {
-            match shelf.answer(code, claim, remember, at) {
+        self.call("answer_code", |entries, at| {
+            match entries.answer(code, claim, remember, at) {
                 LeaveToAnswer::Given(_) => LeaveToAnswer::Given(self.link.cache.epoch()),
                 other => other,
             }
@@ -120,24 +126,24 @@ impl TenantCache for NodeCache {
     }
 
     async fn keep_refreshed(&self, usage: &TokenHash, login: &Login, ttl: Duration) -> Answer<()> {
-        self.call("keep_refreshed", |shelf, at| {
-            shelf.keep(usage, login, ttl, at);
+        self.call("keep_refreshed", |entries, at| {
+            entries.keep(usage, login, ttl, at);
         })
         .await
     }
 
     async fn kept_refreshed(&self, usage: &TokenHash) -> Answer<Option<Login>> {
-        self.call("kept_refreshed", |shelf, at| shelf.kept(usage, at))
+        self.call("kept_refreshed", |entries, at| entries.kept(usage, at))
             .await
     }
 
     async fn count(&self, key: &str, window: Duration) -> Answer<u64> {
-        self.call("count", |shelf, at| shelf.count(key, window, at))
+        self.call("count", |entries, at| entries.count(key, window, at))
             .await
     }
 
     async fn counted(&self, key: &str) -> Answer<u64> {
-        self.call("counted", |shelf, at| shelf.counted(key, at))
+        self.call("counted", |entries, at| entries.counted(key, at))
             .await
     }
 }

@@ -87,7 +87,7 @@ impl Grants for NodeStore {
             if self.link.has(Defect::RevocationInCacheAlone) {
                 let tenant = self.tenant.as_str();
                 let cache = &self.link.cache;
-                return Ok(cache.on(tenant, |shelf, _| shelf.revoked.contains(grant)));
+                return Ok(cache.on(tenant, |entries, _| entries.revoked.contains(grant)));
             }
             self.store.is_revoked(grant).await
         };

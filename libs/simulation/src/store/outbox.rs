@@ -20,8 +20,8 @@ impl Outbox for NodeStore {
             if self.link.has(Defect::RevocationInCacheAlone)
                 && let Some(revoked) = &changes.revoked
             {
-                self.link.cache.on(tenant, |shelf, _| {
-                    shelf.revoked.insert(revoked.grant.clone());
+                self.link.cache.on(tenant, |entries, _| {
+                    entries.revoked.insert(revoked.grant.clone());
                 });
             }
             self.store.commit(changes).await

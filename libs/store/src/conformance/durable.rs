@@ -12,6 +12,7 @@
 
 mod chores;
 mod clients;
+mod isolation;
 mod keys;
 mod last_good;
 mod outbox;
@@ -20,10 +21,10 @@ mod people;
 pub(crate) mod records;
 mod refresh;
 mod sessions;
-mod walls;
 
 pub use chores::*;
 pub use clients::*;
+pub use isolation::*;
 pub use keys::*;
 pub use last_good::*;
 pub use outbox::*;
@@ -31,7 +32,6 @@ pub use owner::*;
 pub use people::*;
 pub use refresh::*;
 pub use sessions::*;
-pub use walls::*;
 
 /// Turns the suite of [`Durable`](crate::Durable) into tests of the backend under test.
 ///

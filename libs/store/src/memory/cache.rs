@@ -1,5 +1,5 @@
+mod expiring_map;
 mod of_tenant;
-mod shelf;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -12,8 +12,8 @@ use insula_model::{
     AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, GrantId, Login, TenantId, TokenHash,
 };
 
+use self::expiring_map::ExpiringMap;
 use self::of_tenant::OfTenant;
-use self::shelf::Shelf;
 use crate::{Cache, StoreError, TenantCache};
 
 /// How many locks the tenants are spread over.
@@ -54,34 +54,34 @@ impl Default for CacheLimits {
 
 /// The short-lived half in the memory of one process.
 ///
-/// Every tenant has shelves and locks of its own: one tenant's flood fills its own shelves and
+/// Every tenant has entries and locks of its own: one tenant's flood fills its own entries and
 /// leaves another's logins alone.
 #[derive(Clone)]
 pub struct MemoryCache {
-    house: Arc<House>,
+    shared: Arc<Shared>,
 }
 
-struct House {
+struct Shared {
     clock: Arc<dyn Clock>,
     limits: CacheLimits,
     total: Arc<AtomicUsize>,
     hasher: RandomState,
     /// What is in memory is never set back: each cache is one epoch.
     epoch: Option<CacheEpoch>,
-    shards: Vec<Mutex<HashMap<TenantId, Arc<Shelves>>>>,
+    shards: Vec<Mutex<HashMap<TenantId, Arc<TenantEntries>>>>,
 }
 
 /// What one tenant holds. A login and its code change in one step, so they share a lock.
-struct Shelves {
+struct TenantEntries {
     logins: Mutex<Logins>,
-    refreshed: Mutex<Shelf<TokenHash, Arc<Login>>>,
-    counters: Mutex<Shelf<TokenHash, u64>>,
+    refreshed: Mutex<ExpiringMap<TokenHash, Arc<Login>>>,
+    counters: Mutex<ExpiringMap<TokenHash, u64>>,
 }
 
 struct Logins {
-    requests: Shelf<AuthRequestId, Arc<AuthRequest>>,
-    codes: Shelf<TokenHash, Code>,
-    used: Shelf<TokenHash, GrantId>,
+    requests: ExpiringMap<AuthRequestId, Arc<AuthRequest>>,
+    codes: ExpiringMap<TokenHash, Code>,
+    used: ExpiringMap<TokenHash, GrantId>,
 }
 
 /// A code that was not redeemed yet, and who claimed it last, how often.
@@ -109,7 +109,7 @@ impl MemoryCache {
     pub fn new(clock: Arc<dyn Clock>, limits: CacheLimits) -> Self {
         let hasher = RandomState::new();
         let epoch = format!("{:016x}{:016x}", hasher.hash_one(0), hasher.hash_one(1));
-        let house = House {
+        let shared = Shared {
             clock,
             limits,
             total: Arc::new(AtomicUsize::new(0)),
@@ -120,25 +120,25 @@ impl MemoryCache {
                 .collect(),
         };
         Self {
-            house: Arc::new(house),
+            shared: Arc::new(shared),
         }
     }
 
     /// How many entries are held, ended ones included until they are swept.
     pub fn entries(&self) -> usize {
-        self.house.total.load(Ordering::Relaxed)
+        self.shared.total.load(Ordering::Relaxed)
     }
 
     /// Removes what has ended, tenant by tenant and in small portions, so that no request waits
     /// long for a lock; answers how many entries went.
     pub fn sweep(&self) -> usize {
-        let now = self.house.clock.monotonic();
+        let now = self.shared.clock.monotonic();
         let mut gone = 0;
-        for shard in &self.house.shards {
-            let tenants: Vec<Arc<Shelves>> = lock(shard).values().cloned().collect();
+        for shard in &self.shared.shards {
+            let tenants: Vec<Arc<TenantEntries>> = lock(shard).values().cloned().collect();
             gone += tenants.iter().map(|t| t.sweep(now)).sum::<usize>();
             drop(tenants);
-            // Whoever still holds a tenant's shelves keeps them listed: a second set would split
+            // Whoever still holds a tenant's entries keeps them listed: a second set would split
             // the tenant in two.
             lock(shard).retain(|_, t| Arc::strong_count(t) > 1 || !t.is_empty());
         }
@@ -146,20 +146,20 @@ impl MemoryCache {
     }
 }
 
-impl House {
-    fn shelves(&self, tenant: &TenantId) -> Arc<Shelves> {
+impl Shared {
+    fn entries(&self, tenant: &TenantId) -> Arc<TenantEntries> {
         let spread = self.hasher.hash_one(tenant) % (SHARDS as u64);
         let shard = usize::try_from(spread)
             .ok()
             .and_then(|at| self.shards.get(at));
         let Some(shard) = shard else {
-            return Arc::new(Shelves::new(&self.total));
+            return Arc::new(TenantEntries::new(&self.total));
         };
         let mut shard = lock(shard);
         if let Some(known) = shard.get(tenant) {
             return known.clone();
         }
-        let new = Arc::new(Shelves::new(&self.total));
+        let new = Arc::new(TenantEntries::new(&self.total));
         shard.insert(tenant.clone(), new.clone());
         new
     }
@@ -169,16 +169,16 @@ impl House {
     }
 }
 
-impl Shelves {
+impl TenantEntries {
     fn new(total: &Arc<AtomicUsize>) -> Self {
         Self {
             logins: Mutex::new(Logins {
-                requests: Shelf::new(total.clone()),
-                codes: Shelf::new(total.clone()),
-                used: Shelf::new(total.clone()),
+                requests: ExpiringMap::new(total.clone()),
+                codes: ExpiringMap::new(total.clone()),
+                used: ExpiringMap::new(total.clone()),
             }),
-            refreshed: Mutex::new(Shelf::new(total.clone())),
-            counters: Mutex::new(Shelf::new(total.clone())),
+            refreshed: Mutex::new(ExpiringMap::new(total.clone())),
+            counters: Mutex::new(ExpiringMap::new(total.clone())),
         }
     }
 
@@ -215,8 +215,8 @@ impl Shelves {
 impl Cache for MemoryCache {
     fn tenant(&self, id: &TenantId) -> Arc<dyn TenantCache> {
         Arc::new(OfTenant {
-            shelves: self.house.shelves(id),
-            house: self.house.clone(),
+            entries: self.shared.entries(id),
+            shared: self.shared.clone(),
         })
     }
 
@@ -225,7 +225,7 @@ impl Cache for MemoryCache {
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
-        if self.house.is_full() {
+        if self.shared.is_full() {
             return Err(StoreError::Full(
                 "entries for what the process still can hold",
             ));

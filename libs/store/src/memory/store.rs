@@ -129,8 +129,8 @@ impl Durable for MemoryStore {
 
     async fn owners(&self) -> Result<Vec<(TenantId, Owner)>, StoreError> {
         let tenants: Vec<_> = {
-            let house = lock(&self.0);
-            let tenants = house.tenants.iter();
+            let database = lock(&self.0);
+            let tenants = database.tenants.iter();
             tenants
                 .map(|(id, rows)| (id.clone(), rows.clone()))
                 .collect()

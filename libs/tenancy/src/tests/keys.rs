@@ -21,8 +21,8 @@ fn active(handle: &TenantHandle) -> String {
     active.unwrap().kid().as_str().to_owned()
 }
 
-async fn tick(houses: &[&Tenancy]) {
-    for tenancy in houses {
+async fn tick(tenancies: &[&Tenancy]) {
+    for tenancy in tenancies {
         tenancy.inject(&id("acme"), Fault::Tick).await;
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{
     Chooser, ConnectorChoice, Consent, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm,
-    LoggedOut, LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, Resting,
-    ScopeItem,
+    LoggedOut, LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, ScopeItem,
+    Unavailable,
 };
 
 const CLIENT: &str = "Acme Portal";
@@ -97,13 +97,13 @@ pub(super) fn all() -> Vec<(&'static str, Page)> {
             .into(),
         ),
         (
-            "resting",
-            Resting {
+            "unavailable",
+            Unavailable {
                 retry_after_s: Some(30),
             }
             .into(),
         ),
-        ("resting-untold", Resting::default().into()),
+        ("unavailable-untold", Unavailable::default().into()),
         ("home", home().into()),
     ]
 }

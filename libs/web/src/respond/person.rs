@@ -85,7 +85,7 @@ pub(super) fn connector_page(name: &str, cause: &ConnectorError) -> ErrorPage {
 pub(super) fn page_status(page: &Page) -> StatusCode {
     let status = match page {
         Page::Error(error) => error.status,
-        Page::Resting(_) => 503,
+        Page::Unavailable(_) => 503,
         Page::Password(form) if form.error.is_some() => match form.retry_after_s {
             Some(_) => 429,
             None => 401,

@@ -1,10 +1,10 @@
 //! The HTTP endpoints, over a real tenancy on memory stores.
 
 mod browsers;
-mod doors;
 mod errors;
 mod finished;
 mod form_post;
+mod front_door;
 mod heads;
 mod limits;
 mod pages;

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use insula_ambient::Monotonic;
 use insula_model::{AuthRequest, AuthRequestId, CodeGrant, Login, TokenHash};
 
-use super::shelf::Shelf;
-use super::{Code, House, Shelves, lock};
+use super::expiring_map::ExpiringMap;
+use super::{Code, Shared, TenantEntries, lock};
 use crate::{ClaimedCode, Finish, LeaveToAnswer, LoginRoom, StoreError, TenantCache};
 
 /// How many ended entries a write removes while it is there.
@@ -16,29 +16,29 @@ const IN_PASSING: usize = 8;
 /// Logins under way weigh one for each so many bytes they take written out.
 const PORTION: usize = 2048;
 
-/// The shelves of one tenant, with the walls around them.
+/// The entries of one tenant, and the limits they are held to.
 pub(super) struct OfTenant {
-    pub(super) house: Arc<House>,
-    pub(super) shelves: Arc<Shelves>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) entries: Arc<TenantEntries>,
 }
 
 impl OfTenant {
     fn now(&self) -> Monotonic {
-        self.house.clock.monotonic()
+        self.shared.clock.monotonic()
     }
 
-    /// Makes room on a shelf whose entries must not be dropped before their time.
+    /// Makes room on a map whose entries must not be dropped before their time.
     fn refuse_if_full<K: Clone + Eq + std::hash::Hash, V>(
-        shelf: &mut Shelf<K, V>,
+        map: &mut ExpiringMap<K, V>,
         limit: usize,
         what: &'static str,
         now: Monotonic,
     ) -> Result<(), StoreError> {
-        shelf.expire(now, IN_PASSING);
-        if shelf.weight() >= limit {
-            shelf.expire(now, usize::MAX);
+        map.expire(now, IN_PASSING);
+        if map.weight() >= limit {
+            map.expire(now, usize::MAX);
         }
-        if shelf.weight() >= limit {
+        if map.weight() >= limit {
             return Err(StoreError::Full(what));
         }
         Ok(())
@@ -56,7 +56,7 @@ impl TenantCache for OfTenant {
         let now = self.now();
         let stored = Arc::new(request.clone());
         let weight = portions(request);
-        let requests = &mut lock(&self.shelves.logins).requests;
+        let requests = &mut lock(&self.entries.logins).requests;
         requests.expire(now, IN_PASSING);
         if requests.get(&request.id, now).is_some() {
             return Err(exists("auth request"));
@@ -71,7 +71,7 @@ impl TenantCache for OfTenant {
         {
             requests.drop_first_to_end();
         }
-        if self.house.is_full() {
+        if self.shared.is_full() {
             return Err(StoreError::Full(
                 "logins under way for what the process still can hold",
             ));
@@ -85,7 +85,7 @@ impl TenantCache for OfTenant {
         id: &AuthRequestId,
     ) -> Result<Option<AuthRequest>, StoreError> {
         let now = self.now();
-        let found = lock(&self.shelves.logins).requests.get(id, now).cloned();
+        let found = lock(&self.entries.logins).requests.get(id, now).cloned();
         Ok(found.map(Arc::unwrap_or_clone))
     }
 
@@ -93,7 +93,7 @@ impl TenantCache for OfTenant {
         let now = self.now();
         let stored = Arc::new(next.clone());
         let weight = portions(next);
-        let requests = &mut lock(&self.shelves.logins).requests;
+        let requests = &mut lock(&self.entries.logins).requests;
         let stands = requests.get(&next.id, now).map(|r| r.version);
         if stands.is_none() || stands != next.version.checked_sub(1) {
             return Ok(false);
@@ -115,12 +115,12 @@ impl TenantCache for OfTenant {
     ) -> Result<Finish, StoreError> {
         let now = self.now();
         let stored = Code::fresh(grant);
-        let logins = &mut *lock(&self.shelves.logins);
+        let logins = &mut *lock(&self.entries.logins);
         let stands = logins.requests.get(id, now).map(|r| r.version);
         if stands != Some(version) {
             return Ok(Finish::Lost);
         }
-        let limit = self.house.limits.codes;
+        let limit = self.shared.limits.codes;
         Self::refuse_if_full(&mut logins.codes, limit, "codes", now)?;
         logins.requests.take(id);
         logins.codes.put(*code, stored, now + ttl);
@@ -129,7 +129,7 @@ impl TenantCache for OfTenant {
 
     async fn drop_auth_request(&self, id: &AuthRequestId) -> Result<bool, StoreError> {
         let now = self.now();
-        let dropped = lock(&self.shelves.logins).requests.take(id);
+        let dropped = lock(&self.entries.logins).requests.take(id);
         Ok(dropped.is_some_and(|(_, ends)| now < ends))
     }
 
@@ -141,8 +141,8 @@ impl TenantCache for OfTenant {
     ) -> Result<(), StoreError> {
         let now = self.now();
         let stored = Code::fresh(grant);
-        let logins = &mut *lock(&self.shelves.logins);
-        Self::refuse_if_full(&mut logins.codes, self.house.limits.codes, "codes", now)?;
+        let logins = &mut *lock(&self.entries.logins);
+        Self::refuse_if_full(&mut logins.codes, self.shared.limits.codes, "codes", now)?;
         if logins.codes.get(code, now).is_some() || logins.used.get(code, now).is_some() {
             return Err(exists("code"));
         }
@@ -152,7 +152,7 @@ impl TenantCache for OfTenant {
 
     async fn peek_code(&self, code: &TokenHash) -> Result<Option<CodeGrant>, StoreError> {
         let now = self.now();
-        let logins = lock(&self.shelves.logins);
+        let logins = lock(&self.entries.logins);
         let found = logins.codes.get(code, now).map(|c| c.grant.clone());
         drop(logins);
         Ok(found.map(Arc::unwrap_or_clone))
@@ -166,7 +166,7 @@ impl TenantCache for OfTenant {
     ) -> Result<ClaimedCode, StoreError> {
         let now = self.now();
         let (grant, claim) = {
-            let logins = &mut *lock(&self.shelves.logins);
+            let logins = &mut *lock(&self.entries.logins);
             if let Some(id) = logins.used.get(code, now) {
                 return Ok(ClaimedCode::Replayed(id.clone()));
             }
@@ -188,7 +188,7 @@ impl TenantCache for OfTenant {
             (grant, claim)
         };
         let grant = Box::new(Arc::unwrap_or_clone(grant));
-        let epoch = self.house.epoch.clone();
+        let epoch = self.shared.epoch.clone();
         Ok(ClaimedCode::Claimed {
             grant,
             claim,
@@ -203,7 +203,7 @@ impl TenantCache for OfTenant {
         remember: Duration,
     ) -> Result<LeaveToAnswer, StoreError> {
         let now = self.now();
-        let logins = &mut *lock(&self.shelves.logins);
+        let logins = &mut *lock(&self.entries.logins);
         if logins.used.get(code, now).is_some() {
             return Ok(LeaveToAnswer::Refused);
         }
@@ -216,14 +216,14 @@ impl TenantCache for OfTenant {
             return Ok(LeaveToAnswer::Gone);
         };
         logins.used.expire(now, IN_PASSING);
-        if logins.used.len() >= self.house.limits.used_codes || self.house.is_full() {
+        if logins.used.len() >= self.shared.limits.used_codes || self.shared.is_full() {
             logins.used.drop_first_to_end();
         }
         let ends = ends.max(now + remember);
         logins
             .used
             .put(*code, answered.grant.grant_id.clone(), ends);
-        Ok(LeaveToAnswer::Given(self.house.epoch.clone()))
+        Ok(LeaveToAnswer::Given(self.shared.epoch.clone()))
     }
 
     async fn keep_refreshed(
@@ -234,13 +234,13 @@ impl TenantCache for OfTenant {
     ) -> Result<(), StoreError> {
         let now = self.now();
         let stored = Arc::new(login.clone());
-        let refreshed = &mut lock(&self.shelves.refreshed);
+        let refreshed = &mut lock(&self.entries.refreshed);
         refreshed.expire(now, IN_PASSING);
         refreshed.take(usage);
-        if refreshed.len() >= self.house.limits.refreshed || self.house.is_full() {
+        if refreshed.len() >= self.shared.limits.refreshed || self.shared.is_full() {
             refreshed.drop_first_to_end();
         }
-        if refreshed.len() < self.house.limits.refreshed && !self.house.is_full() {
+        if refreshed.len() < self.shared.limits.refreshed && !self.shared.is_full() {
             refreshed.put(*usage, stored, now + ttl);
         }
         Ok(())
@@ -248,21 +248,21 @@ impl TenantCache for OfTenant {
 
     async fn kept_refreshed(&self, usage: &TokenHash) -> Result<Option<Login>, StoreError> {
         let now = self.now();
-        let found = lock(&self.shelves.refreshed).get(usage, now).cloned();
+        let found = lock(&self.entries.refreshed).get(usage, now).cloned();
         Ok(found.map(Arc::unwrap_or_clone))
     }
 
     async fn count(&self, key: &str, window: Duration) -> Result<u64, StoreError> {
         let now = self.now();
         let key = TokenHash::of(key);
-        let counters = &mut lock(&self.shelves.counters);
+        let counters = &mut lock(&self.entries.counters);
         counters.expire(now, IN_PASSING);
         if let Some(count) = counters.get_mut(&key, now) {
             *count += 1;
             return Ok(*count);
         }
         counters.take(&key);
-        if counters.len() >= self.house.limits.counters || self.house.is_full() {
+        if counters.len() >= self.shared.limits.counters || self.shared.is_full() {
             counters.drop_first_to_end();
         }
         counters.put(key, 1, now + window);
@@ -271,7 +271,7 @@ impl TenantCache for OfTenant {
 
     async fn counted(&self, key: &str) -> Result<u64, StoreError> {
         let now = self.now();
-        let counters = lock(&self.shelves.counters);
+        let counters = lock(&self.entries.counters);
         Ok(counters
             .get(&TokenHash::of(key), now)
             .copied()

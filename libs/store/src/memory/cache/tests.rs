@@ -259,7 +259,7 @@ async fn a_sweep_forgets_tenants_that_hold_nothing_but_never_splits_one() {
     drop(trial.tenant("idle"));
     trial.cache.sweep();
     let known =
-        |cache: &MemoryCache| -> usize { cache.house.shards.iter().map(|s| lock(s).len()).sum() };
+        |cache: &MemoryCache| -> usize { cache.shared.shards.iter().map(|s| lock(s).len()).sum() };
     assert_eq!(known(&trial.cache), 1);
     held.count("key", MINUTE).await.unwrap();
     assert_eq!(trial.tenant("held").counted("key").await.unwrap(), 1);

@@ -8,13 +8,13 @@ use insula_ambient::Monotonic;
 /// Entries that each end at a moment of the process's own count, in the order they end.
 ///
 /// What has ended is not seen any more, whether or not it was removed yet.
-pub(super) struct Shelf<K, V> {
+pub(super) struct ExpiringMap<K, V> {
     slots: HashMap<K, Slot<V>>,
     by_end: BTreeMap<(Monotonic, u64), K>,
     ticks: u64,
     /// How much the slots weigh together.
     weight: usize,
-    /// How much all shelves of the process hold.
+    /// How much all entries of the process hold.
     total: Arc<AtomicUsize>,
 }
 
@@ -25,7 +25,7 @@ struct Slot<V> {
     weight: usize,
 }
 
-impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
+impl<K: Clone + Eq + Hash, V> ExpiringMap<K, V> {
     pub(super) fn new(total: Arc<AtomicUsize>) -> Self {
         Self {
             slots: HashMap::new(),
@@ -60,7 +60,7 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
         self.put_weighing(key, value, ends, 1);
     }
 
-    /// As [`Shelf::put`], an entry that counts as several.
+    /// As [`ExpiringMap::put`], an entry that counts as several.
     pub(super) fn put_weighing(&mut self, key: K, value: V, ends: Monotonic, weight: usize) {
         self.take(&key);
         let tick = self.tick();
@@ -117,7 +117,7 @@ impl<K: Clone + Eq + Hash, V> Shelf<K, V> {
     }
 }
 
-impl<K, V> Drop for Shelf<K, V> {
+impl<K, V> Drop for ExpiringMap<K, V> {
     fn drop(&mut self) {
         self.total.fetch_sub(self.weight, Ordering::Relaxed);
     }
@@ -133,54 +133,54 @@ mod tests {
         Monotonic::from_start(Duration::from_secs(secs))
     }
 
-    fn shelf() -> (Shelf<&'static str, u32>, Arc<AtomicUsize>) {
+    fn map() -> (ExpiringMap<&'static str, u32>, Arc<AtomicUsize>) {
         let total = Arc::new(AtomicUsize::new(0));
-        (Shelf::new(total.clone()), total)
+        (ExpiringMap::new(total.clone()), total)
     }
 
     #[test]
     fn what_has_ended_is_not_seen_even_before_it_is_removed() {
-        let (mut shelf, _) = shelf();
-        shelf.put("a", 1, at(10));
-        assert_eq!(shelf.get(&"a", at(9)), Some(&1));
-        assert_eq!(shelf.get(&"a", at(10)), None);
-        assert_eq!(shelf.len(), 1);
+        let (mut map, _) = map();
+        map.put("a", 1, at(10));
+        assert_eq!(map.get(&"a", at(9)), Some(&1));
+        assert_eq!(map.get(&"a", at(10)), None);
+        assert_eq!(map.len(), 1);
     }
 
     #[test]
     fn the_longest_ended_goes_first_and_in_portions() {
-        let (mut shelf, _) = shelf();
-        shelf.put("late", 1, at(30));
-        shelf.put("early", 2, at(10));
-        shelf.put("middle", 3, at(20));
-        assert_eq!(shelf.expire(at(25), 1), 1);
-        assert_eq!(shelf.get(&"middle", at(0)), Some(&3));
-        assert_eq!(shelf.expire(at(25), 10), 1);
-        assert_eq!(shelf.get(&"late", at(0)), Some(&1));
+        let (mut map, _) = map();
+        map.put("late", 1, at(30));
+        map.put("early", 2, at(10));
+        map.put("middle", 3, at(20));
+        assert_eq!(map.expire(at(25), 1), 1);
+        assert_eq!(map.get(&"middle", at(0)), Some(&3));
+        assert_eq!(map.expire(at(25), 10), 1);
+        assert_eq!(map.get(&"late", at(0)), Some(&1));
     }
 
     #[test]
     fn a_heavy_entry_counts_as_several_until_it_goes() {
-        let (mut shelf, total) = shelf();
-        shelf.put_weighing("heavy", 1, at(10), 5);
-        shelf.put("light", 2, at(20));
-        assert_eq!((shelf.len(), shelf.weight()), (2, 6));
-        shelf.put_weighing("heavy", 1, at(10), 3);
-        assert_eq!(shelf.weight(), 4);
-        assert_eq!(shelf.expire(at(10), 1), 1);
-        assert_eq!((shelf.weight(), total.load(Ordering::Relaxed)), (1, 1));
+        let (mut map, total) = map();
+        map.put_weighing("heavy", 1, at(10), 5);
+        map.put("light", 2, at(20));
+        assert_eq!((map.len(), map.weight()), (2, 6));
+        map.put_weighing("heavy", 1, at(10), 3);
+        assert_eq!(map.weight(), 4);
+        assert_eq!(map.expire(at(10), 1), 1);
+        assert_eq!((map.weight(), total.load(Ordering::Relaxed)), (1, 1));
     }
 
     #[test]
-    fn the_total_follows_every_change_and_the_end_of_the_shelf() {
-        let (mut shelf, total) = shelf();
-        shelf.put("a", 1, at(10));
-        shelf.put("a", 2, at(20));
-        shelf.put("b", 3, at(30));
+    fn the_total_follows_every_change_and_the_end_of_the_map() {
+        let (mut map, total) = map();
+        map.put("a", 1, at(10));
+        map.put("a", 2, at(20));
+        map.put("b", 3, at(30));
         assert_eq!(total.load(Ordering::Relaxed), 2);
-        shelf.drop_first_to_end();
+        map.drop_first_to_end();
         assert_eq!(total.load(Ordering::Relaxed), 1);
-        drop(shelf);
+        drop(map);
         assert_eq!(total.load(Ordering::Relaxed), 0);
     }
 }

@@ -5,31 +5,31 @@
 use insula_tests::{Agent, Answer, Back, Cookie, Login, Person, RelyingParty, Tokens, unique};
 use reqwest::Method;
 
-use crate::village::{JANE, KIM, MOCK, Village, village};
+use crate::shared_server::{JANE, KIM, MOCK, SharedServer, shared_server};
 
 /// A tenant as one of its own sees it.
-struct Household {
+struct TenantLogin {
     party: RelyingParty,
     person: Person<'static>,
 }
 
-fn households(village: &Village) -> Vec<Household> {
+fn tenant_logins(shared_server: &SharedServer) -> Vec<TenantLogin> {
     [
-        (village.portal(), JANE),
-        (village.hooli(), MOCK),
-        (village.initech(), KIM),
+        (shared_server.portal(), JANE),
+        (shared_server.hooli(), MOCK),
+        (shared_server.initech(), KIM),
     ]
-    .map(|(party, person)| Household { party, person })
+    .map(|(party, person)| TenantLogin { party, person })
     .into()
 }
 
 /// Two different tenants, in every order.
-fn neighbours(village: &Village) -> Vec<(Household, Household)> {
+fn neighbours(shared_server: &SharedServer) -> Vec<(TenantLogin, TenantLogin)> {
     let mut pairs = Vec::new();
     for from in 0..3 {
         for to in (0..3).filter(|to| *to != from) {
-            let mut one = households(village);
-            let mut other = households(village);
+            let mut one = tenant_logins(shared_server);
+            let mut other = tenant_logins(shared_server);
             pairs.push((one.remove(from), other.remove(to)));
         }
     }
@@ -37,7 +37,7 @@ fn neighbours(village: &Village) -> Vec<(Household, Household)> {
 }
 
 /// The client of one tenant, knocking at another's door with its own credentials.
-fn knocking_at(other: &Household, own: &Household) -> RelyingParty {
+fn knocking_at(other: &TenantLogin, own: &TenantLogin) -> RelyingParty {
     let own = &own.party;
     RelyingParty::new(
         &other.party.issuer,
@@ -86,8 +86,8 @@ fn assert_no_code(answer: &Answer, what: &str) {
 
 #[tokio::test]
 async fn a_code_of_one_tenant_is_nothing_to_another() {
-    let village = village().await;
-    for (one, other) in neighbours(village) {
+    let shared_server = shared_server().await;
+    for (one, other) in neighbours(shared_server) {
         let (login, back) = one.party.code(&Agent::new(), &one.person).await;
         let answer = other.party.redeem(&login, back.code()).await;
         assert_refused(&answer, 400, "invalid_grant");
@@ -100,8 +100,8 @@ async fn a_code_of_one_tenant_is_nothing_to_another() {
 
 #[tokio::test]
 async fn a_refresh_token_of_one_tenant_is_nothing_to_another() {
-    let village = village().await;
-    for (one, other) in neighbours(village) {
+    let shared_server = shared_server().await;
+    for (one, other) in neighbours(shared_server) {
         let tokens = one.party.log_in(&Agent::new(), &one.person).await;
         let answer = other.party.refresh(tokens.refresh(), &[]).await;
         assert_refused(&answer, 400, "invalid_grant");
@@ -116,8 +116,8 @@ async fn a_refresh_token_of_one_tenant_is_nothing_to_another() {
 
 #[tokio::test]
 async fn an_access_token_of_one_tenant_is_nothing_to_another() {
-    let village = village().await;
-    for (one, other) in neighbours(village) {
+    let shared_server = shared_server().await;
+    for (one, other) in neighbours(shared_server) {
         let tokens = one.party.log_in(&Agent::new(), &one.person).await;
         let answer = other.party.userinfo(&tokens.access_token).await;
         assert_refused(&answer, 401, "invalid_token");
@@ -129,8 +129,8 @@ async fn an_access_token_of_one_tenant_is_nothing_to_another() {
 
 #[tokio::test]
 async fn an_id_token_of_one_tenant_hints_at_nobody_at_another() {
-    let village = village().await;
-    for (one, other) in neighbours(village) {
+    let shared_server = shared_server().await;
+    for (one, other) in neighbours(shared_server) {
         let tokens: Tokens = one.party.log_in(&Agent::new(), &one.person).await;
         let hint = tokens.id().token.as_str();
         let agent = Agent::new();
@@ -148,8 +148,8 @@ async fn an_id_token_of_one_tenant_hints_at_nobody_at_another() {
 
 #[tokio::test]
 async fn a_session_of_one_tenant_is_nothing_to_another() {
-    let village = village().await;
-    for (one, other) in neighbours(village) {
+    let shared_server = shared_server().await;
+    for (one, other) in neighbours(shared_server) {
         let agent = Agent::new();
         one.party.log_in(&agent, &one.person).await;
         let thief = Agent::new();
@@ -168,7 +168,7 @@ async fn a_session_of_one_tenant_is_nothing_to_another() {
     }
 }
 
-fn carried_to(other: &Household, cookie: Cookie) -> Cookie {
+fn carried_to(other: &TenantLogin, cookie: Cookie) -> Cookie {
     let issuer = url::Url::parse(&other.party.issuer).unwrap();
     let tenant = match issuer.path().trim_matches('/') {
         "" => issuer.host_str().unwrap().split('.').next().unwrap(),
@@ -185,8 +185,8 @@ fn carried_to(other: &Household, cookie: Cookie) -> Cookie {
 
 #[tokio::test]
 async fn a_login_under_way_at_one_tenant_is_nothing_to_another() {
-    let village = village().await;
-    for (one, other) in neighbours(village) {
+    let shared_server = shared_server().await;
+    for (one, other) in neighbours(shared_server) {
         let (agent, states) = under_way(&one).await;
         for cookie in agent.cookies() {
             agent.plant(carried_to(&other, cookie));
@@ -218,7 +218,7 @@ async fn a_login_under_way_at_one_tenant_is_nothing_to_another() {
 }
 
 /// Begins a login at a tenant and answers the ids it is known by.
-async fn under_way(one: &Household) -> (Agent, Vec<String>) {
+async fn under_way(one: &TenantLogin) -> (Agent, Vec<String>) {
     let agent = Agent::new();
     let connector = one.person.connector.unwrap();
     let login = one.party.begin_with(&[("connector_id", connector)]);
@@ -230,8 +230,8 @@ async fn under_way(one: &Household) -> (Agent, Vec<String>) {
 
 #[tokio::test]
 async fn a_proof_of_one_tenant_is_nothing_to_another() {
-    let village = village().await;
-    let portal = village.portal();
+    let shared_server = shared_server().await;
+    let portal = shared_server.portal();
     // Acme's portal asks for consent: its page carries a request and a proof.
     let agent = Agent::new();
     let login = portal.begin_with(&[("connector_id", "mock"), ("prompt", "consent")]);
@@ -243,24 +243,26 @@ async fn a_proof_of_one_tenant_is_nothing_to_another() {
     let (req, hmac) = (form.value("req").unwrap(), form.value("hmac").unwrap());
     // dex has a status of its own for a consent without its proof.
     let others = [
-        (village.hooli(), 400),
-        (village.initech(), 400),
-        (village.globex(), 401),
+        (shared_server.hooli(), 400),
+        (shared_server.initech(), 400),
+        (shared_server.globex(), 401),
     ];
     for (other, status) in others {
-        let household = Household {
+        let tenant_login = TenantLogin {
             party: other,
             person: MOCK,
         };
         for cookie in agent.cookies() {
-            agent.plant(carried_to(&household, cookie));
+            agent.plant(carried_to(&tenant_login, cookie));
         }
-        let url = household
+        let url = tenant_login
             .party
             .at(&format!("/approval?req={req}&hmac={hmac}"));
         assert_refused_on_a_page(&agent.get(&url).await, status);
         let fields = [("req", req), ("hmac", hmac), ("approval", "approve")];
-        let answer = agent.post(household.party.at("/approval"), &fields).await;
+        let answer = agent
+            .post(tenant_login.party.at("/approval"), &fields)
+            .await;
         assert_refused_on_a_page(&answer, status);
     }
     // At home it is still good.
@@ -271,8 +273,8 @@ async fn a_proof_of_one_tenant_is_nothing_to_another() {
 
 #[tokio::test]
 async fn a_client_of_one_tenant_is_unknown_at_another() {
-    let village = village().await;
-    for (one, other) in neighbours(village) {
+    let shared_server = shared_server().await;
+    for (one, other) in neighbours(shared_server) {
         let stranger = knocking_at(&other, &one);
         let login: Login = stranger.begin();
         let answer = Agent::new().get(&login.url).await.expect(400);
@@ -288,8 +290,8 @@ async fn a_client_of_one_tenant_is_unknown_at_another() {
 
 #[tokio::test]
 async fn no_endpoint_of_a_tenant_grants_anything_for_what_another_gave() {
-    let village = village().await;
-    for (one, other) in neighbours(village) {
+    let shared_server = shared_server().await;
+    for (one, other) in neighbours(shared_server) {
         let agent = Agent::new();
         let (_, back) = one.party.code(&agent, &one.person).await;
         let tokens = one.party.log_in(&agent, &one.person).await;

@@ -12,7 +12,7 @@ use crate::{Process, insula};
 
 /// A folder of tenants, the settings of the server, and what its processes keep.
 #[derive(Debug)]
-pub struct House {
+pub struct Deployment {
     folder: TempDir,
     /// The port that is part of every issuer. The first process listens there.
     pub port: u16,
@@ -21,9 +21,9 @@ pub struct House {
     variables: Vec<(String, String)>,
 }
 
-/// A house to be.
+/// A deployment to be.
 #[derive(Debug)]
-pub struct HouseBuilder {
+pub struct DeploymentBuilder {
     tenants: Vec<(String, String)>,
     settings: Vec<String>,
     variables: Vec<(String, String)>,
@@ -32,10 +32,10 @@ pub struct HouseBuilder {
     log: String,
 }
 
-impl House {
-    /// Begins a house: SQLite and a cache in the process, unless something else is said.
-    pub fn build() -> HouseBuilder {
-        HouseBuilder {
+impl Deployment {
+    /// Begins a deployment: SQLite and a cache in the process, unless something else is said.
+    pub fn build() -> DeploymentBuilder {
+        DeploymentBuilder {
             tenants: Vec::new(),
             settings: Vec::new(),
             variables: Vec::new(),
@@ -126,7 +126,7 @@ impl House {
         process
     }
 
-    /// A command of the program, with this house's configuration.
+    /// A command of the program, with this deployment's configuration.
     pub fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(insula());
         command
@@ -154,8 +154,8 @@ impl House {
     }
 }
 
-impl HouseBuilder {
-    /// Adds a tenant; see [`House::write_tenant`].
+impl DeploymentBuilder {
+    /// Adds a tenant; see [`Deployment::write_tenant`].
     pub fn tenant(mut self, id: &str, text: &str) -> Self {
         self.tenants.push((id.to_owned(), text.to_owned()));
         self
@@ -192,7 +192,7 @@ impl HouseBuilder {
     }
 
     /// Builds it: writes all files, starts nothing.
-    pub fn done(self) -> House {
+    pub fn done(self) -> Deployment {
         let folder = tempfile::Builder::new()
             .prefix("insula-it-")
             .tempdir()
@@ -200,16 +200,16 @@ impl HouseBuilder {
         let database = self
             .database
             .unwrap_or_else(|| "sqlite://insula.db".to_owned());
-        let house = House {
+        let deployment = Deployment {
             folder,
             port: free_port(),
             database: crate::database::of_its_own(&database),
             variables: self.variables,
         };
-        fs::create_dir(house.folder().join("tenants")).unwrap();
+        fs::create_dir(deployment.folder().join("tenants")).unwrap();
         let mut settings = vec![
             "tenants: ./tenants".to_owned(),
-            format!("database: \"{}\"", house.database),
+            format!("database: \"{}\"", deployment.database),
             format!("cache: \"{}\"", self.cache),
             "masterKey: { file: ./insula.key }".to_owned(),
             format!("log: {{ format: json, level: \"{}\" }}", self.log),
@@ -217,14 +217,14 @@ impl HouseBuilder {
         ];
         settings.extend(self.settings);
         fs::write(
-            house.folder().join("insula.yaml"),
+            deployment.folder().join("insula.yaml"),
             settings.join("\n") + "\n",
         )
         .unwrap();
         for (id, text) in &self.tenants {
-            house.write_tenant(id, text);
+            deployment.write_tenant(id, text);
         }
-        house
+        deployment
     }
 }
 

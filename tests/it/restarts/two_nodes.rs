@@ -1,48 +1,48 @@
 //! Two processes, one PostgreSQL, one Redis: any of them answers any step.
 
-use insula_tests::{Agent, Answer, House, Person, Process, service, walk};
+use insula_tests::{Agent, Answer, Deployment, Person, Process, service, walk};
 
-use super::between_steps::{house_on, portal_of};
-use crate::village::{JANE, MOCK};
+use super::between_steps::{deployment_on, portal_of};
+use crate::shared_server::{JANE, MOCK};
 
-struct Twins {
-    house: House,
+struct TwoNodes {
+    deployment: Deployment,
     one: Process,
     other: Process,
     issuer: String,
 }
 
-impl Twins {
-    async fn born() -> Option<Self> {
+impl TwoNodes {
+    async fn start() -> Option<Self> {
         let database = service("INSULA_TEST_POSTGRES")?;
         let redis = service("INSULA_TEST_REDIS")?;
-        let (house, issuer) = house_on(&database, &redis);
+        let (deployment, issuer) = deployment_on(&database, &redis);
         // Born at once, on a tenant that has no keys yet.
-        let (one, other) = tokio::join!(house.open(), house.open_another());
+        let (one, other) = tokio::join!(deployment.open(), deployment.open_another());
         Some(Self {
-            house,
+            deployment,
             one,
             other,
             issuer,
         })
     }
 
-    fn doors(&self) -> [u16; 2] {
+    fn ports(&self) -> [u16; 2] {
         [self.one.port, self.other.port]
     }
 }
 
 #[tokio::test]
 async fn each_step_of_a_login_is_answered_by_the_other() {
-    let Some(twins) = Twins::born().await else {
+    let Some(nodes) = TwoNodes::start().await else {
         return;
     };
-    let portal = portal_of(&twins.issuer, twins.house.port).through(&twins.doors());
+    let portal = portal_of(&nodes.issuer, nodes.deployment.port).through(&nodes.ports());
     for person in [JANE, MOCK] {
         for offset in 0..2 {
-            let agent = Agent::through(&twins.doors());
+            let agent = Agent::through(&nodes.ports());
             for _ in 0..offset {
-                agent.get(format!("{}/keys", twins.issuer)).await;
+                agent.get(format!("{}/keys", nodes.issuer)).await;
             }
             let login = portal.begin_with(&[("prompt", "consent")]);
             let back = walk(&agent, &login, &person).await;
@@ -73,18 +73,18 @@ async fn each_step_of_a_login_is_answered_by_the_other() {
             }
         }
     }
-    twins.one.terminate().await;
-    twins.other.terminate().await;
+    nodes.one.terminate().await;
+    nodes.other.terminate().await;
 }
 
 #[tokio::test]
 async fn both_serve_the_same_keys_from_the_first_moment() {
-    let Some(twins) = Twins::born().await else {
+    let Some(nodes) = TwoNodes::start().await else {
         return;
     };
     let mut ids = Vec::new();
-    for door in twins.doors() {
-        let portal = portal_of(&twins.issuer, twins.house.port).through(&[door]);
+    for port in nodes.ports() {
+        let portal = portal_of(&nodes.issuer, nodes.deployment.port).through(&[port]);
         ids.push(portal.keys().await.ids());
     }
     assert_eq!(ids[0], ids[1]);
@@ -92,12 +92,12 @@ async fn both_serve_the_same_keys_from_the_first_moment() {
 
 #[tokio::test]
 async fn a_code_redeemed_at_both_at_once_is_taken_once() {
-    let Some(twins) = Twins::born().await else {
+    let Some(nodes) = TwoNodes::start().await else {
         return;
     };
-    let [one, other] = twins
-        .doors()
-        .map(|door| portal_of(&twins.issuer, twins.house.port).through(&[door]));
+    let [one, other] = nodes
+        .ports()
+        .map(|port| portal_of(&nodes.issuer, nodes.deployment.port).through(&[port]));
     for _ in 0..5 {
         let (login, back) = one.code(&Agent::new(), &MOCK).await;
         let code = back.code();
@@ -110,12 +110,12 @@ async fn a_code_redeemed_at_both_at_once_is_taken_once() {
 
 #[tokio::test]
 async fn a_refresh_token_used_at_both_at_once_never_makes_two_families() {
-    let Some(twins) = Twins::born().await else {
+    let Some(nodes) = TwoNodes::start().await else {
         return;
     };
-    let [one, other] = twins
-        .doors()
-        .map(|door| portal_of(&twins.issuer, twins.house.port).through(&[door]));
+    let [one, other] = nodes
+        .ports()
+        .map(|port| portal_of(&nodes.issuer, nodes.deployment.port).through(&[port]));
     let tokens = one.log_in(&Agent::new(), &MOCK).await;
     let (first, second) = tokio::join!(
         one.refresh(tokens.refresh(), &[]),
@@ -135,20 +135,20 @@ async fn a_refresh_token_used_at_both_at_once_never_makes_two_families() {
 
 #[tokio::test]
 async fn one_that_dies_is_missed_by_nobody() {
-    let Some(twins) = Twins::born().await else {
+    let Some(nodes) = TwoNodes::start().await else {
         return;
     };
-    let agent = Agent::through(&twins.doors());
-    let portal = portal_of(&twins.issuer, twins.house.port).through(&[twins.other.port]);
+    let agent = Agent::through(&nodes.ports());
+    let portal = portal_of(&nodes.issuer, nodes.deployment.port).through(&[nodes.other.port]);
     let login = portal.begin_with(&[("connector_id", "local")]);
     let form = agent.get(&login.url).await.expect(302).location();
-    twins.one.crash();
-    let survivor = Agent::through(&[twins.other.port]);
+    nodes.one.crash();
+    let survivor = Agent::through(&[nodes.other.port]);
     for cookie in agent.cookies() {
         survivor.plant(cookie);
     }
     survivor.get(&form).await.expect(200);
     let filled = [("login", JANE.login), ("password", JANE.password)];
     survivor.post(&form, &filled).await.expect(303);
-    twins.other.terminate().await;
+    nodes.other.terminate().await;
 }

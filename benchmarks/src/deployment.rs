@@ -17,7 +17,7 @@ pub(crate) const SECRET: &str = "bench-secret";
 pub(crate) const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
 
 /// Files of a server: removed when dropped.
-pub(crate) struct House {
+pub(crate) struct Deployment {
     folder: TempDir,
     server: PathBuf,
     port: u16,
@@ -25,20 +25,23 @@ pub(crate) struct House {
     workers: usize,
 }
 
-impl House {
-    /// A house without tenants, for the server program at `server`.
+impl Deployment {
+    /// A deployment without tenants, for the server program at `server`.
     pub(crate) fn new(server: &Path, workers: usize) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("insula-load-").tempdir()?;
-        let house = Self {
+        let deployment = Self {
             folder,
             server: server.to_owned(),
             port: free_port()?,
             telemetry: free_port()?,
             workers,
         };
-        fs::create_dir(house.folder().join("tenants"))?;
-        fs::write(house.folder().join("insula.yaml"), house.settings())?;
-        Ok(house)
+        fs::create_dir(deployment.folder().join("tenants"))?;
+        fs::write(
+            deployment.folder().join("insula.yaml"),
+            deployment.settings(),
+        )?;
+        Ok(deployment)
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -1,16 +1,16 @@
 //! One server with many tenants, which all tests share that change nothing but what they bring.
 
-use insula_tests::{House, Person, Process, RelyingParty, Tokens};
+use insula_tests::{Deployment, Person, Process, RelyingParty, Tokens};
 use tokio::sync::OnceCell;
 
-/// The tenants of the village.
-pub(crate) const ACME: &str = include_str!("village/acme.yaml");
-pub(crate) const HOOLI: &str = include_str!("village/hooli.yaml");
-pub(crate) const GLOBEX: &str = include_str!("village/globex.yaml");
-pub(crate) const UMBRELLA: &str = include_str!("village/umbrella.yaml");
-pub(crate) const INITECH: &str = include_str!("village/initech.yaml");
+/// The tenants of the shared server.
+pub(crate) const ACME: &str = include_str!("shared_server/acme.yaml");
+pub(crate) const HOOLI: &str = include_str!("shared_server/hooli.yaml");
+pub(crate) const GLOBEX: &str = include_str!("shared_server/globex.yaml");
+pub(crate) const UMBRELLA: &str = include_str!("shared_server/umbrella.yaml");
+pub(crate) const INITECH: &str = include_str!("shared_server/initech.yaml");
 /// With two clients that both ask for consent, and one person of whom much is known.
-const OPENID: &str = include_str!("village/openid.yaml");
+const OPENID: &str = include_str!("shared_server/openid.yaml");
 
 pub(crate) const JANE: Person<'static> = Person {
     login: "jane@acme.example",
@@ -33,17 +33,17 @@ pub(crate) const MOCK: Person<'static> = Person {
 
 /// The shared server.
 #[derive(Debug)]
-pub(crate) struct Village {
-    pub(crate) house: House,
+pub(crate) struct SharedServer {
+    pub(crate) deployment: Deployment,
     pub(crate) process: Process,
 }
 
 /// The shared server, started by the first who asks.
-pub(crate) async fn village() -> &'static Village {
-    static VILLAGE: OnceCell<Village> = OnceCell::const_new();
-    VILLAGE
+pub(crate) async fn shared_server() -> &'static SharedServer {
+    static SHARED_SERVER: OnceCell<SharedServer> = OnceCell::const_new();
+    SHARED_SERVER
         .get_or_init(|| async {
-            let mut builder = House::build().setting("trustedProxies: [10.0.0.0/8]");
+            let mut builder = Deployment::build().setting("trustedProxies: [10.0.0.0/8]");
             for (id, text) in tenants() {
                 builder = builder.tenant(id, text);
             }
@@ -51,9 +51,12 @@ pub(crate) async fn village() -> &'static Village {
                 let id = format!("alg-{}", alg.to_lowercase());
                 builder = builder.tenant(&id, &signing_with(alg));
             }
-            let house = builder.tenant("openid", OPENID).done();
-            let process = house.open().await;
-            Village { house, process }
+            let deployment = builder.tenant("openid", OPENID).done();
+            let process = deployment.open().await;
+            SharedServer {
+                deployment,
+                process,
+            }
         })
         .await
 }
@@ -83,15 +86,15 @@ staticClients:
     )
 }
 
-impl Village {
+impl SharedServer {
     /// The issuer of a tenant with a host of its own.
     pub(crate) fn issuer(&self, tenant: &str) -> String {
-        issuer(self.house.port, tenant)
+        issuer(self.deployment.port, tenant)
     }
 
     /// Acme's portal: asks for consent, may refresh.
     pub(crate) fn portal(&self) -> RelyingParty {
-        portal(self.house.port)
+        portal(self.deployment.port)
     }
 
     /// Acme's wiki: asks for no consent; what the portal asks for in its name, it trusts.
@@ -112,12 +115,12 @@ impl Village {
 
     /// Hooli's one client; its refresh tokens may be used again for a while.
     pub(crate) fn hooli(&self) -> RelyingParty {
-        hooli(self.house.port)
+        hooli(self.deployment.port)
     }
 
     /// Globex's client, at a dex config with three ways to log in.
     pub(crate) fn globex(&self) -> RelyingParty {
-        globex(self.house.port)
+        globex(self.deployment.port)
     }
 
     /// Umbrella's client, at a dex config with one way to log in, and nobody asked for consent.
@@ -134,7 +137,7 @@ impl Village {
 
     /// Initech's client, at a path.
     pub(crate) fn initech(&self) -> RelyingParty {
-        initech(self.house.port)
+        initech(self.deployment.port)
     }
 }
 
