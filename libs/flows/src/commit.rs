@@ -28,19 +28,15 @@ pub(crate) struct LoginChanges<'a> {
     pub(crate) visit: Option<(LiveSession, &'a ClientId)>,
 }
 
-/// Writes it. A session whose commit was not heard of is taken back.
+/// Writes it. Where the database does not answer, nobody waits for it once more to take back a session
+/// that may have begun: nobody is given its cookie, and the row ends by itself.
 pub(crate) async fn commit(
     view: &TenantView,
     login_changes: LoginChanges<'_>,
 ) -> Result<(), FlowError> {
-    let session = login_changes.session;
     let changes = changes(view, login_changes);
-    if changes == Changes::default() {
-        return Ok(());
-    }
-    if let Err(error) = view.effects.store.commit(&changes).await {
-        withdraw(view, session).await;
-        return Err(error.into());
+    if changes != Changes::default() {
+        view.effects.store.commit(&changes).await?;
     }
     Ok(())
 }

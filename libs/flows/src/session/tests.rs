@@ -288,6 +288,20 @@ async fn a_login_that_fails_leaves_the_session_that_was_there() {
     }
 }
 
+#[tokio::test]
+async fn a_login_waits_once_for_a_database_that_does_not_answer() {
+    let (view, _) = view(with_shop(a_tenant()));
+    let mut person = logged_in(&view).await;
+    let again = format!("{}&prompt=login", shop());
+    let sent = person.asks(&view, &again).await.unwrap();
+    let (troubled, store, _) = watched(&view);
+    store.trouble("commit", Trouble::AnswerLost);
+    assert!(person.logs_in(&troubled, &sent).await.is_err());
+    let calls = store.calls();
+    let commits = calls.iter().filter(|call| **call == "commit");
+    assert_eq!(commits.count(), 1, "{calls:?}");
+}
+
 /// The row of the new session is there, and nobody knows its cookie.
 #[tokio::test]
 async fn a_login_whose_answer_is_lost_has_ended_the_session_before_it() {
