@@ -1,15 +1,16 @@
 use std::io::ErrorKind;
 use std::path::Path;
 use std::str::FromStr as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Executor as _};
 use sea_orm::{DbErr, RuntimeErr, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector};
+use tokio::time::sleep;
 
 use crate::backend::Backend;
 use crate::commit::GroupCommit;
@@ -22,6 +23,8 @@ const TRUSTED_FOR: Duration = Duration::from_secs(10);
 
 /// How long SQLite waits for another process to let go of the file.
 const SQLITE_BUSY: Duration = Duration::from_secs(5);
+/// How long opening pauses before it tries again.
+const SQLITE_PAUSE: Duration = Duration::from_millis(20);
 
 /// An open database. Reads and writes go different ways where that helps: SQLite has one writer,
 /// so its writes queue here instead of polling for a lock there, and are committed together.
@@ -55,9 +58,7 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> 
         make_private(connect.get_filename()).await?;
     }
     let commits = CommitMetrics::new().map_err(sqlx::Error::config)?;
-    let writing = sqlite_pool(1, options)
-        .connect_with(connect.clone())
-        .await?;
+    let writing = open_sqlite(|| sqlite_pool(1, options), &connect).await?;
     let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(writing.clone());
     let group = GroupCommit::start(connection.clone(), commits.clone());
     let writer = Wire::grouped(connection.clone(), group);
@@ -70,9 +71,9 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> 
             commits: Some(commits),
         });
     }
-    let reading = sqlite_pool(options.max_connections, options)
-        .connect_with(connect.pragma("query_only", "ON"))
-        .await?;
+    let querying = connect.pragma("query_only", "ON");
+    let most = options.max_connections;
+    let reading = open_sqlite(|| sqlite_pool(most, options), &querying).await?;
     let reader = SqlxSqliteConnector::from_sqlx_sqlite_pool(reading.clone());
     Ok(Opened {
         reader: Wire::direct(reader),
@@ -83,6 +84,32 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> 
         ],
         commits: Some(commits),
     })
+}
+
+/// Opens a pool, again while another process is opening the same new file: SQLite does not wait by
+/// itself for who is turning the write-ahead log on.
+async fn open_sqlite(
+    pool: impl Fn() -> SqlitePoolOptions,
+    connect: &SqliteConnectOptions,
+) -> Result<SqlitePool, sqlx::Error> {
+    let began = Instant::now();
+    loop {
+        match pool().connect_with(connect.clone()).await {
+            Err(error) if is_busy(&error) && began.elapsed() < SQLITE_BUSY => {
+                sleep(SQLITE_PAUSE).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    // The primary code is the low byte of an extended one.
+    code.and_then(|code| code.parse::<u32>().ok())
+        .is_some_and(|code| code & 0xff == 5)
 }
 
 /// How each connection to SQLite is opened. What is committed is flushed to the disk before it is
