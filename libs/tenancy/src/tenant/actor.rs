@@ -414,8 +414,9 @@ impl TenantActor {
             self.runtime.metrics.reloaded(job_error.is_none());
         }
         if let Some(text) = &job_error {
+            let problems = text.lines().collect::<Vec<_>>().join("; ");
             tracing::warn!(tenant.id = %self.id,
-                "tenant {} serves on as it was: {text}", self.id);
+                "tenant {} serves on as it was: {problems}", self.id);
         }
         self.spec_error = job_error;
     }
