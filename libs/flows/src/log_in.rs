@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use insula_connector_kit::{Challenge, Connector};
+use insula_engine::authorize::forces_login;
 use insula_engine::{Refusal, asked_of_upstream};
-use insula_model::{Asked, AuthorizationRequest, Client, ConnectorId, Rules, TokenHash};
+use insula_model::{Asked, Client, ConnectorId, TokenHash};
 
 use crate::choice::whole_way_back;
 use crate::conversation::Conversation;
@@ -82,16 +83,4 @@ async fn begin(
     });
     let cookies = conversation.store(view, browser).await?;
     Ok(cookies.map(|cookies| Turn { outcome, cookies }))
-}
-
-/// Whether the upstream must ask again, whatever session it has. How old that is it does not say, so
-/// that only a new login is sure to keep `max_age` (OpenID Connect Core §3.1.2.1); dex leaves that
-/// to the upstream.
-fn forces_login(request: &AuthorizationRequest, rules: &Rules) -> bool {
-    let too_old = if rules.any_max_age_forces_login {
-        request.max_age.is_some()
-    } else {
-        request.max_age == Some(0)
-    };
-    request.prompts.login || too_old
 }

@@ -15,8 +15,8 @@ mod tests;
 
 pub use keeping::{Keeping, LONGEST_IN_BROWSER, keeping};
 pub use next::{
-    Choice, Consent, Next, Standing, available, depends_on_consent, may_log_in_at, next,
-    session_begins_with_the_proof,
+    Choice, Consent, Next, Standing, available, depends_on_consent, forces_login, may_log_in_at,
+    next, session_begins_with_the_proof,
 };
 pub use reply_to::ReplyTo;
 pub use validate::{Rejection, validate};

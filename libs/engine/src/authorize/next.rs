@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use insula_ambient::Timestamp;
 use insula_model::{
-    AuthorizationRequest, BrowserSession, Client, ConnectorId, ConnectorSpec, Login, SsoDefault,
-    TenantSpec,
+    AuthorizationRequest, BrowserSession, Client, ConnectorId, ConnectorSpec, Login, Rules,
+    SsoDefault, TenantSpec,
 };
 use insula_oauth::{GrantType, Scopes};
 
@@ -153,6 +153,18 @@ pub fn may_log_in_at(
     let mut insisted = request.connector_id.iter();
     insisted.all(|wanted| wanted.as_str() == id)
         && available(client, spec).any(|connector| connector.id.as_str() == id)
+}
+
+/// Whether an upstream must have the person log in anew, whatever session it has. How old that is it
+/// does not say, so that only a new login is sure to keep `max_age` (OpenID Connect Core §3.1.2.1);
+/// dex leaves that to the upstream.
+pub fn forces_login(request: &AuthorizationRequest, rules: &Rules) -> bool {
+    let too_old = if rules.any_max_age_forces_login {
+        request.max_age.is_some()
+    } else {
+        request.max_age == Some(0)
+    };
+    request.prompts.login || too_old
 }
 
 /// Whether a browser session begins with the proof, before the person is asked for consent, as dex's

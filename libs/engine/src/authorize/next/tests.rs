@@ -959,3 +959,24 @@ fn what_a_native_app_was_allowed_is_not_given_to_whoever_took_its_redirect_uri()
         }
     }
 }
+
+#[test]
+fn an_upstream_is_to_ask_anew_where_its_session_may_be_too_old_for_the_client() {
+    for (max_age, prompts, by_rfc, by_dex) in [
+        (None, NO_PROMPT, false, false),
+        (None, CONSENT, false, false),
+        (None, SELECT, false, false),
+        (None, LOGIN, true, true),
+        (Some(0), NO_PROMPT, true, true),
+        (Some(3600), NO_PROMPT, true, false),
+        (Some(3600), LOGIN, true, true),
+    ] {
+        let request = asking(|r| {
+            r.max_age = max_age;
+            r.prompts = prompts;
+        });
+        let told = [&Rules::STANDARD, &Rules::DEX].map(|rules| forces_login(&request, rules));
+        let clause = format!("OIDC Core §3.1.2.1 {max_age:?} {prompts:?}");
+        assert_eq!(told, [by_rfc, by_dex], "{clause}");
+    }
+}
