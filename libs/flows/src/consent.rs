@@ -1,6 +1,5 @@
 //! `/approval`: a person allows a client, or does not.
 
-use insula_engine::authorize::session_begins_with_the_proof;
 use insula_engine::{Refusal, Step, proof_of, proves};
 use insula_model::{AuthRequest, AuthRequestId, Client, Login};
 use insula_oauth::{Scope, Scopes};
@@ -106,7 +105,7 @@ async fn begin_early(
 ) -> Result<Option<NewSession>, FlowError> {
     let auth = &mut conversation.auth;
     let mut login = auth.login().map_err(|_| Refusal::WrongStage)?;
-    if login.session_id.is_some() || !session_begins_with_the_proof(&view.spec) {
+    if login.session_id.is_some() || !view.rules().session_begins_with_proof {
         return Ok(None);
     }
     let Some(new) = session::begin(view, &auth.request, &mut login) else {

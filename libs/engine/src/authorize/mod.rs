@@ -16,7 +16,7 @@ mod tests;
 pub use keeping::{Keeping, LONGEST_IN_BROWSER, keeping};
 pub use next::{
     Choice, Consent, Next, Standing, available, depends_on_consent, forces_login, may_log_in_at,
-    next, session_begins_with_the_proof,
+    next,
 };
 pub use reply_to::ReplyTo;
 pub use validate::{Rejection, validate};

@@ -167,13 +167,6 @@ pub fn forces_login(request: &AuthorizationRequest, rules: &Rules) -> bool {
     request.prompts.login || too_old
 }
 
-/// Whether a browser session begins with the proof, before the person is asked for consent, as dex's
-/// does: who turns away at that question is known when they come again. Ours begins when there is an
-/// answer that it stands for.
-pub fn session_begins_with_the_proof(spec: &TenantSpec) -> bool {
-    spec.rules.session_begins_with_proof
-}
-
 /// The connectors a client's people may come through, in the order of the file.
 pub fn available<'a>(
     client: &'a Client,
