@@ -9,6 +9,7 @@ use std::sync::Arc;
 use insula_ambient::{Clock, ManualClock, SeededEntropy};
 use insula_connector_kit::Connector;
 use insula_engine::Refusal;
+use insula_jose::RotationPolicy;
 use insula_model::{CodeGrant, EventKind, TenantSpec, TokenHash};
 use insula_oauth::{Params, TokenResponse};
 use insula_store::{Cache as _, CacheLimits, Durable as _, MemoryCache, MemoryStore};
@@ -42,10 +43,15 @@ pub(crate) fn view_by(spec: impl Into<TenantSpec>, clock: impl Clock) -> TenantV
         };
         (connector.spec.id.clone(), connector)
     });
+    let algs = spec.signer.algorithms.iter();
+    let rotation = RotationPolicy {
+        algs: algs.map(|name| name.parse().unwrap()).collect(),
+        ..test_rotation()
+    };
     TenantView {
         connectors: Arc::new(connectors.collect()),
         keys: Arc::new(test_keys()),
-        rotation: Arc::new(test_rotation()),
+        rotation: Arc::new(rotation),
         effects: Effects {
             store: MemoryStore::new().tenant(&spec.id),
             cache: cache.tenant(&spec.id),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use insula_engine::issue::{Keys, TokenSet, issue};
 use insula_engine::token_plan::TokenPlan;
 use insula_engine::{Evidence, Refusal, grants};
-use insula_jose::{Alg, SigningKey};
+use insula_jose::SigningKey;
 use insula_oauth::{Params, TokenRequest, TokenRequestError, TokenResponse};
 
 pub(crate) use self::code::gets_refresh;
@@ -59,12 +59,12 @@ fn first_of_each(form: &Params) -> Params {
 /// The key that signs now. Asked for before any evidence is used up, so that a tenant without one
 /// costs nobody their code.
 fn signing_key(view: &TenantView) -> Result<Arc<SigningKey>, Fault> {
-    let configured = view.spec.signer.algorithms.first();
-    let alg = configured
-        .and_then(|name| name.parse::<Alg>().ok())
-        .or_else(|| view.rotation.algs.first().copied())
-        .ok_or(Fault::KeysStale)?;
-    let key = view.keys.signing_key_at(alg, view.now(), &view.rotation);
+    let default = view.rotation.algs.first();
+    let key = view.keys.signing_key_at(
+        *default.ok_or(Fault::KeysStale)?,
+        view.now(),
+        &view.rotation,
+    );
     key.map(Arc::clone).map_err(|_| Fault::KeysStale)
 }
 

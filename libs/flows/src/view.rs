@@ -43,7 +43,8 @@ pub struct TenantView {
     pub spec: Arc<TenantSpec>,
     /// Its signing keys.
     pub keys: Arc<KeyRing>,
-    /// How they rotate: says past which moment they must not sign.
+    /// How they rotate: says which algorithm signs where none is asked for, and past which moment a key
+    /// must not sign.
     pub rotation: Arc<RotationPolicy>,
     /// Its connectors.
     pub connectors: Arc<Connectors>,
