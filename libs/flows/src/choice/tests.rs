@@ -18,6 +18,21 @@ fn three() -> TenantBuilder {
         .with_connector(a_connector("local"))
 }
 
+/// The same, and a client `shop` that needs no consent.
+fn three_and_shop() -> TenantBuilder {
+    three().with_client(a_client().named("shop").skipping_approval())
+}
+
+/// Somebody who came to `app` by choosing `mock`.
+async fn logged_in(view: &TenantView) -> Person {
+    let mut person = Person::default();
+    let shown = person.asks(view, ASK).await.unwrap();
+    let sent = person.opens(view, &to(&shown, "mock")).await.unwrap();
+    let asked = person.logs_in(view, &sent).await.unwrap();
+    code_in(&person.answers(view, &asked, true).await.unwrap());
+    person
+}
+
 fn view_of(tenant: TenantBuilder) -> TenantView {
     let (view, _) = view(tenant);
     with_connector(&view, "local", FakeConnector::asking_password()).0
@@ -110,12 +125,8 @@ async fn a_choice_costs_one_call_to_show_and_one_look_to_make() {
 
 #[tokio::test]
 async fn what_is_answered_at_once_stores_nothing() {
-    let view = view_of(three().with_client(a_client().named("shop").skipping_approval()));
-    let mut person = Person::default();
-    let shown = person.asks(&view, ASK).await.unwrap();
-    let sent = person.opens(&view, &to(&shown, "mock")).await.unwrap();
-    let asked = person.logs_in(&view, &sent).await.unwrap();
-    person.answers(&view, &asked, true).await.unwrap();
+    let view = view_of(three_and_shop());
+    let mut person = logged_in(&view).await;
 
     let (watching, _, cache) = watched(&view);
     let silent = format!("{ASK}&prompt=none");
@@ -301,12 +312,8 @@ async fn a_choice_is_made_by_the_browser_it_was_shown_to_and_within_what_its_cli
 
 #[tokio::test]
 async fn a_session_serves_the_choice_of_its_connector_and_a_wanted_choice_is_shown() {
-    let view = view_of(three().with_client(a_client().named("shop").skipping_approval()));
-    let mut person = Person::default();
-    let shown = person.asks(&view, ASK).await.unwrap();
-    let sent = person.opens(&view, &to(&shown, "mock")).await.unwrap();
-    let asked = person.logs_in(&view, &sent).await.unwrap();
-    person.answers(&view, &asked, true).await.unwrap();
+    let view = view_of(three_and_shop());
+    let mut person = logged_in(&view).await;
     let session = person.session().map(str::to_owned);
 
     let shop = ASK.replace("client_id=app", "client_id=shop");

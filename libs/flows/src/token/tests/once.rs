@@ -100,6 +100,34 @@ async fn set_back(
     }
 }
 
+/// The cache of both is set back to another, before a call arrives.
+fn both_set_back(to: Arc<dyn TenantCache>, spies: [&Arc<Spy>; 2]) -> Trouble {
+    let spies = spies.map(Arc::clone);
+    Trouble::Meanwhile(Arc::new(move || {
+        for spy in &spies {
+            spy.set_back(Arc::clone(&to));
+        }
+        async {}.boxed()
+    }))
+}
+
+/// How somebody is refused beside whom another claim of the code is answered.
+fn taken_over(grant: &CodeGrant) -> Refusal {
+    Refusal::CodeTakenOver {
+        grant: grant.grant_id.clone(),
+    }
+}
+
+/// Redeems the code once more: it is a replay, and ends what it was redeemed for before.
+async fn ends_by_replay(view: &TenantView, before: &TokenResponse, when: &str) {
+    let replayed = refusal(redeemed(view).await);
+    assert!(
+        matches!(replayed, Refusal::CodeReplayed { .. }),
+        "{when} {replayed:?}"
+    );
+    assert!(!lives(view, before).await, "{when}");
+}
+
 #[tokio::test]
 async fn two_claims_of_a_code_that_ends_before_either_has_leave_are_answered_once() {
     for grant in grants() {
@@ -109,9 +137,7 @@ async fn two_claims_of_a_code_that_ends_before_either_has_leave_are_answered_onc
         of_two.trouble("answer_code", Trouble::Stalls(clock, SECONDS(TOO_LONG)));
         let (second, told) = beside(&two);
         of_one.trouble("answer_code", Trouble::Meanwhile(second));
-        let first = refusal(redeemed(&one).await);
-        let family = grant.grant_id.clone();
-        assert_eq!(first, Refusal::CodeTakenOver { grant: family });
+        assert_eq!(refusal(redeemed(&one).await), taken_over(&grant));
         assert!(lives(&plain, &heard(&told).unwrap()).await);
     }
 }
@@ -129,9 +155,7 @@ async fn of_two_who_present_a_redeemed_code_at_once_after_the_cache_was_set_back
             let (second, told) = beside(&two);
             let spy = if call == "answer_code" { of_one } else { store };
             spy.trouble(call, Trouble::Meanwhile(second));
-            let first = refusal(redeemed(&one).await);
-            let family = grant.grant_id.clone();
-            assert_eq!(first, Refusal::CodeTakenOver { grant: family }, "{call}");
+            assert_eq!(refusal(redeemed(&one).await), taken_over(&grant), "{call}");
             let second = refusal(heard(&told));
             assert!(matches!(second, Refusal::CodeReplayed { .. }), "{call}");
             assert!(!lives(&plain, &redeemed_before).await, "{call}");
@@ -151,9 +175,7 @@ async fn a_code_is_replayed_although_the_cache_was_set_back_and_the_first_to_pre
             let spy = if of_cache { &cache } else { &store };
             spy.trouble(call, Trouble::AnswerLost);
             fault(redeemed(&again).await);
-            let replayed = refusal(redeemed(&again).await);
-            assert!(matches!(replayed, Refusal::CodeReplayed { .. }), "{call}");
-            assert!(!lives(&plain, &before).await, "{call}");
+            ends_by_replay(&again, &before, call).await;
         }
     }
 }
@@ -166,20 +188,9 @@ async fn of_two_whose_cache_is_emptied_under_them_one_is_answered() {
         let (two, _, of_two) = watched(&plain);
         let (second, told) = beside(&two);
         let empty = another_cache(&plain, &clock, None).await;
-        let also = Arc::clone(&of_one);
-        let emptied = Arc::clone(&of_two);
-        of_two.trouble(
-            "answer_code",
-            Trouble::Meanwhile(Arc::new(move || {
-                also.set_back(Arc::clone(&empty));
-                emptied.set_back(Arc::clone(&empty));
-                async {}.boxed()
-            })),
-        );
+        of_two.trouble("answer_code", both_set_back(empty, [&of_one, &of_two]));
         of_one.trouble("answer_code", Trouble::Meanwhile(second));
-        let first = refusal(redeemed(&one).await);
-        let family = grant.grant_id.clone();
-        assert_eq!(first, Refusal::CodeTakenOver { grant: family });
+        assert_eq!(refusal(redeemed(&one).await), taken_over(&grant));
         assert!(lives(&plain, &heard(&told).unwrap()).await);
     }
 }
@@ -191,9 +202,7 @@ async fn a_claim_whose_leave_fails_is_not_answered_beside_another_that_has_leave
         let (one, store, of_one) = watched(&plain);
         let (second, told) = beside(&plain);
         of_one.trouble("answer_code", Trouble::LostAfter(second));
-        let first = refusal(redeemed(&one).await);
-        let family = grant.grant_id.clone();
-        assert_eq!(first, Refusal::CodeTakenOver { grant: family });
+        assert_eq!(refusal(redeemed(&one).await), taken_over(&grant));
         assert!(store.calls().contains(&take(&grant)));
         assert!(lives(&plain, &heard(&told).unwrap()).await);
     }
@@ -206,20 +215,10 @@ async fn one_whose_cache_was_set_back_before_its_leave_is_answered_and_nobody_el
         let (one, _, of_one) = watched(&plain);
         let (two, _, of_two) = watched(&plain);
         let past = another_cache(&plain, &clock, Some(&grant)).await;
-        let (set_one, set_two) = (Arc::clone(&of_one), Arc::clone(&of_two));
-        of_one.trouble(
-            "answer_code",
-            Trouble::Meanwhile(Arc::new(move || {
-                set_one.set_back(Arc::clone(&past));
-                set_two.set_back(Arc::clone(&past));
-                async {}.boxed()
-            })),
-        );
+        of_one.trouble("answer_code", both_set_back(past, [&of_one, &of_two]));
         let first = redeemed(&one).await.unwrap();
         assert!(lives(&plain, &first).await);
-        let again = refusal(redeemed(&two).await);
-        assert!(matches!(again, Refusal::CodeReplayed { .. }));
-        assert!(!lives(&plain, &first).await);
+        ends_by_replay(&two, &first, "").await;
     }
 }
 
@@ -234,9 +233,7 @@ async fn a_second_try_that_gets_no_word_of_its_leave_is_answered_and_a_third_is_
             cache.trouble("answer_code", trouble);
             let told = redeemed(&view).await.unwrap();
             assert!(lives(&plain, &told).await);
-            let third = refusal(redeemed(&view).await);
-            assert!(matches!(third, Refusal::CodeReplayed { .. }));
-            assert!(!lives(&plain, &told).await);
+            ends_by_replay(&view, &told, "").await;
         }
     }
 }
@@ -284,9 +281,7 @@ async fn where_the_cache_tells_no_epoch_every_answer_is_taken_and_who_tries_agai
         assert_eq!(store.calls(), [note(&grant), note(&grant), take(&grant)]);
         assert!(lives(&plain, &told).await);
         set_back(&plain, &clock, Some(&grant), &[&cache]).await;
-        let replayed = refusal(redeemed(&view).await);
-        assert!(matches!(replayed, Refusal::CodeReplayed { .. }));
-        assert!(!lives(&plain, &told).await);
+        ends_by_replay(&view, &told, "").await;
     }
 }
 
