@@ -126,6 +126,90 @@ async fn who_began_a_login_for_somebody_else_never_gets_its_proof() {
     }
 }
 
+/// The routes that name a stored login: its choice, and a connector of it.
+fn named(state: &str) -> [String; 2] {
+    [
+        format!("/auth?req={state}"),
+        format!("/auth/mock?req={state}"),
+    ]
+}
+
+async fn stored(view: &TenantView, state: &str) -> AuthRequest {
+    let id = AuthRequestId::parse(state).unwrap();
+    let found = view.effects.cache.get_auth_request(&id).await;
+    found.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn who_opens_a_finished_login_by_its_name_alone_begins_another_and_gets_no_proof() {
+    for (public, by, is_posted) in EVERY
+        .map(|(public, by)| (public, by, false))
+        .into_iter()
+        .chain([(false, By::Upstream, true), (true, By::Upstream, true)])
+    {
+        let (view, ask) = tenant(a_tenant().dex(), public, by);
+        let (mut attacker, mut victim) = (Person::default(), Person::default());
+        let sent = attacker.opens(&view, &format!("/auth/mock?{ask}")).await;
+        let state = state_in(&sent.unwrap());
+        let proven = if is_posted {
+            // No cookie came along, so that from here on the login is bound to no browser.
+            let form = Params::from_pairs([("RelayState", state.as_str())]);
+            let posted = Returned::Form(form);
+            let turn = callback::complete(&view, None, posted, &victim.browser).await;
+            turn.unwrap().outcome
+        } else {
+            finishes(&mut victim, &view, &state, by).await.unwrap()
+        };
+        let finished = stored(&view, &state).await;
+        assert!(finished.person.is_some());
+
+        for asking in [&attacker, &Person::default()] {
+            let is_known_as_another = !is_posted && !asking.browser.bindings.is_empty();
+            for route in named(&state) {
+                let opened = asking.clone().opens(&view, &route).await;
+                let what = format!("{route} {public} {by:?} {is_posted}");
+                if is_known_as_another {
+                    let told = heard(opened);
+                    assert_eq!(told, (Refusal::WrongBrowser, false), "{what}");
+                    continue;
+                }
+                let another = state_in(&opened.unwrap());
+                assert_ne!(another, state, "{what}");
+                assert_eq!(stored(&view, &another).await.person, None, "{what}");
+            }
+        }
+        assert_eq!(stored(&view, &state).await, finished, "it stays as it was");
+        let shown = victim.follows(&view, &proven).await.unwrap();
+        code_in(&victim.answers(&view, &shown, true).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn where_cookies_are_a_must_nobody_else_opens_a_login_by_its_name() {
+    for (public, by) in EVERY {
+        for builder in with_cookie_bound() {
+            let (view, ask) = tenant(builder, public, by);
+            let (mut owner, mut other) = (Person::default(), Person::default());
+            let route = format!("/auth/mock?{ask}");
+            other.opens(&view, &route).await.unwrap();
+            let state = state_in(&owner.opens(&view, &route).await.unwrap());
+            for is_finished in [false, true] {
+                if is_finished {
+                    finishes(&mut owner, &view, &state, by).await.unwrap();
+                }
+                let before = stored(&view, &state).await;
+                for stranger in [&Person::default(), &other] {
+                    for route in named(&state) {
+                        let told = heard(stranger.clone().opens(&view, &route).await);
+                        assert_eq!(told, (Refusal::WrongBrowser, false), "{route} {by:?}");
+                    }
+                }
+                assert_eq!(stored(&view, &state).await, before);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn where_cookies_are_a_must_nobody_finishes_a_login_begun_elsewhere() {
     for (public, by) in EVERY {

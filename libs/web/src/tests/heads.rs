@@ -112,7 +112,9 @@ async fn a_head_spends_no_login_and_changes_nothing_at_any_route() {
             let state = query_of(begun.header("location"));
             let state = state.split('&').find(|pair| pair.starts_with("state="));
             let answered = format!("code=c&{}", state.unwrap());
+            let named = state.unwrap().replace("state=", "req=");
             visitor.heads_everything(&answered).await;
+            visitor.heads_everything(&named).await;
             if kind == "password" {
                 let form = visitor.gets(&format!("/auth/mock/login?{answered}")).await;
                 assert_eq!(form.status, 200, "the login goes on");
@@ -123,6 +125,7 @@ async fn a_head_spends_no_login_and_changes_nothing_at_any_route() {
             let goes_on = if dialect == Dialect::Dex { 303 } else { 200 };
             assert_eq!(proven.status, goes_on, "the login goes on");
             visitor.heads_everything(&answered).await;
+            visitor.heads_everything(&named).await;
             let again = visitor.gets(&format!("/callback/mock?{answered}")).await;
             let proof = query_of(again.header("location")).to_owned();
             visitor.heads_everything(&proof).await;
