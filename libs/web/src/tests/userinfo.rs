@@ -69,7 +69,7 @@ async fn rfc_6750_a_token_is_looked_for_in_the_header_and_in_a_posted_form() {
         ),
         (
             "no text",
-            get().insert_header((AUTHORIZATION, odd)),
+            get().insert_header((AUTHORIZATION, odd.clone())),
             400,
             "invalid_request",
         ),
@@ -104,6 +104,12 @@ async fn rfc_6750_a_token_is_looked_for_in_the_header_and_in_a_posted_form() {
             "invalid_request",
         ),
         ("without end", posting(&long), 400, "invalid_request"),
+        (
+            "no text, and no UTF-8",
+            posting("access_token=%ff").insert_header((AUTHORIZATION, odd)),
+            400,
+            "invalid_request",
+        ),
     ] {
         let answer = world.ask(request).await;
         assert_eq!(answer.status, status, "{what}");
@@ -115,9 +121,15 @@ async fn rfc_6750_a_token_is_looked_for_in_the_header_and_in_a_posted_form() {
 #[actix_web::test]
 async fn dex_looks_at_the_first_header_alone() {
     let world = world().await;
+    let odd = HeaderValue::from_bytes(b"Bearer \xff").unwrap();
     for (request, status, challenge) in [
         (posting("access_token=x"), 401, "Bearer"),
         (posting("access_token=x&access_token=%ff"), 401, "Bearer"),
+        (
+            posting("access_token=%ff").insert_header((AUTHORIZATION, odd)),
+            401,
+            "Bearer",
+        ),
         (bearing(get(), "Bearer"), 401, "Bearer"),
         (bearing(posting("access_token=x"), "Bearer x"), 403, ""),
         (bearing(get(), "Bearer x y"), 403, ""),
