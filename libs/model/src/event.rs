@@ -21,7 +21,8 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EventKind {
-    /// A person proved who they are, and a client gets its answer.
+    /// A person proved who they are to a client. If the client cannot be answered after all, the
+    /// session that began ends as [`Withdrawn`](SessionEnd::Withdrawn).
     LoggedIn {
         /// For which client.
         client: ClientId,

@@ -1,14 +1,14 @@
 use std::sync::Arc;
 
 use insula_engine::proof_of;
-use insula_model::{AuthRequestId, ConnectorId, SessionEnd, TokenHash};
+use insula_model::{AuthRequestId, ConnectorId, EventKind, SessionEnd, TokenHash};
 use insula_oauth::{Scopes, encode_pairs};
 use insula_testkit::{CHALLENGE, a_client, a_tenant, jane};
 
 use super::*;
 use crate::testing::{
     ASK, Person, Trouble, app, claims_of, code_form, code_in, consent_fields, exchange, form,
-    heard, kinds, reconfigured, userinfo_of, view, watched,
+    heard, kinds, reconfigured, told, userinfo_of, view, watched,
 };
 use crate::{ConsentScope, Screen};
 
@@ -200,8 +200,19 @@ async fn a_login_that_cannot_be_finished_leaves_no_session() {
         store.calls();
         assert!(person.answers(&view, &shown, true).await.is_err());
         assert_eq!(store.calls(), ["commit", "commit"]);
-        let told = kinds(&view).await;
-        assert_eq!(told, ["logged_in", "consent_given", "session_ended"]);
+        let told = told(&view).await;
+        let [
+            EventKind::LoggedIn { session: begun, .. },
+            EventKind::ConsentGiven { .. },
+            EventKind::SessionEnded {
+                session, reason, ..
+            },
+        ] = &told[..]
+        else {
+            panic!("{told:?}");
+        };
+        assert_eq!(begun.as_ref(), Some(session));
+        assert_eq!(*reason, SessionEnd::Withdrawn);
         assert_eq!(person.session(), None);
     }
 }
