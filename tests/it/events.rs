@@ -55,7 +55,60 @@ async fn what_happened_at_a_tenant_is_printed_line_by_line_and_goes_on_from_a_po
     assert_eq!(lines[0]["reason"], "asked");
     let all = events(&deployment, &["hooli"]).await;
     assert!(all.iter().all(|line| !line.to_string().contains(&refresh)));
-    assert_eq!(events(&deployment, &["nobody"]).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_tenant_that_there_is_not_is_told_and_one_that_nobody_asked_for_yet_has_no_events() {
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
+        .tenant("sleeper", &shared_server::HOOLI.replace("hooli", "sleeper"))
+        .database("sqlite://insula.db")
+        .done();
+    deployment.open().await.terminate().await;
+
+    for name in ["holi", "no/tenant"] {
+        for more in [&[][..], &["--after", "7"], &["--follow"]] {
+            let output = deployment
+                .run_with("events", &[&[name], more].concat())
+                .await;
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{name} {more:?}: {said}");
+            assert!(output.stdout.is_empty(), "{output:?}");
+            for word in [
+                &format!("there is no tenant {name}: "),
+                "tenants has no folder",
+            ] {
+                assert!(said.contains(word), "{said}");
+            }
+        }
+    }
+    let none = Vec::<Value>::new();
+    assert_eq!(events(&deployment, &["sleeper"]).await, none);
+}
+
+#[tokio::test]
+async fn commands_that_have_nothing_to_do_in_a_new_database_make_none() {
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
+        .database("sqlite://insula.db")
+        .done();
+    for (verb, arguments) in [
+        ("events", "hooli"),
+        ("adopt", "hooli"),
+        ("reset-keys", "--confirm"),
+    ] {
+        let output = deployment.run_with(verb, &[arguments]).await;
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{verb}: {said}");
+        for word in [
+            "insula.db: ",
+            "there is no such file",
+            "`insula serve` makes it",
+        ] {
+            assert!(said.contains(word), "{verb}: {said}");
+        }
+        assert!(!deployment.folder().join("insula.db").exists(), "{verb}");
+    }
 }
 
 #[tokio::test]

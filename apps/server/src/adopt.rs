@@ -32,8 +32,7 @@ async fn adopt(config: &ServerConfig, tenant: &str, io: &Handle) -> Result<Strin
     looked.context(Misconfigured)?;
     let loaded = specs.load(&id).await.context(Misconfigured)?;
     let issuer = loaded.spec.issuer.as_str().to_owned();
-    let store = wiring::database(config, io).await?;
-    store.migrate().await?;
+    let store = wiring::existing_database(config, io).await?;
     store.tenant(&id).adopt(&issuer).await?;
     Ok(issuer)
 }

@@ -4,14 +4,15 @@
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use insula_config::ServerConfig;
+use anyhow::Result;
+use insula_config::{ServerConfig, TenantFiles};
 use insula_model::TenantId;
 use insula_store::Durable as _;
+use insula_store_sql::SqlStore;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use crate::exit::{Exit, Misconfigured};
+use crate::exit::Exit;
 use crate::{serve, wiring};
 
 /// The most events of one look.
@@ -35,14 +36,31 @@ pub(crate) fn run(config: &ServerConfig, asked: &Asked) -> Result<(), Exit> {
     let io = serve::io_runtime()?;
     let handle = io.handle().clone();
     let printed = io.block_on(print(config, asked, &handle));
-    printed.map_err(|error| serve::told(&error))
+    if printed.map_err(|error| serve::told(&error))? {
+        return Ok(());
+    }
+    eprintln!(
+        "there is no tenant {}: {} has no folder of that name, and {} knows of none; a tenant is \
+         named as its folder is",
+        asked.tenant,
+        config.tenants.display(),
+        config.database
+    );
+    Err(Exit::Failed)
 }
 
-async fn print(config: &ServerConfig, asked: &Asked, io: &Handle) -> Result<()> {
-    let id = TenantId::parse(&asked.tenant).context(Misconfigured)?;
-    let database = wiring::database(config, io).await?;
+/// Answers whether there is, or was, such a tenant.
+async fn print(config: &ServerConfig, asked: &Asked, io: &Handle) -> Result<bool> {
+    let Ok(id) = TenantId::parse(&asked.tenant) else {
+        return Ok(false);
+    };
+    let database = wiring::existing_database(config, io).await?;
     let store = database.tenant(&id);
     let mut position = asked.after;
+    let has_more = !store.events_after(position, 1).await?.is_empty();
+    if !has_more && !is_known(config, &database, &id).await? {
+        return Ok(false);
+    }
     loop {
         let page = store.events_after(position, PAGE).await?;
         for placed in &page {
@@ -54,15 +72,25 @@ async fn print(config: &ServerConfig, asked: &Asked, io: &Handle) -> Result<()> 
             }
             if writeln!(io::stdout(), "{line}").is_err() {
                 // Nobody reads on.
-                return Ok(());
+                return Ok(true);
             }
         }
         if !page.is_empty() {
             continue;
         }
         if !asked.follow {
-            return Ok(());
+            return Ok(true);
         }
         sleep(PAUSE).await;
     }
+}
+
+/// Whether there is a folder of this name, or rows that were made for a tenant of it.
+async fn is_known(config: &ServerConfig, database: &SqlStore, id: &TenantId) -> Result<bool> {
+    let owners = database.owners().await?;
+    if owners.iter().any(|(owned, _)| owned == id) {
+        return Ok(true);
+    }
+    let found = TenantFiles::discover(&config.tenants);
+    Ok(found.sources.iter().any(|source| source.id == *id))
 }

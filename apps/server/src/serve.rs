@@ -70,7 +70,7 @@ pub(crate) fn reset_keys(config: ServerConfig, is_confirmed: bool) -> Result<(),
     let handle = io.handle().clone();
     io.block_on(async move {
         let reset = async {
-            let store = wiring::database(&config, &handle).await?;
+            let store = wiring::existing_database(&config, &handle).await?;
             let database = &config.database;
             if let Some(who) = cache_lease::served_by(&store).await? {
                 let first = format!("the database {database} is served by {who}; stop it first");

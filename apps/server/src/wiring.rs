@@ -107,16 +107,27 @@ pub(crate) fn specs(
     ))
 }
 
-/// What a person is told of a service that is not there.
-fn absent(setting: &str, url: &dyn Display, cause: &dyn Display) -> anyhow::Error {
-    anyhow::anyhow!("{setting} {url}: {cause}; start it, or name another with `{setting}`")
+/// What a person is told of a service that is not there, and how it comes to be there.
+fn absent(setting: &str, url: &dyn Display, cause: &dyn Display, next: &str) -> anyhow::Error {
+    anyhow::anyhow!("{setting} {url}: {cause}; {next}, or name another with `{setting}`")
 }
 
-/// Opens the database, once it is there, and brings it up to date.
+/// Opens the database, once it is there, and brings it up to date. A file that is not there is made.
 pub(crate) async fn database(config: &ServerConfig, io: &Handle) -> Result<SqlStore> {
+    open_database(config, true, io).await
+}
+
+/// The same for commands that have nothing to do in a new database: whoever runs one where there is
+/// none is in the wrong folder, and is told.
+pub(crate) async fn existing_database(config: &ServerConfig, io: &Handle) -> Result<SqlStore> {
+    open_database(config, false, io).await
+}
+
+async fn open_database(config: &ServerConfig, make_missing: bool, io: &Handle) -> Result<SqlStore> {
     let options = SqlOptions {
         max_connections: config.database_pool.max_connections,
         acquire_timeout: config.database_pool.acquire_timeout,
+        make_missing,
         ..SqlOptions::default()
     };
     let what = format!("database {}", config.database);
@@ -125,9 +136,14 @@ pub(crate) async fn database(config: &ServerConfig, io: &Handle) -> Result<SqlSt
         store.migrate().await?;
         Ok(store)
     });
+    let next = if make_missing || !config.database.reveal().starts_with("sqlite:") {
+        "start it"
+    } else {
+        "`insula serve` makes it"
+    };
     opened
         .await
-        .map_err(|error| absent("database", &config.database, &error))
+        .map_err(|error| absent("database", &config.database, &error, next))
 }
 
 /// Opens everything.
@@ -198,7 +214,7 @@ async fn short_lived(
             });
             let (cache, bus) = reached
                 .await
-                .map_err(|error| absent("cache", url, &error))?;
+                .map_err(|error| absent("cache", url, &error, "start it"))?;
             cache.register(metrics)?;
             Ok((Arc::new(cache), None, Arc::new(bus)))
         }

@@ -55,7 +55,12 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> 
     let in_memory = url.contains(":memory:") || url.contains("mode=memory");
     let connect = sqlite_options(url)?;
     if !in_memory && !url.contains("mode=ro") {
-        make_private(connect.get_filename()).await?;
+        let file = connect.get_filename();
+        if options.make_missing {
+            make_private(file).await?;
+        } else if !tokio::fs::try_exists(file).await? {
+            return Err(sqlx::Error::Configuration("there is no such file".into()));
+        }
     }
     let commits = CommitMetrics::new().map_err(sqlx::Error::config)?;
     let writing = open_sqlite(|| sqlite_pool(1, options), &connect).await?;

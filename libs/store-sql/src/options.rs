@@ -9,6 +9,8 @@ pub struct SqlOptions {
     pub acquire_timeout: Duration,
     /// How long an operation may then take.
     pub statement_timeout: Duration,
+    /// Whether a file of SQLite that is not there is made.
+    pub make_missing: bool,
 }
 
 impl Default for SqlOptions {
@@ -17,6 +19,7 @@ impl Default for SqlOptions {
             max_connections: 10,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(5),
+            make_missing: true,
         }
     }
 }

@@ -43,9 +43,9 @@ impl std::fmt::Debug for SqlStore {
 }
 
 impl SqlStore {
-    /// Opens the database of a URL: `sqlite://insula.db` (made if it is not there),
-    /// `sqlite::memory:`, `postgres://…`, `mysql://…` or `mariadb://…`. Changes no table: see
-    /// [`migrate`](Self::migrate).
+    /// Opens the database of a URL: `sqlite://insula.db` (made if it is not there and
+    /// [`SqlOptions::make_missing`] says so), `sqlite::memory:`, `postgres://…`, `mysql://…` or
+    /// `mariadb://…`. Changes no table: see [`migrate`](Self::migrate).
     ///
     /// Every connection belongs to `io`, which must outlive the store; its methods may be awaited
     /// from anywhere.

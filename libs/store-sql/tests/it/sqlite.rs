@@ -48,6 +48,25 @@ async fn a_file_is_made_and_keeps_what_it_was_told() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_not_there_is_not_made_for_whoever_wants_one_that_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("insula.db");
+    let url = format!("sqlite://{}", file.display());
+    let existing = SqlOptions {
+        make_missing: false,
+        ..SqlOptions::default()
+    };
+    let opened = SqlStore::connect(&url, &existing, IO.handle().clone()).await;
+    let refused = opened.unwrap_err();
+    // Nobody waits for it.
+    assert!(matches!(refused, StoreError::Failed { .. }), "{refused:?}");
+    assert!(!file.exists());
+    open(&url).await.unwrap().close().await;
+    let opened = SqlStore::connect(&url, &existing, IO.handle().clone()).await;
+    opened.unwrap().close().await;
+}
+
+#[tokio::test]
 async fn an_unreachable_database_is_named_without_its_password() {
     // A URL that nobody can read is not worth waiting for.
     for (url, may_come_yet) in [

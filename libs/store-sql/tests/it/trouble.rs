@@ -121,6 +121,7 @@ pub(crate) async fn what_is_stored_after_a_stall_is_seen_by_others(scratch: &Scr
         max_connections: 1,
         acquire_timeout: Duration::from_millis(500),
         statement_timeout: Duration::from_millis(500),
+        ..SqlOptions::default()
     };
     let connecting = SqlStore::connect(&gate.url, &hasty, IO.handle().clone());
     let store = connecting.await.unwrap();
