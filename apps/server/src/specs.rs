@@ -119,6 +119,10 @@ impl SpecSource for FileSpecs {
     async fn last_good(&self, id: &TenantId) -> Option<LoadedSpec> {
         held(&self.good).get(id).cloned()
     }
+
+    fn forget_good(&self, id: &TenantId) {
+        held(&self.good).remove(id);
+    }
 }
 
 fn of_loaded(loaded: Loaded) -> Result<LoadedSpec, SpecError> {

@@ -80,8 +80,11 @@ impl Routes {
             }
         }
         for id in gone {
-            self.unroutable.remove(&id);
             self.on_last_good.remove(&id);
+            if self.unroutable.remove(&id) {
+                changes.left.push(id);
+                continue;
+            }
             let Some(entry) = self.tenants.remove(&id) else {
                 continue;
             };

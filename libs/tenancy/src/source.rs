@@ -39,4 +39,7 @@ pub trait SpecSource: Send + Sync + 'static {
     async fn last_good(&self, _id: &TenantId) -> Option<LoadedSpec> {
         None
     }
+
+    /// The tenant is gone: whoever is given its name later is not served by what it said.
+    fn forget_good(&self, _id: &TenantId) {}
 }

@@ -103,3 +103,35 @@ async fn a_broken_file_is_started_over_on_postgres() {
         a_broken_file_is_started_over(&database).await;
     }
 }
+
+#[tokio::test]
+async fn a_tenant_on_its_last_good_configuration_is_out_of_service_once_its_folder_is_removed() {
+    let names = ["first", "second", "third"];
+    let mut deployment = Deployment::build();
+    for name in names {
+        deployment = deployment.tenant(name, &file(name).replace("{ file: portal }", "portal"));
+    }
+    let deployment = deployment.database("sqlite://insula.db").done();
+    let process = deployment.open().await;
+    keys(&deployment, "first").await;
+    process.terminate().await;
+
+    // Another's file under the same name, and a bad one.
+    let others = "issuer: http://other.localhost:PORT\nclients: 7\n";
+    deployment.write_tenant("first", others);
+    let process = deployment.open().await;
+    process.says("it goes on with its last good one").await;
+    keys(&deployment, "first").await;
+    deployment.remove_tenant("first");
+    process.says("tenant first is gone").await;
+    let url = format!("http://first.localhost:{}/keys", deployment.port);
+    Agent::new().get(&url).await.expect(404);
+    process.terminate().await;
+
+    deployment.write_tenant("first", others);
+    let process = deployment.open().await;
+    process.says("tenant first cannot be routed to").await;
+    Agent::new().get(&url).await.expect(404);
+    keys(&deployment, "second").await;
+    process.terminate().await;
+}

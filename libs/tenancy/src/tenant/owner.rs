@@ -51,12 +51,12 @@ pub(crate) async fn must_be(
     Ok(())
 }
 
-/// Notes that a tenant's folder is gone, so that its coming back is told.
+/// Notes that a tenant is gone, so that its coming back is told, and forgets what it said.
 pub(crate) fn note_leaving(runtime: &Arc<Runtime>, id: &TenantId) {
+    runtime.deps.specs.forget_good(id);
     let (store, id, at) = (runtime.deps.durable.tenant(id), id.clone(), runtime.now());
     let of = Arc::clone(runtime);
     runtime.in_background.spawn(async move {
-        // Whoever is given its name later must not be served by what it said.
         last_good::forget(&of, &id).await;
         if let Err(error) = store.note_left(at).await {
             tracing::warn!(tenant.id = %id, %error,

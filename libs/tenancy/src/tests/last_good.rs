@@ -1,6 +1,7 @@
 use insula_store::{Durable as _, LastGoodDocuments as _};
+use insula_testkit::a_tenant;
 
-use super::world::{World, id, in_world, tenant, until_status};
+use super::world::{World, id, in_world, tenant, until, until_status};
 use crate::{Tenancy, TenantPhase};
 
 /// A process that served the tenant ended, and another starts over a broken document.
@@ -107,5 +108,48 @@ fn a_tenant_that_is_removed_leaves_no_last_good_document() {
         );
         let owner = world.store.owners().await.unwrap();
         assert_eq!(owner.len(), 2, "its rows stay");
+    });
+}
+
+#[test]
+fn whoever_is_given_the_name_of_a_tenant_that_is_gone_is_not_served_by_what_it_said() {
+    in_world(async |world| {
+        world.files.write(tenant("acme"));
+        let tenancy = world.tenancy().await;
+        tenancy.activate(&id("acme")).await.unwrap();
+        world.files.remove("acme");
+        tenancy.rescan().await.unwrap();
+
+        // Somebody else's, which turns bad before it was asked for.
+        let other = a_tenant().at("acme", "https://other.test").build();
+        world.files.write(other);
+        tenancy.rescan().await.unwrap();
+        world.files.spoil("acme", "line 3: it is broken");
+        tenancy.rescan().await.unwrap();
+        until(async || {
+            let kept = world.store.last_good(&id("acme")).await.unwrap();
+            kept.is_none().then_some(())
+        })
+        .await;
+        let woken = tenancy.activate(&id("acme")).await;
+        let served = woken.map(|handle| handle.snapshot().view.spec.issuer.clone());
+        assert!(served.is_err(), "{served:?}");
+        tenancy.shutdown().await;
+    });
+}
+
+#[test]
+fn a_tenant_that_could_not_even_be_found_leaves_no_last_good_document_when_it_is_removed() {
+    in_world(async |world| {
+        let two = started_over_a_broken_document(&world).await;
+        two.shutdown().await;
+        world.files.forget_documents();
+        let three = world.tenancy().await;
+        assert!(three.on_last_good().is_empty());
+        world.files.remove("acme");
+        let report = three.rescan().await.unwrap();
+        assert_eq!((report.left, report.problems), (1, Vec::new()));
+        three.shutdown().await;
+        assert_eq!(world.store.last_good(&id("acme")).await.unwrap(), None);
     });
 }

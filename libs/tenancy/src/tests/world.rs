@@ -296,6 +296,10 @@ impl SpecSource for Files {
     async fn last_good(&self, id: &TenantId) -> Option<LoadedSpec> {
         self.good.lock().unwrap().get(id).cloned()
     }
+
+    fn forget_good(&self, id: &TenantId) {
+        self.good.lock().unwrap().remove(id);
+    }
 }
 
 /// Opens fakes; those named `broken` it cannot.
