@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use insula_model::{TenantDocument, TenantId};
+use insula_model::{TenantDocument, TenantId, TenantSpec};
 
 use crate::StoreError;
 
@@ -20,6 +20,21 @@ pub struct TenantEntry {
     /// Whether its present document can be served. If not, `hosts` and `path` are those of its last
     /// good one, as far as the registry knows it.
     pub is_good: bool,
+}
+
+impl TenantEntry {
+    /// Where a tenant of this configuration is found.
+    pub fn of(spec: &TenantSpec, fingerprint: String) -> Self {
+        let own = std::iter::once(spec.issuer.host().to_owned());
+        Self {
+            id: spec.id.clone(),
+            hosts: own.chain(spec.hosts.iter().cloned()).collect(),
+            path: spec.issuer.path().to_owned(),
+            is_default: spec.is_default,
+            fingerprint,
+            is_good: true,
+        }
+    }
 }
 
 /// What became of a tenant.

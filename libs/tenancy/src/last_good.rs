@@ -91,15 +91,10 @@ pub(crate) async fn recall_entry(
     let id = &entry.id;
     match recall(runtime, id).await {
         Ok(None) => Ok(None),
-        Ok(Some(LoadedSpec { spec, .. })) => {
-            let own = std::iter::once(spec.issuer.host().to_owned());
-            Ok(Some(TenantEntry {
-                hosts: own.chain(spec.hosts.iter().cloned()).collect(),
-                path: spec.issuer.path().to_owned(),
-                is_default: spec.is_default,
-                ..entry.clone()
-            }))
-        }
+        Ok(Some(LoadedSpec { spec, .. })) => Ok(Some(TenantEntry {
+            is_good: entry.is_good,
+            ..TenantEntry::of(&spec, entry.fingerprint.clone())
+        })),
         Err(Trouble::Unusable(cause)) => {
             let trouble = Trouble::Unusable(cause);
             tracing::warn!(tenant.id = %id, "tenant {id} cannot be read, and {trouble}");

@@ -222,17 +222,9 @@ impl Inner {
             }
             tell(source, &loaded.problems);
         }
-        let Ok(spec) = loaded.spec else {
-            return self.as_it_was(&source.id, fingerprint);
-        };
-        let own = std::iter::once(spec.issuer.host().to_owned());
-        TenantEntry {
-            hosts: own.chain(spec.hosts.iter().cloned()).collect(),
-            path: spec.issuer.path().to_owned(),
-            is_default: spec.is_default,
-            fingerprint,
-            is_good: true,
-            id: spec.id,
+        match loaded.spec {
+            Ok(spec) => TenantEntry::of(&spec, fingerprint),
+            Err(_) => self.as_it_was(&source.id, fingerprint),
         }
     }
 

@@ -207,16 +207,7 @@ pub(super) const AUTHORIZE: &str = "/auth?client_id=app&redirect_uri=https%3A%2F
 
 /// Where these tenants are found.
 fn registry(specs: &[TenantSpec]) -> MemoryRegistry {
-    let entry = |spec: &TenantSpec| TenantEntry {
-        id: spec.id.clone(),
-        hosts: std::iter::once(spec.issuer.host().to_owned())
-            .chain(spec.hosts.iter().cloned())
-            .collect(),
-        path: spec.issuer.path().to_owned(),
-        is_default: spec.is_default,
-        fingerprint: "1".to_owned(),
-        is_good: true,
-    };
+    let entry = |spec| TenantEntry::of(spec, "1".to_owned());
     let registry = MemoryRegistry::new();
     registry.put_all(specs.iter().map(entry));
     registry
