@@ -173,6 +173,6 @@ async fn discovery_and_keys_cost_nothing() {
     }
     let after = spent(&scene.process.metrics().await);
     assert_eq!(after.round_trips, before.round_trips);
-    // A chore may have written meanwhile, but not once for each of forty requests.
+    // What runs by the clock may have written meanwhile, but not once for each of forty requests.
     assert!(after.writes - before.writes < 10.0);
 }

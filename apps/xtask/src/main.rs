@@ -1,4 +1,4 @@
-//! The chores of this repository, one command each: `cargo xtask <chore>`.
+//! The tasks of this repository, one command each: `cargo xtask <task>`.
 //!
 //! Owns how the server is started for a developer, how its tests get their databases and browsers,
 //! and what CI runs. Owns nothing that ships, and uses no crate of ours: it is compiled first on a
@@ -24,16 +24,16 @@ use clap::{Parser, Subcommand};
 use crate::repository::Repository;
 use crate::stop::Stop;
 
-/// Chores of the Insula repository.
+/// Tasks of the Insula repository.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
-    chore: Chore,
+    task: Task,
 }
 
 #[derive(Debug, Subcommand)]
-enum Chore {
+enum Task {
     /// Build and start the server on tenants.example, with the example client beside it.
     Dev(dev::Options),
     /// Start PostgreSQL, MariaDB and Redis of its own, and run every test.
@@ -52,7 +52,7 @@ enum Chore {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments.chore) {
+    match run(arguments.task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
             eprintln!("xtask: {trouble:#}");
@@ -61,16 +61,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(chore: Chore) -> anyhow::Result<()> {
+fn run(task: Task) -> anyhow::Result<()> {
     let stop = Stop::listen()?;
     let repository = Repository::find()?;
-    match chore {
-        Chore::Dev(options) => dev::run(&repository, &stop, &options),
-        Chore::Test(options) => suite::run(&repository, &stop, &options),
-        Chore::Services(options) => suite::only_services(&repository, &stop, &options),
-        Chore::Ci => ci::run(&repository, &stop),
-        Chore::Arrows => arrows::run(&repository),
-        Chore::Attack(options) => attack::run(&repository, &stop, options),
-        Chore::Bench(options) => bench::run(&repository, &stop, &options),
+    match task {
+        Task::Dev(options) => dev::run(&repository, &stop, &options),
+        Task::Test(options) => suite::run(&repository, &stop, &options),
+        Task::Services(options) => suite::only_services(&repository, &stop, &options),
+        Task::Ci => ci::run(&repository, &stop),
+        Task::Arrows => arrows::run(&repository),
+        Task::Attack(options) => attack::run(&repository, &stop, options),
+        Task::Bench(options) => bench::run(&repository, &stop, &options),
     }
 }

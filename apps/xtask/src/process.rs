@@ -1,6 +1,6 @@
 //! Child processes, each in a process group of its own and none left behind.
 //!
-//! A terminal sends Ctrl-C to its whole foreground group; a group of its own lets the chore decide
+//! A terminal sends Ctrl-C to its whole foreground group; a group of its own lets the task decide
 //! in which order things end.
 
 use std::os::unix::process::CommandExt as _;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::process;
 
-/// The places a chore reads from and writes to.
+/// The places a task reads from and writes to.
 #[derive(Clone, Debug)]
 pub(crate) struct Repository {
     /// The folder that holds the workspace's `Cargo.toml`.
@@ -60,7 +60,7 @@ impl Repository {
     }
 }
 
-/// The cargo that runs this chore, or the one on the path.
+/// The cargo that runs this task, or the one on the path.
 fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }

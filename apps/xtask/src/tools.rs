@@ -1,4 +1,4 @@
-//! Cargo tools that a chore needs, kept in the cache and installed when missing.
+//! Cargo tools that a task needs, kept in the cache and installed when missing.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;

@@ -6,7 +6,7 @@
 
 mod answers;
 mod backend;
-mod chores;
+mod collect;
 mod commit;
 mod connect;
 mod entity;

@@ -22,6 +22,11 @@ const WRITTEN: [&str; 7] = [
 ];
 const NAME: &str = "last-probe";
 
+pub(crate) async fn ping(sql: Arc<Sql>) -> Result<(), Fault> {
+    sql.read().execute_unprepared("SELECT 1").await?;
+    Ok(())
+}
+
 /// Writes as logins do: for each of their tables a statement that must be allowed and finds nothing
 /// to write, and one row that reaches the disk. A database that is read-only, full or short of a
 /// right says so, and so does a writer that hangs: the probe waits its turn behind what logins write.

@@ -15,7 +15,7 @@ use crate::options::SqlOptions;
 use crate::registry::SqlRegistry;
 use crate::sql::Sql;
 use crate::tenant::{SqlTenant, owners};
-use crate::{answers, chores, connect, facts, leases, migrate, probe};
+use crate::{answers, collect, connect, facts, leases, migrate, probe};
 
 /// How long migrations may take: they may wait for another process, and rewrite a table.
 const MIGRATION_PATIENCE: Duration = Duration::from_mins(10);
@@ -166,7 +166,7 @@ impl Durable for SqlStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.sql.run("ping", chores::ping).await
+        self.sql.run("ping", probe::ping).await
     }
 
     async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -208,7 +208,7 @@ impl Durable for SqlStore {
     }
 
     async fn collect_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {
-        let work = move |sql| chores::collect_expired(sql, now, batch);
+        let work = move |sql| collect::collect_expired(sql, now, batch);
         self.sql.run("collect_expired", work).await
     }
 }

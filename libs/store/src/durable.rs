@@ -45,8 +45,8 @@ pub trait Durable: KeyVersions + LastGoodDocuments + Send + Sync + 'static {
     /// Whose the rows of every tenant are that was ever claimed.
     async fn owners(&self) -> Result<Vec<(TenantId, Owner)>, StoreError>;
 
-    /// Takes or renews a named lease for `holder`, so that a chore is done by one process at a time.
-    /// `true` if `holder` has it until `now + ttl`.
+    /// Takes or renews a named lease for `holder`, so that one process at a time does what
+    /// the name stands for. `true` if `holder` has it until `now + ttl`.
     async fn lease(
         &self,
         name: &str,

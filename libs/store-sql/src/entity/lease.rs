@@ -1,4 +1,4 @@
-//! Who does a chore at present. Belongs to no tenant.
+//! Who holds which lease. Belongs to no tenant.
 
 use sea_orm::entity::prelude::*;
 

@@ -10,8 +10,9 @@
     reason = "names are sentences here, and a suite speaks by panicking"
 )]
 
-mod chores;
 mod clients;
+mod collector;
+mod installation;
 mod isolation;
 mod keys;
 mod last_good;
@@ -22,8 +23,9 @@ pub(crate) mod records;
 mod refresh;
 mod sessions;
 
-pub use chores::*;
 pub use clients::*;
+pub use collector::*;
+pub use installation::*;
 pub use isolation::*;
 pub use keys::*;
 pub use last_good::*;

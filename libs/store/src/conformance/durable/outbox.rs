@@ -6,7 +6,7 @@ use insula_ambient::Timestamp;
 use insula_model::{Event, EventId, EventKind, Revocation, SessionEnd};
 use insula_oauth::Scopes;
 
-use super::chores::{LONG_AGO, ONE_BY_ONE, sweep_all};
+use super::collector::{LONG_AGO, ONE_BY_ONE, sweep_all};
 use super::records::{
     HOUR, MS, NOON, a_tenant, at_once, claims, client, connector, cookie, grant_id, session, user,
 };

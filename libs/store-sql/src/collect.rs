@@ -2,10 +2,7 @@ use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use crate::entity::{browser_session, event, redeemed_code, refresh_grant, revoked_grant};
 use crate::fault::Fault;
@@ -13,11 +10,6 @@ use crate::sql::Sql;
 
 /// The most rows of a kind one sweep takes, so that it holds no lock for long.
 const MOST_SWEPT: u32 = 1_000;
-
-pub(crate) async fn ping(sql: Arc<Sql>) -> Result<(), Fault> {
-    sql.read().execute_unprepared("SELECT 1").await?;
-    Ok(())
-}
 
 pub(crate) async fn collect_expired(
     sql: Arc<Sql>,
