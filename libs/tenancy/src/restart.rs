@@ -72,7 +72,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, Default)]
 pub struct CrashWindow {
     at: VecDeque<(Monotonic, Failure)>,
-    /// Downfalls one after the other, none a window later than the one before.
+    /// Failures one after the other, none a window later than the one before.
     in_a_row: u32,
 }
 

@@ -84,11 +84,11 @@ fn the_theme_names_of_dex_are_understood() {
 #[test]
 fn a_theme_stands_on_another_and_overrides_by_name() {
     let folder = themes(&[
-        ("house/theme.yaml", "extends: midnight\nfont: serif\n"),
-        ("house/templates/home.html", "house"),
+        ("wide/theme.yaml", "extends: midnight\nfont: serif\n"),
+        ("wide/templates/home.html", "wide"),
     ]);
     let library = ThemeLibrary::load(folder.path()).unwrap();
-    let theme = library.theme(&request("house")).unwrap();
+    let theme = library.theme(&request("wide")).unwrap();
     let css = theme.style_css("");
     assert!(css.contains("--accent:#a78bfa") && css.contains("Georgia"));
 }
@@ -115,26 +115,26 @@ fn themes_that_cannot_work_are_refused_when_they_load() {
 
 #[test]
 fn a_bad_reload_leaves_the_themes_as_they_were() {
-    let folder = themes(&[("house/theme.yaml", "extends: base\nradius: 3\n")]);
+    let folder = themes(&[("wide/theme.yaml", "extends: base\nradius: 3\n")]);
     let library = ThemeLibrary::load(folder.path()).unwrap();
-    fs::write(folder.path().join("house/theme.yaml"), "extends: nowhere\n").unwrap();
+    fs::write(folder.path().join("wide/theme.yaml"), "extends: nowhere\n").unwrap();
     assert!(library.reload().is_err());
     assert!(
         library
-            .theme(&request("house"))
+            .theme(&request("wide"))
             .unwrap()
             .style_css("")
             .contains("--radius:3px")
     );
     fs::write(
-        folder.path().join("house/theme.yaml"),
+        folder.path().join("wide/theme.yaml"),
         "extends: base\nradius: 4\n",
     )
     .unwrap();
     library.reload().unwrap();
     assert!(
         library
-            .theme(&request("house"))
+            .theme(&request("wide"))
             .unwrap()
             .style_css("")
             .contains("--radius:4px")
