@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
-use crate::process::{Process, free_port};
+use crate::process::Process;
 
 /// What every generated tenant's client is called.
 pub(crate) const CLIENT: &str = "bench";
@@ -32,8 +32,8 @@ impl Deployment {
         let deployment = Self {
             folder,
             server: server.to_owned(),
-            port: free_port()?,
-            telemetry: free_port()?,
+            port: insula_free_port::free_port()?,
+            telemetry: insula_free_port::free_port()?,
             workers,
         };
         fs::create_dir(deployment.folder().join("tenants"))?;

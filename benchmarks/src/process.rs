@@ -1,7 +1,6 @@
 //! A process that is measured: started on its cores, watched through `/proc`, ended with us.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -159,10 +158,4 @@ pub(crate) fn own_processor_time() -> Option<Duration> {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn own_processor_time() -> Option<Duration> {
     None
-}
-
-/// A port that nobody listens on now.
-pub(crate) fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("no port can be had")?;
-    Ok(listener.local_addr()?.port())
 }

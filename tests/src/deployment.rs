@@ -1,5 +1,4 @@
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -248,22 +247,7 @@ pub(crate) async fn run(mut command: Command) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// Below the ports that systems give to outgoing connections and to whoever asks for any port: one of
-/// those would be taken between here and the start of the server that is to listen there.
-const PORTS: std::ops::Range<u16> = 10_240..32_000;
-
-/// A port that nobody listens on now, and that no other test of this program was given.
+/// A port for a server that a test starts.
 pub fn free_port() -> u16 {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Programs that run at once begin in different places.
-    let first = std::process::id().wrapping_mul(97);
-    loop {
-        let number = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let within = number % u32::from(PORTS.end - PORTS.start);
-        let port = PORTS.start + u16::try_from(within).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
+    insula_free_port::free_port().unwrap()
 }

@@ -1,10 +1,10 @@
 //! Waiting for things outside this process, always with a limit and always interruptible.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use crate::stop::Stop;
 
@@ -41,12 +41,6 @@ pub(crate) fn until<T>(
         }
         a_moment();
     }
-}
-
-/// A loopback port that nobody listens on at this moment.
-pub(crate) fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("no free port on the loopback")?;
-    Ok(listener.local_addr()?.port())
 }
 
 /// The status code that `GET path` answers, or `None` while nobody answers.

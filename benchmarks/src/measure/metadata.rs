@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use crate::bare::{DISCOVERY, KEYS};
 use crate::deployment::Deployment;
 use crate::load::Plan;
-use crate::process::{Process, free_port};
+use crate::process::Process;
 use crate::report::{Figure, Report, Target, rate, ratio, spread};
 use crate::storm::{Round, median, storm};
 use crate::wire::{Answer, Wire, get};
@@ -79,7 +79,7 @@ fn add(report: &mut Report, what: &str, length: usize, pairs: &[(Round, Round)])
 }
 
 fn start_bare(plan: &Plan, like: &Process, deployment: &Deployment, host: &str) -> Result<Process> {
-    let port = free_port()?;
+    let port = insula_free_port::free_port()?;
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["bare", "--host", host, "--port"])

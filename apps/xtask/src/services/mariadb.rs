@@ -49,7 +49,7 @@ impl MariaDb {
 
         let first = folder.join("first.sql");
         fs::write(&first, FIRST_STATEMENTS).context("could not write first.sql")?;
-        let port = wait::free_port()?;
+        let port = insula_free_port::free_port()?;
         let log = folder.join("log");
         let mut command = account.command(&server, folder);
         command.args([

@@ -26,7 +26,7 @@ impl PgBouncer {
     pub(super) fn start(folder: &Path, postgres: u16, user: &str) -> anyhow::Result<Self> {
         let program = program().context("pgbouncer is not installed")?;
         let account = Account::first_of(&["postgres", "nobody"])?;
-        let port = wait::free_port()?;
+        let port = insula_free_port::free_port()?;
         let (settings, log) = (folder.join("pgbouncer.ini"), folder.join("log"));
         let text = format!(
             "[databases]\n* = host=127.0.0.1 port={postgres} user={user}\n\

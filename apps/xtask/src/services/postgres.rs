@@ -38,7 +38,7 @@ impl Postgres {
             .stdout(Stdio::null());
         process::run("initdb", &mut lay, stop)?;
 
-        let port = wait::free_port()?;
+        let port = insula_free_port::free_port()?;
         let log = folder.join("log");
         let mut command = account.command(&programs.join("postgres"), folder);
         command

@@ -28,7 +28,7 @@ impl Redis {
         };
         let account = Account::first_of(&["redis", "nobody"])?;
         account.owns(folder)?;
-        let port = wait::free_port()?;
+        let port = insula_free_port::free_port()?;
         let log = folder.join("log");
         let mut command: Command = account.command(&program, folder);
         command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);

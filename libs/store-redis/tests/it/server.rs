@@ -1,4 +1,3 @@
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -103,8 +102,7 @@ fn launch(port: u16, more: &[String], dir: &TempDir) -> std::io::Result<Child> {
 }
 
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    insula_free_port::free_port().unwrap()
 }
 
 /// A server to share, or one of the test's own.
