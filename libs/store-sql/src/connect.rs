@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Executor as _};
 use sea_orm::{DbErr, RuntimeErr, SqlxMySqlConnector, SqlxPostgresConnector, SqlxSqliteConnector};
@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use crate::backend::Backend;
 use crate::commit::GroupCommit;
+use crate::fault::Fault;
 use crate::metrics::{CommitMetrics, Pool};
 use crate::options::SqlOptions;
 use crate::wire::Wire;
@@ -63,7 +64,7 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> 
         }
     }
     let commits = CommitMetrics::new().map_err(sqlx::Error::config)?;
-    let writing = open_sqlite(|| sqlite_pool(1, options), &connect).await?;
+    let writing = while_locked(|| sqlite_pool(1, options).connect_with(connect.clone())).await?;
     let connection = SqlxSqliteConnector::from_sqlx_sqlite_pool(writing.clone());
     let group = GroupCommit::start(connection.clone(), commits.clone());
     let writer = Wire::grouped(connection.clone(), group);
@@ -78,7 +79,8 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> 
     }
     let querying = connect.pragma("query_only", "ON");
     let most = options.max_connections;
-    let reading = open_sqlite(|| sqlite_pool(most, options), &querying).await?;
+    let reading = while_locked(|| sqlite_pool(most, options).connect_with(querying.clone()));
+    let reading = reading.await?;
     let reader = SqlxSqliteConnector::from_sqlx_sqlite_pool(reading.clone());
     Ok(Opened {
         reader: Wire::direct(reader),
@@ -93,28 +95,19 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> 
 
 /// Opens a pool, again while another process is opening the same new file: SQLite does not wait by
 /// itself for who is turning the write-ahead log on.
-async fn open_sqlite(
-    pool: impl Fn() -> SqlitePoolOptions,
-    connect: &SqliteConnectOptions,
-) -> Result<SqlitePool, sqlx::Error> {
+async fn while_locked<T, F>(open: impl Fn() -> F) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
     let began = Instant::now();
     loop {
-        match pool().connect_with(connect.clone()).await {
-            Err(error) if is_busy(&error) && began.elapsed() < SQLITE_BUSY => {
+        match open().await {
+            Err(error) if Fault::is_lock(&error) && began.elapsed() < SQLITE_BUSY => {
                 sleep(SQLITE_PAUSE).await;
             }
             opened => return opened,
         }
     }
-}
-
-fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    // The primary code is the low byte of an extended one.
-    code.and_then(|code| code.parse::<u32>().ok())
-        .is_some_and(|code| code & 0xff == 5)
 }
 
 /// How each connection to SQLite is opened. What is committed is flushed to the disk before it is
@@ -262,7 +255,12 @@ async fn mysql(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::future::ready;
+
     use sea_orm::ConnectionTrait as _;
+    use sea_orm::sqlx::SqliteConnection;
+    use sea_orm::sqlx::error::DatabaseError;
 
     use super::*;
 
@@ -286,6 +284,48 @@ mod tests {
         let past_the_writer = opened.reader.execute_unprepared("CREATE TABLE t (n INT)");
         let refused = past_the_writer.await.unwrap_err().to_string();
         assert!(refused.contains("readonly"), "{refused}");
+    }
+
+    /// Two connections to one new file, with a table.
+    async fn rivals(folder: &Path) -> [SqliteConnection; 2] {
+        let url = format!("sqlite://{}", folder.join("test.db").display());
+        let connect = sqlite_options(&url).unwrap();
+        let mut one = connect.connect().await.unwrap();
+        one.execute("CREATE TABLE t (n INT)").await.unwrap();
+        [one, connect.connect().await.unwrap()]
+    }
+
+    #[tokio::test]
+    async fn sqlite_is_opened_again_where_it_was_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        let [mut one, mut other] = rivals(folder.path()).await;
+        // A write to what another changed since it was read is refused at once.
+        one.execute("BEGIN").await.unwrap();
+        one.execute("SELECT count(*) FROM t").await.unwrap();
+        other.execute("INSERT INTO t VALUES (1)").await.unwrap();
+        let locked = one.execute("INSERT INTO t VALUES (2)").await.unwrap_err();
+        let code = locked.as_database_error().and_then(DatabaseError::code);
+        assert_eq!(
+            code.as_deref(),
+            Some("517"),
+            "BUSY, and above its byte the reason"
+        );
+
+        let tries = RefCell::new(vec![Ok("open"), Err(locked)]);
+        let opened = while_locked(|| ready(tries.borrow_mut().pop().unwrap())).await;
+        assert_eq!(opened.unwrap(), "open");
+        assert_eq!(tries.borrow().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn sqlite_is_not_opened_again_after_an_error_that_is_no_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let [mut one, _] = rivals(folder.path()).await;
+        let absent = one.execute("SELECT n FROM no_table").await.unwrap_err();
+        let tries = RefCell::new(vec![Ok("open"), Err(absent)]);
+        let opened = while_locked(|| ready(tries.borrow_mut().pop().unwrap())).await;
+        assert!(opened.unwrap_err().to_string().contains("no_table"));
+        assert_eq!(tries.borrow().len(), 1);
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Fault {
         matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
     }
 
+    /// Whether the driver was refused because of a lock that another holds.
+    pub(crate) fn is_lock(error: &SqlxError) -> bool {
+        error.as_database_error().is_some_and(is_conflict)
+    }
+
     /// Whether a statement of SQLite that failed undid what it did itself and left its transaction
     /// as it was: one that broke a constraint, could not be carried out as it is written or found no row
     /// that it had to change. A full
