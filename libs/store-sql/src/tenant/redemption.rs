@@ -25,10 +25,8 @@ pub(super) async fn add_refresh(
     let inserted = refresh_grant::Entity::insert(row)
         .exec_without_returning(sql.write())
         .await;
-    let duplicate = match inserted {
-        Ok(_) => return Ok(Redemption::First),
-        Err(error) if Fault::is_duplicate(&error) => error,
-        Err(error) => return Err(error.into()),
+    let Some(duplicate) = Fault::duplicate(inserted)? else {
+        return Ok(Redemption::First);
     };
     let key = (tenant.as_str().to_owned(), id.as_str().to_owned());
     let stored = refresh_grant::Entity::find_by_id(key)
@@ -64,10 +62,8 @@ pub(super) async fn note(
     let inserted = redeemed_code::Entity::insert(row)
         .exec_without_returning(sql.write())
         .await;
-    let duplicate = match inserted {
-        Ok(_) => return Ok(Redemption::First),
-        Err(error) if Fault::is_duplicate(&error) => error,
-        Err(error) => return Err(error.into()),
+    let Some(duplicate) = Fault::duplicate(inserted)? else {
+        return Ok(Redemption::First);
     };
     let key = (tenant.as_str().to_owned(), grant.as_str().to_owned());
     let stored = redeemed_code::Entity::find_by_id(key)
