@@ -61,6 +61,16 @@ pub(crate) fn changed(done: ExecResult, must_change: bool) -> Result<ExecResult,
     Ok(done)
 }
 
+/// Carries out statements one after the other, until one fails.
+pub(crate) async fn each(transaction: &DatabaseTransaction, steps: Vec<Step>) -> Outcome {
+    let mut done = Vec::new();
+    for step in steps {
+        let result = transaction.execute_raw(step.statement).await?;
+        done.push(changed(result, step.must_change)?);
+    }
+    Ok(done)
+}
+
 /// What a write is told: what each of its statements did.
 type Outcome = Result<Vec<ExecResult>, DbErr>;
 
@@ -256,19 +266,16 @@ async fn carry_out(transaction: &DatabaseTransaction, steps: &[Step]) -> Outcome
         return Ok(vec![changed(done, only.must_change)?]);
     }
     let savepoint = transaction.begin().await?;
-    let mut done = Vec::new();
-    for step in steps {
-        let result = savepoint.execute_raw(step.statement.clone()).await;
-        match result.and_then(|result| changed(result, step.must_change)) {
-            Ok(result) => done.push(result),
-            Err(error) => {
-                savepoint.rollback().await?;
-                return Err(error);
-            }
+    match each(&savepoint, steps.to_vec()).await {
+        Ok(done) => {
+            savepoint.commit().await?;
+            Ok(done)
+        }
+        Err(error) => {
+            savepoint.rollback().await?;
+            Err(error)
         }
     }
-    savepoint.commit().await?;
-    Ok(done)
 }
 
 #[cfg(test)]

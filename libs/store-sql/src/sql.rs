@@ -12,7 +12,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::answers::Answers;
 use crate::backend::Backend;
-use crate::commit::Step;
+use crate::commit::{Step, each};
 use crate::connect::Opened;
 use crate::fault::Fault;
 use crate::metrics::{CommitMetrics, Pool, SqlMetrics};
@@ -91,10 +91,24 @@ impl Sql {
 
     /// Carries out statements, all or none of them, and answers what each did. Counted.
     pub(crate) async fn write_steps(&self, steps: Vec<Step>) -> Result<Vec<ExecResult>, DbErr> {
-        for _ in &steps {
+        self.count_writes(&steps);
+        self.writer.steps(steps).await
+    }
+
+    /// The same in a transaction that began already. Counted.
+    pub(crate) async fn write_steps_in(
+        &self,
+        transaction: &DatabaseTransaction,
+        steps: Vec<Step>,
+    ) -> Result<Vec<ExecResult>, DbErr> {
+        self.count_writes(&steps);
+        each(transaction, steps).await
+    }
+
+    fn count_writes(&self, steps: &[Step]) {
+        for _ in steps {
             self.metrics.count_write();
         }
-        self.writer.steps(steps).await
     }
 
     /// Where the process writes for its own sake: leases, probes. Not counted, for these are no

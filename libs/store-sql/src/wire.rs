@@ -4,7 +4,7 @@ use sea_orm::{
     QueryResult, RuntimeErr, Statement, TransactionOptions, TransactionTrait as _,
 };
 
-use crate::commit::{GroupCommit, Step, changed};
+use crate::commit::{GroupCommit, Step, changed, each};
 
 /// Where statements go.
 #[derive(Clone)]
@@ -89,15 +89,7 @@ impl Wire {
             return Ok(vec![changed(done, must_change)?]);
         }
         let transaction = self.alone().await?;
-        let mut done = Vec::new();
-        for Step {
-            statement,
-            must_change,
-        } in steps
-        {
-            let result = transaction.execute_raw(statement).await?;
-            done.push(changed(result, must_change)?);
-        }
+        let done = each(&transaction, steps).await?;
         transaction.commit().await?;
         Ok(done)
     }

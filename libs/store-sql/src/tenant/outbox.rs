@@ -14,7 +14,8 @@ use insula_store::{
     StoreError,
 };
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait as _, QueryTrait as _,
+    ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait as _, ExecResult,
+    QueryTrait as _,
 };
 
 use super::json::to_json;
@@ -55,14 +56,9 @@ async fn commit(
     if plan.steps.is_empty() {
         return Ok(plan.committed);
     }
+    let (prolongs, committed) = (plan.prolongs, plan.committed);
     match sql.write_steps(plan.steps).await {
-        Ok(done) => {
-            let prolonged = plan.prolongs.and_then(|at| done.get(at));
-            Ok(Committed {
-                was_prolonged: prolonged.is_some_and(|done| done.rows_affected() == 1),
-                ..plan.committed
-            })
-        }
+        Ok(done) => Ok(outcome(committed, prolongs, &done)),
         Err(error) if lost_a_race(&error) => commit_under_locks(&sql, &tenant, &changes).await,
         Err(error) => Err(error.into()),
     }
@@ -79,24 +75,23 @@ async fn commit_under_locks(
     changes: &Changes,
 ) -> Result<Committed, Fault> {
     let transaction = sql.begin().await?;
-    let mut plan = plan(sql, &transaction, tenant, changes, true).await?;
-    for (at, step) in plan.steps.into_iter().enumerate() {
-        sql.metrics.count_write();
-        let done = transaction.execute_raw(step.statement).await;
-        let done = done.map_err(|error| {
-            if lost_a_race(&error) {
-                Fault::Raced
-            } else {
-                error.into()
-            }
-        })?;
-        if step.must_change && done.rows_affected() == 0 {
-            return Err(Fault::Raced);
-        }
-        plan.committed.was_prolonged |= plan.prolongs == Some(at) && done.rows_affected() == 1;
-    }
+    let plan = plan(sql, &transaction, tenant, changes, true).await?;
+    let done = sql.write_steps_in(&transaction, plan.steps).await;
+    let done = match done {
+        Err(error) if lost_a_race(&error) => return Err(Fault::Raced),
+        done => done?,
+    };
     transaction.commit().await?;
-    Ok(plan.committed)
+    Ok(outcome(plan.committed, plan.prolongs, &done))
+}
+
+/// What a commit came to, by what its steps did.
+fn outcome(committed: Committed, prolongs: Option<usize>, done: &[ExecResult]) -> Committed {
+    let prolonged = prolongs.and_then(|at| done.get(at));
+    Committed {
+        was_prolonged: prolonged.is_some_and(|done| done.rows_affected() == 1),
+        ..committed
+    }
 }
 
 async fn plan(
