@@ -16,7 +16,7 @@ use sea_orm::{
 };
 
 use super::json::from_json;
-use crate::entity::event::{Column, Entity};
+use crate::entity::event::{Column, Entity, Model};
 use crate::entity::event_counter;
 use crate::fault::Fault;
 use crate::sql::Sql;
@@ -30,19 +30,17 @@ pub(super) async fn events_after(
     tenant: TenantId,
     (position, most): (u64, u32),
 ) -> Result<Vec<PlacedEvent>, Fault> {
-    while !without_place(&sql, sql.reader(), &tenant, 1)
-        .await?
-        .is_empty()
-    {
-        give_places(&sql, &tenant).await?;
-    }
-    let rows = Entity::find()
-        .filter(Column::TenantId.eq(tenant.as_str()))
-        .filter(Column::Position.gt(i64::try_from(position).unwrap_or(i64::MAX)))
-        .order_by_asc(Column::Position)
-        .limit(u64::from(most))
-        .all(sql.read())
-        .await?;
+    // Only as many get places as this page takes: the first reader of many finds all of them without.
+    let rows = loop {
+        let waiting = without_place(&sql, sql.reader(), &tenant, 1).await?;
+        if !waiting.is_empty() {
+            give_places(&sql, &tenant).await?;
+        }
+        let rows = placed_after(&sql, &tenant, position, most).await?;
+        if waiting.is_empty() || rows.len() as u64 == u64::from(most) {
+            break rows;
+        }
+    };
     let placed = rows.into_iter().map(|row| {
         let position = row.position.and_then(|place| u64::try_from(place).ok());
         Ok(PlacedEvent {
@@ -51,6 +49,22 @@ pub(super) async fn events_after(
         })
     });
     placed.collect()
+}
+
+async fn placed_after(
+    sql: &Sql,
+    tenant: &TenantId,
+    position: u64,
+    most: u32,
+) -> Result<Vec<Model>, Fault> {
+    let found = Entity::find()
+        .filter(Column::TenantId.eq(tenant.as_str()))
+        .filter(Column::Position.gt(i64::try_from(position).unwrap_or(i64::MAX)))
+        .order_by_asc(Column::Position)
+        .limit(u64::from(most))
+        .all(sql.read())
+        .await?;
+    Ok(found)
 }
 
 async fn without_place(

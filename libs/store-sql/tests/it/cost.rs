@@ -135,6 +135,29 @@ pub(crate) async fn a_login_and_its_events_are_one_commit_of_three_statements(sc
     store.close().await;
 }
 
+/// The first who reads finds all that was ever told without a place.
+pub(crate) async fn a_page_of_events_gives_places_to_no_more_than_it_needs(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let acme = tenant(&store);
+    for commit in 0..3 {
+        let events = (0..400).flat_map(|event| told(&format!("e{commit}-{event}")).events);
+        let changes = Changes {
+            events: events.collect(),
+            ..Changes::default()
+        };
+        acme.commit(&changes).await.unwrap();
+    }
+    let writes = store.metrics().writes();
+    let page = acme.events_after(0, 10).await.unwrap();
+    assert_eq!(page.len(), 10);
+    // The counter is made, the events get their places, the counter is set.
+    assert_eq!(store.metrics().writes() - writes, 3);
+    let rest = acme.events_after(page[9].position, 2_000).await.unwrap();
+    assert_eq!(rest.len(), 1_190);
+    store.close().await;
+}
+
 pub(crate) async fn a_refresh_writes_one_statement(scratch: &Scratch) {
     let store = scratch.store().await;
     store.migrate().await.unwrap();

@@ -42,6 +42,7 @@ macro_rules! on {
                 registry: a_look_for_changes_costs_one_statement,
                 cost: a_login_writes_three_statements,
                 cost: a_login_and_its_events_are_one_commit_of_three_statements,
+                cost: a_page_of_events_gives_places_to_no_more_than_it_needs,
                 cost: a_refresh_writes_one_statement,
                 cost: the_key_versions_of_thousands_of_tenants_cost_a_statement_for_each_thousand,
                 cost: answers_are_written_together_and_soon,
