@@ -133,14 +133,19 @@ impl Scratch {
 
     pub(crate) async fn remove(self) {
         if let Some(server) = self.service.direct().filter(|s| !s.is_empty()) {
-            let force = match self.service {
-                Service::Postgres | Service::PgBouncer => " WITH (FORCE)",
-                _ => "",
-            };
-            let drop = format!("DROP DATABASE IF EXISTS {}{force}", self.name);
-            administer(&server, &[drop]).await;
+            administer(&server, &[drop_of(self.service, &self.name)]).await;
         }
     }
+}
+
+/// Drops a database whoever is connected to it: a pooler keeps connections to one for minutes after
+/// its last client left.
+fn drop_of(service: Service, name: &str) -> String {
+    let force = match service {
+        Service::Postgres | Service::PgBouncer => " WITH (FORCE)",
+        Service::Sqlite | Service::MariaDb => "",
+    };
+    format!("DROP DATABASE IF EXISTS {name}{force}")
 }
 
 async fn administer(server: &str, statements: &[String]) {
@@ -167,6 +172,7 @@ async fn sweep(service: Service, server: &str) {
         let admin = Database::connect(url).await.unwrap();
         let list = sea_orm::Statement::from_string(admin.get_database_backend(), list);
         let rows = admin.query_all_raw(list).await.unwrap();
+        admin.close().await.unwrap();
         let names = rows.iter().map(|row| row.try_get_by_index::<String>(0));
         names.collect::<Result<Vec<_>, _>>().unwrap()
     });
@@ -175,9 +181,7 @@ async fn sweep(service: Service, server: &str) {
         let process = process.and_then(|rest| rest.split_once('_'));
         process.is_some_and(|(id, _)| processes.exists() && !processes.join(id).exists())
     });
-    let drops: Vec<_> = left
-        .map(|name| format!("DROP DATABASE IF EXISTS {name}"))
-        .collect();
+    let drops: Vec<_> = left.map(|name| drop_of(service, &name)).collect();
     administer(server, &drops).await;
 }
 
