@@ -21,6 +21,7 @@ mod owners;
 mod people;
 mod registry;
 mod registry_index;
+mod remembered;
 mod sessions;
 
 pub use bus::{Change, ChangeBus, ChangeKind, ChangeStream};
@@ -45,4 +46,5 @@ pub use registry::{
     TenantPut, TenantRegistry,
 };
 pub use registry_index::TenantIndex;
+pub use remembered::{Fact, Reading, Remembered, RememberedBound, RememberedTotals, RememberedUse};
 pub use sessions::Sessions;
