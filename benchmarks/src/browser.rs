@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
@@ -127,7 +126,7 @@ impl Browser {
     }
 
     async fn tokens(&mut self, form: &str) -> Result<Tokens> {
-        let basic = STANDARD.encode(format!("{CLIENT}:{SECRET}"));
+        let basic = BASE64.encode(format!("{CLIENT}:{SECRET}").as_bytes());
         let request = format!(
             "POST /token HTTP/1.1\r\nHost: {}\r\nAuthorization: Basic {basic}\r\n\
              Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::Url;
@@ -135,7 +134,7 @@ impl RelyingParty {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
         if let Some(verifier) = &verifier {
-            let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
+            let challenge = BASE64URL_NOPAD.encode(&Sha256::digest(verifier));
             params.insert("code_challenge".to_owned(), challenge);
             params.insert("code_challenge_method".to_owned(), "S256".to_owned());
         }
@@ -265,11 +264,14 @@ impl RelyingParty {
         let mut form = form.to_vec();
         let basic = format!(
             "Basic {}",
-            STANDARD.encode(format!(
-                "{}:{}",
-                form_encoded(&self.client_id),
-                form_encoded(&self.secret)
-            ))
+            BASE64.encode(
+                format!(
+                    "{}:{}",
+                    form_encoded(&self.client_id),
+                    form_encoded(&self.secret)
+                )
+                .as_bytes()
+            )
         );
         let mut headers = Vec::new();
         match self.auth {

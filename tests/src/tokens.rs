@@ -1,7 +1,6 @@
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
@@ -124,7 +123,7 @@ pub fn left_half(alg: Algorithm, token: &str) -> String {
         Algorithm::EdDSA | Algorithm::RS512 | Algorithm::PS512 => Sha512::digest(token).to_vec(),
         _ => Sha256::digest(token).to_vec(),
     };
-    URL_SAFE_NO_PAD.encode(&hash[..hash.len() / 2])
+    BASE64URL_NOPAD.encode(&hash[..hash.len() / 2])
 }
 
 /// The header of a JWT, unverified.
@@ -149,7 +148,7 @@ fn part(token: &str, index: usize) -> Value {
 
 fn bytes(token: &str, index: usize) -> Vec<u8> {
     let part = token.split('.').nth(index).expect("a JWT has three parts");
-    URL_SAFE_NO_PAD.decode(part).unwrap()
+    BASE64URL_NOPAD.decode(part.as_bytes()).unwrap()
 }
 
 /// An object that keeps the order of its members.

@@ -1,7 +1,10 @@
 use std::sync::{Mutex, PoisonError};
 
+use data_encoding::HEXLOWER;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use crate::base32_lower;
 
 /// A source of unguessable bytes.
 pub trait Entropy: Send + Sync + 'static {
@@ -27,7 +30,7 @@ pub trait Entropy: Send + Sync + 'static {
         let mut b = [0_u8; 16];
         self.fill(&mut b);
         let n = (u128::from_be_bytes(b) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-        let hex = format!("{n:032x}");
+        let hex = HEXLOWER.encode(&n.to_be_bytes());
         let part = |from, to| hex.get(from..to).unwrap_or_default();
         [
             part(0, 8),
@@ -38,30 +41,6 @@ pub trait Entropy: Send + Sync + 'static {
         ]
         .join("-")
     }
-}
-
-/// Base32 (RFC 4648 §6) in lower case and without padding, the alphabet of dex's ids.
-pub fn base32_lower(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
-    let (mut buffer, mut bits) = (0_u32, 0_u32);
-    let letter = |index: u32| {
-        let known = ALPHABET.get((index & 31) as usize);
-        char::from(*known.unwrap_or(&b'a'))
-    };
-    for byte in bytes {
-        buffer = (buffer << 8) | u32::from(*byte);
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            text.push(letter(buffer >> bits));
-        }
-        buffer &= (1 << bits) - 1;
-    }
-    if bits > 0 {
-        text.push(letter(buffer << (5 - bits)));
-    }
-    text
 }
 
 /// The operating system's generator.
@@ -101,21 +80,6 @@ impl Entropy for SeededEntropy {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base32_follows_the_vectors_of_rfc_4648() {
-        for (plain, coded) in [
-            ("", ""),
-            ("f", "my"),
-            ("fo", "mzxq"),
-            ("foo", "mzxw6"),
-            ("foob", "mzxw6yq"),
-            ("fooba", "mzxw6ytb"),
-            ("foobar", "mzxw6ytboi"),
-        ] {
-            assert_eq!(base32_lower(plain.as_bytes()), coded);
-        }
-    }
 
     #[test]
     fn a_word_of_fifteen_bytes_has_the_form_of_a_dex_id() {

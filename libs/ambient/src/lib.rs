@@ -2,13 +2,15 @@
 //! whoever does not answer.
 //!
 //! Owns the [`Clock`] and [`Entropy`] seams, their real forms and the forms tests hold in their
-//! hand, and the arithmetic of pauses between tries. Owns no timer, no scheduler and no
+//! hand, the arithmetic of pauses between tries, and the two text forms of bytes that no library
+//! has as they are needed. Owns no timer, no scheduler and no
 //! cryptographic key: who needs the time asks for a [`Timestamp`] or a [`Monotonic`] argument, and
 //! only shells hold a clock.
 
 mod backoff;
 mod breaker;
 mod clock;
+mod encoding;
 mod entropy;
 mod forward;
 mod monotonic;
@@ -17,7 +19,8 @@ mod timestamp;
 pub use backoff::Backoff;
 pub use breaker::Breaker;
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use entropy::{Entropy, SeededEntropy, SystemEntropy, base32_lower};
+pub use encoding::{base32_lower, read_base64};
+pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use forward::ForwardClock;
 pub use monotonic::Monotonic;
 pub use timestamp::Timestamp;

@@ -1,5 +1,4 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_ambient::Entropy;
 use insula_jose::sha256;
 use insula_oauth::{CodeChallengeMethod, Params};
@@ -33,7 +32,7 @@ impl PkcePair {
     /// `code_challenge`, for the authorization request.
     pub fn challenge(&self) -> String {
         match self.method {
-            CodeChallengeMethod::S256 => URL_SAFE_NO_PAD.encode(sha256(self.verifier.as_bytes())),
+            CodeChallengeMethod::S256 => BASE64URL_NOPAD.encode(&sha256(self.verifier.as_bytes())),
             CodeChallengeMethod::Plain => self.verifier.clone(),
         }
     }
@@ -54,7 +53,7 @@ impl std::fmt::Debug for PkcePair {
 pub fn random_text(entropy: &dyn Entropy) -> String {
     let mut bytes = [0_u8; 32];
     entropy.fill(&mut bytes);
-    URL_SAFE_NO_PAD.encode(bytes)
+    BASE64URL_NOPAD.encode(&bytes)
 }
 
 /// The URL of an authorization request. A query the endpoint has of its own is kept

@@ -1,5 +1,4 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_jose::{KeyRing, constant_time_eq, hmac_sha256};
 
 /// A step of a conversation that a link or a form leads to.
@@ -24,7 +23,7 @@ impl Step {
 /// `subject`. It doubles as the token against cross-site request forgery.
 pub fn proof_of(keys: &KeyRing, subject: &str, step: Step) -> String {
     let key = keys.derive(step.label());
-    URL_SAFE_NO_PAD.encode(hmac_sha256(&key, subject.as_bytes()))
+    BASE64URL_NOPAD.encode(&hmac_sha256(&key, subject.as_bytes()))
 }
 
 /// Whether `presented` is the proof of `step`, in constant time.

@@ -1,5 +1,4 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 
 /// Tag of a length-delimited field: the number, shifted past the wire type 2.
 const FIRST: u8 = 1 << 3 | 2;
@@ -17,13 +16,13 @@ pub(crate) fn encode(first: &str, second: &str) -> String {
         push_varint(&mut message, text.len());
         message.extend_from_slice(text.as_bytes());
     }
-    URL_SAFE_NO_PAD.encode(message)
+    BASE64URL_NOPAD.encode(&message)
 }
 
 /// Reads [`encode`]. Fields of other numbers are skipped and the last of a repeated field counts,
 /// as protobuf demands of a reader.
 pub(crate) fn decode(text: &str) -> Option<(String, String)> {
-    let message = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let message = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
     let (mut first, mut second) = (String::new(), String::new());
     let mut rest = message.as_slice();
     while !rest.is_empty() {
@@ -113,7 +112,7 @@ mod tests {
     #[test]
     fn unknown_fields_are_skipped() {
         let message = [&[0x18, 1][..], b"\x0a\x01u", &[0x22, 1, 9], b"\x12\x01c"].concat();
-        let text = URL_SAFE_NO_PAD.encode(message);
+        let text = BASE64URL_NOPAD.encode(&message);
         assert_eq!(decode(&text), Some(("u".to_owned(), "c".to_owned())));
     }
 }

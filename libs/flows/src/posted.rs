@@ -7,8 +7,7 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_ambient::Timestamp;
 use insula_engine::Refusal;
 use insula_jose::MasterKey;
@@ -32,13 +31,15 @@ pub fn seal(view: &TenantView, route: &str, params: &Params) -> Option<String> {
         return None;
     }
     let sealed = key(view).seal(PURPOSE, plain.as_bytes(), view.effects.entropy.as_ref());
-    Some(URL_SAFE_NO_PAD.encode(sealed))
+    Some(BASE64URL_NOPAD.encode(&sealed))
 }
 
 /// The parameters again, at the route they were posted to.
 pub fn open(view: &TenantView, route: &str, word: &str) -> Result<Params, Refusal> {
     let unreadable = || Refusal::MalformedBody("the posted form is not whole".to_owned());
-    let sealed = URL_SAFE_NO_PAD.decode(word).map_err(|_| unreadable())?;
+    let sealed = BASE64URL_NOPAD
+        .decode(word.as_bytes())
+        .map_err(|_| unreadable())?;
     let plain = key(view).open(PURPOSE, &sealed).map_err(|_| unreadable())?;
     let plain = String::from_utf8(plain).map_err(|_| unreadable())?;
     let mut parts = plain.splitn(3, '\n');

@@ -1,5 +1,4 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_jose::{MasterKey, SealError};
 use insula_model::AuthRequestId;
 
@@ -23,12 +22,12 @@ pub(crate) fn open(view: &TenantView, sealed: &[u8]) -> Result<Vec<u8>, SealErro
 pub(crate) fn seal_for(view: &TenantView, id: &AuthRequestId, plain: &[u8]) -> String {
     let context = format!("{REQUEST}/{id}");
     let sealed = key(view, REQUEST).seal(&context, plain, view.effects.entropy.as_ref());
-    URL_SAFE_NO_PAD.encode(sealed)
+    BASE64URL_NOPAD.encode(&sealed)
 }
 
 /// Opens what a browser brought back; nothing if it is not this login's.
 pub(crate) fn open_for(view: &TenantView, id: &AuthRequestId, sealed: &str) -> Option<Vec<u8>> {
-    let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+    let sealed = BASE64URL_NOPAD.decode(sealed.as_bytes()).ok()?;
     let context = format!("{REQUEST}/{id}");
     key(view, REQUEST).open(&context, &sealed).ok()
 }

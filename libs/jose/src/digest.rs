@@ -37,9 +37,7 @@ mod tests {
     use super::*;
 
     fn hex(bytes: &[u8]) -> String {
-        bytes
-            .iter()
-            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        data_encoding::HEXLOWER.encode(bytes)
     }
 
     #[test]

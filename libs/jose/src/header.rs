@@ -1,5 +1,4 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
@@ -85,8 +84,8 @@ impl<'a> CompactJws<'a> {
 
 /// Strict: no padding, no foreign characters, no stray bits at the end.
 fn base64url(part: &str) -> Result<Vec<u8>, VerifyError> {
-    URL_SAFE_NO_PAD
-        .decode(part)
+    BASE64URL_NOPAD
+        .decode(part.as_bytes())
         .map_err(|_| VerifyError::Malformed("a part of it is not base64url"))
 }
 

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use insula_ambient::Entropy;
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +17,7 @@ impl KeyId {
     pub fn random(entropy: &dyn Entropy) -> Self {
         let mut bytes = [0_u8; 20];
         entropy.fill(&mut bytes);
-        let hex = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        Self(
-            hex.filter_map(|digit| char::from_digit(u32::from(digit), 16))
-                .collect(),
-        )
+        Self(HEXLOWER.encode(&bytes))
     }
 
     /// An identifier that exists already, as stored or as a test names it.

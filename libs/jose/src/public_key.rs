@@ -1,6 +1,5 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use biscuit::jwk::{AlgorithmParameters, CommonParameters, JWK, PublicKeyUse};
+use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -29,13 +28,13 @@ impl PublicKey {
     /// From the DER of an `RSAPublicKey`. `None` if it is not one we would accept.
     pub(crate) fn from_rsa(alg: Alg, kid: KeyId, der: &[u8]) -> Option<Self> {
         let (n, e) = modulus_and_exponent(der)?;
-        let (n, e) = (URL_SAFE_NO_PAD.encode(n), URL_SAFE_NO_PAD.encode(e));
+        let (n, e) = (BASE64URL_NOPAD.encode(n), BASE64URL_NOPAD.encode(e));
         Self::from_material(alg, kid, json!({"kty": "RSA", "n": n, "e": e}))
     }
 
     /// From the uncompressed point of EC or the 32 bytes of Ed25519.
     pub(crate) fn from_octets(alg: Alg, kid: KeyId, octets: &[u8]) -> Option<Self> {
-        let text = |part: &[u8]| URL_SAFE_NO_PAD.encode(part);
+        let text = |part: &[u8]| BASE64URL_NOPAD.encode(part);
         let material = match alg {
             Alg::EdDSA => json!({"kty": "OKP", "crv": "Ed25519", "x": text(octets)}),
             Alg::ES256 | Alg::ES384 => {

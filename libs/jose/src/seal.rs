@@ -1,10 +1,7 @@
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use base64::engine::{DecodePaddingMode, general_purpose::STANDARD};
+use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use insula_ambient::Entropy;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -50,27 +47,23 @@ impl MasterKey {
     /// Reads 32 bytes from 64 hex digits or from base64 of either alphabet, blanks around ignored.
     pub fn parse(text: &str) -> Result<Self, MasterKeyError> {
         let text = text.trim();
-        let bytes = Zeroizing::new(if text.len() == 64 {
-            hex(text).ok_or(MasterKeyError)?
+        // Of 32 bytes, base64 ends in one `=`, which may be missing.
+        let bare = text.strip_suffix('=').unwrap_or(text);
+        let read = if text.len() == 64 {
+            HEXLOWER_PERMISSIVE.decode(text.as_bytes())
+        } else if text.contains(['-', '_']) {
+            BASE64URL_NOPAD.decode(bare.as_bytes())
         } else {
-            let alphabet = if text.contains(['-', '_']) {
-                &alphabet::URL_SAFE
-            } else {
-                &alphabet::STANDARD
-            };
-            let config = GeneralPurposeConfig::new()
-                .with_decode_padding_mode(DecodePaddingMode::Indifferent);
-            GeneralPurpose::new(alphabet, config)
-                .decode(text)
-                .map_err(|_| MasterKeyError)?
-        });
+            BASE64_NOPAD.decode(bare.as_bytes())
+        };
+        let bytes = Zeroizing::new(read.map_err(|_| MasterKeyError)?);
         let bytes = bytes.as_slice().try_into().map_err(|_| MasterKeyError)?;
         Ok(Self(bytes))
     }
 
     /// The key in base64, as a key file holds it.
     pub fn to_text(&self) -> Zeroizing<String> {
-        Zeroizing::new(STANDARD.encode(self.0))
+        Zeroizing::new(BASE64.encode(&self.0))
     }
 
     /// A name for the key that tells nothing of it, to be kept beside what it seals: whoever finds
@@ -78,10 +71,7 @@ impl MasterKey {
     pub fn fingerprint(&self) -> String {
         let print = hkdf_sha256(b"insula master key", &self.0, b"fingerprint");
         let (half, _) = print.split_at(16);
-        let number = half
-            .iter()
-            .fold(0_u128, |n, byte| (n << 8) | u128::from(*byte));
-        format!("{number:032x}")
+        HEXLOWER.encode(half)
     }
 
     /// Seals `plaintext` so that only this key and the same `context` open it again.
@@ -140,15 +130,6 @@ impl MasterKey {
         let key = UnboundKey::new(&AES_256_GCM, key.as_slice());
         LessSafeKey::new(key.expect("AES-256 takes a key of 32 bytes"))
     }
-}
-
-fn hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
-    let pair = |pair: &[u32]| pair.iter().fold(0, |byte, digit| byte * 16 + digit);
-    digits?
-        .chunks(2)
-        .map(|digits| u8::try_from(pair(digits)).ok())
-        .collect()
 }
 
 impl fmt::Debug for MasterKey {

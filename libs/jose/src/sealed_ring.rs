@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use insula_ambient::Entropy;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -153,14 +152,14 @@ impl StoredKey {
 
 impl Serialize for SecretText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Zeroizing::new(STANDARD.encode(&*self.0)))
+        serializer.serialize_str(&Zeroizing::new(BASE64.encode(&self.0)))
     }
 }
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut text = String::deserialize(deserializer)?;
-        let bytes = STANDARD.decode(&text);
+        let bytes = BASE64.decode(text.as_bytes());
         text.zeroize();
         // Without the decoder's word, which quotes the byte it stumbled over.
         let bytes = bytes.map_err(|_| serde::de::Error::custom("a secret is not base64"))?;

@@ -5,8 +5,7 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -173,10 +172,10 @@ impl SigningKey {
             })?,
         };
         token.reserve(room);
-        URL_SAFE_NO_PAD.encode_string(&payload, &mut token);
+        BASE64URL_NOPAD.encode_append(&payload, &mut token);
         let signature = self.signature(token.as_bytes())?;
         token.push('.');
-        URL_SAFE_NO_PAD.encode_string(&signature, &mut token);
+        BASE64URL_NOPAD.encode_append(&signature, &mut token);
         Ok(token)
     }
 
@@ -213,7 +212,7 @@ fn encoded_header(header: &Header<'_>) -> Result<String, JoseError> {
     let json = serde_json::to_vec(header).map_err(|cause| JoseError::Claims {
         cause: cause.to_string(),
     })?;
-    let mut encoded = URL_SAFE_NO_PAD.encode(json);
+    let mut encoded = BASE64URL_NOPAD.encode(&json);
     encoded.push('.');
     Ok(encoded)
 }

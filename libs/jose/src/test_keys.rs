@@ -1,7 +1,6 @@
 //! Fixed keys for tests. NOT SECRET: published with the source, good for nothing else.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 
 use crate::{Alg, KeyId, SigningKey};
 
@@ -32,5 +31,5 @@ pub(crate) fn key(alg: Alg, kid: &str) -> SigningKey {
 }
 
 fn der(text: &str) -> Vec<u8> {
-    STANDARD.decode(text.replace('\n', "")).unwrap()
+    BASE64.decode(text.replace('\n', "").as_bytes()).unwrap()
 }

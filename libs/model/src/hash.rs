@@ -1,6 +1,5 @@
 use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
@@ -26,12 +25,17 @@ impl TokenHash {
 
     /// base64url without padding: 43 characters, fit for keys and columns.
     pub fn to_text(self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
+        BASE64URL_NOPAD.encode(&self.0)
     }
 
     /// Reads [`TokenHash::to_text`].
     pub fn from_text(text: &str) -> Option<Self> {
-        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
+        BASE64URL_NOPAD
+            .decode(text.as_bytes())
+            .ok()?
+            .try_into()
+            .ok()
+            .map(Self)
     }
 }
 

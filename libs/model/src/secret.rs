@@ -1,7 +1,6 @@
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_ambient::Entropy;
 use zeroize::Zeroize;
 
@@ -54,7 +53,7 @@ macro_rules! made_here {
             pub fn generate(entropy: &dyn Entropy) -> Self {
                 let mut bytes = [0; 32];
                 entropy.fill(&mut bytes);
-                Self(URL_SAFE_NO_PAD.encode(bytes))
+                Self(BASE64URL_NOPAD.encode(&bytes))
             }
         }
     };

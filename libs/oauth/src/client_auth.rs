@@ -1,5 +1,4 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use insula_ambient::read_base64;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -94,9 +93,7 @@ impl PresentedClient {
     }
 
     fn from_basic(encoded: &str, also_in_body: bool) -> Result<Self, ClientAuthError> {
-        let decoded = STANDARD
-            .decode(encoded)
-            .map_err(|_| ClientAuthError::MalformedBasic)?;
+        let decoded = read_base64(encoded).ok_or(ClientAuthError::MalformedBasic)?;
         let pair = String::from_utf8(decoded).map_err(|_| ClientAuthError::MalformedBasic)?;
         let (id, secret) = pair
             .split_once(':')
@@ -145,7 +142,7 @@ mod tests {
     use super::*;
 
     fn basic(pair: &str) -> String {
-        format!("Basic {}", STANDARD.encode(pair))
+        format!("Basic {}", data_encoding::BASE64.encode(pair.as_bytes()))
     }
 
     #[test]
@@ -163,6 +160,20 @@ mod tests {
         let read = |pair: &str| PresentedClient::read(Some(&basic(pair)), &Params::default());
         assert_eq!(read("a:100%"), Err(ClientAuthError::ClientSecretEncoding));
         assert_eq!(read("a%zz:s"), Err(ClientAuthError::ClientIdEncoding));
+    }
+
+    #[test]
+    fn a_basic_credential_is_one_padded_text_of_base64() {
+        for (value, why) in [
+            ("YTpi!", "a letter that base64 has not"),
+            ("YTo", "no padding"),
+            ("YTp=", "bits left over"),
+            ("YTo=YjpiYg==", "two texts in a row"),
+            ("YTo_", "the alphabet of URLs"),
+        ] {
+            let read = PresentedClient::read(Some(&format!("Basic {value}")), &Params::default());
+            assert_eq!(read, Err(ClientAuthError::MalformedBasic), "{why}");
+        }
     }
 
     #[test]

@@ -1,5 +1,4 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -51,7 +50,7 @@ impl CodeChallenge {
     pub fn matches(&self, verifier: &CodeVerifier) -> bool {
         let expected = match self.method {
             CodeChallengeMethod::Plain => verifier.0.clone(),
-            CodeChallengeMethod::S256 => URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier.0)),
+            CodeChallengeMethod::S256 => BASE64URL_NOPAD.encode(&Sha256::digest(&verifier.0)),
         };
         expected.as_bytes().ct_eq(self.value.as_bytes()).into()
     }

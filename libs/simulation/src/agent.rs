@@ -236,9 +236,8 @@ impl Agent {
     }
 
     fn authorization(&self) -> String {
-        use base64::Engine as _;
         let pair = format!("{}:app-secret", self.client);
-        let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+        let pair = data_encoding::BASE64.encode(pair.as_bytes());
         format!("Basic {pair}")
     }
 }

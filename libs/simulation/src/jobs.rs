@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use futures_util::FutureExt as _;
 use insula_jose::{KeyRing, SealedKeyRing};
 use insula_store::{Durable as _, SealedKeys};
@@ -150,7 +149,7 @@ impl World {
 /// The name of the key a token is signed with.
 fn kid_of(token: &str) -> Option<String> {
     let header = token.split('.').next()?;
-    let json = URL_SAFE_NO_PAD.decode(header).ok()?;
+    let json = BASE64URL_NOPAD.decode(header.as_bytes()).ok()?;
     let header: Value = serde_json::from_slice(&json).ok()?;
     Some(header.get("kid")?.as_str()?.to_owned())
 }

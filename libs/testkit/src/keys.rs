@@ -1,5 +1,4 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use insula_ambient::SeededEntropy;
 use insula_jose::{Alg, KeyId, KeyRing, RotationPolicy, SigningKey};
 
@@ -18,8 +17,8 @@ pub fn test_key(alg: Alg, kid: &str) -> SigningKey {
         Alg::EdDSA => ED25519,
         Alg::RS256 | Alg::PS256 => RSA,
     };
-    let der = STANDARD
-        .decode(text.replace('\n', ""))
+    let der = BASE64
+        .decode(text.replace('\n', "").as_bytes())
         .expect("the checked-in key is base64");
     SigningKey::from_pkcs8(alg, KeyId::new(kid), &der).expect("the checked-in key fits")
 }

@@ -1,9 +1,9 @@
 //! Static files under names that contain their hash.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 /// A file to serve.
@@ -86,11 +86,9 @@ fn hashed_name(name: &str, hash: &str) -> String {
 }
 
 fn short_hash(bytes: &[u8]) -> String {
-    let mut hash = String::with_capacity(16);
-    for byte in Sha256::digest(bytes).iter().take(8) {
-        let _ = write!(hash, "{byte:02x}");
-    }
-    hash
+    let hash = Sha256::digest(bytes);
+    let (start, _) = hash.split_at(8);
+    HEXLOWER.encode(start)
 }
 
 /// The media type of a file by its ending. What is not known is served as bytes, never as a page.

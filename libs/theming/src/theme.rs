@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use minijinja::value::Serde;
 use minijinja::{Error, ErrorKind, State, Value, context};
 use serde::Serialize;
@@ -363,7 +362,10 @@ impl Theme {
              fill=\"{}\">{letter}</text></svg>",
             palette.accent, palette.on_accent
         );
-        format!("data:image/svg+xml;base64,{}", STANDARD.encode(svg))
+        format!(
+            "data:image/svg+xml;base64,{}",
+            BASE64.encode(svg.as_bytes())
+        )
     }
 
     /// `asset("img/map.svg")` in a template.

@@ -6,8 +6,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::cookie::time::Duration as CookieAge;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_engine::Refusal;
 use insula_engine::authorize::ReplyTo;
 use insula_flows::FlowError;
@@ -83,13 +82,14 @@ fn app(to: &ReplyTo) -> String {
     if origin.is_empty() || client.len() > LONGEST_CLIENT_ID {
         return String::new();
     }
-    let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let encoded = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
     format!("{}.{}", encoded(&origin), encoded(client))
 }
 
 /// The origin of a remembered app, if its client still has a redirect URI there.
 fn origin_of_app(ctx: &Context, remembered: &str) -> Option<String> {
-    let decoded = |text| String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok();
+    let decoded =
+        |text: &str| String::from_utf8(BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok();
     let (origin, client) = remembered.split_once('.')?;
     let (origin, client): (String, String) = (decoded(origin)?, decoded(client)?);
     let client = ctx.snapshot.view.clients().find(&client)?;

@@ -1,7 +1,6 @@
 //! How the answer travels back.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_tests::{Agent, Back, walk};
 
 use crate::shared_server::{MOCK, shared_server};
@@ -40,7 +39,7 @@ async fn a_request_object_is_refused_in_the_mode_and_with_the_state_it_carries()
     let hooli = shared_server().await.hooli();
     let claims = r#"{"state":"inside","response_mode":"form_post",
         "redirect_uri":"https://phone.example/callback"}"#;
-    let object = format!("e30.{}.", URL_SAFE_NO_PAD.encode(claims));
+    let object = format!("e30.{}.", BASE64URL_NOPAD.encode(claims.as_bytes()));
     let query = format!(
         "client_id={}&response_type=code&scope=openid",
         hooli.client_id
@@ -52,7 +51,7 @@ async fn a_request_object_is_refused_in_the_mode_and_with_the_state_it_carries()
     assert_eq!(form.value("error"), Some("request_not_supported"));
     assert_eq!(form.value("state"), Some("inside"));
 
-    let foreign = URL_SAFE_NO_PAD.encode(r#"{"redirect_uri":"https://evil.example/"}"#);
+    let foreign = BASE64URL_NOPAD.encode(br#"{"redirect_uri":"https://evil.example/"}"#);
     let url = hooli.at(&format!("/auth?{query}&request=e30.{foreign}."));
     let answer = Agent::new().get(url).await.expect(400);
     assert!(!answer.body.contains("evil.example"), "{}", answer.body);

@@ -1,7 +1,6 @@
 //! Authorization requests, and what comes of them.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_tests::{Agent, Back, Login, Page};
 use serde_json::json;
 
@@ -127,8 +126,8 @@ fn with_object(client: &Client, name: &str, outside: &[(&str, &str)]) -> (Login,
     let inside = client.request(&[]);
     let mut claims = json!(inside.params);
     claims["aud"] = client.party.issuer.as_str().into();
-    let object = URL_SAFE_NO_PAD.encode(claims.to_string());
-    let object = format!("{}.{object}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#));
+    let object = BASE64URL_NOPAD.encode(claims.to_string().as_bytes());
+    let object = format!("{}.{object}.", BASE64URL_NOPAD.encode(br#"{"alg":"none"}"#));
     let value = match name {
         "request" => object,
         _ => "https://first.example/request/0815".to_owned(),

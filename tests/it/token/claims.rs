@@ -1,7 +1,6 @@
 //! What tokens say.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_tests::{Agent, Person, claims_of, members_of, walk};
 use serde_json::{Value, json};
 
@@ -148,7 +147,7 @@ async fn sub_is_the_bytes_dex_would_write() {
     let umbrella = shared_server().await.umbrella();
     let tokens = umbrella.log_in(&Agent::new(), &MOCK).await;
     let sub = tokens.claim("sub").as_str().unwrap();
-    let bytes = URL_SAFE_NO_PAD.decode(sub).unwrap();
+    let bytes = BASE64URL_NOPAD.decode(sub.as_bytes()).unwrap();
     let (user, connector) = ("0-385-28089-0", "mock");
     let message = [
         &[0x0a, 13],

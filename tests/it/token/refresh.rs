@@ -176,11 +176,10 @@ async fn two_who_refresh_at_once_get_one_family_between_them() {
 
 #[tokio::test]
 async fn a_refresh_token_has_dexs_form() {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use data_encoding::BASE64URL_NOPAD;
     let globex = shared_server().await.globex();
     let tokens = globex.log_in(&Agent::new(), &MOCK).await;
-    let message = URL_SAFE_NO_PAD.decode(tokens.refresh()).unwrap();
+    let message = BASE64URL_NOPAD.decode(tokens.refresh().as_bytes()).unwrap();
     assert_eq!(message.len(), 54);
     assert_eq!(message[..2], [0x0a, 25]);
     assert_eq!(message[27..29], [0x12, 25]);

@@ -1,5 +1,4 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use insula_ambient::read_base64;
 
 use crate::LoadOptions;
 use crate::reading::Reading;
@@ -65,6 +64,6 @@ fn include(node: &mut Node, key: &str, reading: &mut Reading<'_>) {
 
 fn is_pem(text: &str) -> bool {
     const BEGIN: &str = "-----BEGIN";
-    let decoded = || STANDARD.decode(text.trim()).unwrap_or_default();
+    let decoded = || read_base64(text.trim()).unwrap_or_default();
     text.contains(BEGIN) || decoded().starts_with(BEGIN.as_bytes())
 }

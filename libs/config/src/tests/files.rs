@@ -113,8 +113,7 @@ fn certificates_are_read_with_the_tenant_and_a_new_one_is_a_change() {
 
 #[test]
 fn certificates_written_out_are_taken_as_they_are() {
-    use base64::Engine as _;
-    let base64 = base64::engine::general_purpose::STANDARD.encode(PEM);
+    let base64 = data_encoding::BASE64.encode(PEM.as_bytes());
     let text = format!(
         "connectors: [{{ type: oidc, id: o, name: O, config: {{ rootCAs: [{base64}, {PEM:?}] }} }}]\n"
     );

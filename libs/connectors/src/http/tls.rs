@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use insula_ambient::read_base64;
 use insula_connector_kit::ConnectorError;
 use reqwest::{Certificate, ClientBuilder};
 use rustls::pki_types::CertificateDer;
@@ -67,7 +66,7 @@ pub(crate) fn root_ca(text: &str) -> Result<String, ConnectorError> {
     if text.contains(BEGIN) {
         return Ok(text.to_owned());
     }
-    let decoded = STANDARD.decode(text.trim()).ok();
+    let decoded = read_base64(text.trim());
     let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
     decoded.filter(|pem| pem.contains(BEGIN)).ok_or_else(|| {
         ConnectorError::Settings(

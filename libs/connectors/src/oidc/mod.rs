@@ -10,9 +10,8 @@ mod token_endpoint;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use insula_ambient::{Clock, Entropy, Timestamp};
+use data_encoding::BASE64;
+use insula_ambient::{Clock, Entropy, Timestamp, read_base64};
 use insula_connector_kit::{
     Capabilities, Challenge, Connector, ConnectorError, Document, LoginContext, Memory,
     OpenContext, PkcePair, RedirectFrom, Reply, UpstreamClaims, UpstreamIdentity, UpstreamTokens,
@@ -218,7 +217,7 @@ impl Oidc {
         refresh_token: &str,
     ) -> Result<UpstreamIdentity, ConnectorError> {
         let data = ConnectorData {
-            refresh_token: STANDARD.encode(refresh_token),
+            refresh_token: BASE64.encode(refresh_token.as_bytes()),
         };
         let amr = claims.texts("amr")?.unwrap_or_default();
         Ok(UpstreamIdentity {
@@ -428,7 +427,7 @@ fn refresh_token(connector_data: Option<&[u8]>) -> Result<String, ConnectorError
     let data: Option<ConnectorData> =
         connector_data.and_then(|bytes| serde_json::from_slice(bytes).ok());
     let token = data
-        .and_then(|data| STANDARD.decode(data.refresh_token).ok())
+        .and_then(|data| read_base64(&data.refresh_token))
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .filter(|token| !token.is_empty());
     token.ok_or_else(|| {

@@ -1,5 +1,4 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_model::Rules;
 use insula_oauth::AuthorizeRequest;
 use serde_json::{Map, Value};
@@ -54,6 +53,6 @@ fn payload(object: &str) -> Option<Map<String, Value>> {
     if parts.next().is_some() {
         return None;
     }
-    let json = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let json = BASE64URL_NOPAD.decode(payload.as_bytes()).ok()?;
     serde_json::from_slice(&json).ok()
 }

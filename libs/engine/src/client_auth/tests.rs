@@ -6,8 +6,7 @@ use super::*;
 
 /// `Basic` of `id:secret`, form-urlencoded already.
 fn basic(pair: &str) -> String {
-    use base64::Engine as _;
-    let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+    let encoded = data_encoding::BASE64.encode(pair.as_bytes());
     format!("Basic {encoded}")
 }
 

@@ -1,7 +1,6 @@
 mod subjects;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_ambient::SeededEntropy;
 use insula_jose::{Alg, Expected};
 use insula_model::{Claim, CodeGrant, RequestedClaims, Rules, TenantSpec};
@@ -17,7 +16,9 @@ use crate::grants::{CodeFacts, code_plan};
 fn parts(token: &str) -> (String, String) {
     let mut parts = token.split('.');
     let mut next = || {
-        let bytes = URL_SAFE_NO_PAD.decode(parts.next().unwrap()).unwrap();
+        let bytes = BASE64URL_NOPAD
+            .decode(parts.next().unwrap().as_bytes())
+            .unwrap();
         String::from_utf8(bytes).unwrap()
     };
     (next(), next())
@@ -297,7 +298,10 @@ fn dexs_access_token_is_an_id_token_with_an_at_hash_of_nothing() {
         }
     }
     let at_hash = access["at_hash"].as_str().unwrap();
-    assert_eq!(URL_SAFE_NO_PAD.decode(at_hash).unwrap().len(), 16);
+    assert_eq!(
+        BASE64URL_NOPAD.decode(at_hash.as_bytes()).unwrap().len(),
+        16
+    );
     assert_eq!(tokens.token_type, "bearer");
     assert_eq!(tokens.expires_in, Duration::from_hours(24));
     assert_eq!(tokens.scope, None);

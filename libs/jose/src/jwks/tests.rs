@@ -1,7 +1,6 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, RsaEncoding, RsaKeyPair};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
 
 use super::*;
@@ -10,7 +9,7 @@ use crate::{Alg, SigningKey, hmac_sha256, test_keys};
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
 fn base64url(bytes: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
+    BASE64URL_NOPAD.encode(bytes.as_ref())
 }
 
 fn claims() -> Value {

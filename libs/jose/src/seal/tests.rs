@@ -91,9 +91,7 @@ fn a_master_key_is_read_from_base64_of_either_alphabet_and_from_hex() {
     let standard = key.to_text().to_string();
     let unpadded = standard.trim_end_matches('=').to_owned();
     let url = unpadded.replace('+', "-").replace('/', "_");
-    let hex = bytes
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let hex = HEXLOWER.encode(&bytes);
     for text in [
         &standard,
         &unpadded,

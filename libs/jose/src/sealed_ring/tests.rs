@@ -103,7 +103,7 @@ fn content_that_opens_but_is_no_ring_is_named_and_not_quoted() {
             "{message}"
         );
     }
-    let secret = STANDARD.encode([0; 32]);
+    let secret = BASE64.encode(&[0; 32]);
     let key = json!({"alg": "ES256", "kid": "k", "phase": {"active": {"since": 0}},
         "material": {"public_jwk": {"kty": "RSA"}}});
     let ring = json!({"version": 1, "secret": secret, "keys": [key]}).to_string();

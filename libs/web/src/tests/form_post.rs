@@ -3,8 +3,7 @@
 //! every answer, good or bad, is a page with one form.
 
 use actix_web::test::TestRequest;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_engine::authorize::ReplyTo;
 use insula_flows::{Fault, FlowError};
 use insula_model::{RefusalForm, Rules};
@@ -133,7 +132,7 @@ async fn a_request_for_form_post_is_refused_in_a_form_whatever_is_wrong_with_it(
     let mode = "response_mode=form_post";
     let unsigned = format!(
         "e30.{}.",
-        URL_SAFE_NO_PAD.encode(r#"{"state":"xyz","response_mode":"form_post"}"#)
+        BASE64URL_NOPAD.encode(br#"{"state":"xyz","response_mode":"form_post"}"#)
     );
     for (changes, error) in [
         (format!("{mode}&prompt=none"), "login_required"),

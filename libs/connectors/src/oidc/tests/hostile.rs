@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use insula_connector_kit::{Connector, ConnectorError};
 use insula_jose::{Alg, KeyId, SigningKey, hmac_sha256, left_half_hash};
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use super::lab::{CLIENT, Lab, bad_reply, begin, query};
 use crate::testing::{NOW, a_login};
 
 fn encoded(json: &Value) -> String {
-    URL_SAFE_NO_PAD.encode(json.to_string())
+    BASE64URL_NOPAD.encode(json.to_string().as_bytes())
 }
 
 #[tokio::test]
@@ -281,7 +280,7 @@ async fn a_public_rsa_key_is_no_shared_secret() {
         let header = encoded(&json!({"alg": "HS256", "kid": "rsa"}));
         let signed = format!("{header}.{}", encoded(&lab.claims(nonce)));
         let mac = hmac_sha256(&secret, signed.as_bytes());
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac))
+        format!("{signed}.{}", BASE64URL_NOPAD.encode(&mac))
     };
     let said = bad_reply(lab.log_in_with(&oidc, forged).await);
     assert!(said.contains("algorithm"), "{said}");

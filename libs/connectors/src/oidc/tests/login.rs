@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use insula_connector_kit::{Connector, ConnectorError};
 use insula_jose::{Alg, KeyId, SigningKey};
 use insula_model::ClockSkew;
@@ -25,7 +24,7 @@ async fn a_verified_id_token_says_who_it_is() {
     assert_eq!(identity.claims.groups, ["staff"]);
     assert_eq!(identity.amr, ["pwd", "otp"]);
     let data: Value = serde_json::from_slice(&identity.connector_data.unwrap()).unwrap();
-    assert_eq!(data, json!({"RefreshToken": STANDARD.encode("rt1")}));
+    assert_eq!(data, json!({"RefreshToken": BASE64.encode(b"rt1")}));
 }
 
 #[tokio::test]
@@ -42,7 +41,7 @@ async fn the_code_is_redeemed_with_the_verifier_and_basic_credentials() {
     assert_eq!(sent["code_verifier"].len(), 43);
     assert!(!sent.contains_key("client_secret"));
     // RFC 6749 §2.3.1: each half is form-encoded first.
-    let basic = format!("Basic {}", STANDARD.encode("us+%26+co:s%3Acret"));
+    let basic = format!("Basic {}", BASE64.encode(b"us+%26+co:s%3Acret"));
     assert_eq!(calls[0].headers["authorization"], basic.as_str());
 }
 

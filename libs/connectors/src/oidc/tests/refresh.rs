@@ -1,5 +1,4 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use insula_connector_kit::{Connector, ConnectorError, UpstreamIdentity};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
@@ -28,8 +27,8 @@ async fn answer(lab: &Lab, tokens: Value) {
 fn kept_token(identity: &UpstreamIdentity) -> String {
     let data = identity.connector_data.as_deref().unwrap();
     let data: Value = serde_json::from_slice(data).unwrap();
-    let token = STANDARD
-        .decode(data["RefreshToken"].as_str().unwrap())
+    let token = BASE64
+        .decode(data["RefreshToken"].as_str().unwrap().as_bytes())
         .unwrap();
     String::from_utf8(token).unwrap()
 }

@@ -1,12 +1,11 @@
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 
 use super::*;
 
 /// A request object with these claims, signed by nobody.
 fn object(claims: &Value) -> String {
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
     format!("{}.{}.", part(&json!({"alg": "none"})), part(claims))
 }
 
@@ -128,13 +127,13 @@ fn what_is_no_request_object_is_refused_as_one_and_adds_nothing() {
     let (standard, dex) = both(|t| t);
     let deep = format!("{}1{}", r#"{"a":"#.repeat(500), "}".repeat(500));
     let long = object(&json!({"state": "inside", "more": "a".repeat(17_000)}));
-    let list = URL_SAFE_NO_PAD.encode(r#"["state"]"#);
+    let list = BASE64URL_NOPAD.encode(br#"["state"]"#);
     for text in [
         "x".to_owned(),
         "..".to_owned(),
         "a.b.c".to_owned(),
         format!("e30.{list}."),
-        format!("e30.{}.", URL_SAFE_NO_PAD.encode(&deep)),
+        format!("e30.{}.", BASE64URL_NOPAD.encode(deep.as_bytes())),
         format!("{}.a.b", object(&json!({"state": "inside"}))),
         long,
     ] {
