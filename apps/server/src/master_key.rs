@@ -132,7 +132,7 @@ fn make(path: &Path) -> Result<Option<MasterKey>> {
     })?;
     let key = MasterKey::generate(&SystemEntropy);
     let written = file
-        .write_all(key.to_text().as_bytes())
+        .write_all(key.to_text().reveal().as_bytes())
         .and_then(|()| file.sync_all())
         .and_then(|()| std::fs::hard_link(&draft, path));
     // What is left of it would be a second copy of the key.

@@ -30,7 +30,7 @@ pub use defaults::JWKS_MAX_AGE;
 pub use environment::process_environment;
 pub use problem::{Problem, Severity};
 pub use reading::Lookup;
-pub use secret::{SecretError, SecretRef, SecretText};
+pub use secret::{SecretError, SecretRef};
 pub use server::{
     CacheUrl, ConfigError, Connections, DatabasePool, HostCertificate, Listen, Log, LogFormat,
     Outbound, ServerConfig, ServiceUrl, Setting, Tls,

@@ -2,44 +2,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use insula_files::{Cause, FileError, Reader};
+use insula_secret::Secret;
 use thiserror::Error;
-use zeroize::Zeroize;
 
 use crate::Lookup;
-
-/// A text that is never printed. The only way out is [`reveal`](SecretText::reveal).
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretText(String);
-
-impl SecretText {
-    /// Takes a secret.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The secret itself.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretText")
-    }
-}
-
-impl Drop for SecretText {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
 
 /// Where a secret is found.
 #[derive(Clone, PartialEq, Eq)]
 pub enum SecretRef {
     /// Here it is.
-    Plain(SecretText),
+    Plain(Secret<str>),
     /// In an environment variable of this name.
     Env(String),
     /// In a file. One line end at its end is not part of the secret, as of a variable.
@@ -77,17 +49,21 @@ impl SecretRef {
         }
         match text.strip_prefix("file:") {
             Some(path) => Self::File(dir.join(path.trim())),
-            None => Self::Plain(SecretText::new(text)),
+            None => Self::Plain(Secret::new(text)),
         }
     }
 
     /// Fetches a secret of the server's own, wherever its file lies.
-    pub fn resolve(&self, env: Lookup<'_>) -> Result<SecretText, SecretError> {
+    pub fn resolve(&self, env: Lookup<'_>) -> Result<Secret<str>, SecretError> {
         self.fetch(env, &Reader::anywhere())
     }
 
     /// Fetches the secret, files by way of `files`.
-    pub(crate) fn fetch(&self, env: Lookup<'_>, files: &Reader) -> Result<SecretText, SecretError> {
+    pub(crate) fn fetch(
+        &self,
+        env: Lookup<'_>,
+        files: &Reader,
+    ) -> Result<Secret<str>, SecretError> {
         match self {
             Self::Plain(secret) => Ok(secret.clone()),
             Self::Env(name) => env(name)
@@ -116,14 +92,14 @@ impl From<FileError> for SecretError {
 }
 
 /// What an editor or `echo` puts at the end is not part of a secret: one line end, and no more.
-pub(crate) fn without_line_end(mut text: String) -> SecretText {
+pub(crate) fn without_line_end(mut text: String) -> Secret<str> {
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {
             text.pop();
         }
     }
-    SecretText(text)
+    Secret::new(text)
 }
 
 /// What about a secret was hardly meant: it is used as it is, and told.
@@ -142,7 +118,7 @@ pub(crate) fn oddity(secret: &str) -> Option<&'static str> {
 impl fmt::Debug for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Plain(_) => f.write_str("Plain(SecretText)"),
+            Self::Plain(_) => f.write_str("Plain(Secret<str>)"),
             Self::Env(name) => write!(f, "Env({name:?})"),
             Self::File(path) => write!(f, "File({})", path.display()),
         }
@@ -201,6 +177,6 @@ mod tests {
     #[test]
     fn debug_says_where_but_not_what() {
         let plain = SecretRef::parse("hunter2", Path::new(""));
-        assert_eq!(format!("{plain:?}"), "Plain(SecretText)");
+        assert_eq!(format!("{plain:?}"), "Plain(Secret<str>)");
     }
 }

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::SecretText;
+use insula_secret::Secret;
+
 use crate::reading::{Reading, Spot};
 use crate::tree::{Entry, Kind, Node, Position};
 
@@ -89,7 +90,7 @@ impl<'n> Section<'n> {
         &mut self,
         key: &'static str,
         reading: &mut Reading<'_>,
-    ) -> Option<Spot<SecretText>> {
+    ) -> Option<Spot<Secret<str>>> {
         let node = self.node(key)?;
         reading.secret(node, &self.key(key))
     }

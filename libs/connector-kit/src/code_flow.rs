@@ -1,7 +1,8 @@
 use data_encoding::BASE64URL_NOPAD;
 use insula_ambient::Entropy;
 use insula_jose::sha256;
-use insula_oauth::{CodeChallengeMethod, Params};
+use insula_oauth::{CodeChallengeMethod, CodeVerifier, Params};
+use insula_secret::Secret;
 use serde_json::Value;
 use url::Url;
 
@@ -12,7 +13,7 @@ use crate::{ConnectorError, Document};
 #[derive(Clone, PartialEq, Eq)]
 pub struct PkcePair {
     method: CodeChallengeMethod,
-    verifier: String,
+    verifier: CodeVerifier,
 }
 
 impl PkcePair {
@@ -20,7 +21,7 @@ impl PkcePair {
     pub fn generate(method: CodeChallengeMethod, entropy: &dyn Entropy) -> Self {
         Self {
             method,
-            verifier: random_text(entropy),
+            verifier: CodeVerifier::new(random_text(entropy)),
         }
     }
 
@@ -32,14 +33,16 @@ impl PkcePair {
     /// `code_challenge`, for the authorization request.
     pub fn challenge(&self) -> String {
         match self.method {
-            CodeChallengeMethod::S256 => BASE64URL_NOPAD.encode(&sha256(self.verifier.as_bytes())),
-            CodeChallengeMethod::Plain => self.verifier.clone(),
+            CodeChallengeMethod::S256 => {
+                BASE64URL_NOPAD.encode(&sha256(self.reveal_verifier().as_bytes()))
+            }
+            CodeChallengeMethod::Plain => self.reveal_verifier().to_owned(),
         }
     }
 
     /// `code_verifier`, for the token request.
     pub fn reveal_verifier(&self) -> &str {
-        &self.verifier
+        self.verifier.reveal()
     }
 }
 
@@ -148,11 +151,11 @@ pub fn what_helps(word: &str) -> &'static str {
 #[derive(Clone, PartialEq, Eq)]
 pub struct UpstreamTokens {
     /// For the upstream's own API.
-    pub access_token: String,
+    pub access_token: Secret<str>,
     /// Who it is, where the upstream speaks OpenID Connect.
-    pub id_token: Option<String>,
+    pub id_token: Option<Secret<str>>,
     /// For the next refresh.
-    pub refresh_token: Option<String>,
+    pub refresh_token: Option<Secret<str>>,
 }
 
 impl UpstreamTokens {
@@ -176,10 +179,10 @@ impl UpstreamTokens {
         }
         let optional = |name| match response.get(name) {
             None => Ok(None),
-            Some(_) => response.required(name).map(|text| Some(text.to_owned())),
+            Some(_) => response.required(name).map(|text| Some(Secret::new(text))),
         };
         Ok(Self {
-            access_token: response.required("access_token")?.to_owned(),
+            access_token: Secret::new(response.required("access_token")?),
             id_token: optional("id_token")?,
             refresh_token: optional("refresh_token")?,
         })

@@ -69,7 +69,8 @@ pub fn prove(
     client: Option<Arc<Client>>,
     presented: &PresentedClient,
 ) -> Result<ProvenClient, Refusal> {
-    let secret = presented.secret.as_deref().unwrap_or_default();
+    let secret = presented.secret.as_ref();
+    let secret = secret.map_or("", |secret| secret.reveal());
     let Some(client) = client else {
         let nobodys = ClientSecret::new("the secret of nobody");
         std::hint::black_box(nobodys.matches(secret));

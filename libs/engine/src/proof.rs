@@ -23,7 +23,7 @@ impl Step {
 /// `subject`. It doubles as the token against cross-site request forgery.
 pub fn proof_of(keys: &KeyRing, subject: &str, step: Step) -> String {
     let key = keys.derive(step.label());
-    BASE64URL_NOPAD.encode(&hmac_sha256(&key, subject.as_bytes()))
+    BASE64URL_NOPAD.encode(&hmac_sha256(key.reveal(), subject.as_bytes()))
 }
 
 /// Whether `presented` is the proof of `step`, in constant time.

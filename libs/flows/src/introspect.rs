@@ -31,10 +31,11 @@ pub async fn answer(
     let asker = asker.map(ProvenClient::into_client);
     let token = IntrospectRequest::from_params(&evidence.form).token;
     let token = token.ok_or(Refusal::MissingToken)?;
-    if is_jwt(&token) {
-        access_token(view, asker.as_deref(), &token).await
+    let token = token.reveal();
+    if is_jwt(token) {
+        access_token(view, asker.as_deref(), token).await
     } else {
-        refresh_token(view, asker, &token).await
+        refresh_token(view, asker, token).await
     }
 }
 

@@ -20,10 +20,11 @@ pub async fn revoke(view: &TenantView, evidence: &Evidence<'_>) -> Result<(), Fl
     let client = proven.client();
     let token = RevokeRequest::from_params(&evidence.form).token;
     let token = token.ok_or(Refusal::MissingToken)?;
-    let family = if is_jwt(&token) {
-        family_of_access_token(view, client, &token)?
+    let token = token.reveal();
+    let family = if is_jwt(token) {
+        family_of_access_token(view, client, token)?
     } else {
-        family_of_refresh_token(view, client, &token).await?
+        family_of_refresh_token(view, client, token).await?
     };
     match family {
         Some(grant) => revoke_family(view, client, &grant, Revocation::Asked).await,

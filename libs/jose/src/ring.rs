@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use biscuit::jwk::JWKSet;
 use insula_ambient::{Entropy, Timestamp};
+use insula_secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::digest::hkdf_sha256;
 use crate::header::CompactJws;
@@ -20,13 +20,10 @@ use crate::{Alg, Claims, Expected, KeyId, SigningKey, VerifyError};
 #[derive(Clone)]
 pub struct KeyRing {
     pub(crate) version: u64,
-    pub(crate) secret: RingSecret,
+    pub(crate) secret: Secret<[u8; 32]>,
     pub(crate) keys: Vec<RingKey>,
     jwks: Arc<str>,
 }
-
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub(crate) struct RingSecret(pub(crate) [u8; 32]);
 
 /// One key of a ring.
 #[derive(Clone)]
@@ -90,13 +87,16 @@ impl RingKey {
 impl KeyRing {
     /// A ring without keys, version 0, with a fresh secret.
     pub fn empty(entropy: &dyn Entropy) -> Self {
-        let mut secret = RingSecret([0; 32]);
-        entropy.fill(&mut secret.0);
+        let secret = Secret::filled_by(|bytes| entropy.fill(bytes));
         Self::assembled(0, secret, Vec::new())
     }
 
     /// Puts a ring together and writes its JWK Set.
-    pub(crate) fn assembled(version: u64, secret: RingSecret, mut keys: Vec<RingKey>) -> Self {
+    pub(crate) fn assembled(
+        version: u64,
+        secret: Secret<[u8; 32]>,
+        mut keys: Vec<RingKey>,
+    ) -> Self {
         keys.sort_by_key(|key| match key.phase {
             Phase::Active { .. } => 0,
             Phase::Announced { .. } => 1,
@@ -148,8 +148,8 @@ impl KeyRing {
     ///
     /// HKDF-SHA256 of the ring's own secret; `label` names the purpose, and two purposes never
     /// share one.
-    pub fn derive(&self, label: &str) -> [u8; 32] {
-        hkdf_sha256(b"insula key ring", &self.secret.0, label.as_bytes())
+    pub fn derive(&self, label: &str) -> Secret<[u8; 32]> {
+        hkdf_sha256(b"insula key ring", self.secret.reveal(), label.as_bytes()).into()
     }
 
     /// Verifies a token this ring signed, then judges its claims.

@@ -3,7 +3,7 @@ use std::fmt;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use insula_ambient::Entropy;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use insula_secret::Secret;
 
 use crate::digest::hkdf_sha256;
 use crate::{MasterKeyError, SealError};
@@ -28,20 +28,18 @@ const TAG_LEN: usize = 16;
 /// assert!(key.open("globex/login-state", &sealed).is_err());
 /// # Ok::<(), insula_jose::SealError>(())
 /// ```
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct MasterKey([u8; 32]);
+#[derive(Clone)]
+pub struct MasterKey(Secret<[u8; 32]>);
 
 impl MasterKey {
     /// A fresh key.
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        let mut key = Self([0; 32]);
-        entropy.fill(&mut key.0);
-        key
+        Self(Secret::filled_by(|bytes| entropy.fill(bytes)))
     }
 
     /// Exactly these bytes.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn from_bytes(bytes: impl Into<Secret<[u8; 32]>>) -> Self {
+        Self(bytes.into())
     }
 
     /// Reads 32 bytes from 64 hex digits or from base64 of either alphabet, blanks around ignored.
@@ -56,20 +54,20 @@ impl MasterKey {
         } else {
             BASE64_NOPAD.decode(bare.as_bytes())
         };
-        let bytes = Zeroizing::new(read.map_err(|_| MasterKeyError)?);
-        let bytes = bytes.as_slice().try_into().map_err(|_| MasterKeyError)?;
-        Ok(Self(bytes))
+        let read = Secret::from(read.map_err(|_| MasterKeyError)?);
+        let bytes: &[u8; 32] = read.reveal().try_into().map_err(|_| MasterKeyError)?;
+        Ok(Self::from_bytes(*bytes))
     }
 
     /// The key in base64, as a key file holds it.
-    pub fn to_text(&self) -> Zeroizing<String> {
-        Zeroizing::new(BASE64.encode(&self.0))
+    pub fn to_text(&self) -> Secret<str> {
+        Secret::new(BASE64.encode(self.0.reveal()))
     }
 
     /// A name for the key that tells nothing of it, to be kept beside what it seals: whoever finds
     /// another key can say so instead of failing at every seal.
     pub fn fingerprint(&self) -> String {
-        let print = hkdf_sha256(b"insula master key", &self.0, b"fingerprint");
+        let print = hkdf_sha256(b"insula master key", self.0.reveal(), b"fingerprint");
         let (half, _) = print.split_at(16);
         HEXLOWER.encode(half)
     }
@@ -126,8 +124,8 @@ impl MasterKey {
 
     #[expect(clippy::expect_used, reason = "the length is that of the array")]
     fn key_for(&self, context: &str) -> LessSafeKey {
-        let key = Zeroizing::new(hkdf_sha256(b"insula seal", &self.0, context.as_bytes()));
-        let key = UnboundKey::new(&AES_256_GCM, key.as_slice());
+        let key = hkdf_sha256(b"insula seal", self.0.reveal(), context.as_bytes());
+        let key = UnboundKey::new(&AES_256_GCM, Secret::from(key).reveal());
         LessSafeKey::new(key.expect("AES-256 takes a key of 32 bytes"))
     }
 }

@@ -2,12 +2,11 @@ use std::sync::Arc;
 
 use data_encoding::BASE64;
 use insula_ambient::Entropy;
+use insula_secret::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-use zeroize::{Zeroize, Zeroizing};
 
 use crate::public_key::PublicKey;
-use crate::ring::RingSecret;
 use crate::{Alg, JoseError, KeyId, KeyRing, MasterKey, Phase, RingKey, SealError, SigningKey};
 
 /// A key ring as a store keeps it: JSON, sealed for one tenant.
@@ -49,8 +48,8 @@ enum Material {
     PublicJwk(Value),
 }
 
-/// Secret bytes in base64, wiped when dropped.
-struct SecretText(Zeroizing<Vec<u8>>);
+/// Secret bytes in base64.
+struct SecretText(Secret<[u8]>);
 
 impl SealedKeyRing {
     /// Seals `ring` for `tenant`.
@@ -65,7 +64,7 @@ impl SealedKeyRing {
             .iter()
             .map(StoredKey::from_ring)
             .collect::<Result<_, _>>()?;
-        let secret = SecretText(Zeroizing::new(ring.secret.0.to_vec()));
+        let secret = SecretText(ring.secret.reveal().to_vec().into());
         let stored = StoredRing {
             version: ring.version,
             secret,
@@ -74,20 +73,22 @@ impl SealedKeyRing {
         let json = serde_json::to_vec(&stored).map_err(|cause| JoseError::Claims {
             cause: cause.to_string(),
         })?;
-        Ok(master.seal(&context(tenant), &Zeroizing::new(json), entropy))
+        Ok(master.seal(&context(tenant), Secret::from(json).reveal(), entropy))
     }
 
     /// Opens what [`seal`](Self::seal) made for the same tenant.
     pub fn open(sealed: &[u8], master: &MasterKey, tenant: &str) -> Result<KeyRing, SealError> {
-        let json = Zeroizing::new(master.open(&context(tenant), sealed)?);
+        let json = Secret::from(master.open(&context(tenant), sealed)?);
         let content = |cause: String| SealError::Content { cause };
         let stored: StoredRing =
-            serde_json::from_slice(&json).map_err(|cause| content(cause.to_string()))?;
-        let mut secret = RingSecret([0; 32]);
-        if stored.secret.0.len() != secret.0.len() {
-            return Err(content("its secret does not have 32 bytes".to_owned()));
-        }
-        secret.0.copy_from_slice(&stored.secret.0);
+            serde_json::from_slice(json.reveal()).map_err(|cause| content(cause.to_string()))?;
+        let secret: &[u8; 32] = stored
+            .secret
+            .0
+            .reveal()
+            .try_into()
+            .map_err(|_| content("its secret does not have 32 bytes".to_owned()))?;
+        let secret = Secret::filled_by(|bytes| bytes.copy_from_slice(secret));
         let keys = stored
             .keys
             .into_iter()
@@ -128,7 +129,8 @@ impl StoredKey {
         } = self;
         match material {
             Material::Pkcs8(der) => {
-                let key = SigningKey::from_pkcs8(alg, kid, &der.0).map_err(|e| e.to_string())?;
+                let key =
+                    SigningKey::from_pkcs8(alg, kid, der.0.reveal()).map_err(|e| e.to_string())?;
                 let key = Arc::new(key);
                 Ok(RingKey {
                     phase,
@@ -152,18 +154,17 @@ impl StoredKey {
 
 impl Serialize for SecretText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&Zeroizing::new(BASE64.encode(&self.0)))
+        serializer.serialize_str(Secret::new(BASE64.encode(self.0.reveal())).reveal())
     }
 }
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut text = String::deserialize(deserializer)?;
-        let bytes = BASE64.decode(text.as_bytes());
-        text.zeroize();
+        let text = Secret::<str>::deserialize(deserializer)?;
+        let bytes = BASE64.decode(text.reveal().as_bytes());
         // Without the decoder's word, which quotes the byte it stumbled over.
         let bytes = bytes.map_err(|_| serde::de::Error::custom("a secret is not base64"))?;
-        Ok(Self(Zeroizing::new(bytes)))
+        Ok(Self(bytes.into()))
     }
 }
 

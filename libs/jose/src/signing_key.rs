@@ -6,9 +6,9 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
 use data_encoding::BASE64URL_NOPAD;
+use insula_secret::Secret;
 use serde::Serialize;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use crate::public_key::PublicKey;
 use crate::{Alg, JoseError, KeyId};
@@ -115,19 +115,13 @@ impl SigningKey {
     }
 
     /// The private key as PKCS#8, wiped when dropped. To be sealed, never to be stored as it is.
-    pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, JoseError> {
+    pub fn to_pkcs8(&self) -> Result<Secret<[u8]>, JoseError> {
         let der = match &self.pair {
-            Pair::Rsa(pair) => pair
-                .as_der()
-                .map(|der| Zeroizing::new(der.as_ref().to_vec())),
-            Pair::Ec(pair) => pair
-                .to_pkcs8v1()
-                .map(|der| Zeroizing::new(der.as_ref().to_vec())),
-            Pair::Ed(pair) => pair
-                .to_pkcs8v1()
-                .map(|der| Zeroizing::new(der.as_ref().to_vec())),
+            Pair::Rsa(pair) => pair.as_der().map(|der| der.as_ref().to_vec()),
+            Pair::Ec(pair) => pair.to_pkcs8v1().map(|der| der.as_ref().to_vec()),
+            Pair::Ed(pair) => pair.to_pkcs8v1().map(|der| der.as_ref().to_vec()),
         };
-        der.map_err(|_| JoseError::KeyRejected {
+        der.map(Secret::from).map_err(|_| JoseError::KeyRejected {
             alg: self.alg(),
             cause: "it does not become PKCS#8".to_owned(),
         })

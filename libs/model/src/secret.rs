@@ -2,44 +2,43 @@ use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
 use insula_ambient::Entropy;
-use zeroize::Zeroize;
+use insula_secret::Secret;
 
 use crate::TokenHash;
 
-/// A secret text: `Debug` prints the name only, there is no `Display` and no `Serialize`, and the
-/// memory is wiped when it goes. The only way out is [`reveal`](ClientSecret::reveal).
+/// A kind of [`Secret`] text: `Debug` prints the name of the kind, and nothing else differs.
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq)]
-        pub struct $name(String);
+        pub struct $name(Secret<str>);
 
         impl $name {
             /// Takes what was presented or configured.
             pub fn new(text: impl Into<String>) -> Self {
-                Self(text.into())
+                Self(Secret::new(text))
             }
 
             /// The only way out of the type; grep for it.
             pub fn reveal(&self) -> &str {
-                &self.0
+                self.0.reveal()
             }
 
             /// What is stored in its stead.
             pub fn hash(&self) -> TokenHash {
-                TokenHash::of(&self.0)
+                TokenHash::of(self.reveal())
+            }
+        }
+
+        impl From<Secret<str>> for $name {
+            fn from(secret: Secret<str>) -> Self {
+                Self(secret)
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(stringify!($name))
-            }
-        }
-
-        impl Drop for $name {
-            fn drop(&mut self) {
-                self.0.zeroize();
             }
         }
     };
@@ -51,9 +50,8 @@ macro_rules! made_here {
         impl $name {
             /// A new random secret.
             pub fn generate(entropy: &dyn Entropy) -> Self {
-                let mut bytes = [0; 32];
-                entropy.fill(&mut bytes);
-                Self(BASE64URL_NOPAD.encode(&bytes))
+                let bytes = Secret::<[u8; 32]>::filled_by(|bytes| entropy.fill(bytes));
+                Self::new(BASE64URL_NOPAD.encode(bytes.reveal()))
             }
         }
     };

@@ -1,4 +1,5 @@
 use insula_ambient::read_base64;
+use insula_secret::Secret;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -53,7 +54,7 @@ pub struct PresentedClient {
     /// `client_id`.
     pub id: String,
     /// `client_secret`, where one was sent.
-    pub secret: Option<String>,
+    pub secret: Option<Secret<str>>,
     /// Where they were found.
     pub method: ClientAuthMethod,
     /// Whether the body carried a secret beside the header.
@@ -79,7 +80,7 @@ impl PresentedClient {
             return Self::from_basic(encoded, form.get("client_secret").is_some());
         }
         let id = form.take("client_id").ok_or(ClientAuthError::Missing)?;
-        let secret = form.take("client_secret");
+        let secret = form.secret("client_secret");
         let method = match secret {
             Some(_) => ClientAuthMethod::ClientSecretPost,
             None => ClientAuthMethod::None,
@@ -95,7 +96,9 @@ impl PresentedClient {
     fn from_basic(encoded: &str, also_in_body: bool) -> Result<Self, ClientAuthError> {
         let decoded = read_base64(encoded).ok_or(ClientAuthError::MalformedBasic)?;
         let pair = String::from_utf8(decoded).map_err(|_| ClientAuthError::MalformedBasic)?;
+        let pair = Secret::new(pair);
         let (id, secret) = pair
+            .reveal()
             .split_once(':')
             .ok_or(ClientAuthError::MalformedBasic)?;
         let id = form_decode(id).ok_or(ClientAuthError::ClientIdEncoding)?;
@@ -103,7 +106,7 @@ impl PresentedClient {
         if id.is_empty() {
             return Err(ClientAuthError::Missing);
         }
-        let secret = Some(secret).filter(|s| !s.is_empty());
+        let secret = Some(Secret::new(secret)).filter(|secret| !secret.reveal().is_empty());
         Ok(Self {
             id,
             secret,
@@ -149,8 +152,8 @@ mod tests {
     fn basic_credentials_are_form_decoded() {
         let read = PresentedClient::read(Some(&basic("a%3Ab:s+1%2B")), &Params::default()).unwrap();
         assert_eq!(
-            (read.id.as_str(), read.secret.as_deref()),
-            ("a:b", Some("s 1+"))
+            (read.id.as_str(), read.secret),
+            ("a:b", Some(Secret::new("s 1+")))
         );
         assert_eq!(read.method, ClientAuthMethod::ClientSecretBasic);
     }

@@ -1,3 +1,4 @@
+use insula_secret::Secret;
 use serde::Serialize;
 
 use crate::{Params, RevokeRequest, TokenTypeHint};
@@ -6,7 +7,7 @@ use crate::{Params, RevokeRequest, TokenTypeHint};
 #[derive(Clone, PartialEq, Eq)]
 pub struct IntrospectRequest {
     /// `token`.
-    pub token: Option<String>,
+    pub token: Option<Secret<str>>,
     /// `token_type_hint`.
     pub hint: Option<TokenTypeHint>,
 }

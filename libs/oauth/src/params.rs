@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 
+use insula_secret::Secret;
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
@@ -19,8 +20,10 @@ pub enum ParamsError {
 /// [RFC 6749 §3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1): a parameter without a value
 /// is treated as omitted, and none may be included more than once. The second rule is only noted
 /// here ([`Params::duplicate`]), because where its refusal may be delivered is the engine's to say.
+///
+/// Any value may be a password, a code or a token: none is printed, and all are wiped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Params(Vec<(String, String)>);
+pub struct Params(Vec<(String, Secret<str>)>);
 
 impl Params {
     /// More pairs than this are refused.
@@ -34,7 +37,7 @@ impl Params {
                 return Err(ParamsError::TooMany(Self::MAX));
             }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            pairs.push((decode(name)?, decode(value)?));
+            pairs.push((decode(name)?, Secret::new(decode(value)?)));
         }
         Ok(Self(pairs))
     }
@@ -46,7 +49,7 @@ impl Params {
         Self(
             pairs
                 .into_iter()
-                .map(|(n, v)| (n.into(), v.into()))
+                .map(|(n, v)| (n.into(), Secret::new(v)))
                 .collect(),
         )
     }
@@ -56,8 +59,13 @@ impl Params {
         self.0
             .iter()
             .find(|(n, _)| n == name)
-            .map(|(_, v)| v.as_str())
+            .map(|(_, v)| v.reveal())
             .filter(|v| !v.is_empty())
+    }
+
+    /// The first value of `name`, kept secret.
+    pub fn secret(&self, name: &str) -> Option<Secret<str>> {
+        self.get(name).map(Secret::new)
     }
 
     /// The first value of `name`, owned.
@@ -69,8 +77,9 @@ impl Params {
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
-            .filter(move |(n, v)| n == name && !v.is_empty())
-            .map(|(_, v)| v.as_str())
+            .filter(move |(n, _)| n == name)
+            .map(|(_, v)| v.reveal())
+            .filter(|v| !v.is_empty())
     }
 
     /// The first name that is included more than once, but for those that may repeat.
@@ -88,7 +97,7 @@ impl Params {
 
     /// All pairs in the order they came.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+        self.0.iter().map(|(n, v)| (n.as_str(), v.reveal()))
     }
 }
 
@@ -139,6 +148,14 @@ fn encode_into(out: &mut String, text: &str) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn parameters_are_printed_without_their_values() {
+        let params = Params::parse("login=jane&password=hunter2").unwrap();
+        let printed = format!("{params:?}");
+        assert!(printed.contains("password"), "{printed}");
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
 
     #[test]
     fn an_empty_value_counts_as_omitted() {

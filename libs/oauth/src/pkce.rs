@@ -1,4 +1,5 @@
 use data_encoding::BASE64URL_NOPAD;
+use insula_secret::Secret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -48,32 +49,36 @@ impl CodeChallenge {
     /// Whether `verifier` is what this challenge was made of, compared in constant time
     /// ([RFC 7636 §4.6](https://www.rfc-editor.org/rfc/rfc7636#section-4.6)).
     pub fn matches(&self, verifier: &CodeVerifier) -> bool {
+        let verifier = verifier.reveal().as_bytes();
         let expected = match self.method {
-            CodeChallengeMethod::Plain => verifier.0.clone(),
-            CodeChallengeMethod::S256 => BASE64URL_NOPAD.encode(&Sha256::digest(&verifier.0)),
+            CodeChallengeMethod::Plain => verifier.ct_eq(self.value.as_bytes()),
+            CodeChallengeMethod::S256 => BASE64URL_NOPAD
+                .encode(&Sha256::digest(verifier))
+                .as_bytes()
+                .ct_eq(self.value.as_bytes()),
         };
-        expected.as_bytes().ct_eq(self.value.as_bytes()).into()
+        expected.into()
     }
 }
 
 /// The secret a client proves its challenge with. Never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct CodeVerifier(String);
+pub struct CodeVerifier(Secret<str>);
 
 impl CodeVerifier {
     /// Takes what the client sent.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
+        Self(Secret::new(value))
     }
 
     /// Whether it has the form of RFC 7636 §4.1: 43 to 128 unreserved characters.
     pub fn is_well_formed(&self) -> bool {
-        is_unreserved_43_to_128(&self.0)
+        is_unreserved_43_to_128(self.reveal())
     }
 
     /// The only way out of the type.
     pub fn reveal(&self) -> &str {
-        &self.0
+        self.0.reveal()
     }
 }
 

@@ -1,3 +1,5 @@
+use insula_secret::Secret;
+
 use crate::Params;
 
 /// What kind of token the client believes it holds (RFC 7009 §2.1).
@@ -24,7 +26,7 @@ impl TokenTypeHint {
 #[derive(Clone, PartialEq, Eq)]
 pub struct RevokeRequest {
     /// `token`.
-    pub token: Option<String>,
+    pub token: Option<Secret<str>>,
     /// `token_type_hint`.
     pub hint: Option<TokenTypeHint>,
 }
@@ -33,7 +35,7 @@ impl RevokeRequest {
     /// Reads a form.
     pub fn from_params(form: &Params) -> Self {
         Self {
-            token: form.take("token"),
+            token: form.secret("token"),
             hint: form.get("token_type_hint").and_then(TokenTypeHint::parse),
         }
     }

@@ -1,3 +1,4 @@
+use insula_secret::Secret;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -30,7 +31,7 @@ pub enum TokenRequestError {
 #[derive(Clone, PartialEq, Eq)]
 pub struct CodeRequest {
     /// `code`.
-    pub code: Option<String>,
+    pub code: Option<Secret<str>>,
     /// `redirect_uri`.
     pub redirect_uri: Option<String>,
     /// `code_verifier` (RFC 7636 §4.5).
@@ -49,7 +50,7 @@ impl std::fmt::Debug for CodeRequest {
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefreshRequest {
     /// `refresh_token`.
-    pub refresh_token: Option<String>,
+    pub refresh_token: Option<Secret<str>>,
     /// `scope`, to narrow what was granted.
     pub scope: Option<Scopes>,
 }
@@ -85,14 +86,14 @@ impl TokenRequest {
         match grant {
             GrantType::AuthorizationCode => Some(|form| {
                 Self::AuthorizationCode(CodeRequest {
-                    code: form.take("code"),
+                    code: form.secret("code"),
                     redirect_uri: form.take("redirect_uri"),
                     code_verifier: form.take("code_verifier").map(CodeVerifier::new),
                 })
             }),
             GrantType::RefreshToken => Some(|form| {
                 Self::RefreshToken(RefreshRequest {
-                    refresh_token: form.take("refresh_token"),
+                    refresh_token: form.secret("refresh_token"),
                     scope: form.get("scope").map(Scopes::parse),
                 })
             }),
@@ -156,7 +157,7 @@ mod tests {
         else {
             panic!("a code request")
         };
-        assert_eq!(request.code.as_deref(), Some("c"));
+        assert_eq!(request.code, Some(Secret::new("c")));
     }
 
     #[test]

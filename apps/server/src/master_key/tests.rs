@@ -1,7 +1,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use insula_config::SecretText;
 use insula_jose::KeyRing;
 use insula_store::MemoryStore;
 use tempfile::TempDir;
@@ -15,7 +14,7 @@ fn folder() -> (TempDir, PathBuf) {
 }
 
 fn text_of(key: &MasterKey) -> String {
-    key.to_text().to_string()
+    key.to_text().reveal().to_owned()
 }
 
 async fn found(reference: &SecretRef, store: &MemoryStore) -> Result<MasterKey> {
@@ -108,7 +107,7 @@ async fn what_cannot_be_read_is_told_by_name() {
 #[tokio::test]
 async fn a_key_may_stand_in_the_configuration_itself() {
     let text = "00".repeat(32);
-    let plain = |text: &str| SecretRef::Plain(SecretText::new(text));
+    let plain = |text: &str| SecretRef::parse(text, Path::new(""));
     found(&plain(&text), &MemoryStore::new()).await.unwrap();
     let said = complaint(&plain("too-short")).await;
     assert!(
@@ -144,7 +143,7 @@ async fn another_key_than_the_one_that_sealed_is_refused_on_every_node() {
     let store = MemoryStore::new();
     let first = found(&SecretRef::File(here), &store).await.unwrap();
     let second = MasterKey::generate(&SystemEntropy);
-    fs::write(&there, second.to_text().as_bytes()).unwrap();
+    fs::write(&there, second.to_text().reveal().as_bytes()).unwrap();
     let said = complaint_on(&SecretRef::File(there.clone()), &store).await;
     assert!(said.contains(&first.fingerprint()), "{said}");
     assert!(said.contains(&second.fingerprint()), "{said}");
@@ -160,9 +159,9 @@ async fn a_database_sealed_before_fingerprints_were_kept_knows_its_key() {
     complaint_on(&reference, &store).await;
     assert!(!path.exists(), "a new key was made");
     let wrong = MasterKey::generate(&SystemEntropy);
-    fs::write(&path, wrong.to_text().as_bytes()).unwrap();
+    fs::write(&path, wrong.to_text().reveal().as_bytes()).unwrap();
     complaint_on(&reference, &store).await;
-    fs::write(&path, right.to_text().as_bytes()).unwrap();
+    fs::write(&path, right.to_text().reveal().as_bytes()).unwrap();
     found(&reference, &store).await.unwrap();
     let stated = store.fact(MASTER_KEY_FACT).await.unwrap();
     assert_eq!(stated, Some(right.fingerprint()));

@@ -1,12 +1,13 @@
+use insula_secret::Secret;
+
 use super::{Reading, Spot};
-use crate::SecretText;
 use crate::secret::{self, SecretError, SecretRef};
 use crate::tree::{Kind, Node, Position};
 
 impl Reading<'_> {
     /// A secret: like [`Reading::text`], in our files also `env:NAME` and `file:PATH`, and never
     /// shown.
-    pub(crate) fn secret(&mut self, node: &Node, key: &str) -> Option<Spot<SecretText>> {
+    pub(crate) fn secret(&mut self, node: &Node, key: &str) -> Option<Spot<Secret<str>>> {
         let reference = match self.secret_ref(node, key)? {
             SecretRef::Plain(text) if text.reveal().is_empty() => return None,
             reference => reference,
@@ -25,7 +26,7 @@ impl Reading<'_> {
         match &node.kind {
             Kind::Scalar { .. } if node.is_null() => None,
             Kind::Scalar { text, .. } if self.lenient => {
-                Some(SecretRef::Plain(SecretText::new(text.clone())))
+                Some(SecretRef::Plain(Secret::new(text.clone())))
             }
             Kind::Scalar { text, .. } => Some(SecretRef::parse(text, &self.dir)),
             _ => {
@@ -67,7 +68,7 @@ impl Reading<'_> {
         reference: &SecretRef,
         at: Position,
         key: &str,
-    ) -> Option<SecretText> {
+    ) -> Option<Secret<str>> {
         match self.fetch(reference) {
             Ok(secret) => Some(secret),
             Err(error) => {
@@ -82,7 +83,7 @@ impl Reading<'_> {
         }
     }
 
-    fn fetch(&self, reference: &SecretRef) -> Result<SecretText, SecretError> {
+    fn fetch(&self, reference: &SecretRef) -> Result<Secret<str>, SecretError> {
         match (reference, self.reader()) {
             (SecretRef::Plain(secret), _) => Ok(secret.clone()),
             (_, Some(files)) => reference.fetch(self.env, files),
@@ -91,12 +92,12 @@ impl Reading<'_> {
     }
 
     /// A variable that a value of the document asks for.
-    pub(crate) fn variable(&self, name: &str) -> Option<SecretText> {
+    pub(crate) fn variable(&self, name: &str) -> Option<Secret<str>> {
         self.fetch(&SecretRef::Env(name.to_owned())).ok()
     }
 
     /// Tells what about a secret was hardly meant; it is used as it stands.
-    pub(crate) fn doubt_secret(&mut self, secret: &SecretText, at: Position, key: &str) {
+    pub(crate) fn doubt_secret(&mut self, secret: &Secret<str>, at: Position, key: &str) {
         if let Some(oddity) = secret::oddity(secret.reveal()) {
             let cause = format!("the secret {oddity}, which is taken as part of it");
             self.warn(at, key, cause, "take it out unless it is meant");
@@ -109,7 +110,7 @@ impl Reading<'_> {
         reference: &SecretRef,
         at: Position,
         key: &str,
-    ) -> Option<SecretText> {
+    ) -> Option<Secret<str>> {
         let secret = self.resolve(reference, at, key)?;
         self.doubt_secret(&secret, at, key);
         if secret.reveal().is_empty() {

@@ -1,22 +1,22 @@
 use std::fmt;
 use std::path::Path;
 
+use insula_secret::Secret;
 use url::Url;
 
 use super::is_from_file;
-use crate::SecretText;
 use crate::reading::Reading;
 use crate::section::{Section, suggestion};
 
 /// The URL of a database or a cache. It may carry a password, so that it is printed without user,
 /// password and query.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ServiceUrl(SecretText);
+pub struct ServiceUrl(Secret<str>);
 
 impl ServiceUrl {
     /// Takes a URL.
     pub fn new(url: impl Into<String>) -> Self {
-        Self(SecretText::new(url))
+        Self(Secret::new(url))
     }
 
     /// The whole of it, secrets included.

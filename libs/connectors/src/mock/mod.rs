@@ -7,6 +7,7 @@ use insula_connector_kit::{
 };
 use insula_model::{ConnectorSpec, IdentityClaims, Password, UserId};
 use insula_oauth::encode_pairs;
+use insula_secret::Secret;
 use serde::Deserialize;
 
 use crate::settings::{Kind, Setting, read};
@@ -84,13 +85,16 @@ impl Connector for MockCallback {
 #[serde(default)]
 struct MockPasswordSettings {
     username: String,
-    password: String,
+    password: Secret<str>,
 }
 
 impl MockPasswordSettings {
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        for (name, value) in [("username", &self.username), ("password", &self.password)] {
+        for (name, value) in [
+            ("username", self.username.as_str()),
+            ("password", self.password.reveal()),
+        ] {
             if value.is_empty() {
                 problems.push(format!("{name} is missing"));
             }
@@ -111,7 +115,7 @@ impl MockPassword {
         let settings = reading.usable(MockPasswordSettings::problems)?;
         Ok(Self {
             username: settings.username,
-            password: Password::new(settings.password),
+            password: Password::from(settings.password),
         })
     }
 }

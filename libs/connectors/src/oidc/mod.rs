@@ -19,6 +19,7 @@ use insula_connector_kit::{
 };
 use insula_jose::constant_time_eq;
 use insula_model::{ClockSkew, ConnectorSpec, Issuer};
+use insula_secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracing::warn;
@@ -330,9 +331,9 @@ impl Connector for Oidc {
             Err(NoTokens::InvalidGrant) => return Err(bad("the upstream refuses its own code")),
             Err(NoTokens::Failed(cause)) => return Err(cause),
         };
-        let id_token = tokens.id_token.as_deref();
+        let id_token = tokens.id_token.as_ref().map(Secret::reveal);
         let id_token = id_token.ok_or_else(|| bad("its token response has no \"id_token\""))?;
-        let access_token = &tokens.access_token;
+        let access_token = tokens.access_token.reveal();
         let verified = provider
             .id_token(&self.upstream, id_token, access_token, &self.us(), ctx.now)
             .await?;
@@ -352,7 +353,8 @@ impl Connector for Oidc {
         let claims = self
             .claims(&provider, access_token, Some(verified), ctx.now)
             .await?;
-        self.identity(&claims, tokens.refresh_token.as_deref().unwrap_or_default())
+        let refresh_token = tokens.refresh_token.unwrap_or_default();
+        self.identity(&claims, refresh_token.reveal())
     }
 
     async fn refresh(
@@ -364,7 +366,7 @@ impl Connector for Oidc {
         let provider = self.provider().await?;
         let grant = [
             ("grant_type", "refresh_token"),
-            ("refresh_token", old_token.as_str()),
+            ("refresh_token", old_token.reveal()),
         ];
         let tokens = match self.redeem(&provider, &grant).await {
             Ok(tokens) => tokens,
@@ -376,10 +378,11 @@ impl Connector for Oidc {
             Err(NoTokens::Failed(cause)) => return Err(cause),
         };
         // OpenID Connect Core §12.2: the answer need not contain an ID token.
-        let access_token = &tokens.access_token;
+        let access_token = tokens.access_token.reveal();
         let id_token = match &tokens.id_token {
             Some(id_token) => {
                 let us = self.us();
+                let id_token = id_token.reveal();
                 let verified =
                     provider.id_token(&self.upstream, id_token, access_token, &us, ctx.now);
                 Some(verified.await?)
@@ -395,8 +398,8 @@ impl Connector for Oidc {
         let claims = self
             .claims(&provider, access_token, id_token, ctx.now)
             .await?;
-        let kept = tokens.refresh_token.as_deref().unwrap_or(&old_token);
-        let mut refreshed = self.identity(&claims, kept)?;
+        let kept = tokens.refresh_token.unwrap_or(old_token);
+        let mut refreshed = self.identity(&claims, kept.reveal())?;
         if refreshed.claims.user_id != known.claims.user_id {
             return Err(ConnectorError::Denied(
                 "the refresh tells of another person".to_owned(),
@@ -423,13 +426,14 @@ fn prompt(ctx: &LoginContext, prompt_type: &str) -> String {
     words.join(" ")
 }
 
-fn refresh_token(connector_data: Option<&[u8]>) -> Result<String, ConnectorError> {
+fn refresh_token(connector_data: Option<&[u8]>) -> Result<Secret<str>, ConnectorError> {
     let data: Option<ConnectorData> =
         connector_data.and_then(|bytes| serde_json::from_slice(bytes).ok());
     let token = data
         .and_then(|data| read_base64(&data.refresh_token))
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        .filter(|token| !token.is_empty());
+        .filter(|token| !token.is_empty())
+        .map(Secret::new);
     token.ok_or_else(|| {
         ConnectorError::Upstream(
             "it gave no refresh token at the login; ask for it in scopes, often offline_access"

@@ -1,5 +1,6 @@
 use insula_model::{ConnectorSpec, Issuer};
 use insula_oauth::CodeChallengeMethod;
+use insula_secret::Secret;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -16,7 +17,7 @@ pub(super) struct Settings {
     pub(super) issuer_alias: String,
     #[serde(rename = "clientID")]
     pub(super) client_id: String,
-    pub(super) client_secret: String,
+    pub(super) client_secret: Secret<str>,
     #[serde(rename = "redirectURI")]
     pub(super) redirect_uri: String,
     pub(super) provider_discovery_overrides: Overrides,

@@ -59,7 +59,7 @@ pub(super) async fn redeem(
     only_body_auth: bool,
     grant: &[(&str, &str)],
 ) -> Result<UpstreamTokens, NoTokens> {
-    let body_only = settings.never_basic() || settings.client_secret.is_empty();
+    let body_only = settings.never_basic() || settings.client_secret.reveal().is_empty();
     let tries: &[Credentials] = match known.get() {
         _ if body_only => &[Credentials::Body],
         Some(Credentials::Basic) => &[Credentials::Basic],
@@ -99,7 +99,7 @@ fn request(
     credentials: Credentials,
     grant: &[(&str, &str)],
 ) -> Ask {
-    let (id, secret) = (settings.client_id.as_str(), settings.client_secret.as_str());
+    let (id, secret) = (settings.client_id.as_str(), settings.client_secret.reveal());
     let mut pairs = grant.to_vec();
     if credentials == Credentials::Body {
         pairs.push(("client_id", id));

@@ -8,6 +8,7 @@ use insula_model::{
     ReplacedRefreshToken, Rules, TenantSpec,
 };
 use insula_oauth::{GrantType, Scopes};
+use insula_secret::Secret;
 
 use crate::token_plan::{LoginGrant, TokenPlan};
 use crate::{Peers, Refusal, string_pair};
@@ -79,7 +80,7 @@ enum Presented {
 
 /// The secrets of a tenant's refresh tokens. They are not kept but derived from the ring's own
 /// secret, so that neither database nor backup holds one, and the current one can be said again.
-struct Secrets([u8; 32]);
+struct Secrets(Secret<[u8; 32]>);
 
 impl Secrets {
     fn new(keys: &KeyRing) -> Self {
@@ -89,7 +90,7 @@ impl Secrets {
     /// The secret of a generation, in dex's form of 25 letters and digits.
     fn of(&self, id: &RefreshId, generation: u32) -> RefreshSecret {
         let message = [id.as_str().as_bytes(), &[0], &generation.to_be_bytes()].concat();
-        let mac = hmac_sha256(&self.0, &message);
+        let mac = hmac_sha256(self.0.reveal(), &message);
         let (secret, rest) = mac.split_at(15);
         let letter = b'a' + rest.first().copied().unwrap_or_default() % 26;
         RefreshSecret::new(format!("{}{}", char::from(letter), base32_lower(secret)))
@@ -289,7 +290,7 @@ pub(super) fn first_refresh_grant(
 ) -> RefreshGrant {
     let family = code.grant_id.as_str().as_bytes();
     RefreshGrant {
-        id: RefreshId::derived(&hmac_sha256(&keys.derive("refresh-id"), family)),
+        id: RefreshId::derived(&hmac_sha256(keys.derive("refresh-id").reveal(), family)),
         grant_id: code.grant_id.clone(),
         client_id: code.client_id.clone(),
         generation: 0,

@@ -26,7 +26,7 @@ pub(super) async fn redeem(
     client: &Client,
     request: &CodeRequest,
 ) -> Result<TokenResponse, FlowError> {
-    let code = request.code.as_deref().ok_or(Refusal::MissingCode)?;
+    let code = request.code.as_ref().ok_or(Refusal::MissingCode)?.reveal();
     let key = signing_key(view)?;
     match redeemed(view, client, request, code, &key).await {
         Err(FlowError::Refused(why)) => Err(refused(view, client, why.refusal).await),

@@ -34,8 +34,8 @@ pub(super) async fn refresh(
     client: &Client,
     request: &RefreshRequest,
 ) -> Result<TokenResponse, FlowError> {
-    let text = request.refresh_token.as_deref();
-    let text = text.ok_or(Refusal::MissingRefreshToken)?;
+    let text = request.refresh_token.as_ref();
+    let text = text.ok_or(Refusal::MissingRefreshToken)?.reveal();
     let presented = RefreshToken::parse(text, view.rules()).ok_or(Refusal::RefreshUnknown)?;
     let key = signing_key(view)?;
     let came_at = view.now();

@@ -1,5 +1,6 @@
 use insula_model::{ClientId, CodeGrant, GrantId, TenantSpec};
 use insula_oauth::{CodeChallenge, CodeChallengeMethod, CodeVerifier, Scopes};
+use insula_secret::Secret;
 use insula_testkit::{NOW, VERIFIER, a_client, a_code_grant, a_connector, a_tenant, test_keys};
 
 use super::*;
@@ -7,7 +8,7 @@ use crate::token_plan::Subject;
 
 fn good() -> CodeRequest {
     CodeRequest {
-        code: Some("code".to_owned()),
+        code: Some(Secret::new("code")),
         redirect_uri: Some("https://app.test/cb".to_owned()),
         code_verifier: Some(CodeVerifier::new(VERIFIER)),
     }
