@@ -84,7 +84,8 @@ fn who_was_never_good_is_told_at_every_look_until_it_is_good_or_gone() {
         .update(changed(vec![TenantChange::Put(mended)]));
     assert_eq!((changes.problems.len(), changes.arrived.len()), (0, 1));
     let changes = routes.update(changed(vec![TenantChange::Removed(id("globex"))]));
-    assert!(changes.problems.is_empty() && changes.left.is_empty());
+    assert!(changes.problems.is_empty());
+    assert_eq!(changes.left, [id("globex")], "what it said is forgotten");
     assert_eq!(routes.fallback, Some(below("acme", "")));
 }
 
