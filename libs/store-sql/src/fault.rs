@@ -49,15 +49,6 @@ impl Fault {
         }
     }
 
-    /// What an insertion was told where the row was there already.
-    pub(crate) fn duplicate<T>(inserted: Result<T, DbErr>) -> Result<Option<DbErr>, Self> {
-        match inserted {
-            Ok(_) => Ok(None),
-            Err(error) if Self::is_duplicate(&error) => Ok(Some(error)),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Whether the row was there already.
     pub(crate) fn is_duplicate(error: &DbErr) -> bool {
         matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))

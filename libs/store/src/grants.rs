@@ -4,7 +4,7 @@ use insula_model::{
     ClientId, CodeClaim, ConnectorId, GrantId, Login, RefreshGrant, RefreshId, UserId,
 };
 
-use crate::{Changes, Outbox, RevokedGrant, StoreError};
+use crate::{Changes, Outbox, Overtaken, RedeemedCode, RevokedGrant, RotatedGrant, StoreError};
 
 /// What came of a refresh rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,22 +40,34 @@ pub struct NotedRedemption {
 /// The grants of a tenant: redemptions of codes, refresh grants, revocations.
 #[async_trait]
 pub trait Grants: Outbox {
-    /// Stores the refresh grant that a redeemed code begins, which notes the redemption too, and the
-    /// claim it was redeemed with: of those with the same id and family only one is stored. One of a family that was revoked already is dead from the start.
+    /// Commits alone that a code is redeemed which begins a refresh grant
+    /// ([`RedeemedCode::Beginning`]).
     async fn add_refresh(
         &self,
         grant: &RefreshGrant,
         claim: Option<&CodeClaim>,
-    ) -> Result<Redemption, StoreError>;
+    ) -> Result<Redemption, StoreError> {
+        let redeemed = RedeemedCode::Beginning {
+            refresh: Box::new(grant.clone()),
+            claim: claim.cloned(),
+        };
+        redeem(self, redeemed).await
+    }
 
-    /// Notes that the code of a family was redeemed that began no refresh grant; stands until
-    /// `until`.
+    /// Commits alone that a code is redeemed which begins none ([`RedeemedCode::Ending`]).
     async fn note_redeemed(
         &self,
         grant: &GrantId,
         claim: Option<&CodeClaim>,
         until: Timestamp,
-    ) -> Result<Redemption, StoreError>;
+    ) -> Result<Redemption, StoreError> {
+        let redeemed = RedeemedCode::Ending {
+            grant: grant.clone(),
+            claim: claim.cloned(),
+            until,
+        };
+        redeem(self, redeemed).await
+    }
 
     /// Takes the one answer of a redemption that [`add_refresh`](Self::add_refresh) noted, and notes
     /// that it was given at `at`. `true` to one caller, and to none once the refresh token was used
@@ -68,14 +80,25 @@ pub trait Grants: Outbox {
     /// A refresh grant by the first half of its token, expired or not.
     async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError>;
 
-    /// Stores `next` if the grant is still at generation `expected` and not revoked, in one atomic
-    /// step. `login`, `generation`, `last_used_at` and `expires_at` change; the rest stays. A new
-    /// generation is not answered.
+    /// Commits a [`RotatedGrant`] alone.
     async fn rotate_refresh(
         &self,
         expected: u32,
         next: &RefreshGrant,
-    ) -> Result<RefreshRotation, StoreError>;
+    ) -> Result<RefreshRotation, StoreError> {
+        let rotated = RotatedGrant {
+            expected,
+            next: next.clone(),
+        };
+        let changes = Changes {
+            rotated: Some(rotated),
+            ..Changes::default()
+        };
+        Ok(match self.commit(&changes).await?.overtaken {
+            None => RefreshRotation::Rotated,
+            Some(_) => RefreshRotation::Lost,
+        })
+    }
 
     /// Notes that the token of a generation was given out at `at`, if the grant still is at that
     /// generation. This store sees it at once; it may be written a moment later, with others, and
@@ -112,6 +135,20 @@ pub trait Grants: Outbox {
         user: &UserId,
         client: Option<&ClientId>,
     ) -> Result<Vec<RefreshGrant>, StoreError>;
+}
+
+async fn redeem(
+    store: &(impl Outbox + ?Sized),
+    redeemed: RedeemedCode,
+) -> Result<Redemption, StoreError> {
+    let changes = Changes {
+        redeemed: Some(redeemed),
+        ..Changes::default()
+    };
+    Ok(match store.commit(&changes).await?.overtaken {
+        Some(Overtaken::Redeemed(noted)) => Redemption::Repeated(noted),
+        _ => Redemption::First,
+    })
 }
 
 /// The part of a [`Login`] that a rotation may change, named here because every backend needs it.

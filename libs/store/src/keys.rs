@@ -1,6 +1,7 @@
 use async_trait::async_trait;
+use insula_model::Event;
 
-use crate::StoreError;
+use crate::{Changes, Outbox, StoreError, SwappedKeys};
 
 /// A sealed key ring, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +23,30 @@ pub enum KeySwap {
 
 /// The signing keys of a tenant, sealed.
 #[async_trait]
-pub trait Keys: Send + Sync + 'static {
+pub trait Keys: Outbox {
     /// The sealed key ring, if there ever was one.
     async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError>;
 
-    /// Stores `new` if the stored version is still `expected` (`None`: if there is none).
+    /// Commits that `new` is stored if the stored version is still `expected` (`None`: if there is
+    /// none), with the events that tell what became of the keys.
     async fn swap_keys(
         &self,
         expected: Option<u64>,
         new: &SealedKeys,
-    ) -> Result<KeySwap, StoreError>;
+        events: &[Event],
+    ) -> Result<KeySwap, StoreError> {
+        let keys = SwappedKeys {
+            expected,
+            new: new.clone(),
+        };
+        let changes = Changes {
+            keys: Some(keys),
+            events: events.to_vec(),
+            ..Changes::default()
+        };
+        Ok(match self.commit(&changes).await?.overtaken {
+            None => KeySwap::Swapped,
+            Some(_) => KeySwap::Lost,
+        })
+    }
 }

@@ -36,8 +36,8 @@ pub use last_good::LastGoodDocuments;
 pub use login::recorded_login;
 pub use memory::{CacheLimits, MemoryBus, MemoryCache, MemoryRegistry, MemoryStore};
 pub use outbox::{
-    Changes, Committed, EVENTS_KEPT_FOR, EndedSession, Outbox, PlacedEvent, RecordedLogin,
-    RevokedGrant, SessionEnding,
+    Changes, Committed, EVENTS_KEPT_FOR, EndedSession, Outbox, Overtaken, PlacedEvent,
+    RecordedLogin, RedeemedCode, RevokedGrant, RotatedGrant, SessionEnding, SwappedKeys,
 };
 pub use owners::{Owner, Owners};
 pub use people::{People, UpgradedPassword};

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
-use insula_model::{ClientId, ConnectorId, Identity, IdentityClaims, TokenHash, UserId};
+use insula_model::{ClientId, ConnectorId, Event, Identity, IdentityClaims, TokenHash, UserId};
 use insula_oauth::Scopes;
 
 use crate::{Changes, Outbox, RecordedLogin, StoreError};
@@ -59,6 +59,17 @@ pub trait People: Outbox {
         email: &str,
     ) -> Result<Option<UpgradedPassword>, StoreError>;
 
-    /// Stores an upgraded password; a later one replaces an earlier one.
-    async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Result<(), StoreError>;
+    /// Commits an upgraded password, with the event that tells of it.
+    async fn upgrade_password(
+        &self,
+        upgraded: &UpgradedPassword,
+        event: Option<Event>,
+    ) -> Result<(), StoreError> {
+        let changes = Changes {
+            upgraded: Some(upgraded.clone()),
+            events: event.into_iter().collect(),
+            ..Changes::default()
+        };
+        self.commit(&changes).await.map(drop)
+    }
 }

@@ -38,7 +38,11 @@ async fn sealed_under(key: &MasterKey) -> MemoryStore {
     let sealed = SealedKeyRing::seal(&ring, key, "acme", &SystemEntropy).unwrap();
     let keys = SealedKeys { version: 1, sealed };
     let acme = TenantId::parse("acme").unwrap();
-    store.tenant(&acme).swap_keys(None, &keys).await.unwrap();
+    store
+        .tenant(&acme)
+        .swap_keys(None, &keys, &[])
+        .await
+        .unwrap();
     store
 }
 

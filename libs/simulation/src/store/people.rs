@@ -19,9 +19,4 @@ impl People for NodeStore {
         let call = self.store.find_upgraded_password(email);
         self.link.wire.carry("find_upgraded_password", call).await
     }
-
-    async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Answer<()> {
-        let call = self.store.upgrade_password(upgraded);
-        self.link.wire.carry("upgrade_password", call).await
-    }
 }

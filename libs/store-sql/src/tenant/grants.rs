@@ -1,32 +1,13 @@
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
-use insula_model::{ClientId, CodeClaim, ConnectorId, GrantId, RefreshGrant, RefreshId, UserId};
-use insula_store::{Grants, Redemption, RefreshRotation, StoreError};
+use insula_model::{ClientId, ConnectorId, GrantId, RefreshGrant, RefreshId, UserId};
+use insula_store::{Grants, StoreError};
 
 use super::{SqlTenant, redemption, refresh, revocation};
 use crate::answers::{self, Answer};
 
 #[async_trait]
 impl Grants for SqlTenant {
-    async fn add_refresh(
-        &self,
-        grant: &RefreshGrant,
-        claim: Option<&CodeClaim>,
-    ) -> Result<Redemption, StoreError> {
-        let claim = claim.cloned();
-        run!(self, "add_refresh", redemption::add_refresh, grant, claim)
-    }
-
-    async fn note_redeemed(
-        &self,
-        grant: &GrantId,
-        claim: Option<&CodeClaim>,
-        until: Timestamp,
-    ) -> Result<Redemption, StoreError> {
-        let claim = claim.cloned();
-        run!(self, "note_redeemed", redemption::note, grant, claim, until)
-    }
-
     async fn take_refresh_answer(&self, id: &RefreshId, at: Timestamp) -> Result<bool, StoreError> {
         run!(
             self,
@@ -43,14 +24,6 @@ impl Grants for SqlTenant {
 
     async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError> {
         run!(self, "find_refresh", refresh::find, id)
-    }
-
-    async fn rotate_refresh(
-        &self,
-        expected: u32,
-        next: &RefreshGrant,
-    ) -> Result<RefreshRotation, StoreError> {
-        run!(self, "rotate_refresh", refresh::rotate, expected, next)
     }
 
     async fn note_answered(

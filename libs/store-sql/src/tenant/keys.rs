@@ -2,11 +2,15 @@ use async_trait::async_trait;
 use std::sync::Arc;
 
 use insula_model::TenantId;
-use insula_store::{KeySwap, Keys, SealedKeys, StoreError};
+use insula_store::{Keys, SealedKeys, StoreError, SwappedKeys};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, DbBackend, EntityTrait as _, QueryFilter as _,
+    QueryTrait as _,
+};
 
 use super::SqlTenant;
+use crate::commit::Step;
 use crate::entity::key_ring::{ActiveModel, Column, Entity};
 use crate::fault::Fault;
 use crate::sql::Sql;
@@ -17,14 +21,6 @@ const WHAT: &str = "key ring";
 impl Keys for SqlTenant {
     async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError> {
         run!(self, "load_keys", load)
-    }
-
-    async fn swap_keys(
-        &self,
-        expected: Option<u64>,
-        new: &SealedKeys,
-    ) -> Result<KeySwap, StoreError> {
-        run!(self, "swap_keys", swap, expected, new)
     }
 }
 
@@ -43,37 +39,40 @@ pub(super) async fn load(
     .transpose()
 }
 
-pub(super) async fn swap(
-    sql: Arc<Sql>,
-    tenant: TenantId,
-    (expected, new): (Option<u64>, SealedKeys),
-) -> Result<KeySwap, Fault> {
-    let number = |version: u64| i64::try_from(version).map_err(|_| Fault::column(WHAT, "version"));
+/// The statement that stores a ring in the place of the one expected.
+pub(super) fn swapping(
+    backend: DbBackend,
+    tenant: &TenantId,
+    SwappedKeys { expected, new }: &SwappedKeys,
+) -> Result<Step, Fault> {
     let version = number(new.version)?;
-    let Some(expected) = expected else {
+    let Some(expected) = *expected else {
         let first = ActiveModel {
             tenant_id: Set(tenant.as_str().to_owned()),
             version: Set(version),
-            sealed: Set(new.sealed),
+            sealed: Set(new.sealed.clone()),
         };
-        return match Entity::insert(first)
-            .exec_without_returning(sql.write())
-            .await
-        {
-            Ok(_) => Ok(KeySwap::Swapped),
-            Err(error) if Fault::is_duplicate(&error) => Ok(KeySwap::Lost),
-            Err(error) => Err(error.into()),
-        };
+        return Ok(Step::any(Entity::insert(first).build(backend)));
     };
-    let swapped = Entity::update_many()
+    let swap = Entity::update_many()
         .col_expr(Column::Version, Expr::value(version))
-        .col_expr(Column::Sealed, Expr::value(new.sealed))
+        .col_expr(Column::Sealed, Expr::value(new.sealed.clone()))
         .filter(Column::TenantId.eq(tenant.as_str()))
         .filter(Column::Version.eq(number(expected)?))
-        .exec(sql.write())
-        .await?;
-    Ok(match swapped.rows_affected {
-        0 => KeySwap::Lost,
-        _ => KeySwap::Swapped,
-    })
+        .build(backend);
+    Ok(Step::must_change(swap))
+}
+
+/// Whether a swap would find now what it expects.
+pub(super) async fn may_swap(
+    sql: &Arc<Sql>,
+    tenant: &TenantId,
+    keys: &SwappedKeys,
+) -> Result<bool, Fault> {
+    let stored = load(Arc::clone(sql), tenant.clone(), ()).await?;
+    Ok(stored.map(|stored| stored.version) == keys.expected)
+}
+
+fn number(version: u64) -> Result<i64, Fault> {
+    i64::try_from(version).map_err(|_| Fault::column(WHAT, "version"))
 }

@@ -6,7 +6,7 @@ use crate::sql::Sql;
 
 /// Hands an operation owned copies of its arguments: it runs on another runtime, maybe repeatedly.
 macro_rules! run {
-    ($self:ident, $name:literal, $work:path $(, $argument:expr)* $(,)?) => {{
+    ($self:ident, $name:expr, $work:path $(, $argument:expr)* $(,)?) => {{
         let tenant = $self.id.clone();
         let arguments = ($($argument.clone(),)*);
         let work = move |sql| $work(sql, tenant.clone(), arguments.clone());

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use insula_model::{BrowserSession, Event, TenantId};
 use insula_store::{
-    Changes, Committed, EVENTS_KEPT_FOR, EndedSession, Outbox, PlacedEvent, RevokedGrant,
-    StoreError,
+    Changes, Committed, EVENTS_KEPT_FOR, EndedSession, Outbox, Overtaken, PlacedEvent,
+    RevokedGrant, StoreError,
 };
 use sea_orm::{
     ActiveValue::Set, ConnectionTrait, DbBackend, DbErr, EntityTrait as _, ExecResult,
@@ -19,7 +19,9 @@ use sea_orm::{
 };
 
 use super::json::to_json;
-use super::{SqlTenant, people, places, revocation, sessions};
+use super::{
+    SqlTenant, keys, passwords, people, places, redemption, refresh, revocation, sessions,
+};
 use crate::commit::Step;
 use crate::entity::event::{ActiveModel, Entity};
 use crate::fault::Fault;
@@ -30,7 +32,7 @@ const WHAT: &str = "event";
 #[async_trait]
 impl Outbox for SqlTenant {
     async fn commit(&self, changes: &Changes) -> Result<Committed, StoreError> {
-        run!(self, "commit", commit, changes)
+        run!(self, changes.operation(), commit, changes)
     }
 
     async fn events_after(&self, position: u64, most: u32) -> Result<Vec<PlacedEvent>, StoreError> {
@@ -57,11 +59,43 @@ async fn commit(
         return Ok(plan.committed);
     }
     let (prolongs, committed) = (plan.prolongs, plan.committed);
+    let is_alone = plan.steps.len() == 1;
     match sql.write_steps(plan.steps).await {
         Ok(done) => Ok(outcome(committed, prolongs, &done)),
-        Err(error) if lost_a_race(&error) => commit_under_locks(&sql, &tenant, &changes).await,
+        Err(error) if lost_a_race(&error) => {
+            match overtaken(&sql, &tenant, &changes, is_alone).await? {
+                Some(overtaken) => Ok(overtaken.into()),
+                None => commit_under_locks(&sql, &tenant, &changes).await,
+            }
+        }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether a commit found a row that it names as a condition otherwise than it must be. A statement
+/// that was alone says so by itself, but for how a redemption was noted.
+async fn overtaken(
+    sql: &Arc<Sql>,
+    tenant: &TenantId,
+    changes: &Changes,
+    is_alone: bool,
+) -> Result<Option<Overtaken>, Fault> {
+    if let Some(code) = &changes.redeemed
+        && let Some(noted) = redemption::noted_before(sql, tenant, code).await?
+    {
+        return Ok(Some(Overtaken::Redeemed(noted)));
+    }
+    if let Some(to) = &changes.rotated
+        && (is_alone || !refresh::may_rotate(sql, tenant, to).await?)
+    {
+        return Ok(Some(Overtaken::Rotated));
+    }
+    if let Some(keys) = &changes.keys
+        && (is_alone || !keys::may_swap(sql, tenant, keys).await?)
+    {
+        return Ok(Some(Overtaken::KeysSwapped));
+    }
+    Ok(None)
 }
 
 fn lost_a_race(error: &DbErr) -> bool {
@@ -104,6 +138,21 @@ async fn plan(
     let backend = db.get_database_backend();
     let mut plan = Plan::default();
     let mut events = changes.events.clone();
+    // What may be overtaken comes first.
+    if let Some(code) = &changes.redeemed {
+        let note = redemption::noting(backend, tenant, code)?;
+        plan.steps.push(Step::any(note));
+    }
+    if let Some(to) = &changes.rotated {
+        plan.steps.push(refresh::rotating(backend, tenant, to)?);
+    }
+    if let Some(keys) = &changes.keys {
+        plan.steps.push(keys::swapping(backend, tenant, keys)?);
+    }
+    if let Some(upgraded) = &changes.upgraded {
+        let save = passwords::saving(backend, tenant, upgraded);
+        plan.steps.push(Step::any(save));
+    }
     if let Some(login) = &changes.login {
         sql.metrics.count_read();
         let step = people::recording(db, tenant, login, is_locked).await?;
@@ -161,16 +210,19 @@ async fn ending(
 
 /// One statement, however many there are.
 fn telling(backend: DbBackend, tenant: &TenantId, events: &[Event]) -> Result<Step, Fault> {
-    let mut rows = Vec::new();
-    for event in events {
-        rows.push(ActiveModel {
-            tenant_id: Set(tenant.as_str().to_owned()),
-            event_id: Set(event.id.as_str().to_owned()),
-            happened_at: Set(event.at.as_millis()),
-            position: Set(None),
-            body: Set(to_json(WHAT, "body", event)?),
-            expires_at: Set((event.at + EVENTS_KEPT_FOR).as_millis()),
-        });
-    }
+    let rows = events.iter().map(|event| row(tenant.as_str(), event));
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
     Ok(Step::any(Entity::insert_many(rows).build(backend)))
+}
+
+/// The row of an event, which has no place yet.
+fn row(tenant: &str, event: &Event) -> Result<ActiveModel, Fault> {
+    Ok(ActiveModel {
+        tenant_id: Set(tenant.to_owned()),
+        event_id: Set(event.id.as_str().to_owned()),
+        happened_at: Set(event.at.as_millis()),
+        position: Set(None),
+        body: Set(to_json(WHAT, "body", event)?),
+        expires_at: Set((event.at + EVENTS_KEPT_FOR).as_millis()),
+    })
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use insula_model::{TenantId, TokenHash};
 use insula_store::UpgradedPassword;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, EntityTrait as _};
+use sea_orm::{ActiveValue::Set, DbBackend, EntityTrait as _, QueryTrait as _, Statement};
 
 use crate::entity::upgraded_password::{ActiveModel, Column, Entity};
 use crate::fault::Fault;
@@ -27,23 +27,20 @@ pub(super) async fn find(
     .transpose()
 }
 
-pub(super) async fn save(
-    sql: Arc<Sql>,
-    tenant: TenantId,
-    (upgraded,): (UpgradedPassword,),
-) -> Result<(), Fault> {
+/// The statement that stores an upgraded password, in the place of an earlier one.
+pub(super) fn saving(
+    backend: DbBackend,
+    tenant: &TenantId,
+    upgraded: &UpgradedPassword,
+) -> Statement {
     let row = ActiveModel {
         tenant_id: Set(tenant.as_str().to_owned()),
-        email: Set(upgraded.email),
+        email: Set(upgraded.email.clone()),
         replaces: Set(upgraded.replaces.to_text()),
-        hash: Set(upgraded.hash),
+        hash: Set(upgraded.hash.clone()),
     };
     let replace = OnConflict::columns([Column::TenantId, Column::Email])
         .update_columns([Column::Replaces, Column::Hash])
         .to_owned();
-    Entity::insert(row)
-        .on_conflict(replace)
-        .exec_without_returning(sql.write())
-        .await?;
-    Ok(())
+    Entity::insert(row).on_conflict(replace).build(backend)
 }

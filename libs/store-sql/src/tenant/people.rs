@@ -36,10 +36,6 @@ impl People for SqlTenant {
         let email = email.to_owned();
         run!(self, "find_upgraded_password", passwords::find, email)
     }
-
-    async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Result<(), StoreError> {
-        run!(self, "upgrade_password", passwords::save, upgraded)
-    }
 }
 
 pub(super) async fn find(

@@ -4,75 +4,82 @@ use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::{CacheEpoch, CodeClaim, GrantId, RefreshGrant, RefreshId, TenantId};
-use insula_store::{NotedRedemption, Redemption};
+use insula_store::{NotedRedemption, RedeemedCode};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _};
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, DbBackend, DbErr, EntityTrait as _, QueryFilter as _,
+    QueryTrait as _, Statement,
+};
 
 use super::refresh::{find, row_of};
 use crate::entity::{redeemed_code, refresh_grant};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
-/// One statement, which notes the redemption too: of those that begin the same grant one finds no
-/// row in its way.
-pub(super) async fn add_refresh(
-    sql: Arc<Sql>,
-    tenant: TenantId,
-    (grant, claim): (RefreshGrant, Option<CodeClaim>),
-) -> Result<Redemption, Fault> {
-    let (id, family) = (grant.id.clone(), grant.grant_id.clone());
-    let row = row_of(&tenant, grant, claim)?;
-    let inserted = refresh_grant::Entity::insert(row)
-        .exec_without_returning(sql.write())
-        .await;
-    let Some(duplicate) = Fault::duplicate(inserted)? else {
-        return Ok(Redemption::First);
-    };
-    let key = (tenant.as_str().to_owned(), id.as_str().to_owned());
-    let stored = refresh_grant::Entity::find_by_id(key)
-        .one(sql.read())
-        .await?;
-    let Some(row) = stored.filter(|row| row.grant_id == family.as_str()) else {
-        return Err(duplicate.into());
-    };
-    let is_used = row.generation > 0 || row.answered_generation.is_some();
-    let living = find(sql, tenant, (id,)).await?;
-    let claim = (row.cache_epoch, row.code_claim);
-    Ok(Redemption::Repeated(noted(
-        claim,
-        is_used,
-        living.map(Box::new),
-    )))
+/// The statement that notes a redemption: of those that redeem one code, one finds no row in its way.
+pub(super) fn noting(
+    backend: DbBackend,
+    tenant: &TenantId,
+    code: &RedeemedCode,
+) -> Result<Statement, Fault> {
+    Ok(match code {
+        RedeemedCode::Beginning { refresh, claim } => {
+            let row = row_of(tenant, RefreshGrant::clone(refresh), claim.clone())?;
+            refresh_grant::Entity::insert(row).build(backend)
+        }
+        RedeemedCode::Ending {
+            grant,
+            claim,
+            until,
+        } => {
+            let row = redeemed_code::ActiveModel {
+                tenant_id: Set(tenant.as_str().to_owned()),
+                grant_id: Set(grant.as_str().to_owned()),
+                expires_at: Set(until.as_millis()),
+                code_claim: Set(claim.as_ref().map(|claim| i64::from(claim.number))),
+                cache_epoch: Set(Some(epoch_of(claim.clone()))),
+                answered_at: Set(None),
+            };
+            redeemed_code::Entity::insert(row).build(backend)
+        }
+    })
 }
 
-/// Note that a code began no refresh grant and was redeemed: one row, which can be made once.
-pub(super) async fn note(
-    sql: Arc<Sql>,
-    tenant: TenantId,
-    (grant, claim, until): (GrantId, Option<CodeClaim>, Timestamp),
-) -> Result<Redemption, Fault> {
-    let row = redeemed_code::ActiveModel {
-        tenant_id: Set(tenant.as_str().to_owned()),
-        grant_id: Set(grant.as_str().to_owned()),
-        expires_at: Set(until.as_millis()),
-        code_claim: Set(claim.as_ref().map(|claim| i64::from(claim.number))),
-        cache_epoch: Set(Some(epoch_of(claim))),
-        answered_at: Set(None),
-    };
-    let inserted = redeemed_code::Entity::insert(row)
-        .exec_without_returning(sql.write())
-        .await;
-    let Some(duplicate) = Fault::duplicate(inserted)? else {
-        return Ok(Redemption::First);
-    };
-    let key = (tenant.as_str().to_owned(), grant.as_str().to_owned());
-    let stored = redeemed_code::Entity::find_by_id(key)
-        .one(sql.read())
-        .await?;
-    let row = stored.ok_or(duplicate)?;
-    let is_answered = row.answered_at.is_some();
-    let claim = (row.cache_epoch, row.code_claim);
-    Ok(Redemption::Repeated(noted(claim, is_answered, None)))
+/// How a redemption was noted before, if it was.
+pub(super) async fn noted_before(
+    sql: &Arc<Sql>,
+    tenant: &TenantId,
+    code: &RedeemedCode,
+) -> Result<Option<NotedRedemption>, Fault> {
+    let key = |id: &str| (tenant.as_str().to_owned(), id.to_owned());
+    match code {
+        RedeemedCode::Beginning { refresh, .. } => {
+            let stored = refresh_grant::Entity::find_by_id(key(refresh.id.as_str()))
+                .one(sql.read())
+                .await?;
+            let Some(row) = stored else {
+                return Ok(None);
+            };
+            if row.grant_id != refresh.grant_id.as_str() {
+                let cause = "a refresh grant of that id is there already";
+                return Err(DbErr::Custom(cause.to_owned()).into());
+            }
+            let is_used = row.generation > 0 || row.answered_generation.is_some();
+            let id = refresh.id.clone();
+            let living = find(Arc::clone(sql), tenant.clone(), (id,)).await?;
+            let claim = (row.cache_epoch, row.code_claim);
+            Ok(Some(noted(claim, is_used, living.map(Box::new))))
+        }
+        RedeemedCode::Ending { grant, .. } => {
+            let stored = redeemed_code::Entity::find_by_id(key(grant.as_str()))
+                .one(sql.read())
+                .await?;
+            Ok(stored.map(|row| {
+                let claim = (row.cache_epoch, row.code_claim);
+                noted(claim, row.answered_at.is_some(), None)
+            }))
+        }
+    }
 }
 
 /// One statement, which finds the row only while nobody took the answer and the token is unused.

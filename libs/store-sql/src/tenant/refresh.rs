@@ -6,17 +6,18 @@ use insula_model::{
     SessionId, TenantId, UserId,
 };
 use insula_oauth::Scopes;
-use insula_store::RefreshRotation;
+use insula_store::RotatedGrant;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
+    ActiveValue::Set, ColumnTrait as _, Condition, DbBackend, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _,
 };
 use serde::{Deserialize, Serialize};
 
 use super::json::{from_json, to_json};
 use super::redemption::epoch_of;
 use super::revocation::family_lives;
+use crate::commit::Step;
 use crate::entity::refresh_grant::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
 use crate::sql::Sql;
@@ -100,35 +101,48 @@ pub(super) async fn find(
     Ok(found.map(|grant| sql.answers.seen_in(&tenant, grant)))
 }
 
-/// One statement: it finds the row only at the generation expected and in a family that lives.
-pub(super) async fn rotate(
-    sql: Arc<Sql>,
-    tenant: TenantId,
-    (expected, next): (u32, RefreshGrant),
-) -> Result<RefreshRotation, Fault> {
+/// The statement of a rotation: it finds the row only at the generation expected and in a family that
+/// lives.
+pub(super) fn rotating(
+    backend: DbBackend,
+    tenant: &TenantId,
+    RotatedGrant { expected, next }: &RotatedGrant,
+) -> Result<Step, Fault> {
     let claims = to_json(WHAT, "claims", &next.login.claims)?;
-    let rotated = Entity::update_many()
+    let data = next.login.connector_data.clone();
+    let rotate = Entity::update_many()
         .col_expr(Column::Claims, Expr::value(claims))
-        .col_expr(
-            Column::ConnectorData,
-            Expr::value(next.login.connector_data),
-        )
+        .col_expr(Column::ConnectorData, Expr::value(data))
         .col_expr(Column::Generation, Expr::value(i64::from(next.generation)))
         .col_expr(
             Column::LastUsedAt,
             Expr::value(next.last_used_at.as_millis()),
         )
         .col_expr(Column::ExpiresAt, Expr::value(next.expires_at.as_millis()))
-        .filter(Column::TenantId.eq(tenant.as_str()))
-        .filter(Column::Id.eq(next.id.as_str()))
-        .filter(Column::Generation.eq(i64::from(expected)))
-        .filter(family_lives())
-        .exec(sql.write())
+        .filter(is_at(tenant, &next.id, *expected))
+        .build(backend);
+    Ok(Step::must_change(rotate))
+}
+
+/// Whether a rotation would find its row now.
+pub(super) async fn may_rotate(
+    sql: &Sql,
+    tenant: &TenantId,
+    to: &RotatedGrant,
+) -> Result<bool, Fault> {
+    let found = Entity::find()
+        .filter(is_at(tenant, &to.next.id, to.expected))
+        .one(sql.read())
         .await?;
-    Ok(match rotated.rows_affected {
-        0 => RefreshRotation::Lost,
-        _ => RefreshRotation::Rotated,
-    })
+    Ok(found.is_some())
+}
+
+fn is_at(tenant: &TenantId, id: &RefreshId, generation: u32) -> Condition {
+    Condition::all()
+        .add(Column::TenantId.eq(tenant.as_str()))
+        .add(Column::Id.eq(id.as_str()))
+        .add(Column::Generation.eq(i64::from(generation)))
+        .add(family_lives())
 }
 
 pub(super) async fn of_person(

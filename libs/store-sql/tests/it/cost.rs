@@ -7,7 +7,7 @@ use insula_model::{
 };
 use insula_oauth::Scopes;
 use insula_store::{
-    Changes, Durable as _, KeyVersions as _, RecordedLogin, RefreshRotation, SealedKeys,
+    Changes, Durable as _, KeySwap, KeyVersions as _, RecordedLogin, RefreshRotation, SealedKeys,
     TenantStore,
 };
 use insula_store_sql::SqlStore;
@@ -158,6 +158,32 @@ pub(crate) async fn a_page_of_events_gives_places_to_no_more_than_it_needs(scrat
     store.close().await;
 }
 
+/// Who was faster is not looked for where the one statement of a commit says it.
+pub(crate) async fn a_commit_that_is_overtaken_alone_is_one_statement(scratch: &Scratch) {
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let acme = tenant(&store);
+    acme.add_refresh(&refresh(), None).await.unwrap();
+    let keys = SealedKeys {
+        version: 1,
+        sealed: b"ring".to_vec(),
+    };
+    acme.swap_keys(None, &keys, &[]).await.unwrap();
+    let counted = || (store.metrics().reads(), store.metrics().writes());
+    let (reads, writes) = counted();
+    let mut next = refresh();
+    next.generation = 8;
+    let rotation = acme.rotate_refresh(7, &next).await.unwrap();
+    assert_eq!(rotation, RefreshRotation::Lost);
+    assert_eq!(counted(), (reads, writes + 1));
+    for expected in [None, Some(7)] {
+        let swap = acme.swap_keys(expected, &keys, &[]).await.unwrap();
+        assert_eq!(swap, KeySwap::Lost);
+    }
+    assert_eq!(counted(), (reads, writes + 3));
+    store.close().await;
+}
+
 pub(crate) async fn a_refresh_writes_one_statement(scratch: &Scratch) {
     let store = scratch.store().await;
     store.migrate().await.unwrap();
@@ -240,7 +266,7 @@ pub(crate) async fn the_key_versions_of_thousands_of_tenants_cost_a_statement_fo
         sealed: vec![0; 1_000],
     };
     for id in ids.iter().step_by(500) {
-        store.tenant(id).swap_keys(None, &keys).await.unwrap();
+        store.tenant(id).swap_keys(None, &keys, &[]).await.unwrap();
     }
     let reads = store.metrics().reads();
     let versions = store.key_versions(&ids).await.unwrap();

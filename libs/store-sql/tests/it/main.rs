@@ -44,6 +44,7 @@ macro_rules! on {
                 cost: a_login_and_its_events_are_one_commit_of_three_statements,
                 cost: a_page_of_events_gives_places_to_no_more_than_it_needs,
                 cost: a_refresh_writes_one_statement,
+                cost: a_commit_that_is_overtaken_alone_is_one_statement,
                 cost: the_key_versions_of_thousands_of_tenants_cost_a_statement_for_each_thousand,
                 cost: answers_are_written_together_and_soon,
                 cost: a_login_soon_after_another_writes_nothing,

@@ -187,7 +187,7 @@ pub(crate) async fn an_error_of_the_database_quotes_no_value(scratch: &Scratch) 
             replaces: insula_model::TokenHash::of("old"),
             hash: "$argon2id$hidden".into(),
         };
-        let long = acme.upgrade_password(&upgraded).await.unwrap_err();
+        let long = acme.upgrade_password(&upgraded, None).await.unwrap_err();
         assert!(!long.to_string().contains("hidden"), "{long}");
     }
     store.close().await;

@@ -1,67 +1,16 @@
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
-use insula_model::{ClientId, CodeClaim, ConnectorId, GrantId, RefreshGrant, RefreshId, UserId};
+use insula_model::{ClientId, ConnectorId, GrantId, RefreshGrant, RefreshId, UserId};
 
-use super::store::{Redeemed, TenantMemory, room};
+use super::store::{Redeemed, Rows, TenantMemory, room};
 use crate::grants::rotated;
-use crate::{Grants, NotedRedemption, Redemption, RefreshRotation, StoreError};
+use crate::{Grants, NotedRedemption, RedeemedCode, RotatedGrant, StoreError};
 
 /// The most refresh grants [`Grants::refresh_grants_of`] answers.
 const MOST_LISTED: usize = 100;
 
 #[async_trait]
 impl Grants for TenantMemory {
-    async fn add_refresh(
-        &self,
-        grant: &RefreshGrant,
-        claim: Option<&CodeClaim>,
-    ) -> Result<Redemption, StoreError> {
-        let mut rows = self.rows();
-        if let Some(stored) = rows.refresh.get(&grant.id) {
-            if stored.grant_id != grant.grant_id {
-                return Err(StoreError::Failed {
-                    backend: "memory",
-                    cause: "a refresh grant of that id is there already".to_owned(),
-                });
-            }
-            return Ok(Redemption::Repeated(NotedRedemption {
-                claim: rows.claims.get(&grant.id).cloned(),
-                answered: stored.answered || stored.generation > 0,
-                refresh: rows.living(&grant.id).cloned().map(Box::new),
-            }));
-        }
-        room(false, rows.refresh.len(), "refresh grants")?;
-        rows.refresh.insert(grant.id.clone(), grant.clone());
-        if let Some(claim) = claim {
-            rows.claims.insert(grant.id.clone(), claim.clone());
-        }
-        Ok(Redemption::First)
-    }
-
-    async fn note_redeemed(
-        &self,
-        grant: &GrantId,
-        claim: Option<&CodeClaim>,
-        until: Timestamp,
-    ) -> Result<Redemption, StoreError> {
-        let mut rows = self.rows();
-        if let Some(noted) = rows.redeemed.get(grant) {
-            return Ok(Redemption::Repeated(NotedRedemption {
-                claim: noted.claim.clone(),
-                answered: noted.answered,
-                refresh: None,
-            }));
-        }
-        room(false, rows.redeemed.len(), "redeemed codes")?;
-        let row = Redeemed {
-            claim: claim.cloned(),
-            answered: false,
-            until,
-        };
-        rows.redeemed.insert(grant.clone(), row);
-        Ok(Redemption::First)
-    }
-
     async fn take_refresh_answer(&self, id: &RefreshId, at: Timestamp) -> Result<bool, StoreError> {
         let mut rows = self.rows();
         let stored = rows.refresh.get_mut(id);
@@ -83,21 +32,6 @@ impl Grants for TenantMemory {
 
     async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError> {
         Ok(self.rows().living(id).cloned())
-    }
-
-    async fn rotate_refresh(
-        &self,
-        expected: u32,
-        next: &RefreshGrant,
-    ) -> Result<RefreshRotation, StoreError> {
-        let mut rows = self.rows();
-        match rows.living(&next.id).cloned() {
-            Some(stored) if stored.generation == expected => {
-                rows.refresh.insert(next.id.clone(), rotated(stored, next));
-                Ok(RefreshRotation::Rotated)
-            }
-            _ => Ok(RefreshRotation::Lost),
-        }
     }
 
     async fn note_answered(
@@ -139,5 +73,80 @@ impl Grants for TenantMemory {
         found.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
         found.truncate(MOST_LISTED);
         Ok(found)
+    }
+}
+
+impl Rows {
+    /// How a redemption was noted before, if it was.
+    pub(super) fn noted(&self, code: &RedeemedCode) -> Result<Option<NotedRedemption>, StoreError> {
+        match code {
+            RedeemedCode::Beginning { refresh, .. } => {
+                let Some(stored) = self.refresh.get(&refresh.id) else {
+                    return Ok(None);
+                };
+                if stored.grant_id != refresh.grant_id {
+                    return Err(StoreError::Failed {
+                        backend: "memory",
+                        cause: "a refresh grant of that id is there already".to_owned(),
+                    });
+                }
+                Ok(Some(NotedRedemption {
+                    claim: self.claims.get(&refresh.id).cloned(),
+                    answered: stored.answered || stored.generation > 0,
+                    refresh: self.living(&refresh.id).cloned().map(Box::new),
+                }))
+            }
+            RedeemedCode::Ending { grant, .. } => {
+                Ok(self.redeemed.get(grant).map(|noted| NotedRedemption {
+                    claim: noted.claim.clone(),
+                    answered: noted.answered,
+                    refresh: None,
+                }))
+            }
+        }
+    }
+
+    /// Whether there is room for the note of a redemption.
+    pub(super) fn has_room_for(&self, code: &RedeemedCode) -> Result<(), StoreError> {
+        match code {
+            RedeemedCode::Beginning { .. } => room(false, self.refresh.len(), "refresh grants"),
+            RedeemedCode::Ending { .. } => room(false, self.redeemed.len(), "redeemed codes"),
+        }
+    }
+
+    pub(super) fn redeem(&mut self, code: &RedeemedCode) {
+        match code {
+            RedeemedCode::Beginning { refresh, claim } => {
+                self.refresh
+                    .insert(refresh.id.clone(), RefreshGrant::clone(refresh));
+                if let Some(claim) = claim {
+                    self.claims.insert(refresh.id.clone(), claim.clone());
+                }
+            }
+            RedeemedCode::Ending {
+                grant,
+                claim,
+                until,
+            } => {
+                let row = Redeemed {
+                    claim: claim.clone(),
+                    answered: false,
+                    until: *until,
+                };
+                self.redeemed.insert(grant.clone(), row);
+            }
+        }
+    }
+
+    /// Whether a refresh grant is where it is expected, and not revoked.
+    pub(super) fn may_rotate(&self, to: &RotatedGrant) -> bool {
+        let stored = self.living(&to.next.id);
+        stored.is_some_and(|stored| stored.generation == to.expected)
+    }
+
+    pub(super) fn rotate(&mut self, to: &RotatedGrant) {
+        if let Some(stored) = self.refresh.get_mut(&to.next.id) {
+            *stored = rotated(stored.clone(), &to.next);
+        }
     }
 }

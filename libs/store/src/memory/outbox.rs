@@ -6,7 +6,9 @@ use insula_model::{Event, EventId};
 
 use super::store::{MOST_ROWS, Rows, TenantMemory, room};
 use crate::login::recorded_login;
-use crate::{Changes, Committed, EVENTS_KEPT_FOR, Outbox, PlacedEvent, RecordedLogin, StoreError};
+use crate::{
+    Changes, Committed, EVENTS_KEPT_FOR, Outbox, Overtaken, PlacedEvent, RecordedLogin, StoreError,
+};
 
 /// The events of a tenant, in the order in which they came. Past what a tenant may hold the oldest go:
 /// a login is worth more than what is told of one long ago.
@@ -48,7 +50,23 @@ impl Outbox for TenantMemory {
     async fn commit(&self, changes: &Changes) -> Result<Committed, StoreError> {
         let mut rows = self.rows();
         // All that can be refused is asked first, so that what follows is done whole.
+        if let Some(overtaken) = overtaken(&rows, changes)? {
+            return Ok(overtaken.into());
+        }
         has_room(&rows, changes)?;
+        if let Some(code) = &changes.redeemed {
+            rows.redeem(code);
+        }
+        if let Some(rotated) = &changes.rotated {
+            rows.rotate(rotated);
+        }
+        if let Some(keys) = &changes.keys {
+            rows.keys = Some(keys.new.clone());
+        }
+        if let Some(upgraded) = &changes.upgraded {
+            let email = upgraded.email.clone();
+            rows.passwords.insert(email, upgraded.clone());
+        }
         let mut committed = Committed::default();
         let mut events = changes.events.clone();
         if let Some(login) = &changes.login {
@@ -95,7 +113,32 @@ impl Outbox for TenantMemory {
     }
 }
 
+fn overtaken(rows: &Rows, changes: &Changes) -> Result<Option<Overtaken>, StoreError> {
+    if let Some(code) = &changes.redeemed
+        && let Some(noted) = rows.noted(code)?
+    {
+        return Ok(Some(Overtaken::Redeemed(noted)));
+    }
+    if let Some(rotated) = &changes.rotated
+        && !rows.may_rotate(rotated)
+    {
+        return Ok(Some(Overtaken::Rotated));
+    }
+    let stored = rows.keys.as_ref().map(|keys| keys.version);
+    let keys = changes.keys.as_ref();
+    Ok(keys
+        .filter(|keys| keys.expected != stored)
+        .map(|_| Overtaken::KeysSwapped))
+}
+
 fn has_room(rows: &Rows, changes: &Changes) -> Result<(), StoreError> {
+    if let Some(code) = &changes.redeemed {
+        rows.has_room_for(code)?;
+    }
+    if let Some(upgraded) = &changes.upgraded {
+        let known = rows.passwords.contains_key(&upgraded.email);
+        room(known, rows.passwords.len(), "upgraded passwords")?;
+    }
     if let Some(login) = &changes.login {
         let key = (login.connector.clone(), login.claims.user_id.clone());
         let known = rows.identities.contains_key(&key);

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use insula_model::{ConnectorId, Identity, UserId};
 
-use super::store::{TenantMemory, room};
+use super::store::TenantMemory;
 use crate::{People, StoreError, UpgradedPassword};
 
 #[async_trait]
@@ -20,14 +20,5 @@ impl People for TenantMemory {
         email: &str,
     ) -> Result<Option<UpgradedPassword>, StoreError> {
         Ok(self.rows().passwords.get(email).cloned())
-    }
-
-    async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Result<(), StoreError> {
-        let mut rows = self.rows();
-        let known = rows.passwords.contains_key(&upgraded.email);
-        room(known, rows.passwords.len(), "upgraded passwords")?;
-        rows.passwords
-            .insert(upgraded.email.clone(), upgraded.clone());
-        Ok(())
     }
 }

@@ -285,7 +285,7 @@ mod tests {
             tenant
                 .record_login(&local, &claims, None, records::NOON)
                 .await,
-            tenant.upgrade_password(&upgraded).await,
+            tenant.upgrade_password(&upgraded, None).await,
             tenant.save_session(&records::cookie(&word), &session).await,
             tenant.add_refresh(&refresh, None).await.map(drop),
             tenant

@@ -98,7 +98,7 @@ impl PasswordBook for ConfiguredPeople {
             replaces: TokenHash::of(&configured.hash),
             hash,
         };
-        let stored = self.store.upgrade_password(&upgraded).await;
+        let stored = self.store.upgrade_password(&upgraded, None).await;
         stored.map_err(|error| unreachable_store(&error))
     }
 }

@@ -201,7 +201,7 @@ pub(crate) async fn swap(
             .max(expected.map_or(1, |version| version + 1)),
         sealed: sealed.map_err(|error| failed(error.to_string(), false))?,
     };
-    let swapped = store.swap_keys(expected, &new).await;
+    let swapped = store.swap_keys(expected, &new, &[]).await;
     match swapped.map_err(|error| failed(error.to_string(), true))? {
         KeySwap::Swapped => Ok(Some(Stored {
             version: new.version,

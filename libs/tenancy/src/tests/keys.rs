@@ -188,7 +188,10 @@ async fn changed_elsewhere(world: &World, name: &str) {
         version: stored.version + 1,
         sealed: sealed.unwrap(),
     };
-    let swapped = store.swap_keys(Some(stored.version), &next).await.unwrap();
+    let swapped = store
+        .swap_keys(Some(stored.version), &next, &[])
+        .await
+        .unwrap();
     assert_eq!(swapped, KeySwap::Swapped);
 }
 

@@ -1,13 +1,12 @@
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{
-    BrowserSession, Client, ClientId, CodeClaim, ConnectorId, GrantId, Identity, RefreshGrant,
-    RefreshId, SessionId, TokenHash, UserId,
+    BrowserSession, Client, ClientId, ConnectorId, GrantId, Identity, RefreshGrant, RefreshId,
+    SessionId, TokenHash, UserId,
 };
 use insula_store::{
-    Changes, ClientPut, Clients, Committed, Grants, KeySwap, Keys, Outbox, Owner, Owners, People,
-    PlacedEvent, Redemption, RefreshRotation, SealedKeys, Sessions, StoreError, StoredClient,
-    UpgradedPassword,
+    Changes, ClientPut, Clients, Committed, Grants, Keys, Outbox, Owner, Owners, People,
+    PlacedEvent, SealedKeys, Sessions, StoreError, StoredClient, UpgradedPassword,
 };
 
 use super::WatchedStore;
@@ -49,7 +48,8 @@ impl Clients for WatchedStore {
 #[async_trait]
 impl Outbox for WatchedStore {
     async fn commit(&self, changes: &Changes) -> Result<Committed, StoreError> {
-        self.1.watch("commit", self.0.commit(changes)).await
+        let committed = self.0.commit(changes);
+        self.1.watch(changes.operation(), committed).await
     }
 
     async fn events_after(&self, position: u64, most: u32) -> Result<Vec<PlacedEvent>, StoreError> {
@@ -78,16 +78,6 @@ impl Keys for WatchedStore {
     async fn load_keys(&self) -> Result<Option<SealedKeys>, StoreError> {
         self.1.watch("load_keys", self.0.load_keys()).await
     }
-
-    async fn swap_keys(
-        &self,
-        expected: Option<u64>,
-        new: &SealedKeys,
-    ) -> Result<KeySwap, StoreError> {
-        self.1
-            .watch("swap_keys", self.0.swap_keys(expected, new))
-            .await
-    }
 }
 
 #[async_trait]
@@ -113,12 +103,6 @@ impl People for WatchedStore {
             )
             .await
     }
-
-    async fn upgrade_password(&self, upgraded: &UpgradedPassword) -> Result<(), StoreError> {
-        self.1
-            .watch("upgrade_password", self.0.upgrade_password(upgraded))
-            .await
-    }
 }
 
 #[async_trait]
@@ -142,27 +126,6 @@ impl Sessions for WatchedStore {
 
 #[async_trait]
 impl Grants for WatchedStore {
-    async fn add_refresh(
-        &self,
-        grant: &RefreshGrant,
-        claim: Option<&CodeClaim>,
-    ) -> Result<Redemption, StoreError> {
-        self.1
-            .watch("add_refresh", self.0.add_refresh(grant, claim))
-            .await
-    }
-
-    async fn note_redeemed(
-        &self,
-        grant: &GrantId,
-        claim: Option<&CodeClaim>,
-        until: Timestamp,
-    ) -> Result<Redemption, StoreError> {
-        self.1
-            .watch("note_redeemed", self.0.note_redeemed(grant, claim, until))
-            .await
-    }
-
     async fn take_refresh_answer(&self, id: &RefreshId, at: Timestamp) -> Result<bool, StoreError> {
         self.1
             .watch("take_refresh_answer", self.0.take_refresh_answer(id, at))
@@ -177,16 +140,6 @@ impl Grants for WatchedStore {
 
     async fn find_refresh(&self, id: &RefreshId) -> Result<Option<RefreshGrant>, StoreError> {
         self.1.watch("find_refresh", self.0.find_refresh(id)).await
-    }
-
-    async fn rotate_refresh(
-        &self,
-        expected: u32,
-        next: &RefreshGrant,
-    ) -> Result<RefreshRotation, StoreError> {
-        self.1
-            .watch("rotate_refresh", self.0.rotate_refresh(expected, next))
-            .await
     }
 
     async fn note_answered(

@@ -53,8 +53,14 @@ pub async fn key_rings_of_any_tenant_are_found(durable: Arc<dyn Durable>) {
         version: 1,
         sealed: b"sealed".to_vec(),
     };
-    a_tenant(&durable).swap_keys(None, &sealed).await.unwrap();
-    a_tenant(&durable).swap_keys(None, &sealed).await.unwrap();
+    a_tenant(&durable)
+        .swap_keys(None, &sealed, &[])
+        .await
+        .unwrap();
+    a_tenant(&durable)
+        .swap_keys(None, &sealed, &[])
+        .await
+        .unwrap();
     assert_eq!(durable.some_key_rings(1).await.unwrap().len(), 1);
     assert!(durable.some_key_rings(100_000).await.unwrap().len() >= 2);
 }

@@ -16,11 +16,14 @@ fn ring(sealed: &str) -> SealedKeys {
 
 pub async fn no_tenant_sees_the_keys_of_another(durable: Arc<dyn Durable>) {
     let (acme, globex) = (a_tenant(&durable), a_tenant(&durable));
-    acme.swap_keys(None, &ring("acme")).await.unwrap();
+    acme.swap_keys(None, &ring("acme"), &[]).await.unwrap();
     assert_eq!(globex.load_keys().await.unwrap(), None);
-    let swap = globex.swap_keys(Some(1), &ring("stolen")).await.unwrap();
+    let swap = globex
+        .swap_keys(Some(1), &ring("stolen"), &[])
+        .await
+        .unwrap();
     assert_eq!(swap, KeySwap::Lost);
-    let swap = globex.swap_keys(None, &ring("globex")).await.unwrap();
+    let swap = globex.swap_keys(None, &ring("globex"), &[]).await.unwrap();
     assert_eq!(swap, KeySwap::Swapped);
     assert_eq!(acme.load_keys().await.unwrap(), Some(ring("acme")));
 }
@@ -36,7 +39,7 @@ pub async fn no_tenant_sees_the_people_of_another(durable: Arc<dyn Durable>) {
         replaces: TokenHash::of("old"),
         hash: "$argon2id$".into(),
     };
-    acme.upgrade_password(&upgraded).await.unwrap();
+    acme.upgrade_password(&upgraded, None).await.unwrap();
     assert_eq!(globex.find_identity(&local, &jane).await.unwrap(), None);
     assert_eq!(globex.find_upgraded_password(email).await.unwrap(), None);
 
@@ -90,6 +93,6 @@ pub async fn no_tenant_sees_rotates_or_revokes_the_grants_of_another(durable: Ar
 pub async fn two_bindings_of_one_tenant_see_the_same_rows(durable: Arc<dyn Durable>) {
     let id = a_tenant_id();
     let (one, two) = (durable.tenant(&id), durable.tenant(&id));
-    one.swap_keys(None, &ring("shared")).await.unwrap();
+    one.swap_keys(None, &ring("shared"), &[]).await.unwrap();
     assert_eq!(two.load_keys().await.unwrap(), Some(ring("shared")));
 }

@@ -19,15 +19,21 @@ pub async fn keys_come_back_as_they_were_stored(durable: Arc<dyn Durable>) {
     let tenant = a_tenant(&durable);
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let keys = ring(1, &bytes);
-    tenant.swap_keys(None, &keys).await.unwrap();
+    tenant.swap_keys(None, &keys, &[]).await.unwrap();
     assert_eq!(tenant.load_keys().await.unwrap(), Some(keys));
 }
 
 pub async fn of_two_who_swap_keys_one_wins(durable: Arc<dyn Durable>) {
     let tenant = a_tenant(&durable);
-    tenant.swap_keys(None, &ring(1, b"old")).await.unwrap();
-    let first = tenant.swap_keys(Some(1), &ring(2, b"a")).await.unwrap();
-    let second = tenant.swap_keys(Some(1), &ring(2, b"b")).await.unwrap();
+    tenant.swap_keys(None, &ring(1, b"old"), &[]).await.unwrap();
+    let first = tenant
+        .swap_keys(Some(1), &ring(2, b"a"), &[])
+        .await
+        .unwrap();
+    let second = tenant
+        .swap_keys(Some(1), &ring(2, b"b"), &[])
+        .await
+        .unwrap();
     assert_eq!((first, second), (KeySwap::Swapped, KeySwap::Lost));
     assert_eq!(tenant.load_keys().await.unwrap(), Some(ring(2, b"a")));
 }
@@ -38,7 +44,7 @@ pub async fn of_a_hundred_first_swaps_one_wins(durable: Arc<dyn Durable>) {
         let tenant = Arc::clone(&tenant);
         async move {
             let keys = ring(1, n.to_string().as_bytes());
-            (tenant.swap_keys(None, &keys).await.unwrap(), keys)
+            (tenant.swap_keys(None, &keys, &[]).await.unwrap(), keys)
         }
     })
     .await;
@@ -50,11 +56,14 @@ pub async fn of_a_hundred_first_swaps_one_wins(durable: Arc<dyn Durable>) {
 
 pub async fn a_swap_from_a_version_that_is_gone_is_lost(durable: Arc<dyn Durable>) {
     let tenant = a_tenant(&durable);
-    let swap = tenant.swap_keys(Some(1), &ring(2, b"x")).await.unwrap();
+    let swap = tenant
+        .swap_keys(Some(1), &ring(2, b"x"), &[])
+        .await
+        .unwrap();
     assert_eq!(swap, KeySwap::Lost);
     assert_eq!(tenant.load_keys().await.unwrap(), None);
-    tenant.swap_keys(None, &ring(1, b"x")).await.unwrap();
-    let swap = tenant.swap_keys(None, &ring(1, b"y")).await.unwrap();
+    tenant.swap_keys(None, &ring(1, b"x"), &[]).await.unwrap();
+    let swap = tenant.swap_keys(None, &ring(1, b"y"), &[]).await.unwrap();
     assert_eq!(swap, KeySwap::Lost);
     assert_eq!(tenant.load_keys().await.unwrap(), Some(ring(1, b"x")));
 }
@@ -69,12 +78,17 @@ pub async fn the_versions_of_many_key_rings_are_told_at_once(durable: Arc<dyn Du
         let tenant = durable.tenant(id);
         for version in versions {
             let expected = (version > 1).then(|| version - 1);
-            let swap = tenant.swap_keys(expected, &ring(version, b"ring")).await;
+            let swap = tenant
+                .swap_keys(expected, &ring(version, b"ring"), &[])
+                .await;
             assert_eq!(swap.unwrap(), KeySwap::Swapped);
         }
     }
     let unasked = a_tenant(&durable);
-    unasked.swap_keys(None, &ring(1, b"ring")).await.unwrap();
+    unasked
+        .swap_keys(None, &ring(1, b"ring"), &[])
+        .await
+        .unwrap();
     let told = durable.key_versions(&ids).await.unwrap();
     assert_eq!(told, HashMap::from([(first.clone(), 3), (last.clone(), 1)]));
 }

@@ -3,16 +3,18 @@ use std::sync::Arc;
 
 use futures_util::future::join;
 use insula_ambient::Timestamp;
-use insula_model::{Event, EventId, EventKind, Revocation, SessionEnd};
+use insula_model::{Event, EventId, EventKind, RefreshGrant, Revocation, SessionEnd};
 use insula_oauth::Scopes;
 
 use super::collector::{LONG_AGO, ONE_BY_ONE, sweep_all};
 use super::records::{
-    HOUR, MS, NOON, a_tenant, at_once, claims, client, connector, cookie, grant_id, session, user,
+    HOUR, MS, NOON, a_tenant, at_once, claims, client, connector, cookie, grant_id, refresh,
+    session, user,
 };
 use crate::{
-    Changes, Durable, EVENTS_KEPT_FOR, EndedSession, PlacedEvent, RecordedLogin, RevokedGrant,
-    SessionEnding, TenantStore,
+    Changes, Durable, EVENTS_KEPT_FOR, EndedSession, Overtaken, PlacedEvent, RecordedLogin,
+    RedeemedCode, RevokedGrant, RotatedGrant, SealedKeys, SessionEnding, SwappedKeys, TenantStore,
+    UpgradedPassword,
 };
 
 fn logged_in(id: &str, at: Timestamp) -> Event {
@@ -255,4 +257,190 @@ pub async fn the_collector_takes_events_once_they_were_kept_for_their_time(
     store.commit(&telling("new", NOON)).await.unwrap();
     let behind = store.events_after(first[0].position, 10).await.unwrap();
     assert_eq!(behind.len(), 2);
+}
+
+fn redeemed(family: &str, begins: bool) -> RedeemedCode {
+    if begins {
+        let refresh = RefreshGrant {
+            answered: false,
+            ..refresh(family, family)
+        };
+        RedeemedCode::Beginning {
+            refresh: Box::new(refresh),
+            claim: None,
+        }
+    } else {
+        RedeemedCode::Ending {
+            grant: grant_id(family),
+            claim: None,
+            until: NOON + HOUR,
+        }
+    }
+}
+
+/// What is committed beside a condition, to see whether it stands.
+fn beside(id: &str, changes: Changes) -> Changes {
+    Changes {
+        begun: Some((cookie(id), session(id, NOON + HOUR))),
+        events: vec![logged_in(id, NOON)],
+        ..changes
+    }
+}
+
+async fn stands(store: &dyn TenantStore, id: &str) -> bool {
+    let session = store.find_session(&cookie(id), NOON).await.unwrap();
+    let is_told = ids(store).await.iter().any(|told| told == id);
+    assert_eq!(session.is_some(), is_told, "the whole or nothing");
+    is_told
+}
+
+pub async fn of_a_code_redeemed_twice_nothing_of_the_second_commit_stands(
+    durable: Arc<dyn Durable>,
+) {
+    for begins in [true, false] {
+        let store = a_tenant(&durable);
+        let redeeming = |id: &str| {
+            let redeemed = Some(redeemed("g", begins));
+            let changes = Changes {
+                redeemed,
+                ..Changes::default()
+            };
+            beside(id, changes)
+        };
+        let first = store.commit(&redeeming("e1")).await.unwrap();
+        assert_eq!(first.overtaken, None);
+        assert!(stands(&*store, "e1").await);
+        let second = store.commit(&redeeming("e2")).await.unwrap();
+        assert!(
+            matches!(&second.overtaken, Some(Overtaken::Redeemed(noted))
+                if !noted.answered && noted.refresh.is_some() == begins),
+            "{second:?}"
+        );
+        assert!(!stands(&*store, "e2").await);
+    }
+}
+
+pub async fn of_many_commits_that_redeem_a_code_one_stands(durable: Arc<dyn Durable>) {
+    let store = a_tenant(&durable);
+    let committed = at_once(20, |n| {
+        let store = Arc::clone(&store);
+        async move {
+            let changes = Changes {
+                redeemed: Some(redeemed("g", n % 2 == 0)),
+                ..Changes::default()
+            };
+            let changes = beside(&format!("e{n}"), changes);
+            store.commit(&changes).await.unwrap().overtaken.is_none()
+        }
+    });
+    // One of those that begin a refresh grant, and one of those that do not.
+    assert_eq!(committed.await.into_iter().filter(|won| *won).count(), 2);
+    assert_eq!(ids(&*store).await.len(), 2);
+}
+
+pub async fn of_a_rotation_that_is_lost_nothing_beside_it_stands(durable: Arc<dyn Durable>) {
+    let store = a_tenant(&durable);
+    let before = refresh("r", "g");
+    store.add_refresh(&before, None).await.unwrap();
+    let rotating = |id: &str| {
+        let mut next = before.clone();
+        next.generation += 1;
+        let changes = Changes {
+            rotated: Some(RotatedGrant {
+                expected: before.generation,
+                next,
+            }),
+            ..Changes::default()
+        };
+        beside(id, changes)
+    };
+    let committed = at_once(10, |n| {
+        let (store, changes) = (Arc::clone(&store), rotating(&format!("e{n}")));
+        async move { store.commit(&changes).await.unwrap().overtaken }
+    });
+    let lost = committed.await.into_iter().flatten();
+    assert_eq!(lost.filter(|how| *how == Overtaken::Rotated).count(), 9);
+    assert_eq!(ids(&*store).await.len(), 1);
+    let stored = store.find_refresh(&before.id).await.unwrap().unwrap();
+    assert_eq!(stored.generation, before.generation + 1);
+}
+
+pub async fn keys_are_swapped_together_with_what_is_told_of_them(durable: Arc<dyn Durable>) {
+    let store = a_tenant(&durable);
+    let swapping = |id: &str, expected: Option<u64>| {
+        let changes = Changes {
+            keys: Some(SwappedKeys {
+                expected,
+                new: SealedKeys {
+                    version: expected.unwrap_or(0) + 1,
+                    sealed: id.as_bytes().to_vec(),
+                },
+            }),
+            ..Changes::default()
+        };
+        beside(id, changes)
+    };
+    for (id, expected, is_lost) in [
+        ("e1", None, false),
+        ("e2", None, true),
+        ("e3", Some(7), true),
+        ("e4", Some(1), false),
+        ("e5", Some(1), true),
+    ] {
+        let committed = store.commit(&swapping(id, expected)).await.unwrap();
+        let lost = is_lost.then_some(Overtaken::KeysSwapped);
+        assert_eq!(committed.overtaken, lost, "{id}");
+        assert_eq!(stands(&*store, id).await, !is_lost, "{id}");
+    }
+    let stored = store.load_keys().await.unwrap().unwrap();
+    assert_eq!((stored.version, &*stored.sealed), (2, &b"e4"[..]));
+}
+
+pub async fn a_commit_that_fails_changes_no_grant_no_keys_and_no_password(
+    durable: Arc<dyn Durable>,
+) {
+    let store = a_tenant(&durable);
+    store.commit(&telling("e1", NOON)).await.unwrap();
+    let before = refresh("r", "g");
+    store.add_refresh(&before, None).await.unwrap();
+    let mut next = before.clone();
+    next.generation += 1;
+    let changes = Changes {
+        redeemed: Some(redeemed("other", true)),
+        rotated: Some(RotatedGrant {
+            expected: before.generation,
+            next,
+        }),
+        keys: Some(SwappedKeys {
+            expected: None,
+            new: SealedKeys {
+                version: 1,
+                sealed: b"ring".to_vec(),
+            },
+        }),
+        upgraded: Some(UpgradedPassword {
+            email: "jane".to_owned(),
+            replaces: cookie("old"),
+            hash: "new".to_owned(),
+        }),
+        // There is an event of that name.
+        ..telling("e1", NOON)
+    };
+    store.commit(&changes).await.unwrap_err();
+    let stored = store.find_refresh(&before.id).await.unwrap();
+    assert_eq!(stored, Some(before));
+    let begun = store.find_refresh(&refresh("other", "other").id).await;
+    assert_eq!(begun.unwrap(), None);
+    assert_eq!(store.load_keys().await.unwrap(), None);
+    let upgraded = store.find_upgraded_password("jane").await.unwrap();
+    assert_eq!(upgraded, None);
+    // The same without what stands in its way.
+    let changes = Changes {
+        events: vec![logged_in("e2", NOON)],
+        ..changes
+    };
+    assert_eq!(store.commit(&changes).await.unwrap().overtaken, None);
+    assert!(store.load_keys().await.unwrap().is_some());
+    let upgraded = store.find_upgraded_password("jane").await.unwrap();
+    assert_eq!(upgraded, changes.upgraded);
 }

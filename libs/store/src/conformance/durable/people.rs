@@ -209,7 +209,7 @@ pub async fn an_upgraded_password_replaces_an_earlier_one(durable: Arc<dyn Durab
     assert_eq!(tenant.find_upgraded_password(email).await.unwrap(), None);
     for hash in ["$argon2id$v=19$one", "$argon2id$v=19$two"] {
         let upgrade = upgraded(email, hash);
-        tenant.upgrade_password(&upgrade).await.unwrap();
+        tenant.upgrade_password(&upgrade, None).await.unwrap();
         let found = tenant.find_upgraded_password(email).await.unwrap();
         assert_eq!(found, Some(upgrade));
     }
@@ -218,7 +218,7 @@ pub async fn an_upgraded_password_replaces_an_earlier_one(durable: Arc<dyn Durab
 pub async fn login_names_are_compared_letter_by_letter(durable: Arc<dyn Durable>) {
     let tenant = a_tenant(&durable);
     let upgrade = upgraded("jane@example.test", "$argon2id$");
-    tenant.upgrade_password(&upgrade).await.unwrap();
+    tenant.upgrade_password(&upgrade, None).await.unwrap();
     for other in [
         "Jane@example.test",
         "jane@example.test ",
