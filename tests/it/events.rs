@@ -6,7 +6,8 @@ use std::process::Stdio;
 use insula_tests::{Agent, Deployment, Person};
 use serde_json::Value;
 
-use crate::shared_server;
+use crate::browsers::{BCRYPT, HASH};
+use crate::shared_server::{self, JANE};
 
 /// Runs `insula events` beside the process that serves; the lines it prints.
 async fn events(deployment: &Deployment, arguments: &[&str]) -> Vec<Value> {
@@ -40,8 +41,9 @@ async fn what_happened_at_a_tenant_is_printed_line_by_line_and_goes_on_from_a_po
     let tokens = party.log_in(&agent, &Person::at("mock")).await;
 
     let lines = events(&deployment, &["hooli"]).await;
-    assert_eq!(kinds(&lines), ["logged_in"]);
-    let line = &lines[0];
+    assert_eq!(kinds(&lines), ["key_promoted", "logged_in"]);
+    assert_eq!(lines[0]["key"], party.keys().await.ids()[0]);
+    let line = &lines[1];
     assert_eq!(line["tenant"], "hooli");
     assert_eq!(line["client"], "phone");
     assert_eq!(line["connector"], "mock");
@@ -55,6 +57,45 @@ async fn what_happened_at_a_tenant_is_printed_line_by_line_and_goes_on_from_a_po
     assert_eq!(lines[0]["reason"], "asked");
     let all = events(&deployment, &["hooli"]).await;
     assert!(all.iter().all(|line| !line.to_string().contains(&refresh)));
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_is_told_and_nothing_of_what_they_typed() {
+    let deployment = Deployment::build()
+        // As dex keeps it, which a login replaces.
+        .tenant("acme", &shared_server::ACME.replace(HASH, BCRYPT))
+        .database("sqlite://insula.db")
+        .done();
+    let _process = deployment.open().await;
+    let portal = shared_server::portal(deployment.port);
+    let agent = Agent::new();
+    let login = portal.begin_with(&[("connector_id", "local")]);
+    let form = agent.get(&login.url).await.expect(302).location();
+    for (name, password) in [
+        (JANE.login, "typed-one"),
+        ("typed-two", "typed-three"),
+        (JANE.login, JANE.password),
+    ] {
+        agent
+            .post(&form, &[("login", name), ("password", password)])
+            .await;
+    }
+    let lines = events(&deployment, &["acme"]).await;
+    let of = |kind: &str| -> Vec<&Value> {
+        let lines = lines.iter();
+        lines.filter(|line| line["kind"] == kind).collect()
+    };
+    let (denied, upgraded) = (of("login_denied"), of("password_upgraded"));
+    assert_eq!(denied.len(), 2, "{lines:?}");
+    assert_eq!(denied[0]["reason"], "wrong_password");
+    assert_eq!(denied[0]["connector"], "local");
+    assert_eq!(denied[1]["count"], 2);
+    assert_eq!(denied[1]["user"], Value::Null);
+    assert_eq!(upgraded.len(), 1, "{lines:?}");
+    assert!(upgraded[0]["user"].is_string());
+    assert_eq!(denied[0]["user"], upgraded[0]["user"]);
+    let all = format!("{lines:?}");
+    assert!(!all.contains("typed-"), "{all}");
 }
 
 #[tokio::test]
@@ -123,14 +164,18 @@ async fn whoever_follows_is_told_what_happens_from_then_on() {
     command.args(["hooli", "--follow"]).stdout(Stdio::piped());
     let mut following = command.spawn().unwrap();
     let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
-    for _ in 0..2 {
-        party.log_in(&Agent::new(), &Person::at("mock")).await;
+    for kind in ["key_promoted", "logged_in", "logged_in"] {
+        if kind == "logged_in" {
+            party.log_in(&Agent::new(), &Person::at("mock")).await;
+        } else {
+            party.keys().await;
+        }
         let (line, rest) = tokio::task::spawn_blocking(move || (lines.next(), lines))
             .await
             .unwrap();
         lines = rest;
         let line: Value = serde_json::from_str(&line.unwrap().unwrap()).unwrap();
-        assert_eq!(line["kind"], "logged_in");
+        assert_eq!(line["kind"], kind);
     }
     assert!(following.try_wait().unwrap().is_none(), "it follows on");
     following.kill().unwrap();

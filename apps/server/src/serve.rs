@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use insula_ambient::{Clock as _, SystemClock, SystemEntropy};
 use insula_config::{JWKS_MAX_AGE, LogFormat, ServerConfig};
+use insula_model::{Event, EventId, EventKind};
 use insula_telemetry::{Build, Health, LogSettings, init_tracing};
 use insula_tenancy::{Tenancy, TenancyOptions};
 use insula_web::{TelemetryState, WebMetrics, WebSettings, WebState};
@@ -82,7 +84,12 @@ pub(crate) fn reset_keys(config: ServerConfig, is_confirmed: bool) -> Result<(),
                 let said = format!("this deletes {all} in {database} for good; {add}");
                 return Err(anyhow::anyhow!(said).context(Misconfigured));
             }
-            let rows = store.forget_sealed().await?;
+            let told = || Event {
+                id: EventId::generate(&SystemEntropy),
+                at: SystemClock.now(),
+                kind: EventKind::KeysReset,
+            };
+            let rows = store.forget_sealed(told).await?;
             info!(
                 rows,
                 "the keys of {database} are reset: {rows} rows went; the next start makes new ones"

@@ -21,6 +21,7 @@ mod client_authentication;
 mod client_book;
 mod commit;
 mod conversation;
+mod denied;
 mod error;
 mod family;
 mod guesses;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use insula_connector_kit::{Challenge, Connector, ConnectorError, Reply};
 use insula_engine::Refusal;
 use insula_engine::authorize::may_log_in_at;
-use insula_model::{AuthRequest, Client, ConnectorId, Password, TokenHash};
+use insula_model::{AuthRequest, Client, ConnectorId, Denial, Password, TokenHash};
 
 use crate::advance::{self, Arrival};
 use crate::choice::way_back;
+use crate::denied::{self, Denied};
 use crate::guesses::Guesses;
 use crate::login_log;
 use crate::routes::password_route;
@@ -72,13 +73,14 @@ pub async fn submit(
     let form = Form::of(view, at_connector, &auth, address.back)?;
     let connector_id = &form.connector_id;
     if username.len() > LONGEST_NAME || password.reveal().len() > LONGEST_PASSWORD {
+        // Nothing was looked up, so there is nothing to tell but to the log.
         login_log::failed(view, browser, connector_id, &username, WRONG);
         let (nobody, trouble) = (String::new(), PasswordTrouble::Wrong);
         return wrong(view, &form, nobody, trouble).await;
     }
     let guesses = Guesses::of(view, at_connector, &username, browser);
     if let Some(retry_after) = guesses.exceeded().await? {
-        login_log::failed(view, browser, connector_id, &username, TOO_MANY);
+        form.denied(view, browser, &username, Denial::TooMany).await;
         let throttled = PasswordTrouble::Throttled { retry_after };
         return wrong(view, &form, username, throttled).await;
     }
@@ -95,7 +97,7 @@ pub async fn submit(
         Ok(identity) => {
             // Guesses sent at once are all let in above; those beyond the limit must not be told apart.
             if let Some(retry_after) = guesses.exceeded().await? {
-                login_log::failed(view, browser, connector_id, &username, TOO_MANY);
+                form.denied(view, browser, &username, Denial::TooMany).await;
                 let throttled = PasswordTrouble::Throttled { retry_after };
                 return wrong(view, &form, username, throttled).await;
             }
@@ -104,7 +106,8 @@ pub async fn submit(
         }
         Err(ConnectorError::WrongPassword) => {
             let throttled = guesses.count().await?;
-            login_log::failed(view, browser, connector_id, &username, WRONG);
+            form.denied(view, browser, &username, Denial::WrongPassword)
+                .await;
             let trouble = match throttled {
                 Some(retry_after) => PasswordTrouble::Throttled { retry_after },
                 None => PasswordTrouble::Wrong,
@@ -157,6 +160,24 @@ impl<'a> Form<'a> {
             connector,
             back,
         })
+    }
+}
+
+impl Form<'_> {
+    /// Tells the log and the events that somebody was not let in.
+    async fn denied(&self, view: &TenantView, browser: &Browser, typed: &str, reason: Denial) {
+        let why = match reason {
+            Denial::TooMany => TOO_MANY,
+            _ => WRONG,
+        };
+        login_log::failed(view, browser, &self.connector_id, typed, why);
+        let denied = Denied {
+            client: &self.client.id,
+            connector: &self.connector_id,
+            name: Some(typed),
+            reason,
+        };
+        denied::tell(view, denied).await;
     }
 }
 

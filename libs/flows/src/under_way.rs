@@ -7,11 +7,12 @@ use insula_engine::Refusal;
 use insula_engine::authorize::ReplyTo;
 use insula_engine::binding::{Bound, bound, may_take_a_step};
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, TokenHash,
+    AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Denial, TokenHash,
 };
 use insula_store::StoreError;
 use tracing::warn;
 
+use crate::denied::{self, Denied};
 use crate::login_log;
 use crate::{Browser, CookieChange, Fault, FlowError, TenantView, kept};
 
@@ -107,6 +108,15 @@ pub(crate) async fn failed(
     error: ConnectorError,
 ) -> FlowError {
     let id = || connector.to_string();
+    if let Some(reason) = denial(&error) {
+        let denied = Denied {
+            client: &auth.request.client_id,
+            connector,
+            name: None,
+            reason,
+        };
+        denied::tell(view, denied).await;
+    }
     let refusal = match error {
         ConnectorError::Denied(why) => Refusal::UpstreamDenied(why),
         ConnectorError::Declined => Refusal::UpstreamDeclined { connector: id() },
@@ -125,6 +135,17 @@ pub(crate) async fn failed(
         give_up(view, &auth.id).await;
     }
     told(view, refusal.into(), &reply_to(&auth.request))
+}
+
+/// Why a connector did not let somebody in, if that is what it says.
+fn denial(error: &ConnectorError) -> Option<Denial> {
+    Some(match error {
+        ConnectorError::Denied(_) => Denial::Denied,
+        ConnectorError::Declined => Denial::Declined,
+        ConnectorError::WrongPassword => Denial::WrongPassword,
+        ConnectorError::NotInGroup => Denial::NotInGroup,
+        _ => return None,
+    })
 }
 
 /// Where answers of a proven request go.

@@ -69,6 +69,64 @@ pub enum EventKind {
         /// Why.
         reason: Revocation,
     },
+    /// Somebody was not let in. Of a flood of these not each is told: `count` says how many there
+    /// were.
+    LoginDenied {
+        /// For which client.
+        client: ClientId,
+        /// Where they tried.
+        connector: ConnectorId,
+        /// Whose name they gave, if it is one of the configuration. What else was typed is not told:
+        /// it may be anything, a password too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<UserId>,
+        /// Why.
+        reason: Denial,
+        /// How many were denied at this tenant within the hour so far, this one included.
+        count: u64,
+    },
+    /// The hash of a person's password was replaced by a better one.
+    PasswordUpgraded {
+        /// Whose.
+        user: UserId,
+    },
+    /// A signing key is published, and signs nothing yet.
+    KeyAnnounced {
+        /// Its name (`kid`).
+        key: String,
+        /// Its algorithm.
+        alg: String,
+    },
+    /// A signing key signs from now on.
+    KeyPromoted {
+        /// Its name (`kid`).
+        key: String,
+        /// Its algorithm.
+        alg: String,
+    },
+    /// A signing key is published no more; what it signed is worth nothing.
+    KeyRetired {
+        /// Its name (`kid`).
+        key: String,
+    },
+    /// An operator gave up all keys, and with them all sessions and refresh tokens.
+    KeysReset,
+}
+
+/// Why somebody was not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Denial {
+    /// Name and password did not fit.
+    WrongPassword,
+    /// Too many wrong passwords had come for that name, or from that address.
+    TooMany,
+    /// The upstream refused them.
+    Denied,
+    /// They did not allow the upstream to tell who they are.
+    Declined,
+    /// They are in none of the groups that may log in.
+    NotInGroup,
 }
 
 /// Why a browser session ended.

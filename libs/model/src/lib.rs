@@ -32,7 +32,7 @@ pub use claim::{Claim, ClaimSet, ClaimsRequest, RequestedClaims};
 pub use client::Client;
 pub use connector_spec::{ClockSkew, ConnectorSpec};
 pub use document::{DocumentFormat, DocumentSyntax, TenantDocument};
-pub use event::{Event, EventKind, Revocation, SessionEnd};
+pub use event::{Denial, Event, EventKind, Revocation, SessionEnd};
 pub use grant::{CodeGrant, RefreshGrant};
 pub use hash::TokenHash;
 pub use http_policy::{ClientAddressHeader, Cors, CorsOrigins, HttpPolicy};

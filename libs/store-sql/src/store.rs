@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
-use insula_model::TenantId;
+use insula_model::{Event, TenantId};
 use insula_store::{Durable, Owner, SealDocuments, SealedKeys, StoreError, TenantStore};
 use prometheus::Registry;
 use tokio::runtime::Handle;
@@ -115,9 +115,14 @@ impl SqlStore {
     }
 
     /// Gives up everything that only the master key opens: key rings, refresh grants and sessions
-    /// of all tenants, and which master key it was. All or nothing; answers how many rows went.
-    pub async fn forget_sealed(&self) -> Result<u64, StoreError> {
-        self.sql.run("forget_sealed", facts::forget_sealed).await
+    /// of all tenants, and which master key it was. Each tenant that had keys is told by an event of
+    /// its own, which `told` makes. All or nothing; answers how many rows went.
+    pub async fn forget_sealed(
+        &self,
+        told: impl Fn() -> Event + Clone + Send + Sync + 'static,
+    ) -> Result<u64, StoreError> {
+        let work = move |sql| facts::forget_sealed(sql, told.clone());
+        self.sql.run("forget_sealed", work).await
     }
 
     /// The tenants of the database, whose documents are sealed by `seal`.

@@ -60,6 +60,9 @@ async fn who_lost_the_master_key_for_good_starts_over_by_saying_so() {
     refused(&deployment, "serve", &[]).await;
     let reset = deployment.run_with("reset-keys", &["--confirm"]).await;
     assert!(reset.status.success(), "{reset:?}");
+    let told = deployment.run_with("events", &["acme"]).await.stdout;
+    let told = String::from_utf8_lossy(&told).into_owned();
+    assert!(told.contains(r#""kind":"keys_reset""#), "{told}");
 
     let process = deployment.open().await;
     assert_ne!(portal.keys().await.ids(), keys);

@@ -7,8 +7,8 @@ use insula_testkit::{FakeConnector, TenantBuilder, a_connector, a_tenant, jane};
 
 use super::*;
 use crate::testing::{
-    ASK, Person, at_callback, code_in, consent_fields, destination, heard, reconfigured, state_in,
-    view, with_connector,
+    ASK, Person, at_callback, code_in, consent_fields, destination, heard, kinds, reconfigured,
+    state_in, view, with_connector,
 };
 use crate::{ConsentScope, Fault, Outcome, Screen};
 
@@ -363,6 +363,12 @@ async fn an_upstreams_failure_is_told_to_whom_it_concerns() {
                 .unwrap();
             let first = heard(person.logs_in(&view, &sent).await);
             assert_eq!(first, (cause.clone(), told), "RFC 6749 §4.1.2.1, dex §1.10");
+            let denials: &[&str] = match error {
+                // It may be a stranger's, or nobody's fault.
+                ConnectorError::BadReply(_) | ConnectorError::Busy(_) => &[],
+                _ => &["login_denied"],
+            };
+            assert_eq!(kinds(&view).await, denials, "{cause:?}");
             let second = person.logs_in(&view, &sent).await;
             assert_eq!(second.is_ok(), again, "{cause:?}");
         }

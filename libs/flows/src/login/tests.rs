@@ -4,13 +4,15 @@ use std::time::Duration;
 use insula_connector_kit::{
     Capabilities, Connector, ConnectorError, LoginContext, Memory, UpstreamIdentity,
 };
-use insula_model::Rate;
+use insula_model::{EventKind, Rate};
 use insula_oauth::Params;
 use insula_testkit::{FakeConnector, PASSWORD, TenantBuilder, a_connector, a_tenant};
 
 use super::*;
 use crate::Fault;
-use crate::testing::{ASK, Person, code_in, destination, heard, view, watched, with_connector};
+use crate::testing::{
+    ASK, Person, Trouble, code_in, destination, heard, told, view, watched, with_connector,
+};
 
 fn asking_password(tenant: TenantBuilder) -> (TenantView, insula_ambient::ManualClock) {
     let (view, clock) = view(tenant);
@@ -387,9 +389,94 @@ async fn a_connector_that_fails_or_denies_is_no_wrong_password() {
         assert_eq!(group, (Refusal::NotInGroup, false));
         let denied = heard(person.types(&view, &route, "jane", PASSWORD).await);
         assert_eq!(denied, (Refusal::UpstreamDenied("locked".into()), told));
-        assert!(
-            !cache.calls().contains(&"count"),
-            "none of it counts against the name"
+        let counted = cache.calls().into_iter().filter(|call| *call == "count");
+        assert_eq!(
+            counted.count(),
+            2,
+            "two were denied, and none of it counts against the name"
         );
     }
+}
+
+/// What is told of logins that were denied: whose, why, and which of the hour.
+async fn denials(view: &TenantView) -> Vec<(Option<String>, Denial, u64)> {
+    let told = told(view).await.into_iter();
+    told.filter_map(|kind| match kind {
+        EventKind::LoginDenied {
+            client,
+            connector,
+            user,
+            reason,
+            count,
+        } => {
+            assert_eq!((client.as_str(), connector.as_str()), ("app", "mock"));
+            Some((user.map(|user| user.to_string()), reason, count))
+        }
+        _ => None,
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_of_people_of_the_configuration_and_never_what_was_typed() {
+    let tenant = a_tenant()
+        .with_password("jane@acme.test", "hash")
+        .with(|spec| {
+            for connector in &mut spec.connectors {
+                "local".clone_into(&mut connector.kind);
+            }
+            spec.limits.password_failures.count = 2;
+        });
+    let (view, _) = asking_password(tenant);
+    let jane = view.spec.passwords["jane@acme.test"].user_id.to_string();
+    let (mut person, route) = at_the_form(&view).await;
+    for (name, password) in [
+        ("Jane@acme.test", "hidden-1"),
+        ("hidden-2", "hidden-3"),
+        ("jane@acme.test", "hidden-4"),
+        ("jane@acme.test", "hidden-5"),
+    ] {
+        person.types(&view, &route, name, password).await.unwrap();
+    }
+    let jane = Some(jane);
+    assert_eq!(
+        denials(&view).await,
+        [
+            (jane.clone(), Denial::WrongPassword, 1),
+            (None, Denial::WrongPassword, 2),
+            (jane.clone(), Denial::WrongPassword, 3),
+            (jane, Denial::TooMany, 4),
+        ]
+    );
+    let all = serde_json::to_string(&told(&view).await).unwrap();
+    assert!(!all.contains("hidden"), "{all}");
+}
+
+#[tokio::test]
+async fn a_flood_of_wrong_passwords_is_told_a_hundred_times_an_hour_and_at_each_doubling() {
+    let tenant = a_tenant().with(|spec| spec.limits.password_failures.count = 10_000);
+    let (view, clock) = asking_password(tenant);
+    let (mut person, route) = at_the_form(&view).await;
+    for _ in 0..300 {
+        person.types(&view, &route, "jane", "wrong").await.unwrap();
+    }
+    let counts: Vec<_> = denials(&view).await.into_iter().map(|one| one.2).collect();
+    let one_by_one: Vec<_> = (1..=100).chain([128, 256]).collect();
+    assert_eq!(counts, one_by_one);
+    clock.advance(Duration::from_hours(1));
+    let (mut person, route) = at_the_form(&view).await;
+    person.types(&view, &route, "jane", "wrong").await.unwrap();
+    assert_eq!(denials(&view).await.last().map(|one| one.2), Some(1));
+}
+
+#[tokio::test]
+async fn who_is_denied_is_told_so_although_that_cannot_be_written_down() {
+    let (view, _) = asking_password(a_tenant());
+    let (view, store, cache) = watched(&view);
+    let (mut person, route) = at_the_form(&view).await;
+    store.trouble("commit", Trouble::Lost);
+    let wrong = person.types(&view, &route, "jane", "wrong").await.unwrap();
+    assert_eq!(trouble(&wrong).1, Some(PasswordTrouble::Wrong));
+    assert!(cache.calls().contains(&"count"));
+    assert_eq!(denials(&view).await, []);
 }

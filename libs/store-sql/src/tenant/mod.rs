@@ -29,6 +29,7 @@ mod revocation;
 mod sessions;
 
 pub(crate) use json::{from_json, to_json};
+pub(crate) use outbox::row as event_row;
 pub(crate) use owner::owners;
 
 /// The rows of one tenant. Every statement below begins its condition with the tenant's id, which

@@ -216,7 +216,7 @@ fn telling(backend: DbBackend, tenant: &TenantId, events: &[Event]) -> Result<St
 }
 
 /// The row of an event, which has no place yet.
-fn row(tenant: &str, event: &Event) -> Result<ActiveModel, Fault> {
+pub(crate) fn row(tenant: &str, event: &Event) -> Result<ActiveModel, Fault> {
     Ok(ActiveModel {
         tenant_id: Set(tenant.to_owned()),
         event_id: Set(event.id.as_str().to_owned()),

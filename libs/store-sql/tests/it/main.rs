@@ -12,6 +12,8 @@ mod private_file;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+mod reset;
+#[cfg(test)]
 mod scratch;
 #[cfg(test)]
 mod sqlite;
@@ -25,7 +27,7 @@ macro_rules! on {
         mod $module {
             use crate::registry::OneTest;
             use crate::scratch::{Scratch, Service, shared_durable};
-            use crate::{cost, migrations, registry, trouble};
+            use crate::{cost, migrations, registry, reset, trouble};
 
             insula_store::durable_conformance!(shared_durable(Service::$service));
             insula_store::registry_conformance!(OneTest::on(Service::$service));
@@ -45,6 +47,7 @@ macro_rules! on {
                 cost: a_page_of_events_gives_places_to_no_more_than_it_needs,
                 cost: a_refresh_writes_one_statement,
                 cost: a_commit_that_is_overtaken_alone_is_one_statement,
+                reset: each_tenant_that_had_keys_is_told_that_they_were_given_up,
                 cost: the_key_versions_of_thousands_of_tenants_cost_a_statement_for_each_thousand,
                 cost: answers_are_written_together_and_soon,
                 cost: a_login_soon_after_another_writes_nothing,

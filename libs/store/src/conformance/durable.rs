@@ -118,6 +118,7 @@ macro_rules! durable_conformance {
             of_a_rotation_that_is_lost_nothing_beside_it_stands,
             keys_are_swapped_together_with_what_is_told_of_them,
             a_commit_that_fails_changes_no_grant_no_keys_and_no_password,
+            an_event_of_every_kind_comes_back_as_it_was_told,
             no_tenant_sees_the_events_of_another,
             the_collector_takes_events_once_they_were_kept_for_their_time,
             no_tenant_sees_the_keys_of_another,

@@ -40,7 +40,9 @@ impl Opened {
             Some((_, opened)) => (opened.people, share(runtime, &spec), None),
             None => {
                 let store = runtime.deps.durable.tenant(&spec.id);
-                let people = ConfiguredPeople::new(Arc::clone(&spec), store);
+                let deps = &runtime.deps;
+                let (clock, entropy) = (Arc::clone(&deps.clock), Arc::clone(&deps.entropy));
+                let people = ConfiguredPeople::new(Arc::clone(&spec), store, clock, entropy);
                 (Arc::new(people), share(runtime, &spec), None)
             }
         };

@@ -3,8 +3,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use insula_ambient::{Clock, Entropy};
 use insula_connector_kit::{ConnectorError, LoginName, PasswordBook};
-use insula_model::{PasswordRecord, TenantSpec, TokenHash};
+use insula_model::{Event, EventId, EventKind, PasswordRecord, TenantSpec, TokenHash};
 use insula_store::{StoreError, TenantStore};
 
 /// The people of a tenant's configuration, with the better hashes that were made of their passwords
@@ -12,13 +13,22 @@ use insula_store::{StoreError, TenantStore};
 pub(crate) struct ConfiguredPeople {
     spec: ArcSwap<TenantSpec>,
     store: Arc<dyn TenantStore>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
 }
 
 impl ConfiguredPeople {
-    pub(crate) fn new(spec: Arc<TenantSpec>, store: Arc<dyn TenantStore>) -> Self {
+    pub(crate) fn new(
+        spec: Arc<TenantSpec>,
+        store: Arc<dyn TenantStore>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
         Self {
             spec: ArcSwap::new(spec),
             store,
+            clock,
+            entropy,
         }
     }
 
@@ -98,7 +108,14 @@ impl PasswordBook for ConfiguredPeople {
             replaces: TokenHash::of(&configured.hash),
             hash,
         };
-        let stored = self.store.upgrade_password(&upgraded, None).await;
+        let event = Event {
+            id: EventId::generate(&*self.entropy),
+            at: self.clock.now(),
+            kind: EventKind::PasswordUpgraded {
+                user: configured.user_id.clone(),
+            },
+        };
+        let stored = self.store.upgrade_password(&upgraded, Some(event)).await;
         stored.map_err(|error| unreachable_store(&error))
     }
 }
@@ -114,13 +131,19 @@ fn unreachable_store(error: &StoreError) -> ConnectorError {
 
 #[cfg(test)]
 mod tests {
+    use insula_ambient::{ManualClock, SeededEntropy};
     use insula_store::{Durable as _, MemoryStore};
-    use insula_testkit::a_tenant;
+    use insula_testkit::{NOW, a_tenant};
 
     use super::*;
 
     fn with_hash(hash: &str) -> Arc<TenantSpec> {
         Arc::new(a_tenant().with_password("jane@acme.test", hash).build())
+    }
+
+    fn people_of(spec: Arc<TenantSpec>, store: Arc<dyn TenantStore>) -> ConfiguredPeople {
+        let clock = Arc::new(ManualClock::at(NOW));
+        ConfiguredPeople::new(spec, store, clock, Arc::new(SeededEntropy::new(1)))
     }
 
     async fn hash_of(people: &ConfiguredPeople) -> String {
@@ -131,10 +154,14 @@ mod tests {
     async fn a_better_hash_stands_for_the_configured_one_until_the_file_changes() {
         let spec = with_hash("bcrypt-1");
         let store = MemoryStore::new().tenant(&spec.id);
-        let people = ConfiguredPeople::new(spec, store);
+        let user = spec.passwords["jane@acme.test"].user_id.clone();
+        let people = people_of(spec, Arc::clone(&store));
         let was = people.find("jane@acme.test").await.unwrap().unwrap();
         people.upgrade(&was, "argon2-1".into()).await.unwrap();
         assert_eq!(hash_of(&people).await, "argon2-1");
+        let told = store.events_after(0, 10).await.unwrap();
+        let kinds: Vec<_> = told.into_iter().map(|placed| placed.event.kind).collect();
+        assert_eq!(kinds, [EventKind::PasswordUpgraded { user }]);
 
         let was = people.find("jane@acme.test").await.unwrap().unwrap();
         people.upgrade(&was, "argon2-2".into()).await.unwrap();
@@ -159,7 +186,7 @@ mod tests {
         records.get_mut("jane@acme.test").unwrap().email = "Jane@Acme.test".to_owned();
         spec.passwords = records.into();
         let store = MemoryStore::new().tenant(&spec.id);
-        let people = ConfiguredPeople::new(Arc::new(spec), store);
+        let people = people_of(Arc::new(spec), store);
         let was = people.find("jane@acme.test").await.unwrap().unwrap();
         assert_eq!(was.email, "Jane@Acme.test");
         people.upgrade(&was, "argon2-1".into()).await.unwrap();
@@ -170,7 +197,7 @@ mod tests {
     async fn somebody_stands_in_for_nobody_with_the_hash_that_is_current() {
         let spec = with_hash("bcrypt-1");
         let store = MemoryStore::new().tenant(&spec.id);
-        let people = ConfiguredPeople::new(spec, store.clone());
+        let people = people_of(spec, store.clone());
         let like = async |people: &ConfiguredPeople| match people.look_up("joe@acme.test").await {
             Ok(LoginName::Nobodys { like }) => like,
             _ => panic!("nobody"),
@@ -181,7 +208,7 @@ mod tests {
         assert_eq!(like(&people).await.as_deref(), Some("argon2-1"));
         let found = people.look_up("jane@acme.test").await.unwrap();
         assert!(matches!(found, LoginName::Of(jane) if jane.hash == "argon2-1"));
-        let empty = ConfiguredPeople::new(Arc::new(a_tenant().build()), store);
+        let empty = people_of(Arc::new(a_tenant().build()), store);
         assert_eq!(like(&empty).await, None);
     }
 
@@ -189,7 +216,7 @@ mod tests {
     async fn nobody_is_found_under_a_name_that_is_not_configured() {
         let spec = with_hash("h");
         let store = MemoryStore::new().tenant(&spec.id);
-        let people = ConfiguredPeople::new(spec, store);
+        let people = people_of(spec, store);
         assert!(people.find("joe@acme.test").await.unwrap().is_none());
     }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use insula_ambient::Timestamp;
 use insula_jose::{
-    Alg, KeyId, KeyRing, Phase, RotationPolicy, RotationStep, SealedKeyRing, SigningKey,
+    Alg, KeyId, KeyRing, Phase, RingKey, RotationPolicy, RotationStep, SealedKeyRing, SigningKey,
 };
-use insula_model::{TenantId, TenantSpec};
+use insula_model::{Event, EventId, EventKind, TenantId, TenantSpec};
 use insula_store::{KeySwap, SealedKeys, TenantStore};
 
 use crate::TenancyOptions;
@@ -194,6 +194,13 @@ pub(crate) async fn swap(
     };
     let deps = &runtime.deps;
     let sealed = SealedKeyRing::seal(&ring, &deps.master_key, id.as_str(), &*deps.entropy);
+    let before = known.as_ref().map(|known| &*known.ring);
+    let events = told(before, &ring).into_iter().map(|kind| Event {
+        id: EventId::generate(&*deps.entropy),
+        at: runtime.now(),
+        kind,
+    });
+    let events: Vec<_> = events.collect();
     let expected = known.map(|known| known.version);
     let new = SealedKeys {
         version: ring
@@ -201,7 +208,7 @@ pub(crate) async fn swap(
             .max(expected.map_or(1, |version| version + 1)),
         sealed: sealed.map_err(|error| failed(error.to_string(), false))?,
     };
-    let swapped = store.swap_keys(expected, &new, &[]).await;
+    let swapped = store.swap_keys(expected, &new, &events).await;
     match swapped.map_err(|error| failed(error.to_string(), true))? {
         KeySwap::Swapped => Ok(Some(Stored {
             version: new.version,
@@ -209,4 +216,30 @@ pub(crate) async fn swap(
         })),
         KeySwap::Lost => Ok(None),
     }
+}
+
+/// What became of the keys from one ring to the next.
+fn told(before: Option<&KeyRing>, ring: &KeyRing) -> Vec<EventKind> {
+    let of = |ring: &KeyRing, kid: &KeyId| {
+        let known = ring.keys().iter().find(|key| key.kid() == kid);
+        known.map(RingKey::phase)
+    };
+    let mut told = Vec::new();
+    for published in ring.keys() {
+        let (key, alg) = (published.kid().to_string(), published.alg().to_string());
+        let was = before.and_then(|before| of(before, published.kid()));
+        match (was, published.phase()) {
+            (None, Phase::Announced { .. }) => told.push(EventKind::KeyAnnounced { key, alg }),
+            (None | Some(Phase::Announced { .. }), Phase::Active { .. }) => {
+                told.push(EventKind::KeyPromoted { key, alg });
+            }
+            _ => {}
+        }
+    }
+    let gone = before.into_iter().flat_map(KeyRing::keys);
+    for key in gone.filter(|key| of(ring, key.kid()).is_none()) {
+        let key = key.kid().to_string();
+        told.push(EventKind::KeyRetired { key });
+    }
+    told
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use insula_ambient::{Clock as _, SystemEntropy};
 use insula_jose::{MasterKey, Phase, SealedKeyRing};
-use insula_store::{Durable as _, KeySwap, SealedKeys};
+use insula_store::{Durable as _, KeySwap, PlacedEvent, SealedKeys};
 
 use super::world::{World, id, in_world, quick, tenant, until, until_status};
 use crate::{Fault, Tenancy, TenancyOptions, TenantHandle, TenantPhase};
@@ -25,6 +25,17 @@ async fn tick(tenancies: &[&Tenancy]) {
     for tenancy in tenancies {
         tenancy.inject(&id("acme"), Fault::Tick).await;
     }
+}
+
+/// What is told of the keys.
+async fn told(world: &World) -> Vec<String> {
+    let store = world.store.tenant(&id("acme"));
+    let events = store.events_after(0, 100).await.unwrap();
+    let kind = |placed: PlacedEvent| serde_json::to_value(placed.event).unwrap()["kind"].clone();
+    let kinds = events.into_iter().map(kind);
+    kinds
+        .filter_map(|kind| kind.as_str().map(str::to_owned))
+        .collect()
 }
 
 /// Polls often by the clock, which only the test changes.
@@ -72,6 +83,20 @@ fn two_processes_that_wake_and_rotate_at_once_serve_the_same_keys() {
         tick(&[&one, &two]).await;
         until(async || (kids(&a).len() == 2 && kids(&a) == kids(&b)).then_some(())).await;
         assert!(!kids(&a).contains(&first));
+        assert_eq!(
+            told(&world).await,
+            [
+                "key_promoted",
+                "key_promoted",
+                "key_announced",
+                "key_announced",
+                "key_promoted",
+                "key_promoted",
+                "key_retired",
+                "key_retired",
+            ],
+            "by the process that was faster, each once"
+        );
         let ring = one.status(&id("acme")).await.unwrap();
         assert_eq!(ring.last_error, None);
         one.shutdown().await;

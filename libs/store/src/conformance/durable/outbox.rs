@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use futures_util::future::join;
 use insula_ambient::Timestamp;
-use insula_model::{Event, EventId, EventKind, RefreshGrant, Revocation, SessionEnd};
+use insula_model::{Denial, Event, EventId, EventKind, RefreshGrant, Revocation, SessionEnd};
 use insula_oauth::Scopes;
 
 use super::collector::{LONG_AGO, ONE_BY_ONE, sweep_all};
@@ -443,4 +443,66 @@ pub async fn a_commit_that_fails_changes_no_grant_no_keys_and_no_password(
     assert!(store.load_keys().await.unwrap().is_some());
     let upgraded = store.find_upgraded_password("jane").await.unwrap();
     assert_eq!(upgraded, changes.upgraded);
+}
+
+pub async fn an_event_of_every_kind_comes_back_as_it_was_told(durable: Arc<dyn Durable>) {
+    let store = a_tenant(&durable);
+    let denied = |user: Option<&str>, reason| EventKind::LoginDenied {
+        client: client("app"),
+        connector: connector("local"),
+        user: user.map(super::records::user),
+        reason,
+        count: u64::from(u32::MAX) + 1,
+    };
+    let key = || "kid".to_owned();
+    let kinds = [
+        logged_in("e", NOON).kind,
+        EventKind::ConsentGiven {
+            client: client("app"),
+            connector: connector("local"),
+            user: user("jane"),
+            scopes: Scopes::parse("email groups"),
+        },
+        EventKind::SessionEnded {
+            session: session("sid", NOON).id,
+            connector: connector("local"),
+            user: user("jane"),
+            clients: vec![client("app"), client("other")],
+            reason: SessionEnd::Replaced,
+        },
+        EventKind::GrantRevoked {
+            grant: grant_id("g"),
+            client: client("app"),
+            reason: Revocation::Denied,
+        },
+        denied(Some("jane"), Denial::WrongPassword),
+        denied(Some("jane"), Denial::TooMany),
+        denied(None, Denial::Denied),
+        denied(None, Denial::Declined),
+        denied(None, Denial::NotInGroup),
+        EventKind::PasswordUpgraded { user: user("jane") },
+        EventKind::KeyAnnounced {
+            key: key(),
+            alg: "ES256".to_owned(),
+        },
+        EventKind::KeyPromoted {
+            key: key(),
+            alg: "ES256".to_owned(),
+        },
+        EventKind::KeyRetired { key: key() },
+        EventKind::KeysReset,
+    ];
+    let events = kinds.into_iter().enumerate().map(|(n, kind)| Event {
+        id: EventId::parse(format!("e{n:02}")).unwrap(),
+        at: NOON,
+        kind,
+    });
+    let changes = Changes {
+        events: events.collect(),
+        ..Changes::default()
+    };
+    store.commit(&changes).await.unwrap();
+    let told = store.events_after(0, 100).await.unwrap();
+    let told: Vec<_> = told.into_iter().map(|placed| placed.event).collect();
+    assert_eq!(told, changes.events);
 }
