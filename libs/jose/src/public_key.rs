@@ -1,3 +1,5 @@
+use aws_lc_rs::io::Positive;
+use aws_lc_rs::signature::RsaSubjectPublicKey as RsaPublicKey;
 use biscuit::jwk::{AlgorithmParameters, CommonParameters, JWK, PublicKeyUse};
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
@@ -25,14 +27,17 @@ pub(crate) struct PublicKey {
 }
 
 impl PublicKey {
-    /// From the DER of an `RSAPublicKey`. `None` if it is not one we would accept.
-    pub(crate) fn from_rsa(alg: Alg, kid: KeyId, der: &[u8]) -> Option<Self> {
-        let (n, e) = modulus_and_exponent(der)?;
-        let (n, e) = (BASE64URL_NOPAD.encode(n), BASE64URL_NOPAD.encode(e));
+    /// From the two numbers of RSA. `None` if it is not a key we would accept.
+    pub(crate) fn from_rsa(alg: Alg, kid: KeyId, key: &RsaPublicKey) -> Option<Self> {
+        let text =
+            |number: Positive<'_>| BASE64URL_NOPAD.encode(number.big_endian_without_leading_zero());
+        let (n, e) = (text(key.modulus()), text(key.exponent()));
         Self::from_material(alg, kid, json!({"kty": "RSA", "n": n, "e": e}))
     }
 
-    /// From the uncompressed point of EC or the 32 bytes of Ed25519.
+    /// From the uncompressed point of EC or the 32 bytes of Ed25519. The crypto library has no
+    /// accessor for one coordinate: the point is a byte that says so and two of equal length
+    /// ([SEC 1 §2.3.3](https://www.secg.org/sec1-v2.pdf)).
     pub(crate) fn from_octets(alg: Alg, kid: KeyId, octets: &[u8]) -> Option<Self> {
         let text = |part: &[u8]| BASE64URL_NOPAD.encode(part);
         let material = match alg {
@@ -74,38 +79,4 @@ impl PublicKey {
             verifying,
         })
     }
-}
-
-/// `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }` (RFC 8017, A.1.1).
-///
-/// The crypto library hands out its public keys in this form only.
-fn modulus_and_exponent(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    const SEQUENCE: u8 = 0x30;
-    const INTEGER: u8 = 0x02;
-    let (sequence, _) = der_value(SEQUENCE, der)?;
-    let (n, rest) = der_value(INTEGER, sequence)?;
-    let (e, _) = der_value(INTEGER, rest)?;
-    Some((n, e))
-}
-
-/// The content of the first value, which must have `tag`, and what comes after it.
-fn der_value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (first, rest) = der.split_first()?;
-    let (length, rest) = rest.split_first()?;
-    let (length, rest) = match length {
-        0..=0x7f => (usize::from(*length), rest),
-        0x81 | 0x82 => {
-            let (octets, rest) = rest.split_at_checked(usize::from(length & 0x0f))?;
-            (
-                octets
-                    .iter()
-                    .fold(0, |length, octet| length << 8 | usize::from(*octet)),
-                rest,
-            )
-        }
-        _ => return None,
-    };
-    (*first == tag)
-        .then(|| rest.split_at_checked(length))
-        .flatten()
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,7 +31,12 @@ pub struct SigningKey {
     public: Arc<PublicKey>,
     /// The base64url header of a token without `typ`, and the dot after it.
     header: String,
+    /// The same with the `typ` of access tokens.
+    access_token_header: String,
 }
+
+/// `typ` of an access token ([RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)).
+const ACCESS_TOKEN: &str = "at+jwt";
 
 enum Pair {
     Rsa(RsaKeyPair),
@@ -93,13 +99,10 @@ impl SigningKey {
     }
 
     fn from_pair(alg: Alg, kid: KeyId, pair: Pair) -> Result<Self, JoseError> {
-        let header = encoded_header(&Header {
-            alg,
-            kid: kid.as_str(),
-            typ: None,
-        })?;
+        let header = encoded_header(alg, &kid, None)?;
+        let access_token_header = encoded_header(alg, &kid, Some(ACCESS_TOKEN))?;
         let public = match &pair {
-            Pair::Rsa(pair) => PublicKey::from_rsa(alg, kid, pair.public_key().as_ref()),
+            Pair::Rsa(pair) => PublicKey::from_rsa(alg, kid, pair.public_key()),
             Pair::Ec(pair) => PublicKey::from_octets(alg, kid, pair.public_key().as_ref()),
             Pair::Ed(pair) => PublicKey::from_octets(alg, kid, pair.public_key().as_ref()),
         };
@@ -111,6 +114,7 @@ impl SigningKey {
             pair,
             public: Arc::new(public),
             header,
+            access_token_header,
         })
     }
 
@@ -155,17 +159,15 @@ impl SigningKey {
         let payload = serde_json::to_vec(claims).map_err(|cause| JoseError::Claims {
             cause: cause.to_string(),
         })?;
+        let header = match typ {
+            None => Cow::Borrowed(&self.header),
+            Some(ACCESS_TOKEN) => Cow::Borrowed(&self.access_token_header),
+            Some(_) => Cow::Owned(encoded_header(self.alg(), self.kid(), typ)?),
+        };
         // Payload and signature in base64, of which RSA's is the longest.
         let room = payload.len().div_ceil(3) * 4 + 720;
-        let mut token = match typ {
-            None => self.header.clone(),
-            Some(_) => encoded_header(&Header {
-                alg: self.alg(),
-                kid: self.kid().as_str(),
-                typ,
-            })?,
-        };
-        token.reserve(room);
+        let mut token = String::with_capacity(header.len() + room);
+        token.push_str(&header);
         BASE64URL_NOPAD.encode_append(&payload, &mut token);
         let signature = self.signature(token.as_bytes())?;
         token.push('.');
@@ -202,10 +204,12 @@ impl SigningKey {
     }
 }
 
-fn encoded_header(header: &Header<'_>) -> Result<String, JoseError> {
-    let json = serde_json::to_vec(header).map_err(|cause| JoseError::Claims {
-        cause: cause.to_string(),
-    })?;
+fn encoded_header(alg: Alg, kid: &KeyId, typ: Option<&str>) -> Result<String, JoseError> {
+    let kid = kid.as_str();
+    let json =
+        serde_json::to_vec(&Header { alg, kid, typ }).map_err(|cause| JoseError::Claims {
+            cause: cause.to_string(),
+        })?;
     let mut encoded = BASE64URL_NOPAD.encode(&json);
     encoded.push('.');
     Ok(encoded)
