@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use insula_engine::Refusal;
 use insula_engine::authorize::{Keeping, keeping};
-use insula_model::{AuthRequest, AuthorizationRequest};
+use insula_model::{AuthRequest, AuthorizationRequest, written_length};
 use insula_store::LoginRoom;
 
 use crate::{Browser, CookieChange, FlowError, TenantView, sealed};
@@ -20,11 +20,11 @@ pub(crate) async fn begin(
     auth: &mut AuthRequest,
 ) -> Result<Option<CookieChange>, FlowError> {
     let ttl = view.spec.expiry.auth_requests;
-    let request = serde_json::to_vec(&auth.request).unwrap_or_default();
-    let cookie = match keeping(request.len())? {
+    let cookie = match keeping(written_length(&auth.request))? {
         Keeping::InCache => None,
         Keeping::InBrowser => {
             auth.carried = true;
+            let request = serde_json::to_vec(&auth.request).unwrap_or_default();
             let value = sealed::seal_for(view, &auth.id, &request);
             let max_age = ttl.min(CARRIED_FOR);
             Some(CookieChange::Carry { value, max_age })

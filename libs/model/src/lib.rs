@@ -23,6 +23,7 @@ mod rules;
 mod secret;
 mod session;
 mod tenant;
+mod written_length;
 
 pub use auth_request::{
     Asked, AuthRequest, AuthorizationRequest, Login, Origin, Proof, ProvenPerson, WrongStage,
@@ -57,3 +58,4 @@ pub use tenant::{
     Dialect, Expiry, Frontend, Limits, Links, OAuth2Policy, PasswordRecord, Rate, RefreshPolicy,
     SessionPolicy, SignerPolicy, SsoDefault, TenantSpec,
 };
+pub use written_length::written_length;

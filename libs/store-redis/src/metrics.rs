@@ -1,7 +1,11 @@
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
+use arc_swap::ArcSwap;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
 
 /// What is counted of the talk with Redis.
 pub(crate) struct Metrics {
@@ -11,12 +15,20 @@ pub(crate) struct Metrics {
     round_trips: IntCounterVec,
     /// How long a round trip took, in seconds, by verb.
     seconds: HistogramVec,
+    /// Those of both, each looked up by its labels once.
+    known: ArcSwap<HashMap<(&'static str, Outcome), Trips>>,
     /// 1 while Redis is taken to be away and calls fail at once.
     breaker_open: IntGauge,
 }
 
+#[derive(Clone)]
+struct Trips {
+    count: IntCounter,
+    seconds: Histogram,
+}
+
 /// How a round trip ended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome {
     Ok,
     Failed,
@@ -30,6 +42,13 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Unavailable => "unavailable",
         }
+    }
+}
+
+impl Trips {
+    fn another(&self, took: Duration) {
+        self.count.inc();
+        self.seconds.observe(took.as_secs_f64());
     }
 }
 
@@ -50,6 +69,7 @@ impl Metrics {
             sent: AtomicU64::new(0),
             round_trips: IntCounterVec::new(trips, &["verb", "outcome"])?,
             seconds: HistogramVec::new(seconds, &["verb"])?,
+            known: ArcSwap::default(),
             breaker_open: IntGauge::new(
                 "insula_redis_breaker_open",
                 "1 while Redis is taken to be away and calls fail at once.",
@@ -71,11 +91,23 @@ impl Metrics {
         self.sent.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn ended(&self, verb: &str, outcome: Outcome, took: Duration) {
-        let labels = [verb, outcome.as_str()];
-        self.round_trips.with_label_values(&labels).inc();
-        let seconds = self.seconds.with_label_values(&[verb]);
-        seconds.observe(took.as_secs_f64());
+    pub(crate) fn ended(&self, verb: &'static str, outcome: Outcome, took: Duration) {
+        let key = (verb, outcome);
+        if let Some(known) = self.known.load().get(&key) {
+            return known.another(took);
+        }
+        let met = Trips {
+            count: self
+                .round_trips
+                .with_label_values(&[verb, outcome.as_str()]),
+            seconds: self.seconds.with_label_values(&[verb]),
+        };
+        met.another(took);
+        self.known.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            known.insert(key, met.clone());
+            known
+        });
     }
 
     pub(crate) fn breaker(&self, open: bool) {

@@ -1,3 +1,8 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{
@@ -18,7 +23,9 @@ pub struct SqlMetrics {
     /// `insula_sql_failures_total`
     pub(crate) failures: IntCounterVec,
     /// `insula_sql_operation_duration_seconds`
-    pub(crate) durations: HistogramVec,
+    durations: HistogramVec,
+    /// Those of `durations`, each looked up by its label once.
+    by_operation: Arc<ArcSwap<HashMap<&'static str, Histogram>>>,
 }
 
 impl SqlMetrics {
@@ -53,6 +60,7 @@ impl SqlMetrics {
                 .buckets(buckets),
                 &["operation"],
             )?,
+            by_operation: Arc::default(),
         })
     }
 
@@ -72,6 +80,20 @@ impl SqlMetrics {
 
     pub(crate) fn count_write(&self) {
         self.writes.inc();
+    }
+
+    pub(crate) fn took(&self, operation: &'static str, span: Duration) {
+        let seconds = span.as_secs_f64();
+        if let Some(known) = self.by_operation.load().get(operation) {
+            return known.observe(seconds);
+        }
+        let met = self.durations.with_label_values(&[operation]);
+        met.observe(seconds);
+        self.by_operation.rcu(|known| {
+            let mut known = HashMap::clone(known);
+            known.insert(operation, met.clone());
+            known
+        });
     }
 
     pub(crate) fn register(&self, registry: &Registry) -> prometheus::Result<()> {

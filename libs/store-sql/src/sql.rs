@@ -154,8 +154,7 @@ impl Sql {
                     cause: format!("no answer within {} ms", sql.patience.as_millis()),
                 })
             });
-            let took = sql.metrics.durations.with_label_values(&[operation]);
-            took.observe(began.elapsed().as_secs_f64());
+            sql.metrics.took(operation, began.elapsed());
             if outcome.is_err() {
                 sql.metrics.failures.with_label_values(&[operation]).inc();
             }

@@ -1,10 +1,9 @@
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_ambient::Monotonic;
-use insula_model::{AuthRequest, AuthRequestId, CodeGrant, Login, TokenHash};
+use insula_model::{AuthRequest, AuthRequestId, CodeGrant, Login, TokenHash, written_length};
 
 use super::expiring_map::ExpiringMap;
 use super::{Code, Shared, TenantEntries, lock};
@@ -281,20 +280,7 @@ impl TenantCache for OfTenant {
 
 /// How many portions a login under way counts for: its length, written out.
 fn portions(request: &AuthRequest) -> usize {
-    struct Length(usize);
-    impl io::Write for Length {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut length = Length(0);
-    // What cannot be written out broke off at some length, which counts.
-    let _ = serde_json::to_writer(&mut length, request);
-    1 + length.0 / PORTION
+    1 + written_length(request) / PORTION
 }
 
 /// Ids and codes are random: one that exists already was not made as it should have been.
