@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use insula_ambient::Timestamp;
+use insula_ambient::{Backoff, Timestamp};
 use insula_model::{RefreshGrant, RefreshId, TenantId};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _};
 use sea_orm::{EntityTrait as _, QueryFilter as _};
@@ -25,6 +25,11 @@ const GATHERED_FOR: Duration = Duration::from_millis(50);
 const AT_ONCE: usize = 200;
 /// The most that wait; beyond it they are not noted.
 const MOST_WAITING: usize = 20_000;
+/// The same, after a write that failed too.
+const PAUSES: Backoff = Backoff {
+    first: GATHERED_FOR,
+    longest: Duration::from_secs(30),
+};
 /// How often a write is tried before what waits is given up.
 const TRIES: u32 = 10;
 
@@ -114,7 +119,7 @@ pub(crate) fn write_down(sql: &Arc<Sql>) {
     sql.io().spawn(async move {
         let mut failures = 0;
         loop {
-            sleep(GATHERED_FOR * 2_u32.pow(failures)).await;
+            sleep(PAUSES.pause(failures)).await;
             match write_some(&writer).await {
                 Ok(true) => return,
                 Ok(false) => failures = 0,
