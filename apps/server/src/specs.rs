@@ -143,7 +143,7 @@ fn of_loaded(loaded: Loaded) -> Result<LoadedSpec, SpecError> {
 
 impl Inspection {
     fn theme(&self, source: &TenantSource, spec: &TenantSpec) -> Vec<Problem> {
-        let theme = match insula_tenancy::theme_request(spec) {
+        let theme = match insula_theming::theme_request(spec) {
             Ok(request) => self.themes.check(&request),
             Err(problems) => problems,
         };

@@ -20,6 +20,7 @@ mod choice;
 mod client_authentication;
 mod client_book;
 mod commit;
+mod configured_people;
 mod conversation;
 mod denied;
 mod error;
@@ -39,6 +40,7 @@ mod under_way;
 mod view;
 
 pub use client_book::ClientBook;
+pub use configured_people::ConfiguredPeople;
 pub use error::{Fault, FlowError, Refused};
 pub use outcome::{
     AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, Outcome, PasswordTrouble,

@@ -46,9 +46,9 @@ pub use snapshot::TenantSnapshot;
 pub use source::{LoadedSpec, SpecError, SpecSource};
 pub use status::{ConnectorHealth, KeyStatus, TenantPhase, TenantStatus};
 pub use tenancy::{HashingShare, Tenancy, TenancyDeps, TenancyOptions, Unavailable};
+pub use tenant::another_owner;
 #[cfg(feature = "simulation")]
 pub use tenant::{MakeKey, SteppedProcess, SteppedServices, SteppedTenant};
-pub use tenant::{another_owner, theme_request};
 
 #[cfg(test)]
 mod tests;

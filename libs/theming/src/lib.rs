@@ -26,6 +26,7 @@ mod sandbox;
 mod source;
 mod texts;
 mod theme;
+mod theme_request;
 
 pub use asset::Asset;
 pub use branding::{Branding, Font, Links};
@@ -41,3 +42,4 @@ pub use page::{
 pub use palette::{Colors, Scheme, Tokens};
 pub use plain::plain_error;
 pub use theme::{Drawn, Html, RenderContext, Theme};
+pub use theme_request::theme_request;

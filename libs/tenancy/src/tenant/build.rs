@@ -5,10 +5,9 @@ use insula_ambient::Timestamp;
 use insula_flows::{Effects, TenantView};
 use insula_jose::{Alg, KeyRing, RotationPolicy};
 use insula_model::{Issuer, Rules, TenantDocument, TenantId, TenantSpec};
-use insula_theming::Theme;
+use insula_theming::{Theme, theme_request};
 
 use crate::runtime::Runtime;
-use crate::tenant::branding;
 use crate::tenant::connectors::Opened;
 use crate::tenant::life::{Job, JobError};
 use crate::tenant::owner;
@@ -103,7 +102,7 @@ impl Configured {
             ),
             out_of_reach: false,
         };
-        let request = branding::theme_request(&self.spec).map_err(|problems| refused(&problems))?;
+        let request = theme_request(&self.spec).map_err(|problems| refused(&problems))?;
         let theme = runtime.deps.themes.theme(&request);
         theme.map_err(|error| refused(&[error.to_string()]))
     }

@@ -2,11 +2,10 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use insula_connector_kit::{Connector, OpenContext, PasswordCheck};
-use insula_flows::{Connectors, OpenedConnector};
+use insula_flows::{ConfiguredPeople, Connectors, OpenedConnector};
 use insula_model::{ConnectorSpec, TenantId, TenantSpec};
 
 use crate::runtime::Runtime;
-use crate::tenant::passwords::ConfiguredPeople;
 
 /// How many connectors of one tenant are opened at once.
 const ABREAST: usize = 8;

@@ -1,16 +1,13 @@
 //! One tenant's actor: `life` decides, `actor` does, the rest says how.
 
 mod actor;
-mod branding;
-mod status_query;
-pub use branding::theme_request;
 mod build;
 mod changes;
 mod connectors;
 mod life;
 mod owner;
-mod passwords;
 mod rotation;
+mod status_query;
 #[cfg(feature = "simulation")]
 mod stepped;
 #[cfg(feature = "simulation")]

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use insula_model::{Dialect, Frontend, TenantSpec};
-use insula_theming::{Branding, Color, Colors, Links, ThemeRequest, Tokens};
+
+use crate::{Branding, Color, Colors, Links, ThemeRequest, Tokens};
 
 /// What a tenant's configuration asks of theming, or everything that is wrong with it.
 pub fn theme_request(spec: &TenantSpec) -> Result<ThemeRequest, Vec<String>> {

@@ -8,9 +8,9 @@ use insula_connector_kit::{ConnectorError, LoginName, PasswordBook};
 use insula_model::{Event, EventId, EventKind, PasswordRecord, TenantSpec, TokenHash};
 use insula_store::{StoreError, TenantStore};
 
-/// The people of a tenant's configuration, with the better hashes that were made of their passwords
-/// since. A hash that is changed in the file counts again.
-pub(crate) struct ConfiguredPeople {
+/// The people of a tenant's configuration, whom connectors look up, with the better hashes that were
+/// made of their passwords since. A hash that is changed in the file counts again.
+pub struct ConfiguredPeople {
     spec: ArcSwap<TenantSpec>,
     store: Arc<dyn TenantStore>,
     clock: Arc<dyn Clock>,
@@ -18,7 +18,8 @@ pub(crate) struct ConfiguredPeople {
 }
 
 impl ConfiguredPeople {
-    pub(crate) fn new(
+    /// The people of `spec`, whose better hashes are kept in `store`.
+    pub fn new(
         spec: Arc<TenantSpec>,
         store: Arc<dyn TenantStore>,
         clock: Arc<dyn Clock>,
@@ -33,7 +34,7 @@ impl ConfiguredPeople {
     }
 
     /// Goes by another configuration from now on; connectors need not be opened anew for that.
-    pub(crate) fn go_by(&self, spec: Arc<TenantSpec>) {
+    pub fn go_by(&self, spec: Arc<TenantSpec>) {
         self.spec.store(spec);
     }
 }
