@@ -17,7 +17,8 @@ const PART: i64 = 8;
 /// tenant and nobody else.
 ///
 /// The generic cell rate algorithm: one number says when the budget will be whole again. A burst
-/// may use all of `count` at once; after that one request fits per `per / count`.
+/// may use all of `count` at once; after that one request fits per `per / count`. ADR 0048 says what
+/// the crate governor lacks for this.
 ///
 /// While more than half of the budget is used, each address may use an eighth of it at most. So one
 /// address alone can have nearly everything, and no address can leave nothing to the others.

@@ -126,6 +126,12 @@ fn an_address_is_the_same_however_it_is_written() {
 }
 
 #[test]
+fn a_tenant_that_is_not_flooded_pays_sixty_four_bytes_for_its_limits() {
+    assert!(size_of::<TenantLimits>() <= 64);
+    assert_eq!(SHARES * size_of::<Bucket>(), 4096, "of one that is");
+}
+
+#[test]
 fn shares_take_no_memory_before_the_budget_is_scarce() {
     let limits = per_second(200);
     admitted(&limits, v4(1), 90, START);
