@@ -1,6 +1,6 @@
 //! Pages as they leave the server: their weight, their languages, their hooks, their files.
 
-use insula_tests::{Agent, Deployment};
+use insula_tests::{Agent, Answer, Deployment};
 use reqwest::Method;
 
 use crate::shared_server::{self, shared_server};
@@ -22,12 +22,35 @@ async fn every_page_is_under_thirty_kilobytes_on_the_wire() {
         portal.at("/approval"),
     ] {
         let answer = agent.send(Method::GET, &url, &packed, None).await;
-        let bytes: usize = match answer.header("content-length") {
-            "" => answer.body.len(),
-            length => length.parse().unwrap(),
-        };
+        let mut bytes = length(&answer);
+        for file in files_of(&answer.body) {
+            let file = answer.url.join(&file).unwrap();
+            let file = agent.send(Method::GET, file.as_str(), &packed, None).await;
+            assert!(file.header("cache-control").contains("immutable"));
+            bytes += length(&file);
+        }
         assert!(bytes < 30_000, "{url}: {bytes}");
     }
+}
+
+/// How long the body of an answer was on its way.
+fn length(answer: &Answer) -> usize {
+    match answer.header("content-length") {
+        "" => answer.body.len(),
+        length => length.parse().unwrap(),
+    }
+}
+
+/// The style sheets and scripts of a page.
+fn files_of(page: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    for opening in ["<link rel=\"stylesheet\" href=\"", "<script src=\""] {
+        for rest in page.split(opening).skip(1) {
+            files.push(rest.split('"').next().unwrap().to_owned());
+        }
+    }
+    assert!(files.len() >= 2, "{page}");
+    files
 }
 
 #[tokio::test]
@@ -104,7 +127,13 @@ staticClients:
     let app = insula_tests::RelyingParty::new(&issuer, "app", "s", "https://app.example/cb");
     let answer = Agent::new().get(app.begin().url).await.expect(200);
     assert!(answer.body.contains("Branded &amp; Sons"));
-    assert!(answer.body.contains("#b4235a"), "the accent");
+    let colours = answer.url.join(&files_of(&answer.body)[0]).unwrap();
+    let colours = Agent::new().get(&colours).await.expect(200);
+    assert!(
+        colours.body.contains("--accent:#b4235a"),
+        "{}",
+        colours.body
+    );
     assert!(answer.body.contains("mailto:help@branded.example"));
     let image = answer.body.split("<img src=\"").nth(1).unwrap();
     let source = image.split('"').next().unwrap();

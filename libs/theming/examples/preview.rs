@@ -43,12 +43,28 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn write_all(theme: &Theme, lang: &str, out: &Path, name: &str) -> Result<(), Box<dyn Error>> {
     let ctx = RenderContext {
         lang,
-        nonce: "preview",
         ..RenderContext::default()
     };
     for (sample, page) in Page::samples() {
         let html = theme.render(&page, &ctx)?;
-        fs::write(out.join(format!("{name}-{sample}-{lang}.html")), html.body)?;
+        write_files(theme, &html.body, out)?;
+        // Found beside the page, wherever that is opened from.
+        let body = html.body.replace("\"/static/", "\"static/");
+        fs::write(out.join(format!("{name}-{sample}-{lang}.html")), body)?;
+    }
+    Ok(())
+}
+
+/// The files that a page names.
+fn write_files(theme: &Theme, body: &str, out: &Path) -> Result<(), Box<dyn Error>> {
+    for rest in body.split("\"/static/").skip(1) {
+        let name = rest.split('"').next().unwrap_or_default();
+        let Some((asset, _)) = theme.asset(name) else {
+            continue;
+        };
+        let path = out.join("static").join(name);
+        fs::create_dir_all(path.parent().unwrap_or(out))?;
+        fs::write(path, asset.bytes)?;
     }
     Ok(())
 }

@@ -1,94 +1,137 @@
-//! Static files under names that contain their hash.
+//! Static files under names that contain their hash, packed once.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use data_encoding::HEXLOWER;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-/// A file to serve.
+/// Digits of the hash in a name: 64 bits of it.
+const HASH_DIGITS: usize = 16;
+
+/// What is shorter goes in one packet anyway.
+const SHORTEST_PACKED: usize = 1400;
+
+/// A file to serve. Copying one copies no bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Asset {
     /// Its bytes.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Bytes,
+    /// The same, packed by gzip, where that is worth it.
+    pub packed: Option<Bytes>,
     /// Its media type.
     pub content_type: &'static str,
-    /// A strong entity tag, with quotes.
-    pub etag: Arc<str>,
-    /// True if it was asked for by its hashed name: it may be cached for ever.
-    pub immutable: bool,
+    /// The beginning of the hash of its bytes.
+    pub hash: Arc<str>,
+}
+
+/// By which name a file was asked for, which says how long the answer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskedBy {
+    /// By the name with its hash: what is there never changes.
+    Hash,
+    /// By its plain name: another content may have it soon.
+    Name,
+    /// By the hash of another content, from a page made before the theme changed or on a node that
+    /// has it already: this is the file as it is here and now.
+    OtherHash,
+}
+
+impl Asset {
+    pub(crate) fn new(name: &str, bytes: Bytes) -> Self {
+        let content_type = content_type(name);
+        Self {
+            packed: packed(content_type, &bytes),
+            hash: short_hash(&bytes).into(),
+            content_type,
+            bytes,
+        }
+    }
 }
 
 impl std::fmt::Debug for Asset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Asset")
             .field("bytes", &self.bytes.len())
+            .field("packed", &self.packed.as_ref().map(Bytes::len))
             .field("content_type", &self.content_type)
-            .field("etag", &self.etag)
-            .field("immutable", &self.immutable)
+            .field("hash", &self.hash)
             .finish()
     }
 }
 
-/// The static files of one theme, by plain and by hashed name.
-#[derive(Debug, Default)]
+/// The static files of one theme by their plain names.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Assets {
-    plain: BTreeMap<String, Asset>,
-    hashed_of: BTreeMap<String, String>,
-    plain_of: BTreeMap<String, String>,
+    by_name: BTreeMap<Arc<str>, Asset>,
 }
 
 impl Assets {
-    pub(crate) fn new<'a>(files: impl IntoIterator<Item = (&'a str, Arc<[u8]>)>) -> Self {
-        let mut assets = Self::default();
-        for (name, bytes) in files {
-            let hash = short_hash(&bytes);
-            let hashed = hashed_name(name, &hash);
-            assets.plain_of.insert(hashed.clone(), name.to_owned());
-            assets.hashed_of.insert(name.to_owned(), hashed);
-            assets.plain.insert(
-                name.to_owned(),
-                Asset {
-                    content_type: content_type(name),
-                    etag: format!("\"{hash}\"").into(),
-                    bytes,
-                    immutable: false,
-                },
-            );
-        }
-        assets
+    pub(crate) fn add(&mut self, name: &str, bytes: Bytes) {
+        self.by_name.insert(name.into(), Asset::new(name, bytes));
     }
 
-    /// The hashed name of the file called `name`.
-    pub(crate) fn hashed(&self, name: &str) -> Option<&str> {
-        self.hashed_of.get(name).map(String::as_str)
+    /// The file called `name`.
+    pub(crate) fn get(&self, name: &str) -> Option<&Asset> {
+        self.by_name.get(name)
     }
 
-    /// The file asked for as `path`: its hashed name or its plain one.
-    pub(crate) fn get(&self, path: &str) -> Option<Asset> {
-        if let Some(name) = self.plain_of.get(path) {
-            return self.plain.get(name).cloned().map(|asset| Asset {
-                immutable: true,
-                ..asset
-            });
-        }
-        self.plain.get(path).cloned()
+    /// The name of this file that holds its hash.
+    pub(crate) fn hashed(&self, name: &str) -> Option<String> {
+        self.get(name).map(|asset| hashed_name(name, &asset.hash))
     }
 }
 
 /// `img/logo.svg` → `img/1f2e3d4c5b6a7988-logo.svg`: the folder stays, so relative references in
 /// an SVG or a style sheet keep working.
-fn hashed_name(name: &str, hash: &str) -> String {
+pub(crate) fn hashed_name(name: &str, hash: &str) -> String {
     match name.rsplit_once('/') {
         Some((folder, file)) => format!("{folder}/{hash}-{file}"),
         None => format!("{hash}-{name}"),
     }
 }
 
+/// The plain name and the hash in a name that holds one.
+pub(crate) fn split_name(name: &str) -> Option<(String, &str)> {
+    let (folder, file) = match name.rfind('/') {
+        Some(at) => name.split_at(at + 1),
+        None => ("", name),
+    };
+    let (hash, plain) = file.split_at_checked(HASH_DIGITS)?;
+    let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    let plain = plain.strip_prefix('-').filter(|plain| !plain.is_empty())?;
+    hash.bytes()
+        .all(is_digit)
+        .then(|| (format!("{folder}{plain}"), hash))
+}
+
+/// Whether a file is asked for by a name with a hash in it.
+pub fn has_hash(path: &str) -> bool {
+    split_name(path).is_some()
+}
+
 fn short_hash(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
-    let (start, _) = hash.split_at(8);
+    let (start, _) = hash.split_at(HASH_DIGITS / 2);
     HEXLOWER.encode(start)
+}
+
+/// A text packed as tightly as gzip can, since it is done once. Pictures and fonts are packed
+/// already.
+fn packed(content_type: &str, bytes: &[u8]) -> Option<Bytes> {
+    let is_text = content_type.starts_with("text/")
+        || matches!(content_type, "image/svg+xml" | "application/json");
+    if !is_text || bytes.len() < SHORTEST_PACKED {
+        return None;
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).ok()?;
+    let packed = encoder.finish().ok()?;
+    (packed.len() < bytes.len()).then(|| packed.into())
 }
 
 /// The media type of a file by its ending. What is not known is served as bytes, never as a page.
@@ -117,29 +160,64 @@ pub(crate) fn content_type(name: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
+
     use super::*;
 
     #[test]
-    fn a_file_answers_to_its_hashed_name_for_ever_and_to_its_plain_name_for_now() {
-        let bytes: Arc<[u8]> = Arc::from(&b"<svg/>"[..]);
-        let assets = Assets::new([("img/logo.svg", bytes)]);
-        let hashed = assets.hashed("img/logo.svg").unwrap().to_owned();
-        assert!(
-            hashed.starts_with("img/") && hashed.ends_with("-logo.svg"),
-            "{hashed}"
-        );
-        let asset = assets.get(&hashed).unwrap();
-        assert!(asset.immutable);
-        assert_eq!(asset.content_type, "image/svg+xml");
-        assert!(!assets.get("img/logo.svg").unwrap().immutable);
-        assert!(assets.get("img/0000000000000000-logo.svg").is_none());
+    fn a_name_holds_the_hash_of_the_content_and_keeps_its_folder() {
+        let mut assets = Assets::default();
+        assets.add("img/logo.svg", Bytes::from_static(b"<svg/>"));
+        let hashed = assets.hashed("img/logo.svg").unwrap();
+        let hash = &assets.get("img/logo.svg").unwrap().hash;
+        assert_eq!(hashed, format!("img/{hash}-logo.svg"));
+        let (plain, held) = split_name(&hashed).unwrap();
+        assert_eq!((plain.as_str(), held), ("img/logo.svg", &**hash));
+        assert_eq!(assets.hashed("logo.svg"), None);
+    }
+
+    #[test]
+    fn a_name_without_a_hash_has_none() {
+        for name in [
+            "logo.svg",
+            "0123456789abcdef",
+            "0123456789abcdef-",
+            "0123456789abcde-logo.svg",
+            "0123456789ABCDEF-logo.svg",
+            "0123456789abcdeg-logo.svg",
+            "0123456789abcdef-x/logo.svg",
+            "012345678\u{e9}abcdef-logo.svg",
+        ] {
+            assert_eq!(split_name(name), None, "{name}");
+        }
     }
 
     #[test]
     fn another_content_has_another_name() {
-        let one = Assets::new([("a.css", Arc::from(&b"a"[..]))]);
-        let two = Assets::new([("a.css", Arc::from(&b"b"[..]))]);
-        assert_ne!(one.hashed("a.css"), two.hashed("a.css"));
+        let mut assets = Assets::default();
+        assets.add("a.css", Bytes::from_static(b"a"));
+        let one = assets.hashed("a.css");
+        assets.add("a.css", Bytes::from_static(b"b"));
+        assert_ne!(one, assets.hashed("a.css"));
+    }
+
+    #[test]
+    fn texts_are_packed_once_and_pictures_and_short_files_are_not() {
+        let text = "a { color: red }\n".repeat(100);
+        let bytes = Bytes::from(text.clone());
+        let packed = Asset::new("a.css", bytes.clone()).packed.unwrap();
+        assert!(packed.len() < bytes.len() / 4);
+        let mut unpacked = String::new();
+        let mut decoder = GzDecoder::new(&packed[..]);
+        decoder.read_to_string(&mut unpacked).unwrap();
+        assert_eq!(unpacked, text);
+        for name in ["a.woff2", "a.png", "a.bin"] {
+            assert_eq!(Asset::new(name, bytes.clone()).packed, None, "{name}");
+        }
+        let short = bytes.slice(..SHORTEST_PACKED - 1);
+        assert_eq!(Asset::new("a.css", short).packed, None);
     }
 
     #[test]

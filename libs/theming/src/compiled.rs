@@ -1,22 +1,22 @@
 //! A theme ready to draw: templates compiled, words parsed, styles and files in place.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use minijinja::Environment;
 
 use crate::asset::Assets;
-use crate::branding::Font;
+use crate::branding::Branding;
 use crate::error::ThemeError;
 use crate::locale::Locales;
 use crate::markup::minify_css;
 use crate::page::Page;
-use crate::palette::{Colors, Scheme, root_rules};
+use crate::palette::Colors;
 use crate::sandbox;
 use crate::source::ThemeSource;
-
-/// Stands in a compiled style sheet where the issuer's path goes.
-pub(crate) const BASE_MARK: &str = "@base@";
+use crate::style::{Defaults, RULES, Style};
 
 /// What all tenants of a theme share.
 #[derive(Clone, Debug)]
@@ -26,16 +26,11 @@ pub(crate) struct Compiled {
     /// The longest text between two tags, which says how many steps a page has.
     longest_text: usize,
     pub(crate) locales: Arc<Locales>,
+    /// Its static files, and its rules without colours as [`RULES`].
     pub(crate) assets: Arc<Assets>,
-    /// The style sheet without colours, minified, [`BASE_MARK`] where the issuer's path goes.
-    pub(crate) css: Arc<str>,
-    pub(crate) tokens: Colors,
-    pub(crate) scheme: Scheme,
-    pub(crate) radius: u8,
-    pub(crate) font: Font,
-    /// The colour rules of a tenant that sets no colour.
-    pub(crate) default_roots: Arc<str>,
-    files: BTreeMap<String, Arc<[u8]>>,
+    pub(crate) defaults: Defaults,
+    /// The look of a tenant that sets no colour, radius or font.
+    pub(crate) style: Arc<Style>,
 }
 
 impl Compiled {
@@ -63,50 +58,38 @@ impl Compiled {
                 &source.locales,
             )?),
         };
-        let mut files = parent
-            .map(|parent| parent.files.clone())
-            .unwrap_or_default();
-        files.extend(source.files.clone());
         let assets = match parent {
-            Some(parent) if source.files.is_empty() => Arc::clone(&parent.assets),
-            _ => {
-                let named = files
-                    .iter()
-                    .map(|(name, bytes)| (name.as_str(), Arc::clone(bytes)));
-                Arc::new(Assets::new(named))
+            Some(parent) if source.files.is_empty() && source.style.is_none() => {
+                Arc::clone(&parent.assets)
             }
+            _ => Arc::new(assets(name, parent, source)?),
         };
-        let css = match (parent, &source.style) {
-            (Some(parent), None) => Arc::clone(&parent.css),
-            (parent, style) => {
-                let own = minify_css(style.as_deref().unwrap_or_default());
-                let own = resolve_assets(name, &own, &assets)?;
-                let inherited = parent.map(|parent| &*parent.css).unwrap_or_default();
-                format!("{inherited}{own}").into()
-            }
+        let inherited = parent.map(|parent| parent.defaults);
+        let (colors, scheme) = (inherited.map(|t| t.colors), inherited.map(|t| t.scheme));
+        let colors = colors.unwrap_or_default();
+        let defaults = Defaults {
+            colors: Colors {
+                light: manifest.tokens.light.over(colors.light),
+                dark: manifest.tokens.dark.over(colors.dark),
+            },
+            scheme: manifest.scheme.or(scheme).unwrap_or_default(),
+            radius: manifest
+                .radius
+                .or(inherited.map(|t| t.radius))
+                .unwrap_or(12),
+            font: manifest
+                .font
+                .or(inherited.map(|t| t.font))
+                .unwrap_or_default(),
         };
-        let inherited = parent.map(|parent| parent.tokens).unwrap_or_default();
-        let tokens = Colors {
-            light: manifest.tokens.light.over(inherited.light),
-            dark: manifest.tokens.dark.over(inherited.dark),
-        };
-        let scheme = manifest
-            .scheme
-            .or(parent.map(|p| p.scheme))
-            .unwrap_or_default();
         Ok(Self {
             name: name.to_owned(),
             templates,
             longest_text,
             locales,
             assets,
-            css,
-            tokens,
-            scheme,
-            default_roots: root_rules(&Colors::default(), &tokens, scheme).into(),
-            radius: manifest.radius.or(parent.map(|p| p.radius)).unwrap_or(12),
-            font: manifest.font.or(parent.map(|p| p.font)).unwrap_or_default(),
-            files,
+            defaults,
+            style: Arc::new(Style::new(&defaults, &Branding::default())),
         })
     }
 
@@ -160,8 +143,41 @@ pub(crate) fn told(error: &minijinja::Error) -> String {
     told
 }
 
-/// `url(asset:fonts/x.woff2)` → the hashed address.
-fn resolve_assets(theme: &str, css: &str, assets: &Assets) -> Result<String, ThemeError> {
+/// The static files of a theme over those of its parent, and the rules of both in one sheet.
+fn assets(
+    theme: &str,
+    parent: Option<&Compiled>,
+    source: &ThemeSource,
+) -> Result<Assets, ThemeError> {
+    let mut assets = parent.map_or_else(Assets::default, |parent| (*parent.assets).clone());
+    let inherited = assets.get(RULES).map(|sheet| sheet.bytes.clone());
+    for (name, bytes) in &source.files {
+        assets.add(name, bytes.clone());
+    }
+    let rules = match (inherited, &source.style) {
+        (Some(inherited), None) => inherited,
+        (inherited, style) => {
+            let own = minify_css(style.as_deref().unwrap_or_default());
+            let own = resolve_assets(theme, &own, &assets)?;
+            let mut rules = inherited.map_or_else(Vec::new, Vec::from);
+            rules.extend_from_slice(own.as_bytes());
+            Bytes::from(rules)
+        }
+    };
+    assets.add(RULES, rules);
+    Ok(assets)
+}
+
+/// `url(asset:fonts/x.woff2)` → the hashed name, as seen from where the style sheet is: the sheet is
+/// the same below every issuer.
+fn resolve_assets<'a>(
+    theme: &str,
+    css: &'a str,
+    assets: &Assets,
+) -> Result<Cow<'a, str>, ThemeError> {
+    if !css.contains("asset:") {
+        return Ok(Cow::Borrowed(css));
+    }
     let mut out = String::with_capacity(css.len());
     let mut parts = css.split("asset:");
     out.push_str(parts.next().unwrap_or_default());
@@ -174,10 +190,9 @@ fn resolve_assets(theme: &str, css: &str, assets: &Assets) -> Result<String, The
                 theme: theme.to_owned(),
                 name: name.to_owned(),
             })?;
-        out.push_str(BASE_MARK);
-        out.push_str("/static/");
-        out.push_str(hashed);
+        out.push_str("../");
+        out.push_str(&hashed);
         out.push_str(rest);
     }
-    Ok(out)
+    Ok(Cow::Owned(out))
 }

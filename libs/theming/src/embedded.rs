@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
+
 use crate::error::ThemeError;
 use crate::source::{ThemeSource, parse_manifest};
 
@@ -31,6 +33,10 @@ fn base() -> Result<ThemeSource, ThemeError> {
         source
             .locales
             .insert(name.trim_end_matches(".ftl").to_owned(), text.into());
+    }
+    for (name, text) in texts!("base/static": "password.js", "form-post.js", "code.js") {
+        let bytes = Bytes::from_static(text.as_bytes());
+        source.files.insert(name.to_owned(), bytes);
     }
     Ok(source)
 }

@@ -1,8 +1,8 @@
 //! Themes, pages and languages: what a person sees.
 //!
 //! Owns every page people meet (chooser, password, consent, errors, logout), its templates, its
-//! words in each language, the style sheet with a tenant's colours in it, and the static files
-//! beside them at content-hashed names. Owns no HTTP, no session and no protocol decision: callers
+//! words in each language, the style sheets, scripts and other static files beside them at
+//! content-hashed names. Owns no HTTP, no session and no protocol decision: callers
 //! hand in a [`Page`] with typed data and carry the resulting [`Html`] to the browser.
 //!
 //! A theme is compiled once and shared; a tenant adds its [`Branding`], which is a handful of
@@ -24,11 +24,12 @@ mod palette;
 mod plain;
 mod sandbox;
 mod source;
+mod style;
 mod texts;
 mod theme;
 mod theme_request;
 
-pub use asset::Asset;
+pub use asset::{AskedBy, Asset, has_hash};
 pub use branding::{Branding, Font, Links};
 pub use color::{Color, ColorError};
 pub use csp::content_security_policy;

@@ -3,7 +3,7 @@
 use crate::markup::escape;
 
 /// A whole error page without theme, script or style sheet, in English: for an unknown host, or a
-/// fault before a tenant was found. It needs no nonce; its colours come from `color-scheme`.
+/// fault before a tenant was found. Its colours come from `color-scheme`.
 pub fn plain_error(status: u16, title: &str, message: &str) -> String {
     let (title, message) = (escape(title), escape(message));
     format!(

@@ -16,7 +16,7 @@ use minijinja::{
 
 use crate::markup::{escape, followable};
 
-/// The largest page; those of the built-in themes have some 30 KB.
+/// The largest page; those of the built-in themes have some 5 KB.
 const LARGEST_PAGE: usize = 2 << 20;
 /// The longest text a filter or function makes.
 const LONGEST_TEXT: usize = 64 << 10;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use insula_files::{Reader, THEME_LIMITS};
 use serde::Deserialize;
 
@@ -38,7 +39,7 @@ pub(crate) struct ThemeSource {
     /// `style.css`.
     pub(crate) style: Option<String>,
     /// Name below `static/` → bytes.
-    pub(crate) files: BTreeMap<String, Arc<[u8]>>,
+    pub(crate) files: BTreeMap<String, Bytes>,
 }
 
 impl ThemeSource {

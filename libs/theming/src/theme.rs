@@ -9,14 +9,14 @@ use minijinja::value::Serde;
 use minijinja::{Error, ErrorKind, State, Value, context};
 use serde::Serialize;
 
-use crate::asset::Asset;
+use crate::asset::{AskedBy, Asset, hashed_name, split_name};
 use crate::branding::{Branding, Links};
-use crate::compiled::{BASE_MARK, Compiled, told};
+use crate::compiled::{Compiled, told};
 use crate::error::ThemeError;
 use crate::locale::{self, direction, message_id};
 use crate::page::Page;
-use crate::palette::{Palette, root_rules};
 use crate::sandbox::{self, made};
+use crate::style::{RULES, Style, TOKENS};
 use crate::texts::{Overrides, Texts};
 
 static NO_OVERRIDES: LazyLock<Arc<Overrides>> = LazyLock::new(Arc::default);
@@ -25,7 +25,11 @@ static NO_OVERRIDES: LazyLock<Arc<Overrides>> = LazyLock::new(Arc::default);
 #[derive(Debug)]
 pub struct Theme {
     shared: Arc<Compiled>,
-    branding: Branding,
+    branding: Arc<Branding>,
+    pub(crate) style: Arc<Style>,
+    /// A tab icon in the tenant's colours, as a `data:` URL: no request, and no 404 for
+    /// `/favicon.ico`.
+    icon: Arc<str>,
     overrides: Arc<Overrides>,
     languages: Vec<String>,
     logo: Option<Logo>,
@@ -67,8 +71,6 @@ enum Logo {
 pub struct RenderContext<'a> {
     /// The language to use, as [`Theme::negotiate`] gives it; another one falls to the default.
     pub lang: &'a str,
-    /// The nonce of the response's content security policy, fresh for every response.
-    pub nonce: &'a str,
     /// The path of the issuer (`/initech`, or empty): static files are below it.
     pub base_path: &'a str,
     /// True under the dex dialect: the element ids and classes that dex's pages carry are there too.
@@ -119,9 +121,16 @@ impl Theme {
             .logo
             .as_deref()
             .and_then(|logo| find_logo(&shared, logo));
+        let style = if branding.keeps_style() {
+            Arc::clone(&shared.style)
+        } else {
+            Arc::new(Style::new(&shared.defaults, &branding))
+        };
         Self {
+            icon: icon(&style, &branding).into(),
+            branding: Arc::new(branding),
+            style,
             shared,
-            branding,
             overrides,
             languages,
             logo,
@@ -148,7 +157,9 @@ impl Theme {
     fn plain(&self) -> Self {
         Self {
             shared: Arc::clone(&self.fallback),
-            branding: self.branding.clone(),
+            branding: Arc::clone(&self.branding),
+            style: Arc::clone(&self.style),
+            icon: Arc::clone(&self.icon),
             overrides: Arc::clone(&self.overrides),
             languages: self.languages.clone(),
             logo: self.logo.clone(),
@@ -207,11 +218,10 @@ impl Theme {
             t => Value::from_object(texts),
             lang => &lang,
             dir => direction(&lang),
-            nonce => ctx.nonce,
             base => base,
             dex => ctx.dex_ids,
-            css => Value::from_safe_string(self.style_css(base)),
-            icon => self.favicon(),
+            styles => self.style_sheets(base),
+            icon => Arc::clone(&self.icon),
             asset => self.asset_function(base),
             extra => self.extra_function(),
         };
@@ -234,38 +244,43 @@ impl Theme {
         &self.languages
     }
 
-    /// The file at `path`: `/static/<hash>-logo.svg`, with or without the leading `/static/`
-    /// (or `/theme/`, where dex keeps a theme's files). A hashed name is immutable; a plain one is
-    /// found too but may change.
-    pub fn asset(&self, path: &str) -> Option<Asset> {
-        let path = path.trim_start_matches('/');
-        let name = path
-            .strip_prefix("static/")
-            .or_else(|| path.strip_prefix("theme/"))
-            .unwrap_or(path);
+    /// The file asked for as `name`, such as `<hash>-logo.svg`, below the issuer's `/static/`. Files
+    /// of the built-in theme are found too, by their hash: it stands in for pages that this one
+    /// cannot draw.
+    pub fn asset(&self, name: &str) -> Option<(Asset, AskedBy)> {
+        if let Some(asset) = self.file(name) {
+            return Some((asset.clone(), AskedBy::Name));
+        }
+        let (name, hash) = split_name(name)?;
+        let (own, built_in) = (self.file(&name), self.fallback.assets.get(&name));
+        let has_hash = |asset: &&Asset| *asset.hash == *hash;
+        let exact = own.filter(has_hash).or(built_in.filter(has_hash));
+        match exact {
+            Some(asset) => Some((asset.clone(), AskedBy::Hash)),
+            None => own.map(|asset| (asset.clone(), AskedBy::OtherHash)),
+        }
+    }
+
+    /// The file called `name`, also the one that is the tenant's alone.
+    fn file(&self, name: &str) -> Option<&Asset> {
+        if name == TOKENS {
+            return Some(&self.style.sheet);
+        }
         self.shared.assets.get(name)
     }
 
-    /// The style sheet with this tenant's tokens in it, as it stands in every page.
-    /// `base_path` is the issuer's path.
-    pub fn style_css(&self, base_path: &str) -> String {
-        let shared = &self.shared;
-        let own = &self.branding;
-        let scheme = own.scheme.unwrap_or(shared.scheme);
-        let radius = own.radius.unwrap_or(shared.radius).min(32);
-        let font = own.font.unwrap_or(shared.font).stack();
-        let roots = if own.keeps_style() {
-            Arc::clone(&shared.default_roots)
-        } else {
-            root_rules(&own.colors, &shared.tokens, scheme).into()
+    /// The addresses of a page's style sheets.
+    fn style_sheets(&self, base: &str) -> Vec<String> {
+        let address = |name, asset: &Asset| {
+            let hashed = hashed_name(name, &asset.hash);
+            format!("{base}/static/{hashed}")
         };
-        let mut css = format!("{roots}:root{{--radius:{radius}px;--font:{font}}}");
-        if shared.css.contains(BASE_MARK) {
-            css.push_str(&shared.css.replace(BASE_MARK, base_path));
-        } else {
-            css.push_str(&shared.css);
-        }
-        css
+        let rules = self.shared.assets.get(RULES);
+        let tokens = address(TOKENS, &self.style.sheet);
+        [tokens]
+            .into_iter()
+            .chain(rules.map(|rules| address(RULES, rules)))
+            .collect()
     }
 
     /// The branding this theme was made with.
@@ -349,25 +364,6 @@ impl Theme {
         }
     }
 
-    /// A tab icon in the tenant's colours, inline: no request, and no 404 for `/favicon.ico`.
-    fn favicon(&self) -> String {
-        let own = &self.branding.colors;
-        let theme = self.shared.tokens;
-        let palette = Palette::derive(own.light, theme.light, own.dark.accent, false);
-        let letter = self.branding.initial().unwrap_or_default();
-        let svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect width=\"32\" \
-             height=\"32\" rx=\"8\" fill=\"{}\"/><text x=\"16\" y=\"22.5\" text-anchor=\"middle\" \
-             font-family=\"system-ui,sans-serif\" font-size=\"19\" font-weight=\"600\" \
-             fill=\"{}\">{letter}</text></svg>",
-            palette.accent, palette.on_accent
-        );
-        format!(
-            "data:image/svg+xml;base64,{}",
-            BASE64.encode(svg.as_bytes())
-        )
-    }
-
     /// `asset("img/map.svg")` in a template.
     fn asset_function(&self, base: &str) -> Value {
         let assets = Arc::clone(&self.shared.assets);
@@ -387,11 +383,27 @@ impl Theme {
 
     /// `extra("key")` in a template: the tenant's value, or nothing.
     fn extra_function(&self) -> Value {
-        let extra = self.branding.extra.clone();
+        let branding = Arc::clone(&self.branding);
         Value::from_function(move |state: &mut State<'_, '_>, key: &str| {
-            made(state, extra.get(key).cloned().unwrap_or_default())
+            made(state, branding.extra.get(key).cloned().unwrap_or_default())
         })
     }
+}
+
+/// The name's first letter on the accent.
+fn icon(style: &Style, branding: &Branding) -> String {
+    let letter = branding.initial().unwrap_or_default();
+    let svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect width=\"32\" \
+         height=\"32\" rx=\"8\" fill=\"{}\"/><text x=\"16\" y=\"22.5\" text-anchor=\"middle\" \
+         font-family=\"system-ui,sans-serif\" font-size=\"19\" font-weight=\"600\" \
+         fill=\"{}\">{letter}</text></svg>",
+        style.accent, style.on_accent
+    );
+    format!(
+        "data:image/svg+xml;base64,{}",
+        BASE64.encode(svg.as_bytes())
+    )
 }
 
 /// The issuer's path without a slash at its end, and never another host's.
@@ -433,7 +445,7 @@ fn find_logo(shared: &Compiled, logo: &str) -> Option<Logo> {
         .chain(shorter)
         .flatten()
         .find_map(|name| shared.assets.hashed(name))
-        .map(|name| Logo::File(name.to_owned()))
+        .map(Logo::File)
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::ACCEPT_ENCODING;
-use insula_ambient::Entropy;
 use insula_flows::Browser;
 use insula_model::{Rules, TenantSpec};
 use insula_tenancy::TenantSnapshot;
@@ -15,7 +13,6 @@ use crate::client_address::is_shared;
 pub(crate) struct Context {
     pub(crate) request: HttpRequest,
     pub(crate) snapshot: Arc<TenantSnapshot>,
-    pub(crate) entropy: Arc<dyn Entropy>,
     /// Where the request comes from, proxies seen through.
     pub(crate) client_address: Option<IpAddr>,
     /// Names this request in the log; a fault's page shows it as the incident.
@@ -50,43 +47,6 @@ impl Context {
             format!("{}{to}", self.spec().issuer.path())
         } else {
             to.to_owned()
-        }
-    }
-
-    /// Whether the answer may be packed (RFC 9110 §12.5.3).
-    pub(crate) fn accepts_gzip(&self) -> bool {
-        let accepted = self.request.headers().get(ACCEPT_ENCODING);
-        accepted
-            .and_then(|v| v.to_str().ok())
-            .is_some_and(|v| v.split(',').any(is_gzip))
-    }
-}
-
-fn is_gzip(coding: &str) -> bool {
-    let mut parts = coding.split(';').map(str::trim);
-    let is_named = parts
-        .next()
-        .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-    let is_unwanted = |weight: &str| {
-        let value = weight
-            .strip_prefix("q=")
-            .or_else(|| weight.strip_prefix("Q="));
-        value.is_some_and(|value| value.chars().all(|c| matches!(c, '0' | '.')))
-    };
-    is_named && !parts.any(is_unwanted)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gzip_is_taken_where_it_is_named_and_not_where_it_weighs_nothing() {
-        for yes in ["gzip", " GZIP ", "gzip;q=0.5", "gzip; q=1"] {
-            assert!(is_gzip(yes), "{yes}");
-        }
-        for no in ["br", "gzip;q=0", "gzip; q=0.000", "x-gzip", "", "identity"] {
-            assert!(!is_gzip(no), "{no}");
         }
     }
 }

@@ -17,7 +17,7 @@ use futures_util::FutureExt as _;
 use insula_ambient::{Clock, Entropy};
 use insula_engine::Refusal;
 use insula_model::RefusalForm;
-use insula_tenancy::{Lookup, Tenancy, TenantHandle, TenantSnapshot};
+use insula_tenancy::{Lookup, Tenancy, TenantHandle};
 use insula_theming::{ErrorPage, plain_error};
 use ipnet::IpNet;
 use tracing::field::Empty;
@@ -117,7 +117,13 @@ pub async fn front_door(
     let is_preflight = is_for_scripts && cors::is_preflight(&method, &http.cors, rules.preflights);
     let tenants_header = http.client_address.as_ref();
     let client_address = client_address(request.headers(), peer, trusted, tenants_header);
-    let admitted = if is_preflight || is_free(&route, &method, &snapshot) {
+    let file = match &route {
+        Route::Static(path) if is_get(&method) => metadata::file(&request, &snapshot, path),
+        _ => None,
+    };
+    // What is there already costs the tenant's budget nothing.
+    let is_document = is_get(&method) && route.is_public_document();
+    let admitted = if is_preflight || is_document || file.is_some() {
         Ok(())
     } else {
         let now = state.clock.monotonic();
@@ -125,6 +131,7 @@ pub async fn front_door(
     };
     let mut answer = match (&route, admitted) {
         (_, Err(wait)) => respond::throttled(heard_by(&route, &request), wait),
+        (Route::Static(_), Ok(())) if let Some(file) = file => file,
         _ if is_preflight => cors::preflight(&request, &http.cors, rules.preflights),
         (Route::Discovery, Ok(())) if is_get(&method) => metadata::discovery(&snapshot),
         (Route::Keys, Ok(())) if is_get(&method) => metadata::keys(&snapshot),
@@ -132,7 +139,6 @@ pub async fn front_door(
             let ctx = Context {
                 request: request.clone(),
                 snapshot,
-                entropy: Arc::clone(&state.entropy),
                 client_address,
                 request_id: state.entropy.word(10).into(),
             };
@@ -179,15 +185,6 @@ async fn tenant(state: &WebState, host: &str, path: &str) -> Result<TenantHandle
         )),
         Lookup::Unknown => Err(not_found()),
     }
-}
-
-/// Whether a request costs the tenant's budget nothing: a document that is there already.
-fn is_free(route: &Route, method: &Method, snapshot: &TenantSnapshot) -> bool {
-    let is_there = match route {
-        Route::Static(path) => snapshot.theme.asset(path).is_some(),
-        _ => route.is_public_document(),
-    };
-    is_there && is_get(method)
 }
 
 /// Who hears that it asked too often: a program that asks for JSON gets it from a page's route too.
@@ -270,10 +267,7 @@ async fn dispatch(
         Route::Introspect => return token::introspect(ctx, payload).await,
         Route::Revoke => return token::revoke(ctx, payload).await,
         Route::UserInfo => return token::userinfo(ctx, payload).await,
-        Route::Static(path) => {
-            return metadata::file(ctx, path)
-                .unwrap_or_else(|| respond::show(ctx, &ErrorPage::not_found().into()));
-        }
+        Route::Static(_) => return respond::show(ctx, &ErrorPage::not_found().into()),
         Route::Home => return metadata::home(ctx),
         Route::Robots => return metadata::robots(),
         Route::Health(probe) => return respond::health(*probe, (state.is_healthy)()),

@@ -1,16 +1,18 @@
-//! Pages on their way to a browser: rendered, compressed, and under a strict policy.
+//! Pages on their way to a browser: rendered, and under a strict policy.
+//!
+//! They are sent as they are. A page holds what proves that a form is ours, beside words that others
+//! choose: packed together, the length of the answer would tell of the one by the other
+//! ([BREACH](https://www.breachattack.com)). What is large of a page is a file of its theme, and
+//! files are packed.
 
 use std::borrow::Cow;
-use std::io::Write as _;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER,
-    VARY,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, VARY,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use insula_model::TenantSpec;
 use insula_oauth::Params;
 use insula_theming::{Occasion, Page, RenderContext, content_security_policy, plain_error};
 use tracing::error;
@@ -31,7 +33,6 @@ pub(crate) fn answer_in(
     status: fn(&Page) -> StatusCode,
 ) -> HttpResponse {
     let page = &fitting(ctx, page);
-    let nonce = ctx.entropy.word(15);
     let theme = &ctx.snapshot.theme;
     let accepted = ctx
         .request
@@ -43,7 +44,6 @@ pub(crate) fn answer_in(
         page,
         &RenderContext {
             lang: &lang,
-            nonce: &nonce,
             base_path: ctx.spec().issuer.path(),
             dex_ids: ctx.rules().marks_pages_as_dex_does,
         },
@@ -75,18 +75,11 @@ pub(crate) fn answer_in(
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CONTENT_LANGUAGE, lang))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((VARY, "Accept-Encoding, Accept-Language, Cookie"));
+        .insert_header((VARY, "Accept-Language, Cookie"));
     if let Some(seconds) = retry_after_s(page) {
         builder.insert_header((RETRY_AFTER, seconds.to_string()));
     }
-    harden(&mut builder, &content_security_policy(&nonce, page), ctx);
-    if ctx.accepts_gzip()
-        && let Some(packed) = gzip(body.as_bytes())
-    {
-        return builder
-            .insert_header((CONTENT_ENCODING, "gzip"))
-            .body(packed);
-    }
+    harden(&mut builder, content_security_policy(page), ctx.spec());
     builder.body(body)
 }
 
@@ -97,11 +90,11 @@ pub(crate) fn of_no_body(ctx: &Context) -> HttpResponse {
     builder
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((VARY, "Accept-Encoding, Accept-Language, Cookie"));
+        .insert_header((VARY, "Accept-Language, Cookie"));
     harden(
         &mut builder,
         "default-src 'none'; frame-ancestors 'none'",
-        ctx,
+        ctx.spec(),
     );
     builder.finish()
 }
@@ -126,13 +119,13 @@ fn retry_after_s(page: &Page) -> Option<u64> {
 }
 
 /// Headers that keep a page from being framed, sniffed, or followed to where it came from.
-pub(crate) fn harden(builder: &mut HttpResponseBuilder, policy: &str, ctx: &Context) {
+pub(crate) fn harden(builder: &mut HttpResponseBuilder, policy: &'static str, spec: &TenantSpec) {
     builder
         .insert_header(("Content-Security-Policy", policy))
         .insert_header(("X-Content-Type-Options", "nosniff"))
         .insert_header(("X-Frame-Options", "DENY"))
         .insert_header(("Referrer-Policy", "no-referrer"));
-    if ctx.spec().issuer.is_https() {
+    if spec.issuer.is_https() {
         builder.insert_header(("Strict-Transport-Security", "max-age=31536000"));
     }
 }
@@ -142,10 +135,4 @@ fn asked_locales(ctx: &Context) -> Vec<String> {
     let query = Params::parse(ctx.request.query_string()).unwrap_or_default();
     let asked = query.get("ui_locales").unwrap_or_default();
     asked.split_whitespace().map(str::to_owned).collect()
-}
-
-fn gzip(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 3), Compression::fast());
-    encoder.write_all(bytes).ok()?;
-    encoder.finish().ok()
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+    CACHE_CONTROL, CONTENT_TYPE, ContentType, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use insula_engine::Refusal;
@@ -143,6 +144,15 @@ pub(crate) fn throttled(surface: Surface, wait: Duration) -> HttpResponse {
         .headers_mut()
         .insert(RETRY_AFTER, HeaderValue::from(retry_after_s));
     answer
+}
+
+/// What a page hears that names a file which is not there: nobody reads it, so no page is made.
+pub(crate) fn no_such_file() -> HttpResponse {
+    HttpResponse::NotFound()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .insert_header(ContentType::plaintext())
+        .insert_header((X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .body("404 page not found\n")
 }
 
 /// What dex does not allow a script of another origin.

@@ -201,7 +201,7 @@ impl Route {
     pub(crate) const fn is_public_document(&self) -> bool {
         matches!(
             self,
-            Self::Discovery | Self::Keys | Self::Static(_) | Self::Robots | Self::Health(_)
+            Self::Discovery | Self::Keys | Self::Robots | Self::Health(_)
         )
     }
 }

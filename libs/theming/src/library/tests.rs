@@ -34,7 +34,7 @@ fn the_built_in_themes_are_those_of_the_themes_folder() {
             files.theme(&request(&name)).unwrap(),
             built_in.theme(&request(&name)).unwrap(),
         );
-        assert_eq!(a.style_css(""), b.style_css(""), "{name}");
+        assert_eq!(a.style.css(), b.style.css(), "{name}");
         for (sample, page) in Page::samples() {
             let ctx = RenderContext {
                 lang: "de",
@@ -64,7 +64,8 @@ fn midnight_changes_tokens_and_styles_and_shares_the_rest() {
     );
     assert!(Arc::ptr_eq(&base.templates, &midnight.templates));
     assert!(Arc::ptr_eq(&base.locales, &midnight.locales));
-    let css = library.theme(&request("midnight")).unwrap().style_css("");
+    let theme = library.theme(&request("midnight")).unwrap();
+    let css = theme.style.css();
     assert!(css.starts_with(":root{color-scheme:dark;") && css.contains("--accent:#a78bfa"));
 }
 
@@ -89,7 +90,7 @@ fn a_theme_stands_on_another_and_overrides_by_name() {
     ]);
     let library = ThemeLibrary::load(folder.path()).unwrap();
     let theme = library.theme(&request("wide")).unwrap();
-    let css = theme.style_css("");
+    let css = theme.style.css();
     assert!(css.contains("--accent:#a78bfa") && css.contains("Georgia"));
 }
 
@@ -123,7 +124,8 @@ fn a_bad_reload_leaves_the_themes_as_they_were() {
         library
             .theme(&request("wide"))
             .unwrap()
-            .style_css("")
+            .style
+            .css()
             .contains("--radius:3px")
     );
     fs::write(
@@ -136,7 +138,8 @@ fn a_bad_reload_leaves_the_themes_as_they_were() {
         library
             .theme(&request("wide"))
             .unwrap()
-            .style_css("")
+            .style
+            .css()
             .contains("--radius:4px")
     );
 }

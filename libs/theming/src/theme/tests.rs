@@ -1,9 +1,5 @@
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
 use super::*;
 use crate::library::{ThemeLibrary, ThemeRequest};
@@ -35,7 +31,6 @@ fn acme() -> Arc<Theme> {
 fn english() -> RenderContext<'static> {
     RenderContext {
         lang: "en",
-        nonce: "n0nce",
         base_path: "",
         dex_ids: false,
     }
@@ -111,13 +106,13 @@ fn no_page_needs_more_than_the_policy_allows() {
         for handler in [" onclick=", " onsubmit=", " onload=", "javascript:"] {
             assert!(!body.contains(handler), "{name} has {handler}");
         }
-        for element in ["<script", "<style"] {
-            for (at, _) in body.match_indices(element) {
-                assert!(
-                    body[at + element.len()..].starts_with(" nonce=\"n0nce\">"),
-                    "{name}"
-                );
-            }
+        assert!(!body.contains("<style"), "{name} has an inline style sheet");
+        for (at, _) in body.match_indices("<script") {
+            let rest = &body[at..];
+            let is_file = rest.starts_with("<script src=\"/static/");
+            assert!(is_file, "{name}: a script is not a file of the theme");
+            let ends = rest.find("</script>").unwrap();
+            assert!(rest[..ends].ends_with('>'), "{name} has an inline script");
         }
         assert!(
             !body.contains(" src=\"http") && !body.contains("url(http"),
@@ -126,17 +121,50 @@ fn no_page_needs_more_than_the_policy_allows() {
     }
 }
 
+/// The addresses of the files a page needs before it is whole.
+fn files_of(body: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    for opening in ["<link rel=\"stylesheet\" href=\"", "<script src=\""] {
+        for rest in body.split(opening).skip(1) {
+            files.push(rest.split('"').next().unwrap().to_owned());
+        }
+    }
+    files
+}
+
 #[test]
-fn the_heaviest_page_stays_small() {
+fn the_heaviest_page_stays_small_with_all_its_files() {
+    let library = library();
+    let themes = library.names().into_iter().map(|base| {
+        let request = ThemeRequest {
+            base,
+            ..ThemeRequest::default()
+        };
+        library.theme(&request).unwrap()
+    });
+    let themes: Vec<_> = themes.collect();
     for (name, body) in every_page() {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-        gzip.write_all(body.as_bytes()).unwrap();
-        let bytes = gzip.finish().unwrap().len();
+        let found = |path: &String| themes.iter().find_map(|theme| exact(theme, path));
+        let files = files_of(&body);
+        assert!(files.len() >= 2, "{name}: {files:?}");
+        let files = files.iter().map(|path| found(path).expect(path));
+        let sent = files.map(|file| file.packed.unwrap_or(file.bytes).len());
+        let bytes = body.len() + sent.sum::<usize>();
         assert!(
-            bytes < 10_000,
-            "{name} has {bytes} bytes compressed; the bound is 30 KB in all"
+            bytes < 15_000,
+            "{name} has {bytes} bytes; the bound is 30 KB in all"
         );
     }
+}
+
+fn at(theme: &Theme, path: &str) -> Option<(Asset, AskedBy)> {
+    theme.asset(path.strip_prefix("/static/").expect("below the issuer"))
+}
+
+/// The file at a path whose hash is that of its content.
+fn exact(theme: &Theme, path: &str) -> Option<Asset> {
+    let (asset, asked_by) = at(theme, path)?;
+    (asked_by == AskedBy::Hash).then_some(asset)
 }
 
 fn hostile_pages() -> Vec<Page> {
@@ -250,7 +278,6 @@ fn nothing_anybody_types_becomes_markup() {
     for page in hostile_pages() {
         for dex_ids in [false, true] {
             let ctx = RenderContext {
-                nonce: "n",
                 dex_ids,
                 ..english()
             };
@@ -319,14 +346,18 @@ fn nothing_on_a_page_adds_a_form_or_sends_one_elsewhere() {
 }
 
 #[test]
-fn a_hostile_nonce_or_base_path_stays_in_its_attribute() {
-    let ctx = RenderContext {
-        nonce: HOSTILE,
-        base_path: "//evil.example",
-        ..english()
-    };
-    let body = acme().render(&sample("password"), &ctx).unwrap().body;
-    assert!(!body.contains("nonce=\"<script>") && !body.contains("evil.example"));
+fn a_hostile_base_path_stays_in_its_attribute() {
+    for (base_path, hostile) in [
+        ("//evil.example", "evil.example"),
+        ("/\"><script>", "\"><script>"),
+    ] {
+        let ctx = RenderContext {
+            base_path,
+            ..english()
+        };
+        let body = acme().render(&sample("password"), &ctx).unwrap().body;
+        assert!(!body.contains(hostile), "{body}");
+    }
 }
 
 #[test]
@@ -530,6 +561,7 @@ fn tenants_without_a_folder_share_everything_but_their_branding() {
         })
         .unwrap();
     assert!(Arc::ptr_eq(&one.shared, &two.shared));
+    assert!(Arc::ptr_eq(&one.style, &two.style));
     assert!(size_of::<Theme>() < 600, "{}", size_of::<Theme>());
 }
 
@@ -542,7 +574,8 @@ fn colours_reach_the_style_sheet_as_numbers() {
     };
     branding.radius = Some(200);
     branding.scheme = Some(Scheme::Light);
-    let css = theme_of(branding).style_css("");
+    let theme = theme_of(branding);
+    let css = theme.style.css();
     assert!(css.contains("--accent:#ffe066;") && css.contains("--on-accent:#000000;"));
     assert!(css.contains("--radius:32px") && !css.contains("prefers-color-scheme:dark"));
 }
@@ -596,25 +629,82 @@ fn a_tenants_folder_overrides_logo_styles_words_tokens_and_templates() {
         .find("<img src=\"/initech/static/")
         .expect("the logo is shown");
     let path: String = body[at + 10..].chars().take_while(|c| *c != '"').collect();
-    let asset = theme.asset(path.strip_prefix("/initech").unwrap()).unwrap();
-    assert!(asset.immutable);
+    let asset = exact(&theme, path.strip_prefix("/initech").unwrap()).unwrap();
     assert_eq!(asset.content_type, "image/svg+xml");
-    assert!(
-        !theme.asset("/theme/logo.svg").unwrap().immutable,
-        "dex's address works too"
-    );
-    assert!(theme.asset("/static/../theme.yaml").is_none());
+    assert_eq!(theme.asset("logo.svg"), Some((asset, AskedBy::Name)));
+    assert!(theme.asset("../theme.yaml").is_none());
 
-    assert!(
-        body.contains("h1{color:red;background:url(\"/initech/static/fonts/")
-            || body.contains("url(/initech/static/fonts/")
-    );
-    assert!(body.contains(">Let me in</button>") && body.contains("--accent:#ff0000;"));
+    let sheets = files_of(&body);
+    let sheets: Vec<_> = sheets
+        .iter()
+        .filter(|path| path.contains("/theme/"))
+        .map(|path| path.strip_prefix("/initech").expect("below the issuer"))
+        .collect();
+    let text = |path: &str| {
+        let asset = exact(&theme, path).expect("the file that a page names");
+        String::from_utf8(asset.bytes.to_vec()).unwrap()
+    };
+    assert!(text(sheets[0]).contains("--accent:#ff0000;"));
+    let rules = text(sheets[1]);
+    assert!(rules.contains("h1{color:red;background:url(../fonts/"));
+    let font = rules.split("url(..").nth(1).unwrap();
+    let font = font.split(')').next().unwrap();
+    assert!(exact(&theme, &format!("/static{font}")).is_some(), "{font}");
+    assert!(body.contains(">Let me in</button>"));
     assert_eq!(draw(&theme, sample("home")), "<p>Terms a&lt;b</p>");
     assert!(
         draw(&acme(), sample("home")).contains("<h1>"),
         "the shared theme is untouched"
     );
+}
+
+#[test]
+fn a_file_asked_for_by_another_hash_is_the_one_there_is_now() {
+    let old = laid_over(
+        overlay(&[("style.css", "a{color:red}")]).path(),
+        Branding::default(),
+    );
+    let new = laid_over(
+        overlay(&[("style.css", "a{color:blue}")]).path(),
+        Branding::default(),
+    );
+    let (old, new) = (old.unwrap(), new.unwrap());
+    let [own, other] = [&old, &new].map(|theme| files_of(&draw(theme, sample("home"))));
+    assert_eq!(own[0], other[0], "the colours are the same");
+    assert_ne!(own[1], other[1]);
+    let (found, asked_by) = at(&new, &own[1]).unwrap();
+    assert_eq!(asked_by, AskedBy::OtherHash);
+    assert!(found.bytes.ends_with(b"a{color:blue}"));
+    for nothing in [
+        "/static/0123456789abcdef-nothing.css",
+        "/static/theme/0123456789abcdef-nothing.css",
+        "/static/0123456789abcdef-style.css",
+        "/static/style.css",
+    ] {
+        assert_eq!(at(&new, nothing), None, "{nothing}");
+    }
+}
+
+#[test]
+fn the_page_of_the_built_in_theme_that_stands_in_finds_its_files() {
+    let folder = overlay(&[
+        ("templates/home.html", "{{ page.nothing }}"),
+        ("style.css", "a{color:red}"),
+        ("static/password.js", "own()"),
+    ]);
+    let mut branding = Branding::named("Acme");
+    branding.colors.light.accent = Color::parse("#ffe066").ok();
+    let theme = laid_over(folder.path(), branding).unwrap();
+    let drawn = theme.draw(&sample("home"), &english());
+    assert!(drawn.fault.is_some());
+    let sheets = files_of(&drawn.html.unwrap().body);
+    assert_eq!(sheets.len(), 2);
+    let [colours, rules] = [0, 1].map(|at: usize| exact(&theme, &sheets[at]).unwrap().bytes);
+    assert!(String::from_utf8_lossy(&colours).contains("--accent:#ffe066;"));
+    assert!(!rules.ends_with(b"a{color:red}"));
+    let drawn = theme.draw(&sample("password"), &english());
+    let script = files_of(&drawn.html.unwrap().body).pop().unwrap();
+    assert_eq!(&exact(&theme, &script).unwrap().bytes[..], b"own()");
 }
 
 #[test]

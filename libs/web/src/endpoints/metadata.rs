@@ -1,11 +1,12 @@
 //! What is the same for everybody: discovery, keys, static files, the front page.
 
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
+    AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETag, Encoding, EntityTag,
+    Header as _, HeaderValue, IfNoneMatch, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use insula_tenancy::TenantSnapshot;
-use insula_theming::Home;
+use insula_theming::{AskedBy, Asset, Home, has_hash};
 
 use crate::context::Context;
 use crate::{page, respond};
@@ -38,48 +39,83 @@ fn json() -> HttpResponseBuilder {
     answer
 }
 
-/// A static file of the theme.
-pub(crate) fn file(ctx: &Context, path: &str) -> Option<HttpResponse> {
-    let asset = ctx.snapshot.theme.asset(path)?;
-    let mut answer = if knows(&ctx.request, &asset.etag) {
+/// A static file of the theme; `None` where a person has to be told that there is none. Who asks for
+/// a hash follows a page, and needs no other.
+pub(crate) fn file(
+    request: &HttpRequest,
+    snapshot: &TenantSnapshot,
+    path: &str,
+) -> Option<HttpResponse> {
+    match snapshot.theme.asset(path) {
+        Some((asset, asked_by)) => Some(contents(request, snapshot, asset, asked_by)),
+        None if has_hash(path) => Some(respond::no_such_file()),
+        None => None,
+    }
+}
+
+/// A file, packed for whoever takes it so.
+fn contents(
+    request: &HttpRequest,
+    snapshot: &TenantSnapshot,
+    asset: Asset,
+    asked_by: AskedBy,
+) -> HttpResponse {
+    let is_packable = asset.packed.is_some();
+    let packed = asset.packed.filter(|_| accepts_gzip(request));
+    // A strong tag is of one form of the bytes (RFC 9110 §8.8.3.3).
+    let tag = match packed {
+        Some(_) => format!("{}-gzip", asset.hash),
+        None => asset.hash.to_string(),
+    };
+    let tag = EntityTag::new_strong(tag);
+    let is_known = knows(request, &tag);
+    let mut answer = if is_known {
         HttpResponse::NotModified()
     } else {
         HttpResponse::Ok()
     };
-    let keep = if asset.immutable {
-        "public, max-age=31536000, immutable"
-    } else {
-        "max-age=300"
+    let keep = match asked_by {
+        AskedBy::Hash => "public, max-age=31536000, immutable",
+        AskedBy::Name => "max-age=300",
+        AskedBy::OtherHash => "no-store",
     };
     answer
-        .insert_header((CACHE_CONTROL, keep))
-        .insert_header((ETAG, asset.etag.as_ref()))
-        .insert_header((CONTENT_TYPE, asset.content_type));
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static(keep)))
+        .insert_header(ETag(tag))
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static(asset.content_type)));
+    if is_packable {
+        let by = HeaderValue::from_static("Accept-Encoding");
+        answer.insert_header((VARY, by));
+    }
     // An SVG opened by itself is a document: it may run nothing and load nothing.
     page::harden(
         &mut answer,
         "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-        ctx,
+        &snapshot.view.spec,
     );
-    Some(if knows(&ctx.request, &asset.etag) {
-        answer.finish()
-    } else {
-        answer.body(asset.bytes.to_vec())
-    })
+    match packed {
+        _ if is_known => answer.finish(),
+        Some(packed) => {
+            let gzip = HeaderValue::from_static("gzip");
+            answer.insert_header((CONTENT_ENCODING, gzip)).body(packed)
+        }
+        None => answer.body(asset.bytes),
+    }
+}
+
+fn accepts_gzip(request: &HttpRequest) -> bool {
+    let ours = [Encoding::gzip(), Encoding::identity()];
+    AcceptEncoding::parse(request)
+        .is_ok_and(|accepted| accepted.negotiate(ours.iter()) == Some(Encoding::gzip()))
 }
 
 /// Compared weakly, as `If-None-Match` is (RFC 9110 §13.1.2).
-fn knows(request: &HttpRequest, etag: &str) -> bool {
-    let tags = request
-        .headers()
-        .get(IF_NONE_MATCH)
-        .and_then(|v| v.to_str().ok());
-    tags.is_some_and(|tags| {
-        tags.split(',').map(str::trim).any(|tag| {
-            let opaque = tag.strip_prefix("W/").unwrap_or(tag);
-            opaque == etag || tag == "*"
-        })
-    })
+fn knows(request: &HttpRequest, tag: &EntityTag) -> bool {
+    match IfNoneMatch::parse(request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(known)) => known.iter().any(|known| known.weak_eq(tag)),
+        Err(_) => false,
+    }
 }
 
 /// The issuer's front page.

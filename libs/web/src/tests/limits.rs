@@ -80,6 +80,8 @@ async fn public_documents_are_served_however_often_the_tenant_was_asked() {
         assert_eq!(world.ask(preflight).await.status, 204);
         assert_eq!(world.get("/userinfo").await.status, 429);
         assert_eq!(world.get("/static/no-such-file").await.status, 429);
+        let no_such_hash = "/static/0123456789abcdef-no-such-file";
+        assert_eq!(world.get(no_such_hash).await.status, 404);
     }
 }
 

@@ -1,12 +1,13 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use actix_web::http::Method;
 use actix_web::http::header::HOST;
 use actix_web::test::TestRequest;
 use flate2::read::GzDecoder;
 use insula_testkit::a_tenant;
 
-use super::world::{AUTHORIZE, World, connecting};
+use super::world::{AUTHORIZE, World, connecting, globex};
 
 #[actix_web::test]
 async fn every_page_has_the_headers_that_guard_it() {
@@ -47,17 +48,22 @@ async fn every_page_has_the_headers_that_guard_it() {
 }
 
 #[actix_web::test]
-async fn every_nonce_is_new_and_the_one_of_the_policy() {
-    let world = World::usual().await;
-    let mut seen = Vec::new();
-    for _ in 0..3 {
-        let answer = world.get("/").await;
-        let policy = answer.header("content-security-policy").to_owned();
-        let nonce = policy.split("'nonce-").nth(1).unwrap();
-        let nonce = nonce.split('\'').next().unwrap().to_owned();
-        assert!(answer.text().contains(&format!("nonce=\"{nonce}\"")));
-        assert!(!seen.contains(&nonce));
-        seen.push(nonce);
+async fn no_script_or_style_runs_that_is_no_file_of_the_theme() {
+    let world = World::of([connecting("password").build()]).await;
+    let begun = world.get(AUTHORIZE).await;
+    let binding = begun.cookies()[0].split(';').next().unwrap();
+    let form = TestRequest::get().uri(begun.header("location"));
+    let form = form.insert_header(("cookie", binding));
+    for answer in [world.ask(form).await, world.get("/").await] {
+        assert_eq!(answer.status, 200);
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("; script-src 'self';"), "{policy}");
+        assert!(policy.contains("; style-src 'self';"), "{policy}");
+        assert!(!policy.contains("nonce") && !policy.contains("unsafe"));
+        let page = answer.text();
+        assert!(!page.contains("<style") && !page.contains(" style="));
+        let scripts = page.matches("<script").count();
+        assert_eq!(scripts, page.matches("<script src=\"/static/").count());
     }
 }
 
@@ -68,22 +74,113 @@ async fn without_tls_a_browser_is_not_told_to_insist_on_it() {
     assert_eq!(answer.header("strict-transport-security"), "");
 }
 
+/// The length of an answer in which a secret and a stranger's words are packed together tells how
+/// alike they are.
 #[actix_web::test]
-async fn a_page_is_packed_for_whoever_takes_it_so() {
+async fn a_page_is_never_packed_beside_what_others_chose() {
     let world = World::usual().await;
-    let plain = world.get("/auth").await;
+    for (host, path) in [
+        ("acme.test", "/"),
+        ("acme.test", "/auth"),
+        ("acme.test", "/logout"),
+        ("globex.test", "/auth?client_id=%3Cb%3E"),
+    ] {
+        let request = TestRequest::get().uri(path);
+        let request = request.insert_header((HOST, host));
+        let request = request.insert_header(("accept-encoding", "gzip"));
+        let answer = world.ask(request).await;
+        assert_eq!(answer.header("content-encoding"), "", "{path}");
+        assert!(answer.text().contains("</html>"), "{path}");
+    }
+}
+
+/// Where a page's own style sheets are.
+fn sheets_of(page: &str) -> Vec<String> {
+    let links = page.split("<link rel=\"stylesheet\" href=\"").skip(1);
+    links
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect()
+}
+
+#[actix_web::test]
+async fn a_style_sheet_is_a_file_below_the_issuer_and_may_be_kept_for_ever() {
+    let path_issuer = a_tenant().at("initech", "https://login.test/initech");
+    let tenants = [a_tenant().build(), globex(), path_issuer.build()];
+    let world = World::of(tenants).await;
+    for (host, base) in [
+        ("acme.test", ""),
+        ("globex.test", ""),
+        ("login.test", "/initech"),
+    ] {
+        let page = world.get_at(host, &format!("{base}/logout")).await;
+        let sheets = sheets_of(page.text());
+        assert_eq!(sheets.len(), 2, "{host}");
+        for path in sheets {
+            let opening = format!("{base}/static/theme/");
+            assert!(path.starts_with(&opening), "{host}: {path}");
+            for method in [Method::GET, Method::HEAD] {
+                let request = TestRequest::with_uri(&path).method(method);
+                let sheet = world.ask(request.insert_header((HOST, host))).await;
+                assert_eq!(sheet.status, 200, "{path}");
+                let kept = "public, max-age=31536000, immutable";
+                assert_eq!(sheet.header("cache-control"), kept);
+                assert_eq!(sheet.header("content-type"), "text/css; charset=utf-8");
+                assert_eq!(sheet.header("x-content-type-options"), "nosniff");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_file_is_packed_for_whoever_takes_it_so_and_tagged_by_its_form() {
+    let world = World::usual().await;
+    let page = world.get("/").await;
+    let rules = sheets_of(page.text()).pop().unwrap();
+    let ask = async |accepted: &str, known: &str| {
+        let request = TestRequest::get().uri(&rules);
+        let request = request.insert_header(("accept-encoding", accepted));
+        world
+            .ask(request.insert_header(("if-none-match", known)))
+            .await
+    };
+    let plain = ask("br", "").await;
     assert_eq!(plain.header("content-encoding"), "");
-    let request = TestRequest::get()
-        .uri("/auth")
-        .insert_header(("accept-encoding", "br, gzip"));
-    let packed = world.ask(request).await;
+    assert_eq!(plain.header("vary"), "Accept-Encoding");
+    let packed = ask("br, gzip", "").await;
     assert_eq!(packed.header("content-encoding"), "gzip");
+    assert_eq!(packed.header("vary"), "Accept-Encoding");
     let mut text = String::new();
     GzDecoder::new(&packed.bytes[..])
         .read_to_string(&mut text)
         .unwrap();
-    assert!(text.contains("error-title"));
-    assert!(packed.bytes.len() < plain.bytes.len());
+    assert_eq!(text, plain.text());
+    assert!(packed.bytes.len() < plain.bytes.len() / 2);
+    let tags = [plain.header("etag"), packed.header("etag")];
+    assert_ne!(tags[0], tags[1]);
+    assert_eq!(ask("gzip", tags[1]).await.status, 304);
+    assert_eq!(ask("gzip", tags[0]).await.status, 200);
+    assert_eq!(ask("identity", tags[0]).await.status, 304);
+    for refused in ["gzip;q=0", "identity, gzip;q=0.5", "x-gzip", "*"] {
+        let answer = ask(refused, "").await;
+        assert_eq!(answer.header("content-encoding"), "", "{refused}");
+    }
+}
+
+/// A page made before its theme changed, or by a node that has the change already.
+#[actix_web::test]
+async fn a_style_sheet_by_another_hash_is_the_one_there_is_and_is_not_kept() {
+    let world = World::usual().await;
+    let page = world.get("/").await;
+    let rules = sheets_of(page.text()).pop().unwrap();
+    let (folder, name) = rules.rsplit_once('/').unwrap();
+    let other = format!("{folder}/0123456789abcdef-{}", &name[17..]);
+    let (current, former) = (world.get(&rules).await, world.get(&other).await);
+    assert_eq!(former.status, 200, "{other}");
+    assert_eq!(former.bytes, current.bytes);
+    assert_eq!(former.header("cache-control"), "no-store");
+    let unknown = world.get("/static/theme/0123456789abcdef-none.css").await;
+    assert_eq!((unknown.status, unknown.bytes.len()), (404, 19));
+    assert_eq!(unknown.header("cache-control"), "no-store");
 }
 
 /// A tenant with files of its own in this folder.
@@ -91,6 +188,8 @@ async fn with_files(folder: &Path) -> World {
     let files = folder.join("static");
     std::fs::create_dir(&files).unwrap();
     std::fs::write(files.join("extra.css"), "a{color:red}").unwrap();
+    std::fs::create_dir(files.join("theme")).unwrap();
+    std::fs::write(files.join("theme/own.css"), "b{}").unwrap();
     std::fs::write(files.join("page.html"), "<script>alert(1)</script>").unwrap();
     std::fs::write(folder.join("secret.txt"), "hunter2").unwrap();
     let overlaid = a_tenant().with(|spec| spec.frontend.overlay = Some(folder.to_owned()));
@@ -101,6 +200,7 @@ async fn with_files(folder: &Path) -> World {
 async fn a_file_is_kept_by_its_hash_and_not_sent_twice() {
     let folder = tempfile::tempdir().unwrap();
     let world = with_files(folder.path()).await;
+    assert_eq!(world.get("/static/theme/own.css").await.text(), "b{}");
     let plain = world.get("/theme/extra.css").await;
     assert_eq!((plain.status, plain.text()), (200, "a{color:red}"));
     assert_eq!(plain.header("cache-control"), "max-age=300");
@@ -223,7 +323,7 @@ async fn a_page_whose_template_fails_is_shown_by_the_built_in_theme_and_told_in_
     for (path, status) in [("/", 200), ("/auth", 400), ("/static/nothing.css", 404)] {
         let answer = world.get(path).await;
         assert_eq!(answer.status, status, "{path}");
-        assert!(answer.text().contains("style nonce="), "{path}: no theme");
+        assert!(answer.text().contains("<link rel=\"stylesheet\""), "{path}");
     }
     let acme = insula_model::TenantId::parse("acme").unwrap();
     let status = world.state.tenancy.status(&acme).await.unwrap();

@@ -147,7 +147,6 @@ impl World {
         Context {
             request: request.to_http_request(),
             snapshot: handle.snapshot(),
-            entropy: Arc::new(SystemEntropy),
             client_address: None,
             request_id: "incident-1".into(),
         }
