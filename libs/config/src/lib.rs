@@ -6,7 +6,6 @@
 //! hold what tells them apart. Owns no watching of files, no meaning of a connector's `config` and no
 //! serving: whoever holds a spec may trust it.
 
-mod address;
 mod clash;
 mod defaults;
 mod dex;

@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use insula_files::{Allowed, Reader, THEME_LIMITS};
+use insula_model::address;
 
 use crate::tree::{Position, Trouble};
-use crate::{Problem, Severity, address};
+use crate::{Problem, Severity};
 
 mod secrets;
 mod values;

@@ -11,7 +11,6 @@ mod limits;
 mod oauth2;
 mod password_hash;
 mod passwords;
-mod redirect_uri;
 mod sessions;
 mod signer;
 

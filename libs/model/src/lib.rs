@@ -3,6 +3,9 @@
 //! Owns what things *are* and which transitions they allow. Owns no rule of the protocol (`engine`),
 //! no persistence (`store`) and no I/O.
 
+pub mod address;
+pub mod registration;
+
 mod auth_request;
 mod cache_epoch;
 mod claim;

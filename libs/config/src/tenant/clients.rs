@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use insula_model::registration::{to_no_redirect_uri, to_redirect_uri, to_secrets};
 use insula_model::{Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect};
 use insula_oauth::GrantType;
 
-use super::{oauth2, redirect_uri};
+use super::oauth2;
 use crate::SecretRef;
 use crate::defaults::Defaults;
 use crate::reading::{Reading, Spot};
@@ -112,19 +113,18 @@ fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>)
         let cause = "has no effect: pages show a client's name and load nothing from elsewhere";
         reading.warn(logo.at, &logo.key, cause, "remove it for now");
     }
+    let missing = to_no_redirect_uri(&redirect_uris, &grant_types, defaults.dialect);
+    if let Some(objection) = missing {
+        let key = format!("{key}.redirectURIs");
+        reading.error(node.at, &key, objection.cause, objection.next_step);
+    }
     if defaults.dialect == Dialect::Standard {
-        let may_redirect =
-            grant_types.is_empty() || grant_types.contains(&GrantType::AuthorizationCode);
-        if may_redirect && redirect_uris.is_empty() {
-            let next = "list where codes may be sent";
-            reading.error(node.at, &format!("{key}.redirectURIs"), "is missing", next);
-        }
         for uri in redirect_uris.iter().chain(&post_logout) {
             if !odd.contains(&uri.key)
-                && let Some((cause, next)) = redirect_uri::objection(&uri.value)
+                && let Some(objection) = to_redirect_uri(&uri.value)
             {
-                let cause = format!("{} {cause}", uri.shown);
-                reading.error(uri.at, &uri.key, cause, next);
+                let cause = format!("{} {}", uri.shown, objection.cause);
+                reading.error(uri.at, &uri.key, cause, objection.next_step);
             }
         }
     }
@@ -240,16 +240,20 @@ fn secrets(
         );
     }
     let has_any = is_written || variable.is_some() || !more.is_empty();
-    if !has_any && !public {
-        let dex =
-            format!("invalid config: Secret or SecretEnv field is required for client {id:?}");
-        let next =
-            "write { env: NAME } or { file: PATH }, or public: true for an app that can keep none";
-        reading.refuse(at, &key, &dex, "is missing", next);
-    }
-    if has_any && public && !reading.lenient {
-        let cause = "a public client can keep no secret (RFC 6749 §2.1)";
-        reading.error(at, &key, cause, "remove the secret, or public: true");
+    let dialect = if reading.lenient {
+        Dialect::Dex
+    } else {
+        Dialect::Standard
+    };
+    if let Some(objection) = to_secrets(has_any, public, dialect) {
+        if has_any {
+            reading.error(at, &key, objection.cause, objection.next_step);
+        } else {
+            let dex =
+                format!("invalid config: Secret or SecretEnv field is required for client {id:?}");
+            let next = "write { env: NAME } or { file: PATH }, or public: true for an app that can keep none";
+            reading.refuse(at, &key, &dex, objection.cause, next);
+        }
     }
     let mut secrets = Vec::new();
     secrets.extend(written.map(|secret| secret.value));

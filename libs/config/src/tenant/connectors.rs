@@ -1,14 +1,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use insula_model::{ClockSkew, ConnectorId, ConnectorSpec};
+use insula_model::{ClockSkew, ConnectorId, ConnectorSpec, address};
 use insula_oauth::GrantType;
 use serde_json::Value;
 
 use super::expand::{expanded, json};
 use super::{certificates, issuer, oauth2};
 use crate::LoadOptions;
-use crate::address;
 use crate::defaults::{CLOCK_SKEW, LARGEST_CLOCK_SKEW, MINUTE, UPSTREAM_TIMEOUT};
 use crate::reading::{Reading, Spot, quote};
 use crate::section::{Section, suggestion};

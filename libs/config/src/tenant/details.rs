@@ -1,7 +1,7 @@
+use insula_model::address::oddity;
 use insula_model::{Address, Claim, PersonDetails, Phone};
 use url::Url;
 
-use crate::address::oddity;
 use crate::reading::{Reading, Spot};
 use crate::section::Section;
 

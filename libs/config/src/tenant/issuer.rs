@@ -1,4 +1,5 @@
 use insula_model::Issuer;
+use insula_model::address::is_this_machine;
 use url::Url;
 
 use crate::reading::Reading;
@@ -22,7 +23,7 @@ pub(super) fn issuer(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Option
             return None;
         }
     };
-    if !issuer.is_https() && !is_loopback(issuer.host()) {
+    if !issuer.is_https() && !is_this_machine(issuer.host()) {
         let cause = format!("{} sends tokens over the network unencrypted", text.shown);
         let next = "write https://, also where a proxy in front does the TLS";
         if !reading.lenient {
@@ -71,14 +72,4 @@ pub(super) fn is_default(top: &mut Section<'_>, reading: &mut Reading<'_>) -> bo
 pub(super) fn is_host(text: &str) -> bool {
     let as_url = Url::parse(&format!("https://{text}/"));
     as_url.is_ok_and(|url| url.host_str() == Some(text))
-}
-
-/// Whether a host is this machine: `localhost`, a name below it, or a loopback address.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || bare
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }

@@ -1,9 +1,11 @@
+//! What an address, written by whoever registers it, may not hold.
+
 /// What to do about an address with something odd in it.
-pub(crate) const NEXT_STEP: &str = "write it without, or percent-encoded";
+pub const NEXT_STEP: &str = "write it without, or percent-encoded";
 
 /// What in an address no parser of URLs keeps as it is: each strips or encodes it in its own way, so
 /// that what is compared as text and what is called would be two different things.
-pub(crate) fn oddity(text: &str) -> Option<&'static str> {
+pub fn oddity(text: &str) -> Option<&'static str> {
     if text.contains(['\n', '\r']) {
         Some("holds a line break")
     } else if text.chars().any(char::is_control) {
@@ -18,8 +20,18 @@ pub(crate) fn oddity(text: &str) -> Option<&'static str> {
 }
 
 /// Whether Go's URL parser, and with it dex, refuses the text: for dex it can never work.
-pub(crate) fn is_refused_by_dex(text: &str) -> bool {
+pub fn is_refused_by_dex(text: &str) -> bool {
     text.bytes().any(|b| b.is_ascii_control())
+}
+
+/// Whether a host is this machine: `localhost`, a name below it, or a loopback address.
+pub fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Zero-width characters and those that turn the direction of reading.

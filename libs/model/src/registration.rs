@@ -1,0 +1,278 @@
+//! What a client may be registered with, whether a file says so or a row of the database.
+//!
+//! Each function answers why something may not be, if it may not.
+
+use std::fmt;
+
+use insula_oauth::GrantType;
+use url::Url;
+
+use crate::address::{NEXT_STEP, is_refused_by_dex, is_this_machine, oddity};
+use crate::{Client, Dialect};
+
+/// Why something may not be registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Objection {
+    /// What is wrong, to be read after the name of the thing.
+    pub cause: &'static str,
+    /// What to do about it.
+    pub next_step: &'static str,
+}
+
+/// A member of a client that may not be as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientObjection {
+    /// The member, by its name in RFC 7591 where it has one, and its value where that is no secret.
+    pub member: String,
+    /// Why.
+    pub objection: Objection,
+}
+
+impl fmt::Display for ClientObjection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Objection { cause, next_step } = self.objection;
+        write!(f, "{} {cause}; {next_step}", self.member)
+    }
+}
+
+/// To a client as a whole, whose tenant follows `dialect`. dex takes nearly everything.
+pub fn to_client(client: &Client, dialect: Dialect) -> Vec<ClientObjection> {
+    let mut all = Vec::new();
+    for (name, uris) in [
+        ("redirect_uris", &client.redirect_uris),
+        (
+            "post_logout_redirect_uris",
+            &client.post_logout_redirect_uris,
+        ),
+    ] {
+        for (n, uri) in uris.iter().enumerate() {
+            let objection = to_odd_address(uri, dialect).or_else(|| match dialect {
+                Dialect::Standard => to_redirect_uri(uri),
+                Dialect::Dex => None,
+            });
+            all.extend(objection.map(|objection| ClientObjection {
+                member: format!("{name}[{n}] {uri:?}"),
+                objection,
+            }));
+        }
+    }
+    let objection = to_no_redirect_uri(&client.redirect_uris, &client.grant_types, dialect);
+    all.extend(objection.map(|objection| ClientObjection {
+        member: "redirect_uris".to_owned(),
+        objection,
+    }));
+    let has_secret = !client.secrets.is_empty();
+    if let Some(objection) = to_secrets(has_secret, client.public, dialect) {
+        let colon = if has_secret { ":" } else { "" };
+        all.push(ClientObjection {
+            member: format!("secrets{colon}"),
+            objection,
+        });
+    }
+    all
+}
+
+fn to_odd_address(uri: &str, dialect: Dialect) -> Option<Objection> {
+    if dialect == Dialect::Dex && !is_refused_by_dex(uri) {
+        return None;
+    }
+    oddity(uri).map(|cause| Objection {
+        cause,
+        next_step: NEXT_STEP,
+    })
+}
+
+/// To having no redirect URI.
+pub fn to_no_redirect_uri<T>(
+    redirect_uris: &[T],
+    grant_types: &[GrantType],
+    dialect: Dialect,
+) -> Option<Objection> {
+    let gets_codes = grant_types.is_empty() || grant_types.contains(&GrantType::AuthorizationCode);
+    let lacks_one = dialect == Dialect::Standard && gets_codes && redirect_uris.is_empty();
+    lacks_one.then_some(Objection {
+        cause: "is missing",
+        next_step: "list where codes may be sent",
+    })
+}
+
+/// To having a secret, or none.
+pub fn to_secrets(has_secret: bool, is_public: bool, dialect: Dialect) -> Option<Objection> {
+    match (has_secret, is_public) {
+        (false, false) => Some(Objection {
+            cause: "is missing",
+            next_step: "give it one, or make it public if it can keep none",
+        }),
+        (true, true) if dialect == Dialect::Standard => Some(Objection {
+            cause: "a public client can keep no secret (RFC 6749 §2.1)",
+            next_step: "remove the secret, or public: true",
+        }),
+        _ => None,
+    }
+}
+
+/// To a redirect URI of a tenant of our format.
+///
+/// RFC 6749 §3.1.2: absolute, without a fragment. RFC 9700 §2.6: https, but for loopback
+/// (RFC 8252 §7.3) and for private-use schemes, which carry a dot (RFC 8252 §7.1).
+pub fn to_redirect_uri(uri: &str) -> Option<Objection> {
+    let (cause, next_step) = objection(uri)?;
+    Some(Objection { cause, next_step })
+}
+
+fn objection(uri: &str) -> Option<(&'static str, &'static str)> {
+    let Ok(url) = Url::parse(uri) else {
+        let next = "write all of it, such as https://app.example/callback";
+        return Some(("is not an absolute URI", next));
+    };
+    if url.fragment().is_some() {
+        return Some((
+            "carries a fragment, which RFC 6749 §3.1.2 forbids",
+            "drop # and what follows",
+        ));
+    }
+    if uri.contains('*') {
+        return Some((
+            "has a wildcard, but redirect URIs are compared as text",
+            "list each of them",
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Some(("carries a user name", "drop what stands before @"));
+    }
+    match url.scheme() {
+        "https" => None,
+        "http" if url.host_str().is_some_and(is_this_machine) => None,
+        "http" => Some((
+            "sends codes over the network unencrypted",
+            "write https://; http is for this machine only",
+        )),
+        scheme if scheme.contains('.') => None,
+        _ => Some((
+            "has a scheme anybody may claim",
+            "write https, or a scheme made of a domain, such as com.example.app",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClientId, ClientSecret};
+
+    #[test]
+    fn https_loopback_and_private_schemes_are_taken() {
+        for uri in [
+            "https://app.example/cb?x=1",
+            "http://127.0.0.1:5555/callback",
+            "http://[::1]/cb",
+            "http://localhost/cb",
+            "http://acme.localhost:5556/callback",
+            "com.example.app:/cb",
+        ] {
+            assert_eq!(to_redirect_uri(uri), None, "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_leaks_a_code_or_may_be_claimed_by_another_is_refused() {
+        for (uri, why) in [
+            ("/callback", "absolute"),
+            ("https://app.example/#x", "fragment"),
+            ("http://app.example/cb", "unencrypted"),
+            ("myapp:/cb", "anybody"),
+            ("javascript:alert(1)", "anybody"),
+            ("https://*.app.example/cb", "wildcard"),
+            ("https://u:p@app.example/cb", "user name"),
+        ] {
+            let cause = to_redirect_uri(uri).unwrap().cause;
+            assert!(cause.contains(why), "{uri}: {cause}");
+        }
+    }
+
+    fn a_client() -> Client {
+        Client {
+            id: ClientId::parse("app").unwrap(),
+            name: "App".into(),
+            secrets: vec![ClientSecret::new("s")],
+            public: false,
+            redirect_uris: vec!["https://app.example/cb".into()],
+            post_logout_redirect_uris: Vec::new(),
+            trusted_peers: Vec::new(),
+            allowed_connectors: Vec::new(),
+            grant_types: Vec::new(),
+            skip_approval: false,
+            require_pkce: false,
+            sso_shared_with: None,
+        }
+    }
+
+    /// A change of a client, and the objection to it of our dialect and of dex's.
+    type Row = (fn(&mut Client), Option<&'static str>, Option<&'static str>);
+
+    #[test]
+    fn a_client_is_told_of_each_of_its_members_that_may_not_be() {
+        let changed = |change: fn(&mut Client)| {
+            let mut client = a_client();
+            change(&mut client);
+            client
+        };
+        let rows: [Row; 8] = [
+            (|_| {}, None, None),
+            (
+                |c| c.redirect_uris.push("http://app.example/cb".into()),
+                Some("redirect_uris[1] \"http://app.example/cb\" sends codes over the network"),
+                None,
+            ),
+            (
+                |c| c.redirect_uris = vec!["https://app.example/c b".into()],
+                Some("redirect_uris[0] \"https://app.example/c b\" holds a blank"),
+                None,
+            ),
+            (
+                |c| c.redirect_uris = vec!["https://app.example/\n".into()],
+                Some("redirect_uris[0] \"https://app.example/\\n\" holds a line break"),
+                Some("redirect_uris[0] \"https://app.example/\\n\" holds a line break"),
+            ),
+            (
+                |c| c.post_logout_redirect_uris = vec!["myapp:/bye".into()],
+                Some("post_logout_redirect_uris[0] \"myapp:/bye\" has a scheme anybody may claim"),
+                None,
+            ),
+            (
+                |c| c.redirect_uris.clear(),
+                Some("redirect_uris is missing; list where codes may be sent"),
+                None,
+            ),
+            (
+                |c| c.secrets.clear(),
+                Some("secrets is missing"),
+                Some("secrets is missing"),
+            ),
+            (
+                |c| c.public = true,
+                Some("secrets: a public client can keep no secret"),
+                None,
+            ),
+        ];
+        for (change, ours, dexs) in rows {
+            let client = changed(change);
+            for (dialect, expected) in [(Dialect::Standard, ours), (Dialect::Dex, dexs)] {
+                let told = to_client(&client, dialect);
+                assert_eq!(told.len(), usize::from(expected.is_some()), "{told:?}");
+                let told = told.first().map(ToString::to_string).unwrap_or_default();
+                assert!(told.starts_with(expected.unwrap_or_default()), "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_that_is_sent_no_codes_needs_no_redirect_uri() {
+        let client = Client {
+            redirect_uris: Vec::new(),
+            grant_types: vec![GrantType::RefreshToken],
+            ..a_client()
+        };
+        assert_eq!(to_client(&client, Dialect::Standard), []);
+    }
+}
