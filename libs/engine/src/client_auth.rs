@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use insula_ambient::Timestamp;
 use insula_model::{Client, ClientSecret, Rules};
 use insula_oauth::{ClientAuthError, ClientAuthMethod, PresentedClient};
 
@@ -67,12 +68,14 @@ pub fn read(evidence: &Evidence<'_>, rules: &Rules) -> Result<PresentedClient, R
 /// Whether `presented` proves to be `client`, which is `None` where nobody has that id.
 ///
 /// [RFC 6749 §3.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.2.1). Every secret of the
-/// client is compared, in constant time, and an unknown client costs as much as a known one, so
-/// that neither ids nor secrets can be measured out. A public client has nothing to prove, but a
-/// secret that is configured for it must be shown, and one that is not must not.
+/// client is compared, in constant time, whether it is still good or not, so that no secret can be
+/// measured out. An unknown client costs as much here as a known one; that there is a client of an id
+/// is no secret, as the authorization endpoint tells anybody. A public client has nothing to prove,
+/// but a secret that it has must be shown, and one that it has not must not.
 pub fn prove(
     client: Option<Arc<Client>>,
     presented: &PresentedClient,
+    now: Timestamp,
 ) -> Result<ProvenClient, Refusal> {
     let secret = presented.secret.as_ref();
     let secret = secret.map_or("", |secret| secret.reveal());
@@ -81,7 +84,8 @@ pub fn prove(
         return Err(Refusal::ClientCredentials);
     };
     let matching = client.secrets.iter().filter(|own| own.matches(secret));
-    let is_proven = matching.count() > 0 && !secret.is_empty();
+    let good = matching.filter(|own| own.is_good_at(now));
+    let is_proven = good.count() > 0 && !secret.is_empty();
     let needs_no_proof = client.public && client.secrets.is_empty() && secret.is_empty();
     let method = match (is_proven, needs_no_proof) {
         (true, _) => presented.method,

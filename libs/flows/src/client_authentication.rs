@@ -13,5 +13,5 @@ pub(crate) fn authenticated(
     let presented = client_auth::read(evidence, view.rules())?;
     login_log::about_client(view, &presented.id);
     let client = view.clients().find(&presented.id);
-    Ok(client_auth::prove(client, &presented)?)
+    Ok(client_auth::prove(client, &presented, view.now())?)
 }

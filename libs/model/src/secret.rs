@@ -1,7 +1,7 @@
 use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
-use insula_ambient::Entropy;
+use insula_ambient::{Entropy, Timestamp};
 use insula_secret::Secret;
 
 use crate::TokenHash;
@@ -82,29 +82,54 @@ made_here!(AuthorizationCode);
 made_here!(SessionCookie);
 
 /// What a confidential client proves itself with (RFC 6749 §2.3.1): its hash, which is all that has
-/// to be kept of it.
+/// to be kept of it, and its end if it has one.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ClientSecret(TokenHash);
+pub struct ClientSecret {
+    hash: TokenHash,
+    expires_at: Timestamp,
+}
 
 impl ClientSecret {
     /// Takes what was configured, or made.
     pub fn new(text: impl AsRef<str>) -> Self {
-        Self(TokenHash::of(text.as_ref()))
+        Self::of_hash(TokenHash::of(text.as_ref()))
     }
 
     /// Takes what was stored.
     pub fn of_hash(hash: TokenHash) -> Self {
-        Self(hash)
+        Self {
+            hash,
+            expires_at: Timestamp::NEVER,
+        }
+    }
+
+    /// The same, worth nothing from `end` on (`client_secret_expires_at`, RFC 7591 §3.2.1).
+    #[must_use]
+    pub fn until(self, end: Timestamp) -> Self {
+        Self {
+            expires_at: end,
+            ..self
+        }
     }
 
     /// What is stored in its stead.
     pub fn hash(&self) -> TokenHash {
-        self.0
+        self.hash
+    }
+
+    /// From when on it is worth nothing, if ever.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        Some(self.expires_at).filter(|end| *end < Timestamp::NEVER)
     }
 
     /// Whether `presented` is this secret, in constant time: hashes of equal length are compared.
     pub fn matches(&self, presented: &str) -> bool {
-        self.0.matches(presented)
+        self.hash.matches(presented)
+    }
+
+    /// Whether it is still worth something.
+    pub fn is_good_at(&self, now: Timestamp) -> bool {
+        now < self.expires_at
     }
 }
 
@@ -145,5 +170,15 @@ mod tests {
         assert!(!secret.matches("s3cre") && !secret.matches(""));
         assert!(ClientSecret::of_hash(secret.hash()).matches("s3cret"));
         assert_eq!(format!("{secret:?}"), "ClientSecret");
+    }
+
+    #[test]
+    fn a_client_secret_is_worth_nothing_from_its_end_on() {
+        let end = Timestamp::from_secs(100);
+        let secret = ClientSecret::new("s3cret");
+        assert!(secret.is_good_at(end) && secret.expires_at().is_none());
+        let ending = secret.until(end);
+        assert_eq!(ending.expires_at(), Some(end));
+        assert!(ending.is_good_at(Timestamp::from_secs(99)) && !ending.is_good_at(end));
     }
 }

@@ -1,3 +1,4 @@
+use insula_ambient::Timestamp;
 use insula_model::{Client, ClientId, ClientSecret, ConnectorId};
 use insula_oauth::GrantType;
 
@@ -41,6 +42,12 @@ impl ClientBuilder {
     /// With one more secret.
     pub fn with_secret(mut self, secret: &str) -> Self {
         self.0.secrets.push(ClientSecret::new(secret));
+        self
+    }
+
+    /// With one more secret, which ends.
+    pub fn with_secret_until(mut self, secret: &str, end: Timestamp) -> Self {
+        self.0.secrets.push(ClientSecret::new(secret).until(end));
         self
     }
 

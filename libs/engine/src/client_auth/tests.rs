@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use insula_model::Rules;
 use insula_oauth::{ClientAuthError, ClientAuthMethod, Params};
-use insula_testkit::{ClientBuilder, a_client};
+use insula_testkit::{ClientBuilder, NOW, a_client};
 
 use super::*;
 
@@ -21,7 +23,7 @@ fn tried(
     if let Some(header) = header {
         evidence = evidence.with_authorization(header);
     }
-    prove(client, &read(&evidence, rules)?)
+    prove(client, &read(&evidence, rules)?, NOW)
 }
 
 #[test]
@@ -240,5 +242,46 @@ fn the_first_of_several_headers_counts_and_one_that_is_no_text_is_none() {
         let method = |evidence| read(evidence, rules).unwrap().method;
         assert_eq!(method(&odd), ClientAuthMethod::None);
         assert_eq!(method(&two), ClientAuthMethod::ClientSecretBasic);
+    }
+}
+
+#[test]
+fn each_of_two_secrets_proves_the_client_until_its_end() {
+    let second = Duration::from_secs(1);
+    let client = || {
+        a_client()
+            .without_secret()
+            .with_secret_until("old", NOW + second)
+            .with_secret("new")
+    };
+    let ended = || {
+        a_client()
+            .without_secret()
+            .with_secret_until("old", NOW)
+            .with_secret("new")
+    };
+    for rules in [&Rules::STANDARD, &Rules::DEX] {
+        for (client, secret, is_good) in [
+            (client(), "old", true),
+            (client(), "new", true),
+            (client(), "app-secret", false),
+            (ended(), "old", false),
+            (ended(), "new", true),
+        ] {
+            let header = basic(&format!("app:{secret}"));
+            let told = tried(Some(client), Some(&header), "", rules);
+            assert_eq!(told.is_ok(), is_good, "{secret}");
+        }
+    }
+}
+
+#[test]
+fn a_public_client_whose_only_secret_ended_is_not_let_in_without_one() {
+    let client = a_client().public().with_secret_until("old", NOW);
+    for rules in [&Rules::STANDARD, &Rules::DEX] {
+        for form in ["client_id=app", "client_id=app&client_secret=old"] {
+            let told = tried(Some(client.clone()), None, form, rules);
+            assert_eq!(told.err(), Some(Refusal::ClientCredentials));
+        }
     }
 }

@@ -64,10 +64,32 @@ struct Metadata {
     sso_shared_with: Option<Vec<String>>,
 }
 
-/// One of the column `secrets`: an object, so that it can say more of a secret one day.
+/// One of the column `secrets`.
 #[derive(Serialize, Deserialize)]
 struct Secret {
     sha256: TokenHash,
+    /// In milliseconds; absent for a secret without an end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
+}
+
+impl From<&ClientSecret> for Secret {
+    fn from(secret: &ClientSecret) -> Self {
+        Self {
+            sha256: secret.hash(),
+            expires_at: secret.expires_at().map(Timestamp::as_millis),
+        }
+    }
+}
+
+impl From<Secret> for ClientSecret {
+    fn from(stored: Secret) -> Self {
+        let secret = Self::of_hash(stored.sha256);
+        match stored.expires_at {
+            Some(end) => secret.until(Timestamp::from_millis(end)),
+            None => secret,
+        }
+    }
 }
 
 pub(super) async fn find(
@@ -100,9 +122,7 @@ pub(super) async fn put(
     (client, expected, at): (Client, Option<u64>, Timestamp),
 ) -> Result<ClientPut, Fault> {
     let metadata = to_json(WHAT, "metadata", &metadata(&client))?;
-    let secrets = client.secrets.iter().map(|secret| Secret {
-        sha256: secret.hash(),
-    });
+    let secrets = client.secrets.iter().map(Secret::from);
     let secrets = to_json(WHAT, "secrets", &secrets.collect::<Vec<_>>())?;
     let Some(expected) = expected else {
         let StoredClient {
@@ -180,7 +200,7 @@ fn stored(row: &Model) -> Result<StoredClient, Fault> {
     let id = ClientId::parse(&row.client_id).map_err(|_| Fault::column(WHAT, "client_id"))?;
     let metadata: Metadata = from_json(WHAT, "metadata", &row.metadata)?;
     let secrets: Vec<Secret> = from_json(WHAT, "secrets", &row.secrets)?;
-    let secrets = secrets.into_iter().map(|s| ClientSecret::of_hash(s.sha256));
+    let secrets = secrets.into_iter().map(ClientSecret::from);
     Ok(StoredClient {
         client: Client {
             id,

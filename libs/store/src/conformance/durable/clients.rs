@@ -30,7 +30,10 @@ fn full(name: &str) -> Client {
     Client {
         id: id(name),
         name: "Das \"Büro\" 🛠".to_owned(),
-        secrets: vec![ClientSecret::new("old"), ClientSecret::new("new")],
+        secrets: vec![
+            ClientSecret::new("old").until(NOON + HOUR),
+            ClientSecret::new("new"),
+        ],
         public: false,
         redirect_uris: vec![
             "https://app.test/cb?x=1".to_owned(),
