@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use insula_model::ClientId;
 use insula_oauth::Scopes;
 use serde::{Serialize, Serializer};
@@ -14,10 +16,7 @@ impl Audience {
     ///
     /// Trust is asked again here, because it may have been withdrawn since the login.
     pub(crate) fn of(scopes: &Scopes, client: &ClientId, peers: &Peers) -> Result<Self, Refusal> {
-        let untrusted = untrusted(scopes, client, peers);
-        if !untrusted.is_empty() {
-            return Err(Refusal::UntrustedAudience(untrusted));
-        }
+        must_be_allowed(scopes, client, peers)?;
         let mut all: Vec<String> = scopes.audiences().map(str::to_owned).collect();
         if !all.iter().any(|peer| peer == client.as_str()) {
             all.push(client.as_str().to_owned());
@@ -49,11 +48,48 @@ impl Serialize for Audience {
     }
 }
 
+/// The scopes of a request may name so many peers: each may have to be looked up in the database.
+pub const MOST_AUDIENCES: usize = 16;
+
+/// Whether `client` may have tokens for all the peers that the scopes name.
+pub(crate) fn must_be_allowed(
+    scopes: &Scopes,
+    client: &ClientId,
+    peers: &Peers,
+) -> Result<(), Refusal> {
+    let named: BTreeSet<&str> = scopes.audiences().collect();
+    if named.len() > MOST_AUDIENCES {
+        return Err(Refusal::TooManyAudiences);
+    }
+    let untrusted = untrusted(scopes, client, peers);
+    if !untrusted.is_empty() {
+        return Err(Refusal::UntrustedAudience(untrusted));
+    }
+    Ok(())
+}
+
 /// The audience scopes whose peer does not trust `client`, or does not exist; as words.
-pub(crate) fn untrusted(scopes: &Scopes, client: &ClientId, peers: &Peers) -> Vec<String> {
+fn untrusted(scopes: &Scopes, client: &ClientId, peers: &Peers) -> Vec<String> {
     let trusts = |peer: &str| peers.get(peer).is_some_and(|peer| peer.trusts(client));
     let refused = scopes.audiences().filter(|peer| !trusts(peer));
     refused
         .map(|peer| format!("audience:server:client_id:{peer}"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_names_so_many_audiences_and_one_named_twice_counts_once() {
+        let words = |n: usize| format!("audience:server:client_id:peer{n} ");
+        let client = ClientId::parse("app").unwrap();
+        for (count, refused) in [(MOST_AUDIENCES, false), (MOST_AUDIENCES + 1, true)] {
+            let named: String = (0..count).chain(0..count).map(words).collect();
+            let told = must_be_allowed(&Scopes::parse(&named), &client, &Peers::default());
+            let is_refused = told == Err(Refusal::TooManyAudiences);
+            assert_eq!(is_refused, refused, "{told:?}");
+        }
+    }
 }

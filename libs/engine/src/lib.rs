@@ -30,6 +30,7 @@ mod refusal;
 mod string_pair;
 
 pub use acr::asked_of_upstream;
+pub use audience::MOST_AUDIENCES;
 pub use evidence::Evidence;
 pub use peers::Peers;
 pub use proof::{Step, proof_of, proves};

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use insula_model::{GrantId, RefusalForm, Rules};
 use insula_oauth::{ClientAuthError, ErrorCode};
 
+use crate::audience::MOST_AUDIENCES;
+
 /// The protocol saying no: one variant per cause, carrying facts for the log.
 ///
 /// What the client may know of it is [`code`](Self::code) and [`description`](Self::description),
@@ -33,6 +35,7 @@ pub enum Refusal {
     MissingOpenIdScope,
     UnknownScope(Vec<String>),
     UntrustedAudience(Vec<String>),
+    TooManyAudiences,
     PkceMethodNotSupported(String),
     PkceRequired,
     PkceMalformed,
@@ -165,6 +168,7 @@ impl Refusal {
             Self::MissingOpenIdScope
             | Self::UnknownScope(_)
             | Self::UntrustedAudience(_)
+            | Self::TooManyAudiences
             | Self::RefreshScopeBeyond(_) => E::InvalidScope,
             Self::GrantNotAllowed => E::UnauthorizedClient,
             Self::LoginRequired | Self::WrongPerson => E::LoginRequired,
@@ -273,6 +277,9 @@ impl Refusal {
             }
             Self::UntrustedAudience(words) => {
                 return format!("this client may not ask for {}", words.join(" ")).into();
+            }
+            Self::TooManyAudiences => {
+                return format!("scope names more than {MOST_AUDIENCES} audiences").into();
             }
             Self::PkceMethodNotSupported(method) => {
                 return format!("code_challenge_method '{method}' is not supported; use S256")

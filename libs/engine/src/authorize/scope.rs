@@ -33,10 +33,7 @@ pub(super) fn allowed(
             return Err(Refusal::UnknownScope(unknown));
         }
     }
-    let untrusted = audience::untrusted(&scopes, &client.id, peers);
-    if !untrusted.is_empty() {
-        return Err(Refusal::UntrustedAudience(untrusted));
-    }
+    audience::must_be_allowed(&scopes, &client.id, peers)?;
     if rules.is_strict_about_scopes {
         return Ok(scopes);
     }

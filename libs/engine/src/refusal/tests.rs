@@ -55,6 +55,7 @@ fn of_the_authorization_endpoint() -> Vec<(R, Told, Told)> {
         (R::MissingOpenIdScope, told(E::InvalidScope)),
         (R::UnknownScope(words()), told(E::InvalidScope)),
         (R::UntrustedAudience(words()), told(E::InvalidScope)),
+        (R::TooManyAudiences, told(E::InvalidScope)),
         (R::PkceMethodNotSupported(text()), told(E::InvalidRequest)),
         (R::PkceRequired, told(E::InvalidRequest)),
         (R::PkceMalformed, told(E::InvalidRequest)),

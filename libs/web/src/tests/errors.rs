@@ -39,6 +39,7 @@ pub(super) fn every_refusal() -> Vec<Refusal> {
         Refusal::MissingOpenIdScope,
         Refusal::UnknownScope(words()),
         Refusal::UntrustedAudience(words()),
+        Refusal::TooManyAudiences,
         Refusal::PkceMethodNotSupported(word()),
         Refusal::PkceRequired,
         Refusal::PkceMalformed,
