@@ -45,6 +45,9 @@ pub trait Clients: Send + Sync + 'static {
     /// A client by id.
     async fn find_client(&self, id: &ClientId) -> Result<Option<StoredClient>, StoreError>;
 
+    /// Which of `ids` are stored, in one statement for a thousand of them.
+    async fn stored_among(&self, ids: &[ClientId]) -> Result<Vec<ClientId>, StoreError>;
+
     /// The clients behind `after`, or the first ones, at most `most`; in an order of ids that is the
     /// backend's own and stays the same. The id of the last one is where the next page begins.
     async fn clients_after(

@@ -12,6 +12,11 @@ impl Clients for NodeStore {
         self.link.wire.carry("find_client", call).await
     }
 
+    async fn stored_among(&self, ids: &[ClientId]) -> Answer<Vec<ClientId>> {
+        let call = self.store.stored_among(ids);
+        self.link.wire.carry("stored_among", call).await
+    }
+
     async fn clients_after(
         &self,
         after: Option<&ClientId>,

@@ -20,10 +20,18 @@ use crate::sql::Sql;
 
 const WHAT: &str = "client";
 
+/// So many ids are asked for in one statement.
+const AT_ONCE: usize = 1_000;
+
 #[async_trait]
 impl Clients for SqlTenant {
     async fn find_client(&self, id: &ClientId) -> Result<Option<StoredClient>, StoreError> {
         run!(self, "find_client", find, id)
+    }
+
+    async fn stored_among(&self, ids: &[ClientId]) -> Result<Vec<ClientId>, StoreError> {
+        let ids = ids.to_vec();
+        run!(self, "stored_among", stored_among, ids)
     }
 
     async fn clients_after(
@@ -100,6 +108,28 @@ pub(super) async fn find(
     let key = (tenant.as_str().to_owned(), id.as_str().to_owned());
     let row = Entity::find_by_id(key).one(sql.read()).await?;
     row.as_ref().map(stored).transpose()
+}
+
+pub(super) async fn stored_among(
+    sql: Arc<Sql>,
+    tenant: TenantId,
+    (ids,): (Vec<ClientId>,),
+) -> Result<Vec<ClientId>, Fault> {
+    let mut stored = Vec::new();
+    for ids in ids.chunks(AT_ONCE) {
+        let found: Vec<String> = Entity::find()
+            .select_only()
+            .column(Column::ClientId)
+            .filter(Column::TenantId.eq(tenant.as_str()))
+            .filter(Column::ClientId.is_in(ids.iter().map(ClientId::as_str)))
+            .into_tuple()
+            .all(sql.read())
+            .await?;
+        for id in found {
+            stored.push(ClientId::parse(&id).map_err(|_| Fault::column(WHAT, "client_id"))?);
+        }
+    }
+    Ok(stored)
 }
 
 pub(super) async fn list_after(

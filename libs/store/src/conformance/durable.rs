@@ -56,6 +56,7 @@ macro_rules! durable_conformance {
             a_deleted_client_is_gone_and_another_may_have_its_id,
             client_ids_that_look_alike_are_different_clients,
             clients_are_listed_page_by_page_each_once,
+            it_is_told_which_of_many_clients_are_stored,
             no_tenant_sees_replaces_or_deletes_the_clients_of_another,
             a_tenant_begins_without_keys,
             keys_come_back_as_they_were_stored,

@@ -13,6 +13,12 @@ impl Clients for TenantMemory {
         Ok(self.rows().clients.get(id).cloned())
     }
 
+    async fn stored_among(&self, ids: &[ClientId]) -> Result<Vec<ClientId>, StoreError> {
+        let rows = self.rows();
+        let stored = ids.iter().filter(|id| rows.clients.contains_key(*id));
+        Ok(stored.cloned().collect())
+    }
+
     async fn clients_after(
         &self,
         after: Option<&ClientId>,

@@ -9,7 +9,7 @@ use actix::{
 };
 use insula_ambient::{Monotonic, Timestamp};
 use insula_jose::RotationStep;
-use insula_model::TenantId;
+use insula_model::{TenantId, TenantSpec};
 use insula_store::{Change, ChangeKind, TenantStore};
 
 use crate::arbiters::{Activity, Place, Running};
@@ -21,6 +21,7 @@ use crate::supervisor::{ActorEvent, ActorEventKind};
 use crate::tenant::build::{Configured, LoadedTenant};
 use crate::tenant::changes::changes;
 use crate::tenant::connectors::Opened;
+use crate::tenant::hidden_clients;
 use crate::tenant::life::{Command, Event, Job, JobError, Now, TenantLife};
 use crate::tenant::rotation::{self, Keys};
 use crate::{Failure, TenantHandle, last_good};
@@ -361,6 +362,7 @@ impl TenantActor {
             (next.configured, next.opened, next.theme)
         {
             opened.people.go_by(Arc::clone(&configured.spec));
+            self.tell_of_hidden_clients(&configured.spec);
             if let Some(before) = &self.loaded {
                 let changed = changes(&before.configured.spec, &configured.spec).join(", ");
                 let changed = Some(changed).filter(|changed| !changed.is_empty());
@@ -392,6 +394,25 @@ impl TenantActor {
             }
             Err(_) => Some(Event::Superseded),
         }
+    }
+
+    fn tell_of_hidden_clients(&self, now: &TenantSpec) {
+        let before = self.loaded.as_ref();
+        let before = before.map(|loaded| &*loaded.configured.spec);
+        let added = hidden_clients::added(before, now);
+        if added.is_empty() {
+            return;
+        }
+        let (runtime, store, id) = (
+            Arc::clone(&self.runtime),
+            Arc::clone(&self.store),
+            self.id.clone(),
+        );
+        let telling = async move {
+            let _permit = runtime.loading.acquire().await;
+            hidden_clients::tell(&*store, &id, &added).await;
+        };
+        self.runtime.in_background.spawn(telling);
     }
 
     /// What is served now is the last good configuration, for a process that starts over a bad one.

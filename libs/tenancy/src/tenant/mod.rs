@@ -4,6 +4,7 @@ mod actor;
 mod build;
 mod changes;
 mod connectors;
+mod hidden_clients;
 mod life;
 mod owner;
 mod rotation;

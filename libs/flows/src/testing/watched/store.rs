@@ -17,6 +17,10 @@ impl Clients for WatchedStore {
         self.1.watch("find_client", self.0.find_client(id)).await
     }
 
+    async fn stored_among(&self, ids: &[ClientId]) -> Result<Vec<ClientId>, StoreError> {
+        self.1.watch("stored_among", self.0.stored_among(ids)).await
+    }
+
     async fn clients_after(
         &self,
         after: Option<&ClientId>,

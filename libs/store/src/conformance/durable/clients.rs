@@ -205,6 +205,20 @@ pub async fn clients_are_listed_page_by_page_each_once(durable: Arc<dyn Durable>
     );
 }
 
+pub async fn it_is_told_which_of_many_clients_are_stored(durable: Arc<dyn Durable>) {
+    let (tenant, neighbour) = (a_tenant(&durable), a_tenant(&durable));
+    for name in ["a", "B", "ä"] {
+        added(&tenant, &plain(name)).await;
+    }
+    added(&neighbour, &plain("neighbours")).await;
+    assert!(tenant.stored_among(&[]).await.unwrap().is_empty());
+    let mut asked: Vec<_> = (0..2_100).map(|n| id(&format!("nobody{n}"))).collect();
+    asked.extend(["b", "neighbours", "ä", "a"].map(id));
+    let stored = tenant.stored_among(&asked).await.unwrap();
+    let stored: BTreeSet<_> = stored.iter().map(|id| id.as_str().to_owned()).collect();
+    assert_eq!(stored, BTreeSet::from(["a".to_owned(), "ä".to_owned()]));
+}
+
 pub async fn no_tenant_sees_replaces_or_deletes_the_clients_of_another(durable: Arc<dyn Durable>) {
     let (acme, globex) = (a_tenant(&durable), a_tenant(&durable));
     let version = added(&acme, &full("app")).await;
