@@ -21,6 +21,7 @@ mod pages;
 mod relay;
 mod restarts;
 mod shared_server;
+mod stored_clients;
 mod tenant_isolation;
 mod tenants;
 mod tls;

@@ -65,6 +65,13 @@ impl RedisServer {
         self.answers().await;
     }
 
+    /// Tells everybody who listens to a channel.
+    pub fn publish(&self, channel: &str, word: &str) {
+        let word = word.replace('\\', "\\\\").replace('"', "\\\"");
+        let heard = self.ask(&format!("PUBLISH {channel} \"{word}\""));
+        assert!(heard.is_some_and(|heard| heard.starts_with(':')));
+    }
+
     async fn answers(&self) {
         let deadline = Instant::now() + PATIENCE;
         while self.ask("PING").as_deref() != Some("+PONG") {

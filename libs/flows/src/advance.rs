@@ -4,6 +4,8 @@
 //! of consent), the step adds a fact to the login and calls [`advance`]. What is next is the
 //! engine's to say; here stands which function carries it out.
 
+use std::sync::Arc;
+
 use insula_connector_kit::UpstreamIdentity;
 use insula_engine::Refusal;
 use insula_engine::authorize::{Consent, Next, Standing, depends_on_consent, next};
@@ -49,7 +51,10 @@ async fn step(
     mut conversation: Conversation<'_>,
     arrival: Arrival,
 ) -> Result<Turn, FlowError> {
-    let client = client(view, &conversation.auth.request)?;
+    let client = match conversation.client.take() {
+        Some(found) => found,
+        None => client(view, &conversation.auth.request).await?,
+    };
     let client = client.as_ref();
     let mut next = following(view, browser, client, &mut conversation).await?;
     if next == Next::Resume {
@@ -93,10 +98,18 @@ async fn following(
     conversation.live = session::live(view, browser).await?;
     let session = conversation.live.as_ref().map(|live| &live.session);
     let first = session.and_then(|session| session.clients.first());
-    let first = first.and_then(|id| view.clients().find(id.as_str()));
+    let found;
+    let logged_in_to = match first {
+        Some(id) if *id == client.id => Some(client),
+        Some(id) => {
+            found = view.clients().find(id.as_str()).await?;
+            found.as_deref()
+        }
+        None => None,
+    };
     let standing = Standing::Arriving {
         session,
-        logged_in_to: first.as_deref(),
+        logged_in_to,
         choice: &conversation.choice,
     };
     Ok(next(request, client, &view.spec, standing, view.now())?)
@@ -147,8 +160,10 @@ pub(crate) async fn approved(
     view: &TenantView,
     browser: &Browser,
     auth: AuthRequest,
+    client: Arc<Client>,
 ) -> Result<Turn, FlowError> {
     let mut conversation = Conversation::returning(auth);
+    conversation.client = Some(client);
     conversation.is_approved = true;
     let vouching = conversation.auth.person.as_ref();
     if let Some(id) = vouching.and_then(|person| person.session_id.as_ref()) {

@@ -45,9 +45,12 @@ pub async fn start(
     }
     let client_id = asked.client_id.as_deref();
     login_log::about_client(view, client_id.unwrap_or_default());
-    let client = client_id.and_then(|id| view.clients().find(id));
+    let client = match client_id {
+        Some(id) => view.clients().find(id).await?,
+        None => None,
+    };
     let peers = match (&client, &asked.scope) {
-        (Some(_), Some(scope)) => view.clients().peers(&Scopes::parse(scope)),
+        (Some(_), Some(scope)) => view.clients().peers(&Scopes::parse(scope)).await?,
         _ => Peers::default(),
     };
     let (spec, keys, now) = (&view.spec, &view.keys, view.now());
@@ -68,7 +71,8 @@ pub async fn start(
     if !rules.connector_of_route_is_insisted_on && !insists {
         request.connector_id = None;
     }
-    let conversation = Conversation::arriving(view, request, choice, whole);
+    let mut conversation = Conversation::arriving(view, request, choice, whole);
+    conversation.client = client;
     advance(view, browser, conversation, Arrival::Get).await
 }
 

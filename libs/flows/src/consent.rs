@@ -24,8 +24,9 @@ pub async fn show(
 ) -> Result<Turn, FlowError> {
     let auth = proven(view, req, hmac, browser).await?;
     let login = auth.login().map_err(|_| Refusal::WrongStage)?;
-    let client = client(view, &auth.request)?;
-    Ok(Outcome::Show(screen(view, &client, &auth, &login)).into())
+    let client = client(view, &auth.request).await?;
+    let screen = screen(view, &client, &auth, &login).await?;
+    Ok(Outcome::Show(screen).into())
 }
 
 /// Hears the answer. Anything but a yes is a no, and the client is told
@@ -39,9 +40,9 @@ pub async fn answer(
 ) -> Result<Turn, FlowError> {
     let auth = proven(view, req, hmac, browser).await?;
     auth.login().map_err(|_| Refusal::WrongStage)?;
-    client(view, &auth.request)?;
+    let client = client(view, &auth.request).await?;
     if approved {
-        return advance::approved(view, browser, auth).await;
+        return advance::approved(view, browser, auth, client).await;
     }
     give_up(view, &auth.id).await;
     let reply_to = reply_to(&auth.request);
@@ -91,7 +92,7 @@ pub(crate) async fn ask(
     let is_here = !view.rules().asks_consent_on_page_of_its_own;
     let outcome = if arrival == Arrival::Get && is_here {
         let login = auth.login().map_err(|_| Refusal::WrongStage)?;
-        Outcome::Show(screen(view, client, auth, &login))
+        Outcome::Show(screen(view, client, auth, &login).await?)
     } else {
         go_on(view, &auth.id)
     };
@@ -174,7 +175,12 @@ fn go_on(view: &TenantView, id: &AuthRequestId) -> Outcome {
 }
 
 /// What is asked of the person before a client gets anything.
-fn screen(view: &TenantView, client: &Client, auth: &AuthRequest, login: &Login) -> Screen {
+async fn screen(
+    view: &TenantView,
+    client: &Client,
+    auth: &AuthRequest,
+    login: &Login,
+) -> Result<Screen, FlowError> {
     let hmac = proof_of(&view.keys, auth.id.as_str(), Step::Approval);
     let host = Url::parse(&auth.request.redirect_uri).ok();
     let host = host
@@ -182,23 +188,23 @@ fn screen(view: &TenantView, client: &Client, auth: &AuthRequest, login: &Login)
         .and_then(Url::host_str)
         .unwrap_or_default()
         .to_owned();
-    Screen::Consent {
+    Ok(Screen::Consent {
         client_name: client.name.clone(),
         client_host: host,
         person: login.claims.display_name().to_owned(),
-        scopes: consent_scopes(view, &auth.request.asked_scopes()),
+        scopes: consent_scopes(view, &auth.request.asked_scopes()).await?,
         action: "/approval".to_owned(),
         fields: vec![
             ("req".to_owned(), auth.id.to_string()),
             ("hmac".to_owned(), hmac),
         ],
         ui_locales: auth.request.ui_locales.clone(),
-    }
+    })
 }
 
 /// A cross-client scope is shown by the other client's name.
-fn consent_scopes(view: &TenantView, asked: &Scopes) -> Vec<ConsentScope> {
-    let peers = view.clients().peers(asked);
+async fn consent_scopes(view: &TenantView, asked: &Scopes) -> Result<Vec<ConsentScope>, FlowError> {
+    let peers = view.clients().peers(asked).await?;
     let scope = |word: &str| ConsentScope {
         name: word.to_owned(),
         audience: match Scope::parse(word) {
@@ -210,7 +216,7 @@ fn consent_scopes(view: &TenantView, asked: &Scopes) -> Vec<ConsentScope> {
         },
     };
     let asked = asked.words().filter(|word| *word != "openid");
-    asked.map(scope).collect()
+    Ok(asked.map(scope).collect())
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! A login under way, in the hands of the request that takes a step of it.
 
+use std::sync::Arc;
+
 use insula_engine::authorize::Choice;
-use insula_model::{AuthRequest, AuthRequestId, AuthorizationRequest, Origin};
+use insula_model::{AuthRequest, AuthRequestId, AuthorizationRequest, Client, Origin};
 use insula_oauth::Params;
 
 use crate::session::LiveSession;
@@ -30,6 +32,8 @@ pub(crate) struct Conversation<'a> {
     pub(crate) is_proven_now: bool,
     /// The browser's session that stands for the login.
     pub(crate) live: Option<LiveSession>,
+    /// The client, where the step has looked it up already.
+    pub(crate) client: Option<Arc<Client>>,
 }
 
 impl<'a> Conversation<'a> {
@@ -61,6 +65,7 @@ impl<'a> Conversation<'a> {
             is_approved: false,
             is_proven_now: false,
             live: None,
+            client: None,
         }
     }
 
@@ -74,6 +79,7 @@ impl<'a> Conversation<'a> {
             is_approved: false,
             is_proven_now: false,
             live: None,
+            client: None,
         }
     }
 

@@ -22,7 +22,7 @@ pub async fn answer(
 ) -> Result<IntrospectResponse, FlowError> {
     let asker = match view.rules().introspection {
         IntrospectionForm::Rfc7662 => {
-            let asker = authenticated(view, evidence)?;
+            let asker = authenticated(view, evidence).await?;
             introspect::may_ask(&asker)?;
             Some(asker)
         }
@@ -33,7 +33,7 @@ pub async fn answer(
     let token = token.ok_or(Refusal::MissingToken)?;
     let token = token.reveal();
     if is_jwt(token) {
-        access_token(view, asker.as_deref(), token).await
+        access_token(view, asker, token).await
     } else {
         refresh_token(view, asker, token).await
     }
@@ -46,14 +46,18 @@ pub(crate) fn is_jwt(token: &str) -> bool {
 
 async fn access_token(
     view: &TenantView,
-    asker: Option<&Client>,
+    asker: Option<Arc<Client>>,
     token: &str,
 ) -> Result<IntrospectResponse, FlowError> {
     let verified = VerifiedToken::verify(token, &view.spec, &view.keys, view.now());
     match verified {
         Some(token) if !is_revoked(view, &token).await? => {
-            let client = token.client_id().and_then(|id| view.clients().find(id));
-            let (client, spec) = (client.as_deref(), &view.spec);
+            let client = match (token.client_id(), &asker) {
+                (Some(id), Some(asker)) if asker.id.as_str() == id => Some(Arc::clone(asker)),
+                (Some(id), _) => view.clients().find(id).await?,
+                (None, _) => None,
+            };
+            let (client, asker, spec) = (client.as_deref(), asker.as_deref(), &view.spec);
             Ok(introspect::access_token(&token, client, spec, asker))
         }
         _ => Ok(IntrospectResponse::inactive()),
@@ -74,7 +78,11 @@ async fn refresh_token(
         return inactive();
     };
     let clients = view.clients();
-    let Some(client) = asker.or_else(|| clients.find(grant.client_id.as_str())) else {
+    let client = match asker {
+        Some(asker) => Some(asker),
+        None => clients.find(grant.client_id.as_str()).await?,
+    };
+    let Some(client) = client else {
         return inactive();
     };
     let facts = RefreshFacts {
@@ -86,7 +94,7 @@ async fn refresh_token(
         asked_at,
         was_current: false,
     };
-    let peers = clients.peers(&grant.scopes);
+    let peers = clients.peers(&grant.scopes).await?;
     let now = view.now();
     Ok(introspect::refresh_token_of(&presented, facts, &peers, now))
 }

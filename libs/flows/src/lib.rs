@@ -6,6 +6,7 @@
 
 pub mod authorize;
 pub mod callback;
+pub mod clients;
 pub mod consent;
 pub mod introspect;
 pub mod login;
@@ -28,6 +29,7 @@ mod family;
 mod guesses;
 mod issue;
 mod kept;
+mod known_clients;
 mod log_in;
 mod login_log;
 mod outcome;
@@ -40,8 +42,10 @@ mod under_way;
 mod view;
 
 pub use client_book::ClientBook;
+pub use clients::{Announcer, ClientChangeError};
 pub use configured_people::ConfiguredPeople;
 pub use error::{Fault, FlowError, Refused};
+pub use known_clients::KnownClients;
 pub use outcome::{
     AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, Outcome, PasswordTrouble,
     Screen, Turn,

@@ -47,7 +47,7 @@ pub async fn show(
     if auth.login().is_ok() {
         return consent::lead_on(view, &auth, browser);
     }
-    let form = Form::of(view, at_connector, &auth, address.back)?;
+    let form = Form::of(view, at_connector, &auth, address.back).await?;
     let hint = auth.request.login_hint.clone().unwrap_or_default();
     let screen = screen(view, &form, hint, None).await?;
     Ok(Outcome::Show(screen).into())
@@ -70,7 +70,7 @@ pub async fn submit(
         // The form was sent twice: the answer is known already.
         return consent::lead_on(view, &auth, browser);
     }
-    let form = Form::of(view, at_connector, &auth, address.back)?;
+    let form = Form::of(view, at_connector, &auth, address.back).await?;
     let connector_id = &form.connector_id;
     if username.len() > LONGEST_NAME || password.reveal().len() > LONGEST_PASSWORD {
         // Nothing was looked up, so there is nothing to tell but to the log.
@@ -130,13 +130,13 @@ struct Form<'a> {
 impl<'a> Form<'a> {
     /// The form of a login that nobody proved yet, at any connector that its client's people may come
     /// through: in another tab it may have been sent to an upstream.
-    fn of(
+    async fn of(
         view: &TenantView,
         at_connector: &str,
         auth: &'a AuthRequest,
         back: Option<&'a str>,
     ) -> Result<Self, FlowError> {
-        let client = client(view, &auth.request)?;
+        let client = client(view, &auth.request).await?;
         if !may_log_in_at(at_connector, &auth.request, &client, &view.spec) {
             return Err(Refusal::WrongConnector.into());
         }

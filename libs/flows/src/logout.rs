@@ -1,7 +1,7 @@
 //! `/logout`: a person leaves.
 
 use insula_engine::logout::{LogoutNext, VerifiedLogout, asking_client};
-use insula_engine::{Refusal, Step, proof_of, proves};
+use insula_engine::{Step, proof_of, proves};
 use insula_model::{BrowserSession, SessionEnd};
 use insula_oauth::LogoutRequest;
 use tracing::info;
@@ -26,7 +26,7 @@ pub async fn logout(
         _ => false,
     };
     let now = view.now();
-    let next = decide(view, request, session.as_ref(), confirmed);
+    let next = decide(view, request, session.as_ref(), confirmed).await;
     let next = next.inspect_err(|_| {
         let client = asking_client(request, &view.spec, &view.keys, now);
         let page = request.post_logout_redirect_uri.as_deref();
@@ -65,16 +65,19 @@ pub async fn logout(
     }
 }
 
-fn decide(
+async fn decide(
     view: &TenantView,
     request: &LogoutRequest,
     session: Option<&BrowserSession>,
     confirmed: bool,
-) -> Result<LogoutNext, Refusal> {
+) -> Result<LogoutNext, FlowError> {
     let verified = VerifiedLogout::verify(request, &view.spec, &view.keys, view.now())?;
     let client = verified.client_of_page()?;
-    let client = client.and_then(|id| view.clients().find(&id));
-    verified.decide(client.as_deref(), session, confirmed)
+    let client = match client {
+        Some(id) => view.clients().find(&id).await?,
+        None => None,
+    };
+    Ok(verified.decide(client.as_deref(), session, confirmed)?)
 }
 
 /// The request again, as hidden fields of the confirmation form.

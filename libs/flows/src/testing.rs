@@ -12,10 +12,12 @@ use insula_engine::Refusal;
 use insula_jose::RotationPolicy;
 use insula_model::{CodeGrant, EventKind, TenantSpec, TokenHash};
 use insula_oauth::{Params, TokenResponse};
-use insula_store::{Cache as _, CacheLimits, Durable as _, MemoryCache, MemoryStore};
+use insula_store::{
+    Cache as _, CacheLimits, Durable as _, MemoryCache, MemoryStore, RememberedTotals,
+};
 use insula_testkit::{FakeConnector, NOW, VERIFIER, a_code_grant, test_keys, test_rotation};
 
-use crate::{Effects, Fault, FlowError, OpenedConnector, TenantView};
+use crate::{Effects, Fault, FlowError, KnownClients, OpenedConnector, TenantView};
 
 pub(crate) use person::{
     ASK, Person, at_callback, code_in, consent_fields, destination, heard, state_in,
@@ -55,6 +57,7 @@ pub(crate) fn view_by(spec: impl Into<TenantSpec>, clock: impl Clock) -> TenantV
         effects: Effects {
             store: MemoryStore::new().tenant(&spec.id),
             cache: cache.tenant(&spec.id),
+            known_clients: Arc::new(KnownClients::new(RememberedTotals::new(usize::MAX))),
             clock: shared,
             entropy: Arc::new(SeededEntropy::new(1)),
         },

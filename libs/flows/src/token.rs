@@ -24,7 +24,7 @@ pub async fn exchange(
     let request = token_request(view, &evidence.form)?;
     let grant_type = request.grant_type();
     grants::served(grant_type, &view.spec)?;
-    let proven = authenticated(view, evidence)?;
+    let proven = authenticated(view, evidence).await?;
     let client = proven.client();
     grants::allowed(grant_type, client)?;
     match request {

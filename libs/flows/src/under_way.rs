@@ -50,11 +50,11 @@ pub(crate) fn is_own(auth: &AuthRequest, browser: &Browser) -> bool {
 }
 
 /// The client of a login under way; it may have been removed since.
-pub(crate) fn client(
+pub(crate) async fn client(
     view: &TenantView,
     request: &AuthorizationRequest,
 ) -> Result<Arc<Client>, FlowError> {
-    let found = view.clients().find(request.client_id.as_str());
+    let found = view.clients().find(request.client_id.as_str()).await?;
     found.ok_or_else(|| Refusal::UnknownClient.into())
 }
 

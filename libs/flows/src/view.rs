@@ -9,7 +9,7 @@ use insula_model::{AuthRequestId, ConnectorId, ConnectorSpec, Rules, SessionCook
 use insula_oauth::Scopes;
 use insula_store::{TenantCache, TenantStore};
 
-use crate::ClientBook;
+use crate::{ClientBook, KnownClients};
 
 /// A connector as its tenant's actor opened it.
 #[derive(Clone)]
@@ -30,6 +30,8 @@ pub struct Effects {
     pub store: Arc<dyn TenantStore>,
     /// What lives minutes.
     pub cache: Arc<dyn TenantCache>,
+    /// Which of its stored clients this process read not long ago.
+    pub known_clients: Arc<KnownClients>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

@@ -13,6 +13,8 @@ pub enum ChangeKind {
     Keys,
     /// Its configuration was replaced.
     Spec,
+    /// One of its stored clients came, went or is another one now.
+    Clients,
 }
 
 /// Word of a change, for the processes that did not make it.

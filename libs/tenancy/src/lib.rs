@@ -45,7 +45,9 @@ pub use router::{RescanError, RescanReport};
 pub use snapshot::TenantSnapshot;
 pub use source::{LoadedSpec, SpecError, SpecSource};
 pub use status::{ConnectorHealth, KeyStatus, TenantPhase, TenantStatus};
-pub use tenancy::{HashingShare, Tenancy, TenancyDeps, TenancyOptions, Unavailable};
+pub use tenancy::{
+    ClientNotChanged, HashingShare, Tenancy, TenancyDeps, TenancyOptions, Unavailable,
+};
 pub use tenant::another_owner;
 #[cfg(feature = "simulation")]
 pub use tenant::{MakeKey, SteppedProcess, SteppedServices, SteppedTenant};

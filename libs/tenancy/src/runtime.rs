@@ -3,6 +3,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use insula_ambient::{Monotonic, Timestamp};
 use insula_model::TenantId;
+use insula_store::RememberedTotals;
 use tokio::sync::Semaphore;
 
 use crate::arbiters::Threads;
@@ -15,6 +16,9 @@ const LOADS_AT_ONCE: usize = 64;
 /// How many keys are made at once: each takes a core.
 const KEYS_AT_ONCE: usize = 2;
 
+/// How much all tenants together remember of their stored clients.
+const MOST_CLIENT_BYTES: usize = 64 * 1024 * 1024;
+
 /// What all actors share: the services, the options, the directory and the metrics.
 pub(crate) struct Runtime {
     pub(crate) deps: TenancyDeps,
@@ -26,6 +30,8 @@ pub(crate) struct Runtime {
     pub(crate) loading: Arc<Semaphore>,
     pub(crate) key_making: Arc<Semaphore>,
     pub(crate) in_background: Background,
+    /// What all tenants remember of their stored clients.
+    pub(crate) client_memory: Arc<RememberedTotals>,
     /// The tenants whose present configuration cannot be served: they have their last good one.
     pub(crate) on_last_good: ArcSwap<Vec<TenantId>>,
     #[cfg(any(test, feature = "fault-injection"))]
@@ -37,6 +43,7 @@ impl Runtime {
         Arc::new(Self {
             in_background: Background::new(deps.io.clone()),
             on_last_good: ArcSwap::default(),
+            client_memory: RememberedTotals::new(MOST_CLIENT_BYTES),
             deps,
             options,
             metrics: Metrics::new(),

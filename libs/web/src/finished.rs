@@ -63,17 +63,28 @@ pub(crate) fn noted(
 
 /// Where the app is whose login `failure` does not find, if this browser finished that login: an
 /// origin, or empty for an app that no link leads to.
-pub(crate) fn app_of(ctx: &Context, login: &str, failure: &FlowError) -> Option<String> {
+pub(crate) async fn app_of(
+    ctx: &Context,
+    login: &str,
+    failure: &FlowError,
+) -> Result<Option<String>, FlowError> {
     let FlowError::Refused(refused) = failure else {
-        return None;
+        return Ok(None);
     };
     if refused.refusal != Refusal::LoginUnknown {
-        return None;
+        return Ok(None);
     }
     let this = format!("{}.", mark(login));
-    let known = cookie(ctx)?;
-    let entry = known.split('~').find_map(|e| e.strip_prefix(&this))?;
-    Some(origin_of_app(ctx, entry).unwrap_or_default())
+    let known = cookie(ctx).unwrap_or_default();
+    let Some(entry) = known.split('~').find_map(|e| e.strip_prefix(&this)) else {
+        return Ok(None);
+    };
+    let Some((origin, client)) = remembered(entry) else {
+        return Ok(Some(String::new()));
+    };
+    let client = ctx.snapshot.view.clients().find(&client).await?;
+    let registered = client.filter(|client| is_registered(&origin, client));
+    Ok(Some(registered.map(|_| origin).unwrap_or_default()))
 }
 
 /// What is remembered of the app: nothing where its origin or its client's id is too long.
@@ -86,14 +97,12 @@ fn app(to: &ReplyTo) -> String {
     format!("{}.{}", encoded(&origin), encoded(client))
 }
 
-/// The origin of a remembered app, if its client still has a redirect URI there.
-fn origin_of_app(ctx: &Context, remembered: &str) -> Option<String> {
+/// The origin of a remembered app, and its client.
+fn remembered(entry: &str) -> Option<(String, String)> {
     let decoded =
         |text: &str| String::from_utf8(BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok();
-    let (origin, client) = remembered.split_once('.')?;
-    let (origin, client): (String, String) = (decoded(origin)?, decoded(client)?);
-    let client = ctx.snapshot.view.clients().find(&client)?;
-    is_registered(&origin, &client).then_some(origin)
+    let (origin, client) = entry.split_once('.')?;
+    Some((decoded(origin)?, decoded(client)?))
 }
 
 /// Leads a person on who went back to a login that is finished. `origin` is its app's, or empty.

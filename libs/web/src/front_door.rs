@@ -283,7 +283,7 @@ async fn dispatch(
     if let Some(result) = result {
         state.metrics.login(result);
     }
-    authorize::carry(ctx, walked)
+    authorize::carry(ctx, walked).await
 }
 
 /// No tenant, no theme, no message to anybody.

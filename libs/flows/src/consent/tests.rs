@@ -116,7 +116,11 @@ async fn two_yeses_that_read_the_same_state_make_one_code() {
         .await
         .unwrap()
         .unwrap();
-    let finish = || advance::approved(&view, &person.browser, auth.clone());
+    let client = view.clients().find("app").await.unwrap().unwrap();
+    let finish = || {
+        let client = Arc::clone(&client);
+        advance::approved(&view, &person.browser, auth.clone(), client)
+    };
     assert!(finish().await.is_ok());
     assert_eq!(heard(finish().await), (Refusal::LoginUnknown, false));
 }

@@ -47,12 +47,13 @@ async fn redeemed(
         number,
         claim,
     } = claimed(view, client, request, &hash).await?;
+    let peers = view.clients().peers(&grant.scopes).await?;
     let settled = || gets_refresh(view, client, &grant.scopes, &grant.login);
     let facts = CodeFacts {
         spec: &view.spec,
         keys: &view.keys,
         grant: &grant,
-        peers: &view.clients().peers(&grant.scopes),
+        peers: &peers,
         begins_refresh: grant.begins_refresh.unwrap_or_else(settled),
     };
     let plan = code_plan(code, facts, view.now())?;

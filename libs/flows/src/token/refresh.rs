@@ -109,7 +109,7 @@ async fn answer(
             warn!(%error, "that a refresh token is given out could not be noted");
         }
     }
-    let peers = view.clients().peers(scopes);
+    let peers = view.clients().peers(scopes).await?;
     let plan = refresh_plan(grant, scopes, &peers, &view.spec)?;
     Ok(signed(view, key, &plan)?.into_response(view.now()))
 }

@@ -8,6 +8,7 @@ use actix::{
     SpawnHandle, WrapFuture as _,
 };
 use insula_ambient::{Monotonic, Timestamp};
+use insula_flows::KnownClients;
 use insula_jose::RotationStep;
 use insula_model::{TenantId, TenantSpec};
 use insula_store::{Change, ChangeKind, TenantStore};
@@ -42,6 +43,7 @@ pub(crate) struct TenantActor {
     store: Arc<dyn TenantStore>,
     life: TenantLife,
     keys: Keys,
+    known_clients: Arc<KnownClients>,
     /// What is served.
     loaded: Option<LoadedTenant>,
     /// What is being loaded to replace it.
@@ -71,6 +73,8 @@ impl TenantActor {
         events: Recipient<ActorEvent>,
         watch: Recipient<Terminated>,
     ) -> Self {
+        let known_clients = KnownClients::new(Arc::clone(&runtime.client_memory));
+        let known_clients = Arc::new(known_clients);
         Self {
             life: TenantLife::new(),
             store: runtime.deps.durable.tenant(&id),
@@ -82,6 +86,7 @@ impl TenantActor {
             activity: place.activity,
             events,
             keys: Keys::default(),
+            known_clients,
             loaded: None,
             next: Next::default(),
             epoch: 0,
@@ -377,7 +382,14 @@ impl TenantActor {
         }
         let (loaded, keys) = (self.loaded.as_ref()?, self.keys.stored()?);
         let epoch = self.epoch + 1;
-        let made = loaded.snapshot(&self.runtime, &keys, self.generation, epoch, now.wall);
+        let made = loaded.snapshot(
+            &self.runtime,
+            &keys,
+            &self.known_clients,
+            self.generation,
+            epoch,
+            now.wall,
+        );
         let snapshot = match made {
             Ok(snapshot) => snapshot,
             Err(error) => {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use insula_ambient::Timestamp;
-use insula_flows::{Effects, TenantView};
+use insula_flows::{Effects, KnownClients, TenantView};
 use insula_jose::{Alg, KeyRing, RotationPolicy};
 use insula_model::{Issuer, Rules, TenantDocument, TenantId, TenantSpec};
 use insula_theming::{Theme, theme_request};
@@ -133,6 +133,7 @@ impl LoadedTenant {
         &self,
         runtime: &Runtime,
         keys: &Stored,
+        known_clients: &Arc<KnownClients>,
         generation: u64,
         epoch: u64,
         now: Timestamp,
@@ -168,6 +169,7 @@ impl LoadedTenant {
                 effects: Effects {
                     store: runtime.deps.durable.tenant(&spec.id),
                     cache: runtime.deps.cache.tenant(&spec.id),
+                    known_clients: Arc::clone(known_clients),
                     clock: Arc::clone(&runtime.deps.clock),
                     entropy: Arc::clone(&runtime.deps.entropy),
                 },

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use insula_ambient::{Clock, Entropy, Monotonic, Timestamp};
 use insula_connector_kit::{OpenConnector, PasswordCheck};
+use insula_flows::KnownClients;
 use insula_jose::{Alg, JoseError, MasterKey, SigningKey};
 use insula_model::TenantId;
 use insula_store::{Cache, ChangeBus, Durable, MemoryRegistry, TenantStore};
@@ -68,6 +69,7 @@ pub struct SteppedTenant {
     store: Arc<dyn TenantStore>,
     life: TenantLife,
     keys: Keys,
+    known_clients: Arc<KnownClients>,
     loaded: Option<LoadedTenant>,
     configured: Option<Configured>,
     opened: Option<Opened>,
@@ -123,6 +125,8 @@ impl SteppedProcess {
     /// Begins to load a tenant.
     pub fn start(&self, id: &TenantId) -> SteppedTenant {
         let runtime = Arc::clone(&self.runtime);
+        let known_clients = KnownClients::new(Arc::clone(&runtime.client_memory));
+        let known_clients = Arc::new(known_clients);
         let mut tenant = SteppedTenant {
             life: TenantLife::new(),
             poll_due: runtime.monotonic() + runtime.options.poll_every,
@@ -131,6 +135,7 @@ impl SteppedProcess {
             make_key: self.make_key,
             id: id.clone(),
             keys: Keys::default(),
+            known_clients,
             loaded: None,
             configured: None,
             opened: None,
@@ -392,7 +397,14 @@ impl SteppedTenant {
             return;
         };
         self.epoch += 1;
-        let made = loaded.snapshot(&self.runtime, &keys, 1, self.epoch, now);
+        let made = loaded.snapshot(
+            &self.runtime,
+            &keys,
+            &self.known_clients,
+            1,
+            self.epoch,
+            now,
+        );
         if let Ok(snapshot) = made {
             self.snapshot = Some(Arc::new(snapshot));
         }

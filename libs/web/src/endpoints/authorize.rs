@@ -129,7 +129,7 @@ pub(crate) async fn logout(ctx: &Context, payload: &mut web::Payload) -> Walked 
 }
 
 /// Carries what a walk came to. A browser that asks for a login it has finished is led to the app.
-pub(crate) fn carry(ctx: &Context, walked: Walked) -> HttpResponse {
+pub(crate) async fn carry(ctx: &Context, walked: Walked) -> HttpResponse {
     let login = walked.login.as_deref();
     match walked.result {
         Ok(turn) => {
@@ -141,9 +141,15 @@ pub(crate) fn carry(ctx: &Context, walked: Walked) -> HttpResponse {
             finished::noted(ctx, answer, login, app.as_ref())
         }
         Err(failure) => {
-            if let Some(origin) = login.and_then(|id| finished::app_of(ctx, id, &failure)) {
-                return finished::page(ctx, &origin);
-            }
+            let finished = match login {
+                Some(id) => finished::app_of(ctx, id, &failure).await,
+                None => Ok(None),
+            };
+            let failure = match finished {
+                Ok(Some(origin)) => return finished::page(ctx, &origin),
+                Ok(None) => failure,
+                Err(fault) => fault,
+            };
             let app = match &failure {
                 FlowError::Refused(refused) => refused.reply_to.clone(),
                 FlowError::Fault { .. } => None,

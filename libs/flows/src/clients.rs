@@ -1,0 +1,140 @@
+//! Clients that do not come with the configuration: registered, changed, deleted.
+
+use insula_model::registration::to_client;
+use insula_model::{Client, ClientId, ConnectorId};
+use insula_store::{Change, ChangeBus, ChangeKind, ClientPut, StoreError};
+use thiserror::Error;
+use tracing::warn;
+
+use crate::TenantView;
+
+/// What is stored of one client may be so large, in bytes of its texts.
+const LARGEST: usize = 32 * 1024;
+
+/// Why a client was not stored, changed or deleted.
+#[derive(Debug, Clone, Error)]
+pub enum ClientChangeError {
+    /// It comes with the configuration.
+    #[error("client {0} stands in the tenant's configuration: change it there")]
+    Configured(ClientId),
+    /// It may not be registered so.
+    #[error("client {id} cannot be stored: {}", .problems.join("; "))]
+    Refused {
+        /// Which.
+        id: ClientId,
+        /// Each thing that is wrong, and what to do about it.
+        problems: Vec<String>,
+    },
+    /// The database failed; whether the change was made is not known.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Tells the other processes of a change.
+#[derive(Clone, Copy)]
+pub struct Announcer<'a> {
+    /// Carries the word.
+    pub bus: &'a dyn ChangeBus,
+    /// Names this process.
+    pub origin: &'a str,
+}
+
+/// Stores a client if the stored one is still at version `expected` (`None`: if there is none), and
+/// has every process read it anew.
+pub async fn put(
+    view: &TenantView,
+    announcer: Announcer<'_>,
+    client: &Client,
+    expected: Option<u64>,
+) -> Result<ClientPut, ClientChangeError> {
+    must_not_be_configured(view, &client.id)?;
+    let mut problems = problems(client, view);
+    problems.extend(unknown_connectors(client, view));
+    if !problems.is_empty() {
+        let id = client.id.clone();
+        return Err(ClientChangeError::Refused { id, problems });
+    }
+    let put = view.effects.store.put_client(client, expected, view.now());
+    let put = put.await;
+    if !matches!(put, Ok(ClientPut::Lost)) {
+        changed(view, announcer).await;
+    }
+    Ok(put?)
+}
+
+/// Deletes a client, and has every process forget it; `false` if there was none.
+pub async fn delete(
+    view: &TenantView,
+    announcer: Announcer<'_>,
+    id: &ClientId,
+) -> Result<bool, ClientChangeError> {
+    must_not_be_configured(view, id)?;
+    let deleted = view.effects.store.delete_client(id).await;
+    if !matches!(deleted, Ok(false)) {
+        changed(view, announcer).await;
+    }
+    Ok(deleted?)
+}
+
+/// A stored client of that id would never be reached.
+fn must_not_be_configured(view: &TenantView, id: &ClientId) -> Result<(), ClientChangeError> {
+    if view.spec.clients.contains_key(id) {
+        return Err(ClientChangeError::Configured(id.clone()));
+    }
+    Ok(())
+}
+
+/// A change that may have been made is told as one that was: to read a row once more is cheap.
+async fn changed(view: &TenantView, announcer: Announcer<'_>) {
+    view.effects.known_clients.forget();
+    let tenant = view.spec.id.clone();
+    let change = Change {
+        tenant,
+        kind: ChangeKind::Clients,
+        origin: announcer.origin.to_owned(),
+    };
+    if let Err(error) = announcer.bus.publish(&change).await {
+        let id = &change.tenant;
+        warn!(tenant.id = %id, %error,
+            "other processes learn some seconds later that a client of tenant {id} changed");
+    }
+}
+
+/// Why a client may not be served, one text for each reason.
+pub(crate) fn problems(client: &Client, view: &TenantView) -> Vec<String> {
+    let objections = to_client(client, view.spec.dialect);
+    let mut problems: Vec<String> = objections.iter().map(ToString::to_string).collect();
+    let size = size(client);
+    if size > LARGEST {
+        problems.push(format!(
+            "its texts are {size} bytes long; {LARGEST} are the most"
+        ));
+    }
+    problems
+}
+
+fn unknown_connectors(client: &Client, view: &TenantView) -> Vec<String> {
+    let named = client.allowed_connectors.iter().map(ConnectorId::as_str);
+    let unknown = named.filter(|id| view.spec.connector(id).is_none());
+    unknown
+        .map(|id| format!("no connector has the id {id:?}"))
+        .collect()
+}
+
+/// How many bytes its texts take.
+pub(crate) fn size(client: &Client) -> usize {
+    let texts = client
+        .redirect_uris
+        .iter()
+        .chain(&client.post_logout_redirect_uris)
+        .chain(client.sso_shared_with.iter().flatten())
+        .map(String::as_str);
+    let ids = client.trusted_peers.iter().map(ClientId::as_str);
+    let connectors = client.allowed_connectors.iter().map(ConnectorId::as_str);
+    let lists = texts.chain(ids).chain(connectors).map(str::len);
+    // A secret is 32 bytes and its end.
+    client.name.len() + lists.sum::<usize>() + client.secrets.len() * 40
+}
+
+#[cfg(test)]
+mod tests;
