@@ -81,18 +81,18 @@ impl Claims {
     }
 
     /// The one place where issuer, audience and times are judged (RFC 7519 §4.1).
-    pub(crate) fn check(&self, expected: &Expected, now: Timestamp) -> Result<(), VerifyError> {
-        if !expected.issuers.is_empty() {
+    pub(crate) fn check(&self, expected: &Expected<'_>, now: Timestamp) -> Result<(), VerifyError> {
+        if let Some(expected) = expected.issuer {
             let issuer = self.str("iss").ok_or(VerifyError::MissingClaim("iss"))?;
-            if !expected.issuers.iter().any(|accepted| accepted == issuer) {
+            if issuer != expected {
                 return Err(VerifyError::WrongIssuer);
             }
         }
-        if let Some(audience) = &expected.audience {
+        if let Some(audience) = expected.audience {
             if self.get("aud").is_none() {
                 return Err(VerifyError::MissingClaim("aud"));
             }
-            if !self.audience().contains(&audience.as_str()) {
+            if !self.audience().contains(&audience) {
                 return Err(VerifyError::WrongAudience);
             }
         }

@@ -13,14 +13,14 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// let access_token = Expected::from_issuer("https://acme.example").typed("at+jwt");
 /// let id_token_hint = Expected::from_issuer("https://acme.example").even_expired();
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expected {
-    /// `iss` must be one of these. Empty: the caller checks it, for example against a template.
-    pub issuers: Vec<String>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected<'a> {
+    /// What `iss` must be. `None`: the caller checks it, for example against a template.
+    pub issuer: Option<&'a str>,
     /// `aud` must contain this one.
-    pub audience: Option<String>,
+    pub audience: Option<&'a str>,
     /// What `typ` may be.
-    pub typ: TypRule,
+    pub typ: TypRule<'a>,
     /// Whether `exp` is demanded and checked.
     pub check_expiry: bool,
     /// How long after `exp` it is still taken, because clocks differ.
@@ -35,21 +35,21 @@ pub struct Expected {
 ///
 /// Compared as a media type: without regard to case, and with `application/` optional
 /// ([RFC 7515 §4.1.9](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9)).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TypRule {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypRule<'a> {
     /// Any, or none.
     Any,
-    /// No `typ`, or one of these.
-    AbsentOr(Vec<String>),
-    /// One of these must be there (RFC 8725 §3.11).
-    OneOf(Vec<String>),
+    /// No `typ`, or this one.
+    AbsentOr(&'a str),
+    /// This one must be there (RFC 8725 §3.11).
+    Exactly(&'a str),
 }
 
-impl Expected {
+impl<'a> Expected<'a> {
     /// A token by `issuer`.
-    pub fn from_issuer(issuer: impl Into<String>) -> Self {
+    pub fn from_issuer(issuer: &'a str) -> Self {
         Self {
-            issuers: vec![issuer.into()],
+            issuer: Some(issuer),
             ..Self::from_any_issuer()
         }
     }
@@ -57,9 +57,9 @@ impl Expected {
     /// A token whose issuer the caller checks.
     pub fn from_any_issuer() -> Self {
         Self {
-            issuers: Vec::new(),
+            issuer: None,
             audience: None,
-            typ: TypRule::AbsentOr(vec!["JWT".to_owned()]),
+            typ: TypRule::AbsentOr("JWT"),
             check_expiry: true,
             leeway: MINUTE,
             leeway_not_before: MINUTE,
@@ -68,14 +68,14 @@ impl Expected {
     }
 
     /// Demands `audience` in `aud`.
-    pub fn for_audience(mut self, audience: impl Into<String>) -> Self {
-        self.audience = Some(audience.into());
+    pub fn for_audience(mut self, audience: &'a str) -> Self {
+        self.audience = Some(audience);
         self
     }
 
     /// Demands this very `typ`.
-    pub fn typed(mut self, typ: impl Into<String>) -> Self {
-        self.typ = TypRule::OneOf(vec![typ.into()]);
+    pub fn typed(mut self, typ: &'a str) -> Self {
+        self.typ = TypRule::Exactly(typ);
         self
     }
 
@@ -110,17 +110,14 @@ impl Expected {
     }
 }
 
-impl TypRule {
-    pub(crate) fn accepts(&self, typ: Option<&str>) -> bool {
-        let among = |accepted: &[String], typ: &str| {
-            accepted
-                .iter()
-                .any(|one| media_type(one).eq_ignore_ascii_case(media_type(typ)))
-        };
+impl TypRule<'_> {
+    pub(crate) fn accepts(self, typ: Option<&str>) -> bool {
         match (self, typ) {
             (Self::Any, _) | (Self::AbsentOr(_), None) => true,
-            (Self::OneOf(_), None) => false,
-            (Self::AbsentOr(accepted) | Self::OneOf(accepted), Some(typ)) => among(accepted, typ),
+            (Self::Exactly(_), None) => false,
+            (Self::AbsentOr(accepted) | Self::Exactly(accepted), Some(typ)) => {
+                media_type(accepted).eq_ignore_ascii_case(media_type(typ))
+            }
         }
     }
 }
@@ -139,7 +136,7 @@ mod tests {
 
     #[test]
     fn typ_is_compared_as_a_media_type() {
-        let at_jwt = TypRule::OneOf(vec!["at+jwt".to_owned()]);
+        let at_jwt = TypRule::Exactly("at+jwt");
         for (typ, accepted) in [
             (Some("at+jwt"), true),
             (Some("AT+JWT"), true),
@@ -150,7 +147,7 @@ mod tests {
         ] {
             assert_eq!(at_jwt.accepts(typ), accepted, "{typ:?}");
         }
-        let usual = TypRule::AbsentOr(vec!["JWT".to_owned()]);
+        let usual = TypRule::AbsentOr("JWT");
         assert!(usual.accepts(None) && usual.accepts(Some("jwt")));
         assert!(!usual.accepts(Some("logout+jwt")));
         assert!(TypRule::Any.accepts(Some("anything")));

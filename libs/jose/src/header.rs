@@ -65,7 +65,7 @@ impl<'a> CompactJws<'a> {
         })
     }
 
-    pub(crate) fn check_typ(&self, rule: &TypRule) -> Result<(), VerifyError> {
+    pub(crate) fn check_typ(&self, rule: TypRule<'_>) -> Result<(), VerifyError> {
         if rule.accepts(self.typ.as_deref()) {
             Ok(())
         } else {

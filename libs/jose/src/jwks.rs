@@ -106,10 +106,10 @@ impl Jwks {
         &self,
         token: &str,
         now: Timestamp,
-        expected: &Expected,
+        expected: &Expected<'_>,
     ) -> Result<Claims, VerifyError> {
         let jws = CompactJws::parse(token)?;
-        jws.check_typ(&expected.typ)?;
+        jws.check_typ(expected.typ)?;
         match &jws.kid {
             Some(kid) => self.verify_by_kid(&jws, kid)?,
             None => self.verify_by_trying(&jws)?,

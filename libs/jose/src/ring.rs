@@ -160,10 +160,10 @@ impl KeyRing {
         &self,
         token: &str,
         now: Timestamp,
-        expected: &Expected,
+        expected: &Expected<'_>,
     ) -> Result<Claims, VerifyError> {
         let jws = CompactJws::parse(token)?;
-        jws.check_typ(&expected.typ)?;
+        jws.check_typ(expected.typ)?;
         let kid = jws.kid.as_deref().ok_or(VerifyError::UnknownKid)?;
         let named = self.keys.iter().find(|key| key.kid().as_str() == kid);
         let key = named.ok_or(VerifyError::UnknownKid)?;

@@ -163,7 +163,7 @@ impl Provider {
         upstream: &Upstream,
         what: &str,
         jwt: &str,
-        expected: &Expected,
+        expected: &Expected<'_>,
         now: Timestamp,
     ) -> Result<Claims, ConnectorError> {
         let keys = self.keys.get(self.fetch_keys(upstream)).await?;
@@ -197,8 +197,8 @@ pub(super) struct RelyingParty<'a> {
     pub(super) clock_skew: ClockSkew,
 }
 
-impl RelyingParty<'_> {
-    fn expects(&self, issuer: &str) -> Expected {
+impl<'a> RelyingParty<'a> {
+    fn expects(&self, issuer: &'a str) -> Expected<'a> {
         let skew = self.clock_skew;
         Expected::from_issuer(issuer)
             .for_audience(self.client_id)

@@ -16,7 +16,7 @@ fn claims() -> Value {
     json!({"iss": "https://up.test", "aud": "us", "sub": "u1", "exp": NOW.as_secs() + 300})
 }
 
-fn expected() -> Expected {
+fn expected() -> Expected<'static> {
     Expected::from_issuer("https://up.test").for_audience("us")
 }
 

@@ -119,9 +119,9 @@ fn the_caller_says_what_it_expects() {
     let expected = Expected::from_issuer(ISSUER);
     let verify = |expected: &Expected| ring.verify(&token("now"), late, expected).map(drop);
     assert_eq!(verify(&expected), Err(VerifyError::Expired));
-    assert_eq!(verify(&expected.clone().even_expired()), Ok(()));
+    assert_eq!(verify(&expected.even_expired()), Ok(()));
     assert_eq!(
-        verify(&expected.clone().typed("at+jwt")),
+        verify(&expected.typed("at+jwt")),
         Err(VerifyError::WrongTyp)
     );
     let other = Expected::from_issuer("https://globex.test").even_expired();

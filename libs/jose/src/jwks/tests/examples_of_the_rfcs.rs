@@ -2,7 +2,7 @@ use super::*;
 
 const PAYLOAD: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
-fn joe() -> Expected {
+fn joe() -> Expected<'static> {
     Expected::from_issuer("joe")
 }
 
