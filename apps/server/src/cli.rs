@@ -205,7 +205,8 @@ fn hash_password() -> Result<(), Exit> {
     }
     let mut line = String::new();
     stdin.read_line(&mut line).map_err(|_| Exit::Failed)?;
-    let password = Password::new(line.trim_end_matches(['\r', '\n']));
+    line.truncate(line.trim_end_matches(['\r', '\n']).len());
+    let password = Password::new(line);
     if password.reveal().is_empty() {
         eprintln!("no password came on standard input");
         return Err(Exit::Failed);

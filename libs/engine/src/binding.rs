@@ -1,6 +1,6 @@
 //! Which browser a login belongs to.
 
-use insula_model::{TenantSpec, TokenHash};
+use insula_model::{BindingCookie, TenantSpec, TokenHash};
 
 /// What the cookies of a browser say of the login it comes back to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,9 +14,9 @@ pub enum Bound {
 }
 
 /// Compares every binding cookie a browser sent: one that was planted beside ours hides nothing.
-pub fn bound(login: Option<&TokenHash>, presented: &[String]) -> Bound {
+pub fn bound(login: Option<&TokenHash>, presented: &[BindingCookie]) -> Bound {
     match login {
-        Some(hash) if presented.iter().any(|value| hash.matches(value)) => Bound::ToThis,
+        Some(hash) if presented.iter().any(|value| hash.matches(value.reveal())) => Bound::ToThis,
         Some(_) if !presented.is_empty() => Bound::ToAnother,
         _ => Bound::ToNone,
     }
@@ -46,7 +46,10 @@ mod tests {
     #[test]
     fn a_login_is_this_browsers_if_any_of_its_cookies_says_so() {
         let own = TokenHash::of("own");
-        let sent = |values: &[&str]| values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>();
+        let sent = |values: &[&str]| {
+            let values = values.iter();
+            values.map(|v| BindingCookie::new(*v)).collect::<Vec<_>>()
+        };
         for (login, presented, expected) in [
             (Some(&own), sent(&["own"]), Bound::ToThis),
             (Some(&own), sent(&["planted", "own"]), Bound::ToThis),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use insula_engine::authorize::ReplyTo;
-use insula_model::SessionCookie;
+use insula_model::{BindingCookie, SessionCookie};
 
 /// An answer to the client, on its way through the browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ pub enum Screen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CookieChange {
     /// Give the browser a binding cookie.
-    Bind(String),
+    Bind(BindingCookie),
     /// Have the browser carry a long request, sealed, while its login is under way.
     Carry {
         /// The cookie's value.

@@ -7,7 +7,8 @@ use insula_engine::Refusal;
 use insula_engine::authorize::ReplyTo;
 use insula_engine::binding::{Bound, bound, may_take_a_step};
 use insula_model::{
-    AuthRequest, AuthRequestId, AuthorizationRequest, Client, ConnectorId, Denial, TokenHash,
+    AuthRequest, AuthRequestId, AuthorizationRequest, BindingCookie, Client, ConnectorId, Denial,
+    TokenHash,
 };
 use insula_store::StoreError;
 use tracing::warn;
@@ -61,11 +62,15 @@ pub(crate) async fn client(
 /// The browser's binding, old or new. A login is finished by the browser that began it, or by
 /// nobody ([RFC 9700 §4.7](https://www.rfc-editor.org/rfc/rfc9700#section-4.7)).
 pub(crate) fn bind(view: &TenantView, browser: &Browser) -> (TokenHash, Option<CookieChange>) {
-    match browser.bindings.iter().find(|value| value.len() >= 32) {
-        Some(value) => (TokenHash::of(value), None),
+    match browser
+        .bindings
+        .iter()
+        .find(|value| value.reveal().len() >= 32)
+    {
+        Some(value) => (value.hash(), None),
         None => {
-            let value = view.effects.entropy.word(25);
-            (TokenHash::of(&value), Some(CookieChange::Bind(value)))
+            let value = BindingCookie::new(view.effects.entropy.word(25));
+            (value.hash(), Some(CookieChange::Bind(value)))
         }
     }
 }

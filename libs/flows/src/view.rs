@@ -5,7 +5,9 @@ use std::sync::Arc;
 use insula_ambient::{Clock, Entropy, Timestamp};
 use insula_connector_kit::{Connector, LoginContext};
 use insula_jose::{KeyRing, RotationPolicy};
-use insula_model::{AuthRequestId, ConnectorId, ConnectorSpec, Rules, SessionCookie, TenantSpec};
+use insula_model::{
+    AuthRequestId, BindingCookie, ConnectorId, ConnectorSpec, Rules, SessionCookie, TenantSpec,
+};
 use insula_oauth::Scopes;
 use insula_store::{TenantCache, TenantStore};
 
@@ -104,7 +106,7 @@ impl TenantView {
 pub struct Browser {
     /// Every binding cookie it sent: each names the browser, not the person. Beside ours may stand
     /// one that somebody planted.
-    pub bindings: Vec<String>,
+    pub bindings: Vec<BindingCookie>,
     /// Every session cookie it sent.
     pub sessions: Vec<SessionCookie>,
     /// What it carries of a login whose request is long; sealed.
@@ -114,4 +116,21 @@ pub struct Browser {
     /// Whether that is a proxy which nobody named as trusted: everybody comes from there, so nobody
     /// is limited by it.
     pub address_is_shared: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_is_printed_without_the_values_of_its_cookies() {
+        let browser = Browser {
+            bindings: vec![BindingCookie::new("hunter2")],
+            sessions: vec![SessionCookie::new("hunter3")],
+            ..Browser::default()
+        };
+        let printed = format!("{browser:?}");
+        assert!(printed.contains("BindingCookie"), "{printed}");
+        assert!(!printed.contains("hunter"), "{printed}");
+    }
 }

@@ -54,7 +54,8 @@ pub use rules::{
     ReplacedRefreshToken, Rules,
 };
 pub use secret::{
-    AccessToken, AuthorizationCode, ClientSecret, Password, RefreshSecret, SessionCookie,
+    AccessToken, AuthorizationCode, BindingCookie, ClientSecret, Password, RefreshSecret,
+    SessionCookie,
 };
 pub use session::BrowserSession;
 pub use tenant::{

@@ -77,6 +77,10 @@ secret!(
     /// The value of a browser's session cookie.
     SessionCookie
 );
+secret!(
+    /// The value of the cookie that tells a browser from all others, and says nothing of the person.
+    BindingCookie
+);
 
 made_here!(AuthorizationCode);
 made_here!(SessionCookie);
@@ -151,10 +155,12 @@ mod tests {
     assert_not_impl_any!(AccessToken: fmt::Display, serde::Serialize);
     assert_not_impl_any!(RefreshSecret: fmt::Display, serde::Serialize);
     assert_not_impl_any!(SessionCookie: fmt::Display, serde::Serialize);
+    assert_not_impl_any!(BindingCookie: fmt::Display, serde::Serialize);
 
     #[test]
     fn debug_prints_the_name_only() {
         assert_eq!(format!("{:?}", Password::new("hunter2")), "Password");
+        assert_eq!(format!("{:?}", BindingCookie::new("b")), "BindingCookie");
     }
 
     #[test]

@@ -2,7 +2,7 @@ use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration as CookieAge;
 use actix_web::cookie::{Cookie, SameSite};
 use insula_flows::{Browser, CookieChange};
-use insula_model::{SessionCookie, TenantSpec};
+use insula_model::{BindingCookie, SessionCookie, TenantSpec};
 
 /// Names the browser, not the person.
 const BINDING: &str = "insula_browser";
@@ -23,9 +23,10 @@ const MOST_OF_ONE_NAME: usize = 4;
 /// What the browser brought along for this tenant.
 pub(crate) fn read(request: &HttpRequest, spec: &TenantSpec) -> Browser {
     let names = |name: &str| values(request, &full_name(spec, name), LONGEST_NAME);
+    let bindings = names(BINDING);
     let sessions = names(&spec.sessions.cookie_name);
     Browser {
-        bindings: names(BINDING),
+        bindings: bindings.into_iter().map(BindingCookie::new).collect(),
         sessions: sessions.into_iter().map(SessionCookie::new).collect(),
         carried: values(request, &full_name(spec, CARRIED), LONGEST_COOKIE),
         address: None,
@@ -53,7 +54,10 @@ fn values(request: &HttpRequest, name: &str, longest: usize) -> Vec<String> {
 pub(crate) fn cookie(change: &CookieChange, spec: &TenantSpec) -> Cookie<'static> {
     let session = || full_name(spec, &spec.sessions.cookie_name);
     match change {
-        CookieChange::Bind(value) => bake(spec, full_name(spec, BINDING), value.clone(), None),
+        CookieChange::Bind(value) => {
+            let value = value.reveal().to_owned();
+            bake(spec, full_name(spec, BINDING), value, None)
+        }
         CookieChange::Carry { value, max_age } => {
             let age = CookieAge::try_from(*max_age).ok();
             bake(spec, full_name(spec, CARRIED), value.clone(), age)

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use insula_connector_kit::ConnectorError;
 use insula_engine::authorize::ReplyTo;
-use insula_model::{AuthRequestId, RefusalForm, Rules, TenantSpec};
+use insula_model::{AuthRequestId, BindingCookie, RefusalForm, Rules, TenantSpec};
 use insula_oauth::{ErrorCode, ResponseMode};
 use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_connector, a_tenant};
 
@@ -332,12 +332,12 @@ async fn a_browser_is_bound_once_and_a_planted_short_name_is_replaced() {
     let mut person = Person::default();
     person.opens(&ours, &route).await.unwrap();
     let bound = person.browser.bindings[0].clone();
-    assert!(bound.len() >= 32);
+    assert!(bound.reveal().len() >= 32);
     person.opens(&ours, &route).await.unwrap();
     assert_eq!(person.browser.bindings, [bound], "a second tab keeps it");
-    person.browser.bindings = vec!["planted".to_owned()];
+    person.browser.bindings = vec![BindingCookie::new("planted")];
     person.opens(&ours, &route).await.unwrap();
-    assert!(person.browser.bindings[0].len() >= 32);
+    assert!(person.browser.bindings[0].reveal().len() >= 32);
 }
 
 #[tokio::test]
@@ -452,7 +452,12 @@ async fn what_is_stored_of_a_login_is_what_was_asked() {
     let cache = &ours.effects.cache;
     let stored = cache.get_auth_request(&id).await.unwrap().unwrap();
     assert_eq!(stored.version, 1);
-    assert!(stored.browser.unwrap().matches(&person.browser.bindings[0]));
+    assert!(
+        stored
+            .browser
+            .unwrap()
+            .matches(person.browser.bindings[0].reveal())
+    );
     assert_eq!(stored.request.state.as_deref(), Some("xyz"));
     assert_eq!(stored.asked.unwrap().connector_id.as_str(), "mock");
     clock.advance(Duration::from_millis(599_999));

@@ -352,7 +352,7 @@ async fn a_cookie_planted_beside_ours_does_not_lose_the_login() {
         let mut person = Person::default();
         let sent = person.opens(&view, &format!("/auth/mock?{ask}")).await;
         let sent = sent.unwrap();
-        let planted = "planted-by-a-sibling-of-this-host".to_owned();
+        let planted = insula_model::BindingCookie::new("planted-by-a-sibling-of-this-host");
         person.browser.bindings.insert(0, planted);
         assert!(person.logs_in(&view, &sent).await.is_ok());
     }
