@@ -102,6 +102,53 @@ async fn tenants_are_listed_with_what_their_actors_tell_and_the_socket_is_the_ow
     assert_eq!(output.status.code(), Some(4), "{}", complained(&output));
 }
 
+/// Asks a tenant for its metadata, which wakes it.
+async fn wake(deployment: &Deployment, tenant: &str) {
+    let port = deployment.port;
+    let discovery = format!("http://{tenant}.localhost:{port}/.well-known/openid-configuration");
+    Agent::new().get(discovery).await.expect(200);
+}
+
+#[tokio::test]
+async fn beyond_max_awake_the_tenant_unused_for_longest_sleeps() {
+    let deployment = Deployment::build()
+        .tenant("acme", FILE)
+        .tenant("globex", NEIGHBOUR)
+        .setting("limits: { memory: 512MiB, maxAwake: 1 }")
+        .done();
+    let process = deployment.open().await;
+    wake(&deployment, "acme").await;
+    status(&deployment, "acme", "serving").await;
+    wake(&deployment, "globex").await;
+    status(&deployment, "acme", "asleep").await;
+    status(&deployment, "globex", "serving").await;
+    let told = complained(&run(&deployment, &["tenants"]).await);
+    assert_eq!(told, "1 of at most 1 tenants are awake (limits.maxAwake)\n");
+    wake(&deployment, "acme").await;
+    process.terminate().await;
+}
+
+#[tokio::test]
+async fn a_budget_of_memory_says_how_many_tenants_are_awake_and_the_command_shows_it() {
+    let deployment = Deployment::build()
+        .tenant("acme", FILE)
+        .tenant("globex", NEIGHBOUR)
+        .setting("limits: { memory: 7MiB }")
+        .done();
+    let process = deployment.open().await;
+    wake(&deployment, "acme").await;
+    status(&deployment, "acme", "serving").await;
+    let listed = run(&deployment, &["tenants"]).await;
+    let said_of = |count: &str| {
+        format!("{count} 448 tenants are awake (7 MiB at 16 KiB a tenant: limits.memory)")
+    };
+    assert_eq!(complained(&listed).trim(), said_of("1 of at most"));
+    assert_eq!(said(&listed).lines().count(), 3, "the list is for programs");
+    let log = process.log();
+    assert!(log.contains("up to 448 tenants are awake at once"), "{log}");
+    process.terminate().await;
+}
+
 #[tokio::test]
 async fn a_quarantined_tenant_is_shown_with_its_next_step_and_revived_by_command() {
     let deployment = Deployment::build()

@@ -11,7 +11,10 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use insula_model::TenantId;
 use insula_tenancy::Tenancy;
+use serde_json::json;
 use tracing::{info, warn};
+
+use crate::awake_limit::AwakeLimit;
 
 /// An open admin socket. The file goes with it.
 pub(crate) struct AdminSocket {
@@ -23,9 +26,14 @@ pub(crate) struct AdminSocket {
 
 /// Opens the socket and serves it until it is closed. A process without one serves its tenants all
 /// the same.
-pub(crate) fn open(path: Option<&Path>, tenancy: Tenancy) -> Option<AdminSocket> {
+pub(crate) fn open(
+    path: Option<&Path>,
+    tenancy: Tenancy,
+    limit: AwakeLimit,
+) -> Option<AdminSocket> {
     let path = path?;
-    let opened = listen(path).and_then(|(listener, place)| Ok((serve(listener, tenancy)?, place)));
+    let opened =
+        listen(path).and_then(|(listener, place)| Ok((serve(listener, tenancy, limit)?, place)));
     match opened {
         Ok((server, place)) => {
             let handle = server.handle();
@@ -110,11 +118,13 @@ fn listen(path: &Path) -> io::Result<(UnixListener, File)> {
     Ok((bound?, place))
 }
 
-fn serve(listener: UnixListener, tenancy: Tenancy) -> io::Result<Server> {
-    let tenancy = web::Data::new(tenancy);
+fn serve(listener: UnixListener, tenancy: Tenancy, limit: AwakeLimit) -> io::Result<Server> {
+    let (tenancy, limit) = (web::Data::new(tenancy), web::Data::new(limit));
     let server = HttpServer::new(move || {
         App::new()
             .app_data(tenancy.clone())
+            .app_data(limit.clone())
+            .route("/awake", web::get().to(awake))
             .route("/tenants", web::get().to(all))
             .route("/tenants/{tenant}", web::get().to(one))
             .route("/tenants/{tenant}/revive", web::post().to(revive))
@@ -125,6 +135,12 @@ fn serve(listener: UnixListener, tenancy: Tenancy) -> io::Result<Server> {
 
 async fn all(tenancy: web::Data<Tenancy>) -> HttpResponse {
     HttpResponse::Ok().json(tenancy.statuses().await)
+}
+
+/// How many tenants are awake, how many may be, and what that follows from.
+async fn awake(tenancy: web::Data<Tenancy>, limit: web::Data<AwakeLimit>) -> HttpResponse {
+    let (awake, most, because) = (tenancy.awake(), limit.tenants, &limit.because);
+    HttpResponse::Ok().json(json!({ "awake": awake, "most": most, "because": because }))
 }
 
 async fn one(tenancy: web::Data<Tenancy>, name: web::Path<String>) -> HttpResponse {

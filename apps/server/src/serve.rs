@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use crate::awake_limit::AwakeLimit;
 use crate::exit::{Exit, Misconfigured};
 use crate::leaving::Signals;
 use crate::listeners::Listeners;
@@ -105,8 +106,15 @@ async fn serve(config: &ServerConfig, services: wiring::Services) -> Result<()> 
         Some(_) => Some(Certificates::load(&config.tls).context(Misconfigured)?),
         None => None,
     };
+    let awake_limit = AwakeLimit::of(config.awake);
+    let (max_awake, because) = (awake_limit.tenants, &awake_limit.because);
+    info!(
+        max_awake,
+        "up to {max_awake} tenants are awake at once ({because})"
+    );
     let options = TenancyOptions {
         jwks_max_age: JWKS_MAX_AGE,
+        max_awake,
         ..TenancyOptions::default()
     };
     let tenancy = Tenancy::start(services.tenancy_deps(), options);
@@ -167,7 +175,7 @@ async fn serve(config: &ServerConfig, services: wiring::Services) -> Result<()> 
         &services.metrics,
     )?;
     reload_on_hangup(tenancy.clone(), certificates)?;
-    let admin = admin::open(config.admin_socket.as_deref(), tenancy.clone());
+    let admin = admin::open(config.admin_socket.as_deref(), tenancy.clone(), awake_limit);
     info!("insula {} serves", env!("CARGO_PKG_VERSION"));
     let lost = services.io.spawn(services.lease.clone().keep());
     let gives_way = Arc::new(AtomicBool::new(false));

@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Question {
     All,
+    /// How many are awake, and may be.
+    Awake,
     Status(String),
     Revive(String),
 }
@@ -31,6 +33,11 @@ pub(crate) fn run(config: &ServerConfig, question: &Question, as_json: bool) -> 
         eprintln!("{told}");
         exit
     })?;
+    if *question == Question::All
+        && let Ok(awake) = io.block_on(ask(config.admin_socket.as_deref(), &Question::Awake))
+    {
+        eprintln!("{}", summary(&awake));
+    }
     let tenants = match answer {
         Value::Array(tenants) => tenants,
         one => vec![one],
@@ -56,6 +63,7 @@ async fn ask(socket: Option<&Path>, question: &Question) -> Result<Value, (Exit,
     let socket = socket.ok_or_else(|| (Exit::Config, off.to_owned()))?;
     let (method, path) = match question {
         Question::All => (Method::GET, "/tenants".to_owned()),
+        Question::Awake => (Method::GET, "/awake".to_owned()),
         Question::Status(name) => (Method::GET, format!("/tenants/{}", checked(name)?)),
         Question::Revive(name) => (Method::POST, format!("/tenants/{}/revive", checked(name)?)),
     };
@@ -98,6 +106,15 @@ fn text(tenant: &Value, key: &str) -> String {
         Some(Value::String(text)) => text.lines().collect::<Vec<_>>().join("; "),
         Some(other) => other.to_string(),
     }
+}
+
+/// Beside the list, which programs read.
+fn summary(awake: &Value) -> String {
+    let (now, most) = (text(awake, "awake"), text(awake, "most"));
+    format!(
+        "{now} of at most {most} tenants are awake ({})",
+        text(awake, "because")
+    )
 }
 
 const COLUMNS: [(&str, &str); 7] = [

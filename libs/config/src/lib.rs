@@ -31,8 +31,8 @@ pub use problem::{Problem, Severity};
 pub use reading::Lookup;
 pub use secret::{SecretError, SecretRef};
 pub use server::{
-    CacheUrl, ConfigError, Connections, DatabasePool, HostCertificate, Listen, Log, LogFormat,
-    Outbound, ServerConfig, ServiceUrl, Setting, Tls,
+    AwakeLimits, CacheUrl, ConfigError, Connections, DatabasePool, HostCertificate, Listen, Log,
+    LogFormat, Outbound, ServerConfig, ServiceUrl, Setting, Tls,
 };
 pub use source::{
     DefaultMark, Document, LoadOptions, Loaded, TenantFiles, TenantSource, Unservable,

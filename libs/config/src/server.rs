@@ -1,3 +1,4 @@
+mod awake;
 mod connections;
 pub(crate) mod network;
 mod setting;
@@ -14,6 +15,8 @@ use insula_model::Rate;
 use ipnet::IpNet;
 use thiserror::Error;
 
+pub use self::awake::AwakeLimits;
+use self::awake::awake_limits;
 pub use self::connections::Connections;
 use self::connections::connections;
 pub use self::network::{Listen, Outbound};
@@ -58,6 +61,8 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// The quota of requests of a tenant that names none.
     pub tenant_requests: Option<Rate>,
+    /// How many tenants may be awake.
+    pub awake: AwakeLimits,
     /// How it logs.
     pub log: Log,
     /// How many threads serve; `None` for one per core.
@@ -176,6 +181,7 @@ fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
     let trusted_proxies = networks(&mut top, "trustedProxies", reading);
     let mut limits = top.section("limits", reading);
     let tenant_requests = rate(&mut limits, "requests", reading);
+    let awake = awake_limits(&mut limits, reading);
     limits.finish(reading);
     let log = log(top.section("log", reading), reading);
     let workers = top.number("workers", reading);
@@ -215,6 +221,7 @@ fn read(root: &Node, reading: &mut Reading<'_>) -> Option<ServerConfig> {
         master_key,
         trusted_proxies,
         tenant_requests,
+        awake,
         log,
         workers: workers.map(|workers| workers.value),
         connections,

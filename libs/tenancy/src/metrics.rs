@@ -12,6 +12,8 @@ pub struct Metrics {
     pub(crate) registered: IntGauge,
     /// Tenants whose actor runs.
     pub(crate) awake: IntGauge,
+    /// How many may.
+    pub(crate) most_awake: IntGauge,
     /// Tenants whose present configuration cannot be served: they have their last good one.
     pub(crate) on_last_good: IntGauge,
     /// Tenants that failed too often and are left alone for a while.
@@ -64,6 +66,10 @@ impl Metrics {
         Ok(Self {
             registered: IntGauge::new("insula_tenants_registered", "Tenants there are.")?,
             awake: IntGauge::new("insula_tenants_awake", "Tenants whose actor runs.")?,
+            most_awake: IntGauge::new(
+                "insula_tenants_awake_limit",
+                "Tenants that may be awake; beyond it those unused for longest go to sleep.",
+            )?,
             on_last_good: IntGauge::new(
                 "insula_tenants_on_last_good",
                 "Tenants served by their last good configuration, for the present one cannot be.",
@@ -121,6 +127,7 @@ impl Metrics {
     pub fn register(&self, registry: &Registry) -> prometheus::Result<()> {
         registry.register(Box::new(self.registered.clone()))?;
         registry.register(Box::new(self.awake.clone()))?;
+        registry.register(Box::new(self.most_awake.clone()))?;
         registry.register(Box::new(self.on_last_good.clone()))?;
         registry.register(Box::new(self.quarantined.clone()))?;
         registry.register(Box::new(self.threads_replaced.clone()))?;
@@ -170,7 +177,7 @@ mod tests {
         metrics.reloaded(true);
         metrics.rotated(Rotated::Lost);
         let families = registry.gather();
-        assert_eq!(families.len(), 13);
+        assert_eq!(families.len(), 14);
         assert!(families.iter().all(|family| family.help().ends_with('.')));
     }
 }

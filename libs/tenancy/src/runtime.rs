@@ -40,13 +40,16 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     pub(crate) fn new(deps: TenancyDeps, options: TenancyOptions) -> Arc<Self> {
+        let metrics = Metrics::new();
+        let most_awake = i64::try_from(options.max_awake).unwrap_or(i64::MAX);
+        metrics.most_awake.set(most_awake);
         Arc::new(Self {
             in_background: Background::new(deps.io.clone()),
             on_last_good: ArcSwap::default(),
             client_memory: RememberedTotals::new(MOST_CLIENT_BYTES),
             deps,
             options,
-            metrics: Metrics::new(),
+            metrics,
             directory: Directory::empty(),
             threads: Threads::default(),
             loading: Arc::new(Semaphore::new(LOADS_AT_ONCE)),

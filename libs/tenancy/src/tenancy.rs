@@ -180,6 +180,11 @@ impl Tenancy {
         &self.0.runtime.metrics
     }
 
+    /// How many tenants are awake.
+    pub fn awake(&self) -> usize {
+        usize::try_from(self.0.runtime.metrics.awake.get()).unwrap_or_default()
+    }
+
     /// Wakes a tenant, or finds it awake. All who ask meanwhile share one waking.
     pub async fn activate(&self, id: &TenantId) -> Result<TenantHandle, Unavailable> {
         let unavailable = Unavailable {

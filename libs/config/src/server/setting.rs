@@ -58,7 +58,7 @@ const fn list(path: &'static str, meaning: &'static str) -> Setting {
     }
 }
 
-pub(super) const SETTINGS: [Setting; 33] = [
+pub(super) const SETTINGS: [Setting; 35] = [
     one(
         "listen.http",
         "address of the tenants, unencrypted; empty for none, as if left out beside listen.https",
@@ -99,6 +99,14 @@ pub(super) const SETTINGS: [Setting; 33] = [
     one(
         "limits.requests",
         "quota of requests of a tenant that names none, such as 200/s",
+    ),
+    one(
+        "limits.memory",
+        "memory of all awake tenants, such as 512MiB; half of the process's if not set",
+    ),
+    one(
+        "limits.maxAwake",
+        "most tenants awake at once; as many as fit into limits.memory if not set",
     ),
     one("log.format", "pretty or json"),
     one(

@@ -922,6 +922,18 @@ pub(super) const SERVER: &[Row] = &[
         Obeyed(&["the_servers_own_quota_holds_for_tenants_that_name_none_and_for_no_others"]),
     ),
     (
+        "limits.memory",
+        "limits: { HERE }\n",
+        "memory: 7MiB",
+        Obeyed(&["a_budget_of_memory_says_how_many_tenants_are_awake_and_the_command_shows_it"]),
+    ),
+    (
+        "limits.maxAwake",
+        "limits: { HERE }\n",
+        "maxAwake: 7",
+        Obeyed(&["beyond_max_awake_the_tenant_unused_for_longest_sleeps"]),
+    ),
+    (
         "log.format",
         "log: { HERE }\n",
         "format: json",
