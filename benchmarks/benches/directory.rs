@@ -92,7 +92,7 @@ impl SpecSource for Generated {
     async fn load(&self, id: &TenantId) -> Result<LoadedSpec, SpecError> {
         let issuer = format!("https://{id}.test");
         Ok(LoadedSpec {
-            spec: a_tenant().at(id.as_str(), &issuer).build(),
+            spec: Arc::new(a_tenant().at(id.as_str(), &issuer).build()),
             fingerprint: "1".to_owned(),
             document: None,
         })

@@ -194,7 +194,7 @@ impl SpecSource for Generated {
         }
         let issuer = format!("https://{id}.test");
         Ok(LoadedSpec {
-            spec: a_tenant().at(id.as_str(), &issuer).build(),
+            spec: Arc::new(a_tenant().at(id.as_str(), &issuer).build()),
             fingerprint: "1".to_owned(),
             document: None,
         })

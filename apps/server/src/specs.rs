@@ -1,7 +1,6 @@
 //! What the files of tenants mean, for the actors and for `insula check`.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use insula_config::{Loaded, Problem, Severity, TenantSource, check_defaults, check_tenants};
@@ -18,8 +17,6 @@ use tokio::runtime::Handle;
 pub(crate) struct FileSpecs {
     files: FileRegistry,
     inspection: Arc<Inspection>,
-    /// What was loaded last of each tenant that was ever awake.
-    good: Arc<Mutex<BTreeMap<TenantId, LoadedSpec>>>,
     io: Handle,
 }
 
@@ -52,7 +49,6 @@ impl FileSpecs {
         Self {
             files: FileRegistry::new(folders, inspect, io.clone()),
             inspection,
-            good: Arc::default(),
             io,
         }
     }
@@ -96,13 +92,7 @@ impl SpecSource for FileSpecs {
         let loaded = reading
             .await
             .map_err(|_| SpecError(vec!["the tenant's file could not be read".to_owned()]))?;
-        let loaded = of_loaded(loaded.map_err(|error| SpecError(vec![error]))?)?;
-        let kept = LoadedSpec {
-            document: None,
-            ..loaded.clone()
-        };
-        held(&self.good).insert(id.clone(), kept);
-        Ok(loaded)
+        of_loaded(loaded.map_err(|error| SpecError(vec![error]))?)
     }
 
     async fn read(&self, id: &TenantId, earlier: &TenantDocument) -> Result<LoadedSpec, SpecError> {
@@ -115,21 +105,13 @@ impl SpecSource for FileSpecs {
             .map_err(|_| SpecError(vec!["the document could not be read".to_owned()]))?;
         of_loaded(loaded.map_err(|error| SpecError(vec![error]))?)
     }
-
-    async fn last_good(&self, id: &TenantId) -> Option<LoadedSpec> {
-        held(&self.good).get(id).cloned()
-    }
-
-    fn forget_good(&self, id: &TenantId) {
-        held(&self.good).remove(id);
-    }
 }
 
 fn of_loaded(loaded: Loaded) -> Result<LoadedSpec, SpecError> {
     let fingerprint = loaded.seen.fingerprint().to_string();
     match loaded.spec {
         Ok(spec) => Ok(LoadedSpec {
-            spec,
+            spec: Arc::new(spec),
             fingerprint,
             document: loaded.document,
         }),
@@ -160,7 +142,7 @@ impl Inspection {
             problem(source, severity, &format!("connectors[{id}]"), cause, next)
         };
         let mut problems = Vec::new();
-        let known = |one: &&ConnectorSpec| kinds.contains(&one.kind.as_str());
+        let known = |one: &&Arc<ConnectorSpec>| kinds.contains(&one.kind.as_str());
         for connector in spec.connectors.iter().filter(known) {
             let id = &connector.id;
             for cause in self.connectors.check(connector, &spec.issuer) {
@@ -199,11 +181,6 @@ const fn severity_of(format: DocumentFormat) -> Severity {
         DocumentFormat::Native => Severity::Error,
         DocumentFormat::Dex => Severity::Warning,
     }
-}
-
-/// A thread that panicked under this lock left whole entries behind.
-fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -16,7 +16,9 @@ mod signer;
 
 pub(crate) use limits::rate;
 
-use insula_model::{Rules, TenantId, TenantSpec};
+use std::sync::Arc;
+
+use insula_model::{ConnectorSpec, Rules, TenantId, TenantSpec};
 
 use crate::defaults::LIMITS;
 use crate::reading::Reading;
@@ -40,6 +42,14 @@ pub(crate) fn read_beside_dex(
         spec.is_default = is_default;
         spec.limits = limits;
     }
+}
+
+/// Each in a place of its own, where whoever opens it shares it. The list they were read into has room
+/// for all of them in itself.
+fn shared(connectors: Vec<ConnectorSpec>) -> Vec<Arc<ConnectorSpec>> {
+    let mut shared = Vec::with_capacity(connectors.len());
+    shared.extend(connectors.into_iter().map(Arc::new));
+    shared
 }
 
 /// Reads a tenant file of either format. Goes through all of it whatever is wrong; the spec is there
@@ -88,7 +98,7 @@ pub(crate) fn read(
         dialect: defaults.dialect,
         rules: Rules::of(defaults.dialect),
         clients,
-        connectors,
+        connectors: shared(connectors),
         password_db,
         passwords: passwords.into(),
         oauth2,

@@ -161,7 +161,7 @@ mod tests {
             .map(|(theirs, ours)| (theirs.to_owned(), ours.to_owned()))
             .into();
         let spec = a_tenant()
-            .with(|t| t.connectors = vec![mock, a_connector("other")])
+            .with(|t| t.connectors = [mock, a_connector("other")].map(std::sync::Arc::new).into())
             .build();
         let (pwd, none) = (vec!["pwd".to_owned()], Vec::new());
         for (connector, amr, acr, told) in [

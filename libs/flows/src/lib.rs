@@ -22,6 +22,7 @@ mod client_authentication;
 mod client_book;
 mod commit;
 mod configured_people;
+mod connectors;
 mod conversation;
 mod denied;
 mod error;
@@ -44,10 +45,11 @@ mod view;
 pub use client_book::ClientBook;
 pub use clients::{Announcer, ClientChangeError};
 pub use configured_people::ConfiguredPeople;
+pub use connectors::{Connectors, OpenedConnector};
 pub use error::{Fault, FlowError, Refused};
 pub use known_clients::KnownClients;
 pub use outcome::{
     AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, Outcome, PasswordTrouble,
     Screen, Turn,
 };
-pub use view::{Browser, Connectors, Effects, OpenedConnector, TenantView};
+pub use view::{Browser, Effects, TenantView};

@@ -39,11 +39,10 @@ pub(crate) fn view_by(spec: impl Into<TenantSpec>, clock: impl Clock) -> TenantV
     let cache = MemoryCache::new(shared.clone(), CacheLimits::default());
     let connectors = spec.connectors.iter().map(|connector| {
         let opened: Arc<dyn Connector> = Arc::new(FakeConnector::redirecting());
-        let connector = OpenedConnector {
-            spec: connector.clone(),
+        OpenedConnector {
+            spec: Arc::clone(connector),
             opened: Ok(opened),
-        };
-        (connector.spec.id.clone(), connector)
+        }
     });
     let algs = spec.signer.algorithms.iter();
     let rotation = RotationPolicy {
@@ -73,7 +72,7 @@ pub(crate) fn with_connector(
 ) -> (TenantView, Arc<FakeConnector>) {
     let fake = Arc::new(fake);
     let mut connectors = view.connectors.as_ref().clone();
-    for connector in connectors.values_mut() {
+    for connector in connectors.iter_mut() {
         if connector.spec.id.as_str() == id {
             connector.opened = Ok(fake.clone());
         }
@@ -99,7 +98,7 @@ pub(crate) fn reconfigured(view: &TenantView, change: impl FnOnce(&mut TenantSpe
 pub(crate) fn without_people(view: &TenantView) -> TenantView {
     reconfigured(view, |spec| {
         for connector in &mut spec.connectors {
-            "local".clone_into(&mut connector.kind);
+            "local".clone_into(&mut Arc::make_mut(connector).kind);
         }
     })
 }

@@ -1,29 +1,14 @@
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use insula_ambient::{Clock, Entropy, Timestamp};
-use insula_connector_kit::{Connector, LoginContext};
+use insula_connector_kit::LoginContext;
 use insula_jose::{KeyRing, RotationPolicy};
-use insula_model::{
-    AuthRequestId, BindingCookie, ConnectorId, ConnectorSpec, Rules, SessionCookie, TenantSpec,
-};
+use insula_model::{AuthRequestId, BindingCookie, ConnectorId, Rules, SessionCookie, TenantSpec};
 use insula_oauth::Scopes;
 use insula_store::{TenantCache, TenantStore};
 
-use crate::{ClientBook, KnownClients};
-
-/// A connector as its tenant's actor opened it.
-#[derive(Clone)]
-pub struct OpenedConnector {
-    /// As configured.
-    pub spec: ConnectorSpec,
-    /// The connector, or why it could not be opened; it is marked, not fatal.
-    pub opened: Result<Arc<dyn Connector>, String>,
-}
-
-/// A tenant's connectors by id.
-pub type Connectors = BTreeMap<ConnectorId, OpenedConnector>;
+use crate::{ClientBook, Connectors, KnownClients};
 
 /// What a flow acts on, bound to one tenant.
 #[derive(Clone)]

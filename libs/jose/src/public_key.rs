@@ -1,3 +1,5 @@
+use std::sync::OnceLock;
+
 use aws_lc_rs::io::Positive;
 use aws_lc_rs::signature::RsaSubjectPublicKey as RsaPublicKey;
 use biscuit::jwk::{AlgorithmParameters, CommonParameters, JWK, PublicKeyUse};
@@ -5,8 +7,9 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::verify_alg::VerifyAlg;
 use crate::verifying_key::VerifyingKey;
-use crate::{Alg, KeyId};
+use crate::{Alg, KeyId, VerifyError};
 
 /// A JWK as we publish it: `use`, `kid`, `kty`, the material, `alg`.
 pub(crate) type PublishedJwk = JWK<PublishedAlg>;
@@ -17,13 +20,16 @@ pub(crate) struct PublishedAlg {
     alg: Alg,
 }
 
-/// The public half of a key of ours.
+/// The public half of a key of ours, held in one form, as it is published: very many tenants hold
+/// theirs at once, and few of them verify or are asked for anything but the text. The other forms
+/// are made when they are first needed.
 pub(crate) struct PublicKey {
     pub(crate) alg: Alg,
     pub(crate) kid: KeyId,
-    pub(crate) wire: PublishedJwk,
-    pub(crate) json: Value,
-    pub(crate) verifying: VerifyingKey,
+    /// The JWK, written out.
+    pub(crate) text: Box<str>,
+    value: OnceLock<Box<Value>>,
+    verifying: OnceLock<Option<Box<VerifyingKey>>>,
 }
 
 impl PublicKey {
@@ -69,14 +75,39 @@ impl PublicKey {
             algorithm,
             additional: PublishedAlg { alg },
         };
-        let json = serde_json::to_value(&wire).ok()?;
-        let verifying = VerifyingKey::from_jwk(json.as_object()?)?;
+        let value = serde_json::to_value(&wire).ok()?;
+        // Tried here, so that a key that is held can be verified with.
+        VerifyingKey::from_jwk(value.as_object()?)?;
+        let text = serde_json::to_string(&wire).ok()?;
         Some(Self {
             alg,
             kid,
-            wire,
-            json,
-            verifying,
+            text: text.into_boxed_str(),
+            value: OnceLock::new(),
+            verifying: OnceLock::new(),
         })
+    }
+
+    /// The JWK.
+    pub(crate) fn value(&self) -> &Value {
+        // What was written out above can be read.
+        let read = || Box::new(serde_json::from_str(&self.text).unwrap_or_default());
+        self.value.get_or_init(read)
+    }
+
+    /// Verifies with `alg`, if the key is for it.
+    pub(crate) fn verify(
+        &self,
+        alg: VerifyAlg,
+        signed: &[u8],
+        signature: &[u8],
+    ) -> Result<(), VerifyError> {
+        let parse = || {
+            let jwk: Value = serde_json::from_str(&self.text).ok()?;
+            VerifyingKey::from_jwk(jwk.as_object()?).map(Box::new)
+        };
+        let key = self.verifying.get_or_init(parse).as_ref();
+        let key = key.ok_or(VerifyError::AlgMismatch)?;
+        key.verify(alg, signed, signature)
     }
 }

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use biscuit::jwk::JWKSet;
 use insula_ambient::{Entropy, Timestamp};
 use insula_secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -22,7 +21,6 @@ pub struct KeyRing {
     pub(crate) version: u64,
     pub(crate) secret: Secret<[u8; 32]>,
     pub(crate) keys: Vec<RingKey>,
-    jwks: Arc<str>,
 }
 
 /// One key of a ring.
@@ -75,7 +73,7 @@ impl RingKey {
 
     /// Its public JWK.
     pub fn public_jwk(&self) -> &Value {
-        &self.public.json
+        self.public.value()
     }
 
     /// The key itself; absent once it is retiring.
@@ -91,7 +89,7 @@ impl KeyRing {
         Self::assembled(0, secret, Vec::new())
     }
 
-    /// Puts a ring together and writes its JWK Set.
+    /// Puts a ring together.
     pub(crate) fn assembled(
         version: u64,
         secret: Secret<[u8; 32]>,
@@ -102,15 +100,11 @@ impl KeyRing {
             Phase::Announced { .. } => 1,
             Phase::Retiring { .. } => 2,
         });
-        let set = JWKSet {
-            keys: keys.iter().map(|key| key.public.wire.clone()).collect(),
-        };
-        let jwks = serde_json::to_string(&set).unwrap_or_else(|_| r#"{"keys":[]}"#.to_owned());
+        keys.shrink_to_fit();
         Self {
             version,
             secret,
             keys,
-            jwks: jwks.into(),
         }
     }
 
@@ -124,9 +118,10 @@ impl KeyRing {
         &self.keys
     }
 
-    /// The JWK Set as it is published, in the order of [`keys`](Self::keys). Made once.
-    pub fn jwks_json(&self) -> Arc<str> {
-        Arc::clone(&self.jwks)
+    /// The JWK Set as it is published, in the order of [`keys`](Self::keys).
+    pub fn jwks_json(&self) -> String {
+        let keys: Vec<&str> = self.keys.iter().map(|key| &*key.public.text).collect();
+        format!(r#"{{"keys":[{}]}}"#, keys.join(","))
     }
 
     /// The active key of exactly this algorithm, whatever its age.
@@ -167,9 +162,7 @@ impl KeyRing {
         let kid = jws.kid.as_deref().ok_or(VerifyError::UnknownKid)?;
         let named = self.keys.iter().find(|key| key.kid().as_str() == kid);
         let key = named.ok_or(VerifyError::UnknownKid)?;
-        key.public
-            .verifying
-            .verify(jws.alg, jws.signed, &jws.signature)?;
+        key.public.verify(jws.alg, jws.signed, &jws.signature)?;
         let claims = jws.claims()?;
         claims.check(expected, now)?;
         Ok(claims)

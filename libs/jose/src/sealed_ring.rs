@@ -110,7 +110,7 @@ impl StoredKey {
     fn from_ring(key: &RingKey) -> Result<Self, JoseError> {
         let material = match &key.signing {
             Some(signing) => Material::Pkcs8(SecretText(signing.to_pkcs8()?)),
-            None => Material::PublicJwk(key.public.json.clone()),
+            None => Material::PublicJwk(key.public.value().clone()),
         };
         Ok(Self {
             alg: key.alg(),

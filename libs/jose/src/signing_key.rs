@@ -30,9 +30,9 @@ pub struct SigningKey {
     pair: Pair,
     public: Arc<PublicKey>,
     /// The base64url header of a token without `typ`, and the dot after it.
-    header: String,
+    header: Box<str>,
     /// The same with the `typ` of access tokens.
-    access_token_header: String,
+    access_token_header: Box<str>,
 }
 
 /// `typ` of an access token ([RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)).
@@ -99,8 +99,8 @@ impl SigningKey {
     }
 
     fn from_pair(alg: Alg, kid: KeyId, pair: Pair) -> Result<Self, JoseError> {
-        let header = encoded_header(alg, &kid, None)?;
-        let access_token_header = encoded_header(alg, &kid, Some(ACCESS_TOKEN))?;
+        let header = encoded_header(alg, &kid, None)?.into_boxed_str();
+        let access_token_header = encoded_header(alg, &kid, Some(ACCESS_TOKEN))?.into_boxed_str();
         let public = match &pair {
             Pair::Rsa(pair) => PublicKey::from_rsa(alg, kid, pair.public_key()),
             Pair::Ec(pair) => PublicKey::from_octets(alg, kid, pair.public_key().as_ref()),
@@ -144,7 +144,7 @@ impl SigningKey {
     /// The public JWK ([RFC 7517 §4](https://www.rfc-editor.org/rfc/rfc7517#section-4)): `use`,
     /// `kty`, `kid`, `alg` and the material.
     pub fn public_jwk(&self) -> &Value {
-        &self.public.json
+        self.public.value()
     }
 
     pub(crate) fn public(&self) -> &Arc<PublicKey> {
@@ -160,8 +160,8 @@ impl SigningKey {
             cause: cause.to_string(),
         })?;
         let header = match typ {
-            None => Cow::Borrowed(&self.header),
-            Some(ACCESS_TOKEN) => Cow::Borrowed(&self.access_token_header),
+            None => Cow::Borrowed(&*self.header),
+            Some(ACCESS_TOKEN) => Cow::Borrowed(&*self.access_token_header),
             Some(_) => Cow::Owned(encoded_header(self.alg(), self.kid(), typ)?),
         };
         // Payload and signature in base64, of which RSA's is the longest.

@@ -39,7 +39,7 @@ pub struct TenantSpec {
     /// Its relying parties that come with its configuration; they are read-only.
     pub clients: BTreeMap<ClientId, Arc<Client>>,
     /// Its upstreams, in the order of the file; `local` stands last where the password DB is on.
-    pub connectors: Vec<ConnectorSpec>,
+    pub connectors: Vec<Arc<ConnectorSpec>>,
     /// Whether people may log in with a password kept here.
     pub password_db: bool,
     /// People of the password DB.
@@ -72,7 +72,8 @@ impl TenantSpec {
 
     /// A connector by id.
     pub fn connector(&self, id: &str) -> Option<&ConnectorSpec> {
-        self.connectors.iter().find(|c| c.id.as_str() == id)
+        let mut connectors = self.connectors.iter().map(Arc::as_ref);
+        connectors.find(|c| c.id.as_str() == id)
     }
 }
 

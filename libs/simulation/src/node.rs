@@ -153,7 +153,7 @@ impl SpecSource for Configuration {
         let found = self.specs.iter().find(|spec| spec.id == *id);
         let found = found.ok_or_else(|| SpecError(vec!["there is no such tenant".to_owned()]))?;
         Ok(LoadedSpec {
-            spec: TenantSpec::clone(found),
+            spec: Arc::clone(found),
             fingerprint: "1".to_owned(),
             document: None,
         })

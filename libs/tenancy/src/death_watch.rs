@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use actix::{Message, Recipient};
 use insula_model::TenantId;
 
@@ -18,7 +20,7 @@ pub(crate) struct DeathWatch {
     tenant: TenantId,
     generation: u64,
     arbiter: u64,
-    supervisor: Recipient<Terminated>,
+    supervisor: Arc<Recipient<Terminated>>,
 }
 
 impl DeathWatch {
@@ -26,7 +28,7 @@ impl DeathWatch {
         tenant: TenantId,
         generation: u64,
         arbiter: u64,
-        supervisor: Recipient<Terminated>,
+        supervisor: Arc<Recipient<Terminated>>,
     ) -> Self {
         Self {
             tenant,

@@ -14,6 +14,7 @@ mod background;
 mod death_watch;
 mod delta;
 mod directory;
+mod discovery;
 #[cfg(any(test, feature = "fault-injection"))]
 mod fault;
 mod handle;
@@ -35,6 +36,7 @@ mod tenancy;
 mod tenant;
 
 pub use directory::{Directory, Lookup};
+pub use discovery::DiscoveryDocument;
 #[cfg(any(test, feature = "fault-injection"))]
 pub use fault::Fault;
 pub use handle::TenantHandle;

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::arbiters::Threads;
 use crate::background::Background;
+use crate::discovery::DiscoveryTexts;
 use crate::{Directory, Metrics, TenancyDeps, TenancyOptions};
 
 /// How many tenants load at once: enough to keep the stores busy, few enough to leave room for
@@ -25,6 +26,7 @@ pub(crate) struct Runtime {
     pub(crate) options: TenancyOptions,
     pub(crate) directory: Directory,
     pub(crate) metrics: Metrics,
+    pub(crate) discovery: DiscoveryTexts,
     /// The threads of the tenants' actors.
     pub(crate) threads: Threads,
     pub(crate) loading: Arc<Semaphore>,
@@ -50,6 +52,7 @@ impl Runtime {
             deps,
             options,
             metrics,
+            discovery: DiscoveryTexts::default(),
             directory: Directory::empty(),
             threads: Threads::default(),
             loading: Arc::new(Semaphore::new(LOADS_AT_ONCE)),

@@ -5,6 +5,8 @@ use bytes::Bytes;
 use insula_flows::TenantView;
 use insula_theming::Theme;
 
+use crate::DiscoveryDocument;
+
 /// A tenant as it was published: immutable and whole. A request pins one as it arrives, and every
 /// step of it uses that one.
 #[derive(Clone)]
@@ -13,8 +15,8 @@ pub struct TenantSnapshot {
     pub view: TenantView,
     /// What people see.
     pub theme: Arc<Theme>,
-    /// The body of the discovery document.
-    pub discovery_json: Bytes,
+    /// The discovery document.
+    pub discovery: DiscoveryDocument,
     /// The body of the JWK Set.
     pub jwks_json: Bytes,
     /// How long clients may keep the JWK Set.
@@ -27,6 +29,13 @@ pub struct TenantSnapshot {
     pub keys_version: u64,
     /// Of which configuration.
     pub fingerprint: Arc<str>,
+}
+
+impl TenantSnapshot {
+    /// The body of the discovery document.
+    pub fn discovery_json(&self) -> Bytes {
+        self.discovery.bytes(self.view.spec.issuer.as_str())
+    }
 }
 
 impl std::fmt::Debug for TenantSnapshot {

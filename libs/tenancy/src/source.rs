@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use insula_model::{TenantDocument, TenantId, TenantSpec};
 use thiserror::Error;
@@ -6,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Clone)]
 pub struct LoadedSpec {
     /// The configuration, checked and typed.
-    pub spec: TenantSpec,
+    pub spec: Arc<TenantSpec>,
     /// As in [`TenantEntry::fingerprint`](insula_store::TenantEntry::fingerprint).
     pub fingerprint: String,
     /// What it was read from, to be kept as the last good one. `None` where nothing need be kept.
@@ -33,13 +35,4 @@ pub trait SpecSource: Send + Sync + 'static {
     ) -> Result<LoadedSpec, SpecError> {
         Err(SpecError(vec!["no documents are kept here".to_owned()]))
     }
-
-    /// The configuration that was loaded before the present one turned bad, for a tenant that has
-    /// to wake on it. `None` where nobody kept one.
-    async fn last_good(&self, _id: &TenantId) -> Option<LoadedSpec> {
-        None
-    }
-
-    /// The tenant is gone: whoever is given its name later is not served by what it said.
-    fn forget_good(&self, _id: &TenantId) {}
 }

@@ -157,6 +157,6 @@ impl TenantStatus {
             kind: connector.spec.kind.clone(),
             problem: connector.opened.as_ref().err().cloned(),
         };
-        self.connectors = view.connectors.values().map(connector).collect();
+        self.connectors = view.connectors.iter().map(connector).collect();
     }
 }

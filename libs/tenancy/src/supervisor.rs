@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use self::supervised::{ActorState, Quarantine, SupervisedTenant, SupervisedTenants};
 use crate::arbiters::{ArbiterPool, HangPolicy};
+use crate::death_watch::Terminated;
 use crate::messages::SupervisorEvent;
 use crate::runtime::Runtime;
 use crate::tenant::{ActorCommand, ReloadScope, StatusQuery, TenantActor};
@@ -25,6 +26,8 @@ pub(crate) struct SupervisorActor {
     runtime: Arc<Runtime>,
     pool: ArbiterPool,
     router: Recipient<SupervisorEvent>,
+    /// Known once it has started.
+    reports_to: Option<ReportsTo>,
     tenants: SupervisedTenants,
     /// The generation given out last; raised for every actor of every tenant.
     generations: u64,
@@ -41,6 +44,14 @@ struct Eviction {
     since: usize,
     /// Whether the last look found too few that could be.
     fell_short: bool,
+}
+
+/// Where the actors of tenants report to. All of them share one address: each copy of an address has
+/// parts of its own.
+#[derive(Clone)]
+pub(crate) struct ReportsTo {
+    pub(crate) events: Arc<Recipient<ActorEvent>>,
+    pub(crate) ended: Arc<Recipient<Terminated>>,
 }
 
 /// What the router has it do.
@@ -99,6 +110,7 @@ impl SupervisorActor {
             tenants: SupervisedTenants::new(runtime.metrics.clone()),
             runtime,
             router,
+            reports_to: None,
             generations: 0,
             eviction: Eviction::default(),
             is_polling_keys: false,
@@ -134,10 +146,14 @@ impl SupervisorActor {
         };
         entry.arbiter = place.arbiter;
         let (runtime, cell) = (Arc::clone(&self.runtime), Arc::clone(&entry.cell));
-        let (events, watch) = (ctx.address().recipient(), ctx.address().recipient());
+        let supervisor = self.reports_to.get_or_insert_with(|| ReportsTo {
+            events: Arc::new(ctx.address().recipient()),
+            ended: Arc::new(ctx.address().recipient()),
+        });
+        let supervisor = supervisor.clone();
         let arbiter = place.handle.clone();
         let addr = TenantActor::start_in_arbiter(&arbiter, move |_| {
-            TenantActor::new(runtime, tenant, generation, cell, place, events, watch)
+            TenantActor::new(runtime, tenant, generation, cell, place, supervisor)
         });
         self.tenants.set_state(id, ActorState::Loading(addr));
     }

@@ -30,7 +30,7 @@ pub fn a_tenant() -> TenantBuilder {
         dialect: Dialect::Standard,
         rules: Rules::STANDARD,
         clients: BTreeMap::from([(app.id.clone(), Arc::new(app))]),
-        connectors: vec![a_connector("mock")],
+        connectors: vec![Arc::new(a_connector("mock"))],
         password_db: false,
         passwords: People::default(),
         oauth2: OAuth2Policy {
@@ -166,7 +166,7 @@ impl TenantBuilder {
 
     /// With one more connector.
     pub fn with_connector(mut self, connector: ConnectorSpec) -> Self {
-        self.0.connectors.push(connector);
+        self.0.connectors.push(Arc::new(connector));
         self
     }
 

@@ -174,8 +174,9 @@ fn a_file_that_turns_bad_does_not_load_and_the_last_good_one_is_kept() {
     let problems = desk.load("acme").unwrap_err().to_string();
     assert!(problems.contains("acme/tenant.yaml:1"), "{problems}");
     let id = TenantId::parse("acme").unwrap();
-    let good = desk.io.block_on(desk.specs.last_good(&id)).unwrap();
-    assert_eq!(good.fingerprint, loaded.fingerprint);
+    let document = loaded.document.unwrap();
+    let good = desk.io.block_on(desk.specs.read(&id, &document)).unwrap();
+    assert_eq!(good.spec, loaded.spec);
     fs::remove_dir_all(desk.folder.path().join("tenants/other")).unwrap();
     assert_eq!(desk.scan().len(), 1);
     let gone = desk.load("other").unwrap_err().to_string();

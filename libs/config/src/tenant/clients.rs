@@ -128,20 +128,19 @@ fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>)
             }
         }
     }
-    let values = |spots: Vec<Spot<String>>| spots.into_iter().map(|s| s.value).collect();
     let client = Client {
         id: id?,
         name,
         secrets,
         public,
-        redirect_uris: values(redirect_uris),
-        post_logout_redirect_uris: values(post_logout),
+        redirect_uris: values(&redirect_uris),
+        post_logout_redirect_uris: values(&post_logout),
         trusted_peers: ids(&peers, |text| ClientId::parse(text).ok()),
         allowed_connectors: ids(&connectors, |text| ConnectorId::parse(text).ok()),
         grant_types,
         skip_approval,
         require_pkce,
-        sso_shared_with: shares.then(|| values(sharers.clone())),
+        sso_shared_with: shares.then(|| values(&sharers)),
     };
     Some(Draft {
         client,
@@ -149,6 +148,11 @@ fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>)
         connectors,
         sharers,
     })
+}
+
+/// The texts alone, in a list of their own: the one they were read into has room for where each stood.
+fn values(spots: &[Spot<String>]) -> Vec<String> {
+    spots.iter().map(|spot| spot.value.clone()).collect()
 }
 
 fn ids<T>(names: &[Spot<String>], parse: impl Fn(&str) -> Option<T>) -> Vec<T> {

@@ -175,7 +175,7 @@ pub fn available<'a>(
     let open = |c: &&ConnectorSpec| {
         client.allows_connector(&c.id) && c.serves(GrantType::AuthorizationCode)
     };
-    spec.connectors.iter().filter(open)
+    spec.connectors.iter().map(AsRef::as_ref).filter(open)
 }
 
 /// Whether a live session may stand for a login of this request.

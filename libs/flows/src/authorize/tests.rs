@@ -280,7 +280,8 @@ async fn a_request_beyond_all_measure_is_not_looked_at() {
 #[tokio::test]
 async fn an_upstream_is_asked_for_the_context_that_the_client_asked_for() {
     let tenant = a_tenant().with(|spec| {
-        spec.connectors[0].acr_mapping = [("loa2".to_owned(), "two".to_owned())].into();
+        Arc::make_mut(&mut spec.connectors[0]).acr_mapping =
+            [("loa2".to_owned(), "two".to_owned())].into();
     });
     let (view, _) = view(tenant);
     let essential = r#"{"id_token":{"acr":{"essential":true,"value":"two"}}}"#;
@@ -344,7 +345,7 @@ async fn a_browser_is_bound_once_and_a_planted_short_name_is_replaced() {
 async fn a_connector_that_does_not_open_or_begin_is_told_to_the_person() {
     let (ours, _) = view(a_tenant());
     let mut connectors = ours.connectors.as_ref().clone();
-    for connector in connectors.values_mut() {
+    for connector in connectors.iter_mut() {
         connector.opened = Err("no discovery".to_owned());
     }
     let broken = TenantView {

@@ -232,13 +232,15 @@ async fn an_answer_arrives_at_the_callback_its_upstream_was_told_or_nowhere() {
     let shared = |tenant: TenantBuilder| {
         tenant.with(|spec| {
             let uri = spec.issuer.url("/callback");
-            spec.connectors[0].config = serde_json::json!({ "redirectURI": uri });
+            std::sync::Arc::make_mut(&mut spec.connectors[0]).config =
+                serde_json::json!({ "redirectURI": uri });
         })
     };
     let own = |tenant: TenantBuilder| {
         tenant.with(|spec| {
             let uri = spec.issuer.url("/callback/mock");
-            spec.connectors[0].config = serde_json::json!({ "redirectURI": uri });
+            std::sync::Arc::make_mut(&mut spec.connectors[0]).config =
+                serde_json::json!({ "redirectURI": uri });
         })
     };
     let rows = [

@@ -217,7 +217,7 @@ async fn guesses_sent_at_once_tell_no_more_than_guesses_sent_in_turn() {
     );
     let together: Arc<dyn Connector> = Arc::new(together);
     let mut connectors = view.connectors.as_ref().clone();
-    for connector in connectors.values_mut() {
+    for connector in connectors.iter_mut() {
         connector.opened = Ok(Arc::clone(&together));
     }
     let view = TenantView {
@@ -423,7 +423,7 @@ async fn a_wrong_password_is_told_of_people_of_the_configuration_and_never_what_
         .with_password("jane@acme.test", "hash")
         .with(|spec| {
             for connector in &mut spec.connectors {
-                "local".clone_into(&mut connector.kind);
+                "local".clone_into(&mut Arc::make_mut(connector).kind);
             }
             spec.limits.password_failures.count = 2;
         });

@@ -13,7 +13,8 @@ use crate::{CrashWindow, Metrics, TenantPhase, TenantStatus};
 /// All tenants that are not asleep. Counts them as they change, so that no change costs a look at
 /// all of them.
 pub(super) struct SupervisedTenants {
-    tenants: HashMap<TenantId, SupervisedTenant>,
+    /// Boxed: a map keeps room for many more than it holds.
+    tenants: HashMap<TenantId, Box<SupervisedTenant>>,
     quarantined: usize,
     metrics: Metrics,
     #[cfg(any(test, feature = "fault-injection"))]
@@ -74,18 +75,20 @@ impl SupervisedTenants {
     }
 
     pub(super) fn get(&self, id: &TenantId) -> Option<&SupervisedTenant> {
-        self.tenants.get(id)
+        self.tenants.get(id).map(AsRef::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, id: &TenantId) -> Option<&mut SupervisedTenant> {
-        self.tenants.get_mut(id)
+        self.tenants.get_mut(id).map(AsMut::as_mut)
     }
 
     /// Every tenant: for what happens to all of them, and for nothing that happens to one.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&TenantId, &SupervisedTenant)> {
         #[cfg(any(test, feature = "fault-injection"))]
         self.scans.set(self.scans.get() + 1);
-        self.tenants.iter()
+        self.tenants
+            .iter()
+            .map(|(id, tenant)| (id, tenant.as_ref()))
     }
 
     /// How often all tenants were looked at.
@@ -97,12 +100,10 @@ impl SupervisedTenants {
     /// The tenant, which is not asleep from now on.
     pub(super) fn get_or_insert(&mut self, id: &TenantId) -> &mut SupervisedTenant {
         if !self.tenants.contains_key(id) {
-            self.tenants.insert(id.clone(), SupervisedTenant::new());
+            self.tenants.insert(id.clone(), Box::default());
             self.tell();
         }
-        self.tenants
-            .entry(id.clone())
-            .or_insert_with(SupervisedTenant::new)
+        self.tenants.entry(id.clone()).or_default()
     }
 
     pub(super) fn set_state(&mut self, id: &TenantId, state: ActorState) {
@@ -115,7 +116,7 @@ impl SupervisedTenants {
         self.tell();
     }
 
-    pub(super) fn remove(&mut self, id: &TenantId) -> Option<SupervisedTenant> {
+    pub(super) fn remove(&mut self, id: &TenantId) -> Option<Box<SupervisedTenant>> {
         let tenant = self.tenants.remove(id)?;
         self.quarantined -= usize::from(tenant.state.is_quarantined());
         self.tell();
@@ -146,9 +147,9 @@ impl ActorState {
     }
 }
 
-impl SupervisedTenant {
+impl Default for SupervisedTenant {
     /// A tenant about to get its first actor.
-    fn new() -> Self {
+    fn default() -> Self {
         Self {
             cell: Arc::default(),
             generation: 0,
@@ -161,7 +162,9 @@ impl SupervisedTenant {
             awake_since: None,
         }
     }
+}
 
+impl SupervisedTenant {
     pub(super) const fn state(&self) -> &ActorState {
         &self.state
     }

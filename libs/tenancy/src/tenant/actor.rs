@@ -14,11 +14,11 @@ use insula_model::{TenantId, TenantSpec};
 use insula_store::{Change, ChangeKind, TenantStore};
 
 use crate::arbiters::{Activity, Place, Running};
-use crate::death_watch::{DeathWatch, Terminated};
+use crate::death_watch::DeathWatch;
 use crate::metrics::Rotated;
 use crate::runtime::Runtime;
 use crate::snapshot_cell::SnapshotCell;
-use crate::supervisor::{ActorEvent, ActorEventKind};
+use crate::supervisor::{ActorEvent, ActorEventKind, ReportsTo};
 use crate::tenant::build::{Configured, LoadedTenant};
 use crate::tenant::changes::changes;
 use crate::tenant::connectors::Opened;
@@ -39,7 +39,7 @@ pub(crate) struct TenantActor {
     generation: u64,
     cell: Arc<SnapshotCell>,
     activity: Arc<Activity>,
-    events: Recipient<ActorEvent>,
+    events: Arc<Recipient<ActorEvent>>,
     store: Arc<dyn TenantStore>,
     life: TenantLife,
     keys: Keys,
@@ -70,21 +70,20 @@ impl TenantActor {
         generation: u64,
         cell: Arc<SnapshotCell>,
         place: Place,
-        events: Recipient<ActorEvent>,
-        watch: Recipient<Terminated>,
+        supervisor: ReportsTo,
     ) -> Self {
         let known_clients = KnownClients::new(Arc::clone(&runtime.client_memory));
         let known_clients = Arc::new(known_clients);
         Self {
             life: TenantLife::new(),
             store: runtime.deps.durable.tenant(&id),
-            _watch: DeathWatch::new(id.clone(), generation, place.arbiter, watch),
+            _watch: DeathWatch::new(id.clone(), generation, place.arbiter, supervisor.ended),
             runtime,
             id,
             generation,
             cell,
             activity: place.activity,
-            events,
+            events: supervisor.events,
             keys: Keys::default(),
             known_clients,
             loaded: None,

@@ -49,7 +49,7 @@ impl Configured {
                 if served.is_some() {
                     return Err(error);
                 }
-                match last_good_of(runtime, id).await {
+                match last_good::recall(runtime, id).await {
                     Ok(Some(loaded)) => (loaded, Some(error.text)),
                     Ok(None) => return Err(error),
                     Err(trouble) => {
@@ -80,7 +80,7 @@ impl Configured {
         }
         let rotation = rotation::policy(&loaded.spec, &runtime.options);
         Ok(Self {
-            spec: Arc::new(loaded.spec),
+            spec: loaded.spec,
             rotation: Arc::new(rotation.map_err(|problems| refused(id, &problems))?),
             fingerprint: loaded.fingerprint.into(),
             document: loaded
@@ -105,17 +105,6 @@ impl Configured {
         let request = theme_request(&self.spec).map_err(|problems| refused(&problems))?;
         let theme = runtime.deps.themes.theme(&request);
         theme.map_err(|error| refused(&[error.to_string()]))
-    }
-}
-
-/// The configuration that was served last, as this process or else the database has it.
-async fn last_good_of(
-    runtime: &Runtime,
-    id: &TenantId,
-) -> Result<Option<LoadedSpec>, last_good::Trouble> {
-    match runtime.deps.specs.last_good(id).await {
-        Some(loaded) => Ok(Some(loaded)),
-        None => last_good::recall(runtime, id).await,
     }
 }
 
@@ -147,13 +136,14 @@ impl LoadedTenant {
         let (keys, keys_version) = (Arc::clone(keys.ring()), keys.version());
         let signing = signing(&keys, rotation, now);
         let discovery = insula_engine::discovery::metadata(spec, &signing);
+        let discovery = json(&discovery, &spec.rules)?;
         Ok(TenantSnapshot {
-            discovery_json: json(&discovery, &spec.rules)?,
+            discovery: runtime.discovery.share(&discovery, spec.issuer.as_str()),
             jwks_json: if spec.rules.indents_documents {
                 let jwks: serde_json::Value = serde_json::from_str(&keys.jwks_json())?;
-                json(&jwks, &spec.rules)?
+                exact(json(&jwks, &spec.rules)?)
             } else {
-                Bytes::from_owner(SharedText(keys.jwks_json()))
+                exact(keys.jwks_json())
             },
             jwks_max_age: runtime.options.jwks_max_age,
             theme: Arc::clone(&self.theme),
@@ -179,13 +169,17 @@ impl LoadedTenant {
 }
 
 /// A document in the tenant's layout.
-fn json(document: &impl serde::Serialize, rules: &Rules) -> serde_json::Result<Bytes> {
-    let text = if rules.indents_documents {
-        serde_json::to_vec_pretty(document)?
+fn json(document: &impl serde::Serialize, rules: &Rules) -> serde_json::Result<String> {
+    if rules.indents_documents {
+        serde_json::to_string_pretty(document)
     } else {
-        serde_json::to_vec(document)?
-    };
-    Ok(text.into())
+        serde_json::to_string(document)
+    }
+}
+
+/// The bytes without the room they grew in: each awake tenant holds them.
+fn exact(text: String) -> Bytes {
+    text.into_bytes().into_boxed_slice().into()
 }
 
 /// The algorithms whose keys sign now, the default first. While a new default is being announced,
@@ -201,13 +195,4 @@ fn signing(keys: &KeyRing, policy: &RotationPolicy, now: Timestamp) -> Vec<Alg> 
         }
     }
     signing
-}
-
-/// The ring's own JWK Set, lent to every answer instead of copied.
-struct SharedText(Arc<str>);
-
-impl AsRef<[u8]> for SharedText {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
 }

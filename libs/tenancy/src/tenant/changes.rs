@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use insula_model::TenantSpec;
 
@@ -54,8 +55,8 @@ pub(super) fn changes(old: &TenantSpec, new: &TenantSpec) -> Vec<String> {
     note(*log_exclude != new.log_exclude, "logger.excludeFields");
     note(*passivate_after != new.passivate_after, "passivateAfter");
     differences("client", clients, &new.clients, &mut changes);
-    let named = |list: &[insula_model::ConnectorSpec]| -> BTreeMap<_, _> {
-        let named = list.iter().map(|one| (one.id.clone(), one.clone()));
+    let named = |list: &[Arc<insula_model::ConnectorSpec>]| -> BTreeMap<_, _> {
+        let named = list.iter().map(|one| (one.id.clone(), Arc::clone(one)));
         named.collect()
     };
     let (old_ones, new_ones) = (named(connectors), named(&new.connectors));

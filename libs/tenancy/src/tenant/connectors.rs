@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use insula_connector_kit::{Connector, OpenContext, PasswordCheck};
 use insula_flows::{ConfiguredPeople, Connectors, OpenedConnector};
 use insula_model::{ConnectorSpec, TenantId, TenantSpec};
@@ -54,7 +54,7 @@ impl Opened {
             entropy: Arc::clone(&runtime.deps.entropy),
         };
         let (context, kept, tenant) = (&context, kept.as_deref(), &spec.id);
-        let opened = futures_util::stream::iter(spec.connectors.clone())
+        let opened: Vec<_> = stream::iter(spec.connectors.clone())
             .map(|connector| async move {
                 let same = kept
                     .and_then(|kept| kept.get(&connector.id))
@@ -63,20 +63,16 @@ impl Opened {
                     Some(same) => same.opened.clone(),
                     None => open(runtime, tenant, &connector, context).await,
                 };
-                let id = connector.id.clone();
-                (
-                    id,
-                    OpenedConnector {
-                        spec: connector,
-                        opened,
-                    },
-                )
+                OpenedConnector {
+                    spec: connector,
+                    opened,
+                }
             })
             .buffer_unordered(ABREAST)
             .collect()
             .await;
         Self {
-            connectors: Arc::new(opened),
+            connectors: Arc::new(opened.into_iter().collect()),
             people,
             hashing,
         }

@@ -53,7 +53,6 @@ pub(crate) async fn must_be(
 
 /// Notes that a tenant is gone, so that its coming back is told, and forgets what it said.
 pub(crate) fn note_leaving(runtime: &Arc<Runtime>, id: &TenantId) {
-    runtime.deps.specs.forget_good(id);
     let (store, id, at) = (runtime.deps.durable.tenant(id), id.clone(), runtime.now());
     let of = Arc::clone(runtime);
     runtime.in_background.spawn(async move {

@@ -11,7 +11,6 @@ async fn started_over_a_broken_document(world: &World) -> Tenancy {
     let one = world.tenancy().await;
     one.activate(&id("acme")).await.unwrap();
     one.shutdown().await;
-    world.files.forget();
     world.files.spoil("acme", "line 3: it is broken");
     world.tenancy().await
 }
@@ -75,7 +74,6 @@ fn a_last_good_document_that_does_not_serve_any_more_is_told_of_and_not_served()
         let one = world.tenancy().await;
         one.activate(&id("acme")).await.unwrap();
         one.shutdown().await;
-        world.files.forget();
         world.files.forget_documents();
         world.files.spoil("acme", "line 3: it is broken");
         let two = world.tenancy().await;

@@ -162,7 +162,6 @@ pub(super) struct Files {
     written: Mutex<BTreeMap<TenantId, File>>,
     loads: Mutex<Vec<TenantId>>,
     gate: Mutex<Option<Arc<Semaphore>>>,
-    good: Mutex<BTreeMap<TenantId, LoadedSpec>>,
     /// What each document says that was ever written.
     documents: Mutex<BTreeMap<String, TenantSpec>>,
 }
@@ -201,11 +200,6 @@ impl Files {
         file.entry.is_good = false;
         file.entry.fingerprint = (file.entry.fingerprint.parse::<u32>().unwrap() + 1).to_string();
         self.registry.put_all([file.entry.clone()]);
-    }
-
-    /// What a process forgets that ends.
-    pub(super) fn forget(&self) {
-        self.good.lock().unwrap().clear();
     }
 
     /// What documents refer to is gone.
@@ -275,30 +269,21 @@ impl SpecSource for Files {
         let text = known.map_or(text, |(text, _)| text.clone());
         documents.insert(text.clone(), spec.clone());
         let (format, syntax) = (DocumentFormat::Native, DocumentSyntax::Yaml);
-        let loaded = LoadedSpec {
-            spec,
+        Ok(LoadedSpec {
+            spec: Arc::new(spec),
             fingerprint,
             document: Some(TenantDocument::new(format, syntax, text)),
-        };
-        self.good.lock().unwrap().insert(id.clone(), loaded.clone());
-        Ok(loaded)
+        })
     }
 
     async fn read(&self, _: &TenantId, earlier: &TenantDocument) -> Result<LoadedSpec, SpecError> {
         let spec = self.documents.lock().unwrap().get(&earlier.text).cloned();
+        let spec = spec.ok_or_else(|| SpecError(vec!["it refers to what is gone".to_owned()]))?;
         Ok(LoadedSpec {
-            spec: spec.ok_or_else(|| SpecError(vec!["it refers to what is gone".to_owned()]))?,
+            spec: Arc::new(spec),
             fingerprint: format!("document {}", earlier.text),
             document: None,
         })
-    }
-
-    async fn last_good(&self, id: &TenantId) -> Option<LoadedSpec> {
-        self.good.lock().unwrap().get(id).cloned()
-    }
-
-    fn forget_good(&self, id: &TenantId) {
-        self.good.lock().unwrap().remove(id);
     }
 }
 

@@ -11,14 +11,14 @@ use insula_theming::{AskedBy, Asset, Home, has_hash};
 use crate::context::Context;
 use crate::{page, respond};
 
-/// Provider metadata, made when the snapshot was made.
+/// Provider metadata, decided when the snapshot was made.
 pub(crate) fn discovery(snapshot: &TenantSnapshot) -> HttpResponse {
     let mut answer = json();
     if snapshot.view.rules().metadata_is_cacheable {
         let keep = HeaderValue::from_static("public, max-age=300");
         answer.insert_header((CACHE_CONTROL, keep));
     }
-    answer.body(snapshot.discovery_json.clone())
+    answer.body(snapshot.discovery_json())
 }
 
 /// The tenant's public keys. A key is announced for longer than this answer may be kept, so no

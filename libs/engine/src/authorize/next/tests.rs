@@ -800,7 +800,8 @@ fn the_sub_and_the_essential_acr_of_claims_decide_whose_login_and_which_counts()
 fn an_upstreams_word_that_the_tenant_takes_meets_an_essential_acr() {
     let two = "https://acr.test/two";
     let trusting = a_tenant().with(|t| {
-        t.connectors[0].acr_mapping = [("loa2".to_owned(), two.to_owned())].into();
+        std::sync::Arc::make_mut(&mut t.connectors[0]).acr_mapping =
+            [("loa2".to_owned(), two.to_owned())].into();
     });
     let request = asking(|r| r.claims.acr = vec![two.to_owned()]);
     let said = Some("loa2".to_owned());
