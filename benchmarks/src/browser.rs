@@ -54,6 +54,18 @@ impl Browser {
         self.jar.clear();
     }
 
+    /// Sits down, without cookies, at another tenant of the same server.
+    pub(crate) fn go_to(&mut self, host: &str) {
+        host.clone_into(&mut self.host);
+        self.forget();
+    }
+
+    /// One request, which must be answered with 200.
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> Result<()> {
+        self.wire.ask(request).await?.expect(200)?;
+        Ok(())
+    }
+
     /// The whole of a login: from the authorization request to tokens.
     pub(crate) async fn log_in(&mut self, scope: &str) -> Result<Tokens> {
         let code = self.code(scope).await?;

@@ -5,6 +5,7 @@
 //! so that a fresh machine needs no tool. The benchmarks of single functions are in `benches/`; no
 //! code of the server is linked into the load program.
 
+mod awake;
 mod bare;
 mod browser;
 mod cores;

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::awake::{self, AwakeOptions};
 use crate::bare::{self, BareOptions};
 use crate::cores::{self, Cores};
 use crate::measure::{crowd, idle, logins, metadata, tokens};
@@ -51,6 +52,8 @@ pub struct Options {
 enum Command {
     /// Serve what another server serves, from memory: the yardstick.
     Bare(BareOptions),
+    /// Wake very many tenants and serve all of them: prints what that costs, writes nothing.
+    Awake(AwakeOptions),
 }
 
 /// How the measurements are made.
@@ -74,9 +77,14 @@ pub fn run(options: Options) -> Result<()> {
         let shown = options.server.display();
         format!("{shown} is no program; build the server for release, or name it in INSULA_BIN")
     })?;
+    let cores = Cores::split();
+    if let Some(Command::Awake(awake)) = &options.command {
+        let runtime = client_runtime(&cores)?;
+        return runtime.block_on(awake::run(&server, &cores, awake));
+    }
     let plan = Plan {
         server,
-        cores: Cores::split(),
+        cores,
         rounds: options.rounds,
         span: Duration::from_millis(options.span_ms),
         connections: options.connections,

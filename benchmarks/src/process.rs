@@ -1,5 +1,6 @@
 //! A process that is measured: started on its cores, watched through `/proc`, ended with us.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -100,13 +101,20 @@ impl Process {
     /// Processor time used so far by all its threads, where the system tells.
     pub(crate) fn processor_time(&self) -> Option<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        // The name, in parentheses, may hold anything; user and system time are the 12th and 13th
-        // field after it.
-        let (_, fields) = stat.rsplit_once(')')?;
-        let mut times = fields.split_whitespace().skip(11);
-        let user: u32 = times.next()?.parse().ok()?;
-        let system: u32 = times.next()?.parse().ok()?;
-        Some(Duration::from_secs(u64::from(user + system)) / TICKS_PER_SECOND)
+        Some(used(&stat)?.1)
+    }
+
+    /// Processor time used so far by its threads, by their names, where the system tells.
+    pub(crate) fn threads(&self) -> BTreeMap<String, Duration> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let mut threads = BTreeMap::new();
+        for task in tasks.into_iter().flatten().flatten() {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            if let Some((name, time)) = used(&stat) {
+                *threads.entry(name).or_default() += time;
+            }
+        }
+        threads
     }
 
     /// Asks it to end, and waits until it has.
@@ -139,6 +147,19 @@ impl Drop for Process {
         let _ = self.guard.kill();
         let _ = self.guard.wait();
     }
+}
+
+/// The name of a process or thread and the processor time it used, from its `stat`.
+fn used(stat: &str) -> Option<(String, Duration)> {
+    // The name, in parentheses, may hold anything; user and system time are the 12th and 13th field
+    // after it.
+    let (before, fields) = stat.rsplit_once(')')?;
+    let (_, name) = before.split_once('(')?;
+    let mut times = fields.split_whitespace().skip(11);
+    let user: u32 = times.next()?.parse().ok()?;
+    let system: u32 = times.next()?.parse().ok()?;
+    let time = Duration::from_secs(u64::from(user + system)) / TICKS_PER_SECOND;
+    Some((name.to_owned(), time))
 }
 
 /// Processor time used so far by this thread, where the system tells.
