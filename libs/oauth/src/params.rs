@@ -107,10 +107,11 @@ fn decode(text: &str) -> Result<String, ParamsError> {
     } else {
         text.into()
     };
-    percent_decode_str(&spaced)
-        .decode_utf8()
-        .map(Cow::into_owned)
-        .map_err(|_| ParamsError::NotUtf8)
+    match percent_decode_str(&spaced).decode_utf8() {
+        Ok(Cow::Owned(decoded)) => Ok(decoded),
+        Ok(Cow::Borrowed(_)) => Ok(spaced.into_owned()),
+        Err(_) => Err(ParamsError::NotUtf8),
+    }
 }
 
 /// Writes pairs as `application/x-www-form-urlencoded` (WHATWG URL §5.2), the form of queries,

@@ -163,21 +163,17 @@ pub(crate) fn direction(language: &str) -> &'static str {
 
 /// The language to answer in: the first of `ui_locales` we have
 /// ([OIDC Core §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)), else
-/// the best of `Accept-Language`
-/// ([RFC 9110 §12.5.4](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.4)), else the first
-/// available one.
+/// the first of those the browser accepts, else the first available one.
 pub(crate) fn negotiate(
     available: &[String],
     ui_locales: &[impl AsRef<str>],
-    accept_language: Option<&str>,
+    accepted: &[impl AsRef<str>],
 ) -> String {
-    let asked = ui_locales
-        .iter()
-        .take(MOST_LANGUAGES)
-        .map(|tag| tag.as_ref().to_owned());
+    let asked = ui_locales.iter().take(MOST_LANGUAGES).map(AsRef::as_ref);
+    let accepted = accepted.iter().take(MOST_LANGUAGES).map(AsRef::as_ref);
     asked
-        .chain(accept_language.map(by_quality).unwrap_or_default())
-        .find_map(|tag| lookup(available, &tag))
+        .chain(accepted)
+        .find_map(|tag| lookup(available, tag))
         .or_else(|| available.first().cloned())
         .unwrap_or_else(|| FALLBACK.to_owned())
 }
@@ -205,25 +201,6 @@ pub(crate) fn lookup(available: &[String], wanted: &str) -> Option<String> {
         .cloned()
 }
 
-/// The tags of an `Accept-Language` header, most wanted first, without those refused by `q=0`.
-fn by_quality(header: &str) -> Vec<String> {
-    let mut wishes: Vec<(f32, String)> = header
-        .split(',')
-        .take(MOST_LANGUAGES)
-        .filter_map(|part| {
-            let mut fields = part.split(';');
-            let tag = fields.next()?.trim();
-            let quality = fields
-                .filter_map(|field| field.trim().strip_prefix("q="))
-                .find_map(|q| q.trim().parse::<f32>().ok())
-                .unwrap_or(1.0);
-            (quality > 0.0 && !tag.is_empty() && tag != "*").then(|| (quality, tag.to_owned()))
-        })
-        .collect();
-    wishes.sort_by(|a, b| b.0.total_cmp(&a.0));
-    wishes.into_iter().map(|(_, tag)| tag).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,35 +214,23 @@ mod tests {
     #[test]
     fn the_clients_wish_comes_before_the_browsers() {
         let available = have(&["en", "de", "fr"]);
-        assert_eq!(negotiate(&available, &["fr-CA"], Some("de")), "fr");
-        assert_eq!(
-            negotiate(&available, &["ja"], Some("de-AT,de;q=0.9,en;q=0.8")),
-            "de"
-        );
-    }
-
-    #[test]
-    fn the_browsers_wishes_are_taken_by_quality() {
-        let available = have(&["en", "de", "fr"]);
-        assert_eq!(
-            negotiate(&available, &NONE, Some("de;q=0.2, fr;q=0.9")),
-            "fr"
-        );
-        assert_eq!(negotiate(&available, &NONE, Some("de;q=0, ja")), "en");
-        assert_eq!(negotiate(&available, &NONE, Some(";;q=x,,*")), "en");
+        assert_eq!(negotiate(&available, &["fr-CA"], &["de"]), "fr");
+        assert_eq!(negotiate(&available, &["ja"], &["de-AT", "en"]), "de");
+        assert_eq!(negotiate(&available, &NONE, &["ja", "fr"]), "fr");
+        assert_eq!(negotiate(&available, &NONE, &["ja"]), "en");
     }
 
     #[test]
     fn a_language_of_another_country_beats_a_foreign_language() {
         assert_eq!(
-            negotiate(&have(&["en", "pt-BR"]), &["pt-PT"], None),
+            negotiate(&have(&["en", "pt-BR"]), &["pt-PT"], &NONE),
             "pt-BR"
         );
     }
 
     #[test]
     fn the_default_is_the_first_language_offered() {
-        assert_eq!(negotiate(&have(&["de", "en"]), &NONE, None), "de");
+        assert_eq!(negotiate(&have(&["de", "en"]), &NONE, &NONE), "de");
     }
 
     #[test]

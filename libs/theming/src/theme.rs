@@ -230,13 +230,13 @@ impl Theme {
     }
 
     /// The language for a person: the client's `ui_locales` first, then the browser's
-    /// `Accept-Language`, then the tenant's default.
-    pub fn negotiate<S: AsRef<str>>(
+    /// languages, the most wanted first, then the tenant's default.
+    pub fn negotiate<S: AsRef<str>, T: AsRef<str>>(
         &self,
         ui_locales: &[S],
-        accept_language: Option<&str>,
+        accepted: &[T],
     ) -> String {
-        locale::negotiate(&self.languages, ui_locales, accept_language)
+        locale::negotiate(&self.languages, ui_locales, accepted)
     }
 
     /// The languages offered, the default first: `ui_locales_supported` of discovery.

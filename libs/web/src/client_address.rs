@@ -1,6 +1,6 @@
 //! Which address a request comes from.
 
-use std::net::{IpAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use insula_model::ClientAddressHeader;
@@ -78,7 +78,7 @@ fn nearest_untrusted(
 
 /// The elements of a list header over all its lines, the last first. `None` for a line that is no
 /// text. Cut at every comma: a quote that a stranger leaves open must not swallow what a proxy
-/// appended.
+/// appended. Parsers of `Forwarded` that begin on the left let it (ADR 0047).
 fn elements<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -103,23 +103,37 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
         .and_then(address)
 }
 
-/// An address with or without port, quotes and brackets: `192.0.2.1`, `192.0.2.1:4711`,
-/// `2001:db8::1`, `[2001:db8::1]`, `"[2001:db8::1]:4711"`.
+/// An address with or without port, quotes and brackets (RFC 7239 §6): `192.0.2.1`,
+/// `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]`, `"[2001:db8::1]:_hidden"`.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"');
-    let found = match text.strip_prefix('[') {
+    let (found, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (within, port) = rest.split_once(']')?;
-            let is_port = |port: &str| port.parse::<u16>().is_ok();
-            let ends_well = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
-            within.parse().ok().filter(|_| ends_well)?
+            let found = within.parse::<Ipv6Addr>().ok()?;
+            (IpAddr::V6(found), port)
         }
         None => match text.parse() {
-            Ok(address) => address,
-            Err(_) => IpAddr::V4(*text.parse::<SocketAddrV4>().ok()?.ip()),
+            Ok(found) => (found, ""),
+            Err(_) => {
+                let (host, port) = text.split_at_checked(text.find(':')?)?;
+                (IpAddr::V4(host.parse().ok()?), port)
+            }
         },
     };
-    Some(found.to_canonical())
+    let ends_well = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+    ends_well.then(|| found.to_canonical())
+}
+
+/// A port, or the name of one that is hidden.
+fn is_port(text: &str) -> bool {
+    match text.strip_prefix('_') {
+        Some(hidden) => {
+            let is_part = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+            !hidden.is_empty() && hidden.bytes().all(is_part)
+        }
+        None => text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok(),
+    }
 }
 
 #[cfg(test)]
@@ -223,10 +237,49 @@ mod tests {
         assert_eq!(resolved("fd00::1", &quoted), "2001:db8::1");
     }
 
+    /// Those of §4, §6.3, §7.1 and §7.4, behind proxies of ours.
+    #[test]
+    fn the_examples_of_rfc_7239_are_read() {
+        for (told, address) in [
+            ("for=\"_gazonk\"", "10.1.2.3"),
+            ("For=\"[2001:db8:cafe::17]:4711\"", "2001:db8:cafe::17"),
+            ("for=192.0.2.60;proto=http;by=203.0.113.43", "192.0.2.60"),
+            ("for=192.0.2.43, for=198.51.100.17", "198.51.100.17"),
+            ("for=_hidden, for=_SEVKISEK", "10.1.2.3"),
+            (
+                "for=192.0.2.43, for=\"[2001:db8:cafe::17]\"",
+                "2001:db8:cafe::17",
+            ),
+            (
+                "for=192.0.2.43,for=\"[2001:db8:cafe::17]\",for=unknown",
+                "10.1.2.3",
+            ),
+            (
+                "for=198.51.100.17;by=203.0.113.60;proto=http;host=example.com",
+                "198.51.100.17",
+            ),
+            ("for=\"192.0.2.43:47011\"", "192.0.2.43"),
+            ("for=\"[2001:db8:cafe::17]:47011\"", "2001:db8:cafe::17"),
+            ("for=\"192.0.2.43:_p0rt-1.x\"", "192.0.2.43"),
+            ("for=\"[2001:db8:cafe::17]:_mDNS\"", "2001:db8:cafe::17"),
+            ("for=\"192.0.2.43:_\"", "10.1.2.3"),
+            ("for=\"192.0.2.43:+80\"", "10.1.2.3"),
+            ("for=\"192.0.2.43:65536\"", "10.1.2.3"),
+            ("for=\"[192.0.2.43]:80\"", "10.1.2.3"),
+        ] {
+            assert_eq!(
+                resolved("10.1.2.3", &[("forwarded", told)]),
+                address,
+                "{told}"
+            );
+        }
+    }
+
     #[test]
     fn where_the_chain_breaks_off_the_last_known_proxy_is_the_client() {
         for told in [
-            "unknown", "_hidden", "", " , ", "1.2.3", "[::1", "[::1]x", "\u{e9}",
+            "unknown", "_hidden", "", " , ", "1.2.3", "1.2.3.4:", "[::1", "[::1]x", "[::1]:", ":",
+            "\"", "\u{e9}",
         ] {
             let pairs = [("x-forwarded-for", told)];
             assert_eq!(resolved("10.1.2.3", &pairs), "10.1.2.3", "{told}");

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use actix_web::body::{BodySize, MessageBody as _};
 use actix_web::http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, Accept, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, Header as _, HeaderValue,
+    Quality, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{Method, StatusCode, Version};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -189,11 +189,14 @@ async fn tenant(state: &WebState, host: &str, path: &str) -> Result<TenantHandle
 
 /// Who hears that it asked too often: a program that asks for JSON gets it from a page's route too.
 fn heard_by(route: &Route, request: &HttpRequest) -> Surface {
-    let accepted = request.headers().get(ACCEPT);
-    let accepted = accepted
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if accepted.contains("json") && !accepted.contains("text/html") {
+    let accepted = Accept::parse(request).map_or_else(|_| Vec::new(), |Accept(kinds)| kinds);
+    let takes = |is_kind: fn(&str) -> bool| {
+        let mut wanted = accepted.iter().filter(|kind| kind.quality > Quality::ZERO);
+        wanted.any(|kind| is_kind(kind.item.essence_str()))
+    };
+    if takes(|kind| kind.ends_with("/json") || kind.ends_with("+json"))
+        && !takes(|kind| kind == "text/html")
+    {
         return Surface::Program;
     }
     surface(route)

@@ -6,12 +6,14 @@
 //! files are packed.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, VARY,
+    AcceptLanguage, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, Header as _, Quality,
+    RETRY_AFTER, VARY,
 };
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use insula_model::TenantSpec;
 use insula_oauth::Params;
 use insula_theming::{Occasion, Page, RenderContext, content_security_policy, plain_error};
@@ -34,12 +36,7 @@ pub(crate) fn answer_in(
 ) -> HttpResponse {
     let page = &fitting(ctx, page);
     let theme = &ctx.snapshot.theme;
-    let accepted = ctx
-        .request
-        .headers()
-        .get(ACCEPT_LANGUAGE)
-        .and_then(|v| v.to_str().ok());
-    let lang = theme.negotiate(ui_locales, accepted);
+    let lang = theme.negotiate(ui_locales, &accepted_languages(&ctx.request));
     let drawn = theme.draw(
         page,
         &RenderContext {
@@ -130,9 +127,52 @@ pub(crate) fn harden(builder: &mut HttpResponseBuilder, policy: &'static str, sp
     }
 }
 
+/// What a browser prefers, the most wanted first, without what it refuses (RFC 9110 §12.5.4).
+fn accepted_languages(request: &HttpRequest) -> Vec<String> {
+    let Ok(AcceptLanguage(mut wishes)) = AcceptLanguage::parse(request) else {
+        return Vec::new();
+    };
+    wishes.retain(|wish| wish.quality > Quality::ZERO);
+    wishes.sort_by_key(|wish| Reverse(wish.quality));
+    let tags = wishes.into_iter().filter_map(|wish| wish.item.into_item());
+    tags.map(|tag| tag.to_string()).collect()
+}
+
 /// `ui_locales` of the URL, for pages that come before a request is known to be good.
 fn asked_locales(ctx: &Context) -> Vec<String> {
+    if !ctx.request.query_string().contains("ui_locales") {
+        return Vec::new();
+    }
     let query = Params::parse(ctx.request.query_string()).unwrap_or_default();
     let asked = query.get("ui_locales").unwrap_or_default();
     asked.split_whitespace().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_browsers_languages_are_taken_by_quality() {
+        for (told, expected) in [
+            (&["de-AT,de;q=0.9,en;q=0.8"][..], &["de-AT", "de", "en"][..]),
+            (&["de;q=0.2, fr;q=0.9"], &["fr", "de"]),
+            (&["de;q=0, ja"], &["ja"]),
+            (&["en;q=0.5", "fr"], &["fr", "en"]),
+            (&[";;q=x,,*"], &[]),
+            (&["de;q=x, de;q=1.5, de;q=-1, fr"], &["fr"]),
+            (&["\u{e9}"], &[]),
+            (&[""], &[]),
+            (&[], &[]),
+        ] {
+            let mut request = TestRequest::default();
+            for line in told {
+                request = request.append_header(("accept-language", line.as_bytes()));
+            }
+            let found = accepted_languages(&request.to_http_request());
+            assert_eq!(found, expected, "{told:?}");
+        }
+    }
 }

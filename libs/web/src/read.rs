@@ -1,5 +1,5 @@
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use actix_web::{HttpRequest, web};
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{HttpMessage as _, HttpRequest, web};
 use futures_util::StreamExt as _;
 use insula_engine::{Evidence, Refusal};
 use insula_oauth::Params;
@@ -18,14 +18,7 @@ pub(crate) async fn form(
     request: &HttpRequest,
     payload: &mut web::Payload,
 ) -> Result<Params, Refusal> {
-    let content_type = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok());
-    let media_type = content_type
-        .and_then(|v| v.split(';').next())
-        .unwrap_or_default()
-        .trim();
+    let media_type = request.content_type();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Ok(Params::default());
     }
@@ -35,19 +28,33 @@ pub(crate) async fn form(
     Params::parse(text).map_err(|e| Refusal::MalformedBody(e.to_string()))
 }
 
-/// The listener bounds the time it takes.
-async fn whole(payload: &mut web::Payload) -> Result<web::BytesMut, Refusal> {
-    let mut body = web::BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Refusal::MalformedBody("the body broke off".into()))?;
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(Refusal::MalformedBody(format!(
-                "the body exceeds {MAX_BODY} bytes"
-            )));
-        }
-        body.extend_from_slice(&chunk);
+/// Most bodies come in one piece, which is not copied. The listener bounds the time it takes.
+async fn whole(payload: &mut web::Payload) -> Result<web::Bytes, Refusal> {
+    let mut body = piece(payload, 0).await?.unwrap_or_default();
+    let mut joined = web::BytesMut::new();
+    while let Some(next) = piece(payload, body.len() + joined.len()).await? {
+        joined.extend_from_slice(&std::mem::take(&mut body));
+        joined.extend_from_slice(&next);
     }
-    Ok(body)
+    Ok(if joined.is_empty() {
+        body
+    } else {
+        joined.freeze()
+    })
+}
+
+/// The next piece of a body of which there are `so_far` bytes.
+async fn piece(payload: &mut web::Payload, so_far: usize) -> Result<Option<web::Bytes>, Refusal> {
+    let Some(piece) = payload.next().await else {
+        return Ok(None);
+    };
+    let piece = piece.map_err(|_| Refusal::MalformedBody("the body broke off".into()))?;
+    if so_far + piece.len() > MAX_BODY {
+        return Err(Refusal::MalformedBody(format!(
+            "the body exceeds {MAX_BODY} bytes"
+        )));
+    }
+    Ok(Some(piece))
 }
 
 /// What a request to an endpoint for programs brings along; without a form where there is no

@@ -9,6 +9,7 @@ use crate::page::{
 };
 use crate::{Color, Scheme, Tokens};
 
+const NONE: [&str; 0] = [];
 const HOSTILE: &str = "<script>\"'&";
 
 fn library() -> ThemeLibrary {
@@ -526,7 +527,7 @@ fn a_language_of_ones_own_runs_its_own_way_and_borrows_what_it_lacks() {
     let arabic = BTreeMap::from([("login.title".to_owned(), "مرحبا { $client }".to_owned())]);
     branding.texts.insert("ar".into(), arabic);
     let theme = theme_of(branding);
-    let lang = theme.negotiate(&["ar-EG"], None);
+    let lang = theme.negotiate(&["ar-EG"], &NONE);
     let html = theme.render(
         &sample("password"),
         &RenderContext {
@@ -545,7 +546,7 @@ fn languages_are_those_the_tenant_offers_its_first_being_the_default() {
     branding.languages = vec!["de".into(), "fr".into(), "tlh".into()];
     let theme = theme_of(branding);
     assert_eq!(theme.languages(), ["de", "fr"]);
-    assert_eq!(theme.negotiate(&["en"], Some("en")), "de");
+    assert_eq!(theme.negotiate(&["en"], &["en"]), "de");
     assert_eq!(acme().languages(), ["en", "de", "fr"]);
 }
 

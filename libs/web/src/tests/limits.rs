@@ -35,6 +35,16 @@ async fn a_tenant_asked_too_often_says_when_to_come_back() {
     let told = world.ask(json).await;
     assert_eq!(told.status, 429);
     assert_eq!(told.json()["error"], "temporarily_unavailable");
+    for (accepted, kind) in [
+        ("application/problem+json, */*;q=0.1", "application/json"),
+        ("application/json;q=0, */*", "text/html; charset=utf-8"),
+        ("text/html, application/json", "text/html; charset=utf-8"),
+        ("jsonish", "text/html; charset=utf-8"),
+    ] {
+        let request = TestRequest::get().uri("/auth");
+        let answer = world.ask(request.insert_header(("accept", accepted))).await;
+        assert_eq!(answer.header("content-type"), kind, "{accepted}");
+    }
     let post = TestRequest::post().uri("/token").insert_header(FORM);
     let token = world.ask(post).await;
     assert_eq!((token.status, token.header("retry-after")), (429, "30"));
