@@ -1,8 +1,8 @@
 use std::sync::{Mutex, PoisonError};
 
-use data_encoding::HEXLOWER;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use uuid::Builder;
 
 use crate::base32_lower;
 
@@ -29,17 +29,7 @@ pub trait Entropy: Send + Sync + 'static {
     fn uuid(&self) -> String {
         let mut b = [0_u8; 16];
         self.fill(&mut b);
-        let n = (u128::from_be_bytes(b) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-        let hex = HEXLOWER.encode(&n.to_be_bytes());
-        let part = |from, to| hex.get(from..to).unwrap_or_default();
-        [
-            part(0, 8),
-            part(8, 12),
-            part(12, 16),
-            part(16, 20),
-            part(20, 32),
-        ]
-        .join("-")
+        Builder::from_random_bytes(b).into_uuid().to_string()
     }
 }
 

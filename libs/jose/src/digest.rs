@@ -1,3 +1,4 @@
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use aws_lc_rs::{constant_time, digest, hmac};
 
 /// SHA-256 of `bytes`.
@@ -13,12 +14,18 @@ pub fn hmac_sha256(key: &[u8], bytes: &[u8]) -> [u8; 32] {
 /// HKDF-SHA256 ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)), its first 32 bytes.
 ///
 /// `secret` is the input keying material, `label` the `info` that keeps purposes apart.
+#[expect(
+    clippy::expect_used,
+    reason = "HKDF refuses only what is longer than 255 hashes"
+)]
 pub fn hkdf_sha256(salt: &[u8], secret: &[u8], label: &[u8]) -> [u8; 32] {
-    let extracted = hmac_sha256(salt, secret);
-    let mut first_block = Vec::with_capacity(label.len() + 1);
-    first_block.extend_from_slice(label);
-    first_block.push(1);
-    hmac_sha256(&extracted, &first_block)
+    let extracted = Salt::new(HKDF_SHA256, salt).extract(secret);
+    let mut bytes = [0; 32];
+    extracted
+        .expand(&[label], HKDF_SHA256)
+        .and_then(|expanded| expanded.fill(&mut bytes))
+        .expect("32 bytes are one hash");
+    bytes
 }
 
 /// Compares secrets without telling by its duration where they differ. Lengths are not secret.

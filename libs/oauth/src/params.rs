@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use insula_secret::Secret;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use thiserror::Error;
 
 /// Why a query or form body could not be read.
@@ -129,19 +129,22 @@ pub fn encode_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
     out
 }
 
+/// What is written as `%` and two digits. A blank becomes `+`; `~` stays, as everywhere else in a
+/// URL (RFC 3986 §2.3).
+const ENCODED: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'*')
+    .remove(b'~')
+    .remove(b' ');
+
 fn encode_into(out: &mut String, text: &str) {
-    const HEX: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-    ];
-    let digit = |n: u8| HEX.get(usize::from(n)).copied().unwrap_or('0');
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*' | b'~' => {
-                out.push(char::from(byte));
-            }
-            b' ' => out.push('+'),
-            _ => out.extend(['%', digit(byte >> 4), digit(byte & 15)]),
+    for (at, word) in text.split(' ').enumerate() {
+        if at > 0 {
+            out.push('+');
         }
+        out.extend(utf8_percent_encode(word, &ENCODED));
     }
 }
 
@@ -189,6 +192,12 @@ mod tests {
             Params::parse(&flood),
             Err(ParamsError::TooMany(Params::MAX))
         );
+    }
+
+    #[test]
+    fn pairs_are_encoded_as_a_form_sends_them() {
+        let told = encode_pairs([("a b", " -._*~azAZ09"), ("é", "+&=%/?:\n\u{7f}")]);
+        assert_eq!(told, "a+b=+-._*~azAZ09&%C3%A9=%2B%26%3D%25%2F%3F%3A%0A%7F");
     }
 
     proptest! {
