@@ -164,6 +164,12 @@ async fn a_stored_client_is_served_like_a_configured_one_which_wins_over_a_store
         "https://phone.example/callback",
     );
     phone.log_in(&Agent::new(), &MOCK).await;
+    let metrics = process.metrics().await;
+    let lookups = metrics.sum(
+        "insula_sql_operation_duration_seconds_count",
+        &["operation=\"find_client\""],
+    );
+    assert!(lookups.abs() < 0.5, "a configured client costs none");
     let other = scene.party("phone", "the-next-one", &ports);
     assert_eq!(shown(&other).await, 401);
     Agent::new().get(other.begin().url).await.expect(400);

@@ -1,5 +1,5 @@
 use actix_web::test::TestRequest;
-use insula_testkit::PASSWORD;
+use insula_testkit::{NOW, PASSWORD, a_client};
 
 use super::world::{AUTHORIZE, Answer, World, connecting};
 
@@ -84,6 +84,27 @@ async fn going_back_to_a_finished_login_leads_to_its_app() {
         stranger.text()
     );
     assert!(!stranger.text().contains("app.test"), "nobody else is told");
+}
+
+#[actix_web::test]
+async fn going_back_to_a_finished_login_of_a_stored_client_leads_to_its_app() {
+    let tenant = connecting("password").with(|spec| {
+        spec.oauth2.skip_approval_screen = true;
+        spec.clients.clear();
+    });
+    let world = World::of([tenant.build()]).await;
+    let context = world.context("acme", TestRequest::get()).await;
+    let store = &context.snapshot.view.effects.store;
+    let put = store.put_client(&a_client().build(), None, NOW).await;
+    put.unwrap();
+    let mut browser = Browser::new(&world);
+    let form = browser.log_in("https://app.test/cb").await;
+    let page = browser.get(&form).await;
+    let text = page.text();
+    assert!(
+        text.contains("id=\"app\" href=\"https://app.test/\""),
+        "{text}"
+    );
 }
 
 #[actix_web::test]
