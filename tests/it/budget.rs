@@ -1,5 +1,7 @@
 //! What a login may cost: counted by the server itself, on PostgreSQL and Redis.
 
+use std::time::Instant;
+
 use insula_tests::{
     Agent, Deployment, Metrics, Person, Process, RelyingParty, service, unique, walk,
 };
@@ -157,6 +159,36 @@ async fn dexs_page_of_consent_costs_two_round_trips_more() {
     let (cost, steps) = scene.login(&[]).await;
     assert!(steps.iter().any(|step| step.starts_with("GET /approval")));
     assert!(cost.writes <= WRITES && cost.round_trips <= 9.0, "{cost:?}");
+}
+
+/// Of an access token that is good, and what is asked of the database is whether it is revoked.
+#[tokio::test]
+async fn a_token_that_is_asked_about_ten_times_is_looked_up_once_in_two_seconds() {
+    let Some(scene) = Scene::set(shared_server::HOOLI, shared_server::hooli).await else {
+        return;
+    };
+    let tokens = scene.party.log_in(&Agent::new(), &Person::at("mock")).await;
+    let lookups = async || {
+        let metrics = scene.process.metrics().await;
+        let counted = "insula_sql_operation_duration_seconds_count";
+        metrics.sum(counted, &["operation=\"is_revoked\""])
+    };
+    let (before, began) = (lookups().await, Instant::now());
+    for _ in 0..5 {
+        assert!(scene.party.is_active(&tokens.access_token).await);
+        let userinfo = scene.party.userinfo(&tokens.access_token);
+        userinfo.await.expect(200);
+    }
+    let asked = lookups().await - before;
+    let spans = began.elapsed().as_secs_f64() / 2.0;
+    assert!(
+        (1.0..=1.0 + spans).contains(&asked),
+        "{asked} in {spans} spans of 2 s"
+    );
+    let metrics = scene.process.metrics().await;
+    let hits = "insula_remembered_rows_lookups_total";
+    let of = |found| metrics.sum(hits, &["kind=\"revocations\"", found]);
+    assert!(of("found=\"yes\"") >= 10.0 - asked && of("found=\"no\"") >= asked);
 }
 
 #[tokio::test]

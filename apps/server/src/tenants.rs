@@ -166,6 +166,19 @@ fn details(tenant: &Value) -> String {
         let problem = if problem == "-" { "open" } else { &problem };
         format!("{}: {problem}", text(connector, "id"))
     });
+    let remembered = tenant.get("remembered").and_then(Value::as_object);
+    let remembered = remembered.into_iter().flatten().map(|(kind, rows)| {
+        let count = |key| text(rows, key);
+        format!(
+            "{kind}: {} rows in {} bytes, {} hits, {} misses, {} evicted",
+            count("entries"),
+            count("bytes"),
+            count("hits"),
+            count("misses"),
+            count("evicted")
+        )
+    });
+    let remembered = remembered.collect::<Vec<_>>().join("; ");
     let named = [
         ("tenant", text(tenant, "id")),
         ("phase", text(tenant, "phase")),
@@ -181,6 +194,7 @@ fn details(tenant: &Value) -> String {
         ("page problem", text(tenant, "page_problem")),
         ("keys", keys),
         ("connectors", connectors),
+        ("remembered", remembered),
         ("next step", text(tenant, "next_step")),
     ];
     let lines =
@@ -213,8 +227,12 @@ mod tests {
     #[test]
     fn details_tell_errors_of_several_lines_in_one() {
         let tenant = json!({"id": "acme", "phase": "quarantined", "last_error": "one\ntwo",
-            "connectors": [{"id": "ldap", "problem": "it is broken"}, {"id": "own", "problem": null}]});
+            "connectors": [{"id": "ldap", "problem": "it is broken"}, {"id": "own", "problem": null}],
+            "remembered": {"sessions": {"hits": 7, "misses": 3, "evicted": 0, "entries": 2, "bytes": 900}}});
         let details = details(&tenant);
+        let remembered =
+            "remembered     sessions: 2 rows in 900 bytes, 7 hits, 3 misses, 0 evicted\n";
+        assert!(details.contains(remembered), "{details}");
         assert!(details.contains("last error     one; two\n"), "{details}");
         assert!(
             details.contains("ldap: it is broken; own: open"),

@@ -38,6 +38,7 @@ pub(crate) const LIMITS: Limits = Limits {
         per: Duration::from_secs(1),
     }),
     logins_under_way: 10_000,
+    remembered_rows: 2_000,
     password_failures: Rate {
         count: 10,
         per: Duration::from_mins(10),

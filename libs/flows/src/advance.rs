@@ -95,8 +95,8 @@ async fn following(
         let standing = Standing::Known { login, consent };
         return Ok(next(request, client, &view.spec, standing, view.now())?);
     }
-    conversation.live = session::live(view, browser).await?;
-    let session = conversation.live.as_ref().map(|live| &live.session);
+    conversation.live = session::live_for(view, browser, &client.id).await?;
+    let session = conversation.live.as_ref().map(|live| &*live.session);
     let first = session.and_then(|session| session.clients.first());
     let found;
     let logged_in_to = match first {

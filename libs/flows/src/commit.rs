@@ -3,7 +3,7 @@
 use insula_model::{
     AuthorizationRequest, ClientId, Event, EventId, EventKind, Login, SessionEnd, TokenHash,
 };
-use insula_store::{Changes, EndedSession, RecordedLogin, SessionEnding};
+use insula_store::{Changes, Committed, EndedSession, RecordedLogin, SessionEnding, StoreError};
 use tracing::warn;
 
 use crate::session::{LiveSession, NewSession};
@@ -36,9 +36,18 @@ pub(crate) async fn commit(
 ) -> Result<(), FlowError> {
     let changes = changes(view, login_changes);
     if changes != Changes::default() {
-        view.effects.store.commit(&changes).await?;
+        write(view, &changes).await?;
     }
     Ok(())
+}
+
+/// The one way to the database for what others may remember: what it changes is forgotten before
+/// anybody is answered, also where nobody heard how it ended.
+pub(crate) async fn write(view: &TenantView, changes: &Changes) -> Result<Committed, StoreError> {
+    let changing = view.effects.facts.changing(changes);
+    let committed = view.effects.store.commit(changes).await;
+    drop(changing);
+    committed
 }
 
 fn changes(view: &TenantView, changes: LoginChanges<'_>) -> Changes {
@@ -116,7 +125,7 @@ pub(crate) async fn end_sessions(
         ..Changes::default()
     };
     if !changes.ended.is_empty() {
-        view.effects.store.commit(&changes).await?;
+        write(view, &changes).await?;
     }
     Ok(())
 }

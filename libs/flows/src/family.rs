@@ -4,10 +4,10 @@ use insula_engine::Refusal;
 use insula_engine::access_token::VerifiedToken;
 use insula_engine::issue::longest_token_life;
 use insula_model::{Client, EventKind, GrantId, Revocation};
-use insula_store::{Changes, RevokedGrant};
+use insula_store::{Changes, RevocationFact, RevokedGrant};
 
-use crate::commit::event;
-use crate::{FlowError, TenantView};
+use crate::commit::{event, write};
+use crate::{Effects, FlowError, TenantView};
 
 /// Revokes a family, until the last of its tokens is dead anyway.
 pub(crate) async fn revoke_family(
@@ -30,7 +30,7 @@ pub(crate) async fn revoke_family(
         revoked: Some(revoked),
         ..Changes::default()
     };
-    view.effects.store.commit(&changes).await?;
+    write(view, &changes).await?;
     Ok(())
 }
 
@@ -49,7 +49,7 @@ pub(crate) async fn refused(view: &TenantView, client: &Client, refusal: Refusal
 }
 
 /// Whether the family of a token was revoked, or its person is known no more. A token without a
-/// family is none we issued.
+/// family is none we issued. That a family stands may have been read a moment ago.
 pub(crate) async fn is_revoked(
     view: &TenantView,
     token: &VerifiedToken,
@@ -57,8 +57,19 @@ pub(crate) async fn is_revoked(
     if !token.is_of_a_known_person(&view.spec) {
         return Ok(true);
     }
-    match token.grant() {
-        Some(grant) => Ok(view.effects.store.is_revoked(&grant).await?),
-        None => Ok(true),
-    }
+    let Some(grant) = token.grant() else {
+        return Ok(true);
+    };
+    let Effects {
+        store,
+        facts,
+        clock,
+        ..
+    } = &view.effects;
+    let read = async { store.is_revoked(&grant).await.map(RevocationFact) };
+    let RevocationFact(is_revoked) = facts.revocations.recall(&grant, &**clock, read).await?;
+    Ok(is_revoked)
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ pub async fn logout(
         _ => false,
     };
     let now = view.now();
-    let next = decide(view, request, session.as_ref(), confirmed).await;
+    let next = decide(view, request, session.as_deref(), confirmed).await;
     let next = next.inspect_err(|_| {
         let client = asking_client(request, &view.spec, &view.keys, now);
         let page = request.post_logout_redirect_uri.as_deref();

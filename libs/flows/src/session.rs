@@ -1,5 +1,7 @@
-//! The browser session: a row, and nothing that stands before it. Who logged out is logged out
-//! whatever else is away.
+//! The browser session: a row, of which a moment is remembered. Who logged out is logged out whatever
+//! else is away.
+
+use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_engine::people::is_still_known;
@@ -7,36 +9,93 @@ use insula_model::{
     AuthorizationRequest, BrowserSession, ClientId, Login, SessionCookie, SessionEnd, SessionId,
     TokenHash,
 };
+use insula_store::{SessionFact, StoreError};
 use tracing::warn;
 
 use crate::commit::end_sessions;
-use crate::{Browser, CookieChange, FlowError, TenantView};
+use crate::{Browser, CookieChange, Effects, FlowError, TenantView};
 
 /// A session that stands, and the hash of the cookie it is known by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LiveSession {
-    pub(crate) session: BrowserSession,
+    pub(crate) session: Arc<BrowserSession>,
     hash: TokenHash,
 }
 
-/// The live session of a browser, if it has one. Each of its cookies is looked at: one that somebody
-/// planted beside ours logs nobody out.
+/// The live session of a browser, if it has one, as its row says now. Each of its cookies is looked
+/// at: one that somebody planted beside ours logs nobody out.
 pub(crate) async fn live(
     view: &TenantView,
     browser: &Browser,
 ) -> Result<Option<LiveSession>, FlowError> {
+    find(view, browser, None).await
+}
+
+/// The same for a request of `client`, to which the session may be remembered from a moment ago. Only
+/// a yes is taken from memory, and not where the client's visit is to be noted: another node may have
+/// noted another in the row.
+pub(crate) async fn live_for(
+    view: &TenantView,
+    browser: &Browser,
+    client: &ClientId,
+) -> Result<Option<LiveSession>, FlowError> {
+    find(view, browser, Some(client)).await
+}
+
+async fn find(
+    view: &TenantView,
+    browser: &Browser,
+    remembered_for: Option<&ClientId>,
+) -> Result<Option<LiveSession>, FlowError> {
     if !view.spec.sessions.enabled {
         return Ok(None);
     }
-    let (store, now) = (&view.effects.store, view.now());
+    let now = view.now();
     for cookie in &browser.sessions {
         let hash = cookie.hash();
-        let found = store.find_session(&hash, now).await?;
+        let remembered = remembered_for.and_then(|client| remembered(view, &hash, client));
+        let found = match remembered {
+            Some(session) => Some(session),
+            None => read(view, &hash).await?,
+        };
         if let Some(session) = found.filter(|session| is_live(view, session, now)) {
             return Ok(Some(LiveSession { session, hash }));
         }
     }
     Ok(None)
+}
+
+/// What memory says of a session, where that does.
+fn remembered(
+    view: &TenantView,
+    hash: &TokenHash,
+    client: &ClientId,
+) -> Option<Arc<BrowserSession>> {
+    let Effects { facts, clock, .. } = &view.effects;
+    let SessionFact(session) = facts.sessions.get(hash, clock.monotonic())?;
+    session.filter(|session| {
+        is_live(view, session, view.now()) && !says_something_new(view, session, client)
+    })
+}
+
+/// What its row says.
+async fn read(
+    view: &TenantView,
+    hash: &TokenHash,
+) -> Result<Option<Arc<BrowserSession>>, FlowError> {
+    let Effects {
+        store,
+        facts,
+        clock,
+        ..
+    } = &view.effects;
+    let row = async {
+        let found = store.find_session(hash, view.now()).await?;
+        Ok(SessionFact(found.map(Arc::new)))
+    };
+    let read: Result<_, StoreError> = facts.sessions.read(hash, &**clock, row).await;
+    let SessionFact(session) = read?;
+    Ok(session)
 }
 
 fn is_live(view: &TenantView, session: &BrowserSession, now: Timestamp) -> bool {
@@ -110,18 +169,22 @@ pub(crate) fn visited(
     live: LiveSession,
     client: &ClientId,
 ) -> Option<(TokenHash, BrowserSession)> {
-    let LiveSession { mut session, hash } = live;
-    let now = view.now();
-    let is_new = !session.clients.contains(client);
-    let is_stale = now.since(session.last_seen_at) > view.spec.sessions.valid_if_not_used_for / 4;
-    if !is_new && !is_stale {
+    let LiveSession { session, hash } = live;
+    if !says_something_new(view, &session, client) {
         return None;
     }
-    if is_new {
+    let mut session = Arc::unwrap_or_clone(session);
+    if !session.clients.contains(client) {
         session.clients.push(client.clone());
     }
-    session.last_seen_at = now;
+    session.last_seen_at = view.now();
     Some((hash, session))
+}
+
+fn says_something_new(view: &TenantView, session: &BrowserSession, client: &ClientId) -> bool {
+    let unseen_for = view.now().since(session.last_seen_at);
+    let is_stale = unseen_for > view.spec.sessions.valid_if_not_used_for / 4;
+    is_stale || !session.clients.contains(client)
 }
 
 /// Ends the session of every cookie a browser sent.

@@ -13,7 +13,7 @@ use insula_jose::RotationPolicy;
 use insula_model::{CodeGrant, EventKind, TenantSpec, TokenHash};
 use insula_oauth::{Params, TokenResponse};
 use insula_store::{
-    Cache as _, CacheLimits, Durable as _, MemoryCache, MemoryStore, RememberedTotals,
+    Cache as _, CacheLimits, Durable as _, MemoryCache, MemoryStore, RememberedTotals, TenantFacts,
 };
 use insula_testkit::{FakeConnector, NOW, VERIFIER, a_code_grant, test_keys, test_rotation};
 
@@ -57,6 +57,7 @@ pub(crate) fn view_by(spec: impl Into<TenantSpec>, clock: impl Clock) -> TenantV
             store: MemoryStore::new().tenant(&spec.id),
             cache: cache.tenant(&spec.id),
             known_clients: Arc::new(KnownClients::new(RememberedTotals::new(usize::MAX))),
+            facts: Arc::new(TenantFacts::alone(spec.id.clone())),
             clock: shared,
             entropy: Arc::new(SeededEntropy::new(1)),
         },

@@ -6,7 +6,7 @@ use insula_connector_kit::LoginContext;
 use insula_jose::{KeyRing, RotationPolicy};
 use insula_model::{AuthRequestId, BindingCookie, ConnectorId, Rules, SessionCookie, TenantSpec};
 use insula_oauth::Scopes;
-use insula_store::{TenantCache, TenantStore};
+use insula_store::{TenantCache, TenantFacts, TenantStore};
 
 use crate::{ClientBook, Connectors, KnownClients};
 
@@ -19,6 +19,8 @@ pub struct Effects {
     pub cache: Arc<dyn TenantCache>,
     /// Which of its stored clients this process read not long ago.
     pub known_clients: Arc<KnownClients>,
+    /// What is remembered of the store's rows for a moment.
+    pub facts: Arc<TenantFacts>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.

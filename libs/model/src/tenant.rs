@@ -249,6 +249,8 @@ pub struct Limits {
     pub requests: Option<Rate>,
     /// Logins under way at once; beyond it the oldest goes.
     pub logins_under_way: u32,
+    /// Rows of each kind that a process remembers for a moment; zero for none.
+    pub remembered_rows: u32,
     /// Failed password attempts per login name.
     pub password_failures: Rate,
     /// Failed password attempts per client address, over all login names.

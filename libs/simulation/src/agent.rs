@@ -11,11 +11,12 @@ use insula_flows::{
 };
 use insula_model::SessionCookie;
 use insula_oauth::{LogoutRequest, Params, TokenResponse};
+use insula_store::ChangedFact;
 use insula_testkit::{CHALLENGE, VERIFIER};
 use serde_json::{Map, Value};
 
 use crate::script::Act;
-use crate::truth::{Held, Moment, Session};
+use crate::truth::{Ending, Held, Moment, Session};
 
 /// How many requests of one agent may be under way at once.
 pub(crate) const SLOTS: usize = 4;
@@ -67,8 +68,8 @@ pub(crate) enum Login {
 pub(crate) struct Past {
     pub(crate) code: Option<usize>,
     pub(crate) replaced: Option<(String, usize)>,
-    pub(crate) revoked: Option<Held>,
-    pub(crate) cookie: Option<SessionCookie>,
+    pub(crate) revoked: Option<(Held, Ending)>,
+    pub(crate) cookie: Option<(SessionCookie, Ending)>,
 }
 
 pub(crate) type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -81,6 +82,8 @@ pub(crate) struct Request {
     /// Whether somebody still waits for the answer.
     pub(crate) is_heard: bool,
     pub(crate) begun: Moment,
+    /// After how many steps it began.
+    pub(crate) begun_at_step: u64,
     /// When its node had last read the keys that it pinned as it began.
     pub(crate) keys_read: Option<u64>,
     /// What was carried out for it so far.
@@ -114,7 +117,14 @@ impl Agent {
         self.slots.iter().flatten().filter(|r| r.is_heard)
     }
 
-    pub(crate) fn keep_cookies(&mut self, cookies: Vec<CookieChange>, begun: Moment) {
+    /// What an answer of a node did to the browser's cookies.
+    pub(crate) fn keep_cookies(
+        &mut self,
+        cookies: Vec<CookieChange>,
+        request: &Request,
+        now: Moment,
+    ) {
+        let begun = request.begun;
         for change in cookies {
             match change {
                 CookieChange::Bind(value) => self.browser.bindings = vec![value],
@@ -131,7 +141,14 @@ impl Agent {
                 }
                 CookieChange::LogOut => {
                     self.browser.sessions.clear();
-                    self.past.cookie = self.session.take().map(|session| session.cookie);
+                    self.past.cookie = self.session.take().map(|session| {
+                        let ending = Ending {
+                            fact: ChangedFact::Session(session.cookie.hash()),
+                            node: request.node,
+                            acknowledged: now,
+                        };
+                        (session.cookie, ending)
+                    });
                     self.is_leaving = false;
                     self.logout_proof = None;
                 }

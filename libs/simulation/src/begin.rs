@@ -42,7 +42,7 @@ impl Agent {
             Act::UseRevoked => self.past.revoked.is_some(),
             Act::RefreshRevoked => {
                 let revoked = self.past.revoked.as_ref();
-                revoked.is_some_and(|held| held.refresh.is_some())
+                revoked.is_some_and(|(held, _)| held.refresh.is_some())
             }
             Act::UseOldCookie => self.past.cookie.is_some(),
             Act::UserinfoElsewhere => self.held.is_some(),
@@ -71,6 +71,7 @@ impl World {
             running,
             is_heard: true,
             begun,
+            begun_at_step: self.steps,
             keys_read,
             carried: Vec::new(),
             lost: Vec::new(),
@@ -166,7 +167,7 @@ impl World {
                 (running, presents)
             }
             Act::RefreshRevoked => {
-                let token = agent.past.revoked.clone()?.refresh?;
+                let token = agent.past.revoked.clone()?.0.refresh?;
                 (agent.refreshes(view, &token), nothing)
             }
             Act::RefreshElsewhere => {
@@ -182,7 +183,7 @@ impl World {
                 (agent.introspects(view, &held.access), presents)
             }
             Act::UserinfoElsewhere => (shows(view, of_held()?.0.access), nothing),
-            Act::UseRevoked => (shows(view, agent.past.revoked.clone()?.access), nothing),
+            Act::UseRevoked => (shows(view, agent.past.revoked.clone()?.0.access), nothing),
             Act::Revoke => {
                 let (held, presents) = of_held()?;
                 agent.is_revoking = true;
@@ -192,7 +193,7 @@ impl World {
             }
             Act::UseOldCookie => {
                 let browser = Browser {
-                    sessions: vec![agent.past.cookie.clone()?],
+                    sessions: vec![agent.past.cookie.clone()?.0],
                     ..Browser::default()
                 };
                 (agent.asks(view, Some("none"), browser), nothing)

@@ -28,6 +28,7 @@ enum Kind {
     Reload,
     DropBus,
     MendBus,
+    Hear,
     Pass,
     Kill,
     Start,
@@ -52,6 +53,7 @@ const KINDS: &[(Kind, u64, bool)] = &[
     (Kind::Reload, 2, true),
     (Kind::DropBus, 4, true),
     (Kind::MendBus, 8, false),
+    (Kind::Hear, 60, false),
     (Kind::Start, 20, false),
     (Kind::Collect, 5, false),
     (Kind::Lose, 25, true),
@@ -177,6 +179,13 @@ impl Draw {
             },
             Kind::DropBus => Step::DropBus,
             Kind::MendBus => Step::MendBus,
+            Kind::Hear => {
+                let node = self.below(NODES);
+                if !world.has_word_for(node) {
+                    return None;
+                }
+                Step::Hear { node }
+            }
             Kind::Pass => Step::Pass {
                 ms: self.among(SPANS)?,
             },

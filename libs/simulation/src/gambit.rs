@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::agent::{Agent, Login};
+use crate::agent::{Agent, Login, Request};
 use crate::script::{Act, Step};
 use crate::world::{NODES, World};
 
@@ -16,7 +16,16 @@ pub(crate) struct Gambit {
     moves: VecDeque<Move>,
     /// What is to befall the request under way, after which call if not after any.
     trouble: (&'static [Trouble], Option<&'static str>),
+    /// The request that is kept waiting, and after which call it was to wait.
+    held: Option<Held>,
     left: u32,
+}
+
+/// A request that goes as far as one call and then waits for the plan.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    slot: usize,
+    after: &'static str,
 }
 
 /// One part of a plan.
@@ -26,9 +35,15 @@ enum Move {
     Get(Goal),
     /// The agent does it, at any node, if they can.
     Do(Act),
-    /// The same, and something befalls the request on its way, at once after this call was carried
+    /// The same at this node.
+    At(usize, Act),
+    /// The same at any node, and something befalls the request on its way, at once after this call was carried
     /// out or else at any time.
     Trouble(Act, &'static [Trouble], Option<&'static str>),
+    /// The agent begins it, and it waits once this call was carried out, until it is let go.
+    Hold(Act, &'static str),
+    /// What was held is let go.
+    LetGo,
     /// It happens.
     Then(Step),
     /// All jobs of the tenant go on, in any order, until they rest.
@@ -100,6 +115,49 @@ const PLANS: &[&[Move]] = &[
         Do(Act::UseOldCookie),
         Then(Step::MendBus),
     ],
+    // A token is asked about everywhere, and nobody hears that it is revoked.
+    &[
+        Get(Goal::Tokens),
+        Then(Step::DropBus),
+        Move::At(0, Act::Userinfo),
+        Move::At(1, Act::Introspect),
+        Move::At(2, Act::Userinfo),
+        Do(Act::Revoke),
+        Do(Act::UseRevoked),
+        Then(Step::Pass { ms: 2_000 }),
+        Move::At(0, Act::UseRevoked),
+        Move::At(1, Act::UseRevoked),
+        Move::At(2, Act::UseRevoked),
+        Then(Step::MendBus),
+    ],
+    // The same of somebody who leaves.
+    &[
+        Get(Goal::Session),
+        Then(Step::DropBus),
+        Move::At(0, Act::AskSilently),
+        Move::At(1, Act::AskSilently),
+        Do(Act::LogOut),
+        Do(Act::LogOut),
+        Do(Act::UseOldCookie),
+        Then(Step::Pass { ms: 2_000 }),
+        Move::At(0, Act::UseOldCookie),
+        Move::At(1, Act::UseOldCookie),
+        Then(Step::MendBus),
+    ],
+    // A token is asked about while it is revoked, and everybody hears of that before the answer.
+    &[
+        Get(Goal::Tokens),
+        Then(Step::Pass { ms: 4_000 }),
+        Move::Hold(Act::Userinfo, "is_revoked"),
+        Do(Act::Revoke),
+        Then(Step::Hear { node: 0 }),
+        Then(Step::Hear { node: 1 }),
+        Then(Step::Hear { node: 2 }),
+        Move::LetGo,
+        Do(Act::UseRevoked),
+        Do(Act::UseRevoked),
+        Do(Act::UseRevoked),
+    ],
     // A token is used long after it was replaced.
     &[
         Get(Goal::Tokens),
@@ -168,6 +226,7 @@ impl Gambit {
             agent,
             moves: moves.iter().copied().collect(),
             trouble: (&[], None),
+            held: None,
             left: STEPS,
         }
     }
@@ -184,7 +243,14 @@ impl Gambit {
         let is_time = below(5) == 0;
         let mut pick = |all: Vec<usize>| all.get(below(all.len())).copied();
         let slots = agent.slots.iter().enumerate();
-        let busy = slots.filter(|(_, slot)| slot.is_some());
+        let waits = |slot: usize, request: &Request| {
+            let held = self.held.filter(|held| held.slot == slot);
+            held.is_some_and(|held| request.carried.contains(&held.after))
+        };
+        let busy = slots.filter(|(number, slot)| {
+            let request = slot.as_ref();
+            request.is_some_and(|request| !waits(*number, request))
+        });
         if let Some(slot) = pick(busy.map(|(slot, _)| slot).collect()) {
             let (trouble, after) = self.trouble;
             let request = agent.slots.get(slot)?.as_ref()?;
@@ -218,13 +284,25 @@ impl Gambit {
                     self.moves.pop_front();
                     continue;
                 }
+                Move::LetGo => {
+                    self.moves.pop_front();
+                    let Some(held) = self.held.take() else {
+                        continue;
+                    };
+                    let (agent, slot) = (number, held.slot);
+                    return Some(Step::Go { agent, slot });
+                }
                 Get(goal) if goal.is_reached(agent) => {
                     self.moves.pop_front();
                     continue;
                 }
                 Get(_) => Goal::step_of(agent)?,
-                Do(act) | Move::Trouble(act, ..) if agent.may(act) => act,
-                Do(_) | Move::Trouble(..) => {
+                Do(act) | Move::At(_, act) | Move::Hold(act, _) | Move::Trouble(act, ..)
+                    if agent.may(act) =>
+                {
+                    act
+                }
+                Do(_) | Move::At(..) | Move::Hold(..) | Move::Trouble(..) => {
                     self.moves.pop_front();
                     continue;
                 }
@@ -233,7 +311,12 @@ impl Gambit {
                 let node = world.nodes.get(*node);
                 node.is_some_and(|node| node.tenant(agent.tenant).is_some())
             };
-            let Some(node) = pick((0..NODES).filter(awake).collect()) else {
+            let wanted = |node: &usize| match self.moves.front() {
+                Some(Move::At(wanted, _)) => node == wanted,
+                _ => true,
+            };
+            let fit = (0..NODES).filter(wanted).filter(awake);
+            let Some(node) = pick(fit.collect()) else {
                 return pick(working().collect()).map(work);
             };
             match *self.moves.front()? {
@@ -241,6 +324,11 @@ impl Gambit {
                 Move::Trouble(_, trouble, after) => {
                     self.moves.pop_front();
                     self.trouble = (trouble, after);
+                }
+                Move::Hold(_, after) => {
+                    self.moves.pop_front();
+                    let slot = agent.slots.iter().position(Option::is_none)?;
+                    self.held = Some(Held { slot, after });
                 }
                 _ => {
                     self.moves.pop_front();

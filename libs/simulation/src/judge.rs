@@ -9,13 +9,13 @@ use insula_engine::issue::grant_of;
 use insula_flows::{Fault, FlowError, Outcome, Screen, Turn};
 use insula_model::{GrantId, Rules};
 use insula_oauth::TokenResponse;
-use insula_store::Durable as _;
+use insula_store::{ChangedFact, Durable as _};
 use serde_json::Value;
 
 use crate::agent::{Agent, Answer, Login, Request, code_in, field, state_in};
 use crate::connector::address_of;
 use crate::script::Act;
-use crate::truth::{Code, Family, Held, Moment, Promise, Violation};
+use crate::truth::{Code, Ending, Family, Held, Moment, Promise, Violation};
 use crate::world::{
     CODE_MS, IDLE_REFRESH_MS, IDLE_SESSION_MS, LOGIN_MS, REUSE_MS, SESSION_MS, TOLERANCE_MS, World,
 };
@@ -202,6 +202,13 @@ impl World {
     fn gave_claims(&self, number: usize, request: &Request, claims: &Value) -> Judged {
         match request.act {
             Act::UseRevoked => {
+                let revoked = self
+                    .agents
+                    .get(number)
+                    .and_then(|a| a.past.revoked.as_ref());
+                if revoked.is_some_and(|(_, ending)| !self.must_see(request, number, ending)) {
+                    return Ok(());
+                }
                 let what = "a revoked access token was good at userinfo";
                 Err(Promise::RevocationFinal.broken(what))
             }
@@ -224,9 +231,19 @@ impl World {
         if !request.is_heard {
             return;
         }
+        let acknowledged = self.now();
         if let Some(agent) = self.agents.get_mut(number) {
             agent.is_revoking = false;
-            agent.past.revoked = agent.held.take();
+            let families = &self.families;
+            agent.past.revoked = agent.held.take().and_then(|held| {
+                let grant = families.get(held.family)?.grant.clone();
+                let ending = Ending {
+                    fact: ChangedFact::Grant(grant),
+                    node: request.node,
+                    acknowledged,
+                };
+                Some((held, ending))
+            });
             agent.past.replaced = None;
         }
     }
@@ -235,6 +252,10 @@ impl World {
         let is_let_in = matches!(&turn.outcome, Outcome::Respond(r) if code_in(r).is_some());
         match request.act {
             Act::UseOldCookie if is_let_in => {
+                let cookie = self.agents.get(number).and_then(|a| a.past.cookie.as_ref());
+                if cookie.is_some_and(|(_, ending)| !self.must_see(request, number, ending)) {
+                    return Ok(());
+                }
                 let what = "the cookie of a browser that logged out was good";
                 return Err(Promise::LogoutFinal.broken(what));
             }
@@ -244,13 +265,14 @@ impl World {
             }
             _ => {}
         }
+        let now = self.now();
         let Some(agent) = self.agents.get_mut(number) else {
             return Ok(());
         };
         if !request.is_heard || !request.act.is_of_browser() {
             return Ok(());
         }
-        agent.keep_cookies(turn.cookies, request.begun);
+        agent.keep_cookies(turn.cookies, request, now);
         if request.act == Act::AskSilently {
             if let Some(session) = &mut agent.session {
                 session.served = request.begun;

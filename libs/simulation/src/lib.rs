@@ -9,6 +9,7 @@ mod begin;
 mod cache;
 mod connector;
 mod draw;
+mod facts;
 mod gambit;
 mod jobs;
 mod judge;
@@ -46,6 +47,10 @@ pub enum Defect {
     /// A rotated key ring is stored in the place of the old one without looking whether another node
     /// stored one first.
     RotationWithoutSwap,
+    /// A row that was read before it changed is remembered after word of the change came.
+    LateReadRemembered,
+    /// A row is remembered until word comes that it changed, however long that takes.
+    RememberedUntilTold,
     /// Nobody learns that the cache was set back.
     CacheLossUnnoticed,
 }

@@ -43,6 +43,8 @@ pub(crate) struct Node {
     pub(crate) up: bool,
     entropy: Arc<dyn Entropy>,
     pub(crate) tenants: Vec<Tenant>,
+    /// What they share; nothing while it is down.
+    pub(crate) process: Option<SteppedProcess>,
 }
 
 /// A tenant of a node, and when it last learned which key ring is stored.
@@ -70,6 +72,7 @@ impl Node {
             up: false,
             entropy: Arc::new(SeededEntropy::new(seed)),
             tenants: Vec::new(),
+            process: None,
         }
     }
 
@@ -80,6 +83,7 @@ impl Node {
         };
         self.told = told(&self.wall, self.link.defect);
         self.link.notes = Arc::new(Mutex::default());
+        self.link.facts = Arc::new(Mutex::default());
         self.up = true;
         let link = Arc::new(self.link.clone());
         let services = SteppedServices {
@@ -110,11 +114,13 @@ impl Node {
                 keys_asked: None,
             })
             .collect();
+        self.process = Some(process);
     }
 
     pub(crate) fn kill(&mut self) {
         self.up = false;
         self.tenants.clear();
+        self.process = None;
     }
 
     pub(crate) fn set_drift(&mut self, parts: i64) {
@@ -143,7 +149,9 @@ impl Node {
     /// A tenant as a request finds it.
     pub(crate) fn tenant(&self, tenant: usize) -> Option<TenantView> {
         let snapshot = self.tenants.get(tenant)?.stepped.snapshot()?;
-        Some(snapshot.view.clone())
+        let view = snapshot.view.clone();
+        self.link.remember_in(&view.effects);
+        Some(view)
     }
 }
 

@@ -75,6 +75,11 @@ pub enum Step {
     DropBus,
     /// They hear of each other again.
     MendBus,
+    /// A node hears the next word of the others about rows that changed.
+    Hear {
+        /// Which.
+        node: usize,
+    },
     /// Time passes.
     Pass {
         /// How much.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
+use insula_flows::Effects;
 use insula_model::{RefreshGrant, RefreshId, TenantId, TokenHash};
 use insula_store::{
     Cache, Durable, KeyVersions, LastGoodDocuments, MemoryStore, Owner, SealedKeys, StoreError,
@@ -39,6 +40,8 @@ pub(crate) struct Link {
     /// Which answered generations this node has yet to write down: it writes them a moment later,
     /// all together, and they are lost with the node.
     pub(crate) notes: Arc<Mutex<Vec<Note>>>,
+    /// What this node remembers, for the defects that remember it otherwise.
+    pub(crate) facts: Arc<Mutex<Vec<Effects>>>,
     /// The codes that the defect of burnt codes has burnt.
     pub(crate) burnt: Arc<Mutex<BTreeSet<TokenHash>>>,
 }
@@ -59,6 +62,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Link {
     fn has(&self, defect: Defect) -> bool {
         self.defect == Some(defect)
+    }
+
+    /// The facts that requests of this node use from now on.
+    pub(crate) fn remember_in(&self, effects: &Effects) {
+        if self.has(Defect::LateReadRemembered) || self.has(Defect::RememberedUntilTold) {
+            let mut known = lock(&self.facts);
+            known.retain(|own| own.facts.tenant() != effects.facts.tenant());
+            known.push(effects.clone());
+        }
+    }
+
+    /// The facts of a tenant at this node, and its clock.
+    fn facts_of(&self, tenant: &TenantId) -> Option<Effects> {
+        let known = lock(&self.facts);
+        let own = known.iter().find(|own| own.facts.tenant() == tenant);
+        own.cloned()
     }
 
     /// Writes down what the node has noted.

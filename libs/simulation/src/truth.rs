@@ -4,6 +4,7 @@ use std::fmt;
 
 use insula_ambient::Timestamp;
 use insula_model::{GrantId, SessionCookie};
+use insula_store::ChangedFact;
 use serde::{Deserialize, Serialize};
 
 /// A promise that was broken.
@@ -24,9 +25,10 @@ pub enum Promise {
     GrantKept,
     /// Who did nothing wrong stays logged in.
     StaysLoggedIn,
-    /// What was revoked is worth nothing on any node.
+    /// What was revoked is worth nothing: at once on a node that did it or heard of it, and within the
+    /// promised time on every node.
     RevocationFinal,
-    /// Who logged out is logged out on every node.
+    /// Who logged out is logged out, in the same sense.
     LogoutFinal,
     /// A refresh token that was replaced is worth nothing after its grace.
     ReplacedTokenDead,
@@ -117,6 +119,14 @@ pub(crate) struct Held {
     /// How long the access token is good, as the client was told.
     pub(crate) access_ms: u64,
     pub(crate) id_token: Option<String>,
+}
+
+/// That something ended: which, where, and when it was acknowledged.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending {
+    pub(crate) fact: ChangedFact,
+    pub(crate) node: usize,
+    pub(crate) acknowledged: Moment,
 }
 
 /// A browser session that a browser was given.

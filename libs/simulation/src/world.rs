@@ -1,6 +1,6 @@
 //! Everything there is: nodes, stores, agents; and what each step does to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use insula_testkit::{NOW, a_client, a_tenant};
 use crate::Defect;
 use crate::agent::{Agent, Request};
 use crate::cache::{Contents, SharedCache};
+use crate::facts::{Heard, Word};
 use crate::node::{Configuration, Node, set_clock};
 use crate::script::{Act, Step};
 use crate::store::Link;
@@ -56,6 +57,10 @@ pub(crate) struct World {
     /// Which of them were taken out again, and when if the clocks had differed by then.
     pub(crate) dropped_keys: BTreeMap<String, Option<u64>>,
     pub(crate) is_bus_up: bool,
+    /// What is under way on it.
+    pub(crate) words: VecDeque<Word>,
+    /// What nodes heard of it.
+    pub(crate) heard: Vec<Heard>,
     saved: Option<Contents>,
     clock: ManualClock,
     pub(crate) ms: u64,
@@ -65,7 +70,7 @@ pub(crate) struct World {
     pub(crate) cache_lost: Option<u64>,
     /// The latest time any node ever told.
     latest_told: Timestamp,
-    steps: u64,
+    pub(crate) steps: u64,
 }
 
 impl World {
@@ -84,6 +89,7 @@ impl World {
                 cache: cache.clone(),
                 defect,
                 notes: Arc::default(),
+                facts: Arc::default(),
                 burnt: Arc::default(),
             };
             let salt = u64::try_from(number).unwrap_or(0) + 1;
@@ -98,6 +104,8 @@ impl World {
             known_keys: BTreeMap::new(),
             dropped_keys: BTreeMap::new(),
             is_bus_up: true,
+            words: VecDeque::new(),
+            heard: Vec::new(),
             codes: Vec::new(),
             families: Vec::new(),
             durable,
@@ -149,6 +157,7 @@ impl World {
             Step::Reload { node, tenant } => self.reload(node, tenant),
             Step::DropBus => self.is_bus_up = false,
             Step::MendBus => self.is_bus_up = true,
+            Step::Hear { node } => self.hear(node),
             Step::Pass { ms } => self.pass(ms),
             Step::Kill { node } => self.kill(node),
             Step::Start { node } => self.start(node),
@@ -183,6 +192,7 @@ impl World {
                 }
             }
         }
+        self.pass_on();
         self.look_at_clocks();
         self.steps += 1;
         let agent = match step {
@@ -269,7 +279,9 @@ impl World {
             return;
         };
         node.kill();
-        if !node.link.take_notes().is_empty() {
+        let has_notes = !node.link.take_notes().is_empty();
+        self.forget_words_for(number);
+        if has_notes {
             for family in &mut self.families {
                 family.note_lost = true;
             }

@@ -53,6 +53,16 @@ fn revocation_read_from_the_cache_alone_is_found() {
 }
 
 #[test]
+fn a_row_read_before_it_changed_and_remembered_after_it_is_found() {
+    finds(Defect::LateReadRemembered, &[Promise::RevocationFinal]);
+}
+
+#[test]
+fn a_row_remembered_until_word_of_it_comes_is_found() {
+    finds(Defect::RememberedUntilTold, &[Promise::RevocationFinal]);
+}
+
+#[test]
 fn durations_by_wall_time_are_found() {
     finds(
         Defect::DurationsByWallTime,
@@ -60,6 +70,9 @@ fn durations_by_wall_time_are_found() {
             Promise::ReplacedTokenDead,
             Promise::GrantKept,
             Promise::StaysLoggedIn,
+            // What is remembered for a while is remembered for longer.
+            Promise::LogoutFinal,
+            Promise::RevocationFinal,
         ],
     );
 }

@@ -3,10 +3,10 @@ use futures_util::stream::BoxStream;
 use insula_model::TenantId;
 use serde::{Deserialize, Serialize};
 
-use crate::StoreError;
+use crate::{ChangedFact, StoreError};
 
 /// What changed of a tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// Its key ring was swapped.
@@ -15,6 +15,8 @@ pub enum ChangeKind {
     Spec,
     /// One of its stored clients came, went or is another one now.
     Clients,
+    /// Rows that processes remember.
+    Facts(Vec<ChangedFact>),
 }
 
 /// Word of a change, for the processes that did not make it.
@@ -31,7 +33,8 @@ pub struct Change {
 /// Word of changes, as it comes.
 pub type ChangeStream = BoxStream<'static, Change>;
 
-/// Carries word of changes between processes. Word may be lost: a slow poll covers for it.
+/// Carries word of changes between processes. Word may be lost: a slow poll covers for it, and
+/// [`FACTS_GOOD_FOR`](crate::FACTS_GOOD_FOR) where rows are remembered.
 #[async_trait]
 pub trait ChangeBus: Send + Sync + 'static {
     /// Tells everybody.

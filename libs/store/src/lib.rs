@@ -10,6 +10,7 @@ mod clients;
 pub mod conformance;
 mod durable;
 mod error;
+mod facts;
 mod grants;
 mod key_versions;
 mod keys;
@@ -29,6 +30,10 @@ pub use cache::{Cache, ClaimedCode, Finish, LeaveToAnswer, LoginRoom, TenantCach
 pub use clients::{ClientPut, Clients, StoredClient};
 pub use durable::{COLLECTED_AFTER, Durable, MASTER_KEY_FACT, TenantStore};
 pub use error::StoreError;
+pub use facts::{
+    ChangedFact, ChangingFacts, FACTS_GOOD_FOR, FactsTotals, FactsUse, NobodyElse, RevocationFact,
+    SessionFact, TellFacts, TenantFacts,
+};
 pub use grants::{Grants, NotedRedemption, Redemption, RefreshRotation};
 pub use key_versions::{KEY_VERSIONS_AT_ONCE, KeyVersions};
 pub use keys::{KeySwap, Keys, SealedKeys};

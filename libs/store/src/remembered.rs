@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hashlink::LinkedHashMap;
 use insula_ambient::{Clock, Monotonic};
+use serde::Serialize;
 
 /// How many of the longest unused entries a new one looks at, to remove those that have ended.
 const IN_PASSING: usize = 4;
@@ -62,7 +63,7 @@ impl RememberedBound {
 }
 
 /// How much is remembered, and how often that was of use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct RememberedUse {
     /// Questions that were answered from memory.
     pub hits: u64,

@@ -15,6 +15,7 @@ mod death_watch;
 mod delta;
 mod directory;
 mod discovery;
+mod facts;
 #[cfg(any(test, feature = "fault-injection"))]
 mod fault;
 mod handle;
@@ -46,7 +47,7 @@ pub use restart::{CrashWindow, Failure, RestartPolicy, Verdict};
 pub use router::{RescanError, RescanReport};
 pub use snapshot::TenantSnapshot;
 pub use source::{LoadedSpec, SpecError, SpecSource};
-pub use status::{ConnectorHealth, KeyStatus, TenantPhase, TenantStatus};
+pub use status::{ConnectorHealth, KeyStatus, RememberedStatus, TenantPhase, TenantStatus};
 pub use tenancy::{
     ClientNotChanged, HashingShare, Tenancy, TenancyDeps, TenancyOptions, Unavailable,
 };

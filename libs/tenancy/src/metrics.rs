@@ -1,8 +1,14 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use insula_store::{FactsTotals, RememberedTotals};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::Failure;
+
+mod facts;
+
+use facts::FactsMetrics;
 
 /// What is counted of tenants' lives. No series carries a tenant's name: there may be a hundred
 /// thousand of them.
@@ -36,6 +42,8 @@ pub struct Metrics {
     pub(crate) keys_found_changed: IntCounter,
     /// Key rings changed, by outcome: swapped, or lost to another process, or failed.
     rotations: IntCounterVec,
+    /// What is remembered of rows.
+    facts: FactsMetrics,
 }
 
 /// How a change of a key ring ended.
@@ -51,11 +59,11 @@ impl Metrics {
         clippy::expect_used,
         reason = "names, help and buckets are constants, and a test makes them"
     )]
-    pub(crate) fn new() -> Self {
-        Self::try_new().expect("the names of metrics are well formed")
+    pub(crate) fn new(facts: &FactsTotals, clients: &Arc<RememberedTotals>) -> Self {
+        Self::try_new(facts, clients).expect("the names of metrics are well formed")
     }
 
-    fn try_new() -> prometheus::Result<Self> {
+    fn try_new(facts: &FactsTotals, clients: &Arc<RememberedTotals>) -> prometheus::Result<Self> {
         let seconds = HistogramOpts::new(
             "insula_tenant_activation_seconds",
             "How long it took from waking a tenant to its first snapshot, in seconds.",
@@ -120,6 +128,7 @@ impl Metrics {
                 ),
                 &["outcome"],
             )?,
+            facts: FactsMetrics::new(facts.clone(), Arc::clone(clients))?,
         })
     }
 
@@ -138,7 +147,8 @@ impl Metrics {
         registry.register(Box::new(self.failures.clone()))?;
         registry.register(Box::new(self.reloads.clone()))?;
         registry.register(Box::new(self.keys_found_changed.clone()))?;
-        registry.register(Box::new(self.rotations.clone()))
+        registry.register(Box::new(self.rotations.clone()))?;
+        registry.register(Box::new(self.facts.clone()))
     }
 
     pub(crate) fn activated(&self, took: Duration) {
@@ -171,13 +181,13 @@ mod tests {
     #[test]
     fn all_metrics_can_be_registered_and_say_what_they_are() {
         let registry = Registry::new();
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(&FactsTotals::new(1_000), &RememberedTotals::new(1_000));
         metrics.register(&registry).unwrap();
         metrics.failed(Failure::Panicked);
         metrics.reloaded(true);
         metrics.rotated(Rotated::Lost);
         let families = registry.gather();
-        assert_eq!(families.len(), 14);
+        assert_eq!(families.len(), 18);
         assert!(families.iter().all(|family| family.help().ends_with('.')));
     }
 }

@@ -3,12 +3,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use insula_ambient::{Monotonic, Timestamp};
 use insula_model::TenantId;
-use insula_store::RememberedTotals;
+use insula_store::{RememberedTotals, TellFacts};
 use tokio::sync::Semaphore;
 
 use crate::arbiters::Threads;
 use crate::background::Background;
 use crate::discovery::DiscoveryTexts;
+use crate::facts::{OpenFacts, TellAll};
 use crate::{Directory, Metrics, TenancyDeps, TenancyOptions};
 
 /// How many tenants load at once: enough to keep the stores busy, few enough to leave room for
@@ -34,6 +35,10 @@ pub(crate) struct Runtime {
     pub(crate) in_background: Background,
     /// What all tenants remember of their stored clients.
     pub(crate) client_memory: Arc<RememberedTotals>,
+    /// What is remembered of the rows of awake tenants.
+    pub(crate) facts: Arc<OpenFacts>,
+    /// Who is told what changed of them.
+    pub(crate) told: Arc<dyn TellFacts>,
     /// The tenants whose present configuration cannot be served: they have their last good one.
     pub(crate) on_last_good: ArcSwap<Vec<TenantId>>,
     #[cfg(any(test, feature = "fault-injection"))]
@@ -42,17 +47,37 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     pub(crate) fn new(deps: TenancyDeps, options: TenancyOptions) -> Arc<Self> {
-        let metrics = Metrics::new();
+        let facts = OpenFacts::new();
+        let told = TellAll {
+            open: Arc::clone(&facts),
+            bus: Arc::clone(&deps.bus),
+            io: deps.io.clone(),
+            process_id: deps.process_id.clone(),
+        };
+        Self::telling(deps, options, facts, Arc::new(told))
+    }
+
+    /// One whose word of changed rows goes another way.
+    pub(crate) fn telling(
+        deps: TenancyDeps,
+        options: TenancyOptions,
+        facts: Arc<OpenFacts>,
+        told: Arc<dyn TellFacts>,
+    ) -> Arc<Self> {
+        let client_memory = RememberedTotals::new(MOST_CLIENT_BYTES);
+        let metrics = Metrics::new(facts.totals(), &client_memory);
         let most_awake = i64::try_from(options.max_awake).unwrap_or(i64::MAX);
         metrics.most_awake.set(most_awake);
         Arc::new(Self {
             in_background: Background::new(deps.io.clone()),
             on_last_good: ArcSwap::default(),
-            client_memory: RememberedTotals::new(MOST_CLIENT_BYTES),
+            client_memory,
             deps,
             options,
             metrics,
             discovery: DiscoveryTexts::default(),
+            facts,
+            told,
             directory: Directory::empty(),
             threads: Threads::default(),
             loading: Arc::new(Semaphore::new(LOADS_AT_ONCE)),

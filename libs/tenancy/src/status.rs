@@ -2,6 +2,7 @@ use insula_ambient::Timestamp;
 use insula_flows::OpenedConnector;
 use insula_jose::{Alg, KeyId, Phase, RingKey};
 use insula_model::{ConnectorId, Dialect, TenantId};
+use insula_store::RememberedUse;
 use serde::Serialize;
 
 use crate::TenantSnapshot;
@@ -48,6 +49,17 @@ pub struct ConnectorHealth {
     pub problem: Option<String>,
 }
 
+/// What a tenant's actor has remembered of its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct RememberedStatus {
+    /// Of browser sessions.
+    pub sessions: RememberedUse,
+    /// Of families of tokens, revoked or not.
+    pub revocations: RememberedUse,
+    /// Of stored clients.
+    pub clients: RememberedUse,
+}
+
 /// A tenant, as operators ask for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TenantStatus {
@@ -75,6 +87,8 @@ pub struct TenantStatus {
     pub on_last_good: bool,
     /// What its theme could not draw last; the built-in page was shown instead.
     pub page_problem: Option<String>,
+    /// What its actor has remembered of its rows, and how often that was of use.
+    pub remembered: RememberedStatus,
     /// How often it was restarted since it woke.
     pub restarts: u32,
     /// Since when it serves without having slept.
@@ -103,6 +117,7 @@ impl TenantStatus {
             last_error: None,
             on_last_good: false,
             page_problem: None,
+            remembered: RememberedStatus::default(),
             restarts: 0,
             awake_since: None,
             quarantined_until: None,

@@ -356,5 +356,10 @@ impl Actor for SupervisorActor {
         let options = &self.runtime.options;
         ctx.run_interval(options.heartbeat_every, Self::check_arbiters);
         ctx.run_interval(options.poll_every, Self::poll_keys);
+        ctx.run_interval(options.poll_every, |supervisor, _| {
+            let runtime = Arc::clone(&supervisor.runtime);
+            let sweep = move || runtime.facts.sweep(runtime.monotonic());
+            supervisor.runtime.deps.io.spawn_blocking(sweep);
+        });
     }
 }

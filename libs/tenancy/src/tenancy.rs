@@ -399,10 +399,13 @@ async fn listen(runtime: Arc<Runtime>, router: Addr<RouterActor>) {
             }
         };
         while let Some(change) = changes.next().await {
-            if change.origin == runtime.deps.process_id {
-                continue;
-            }
+            let is_own = change.origin == runtime.deps.process_id;
             let what = match change.kind {
+                ChangeKind::Facts(changed) => {
+                    runtime.facts.forget(&change.tenant, &changed);
+                    continue;
+                }
+                _ if is_own => continue,
                 ChangeKind::Keys => ReloadScope::Keys,
                 ChangeKind::Spec => ReloadScope::Spec,
                 ChangeKind::Clients => {

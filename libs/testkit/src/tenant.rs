@@ -87,6 +87,7 @@ pub fn a_tenant() -> TenantBuilder {
                 per: Duration::from_secs(1),
             }),
             logins_under_way: 10_000,
+            remembered_rows: 2_000,
             password_failures: Rate {
                 count: 10,
                 per: Duration::from_mins(5),

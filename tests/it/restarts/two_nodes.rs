@@ -1,5 +1,7 @@
 //! Two processes, one PostgreSQL, one Redis: any of them answers any step.
 
+use std::time::{Duration, Instant};
+
 use insula_tests::{Agent, Answer, Deployment, Person, Process, service, walk};
 
 use super::between_steps::{deployment_on, portal_of};
@@ -32,6 +34,25 @@ impl TwoNodes {
     }
 }
 
+/// What was ended at one node is refused by the other once word of it came, and whatever word is lost
+/// when it is asked for two seconds later.
+const FINAL_WITHIN: Duration = Duration::from_secs(2);
+
+/// Asks until it is refused. What is asked for after the promised time must be.
+async fn is_refused_in_time(ended: Instant, what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    loop {
+        let asked = ended.elapsed();
+        if ask().await {
+            return;
+        }
+        assert!(
+            asked < FINAL_WITHIN,
+            "{what} is good {asked:?} after its end"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test]
 async fn each_step_of_a_login_is_answered_by_the_other() {
     let Some(nodes) = TwoNodes::start().await else {
@@ -50,11 +71,24 @@ async fn each_step_of_a_login_is_answered_by_the_other() {
             portal.userinfo(&tokens.access_token).await.expect(200);
             let answer = portal.refresh(tokens.refresh(), &[]).await.expect(200);
             let refreshed = portal.read(&answer).await;
-            // Revoked at one, dead at both.
-            portal.revoke(refreshed.refresh()).await.expect(200);
-            for _ in 0..2 {
-                portal.userinfo(&refreshed.access_token).await.expect(401);
-                portal.refresh(refreshed.refresh(), &[]).await.expect(400);
+            // Both know that it stands. Revoked at one, it is dead there at once, and at both soon.
+            let at = |port| portal_of(&nodes.issuer, nodes.deployment.port).through(&[port]);
+            let [here, there] = nodes.ports().map(at);
+            for node in [&here, &there] {
+                node.userinfo(&refreshed.access_token).await.expect(200);
+            }
+            here.revoke(refreshed.refresh()).await.expect(200);
+            let ended = Instant::now();
+            let access = &refreshed.access_token;
+            here.userinfo(access).await.expect(401);
+            assert!(!here.is_active(access).await);
+            is_refused_in_time(ended, "an access token", async || {
+                there.userinfo(access).await.status == 401
+            })
+            .await;
+            for node in [&here, &there] {
+                node.refresh(refreshed.refresh(), &[]).await.expect(400);
+                node.userinfo(access).await.expect(401);
             }
             // Logged in at one, logged in at both; logged out at one, at both.
             for _ in 0..2 {
@@ -66,11 +100,17 @@ async fn each_step_of_a_login_is_answered_by_the_other() {
             let session = agent.cookie("insula_session");
             agent.get(url).await.expect(200);
             agent.plant(session);
-            for _ in 0..2 {
+            let ended = Instant::now();
+            let is_unknown = async || {
                 let login = portal.begin_with(&[("prompt", "none")]);
                 let answer = agent.get(&login.url).await.expect(303);
-                assert!(answer.header("location").contains("login_required"));
+                answer.header("location").contains("login_required")
+            };
+            // The agent asks the nodes in turn.
+            for _ in 0..2 {
+                is_refused_in_time(ended, "a session", async || is_unknown().await).await;
             }
+            assert!(is_unknown().await && is_unknown().await);
         }
     }
     nodes.one.terminate().await;

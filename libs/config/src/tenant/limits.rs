@@ -27,6 +27,7 @@ pub(super) fn read_over(top: &mut Section<'_>, base: Limits, reading: &mut Readi
     let mut section = top.section("limits", reading);
     let requests = requests(&mut section, base.requests, reading);
     let logins_under_way = at_once(&mut section, "loginsUnderWay", 1_000_000, reading);
+    let remembered_rows = remembered_rows(&mut section, reading);
     let password_failures = rate(&mut section, "passwordFailures", reading);
     let per_address = rate(&mut section, "passwordFailuresPerAddress", reading);
     let password_hashes = at_once(&mut section, "passwordHashes", 64, reading);
@@ -39,6 +40,7 @@ pub(super) fn read_over(top: &mut Section<'_>, base: Limits, reading: &mut Readi
     Limits {
         requests,
         logins_under_way: logins_under_way.unwrap_or(base.logins_under_way),
+        remembered_rows: remembered_rows.unwrap_or(base.remembered_rows),
         password_failures: password_failures.unwrap_or(base.password_failures),
         password_failures_per_address: per_address.unwrap_or(base.password_failures_per_address),
         password_hashes: password_hashes.unwrap_or(base.password_hashes),
@@ -104,6 +106,19 @@ fn parse_rate(text: &str) -> Option<Rate> {
         span => duration::parse(span).ok()?,
     };
     (!per.is_zero()).then_some(Rate { count, per })
+}
+
+/// `rememberedRows`: a number that may be none at all.
+fn remembered_rows(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<u32> {
+    const MOST: u32 = 1_000_000;
+    let number = section.number("rememberedRows", reading)?;
+    if number.value > MOST {
+        let cause = format!("{} is more than {MOST}", number.shown);
+        let next = "write how many rows of each kind are kept in memory; 0 for none";
+        reading.error(number.at, &number.key, cause, next);
+        return None;
+    }
+    Some(number.value)
 }
 
 fn at_once(

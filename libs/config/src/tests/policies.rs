@@ -182,7 +182,7 @@ fn hosts_are_bare_names_each_once() {
 #[test]
 fn limits_are_rates_and_counts() {
     let spec = ours(
-        "limits: { requests: 5/s, loginsUnderWay: 500, passwordFailures: 3/15m, \
+        "limits: { requests: 5/s, loginsUnderWay: 500, rememberedRows: 0, passwordFailures: 3/15m, \
          passwordFailuresPerAddress: 30/h, \
          passwordHashes: 2, upstreamCalls: 8 }\n",
     )
@@ -193,6 +193,10 @@ fn limits_are_rates_and_counts() {
         let said = ours(&format!("limits: {{ loginsUnderWay: {bad} }}\n")).only();
         assert!(said.contains("is not between 1 and 1000000"), "{said}");
     }
+    assert_eq!(spec.limits.remembered_rows, 0);
+    assert_eq!(ours("").spec().limits.remembered_rows, 2_000);
+    let said = ours("limits: { rememberedRows: 1000001 }\n").only();
+    assert!(said.contains("is more than 1000000"), "{said}");
     assert_eq!(spec.limits.password_failures.count, 3);
     assert_eq!(spec.limits.password_failures.per, Duration::from_mins(15));
     assert_eq!(spec.limits.password_failures_per_address.count, 30);

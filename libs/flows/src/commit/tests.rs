@@ -34,7 +34,7 @@ async fn a_login_is_told_with_the_session_that_it_begins() {
     };
     assert_eq!((client.as_str(), connector.as_str()), ("app", "mock"));
     assert_eq!(*user, jane().user_id);
-    assert_eq!(*session, Some(live.session.id));
+    assert_eq!(*session, Some(live.session.id.clone()));
 }
 
 #[tokio::test]

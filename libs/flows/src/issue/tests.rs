@@ -1,4 +1,5 @@
 use insula_model::{ConnectorId, TokenHash};
+use insula_store::FACTS_GOOD_FOR;
 use insula_testkit::{FakeConnector, PASSWORD, a_tenant, jane};
 
 use crate::testing::{ASK, Person, code_in, destination, kinds, view, watched, with_connector};
@@ -73,14 +74,19 @@ async fn a_login_of_dexs_dialect_writes_nothing_but_the_person() {
 
 #[tokio::test]
 async fn a_session_that_stands_for_a_login_costs_two_reads_and_one_write_of_the_cache() {
-    let (ours, _) = view(a_tenant());
+    let (ours, clock) = view(a_tenant());
     let mut person = Person::default();
     person.walks(&ours, ASK).await;
-    person.asks(&ours, ASK).await.unwrap();
     let (ours, store, cache) = watched(&ours);
     code_in(&person.asks(&ours, ASK).await.unwrap());
     assert_eq!(store.calls(), ["find_session", "find_identity"]);
     assert_eq!(cache.calls(), ["put_code"]);
+    // Who comes again at once is remembered.
+    code_in(&person.asks(&ours, ASK).await.unwrap());
+    assert_eq!(store.calls(), ["find_identity"]);
+    clock.advance(FACTS_GOOD_FOR);
+    code_in(&person.asks(&ours, ASK).await.unwrap());
+    assert_eq!(store.calls(), ["find_session", "find_identity"]);
 }
 
 #[tokio::test]

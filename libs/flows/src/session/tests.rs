@@ -3,6 +3,7 @@ use std::time::Duration;
 use insula_connector_kit::UpstreamIdentity;
 use insula_engine::Refusal;
 use insula_model::{ConnectorId, SsoDefault, TokenHash, UserId};
+use insula_store::{FACTS_GOOD_FOR, TenantFacts};
 use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_tenant, jane};
 
 use super::*;
@@ -254,8 +255,9 @@ async fn a_logout_holds_whatever_becomes_of_the_cache() {
     );
 }
 
+/// A logout, and the yes of somebody whose session vouched.
 #[tokio::test]
-async fn a_session_is_asked_of_its_row_each_time() {
+async fn what_ends_a_session_or_depends_on_it_asks_its_row_each_time() {
     let (view, _) = view(with_shop(a_tenant()));
     let person = logged_in(&view).await;
     let (view, store, cache) = watched(&view);
@@ -269,6 +271,91 @@ async fn a_session_is_asked_of_its_row_each_time() {
         live(&view, &person.browser).await.is_err(),
         "without the row nobody knows"
     );
+}
+
+fn app() -> ClientId {
+    ClientId::parse("app").unwrap()
+}
+
+/// The same tenant in another process, which hears of nothing.
+fn elsewhere(view: &TenantView) -> TenantView {
+    TenantView {
+        effects: Effects {
+            facts: Arc::new(TenantFacts::alone(view.spec.id.clone())),
+            ..view.effects.clone()
+        },
+        ..view.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_just_read_serves_the_next_request_of_the_same_client() {
+    let (view, clock) = view(with_shop(a_tenant()));
+    let person = logged_in(&view).await;
+    let (view, store, _) = watched(&view);
+    let known = async || live_for(&view, &person.browser, &app()).await.unwrap();
+    let first = known().await;
+    assert!(first.is_some());
+    assert_eq!(known().await, first);
+    assert_eq!(store.calls(), ["find_session"]);
+    clock.advance(FACTS_GOOD_FOR);
+    assert_eq!(known().await, first);
+    assert_eq!(store.calls(), ["find_session"]);
+}
+
+#[tokio::test]
+async fn a_logout_is_seen_at_once_where_it_was_and_in_time_elsewhere() {
+    let (here, clock) = view(with_shop(a_tenant()));
+    let there = elsewhere(&here);
+    let person = logged_in(&here).await;
+    let known = async |view| live_for(view, &person.browser, &app()).await.unwrap();
+    assert!(known(&here).await.is_some() && known(&there).await.is_some());
+    clock.advance(Duration::from_millis(1));
+    end_all(&here, &person.browser, SessionEnd::LoggedOut)
+        .await
+        .unwrap();
+    assert_eq!(known(&here).await, None);
+    clock.advance(FACTS_GOOD_FOR);
+    assert_eq!(known(&there).await, None);
+}
+
+#[tokio::test]
+async fn two_nodes_that_note_a_visit_each_lose_neither() {
+    let tenant = with_shop(a_tenant()).with_client(a_client().named("forum").skipping_approval());
+    let (here, _) = view(tenant);
+    let there = elsewhere(&here);
+    let mut person = logged_in(&here).await;
+    // Both remember the session as it was before.
+    for node in [&here, &there] {
+        live_for(node, &person.browser, &app())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    code_in(&person.asks(&here, &shop()).await.unwrap());
+    let forum = shop().replace("client_id=shop", "client_id=forum");
+    code_in(&person.asks(&there, &forum).await.unwrap());
+    let session = stored(&here, &person).await.unwrap();
+    let clients: Vec<_> = session.clients.iter().map(ClientId::as_str).collect();
+    assert_eq!(clients, ["app", "shop", "forum"]);
+}
+
+#[tokio::test]
+async fn a_session_that_looks_idle_is_asked_of_its_row() {
+    let tenant = with_shop(a_tenant()).with(|spec| {
+        spec.sessions.valid_if_not_used_for = Duration::from_millis(1_500);
+    });
+    let (here, clock) = view(tenant);
+    let there = elsewhere(&here);
+    let person = logged_in(&here).await;
+    let known = async |view| live_for(view, &person.browser, &app()).await.unwrap();
+    assert!(known(&there).await.is_some());
+    clock.advance(Duration::from_secs(1));
+    // It is used, which is noted.
+    let mut other_tab = person.clone();
+    code_in(&other_tab.asks(&here, ASK).await.unwrap());
+    clock.advance(Duration::from_millis(900));
+    assert!(known(&there).await.is_some());
 }
 
 #[tokio::test]

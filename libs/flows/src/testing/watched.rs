@@ -30,6 +30,8 @@ pub(crate) enum Trouble {
     Stalls(ManualClock, Duration),
     /// Something else happens before it arrives.
     Meanwhile(Something),
+    /// It is carried out, and something else happens before its answer arrives.
+    BeforeAnswer(Something),
     /// Something else happens, and it never arrives.
     LostAfter(Something),
 }
@@ -98,6 +100,9 @@ impl Spy {
             return Err(away());
         }
         let answer = call.await;
+        if let Some(Trouble::BeforeAnswer(something)) = &trouble {
+            something().await;
+        }
         match trouble {
             Some(Trouble::AnswerLost) => Err(away()),
             Some(Trouble::Unreadable) => Err(StoreError::Corrupt {

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
-use insula_ambient::Timestamp;
+use insula_ambient::{Monotonic, Timestamp};
 use insula_model::{ClientId, ConnectorId, GrantId, RefreshGrant, RefreshId, UserId};
-use insula_store::Grants;
+use insula_store::{Grants, RevocationFact};
 
 use super::{Answer, NodeStore, Note, lock};
 use crate::Defect;
@@ -46,7 +46,25 @@ impl Grants for NodeStore {
             }
             self.store.is_revoked(grant).await
         };
-        self.link.wire.carry("is_revoked", call).await
+        let own = self.link.facts_of(&self.tenant);
+        let began = own
+            .as_ref()
+            .map_or(Monotonic::START, |own| own.clock.monotonic());
+        let reading = own
+            .as_ref()
+            .map(|own| own.facts.revocations.begin(Monotonic::NEVER));
+        let is_revoked = self.link.wire.carry("is_revoked", call).await?;
+        if let (Some(own), Some(reading)) = (own, reading) {
+            let families = &own.facts.revocations;
+            let reading = if self.link.has(Defect::RememberedUntilTold) {
+                reading
+            } else {
+                // As if nothing had been forgotten since the statement began.
+                families.begin(began)
+            };
+            families.keep(reading, grant, &RevocationFact(is_revoked), began);
+        }
+        Ok(is_revoked)
     }
 
     async fn refresh_grants_of(

@@ -8,10 +8,9 @@ use actix::{
     SpawnHandle, WrapFuture as _,
 };
 use insula_ambient::{Monotonic, Timestamp};
-use insula_flows::KnownClients;
 use insula_jose::RotationStep;
 use insula_model::{TenantId, TenantSpec};
-use insula_store::{Change, ChangeKind, TenantStore};
+use insula_store::{Change, ChangeKind};
 
 use crate::arbiters::{Activity, Place, Running};
 use crate::death_watch::DeathWatch;
@@ -25,6 +24,7 @@ use crate::tenant::connectors::Opened;
 use crate::tenant::hidden_clients;
 use crate::tenant::life::{Command, Event, Job, JobError, Now, TenantLife};
 use crate::tenant::rotation::{self, Keys};
+use crate::tenant::stores::OwnStores;
 use crate::{Failure, TenantHandle, last_good};
 
 #[cfg(any(test, feature = "fault-injection"))]
@@ -40,10 +40,9 @@ pub(crate) struct TenantActor {
     cell: Arc<SnapshotCell>,
     activity: Arc<Activity>,
     events: Arc<Recipient<ActorEvent>>,
-    store: Arc<dyn TenantStore>,
+    stores: OwnStores,
     life: TenantLife,
     keys: Keys,
-    known_clients: Arc<KnownClients>,
     /// What is served.
     loaded: Option<LoadedTenant>,
     /// What is being loaded to replace it.
@@ -72,11 +71,9 @@ impl TenantActor {
         place: Place,
         supervisor: ReportsTo,
     ) -> Self {
-        let known_clients = KnownClients::new(Arc::clone(&runtime.client_memory));
-        let known_clients = Arc::new(known_clients);
         Self {
             life: TenantLife::new(),
-            store: runtime.deps.durable.tenant(&id),
+            stores: OwnStores::open(&runtime, &id),
             _watch: DeathWatch::new(id.clone(), generation, place.arbiter, supervisor.ended),
             runtime,
             id,
@@ -85,7 +82,6 @@ impl TenantActor {
             activity: place.activity,
             events: supervisor.events,
             keys: Keys::default(),
-            known_clients,
             loaded: None,
             next: Next::default(),
             epoch: 0,
@@ -250,7 +246,7 @@ impl TenantActor {
 
     fn load_keys(&mut self, ctx: &mut Context<Self>) {
         let (runtime, id) = (Arc::clone(&self.runtime), self.id.clone());
-        let (store, known) = (Arc::clone(&self.store), self.keys.stored());
+        let (store, known) = (Arc::clone(&self.stores.store), self.keys.stored());
         let loading = async move { rotation::load(&runtime, &id, &*store, known).await };
         self.run(ctx, Job::Keys, loading, |actor, stored| {
             let are_new = actor.keys.take(stored);
@@ -327,7 +323,8 @@ impl TenantActor {
     fn swap_keys(&mut self, ctx: &mut Context<Self>) {
         let runtime = Arc::clone(&self.runtime);
         let ring = self.keys.draft(&runtime).clone();
-        let (id, store, known) = (self.id.clone(), Arc::clone(&self.store), self.keys.stored());
+        let (id, known) = (self.id.clone(), self.keys.stored());
+        let store = Arc::clone(&self.stores.store);
         let swapping = async move { rotation::swap(&runtime, &id, &*store, known, ring).await };
         self.run(ctx, Job::Swap, swapping, |actor, swapped| {
             let metrics = &actor.runtime.metrics;
@@ -367,6 +364,7 @@ impl TenantActor {
         {
             opened.people.go_by(Arc::clone(&configured.spec));
             self.tell_of_hidden_clients(&configured.spec);
+            self.stores.go_by(&configured.spec);
             if let Some(before) = &self.loaded {
                 let changed = changes(&before.configured.spec, &configured.spec).join(", ");
                 let changed = Some(changed).filter(|changed| !changed.is_empty());
@@ -383,8 +381,8 @@ impl TenantActor {
         let epoch = self.epoch + 1;
         let made = loaded.snapshot(
             &self.runtime,
+            &self.stores,
             &keys,
-            &self.known_clients,
             self.generation,
             epoch,
             now.wall,
@@ -416,7 +414,7 @@ impl TenantActor {
         }
         let (runtime, store, id) = (
             Arc::clone(&self.runtime),
-            Arc::clone(&self.store),
+            Arc::clone(&self.stores.store),
             self.id.clone(),
         );
         let telling = async move {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use insula_ambient::Timestamp;
-use insula_flows::{Effects, KnownClients, TenantView};
+use insula_flows::TenantView;
 use insula_jose::{Alg, KeyRing, RotationPolicy};
 use insula_model::{Issuer, Rules, TenantDocument, TenantId, TenantSpec};
 use insula_theming::{Theme, theme_request};
@@ -12,6 +12,7 @@ use crate::tenant::connectors::Opened;
 use crate::tenant::life::{Job, JobError};
 use crate::tenant::owner;
 use crate::tenant::rotation::{self, Stored};
+use crate::tenant::stores::OwnStores;
 use crate::{LoadedSpec, TenantSnapshot, last_good};
 
 /// A configuration as it was read, and what follows from it alone.
@@ -121,8 +122,8 @@ impl LoadedTenant {
     pub(crate) fn snapshot(
         &self,
         runtime: &Runtime,
+        stores: &OwnStores,
         keys: &Stored,
-        known_clients: &Arc<KnownClients>,
         generation: u64,
         epoch: u64,
         now: Timestamp,
@@ -156,13 +157,7 @@ impl LoadedTenant {
                 spec: Arc::clone(spec),
                 rotation: Arc::clone(rotation),
                 connectors: Arc::clone(&self.opened.connectors),
-                effects: Effects {
-                    store: runtime.deps.durable.tenant(&spec.id),
-                    cache: runtime.deps.cache.tenant(&spec.id),
-                    known_clients: Arc::clone(known_clients),
-                    clock: Arc::clone(&runtime.deps.clock),
-                    entropy: Arc::clone(&runtime.deps.entropy),
-                },
+                effects: stores.effects(runtime),
             },
         })
     }

@@ -11,6 +11,7 @@ mod rotation;
 mod status_query;
 #[cfg(feature = "simulation")]
 mod stepped;
+mod stores;
 #[cfg(feature = "simulation")]
 pub use stepped::{MakeKey, SteppedProcess, SteppedServices, SteppedTenant};
 

@@ -33,6 +33,7 @@ impl StatusQuery {
         if let Ok(Ok(own)) = observed {
             status.phase = own.phase;
             status.epoch = own.epoch;
+            status.remembered = own.remembered;
             status.last_error = own.last_error.or(status.last_error);
         }
         status.with_next_step()

@@ -4,23 +4,24 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use insula_ambient::{Clock, Entropy, Monotonic, Timestamp};
 use insula_connector_kit::{OpenConnector, PasswordCheck};
-use insula_flows::KnownClients;
 use insula_jose::{Alg, JoseError, MasterKey, SigningKey};
 use insula_model::TenantId;
-use insula_store::{Cache, ChangeBus, Durable, MemoryRegistry, TenantStore};
+use insula_store::{Cache, ChangeBus, ChangedFact, Durable, MemoryRegistry, TellFacts};
 use insula_theming::ThemeLibrary;
 
+use crate::facts::OpenFacts;
 use crate::key_versions::outdated;
 use crate::runtime::Runtime;
 use crate::tenant::build::{Configured, LoadedTenant};
 use crate::tenant::connectors::Opened;
 use crate::tenant::life::{Command, Event, Job, JobError, Now, ReloadScope, TenantLife};
 use crate::tenant::rotation::{self, Keys, Stored};
+use crate::tenant::stores::OwnStores;
 use crate::{SpecSource, TenancyDeps, TenancyOptions, TenantSnapshot};
 
 /// Makes a key from the randomness of the simulation.
@@ -59,6 +60,21 @@ pub struct SteppedServices {
 pub struct SteppedProcess {
     runtime: Arc<Runtime>,
     make_key: MakeKey,
+    told: Arc<Told>,
+}
+
+/// What the tenants of a process told the other processes of rows that changed.
+#[derive(Default)]
+struct Told(Mutex<Vec<(TenantId, Vec<ChangedFact>)>>);
+
+impl TellFacts for Told {
+    fn tell(&self, tenant: &TenantId, changed: &[ChangedFact]) {
+        let told = (tenant.clone(), changed.to_vec());
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(told);
+    }
 }
 
 /// A tenant of such a process.
@@ -66,10 +82,9 @@ pub struct SteppedTenant {
     runtime: Arc<Runtime>,
     make_key: MakeKey,
     id: TenantId,
-    store: Arc<dyn TenantStore>,
+    stores: OwnStores,
     life: TenantLife,
     keys: Keys,
-    known_clients: Arc<KnownClients>,
     loaded: Option<LoadedTenant>,
     configured: Option<Configured>,
     opened: Option<Opened>,
@@ -116,26 +131,37 @@ impl SteppedProcess {
             io: services.io,
             process_id: "simulated".to_owned(),
         };
+        let told = Arc::new(Told::default());
+        let facts = OpenFacts::new();
         Self {
-            runtime: Runtime::new(deps, options),
+            runtime: Runtime::telling(deps, options, facts, Arc::clone(&told) as _),
             make_key,
+            told,
         }
+    }
+
+    /// What other processes are to hear of rows that changed, since this was last asked.
+    pub fn take_told(&self) -> Vec<(TenantId, Vec<ChangedFact>)> {
+        let told = self.told.0.lock();
+        std::mem::take(&mut *told.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Word came that rows of a tenant changed.
+    pub fn facts_changed(&self, tenant: &TenantId, changed: &[ChangedFact]) {
+        self.runtime.facts.forget(tenant, changed);
     }
 
     /// Begins to load a tenant.
     pub fn start(&self, id: &TenantId) -> SteppedTenant {
         let runtime = Arc::clone(&self.runtime);
-        let known_clients = KnownClients::new(Arc::clone(&runtime.client_memory));
-        let known_clients = Arc::new(known_clients);
         let mut tenant = SteppedTenant {
             life: TenantLife::new(),
             poll_due: runtime.monotonic() + runtime.options.poll_every,
-            store: runtime.deps.durable.tenant(id),
+            stores: OwnStores::open(&runtime, id),
             runtime,
             make_key: self.make_key,
             id: id.clone(),
             keys: Keys::default(),
-            known_clients,
             loaded: None,
             configured: None,
             opened: None,
@@ -254,7 +280,7 @@ impl SteppedTenant {
                 });
             }
             Command::LoadKeys => {
-                let (store, known) = (Arc::clone(&self.store), self.keys.stored());
+                let (store, known) = (Arc::clone(&self.stores.store), self.keys.stored());
                 self.begin(Job::Keys, async move {
                     let loaded = rotation::load(&runtime, &id, &*store, known).await;
                     loaded.map(Done::Keys)
@@ -307,7 +333,7 @@ impl SteppedTenant {
             }
             Command::SwapKeys => {
                 let ring = self.keys.draft(&runtime).clone();
-                let (store, known) = (Arc::clone(&self.store), self.keys.stored());
+                let (store, known) = (Arc::clone(&self.stores.store), self.keys.stored());
                 self.begin(Job::Swap, async move {
                     let swapped = rotation::swap(&runtime, &id, &*store, known, ring).await;
                     swapped.map(Done::Swap)
@@ -387,6 +413,7 @@ impl SteppedTenant {
         );
         if let (Some(configured), Some(opened), Some(theme)) = next {
             opened.people.go_by(Arc::clone(&configured.spec));
+            self.stores.go_by(&configured.spec);
             self.loaded = Some(LoadedTenant {
                 configured,
                 opened,
@@ -397,14 +424,7 @@ impl SteppedTenant {
             return;
         };
         self.epoch += 1;
-        let made = loaded.snapshot(
-            &self.runtime,
-            &keys,
-            &self.known_clients,
-            1,
-            self.epoch,
-            now,
-        );
+        let made = loaded.snapshot(&self.runtime, &self.stores, &keys, 1, self.epoch, now);
         if let Ok(snapshot) = made {
             self.snapshot = Some(Arc::new(snapshot));
         }

@@ -2,6 +2,7 @@
 //! sleeps: a test looks until it sees what it waits for, within a bound.
 
 mod clients;
+mod facts;
 mod hangs;
 mod keys;
 mod last_good;

@@ -553,6 +553,12 @@ pub(super) const OURS: &[Row] = &[
         Obeyed(&["a_tenant_flooded_with_logins_lets_its_oldest_go_within_its_own_limit"]),
     ),
     (
+        "limits.rememberedRows",
+        "limits: { HERE }\n",
+        "rememberedRows: 7",
+        Obeyed(&["a_tenant_remembers_as_many_rows_as_its_limits_say"]),
+    ),
+    (
         "limits.passwordFailures",
         "limits: { HERE }\n",
         "passwordFailures: 7/h",

@@ -1,8 +1,8 @@
 use actix::{Handler, Message, MessageResult};
 
 use super::TenantActor;
-use crate::TenantPhase;
 use crate::tenant::life::{Event, ReloadScope};
+use crate::{RememberedStatus, TenantPhase};
 
 /// What the supervisor has an actor do.
 #[derive(Debug, Clone, Copy, Message)]
@@ -26,6 +26,7 @@ pub(crate) struct OwnStatus {
     pub(crate) phase: TenantPhase,
     pub(crate) epoch: u64,
     pub(crate) last_error: Option<String>,
+    pub(crate) remembered: RememberedStatus,
 }
 
 /// Inject this fault.
@@ -55,6 +56,7 @@ impl Handler<Observe> for TenantActor {
             phase: self.life.phase(),
             epoch: self.epoch,
             last_error: self.spec_error.clone().or(self.keys_error.clone()),
+            remembered: self.stores.remembered(),
         })
     }
 }

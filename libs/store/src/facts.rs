@@ -1,0 +1,299 @@
+//! What a process remembers of a tenant's rows, and how it hears that they changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use insula_ambient::Monotonic;
+use insula_model::{BrowserSession, GrantId, IdentityClaims, PersonDetails, TenantId, TokenHash};
+use serde::{Deserialize, Serialize};
+
+use crate::{Changes, Fact, Remembered, RememberedBound, RememberedTotals, RememberedUse};
+
+/// How long what was read may be used, counted from when its statement began. Within this time a
+/// logout and a revocation are final on every node, whatever word is lost.
+pub const FACTS_GOOD_FOR: Duration = Duration::from_secs(2);
+/// How long what cannot change any more is remembered.
+const FINAL_GOOD_FOR: Duration = Duration::from_mins(1);
+
+/// A browser session as it was read, by the hash of its cookie; one that is not there is not
+/// remembered.
+#[derive(Debug, Clone)]
+pub struct SessionFact(pub Option<Arc<BrowserSession>>);
+
+/// Whether a family is revoked. That it is cannot change any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevocationFact(pub bool);
+
+/// A fact that changed, by what it is found by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangedFact {
+    /// A session ended.
+    Session(TokenHash),
+    /// A family was revoked.
+    Grant(GrantId),
+}
+
+/// Passes on word of what changed, to this process and to others. Word may be lost:
+/// [`FACTS_GOOD_FOR`] covers for it.
+pub trait TellFacts: Send + Sync + 'static {
+    /// Tells everybody, without waiting for it.
+    fn tell(&self, tenant: &TenantId, changed: &[ChangedFact]);
+}
+
+/// There is nobody else to be told.
+#[derive(Debug, Clone, Copy)]
+pub struct NobodyElse;
+
+impl TellFacts for NobodyElse {
+    fn tell(&self, _: &TenantId, _: &[ChangedFact]) {}
+}
+
+/// What all tenants of a process remember together, by kind.
+#[derive(Debug, Clone)]
+pub struct FactsTotals {
+    /// Of sessions.
+    pub sessions: Arc<RememberedTotals>,
+    /// Of revocations.
+    pub revocations: Arc<RememberedTotals>,
+}
+
+impl FactsTotals {
+    /// Nothing yet, and room for so many bytes of each kind.
+    pub fn new(most_bytes: usize) -> Self {
+        Self {
+            sessions: RememberedTotals::new(most_bytes),
+            revocations: RememberedTotals::new(most_bytes),
+        }
+    }
+}
+
+/// How much a tenant remembers, by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct FactsUse {
+    /// Of sessions.
+    pub sessions: RememberedUse,
+    /// Of revocations.
+    pub revocations: RememberedUse,
+}
+
+/// What a process remembers of one tenant's rows. Its actor opens and closes it; requests use it.
+///
+/// It answers for a request that reads. What is decided once, or written, reads the row.
+pub struct TenantFacts {
+    tenant: TenantId,
+    /// Sessions by the hash of their cookie.
+    pub sessions: Remembered<SessionFact>,
+    /// Families of tokens, by their grant.
+    pub revocations: Remembered<RevocationFact>,
+    told: Arc<dyn TellFacts>,
+}
+
+impl TenantFacts {
+    /// Opens an empty one, with so much room for each kind.
+    pub fn open(
+        tenant: TenantId,
+        bound: RememberedBound,
+        totals: &FactsTotals,
+        told: Arc<dyn TellFacts>,
+    ) -> Self {
+        Self {
+            tenant,
+            sessions: Remembered::new(bound, Arc::clone(&totals.sessions)),
+            revocations: Remembered::new(bound, Arc::clone(&totals.revocations)),
+            told,
+        }
+    }
+
+    /// Whose they are.
+    pub const fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// One in a process that is alone.
+    pub fn alone(tenant: TenantId) -> Self {
+        let (bound, totals) = (RememberedBound::of(1_000), FactsTotals::new(usize::MAX));
+        Self::open(tenant, bound, &totals, Arc::new(NobodyElse))
+    }
+
+    /// To be held while `changes` are committed, and dropped before the answer is given: then what
+    /// they change is forgotten here and word of it goes out, whether or not anybody heard how the
+    /// commit ended.
+    #[must_use = "what changes is forgotten when this is dropped"]
+    pub fn changing(&self, changes: &Changes) -> ChangingFacts<'_> {
+        let cookies = changes.begun.iter().chain(&changes.prolonged);
+        let ended = changes.ended.iter();
+        let ended = ended.map(|session| ChangedFact::Session(session.cookie));
+        let revoked = changes.revoked.iter();
+        let revoked = revoked.map(|family| ChangedFact::Grant(family.grant.clone()));
+        ChangingFacts {
+            facts: self,
+            here: cookies.map(|(cookie, _)| *cookie).collect(),
+            everywhere: ended.chain(revoked).collect(),
+        }
+    }
+
+    /// Forgets what changed.
+    pub fn forget(&self, changed: &[ChangedFact]) {
+        for fact in changed {
+            match fact {
+                ChangedFact::Session(cookie) => self.sessions.forget(cookie),
+                ChangedFact::Grant(grant) => self.revocations.forget(grant),
+            }
+        }
+    }
+
+    /// Forgets everything, and goes on.
+    pub fn clear(&self) {
+        self.sessions.clear();
+        self.revocations.clear();
+    }
+
+    /// Forgets everything, and remembers nothing any more.
+    pub fn close(&self) {
+        self.sessions.close();
+        self.revocations.close();
+    }
+
+    /// From now on there is so much room for each kind.
+    pub fn set_bound(&self, bound: RememberedBound) {
+        self.sessions.set_bound(bound);
+        self.revocations.set_bound(bound);
+    }
+
+    /// Removes what has ended.
+    pub fn sweep(&self, now: Monotonic) {
+        self.sessions.sweep(now);
+        self.revocations.sweep(now);
+    }
+
+    /// How much there is now.
+    pub fn usage(&self) -> FactsUse {
+        FactsUse {
+            sessions: self.sessions.usage(),
+            revocations: self.revocations.usage(),
+        }
+    }
+}
+
+impl std::fmt::Debug for TenantFacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TenantFacts")
+            .field("tenant", &self.tenant)
+            .field("use", &self.usage())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Facts that are being changed.
+pub struct ChangingFacts<'f> {
+    facts: &'f TenantFacts,
+    /// Sessions that become others, which no other process needs to hear: whoever writes one reads
+    /// it first.
+    here: Vec<TokenHash>,
+    everywhere: Vec<ChangedFact>,
+}
+
+impl Drop for ChangingFacts<'_> {
+    fn drop(&mut self) {
+        for cookie in &self.here {
+            self.facts.sessions.forget(cookie);
+        }
+        if !self.everywhere.is_empty() {
+            self.facts.forget(&self.everywhere);
+            self.facts.told.tell(&self.facts.tenant, &self.everywhere);
+        }
+    }
+}
+
+impl Fact for SessionFact {
+    type Key = TokenHash;
+
+    fn good_for(&self) -> Duration {
+        match self.0 {
+            Some(_) => FACTS_GOOD_FOR,
+            None => Duration::ZERO,
+        }
+    }
+
+    fn bytes_beside(&self, _: &TokenHash) -> usize {
+        self.0.as_deref().map_or(0, bytes_of_session)
+    }
+}
+
+impl Fact for RevocationFact {
+    type Key = GrantId;
+
+    fn good_for(&self) -> Duration {
+        if self.0 {
+            FINAL_GOOD_FOR
+        } else {
+            FACTS_GOOD_FOR
+        }
+    }
+
+    fn is_final(&self) -> bool {
+        self.0
+    }
+
+    fn bytes_beside(&self, grant: &GrantId) -> usize {
+        2 * size_of::<usize>() + grant.as_str().len()
+    }
+}
+
+/// What a session takes in memory: its members, the texts behind them, and the counters of the `Arc`.
+fn bytes_of_session(session: &BrowserSession) -> usize {
+    let BrowserSession {
+        id,
+        connector_id,
+        claims,
+        auth_time: _,
+        amr,
+        acr,
+        clients,
+        last_seen_at: _,
+        expires_at: _,
+    } = session;
+    let texts = |list: &[String]| -> usize {
+        let each = list.iter().map(|text| size_of::<String>() + text.len());
+        each.sum()
+    };
+    let clients = clients.iter();
+    let clients: usize = clients.map(|id| size_of_val(id) + id.as_str().len()).sum();
+    size_of::<BrowserSession>()
+        + 2 * size_of::<usize>()
+        + id.as_str().len()
+        + connector_id.as_str().len()
+        + bytes_of_claims(claims)
+        + texts(amr)
+        + acr.as_ref().map_or(0, String::len)
+        + clients
+}
+
+fn bytes_of_claims(claims: &IdentityClaims) -> usize {
+    let IdentityClaims {
+        user_id,
+        username,
+        preferred_username,
+        email,
+        email_verified: _,
+        groups,
+        details,
+    } = claims;
+    let groups = groups.iter();
+    let groups: usize = groups.map(|group| size_of::<String>() + group.len()).sum();
+    // Few people have details, whose length is bounded: they count as if it were used up.
+    let details = details.as_ref();
+    let details = details.map_or(0, |details| {
+        size_of_val::<PersonDetails>(details) + PersonDetails::LONGEST_OF_ALL
+    });
+    user_id.as_str().len()
+        + username.len()
+        + preferred_username.len()
+        + email.len()
+        + groups
+        + details
+}
+
+#[cfg(test)]
+mod tests;

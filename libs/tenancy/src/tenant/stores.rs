@@ -1,0 +1,61 @@
+use std::sync::Arc;
+
+use insula_flows::{Effects, KnownClients};
+use insula_model::{TenantId, TenantSpec};
+use insula_store::{FactsUse, RememberedBound, TenantCache, TenantStore};
+
+use crate::RememberedStatus;
+use crate::facts::OwnFacts;
+use crate::runtime::Runtime;
+
+/// What a tenant's actor opens as it starts, lends to its snapshots, and closes as it ends.
+pub(crate) struct OwnStores {
+    pub(crate) store: Arc<dyn TenantStore>,
+    cache: Arc<dyn TenantCache>,
+    known_clients: Arc<KnownClients>,
+    facts: OwnFacts,
+}
+
+impl OwnStores {
+    pub(crate) fn open(runtime: &Runtime, id: &TenantId) -> Self {
+        Self {
+            store: runtime.deps.durable.tenant(id),
+            cache: runtime.deps.cache.tenant(id),
+            known_clients: Arc::new(KnownClients::new(Arc::clone(&runtime.client_memory))),
+            facts: runtime.facts.open(id, &runtime.told),
+        }
+    }
+
+    /// Goes by another configuration. What was remembered under the one before is forgotten: its rows
+    /// may have gone with the issuer.
+    pub(crate) fn go_by(&self, spec: &TenantSpec) {
+        let facts = self.facts.facts();
+        facts.set_bound(RememberedBound::of(spec.limits.remembered_rows));
+        facts.clear();
+    }
+
+    /// What a snapshot is lent.
+    pub(crate) fn effects(&self, runtime: &Runtime) -> Effects {
+        Effects {
+            store: Arc::clone(&self.store),
+            cache: Arc::clone(&self.cache),
+            known_clients: Arc::clone(&self.known_clients),
+            facts: Arc::clone(self.facts.facts()),
+            clock: Arc::clone(&runtime.deps.clock),
+            entropy: Arc::clone(&runtime.deps.entropy),
+        }
+    }
+
+    /// How much is remembered of the tenant's rows.
+    pub(crate) fn remembered(&self) -> RememberedStatus {
+        let FactsUse {
+            sessions,
+            revocations,
+        } = self.facts.facts().usage();
+        RememberedStatus {
+            sessions,
+            revocations,
+            clients: self.known_clients.usage(),
+        }
+    }
+}
