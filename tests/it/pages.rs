@@ -23,7 +23,9 @@ async fn every_page_is_under_thirty_kilobytes_on_the_wire() {
     ] {
         let answer = agent.send(Method::GET, &url, &packed, None).await;
         let mut bytes = length(&answer);
-        for file in files_of(&answer.body) {
+        let files = answer.page().files();
+        assert!(files.len() >= 2, "{url}: {files:?}");
+        for file in files {
             let file = answer.url.join(&file).unwrap();
             let file = agent.send(Method::GET, file.as_str(), &packed, None).await;
             assert!(file.header("cache-control").contains("immutable"));
@@ -39,18 +41,6 @@ fn length(answer: &Answer) -> usize {
         "" => answer.body.len(),
         length => length.parse().unwrap(),
     }
-}
-
-/// The style sheets and scripts of a page.
-fn files_of(page: &str) -> Vec<String> {
-    let mut files = Vec::new();
-    for opening in ["<link rel=\"stylesheet\" href=\"", "<script src=\""] {
-        for rest in page.split(opening).skip(1) {
-            files.push(rest.split('"').next().unwrap().to_owned());
-        }
-    }
-    assert!(files.len() >= 2, "{page}");
-    files
 }
 
 #[tokio::test]
@@ -127,7 +117,7 @@ staticClients:
     let app = insula_tests::RelyingParty::new(&issuer, "app", "s", "https://app.example/cb");
     let answer = Agent::new().get(app.begin().url).await.expect(200);
     assert!(answer.body.contains("Branded &amp; Sons"));
-    let colours = answer.url.join(&files_of(&answer.body)[0]).unwrap();
+    let colours = answer.url.join(&answer.page().files()[0]).unwrap();
     let colours = Agent::new().get(&colours).await.expect(200);
     assert!(
         colours.body.contains("--accent:#b4235a"),
@@ -135,8 +125,8 @@ staticClients:
         colours.body
     );
     assert!(answer.body.contains("mailto:help@branded.example"));
-    let image = answer.body.split("<img src=\"").nth(1).unwrap();
-    let source = image.split('"').next().unwrap();
+    let images = answer.page().attributes("img", "src");
+    let source = images[0].as_str();
     if !source.starts_with("data:") {
         let file = Agent::new()
             .get(answer.url.join(source).unwrap())
@@ -175,9 +165,8 @@ async fn a_page_asks_nobody_else_for_anything() {
     let shared_server = shared_server().await;
     for party in [shared_server.portal(), shared_server.globex()] {
         let answer = Agent::new().get(party.begin().url).await.expect(200);
-        for opening in ["src=\"", "href=\""] {
-            for source in answer.body.split(opening).skip(1) {
-                let source = source.split('"').next().unwrap();
+        for name in ["src", "href"] {
+            for source in answer.page().attributes(&format!("[{name}]"), name) {
                 let is_ours = source.starts_with(['/', '#'])
                     || source.starts_with("data:")
                     || source.starts_with(&party.issuer);

@@ -102,7 +102,7 @@ impl Agent {
 
     /// Puts a cookie into the jar, as an attacker's page or a colleague's browser might.
     pub fn plant(&self, cookie: Cookie) {
-        self.jar.keep(cookie);
+        self.jar.plant(&cookie);
     }
 
     /// Ends the browser and begins a new one.
@@ -182,7 +182,7 @@ impl Agent {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let lines = headers.get_all(SET_COOKIE).iter();
         for line in lines.filter(|_| self.takes_cookies) {
-            self.jar.keep(Cookie::parse(line.to_str().unwrap(), &url));
+            self.jar.keep(line.to_str().unwrap(), &url);
         }
         Ok(Answer {
             url,
@@ -255,8 +255,7 @@ impl Answer {
     /// Fails unless it has this status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
-        let words = self.words();
-        assert_eq!(self.status, status, "{}: {words}", self.url);
+        assert_eq!(self.status, status, "{}: {}", self.url, self.words());
         self
     }
 }

@@ -1,5 +1,7 @@
+use std::fmt::Write as _;
 use std::sync::Mutex;
 
+use cookie_store::{CookieError, CookieStore};
 use url::Url;
 
 /// A cookie as a browser keeps it (RFC 6265 §5.3).
@@ -17,89 +19,84 @@ pub struct Cookie {
     pub secure: bool,
     /// `HttpOnly`.
     pub http_only: bool,
-    /// `SameSite`, as written.
+    /// `SameSite`.
     pub same_site: Option<String>,
-    /// `Domain`, as written; no cookie of ours has one.
+    /// `Domain`; no cookie of ours has one.
     pub domain: Option<String>,
     /// `Max-Age` in seconds; `None` lives until the browser ends.
     pub max_age: Option<i64>,
 }
 
 impl Cookie {
-    /// Reads one `Set-Cookie` line.
-    pub(crate) fn parse(line: &str, url: &Url) -> Self {
-        let mut parts = line.split(';').map(str::trim);
-        let (name, value) = parts.next().and_then(|p| p.split_once('=')).unwrap();
-        let mut cookie = Self {
-            name: name.to_owned(),
-            value: value.to_owned(),
-            host: url.host_str().unwrap().to_owned(),
-            path: folder(url.path()).to_owned(),
-            secure: false,
-            http_only: false,
-            same_site: None,
-            domain: None,
-            max_age: None,
-        };
-        for attribute in parts {
-            let (key, value) = attribute.split_once('=').unwrap_or((attribute, ""));
-            match key.to_ascii_lowercase().as_str() {
-                "path" => cookie.path = value.to_owned(),
-                "secure" => cookie.secure = true,
-                "httponly" => cookie.http_only = true,
-                "samesite" => cookie.same_site = Some(value.to_owned()),
-                "domain" => cookie.domain = Some(value.to_owned()),
-                "max-age" => cookie.max_age = value.parse().ok(),
-                _ => {}
+    fn of(kept: &cookie_store::Cookie<'static>) -> Self {
+        Self {
+            name: kept.name().to_owned(),
+            value: kept.value().to_owned(),
+            host: String::from(&kept.domain),
+            path: String::from(&kept.path),
+            secure: kept.secure() == Some(true),
+            http_only: kept.http_only() == Some(true),
+            same_site: kept.same_site().map(|site| site.to_string()),
+            domain: kept.domain().map(str::to_owned),
+            max_age: kept.max_age().map(|age| age.whole_seconds()),
+        }
+    }
+
+    /// The `Set-Cookie` line that would have set it.
+    fn line(&self) -> String {
+        let mut line = format!("{}={}; Path={}", self.name, self.value, self.path);
+        for (is_set, attribute) in [(self.secure, "Secure"), (self.http_only, "HttpOnly")] {
+            if is_set {
+                let _ = write!(line, "; {attribute}");
             }
         }
-        cookie
-    }
-
-    fn is_for(&self, url: &Url) -> bool {
-        let path = url.path();
-        let within = path == self.path
-            || path
-                .strip_prefix(self.path.as_str())
-                .is_some_and(|rest| self.path.ends_with('/') || rest.starts_with('/'));
-        url.host_str() == Some(&self.host) && within && (!self.secure || url.scheme() == "https")
-    }
-
-    fn is_same_as(&self, other: &Self) -> bool {
-        self.name == other.name && self.host == other.host && self.path == other.path
-    }
-}
-
-fn folder(path: &str) -> &str {
-    match path.rfind('/') {
-        Some(0) | None => "/",
-        Some(at) => &path[..at],
+        for (attribute, value) in [
+            ("SameSite", self.same_site.clone()),
+            ("Domain", self.domain.clone()),
+            ("Max-Age", self.max_age.map(|age| age.to_string())),
+        ] {
+            if let Some(value) = value {
+                let _ = write!(line, "; {attribute}={value}");
+            }
+        }
+        line
     }
 }
 
 /// The cookies of one browser.
 #[derive(Debug, Default)]
-pub(crate) struct Jar(Mutex<Vec<Cookie>>);
+pub(crate) struct Jar(Mutex<CookieStore>);
 
 impl Jar {
-    pub(crate) fn keep(&self, cookie: Cookie) {
-        let mut cookies = self.0.lock().unwrap();
-        cookies.retain(|known| !known.is_same_as(&cookie));
-        if cookie.max_age.is_none_or(|age| age > 0) {
-            cookies.push(cookie);
+    /// Takes a `Set-Cookie` line; one that a browser would refuse ends the test.
+    pub(crate) fn keep(&self, line: &str, url: &Url) {
+        match self.0.lock().unwrap().parse(line, url) {
+            Ok(_) | Err(CookieError::Expired) => {}
+            Err(refused) => panic!("{url} sets a cookie that no browser keeps: {line}: {refused}"),
         }
     }
 
-    /// The `Cookie` header for a URL.
+    /// Puts a cookie where it says it is from.
+    pub(crate) fn plant(&self, cookie: &Cookie) {
+        let url = format!("https://{}{}", cookie.host, cookie.path);
+        self.keep(&cookie.line(), &Url::parse(&url).unwrap());
+    }
+
+    /// The `Cookie` header for a URL. `Secure` means TLS here, also on this machine, where the store
+    /// would let it go as browsers do.
     pub(crate) fn header(&self, url: &Url) -> Option<String> {
         let cookies = self.0.lock().unwrap();
-        let pairs = cookies.iter().filter(|cookie| cookie.is_for(url));
-        let pairs: Vec<_> = pairs.map(|c| format!("{}={}", c.name, c.value)).collect();
+        let cookies = cookies.matches(url).into_iter();
+        let sent = cookies.filter(|c| c.secure() != Some(true) || url.scheme() == "https");
+        let pairs: Vec<_> = sent
+            .map(|c| format!("{}={}", c.name(), c.value()))
+            .collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
     pub(crate) fn all(&self) -> Vec<Cookie> {
-        self.0.lock().unwrap().clone()
+        let cookies = self.0.lock().unwrap();
+        cookies.iter_unexpired().map(Cookie::of).collect()
     }
 
     pub(crate) fn forget(&self) {

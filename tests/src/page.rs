@@ -1,6 +1,6 @@
+use scraper::{ElementRef, Html, Selector};
+
 /// A page, as far as somebody who fills in forms reads it.
-///
-/// Reads pages of ours, whose attributes always stand in quotes; it is no reader for the web.
 #[derive(Debug, Clone)]
 pub struct Page {
     /// The whole of it.
@@ -44,50 +44,41 @@ pub struct Field {
 impl Page {
     /// Reads a page.
     pub fn read(html: &str) -> Self {
-        let mut page = Self {
+        let document = Html::parse_document(html);
+        Self {
             html: html.to_owned(),
-            forms: Vec::new(),
-            links: Vec::new(),
-        };
-        let mut open: Option<Form> = None;
-        for tag in tags(html) {
-            let get = |name: &str| attribute(tag, name).unwrap_or_default();
-            match name_of(tag) {
-                "a" => page.links.push(get("href")),
-                "form" => {
-                    open = Some(Form {
-                        id: get("id"),
-                        action: get("action"),
-                        method: get("method").to_ascii_lowercase(),
-                        ..Form::default()
-                    });
-                }
-                "/form" => page.forms.extend(open.take()),
-                kind @ ("input" | "button") => {
-                    let default = if kind == "button" { "submit" } else { "text" };
-                    let field = Field {
-                        id: get("id"),
-                        name: get("name"),
-                        value: get("value"),
-                        kind: attribute(tag, "type").unwrap_or_else(|| default.to_owned()),
-                        autocomplete: get("autocomplete"),
-                    };
-                    let Some(form) = &mut open else { continue };
-                    match field.kind.as_str() {
-                        "submit" => form.buttons.push(field),
-                        "button" => {}
-                        _ => form.fields.push(field),
-                    }
-                }
-                _ => {}
-            }
+            forms: document.select(&css("form")).map(Form::read).collect(),
+            links: document
+                .select(&css("a"))
+                .map(|link| attribute(link, "href"))
+                .collect(),
         }
-        page
     }
 
     /// Whether an element has this id.
     pub fn has(&self, id: &str) -> bool {
-        self.html.contains(&format!("id=\"{id}\""))
+        self.attributes("[id]", "id").iter().any(|have| have == id)
+    }
+
+    /// What the elements that a CSS selector finds say in an attribute.
+    pub fn attributes(&self, selector: &str, name: &str) -> Vec<String> {
+        let (document, selector) = (Html::parse_document(&self.html), css(selector));
+        let found = document.select(&selector);
+        found.map(|element| attribute(element, name)).collect()
+    }
+
+    /// The text of the first element that a CSS selector finds.
+    pub fn text_of(&self, selector: &str) -> Option<String> {
+        let document = Html::parse_document(&self.html);
+        let found = document.select(&css(selector)).next();
+        found.map(|element| element.text().collect())
+    }
+
+    /// The addresses of its style sheets and scripts.
+    pub fn files(&self) -> Vec<String> {
+        let mut files = self.attributes("link[rel=stylesheet]", "href");
+        files.extend(self.attributes("script", "src"));
+        files
     }
 
     /// The form that has a field or button of this id or name.
@@ -109,27 +100,47 @@ impl Page {
 
     /// Its text, without styles, scripts and tags.
     pub fn words(&self) -> String {
-        let mut text = String::new();
-        let mut rest = self.html.as_str();
-        while let Some((before, after)) = rest.split_once('<') {
-            text.push_str(before);
-            text.push(' ');
-            let (tag, next) = after.split_once('>').unwrap_or((after, ""));
-            rest = match name_of(tag) {
-                silent @ ("style" | "script") => {
-                    let end = format!("</{silent}");
-                    next.find(&end).map_or("", |at| &next[at..])
-                }
-                _ => next,
-            };
+        let document = Html::parse_document(&self.html);
+        let mut words = Vec::new();
+        for node in document.tree.root().descendants() {
+            let within = node.parent();
+            let within = within.as_ref().and_then(|node| node.value().as_element());
+            let is_silent = within.is_some_and(|e| matches!(e.name(), "style" | "script"));
+            if let Some(text) = node.value().as_text().filter(|_| !is_silent) {
+                words.extend(text.split_whitespace().map(str::to_owned));
+            }
         }
-        text.push_str(rest);
-        let words: Vec<_> = text.split_whitespace().collect();
-        unescaped(&words.join(" "))
+        words.join(" ")
     }
 }
 
 impl Form {
+    fn read(form: ElementRef<'_>) -> Self {
+        let mut read = Self {
+            id: attribute(form, "id"),
+            action: attribute(form, "action"),
+            method: attribute(form, "method").to_ascii_lowercase(),
+            ..Self::default()
+        };
+        for part in form.select(&css("input, button")) {
+            let is_button = part.value().name() == "button";
+            let default = if is_button { "submit" } else { "text" };
+            let field = Field {
+                id: attribute(part, "id"),
+                name: attribute(part, "name"),
+                value: attribute(part, "value"),
+                kind: part.attr("type").unwrap_or(default).to_owned(),
+                autocomplete: attribute(part, "autocomplete"),
+            };
+            match field.kind.as_str() {
+                "submit" => read.buttons.push(field),
+                "button" => {}
+                _ => read.fields.push(field),
+            }
+        }
+        read
+    }
+
     /// The value of a field.
     pub fn value(&self, name: &str) -> Option<&str> {
         let found = self.fields.iter().find(|field| field.name == name);
@@ -152,64 +163,11 @@ impl Form {
     }
 }
 
-fn tags(html: &str) -> impl Iterator<Item = &str> {
-    html.split('<')
-        .skip(1)
-        .filter_map(|rest| rest.split_once('>').map(|(tag, _)| tag))
+/// An attribute's value, empty where it is not there.
+fn attribute(element: ElementRef<'_>, name: &str) -> String {
+    element.attr(name).unwrap_or_default().to_owned()
 }
 
-fn name_of(tag: &str) -> &str {
-    tag.split([' ', '\n', '\t']).next().unwrap_or_default()
-}
-
-fn attribute(tag: &str, name: &str) -> Option<String> {
-    let mut rest = tag;
-    let opening = format!("{name}=\"");
-    while let Some(at) = rest.find(&opening) {
-        let begins_word = rest[..at].ends_with([' ', '\n', '\t']);
-        let after = &rest[at + opening.len()..];
-        if begins_word {
-            return after.split('"').next().map(unescaped);
-        }
-        rest = after;
-    }
-    None
-}
-
-fn unescaped(text: &str) -> String {
-    let mut done = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('&') {
-        done.push_str(before);
-        let known = after.split_once(';').and_then(|(entity, next)| {
-            let character = match entity {
-                "amp" => '&',
-                "lt" => '<',
-                "gt" => '>',
-                "quot" => '"',
-                "apos" => '\'',
-                _ => {
-                    let number = entity.strip_prefix('#')?;
-                    let code = match number.strip_prefix(['x', 'X']) {
-                        Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                        None => number.parse().ok()?,
-                    };
-                    char::from_u32(code)?
-                }
-            };
-            Some((character, next))
-        });
-        match known {
-            Some((character, next)) => {
-                done.push(character);
-                rest = next;
-            }
-            None => {
-                done.push('&');
-                rest = after;
-            }
-        }
-    }
-    done.push_str(rest);
-    done
+fn css(selector: &str) -> Selector {
+    Selector::parse(selector).unwrap_or_else(|error| panic!("{selector}: {error}"))
 }

@@ -54,12 +54,9 @@ async fn a_terminal_that_no_redirect_reaches_gets_its_code_through_the_person() 
     let answer = answer.expect(200);
     assert_eq!(answer.header("location"), "");
     assert_eq!(answer.header("cache-control"), "no-store");
-    let body = &answer.body;
-    let code = body.split("id=\"code\"").nth(1).unwrap();
-    let code = code.split('>').nth(1).unwrap();
-    let code = code.split('<').next().unwrap();
+    let code = answer.page().text_of("#code").unwrap();
     let mut back = Back::of(answer.url.clone(), Vec::new());
-    back.params = [("code", code), ("state", login.state.as_str())]
+    back.params = [("code", code.as_str()), ("state", login.state.as_str())]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
     party.tokens(&login, &back).await;
