@@ -215,7 +215,9 @@ A token response of our dialect holds two signed tokens, the ID token and the ac
 signatures/s are compared: responses times the signatures in each. The raw rate is that of a loop
 around the crypto library, one thread for each serving core, signing what stands before the
 signature of an ID token the server gave. Codes are collected before the clock starts; a refresh
-token is besides looked up, checked with its connector and rotated in the database.
+token is besides looked up, checked with its connector and rotated in the database. Sixteen ask at
+once for each serving core: each waits some milliseconds for the disk, in which the server signs for
+the others, and with four the disk was measured.
 
 A login is that of somebody without a session, at a tenant with one connector, by a client that asks
 no consent: `/auth`, `/callback` and `/token`, with PKCE. State is in SQLite and in the process.

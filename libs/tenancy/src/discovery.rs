@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
@@ -8,9 +8,12 @@ use bytes::Bytes;
 const FEW: usize = 16;
 
 /// A tenant's discovery document. All but the issuer in it is the same for very many tenants and is
-/// held once.
+/// held once; the whole is there for those who were asked for it.
 #[derive(Clone)]
-pub struct DiscoveryDocument(Arc<Common>);
+pub struct DiscoveryDocument {
+    common: Arc<Common>,
+    whole: OnceLock<Bytes>,
+}
 
 /// The text of a document without its issuer, and where that stands.
 #[derive(PartialEq, Eq, Hash)]
@@ -37,7 +40,7 @@ impl DiscoveryTexts {
         let common = Common::of(whole, issuer);
         let texts = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = texts.known.get(&common) {
-            return DiscoveryDocument(Arc::clone(known));
+            return DiscoveryDocument::of(Arc::clone(known));
         }
         if texts.known.len() >= texts.look_at.max(FEW) {
             texts.known.retain(|text| Arc::strong_count(text) > 1);
@@ -45,7 +48,7 @@ impl DiscoveryTexts {
         }
         let common = Arc::new(common);
         texts.known.insert(Arc::clone(&common));
-        DiscoveryDocument(common)
+        DiscoveryDocument::of(common)
     }
 
     #[cfg(test)]
@@ -55,9 +58,21 @@ impl DiscoveryTexts {
 }
 
 impl DiscoveryDocument {
-    /// The whole text, for the tenant of this issuer.
+    const fn of(common: Arc<Common>) -> Self {
+        let whole = OnceLock::new();
+        Self { common, whole }
+    }
+
+    /// The whole text, of the tenant of this issuer. Put together when it is first asked for.
     pub(crate) fn bytes(&self, issuer: &str) -> Bytes {
-        let Common { text, issuer_at } = &*self.0;
+        let together = || self.common.with(issuer);
+        self.whole.get_or_init(together).clone()
+    }
+}
+
+impl Common {
+    fn with(&self, issuer: &str) -> Bytes {
+        let Self { text, issuer_at } = self;
         let mut whole = Vec::with_capacity(text.len() + issuer_at.len() * issuer.len());
         let mut from = 0;
         for at in issuer_at {
@@ -68,9 +83,7 @@ impl DiscoveryDocument {
         whole.extend_from_slice(text.get(from..).unwrap_or_default().as_bytes());
         whole.into()
     }
-}
 
-impl Common {
     /// An issuer that JSON writes otherwise than it is written is not found, and shares nothing.
     fn of(whole: &str, issuer: &str) -> Self {
         let mut parts = whole.split(issuer);
@@ -90,7 +103,7 @@ impl Common {
 impl fmt::Debug for DiscoveryDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("DiscoveryDocument")
-            .field(&self.0.text)
+            .field(&self.common.text)
             .finish()
     }
 }
@@ -108,12 +121,12 @@ mod tests {
         let texts = DiscoveryTexts::default();
         let issuers = ["https://a.test", "https://b.test/dex"];
         let [one, two] = issuers.map(|issuer| texts.share(&document(issuer, "x"), issuer));
-        assert!(Arc::ptr_eq(&one.0, &two.0));
+        assert!(Arc::ptr_eq(&one.common, &two.common));
         for (issuer, shared) in issuers.iter().zip([&one, &two]) {
             assert_eq!(shared.bytes(issuer), document(issuer, "x"));
         }
         let other = texts.share(&document("https://a.test", "y"), "https://a.test");
-        assert!(!Arc::ptr_eq(&one.0, &other.0));
+        assert!(!Arc::ptr_eq(&one.common, &other.common));
         assert_eq!(texts.len(), 2);
     }
 
@@ -135,6 +148,6 @@ mod tests {
         }
         assert!(texts.len() <= 2 * FEW, "{} texts", texts.len());
         let again = texts.share(&document(issuer, "kept"), issuer);
-        assert!(Arc::ptr_eq(&kept.0, &again.0));
+        assert!(Arc::ptr_eq(&kept.common, &again.common));
     }
 }
