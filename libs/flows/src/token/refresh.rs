@@ -130,15 +130,13 @@ fn connector_of<'v>(
         })
 }
 
-/// The use of a grant that the upstream is asked for.
+/// The use of a grant that the upstream is asked for: what it is asked with. When the grant was used
+/// last is no part of it, for the note that a token was given out moves that, at one node earlier
+/// than at another.
 fn usage(grant: &RefreshGrant) -> TokenHash {
-    let RefreshGrant {
-        id,
-        generation,
-        last_used_at,
-        ..
-    } = grant;
-    TokenHash::of(&format!("{id} {generation} {}", last_used_at.as_millis()))
+    let RefreshGrant { id, generation, .. } = grant;
+    let asked_with = &grant.login.connector_data;
+    TokenHash::of(&format!("{id} {generation} {asked_with:?}"))
 }
 
 /// Keeps what the upstream said for the next try: it may have replaced what it is asked with, and

@@ -7,6 +7,7 @@ use futures_util::FutureExt as _;
 use insula_ambient::ManualClock;
 use insula_connector_kit::{ConnectorError, UpstreamIdentity};
 use insula_engine::Refusal;
+use insula_engine::grants::RefreshToken;
 use insula_model::CodeGrant;
 use insula_oauth::{Scopes, TokenResponse};
 use insula_store::{Cache as _, CacheLimits, MemoryCache};
@@ -315,6 +316,33 @@ async fn what_an_upstream_said_is_not_lost_where_the_database_stalls() {
         let expected = [b"first".to_vec(), b"second".to_vec()].map(Some);
         assert_eq!(with, expected, "each token of the upstream's is used once");
     }
+}
+
+#[tokio::test]
+async fn what_an_upstream_said_is_found_although_a_note_of_an_answer_came_meanwhile() {
+    let (view, clock) = view(a_tenant());
+    let fake = FakeConnector::redirecting()
+        .on_refresh(Ok(said(b"second")))
+        .on_refresh(Ok(said(b"third")))
+        .on_refresh(Ok(said(b"fourth")));
+    let (view, fake) = with_connector(&view, "mock", fake);
+    let first = refresh_token(&tokens_with_data(&view).await);
+    let second = refresh_token(&refreshed(&view, &first).await.unwrap());
+    let (view, store, _) = watched(&view);
+    store.trouble("rotate_refresh", Trouble::Lost);
+    fault(refreshed(&view, &second).await);
+    // Another node writes down when it gave out the token.
+    clock.advance(SECONDS(1));
+    let id = RefreshToken::parse(&second, view.rules()).unwrap().id;
+    let noted = view.effects.store.note_answered(&id, 1, view.now()).await;
+    noted.unwrap();
+    clock.advance(SECONDS(30));
+    let third = refresh_token(&refreshed(&view, &second).await.unwrap());
+    refreshed(&view, &third).await.unwrap();
+    let asked = fake.refreshed();
+    let with: Vec<_> = asked.into_iter().map(|i| i.connector_data).collect();
+    let expected = [b"first".to_vec(), b"second".to_vec(), b"third".to_vec()].map(Some);
+    assert_eq!(with, expected, "each token of the upstream's is used once");
 }
 
 #[tokio::test]
