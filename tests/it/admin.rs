@@ -70,6 +70,7 @@ async fn tenants_are_listed_with_what_their_actors_tell_and_the_socket_is_the_ow
     let acme = status(&deployment, "acme", "serving").await;
     assert_eq!((&acme["epoch"], &acme["restarts"]), (&1.into(), &0.into()));
     assert_eq!(acme["next_step"], "nothing to do");
+    assert_eq!(acme["remembered"]["sessions"]["entries"], 0);
     let listed = run(&deployment, &["tenants"]).await;
     let table = said(&listed);
     let rows: Vec<_> = table.lines().collect();
