@@ -81,7 +81,8 @@ impl Scene {
 
     /// The word with which whoever changes a client tells all processes.
     fn word(&self) -> String {
-        json!({ "tenant": self.tenant, "kind": "clients", "origin": "a test" }).to_string()
+        let kind = json!({ "facts": [{ "client": "stored" }] });
+        json!({ "tenant": self.tenant, "kind": kind, "origin": "a test" }).to_string()
     }
 
     fn party(&self, id: &str, secret: &str, ports: &[u16]) -> RelyingParty {

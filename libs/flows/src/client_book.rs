@@ -4,12 +4,11 @@ use std::sync::Arc;
 use insula_engine::{MOST_AUDIENCES, Peers};
 use insula_model::{Client, ClientId};
 use insula_oauth::Scopes;
-use insula_store::StoreError;
+use insula_store::{ClientFact, StoreError};
 use tracing::warn;
 
 use crate::TenantView;
 use crate::clients::problems;
-use crate::known_clients::KnownClient;
 
 /// Where a tenant's clients are looked up. Nobody else knows where they are kept.
 #[derive(Clone, Copy)]
@@ -36,9 +35,9 @@ impl<'v> ClientBook<'v> {
         let effects = &self.view.effects;
         let reading = async {
             let stored = effects.store.find_client(&id).await?;
-            Ok(stored.map_or(KnownClient::Nobody, |stored| self.judged(stored.client)))
+            Ok(stored.map_or(ClientFact::Nobody, |stored| self.judged(stored.client)))
         };
-        let known = effects.known_clients.recall(&id, &*effects.clock, reading);
+        let known = effects.facts.clients.recall(&id, &*effects.clock, reading);
         Ok(known.await?.served())
     }
 
@@ -53,15 +52,15 @@ impl<'v> ClientBook<'v> {
         Ok(peers.into_iter().collect())
     }
 
-    fn judged(self, client: Client) -> KnownClient {
+    fn judged(self, client: Client) -> ClientFact {
         let problems = problems(&client, self.view);
         if problems.is_empty() {
-            return KnownClient::Good(Arc::new(client));
+            return ClientFact::Good(Arc::new(client));
         }
         let (tenant, problems) = (&self.view.spec.id, problems.join("; "));
         warn!(tenant.id = %tenant, client_id = %client.id,
             "client {} of tenant {tenant} is stored but not served: {problems}", client.id);
-        KnownClient::Refused
+        ClientFact::Refused
     }
 }
 

@@ -2,9 +2,8 @@
 
 use insula_model::registration::to_client;
 use insula_model::{Client, ClientId, ConnectorId};
-use insula_store::{Change, ChangeBus, ChangeKind, ClientPut, StoreError};
+use insula_store::{ClientPut, StoreError};
 use thiserror::Error;
-use tracing::warn;
 
 use crate::TenantView;
 
@@ -30,20 +29,10 @@ pub enum ClientChangeError {
     Store(#[from] StoreError),
 }
 
-/// Tells the other processes of a change.
-#[derive(Clone, Copy)]
-pub struct Announcer<'a> {
-    /// Carries the word.
-    pub bus: &'a dyn ChangeBus,
-    /// Names this process.
-    pub origin: &'a str,
-}
-
 /// Stores a client if the stored one is still at version `expected` (`None`: if there is none), and
 /// has every process read it anew.
 pub async fn put(
     view: &TenantView,
-    announcer: Announcer<'_>,
     client: &Client,
     expected: Option<u64>,
 ) -> Result<ClientPut, ClientChangeError> {
@@ -54,25 +43,20 @@ pub async fn put(
         let id = client.id.clone();
         return Err(ClientChangeError::Refused { id, problems });
     }
+    // A change of which nobody heard how it ended is told as one that was made.
+    let changing = view.effects.facts.changing_client(&client.id);
     let put = view.effects.store.put_client(client, expected, view.now());
     let put = put.await;
-    if !matches!(put, Ok(ClientPut::Lost)) {
-        changed(view, announcer).await;
-    }
+    drop(changing);
     Ok(put?)
 }
 
 /// Deletes a client, and has every process forget it; `false` if there was none.
-pub async fn delete(
-    view: &TenantView,
-    announcer: Announcer<'_>,
-    id: &ClientId,
-) -> Result<bool, ClientChangeError> {
+pub async fn delete(view: &TenantView, id: &ClientId) -> Result<bool, ClientChangeError> {
     must_not_be_configured(view, id)?;
+    let changing = view.effects.facts.changing_client(id);
     let deleted = view.effects.store.delete_client(id).await;
-    if !matches!(deleted, Ok(false)) {
-        changed(view, announcer).await;
-    }
+    drop(changing);
     Ok(deleted?)
 }
 
@@ -82,22 +66,6 @@ fn must_not_be_configured(view: &TenantView, id: &ClientId) -> Result<(), Client
         return Err(ClientChangeError::Configured(id.clone()));
     }
     Ok(())
-}
-
-/// A change that may have been made is told as one that was: to read a row once more is cheap.
-async fn changed(view: &TenantView, announcer: Announcer<'_>) {
-    view.effects.known_clients.forget();
-    let tenant = view.spec.id.clone();
-    let change = Change {
-        tenant,
-        kind: ChangeKind::Clients,
-        origin: announcer.origin.to_owned(),
-    };
-    if let Err(error) = announcer.bus.publish(&change).await {
-        let id = &change.tenant;
-        warn!(tenant.id = %id, %error,
-            "other processes learn some seconds later that a client of tenant {id} changed");
-    }
 }
 
 /// Why a client may not be served, one text for each reason.
@@ -122,7 +90,7 @@ fn unknown_connectors(client: &Client, view: &TenantView) -> Vec<String> {
 }
 
 /// How many bytes its texts take.
-pub(crate) fn size(client: &Client) -> usize {
+fn size(client: &Client) -> usize {
     let texts = client
         .redirect_uris
         .iter()

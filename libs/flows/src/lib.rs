@@ -30,7 +30,6 @@ mod family;
 mod guesses;
 mod issue;
 mod kept;
-mod known_clients;
 mod log_in;
 mod login_log;
 mod outcome;
@@ -43,11 +42,10 @@ mod under_way;
 mod view;
 
 pub use client_book::ClientBook;
-pub use clients::{Announcer, ClientChangeError};
+pub use clients::ClientChangeError;
 pub use configured_people::ConfiguredPeople;
 pub use connectors::{Connectors, OpenedConnector};
 pub use error::{Fault, FlowError, Refused};
-pub use known_clients::KnownClients;
 pub use outcome::{
     AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, Outcome, PasswordTrouble,
     Screen, Turn,

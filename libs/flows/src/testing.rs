@@ -12,12 +12,10 @@ use insula_engine::Refusal;
 use insula_jose::RotationPolicy;
 use insula_model::{CodeGrant, EventKind, TenantSpec, TokenHash};
 use insula_oauth::{Params, TokenResponse};
-use insula_store::{
-    Cache as _, CacheLimits, Durable as _, MemoryCache, MemoryStore, RememberedTotals, TenantFacts,
-};
+use insula_store::{Cache as _, CacheLimits, Durable as _, MemoryCache, MemoryStore, TenantFacts};
 use insula_testkit::{FakeConnector, NOW, VERIFIER, a_code_grant, test_keys, test_rotation};
 
-use crate::{Effects, Fault, FlowError, KnownClients, OpenedConnector, TenantView};
+use crate::{Effects, Fault, FlowError, OpenedConnector, TenantView};
 
 pub(crate) use person::{
     ASK, Person, at_callback, code_in, consent_fields, destination, heard, state_in,
@@ -56,7 +54,6 @@ pub(crate) fn view_by(spec: impl Into<TenantSpec>, clock: impl Clock) -> TenantV
         effects: Effects {
             store: MemoryStore::new().tenant(&spec.id),
             cache: cache.tenant(&spec.id),
-            known_clients: Arc::new(KnownClients::new(RememberedTotals::new(usize::MAX))),
             facts: Arc::new(TenantFacts::alone(spec.id.clone())),
             clock: shared,
             entropy: Arc::new(SeededEntropy::new(1)),

@@ -8,7 +8,7 @@ use insula_model::{AuthRequestId, BindingCookie, ConnectorId, Rules, SessionCook
 use insula_oauth::Scopes;
 use insula_store::{TenantCache, TenantFacts, TenantStore};
 
-use crate::{ClientBook, Connectors, KnownClients};
+use crate::{ClientBook, Connectors};
 
 /// What a flow acts on, bound to one tenant.
 #[derive(Clone)]
@@ -17,8 +17,6 @@ pub struct Effects {
     pub store: Arc<dyn TenantStore>,
     /// What lives minutes.
     pub cache: Arc<dyn TenantCache>,
-    /// Which of its stored clients this process read not long ago.
-    pub known_clients: Arc<KnownClients>,
     /// What is remembered of the store's rows for a moment.
     pub facts: Arc<TenantFacts>,
     /// Time.

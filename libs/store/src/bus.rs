@@ -13,8 +13,6 @@ pub enum ChangeKind {
     Keys,
     /// Its configuration was replaced.
     Spec,
-    /// One of its stored clients came, went or is another one now.
-    Clients,
     /// Rows that processes remember.
     Facts(Vec<ChangedFact>),
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insula_ambient::Monotonic;
-use insula_model::{BrowserSession, GrantId, IdentityClaims, PersonDetails, TenantId, TokenHash};
+use insula_model::{
+    BrowserSession, Client, ClientId, GrantId, IdentityClaims, PersonDetails, TenantId, TokenHash,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Changes, Fact, Remembered, RememberedBound, RememberedTotals, RememberedUse};
@@ -24,6 +26,28 @@ pub struct SessionFact(pub Option<Arc<BrowserSession>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RevocationFact(pub bool);
 
+/// What is known of a client id that is not configured.
+#[derive(Debug, Clone)]
+pub enum ClientFact {
+    /// A stored client that may be served.
+    Good(Arc<Client>),
+    /// There is a row, and what it says may not be registered.
+    Refused,
+    /// Nobody has it. That is not remembered: a client must be known as soon as it is registered, and
+    /// the ids that a stranger makes up never come twice.
+    Nobody,
+}
+
+impl ClientFact {
+    /// The client that is served, if there is one.
+    pub fn served(self) -> Option<Arc<Client>> {
+        match self {
+            Self::Good(client) => Some(client),
+            Self::Refused | Self::Nobody => None,
+        }
+    }
+}
+
 /// A fact that changed, by what it is found by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,6 +56,8 @@ pub enum ChangedFact {
     Session(TokenHash),
     /// A family was revoked.
     Grant(GrantId),
+    /// A stored client came, went or is another one now.
+    Client(ClientId),
 }
 
 /// Passes on word of what changed, to this process and to others. Word may be lost:
@@ -56,6 +82,8 @@ pub struct FactsTotals {
     pub sessions: Arc<RememberedTotals>,
     /// Of revocations.
     pub revocations: Arc<RememberedTotals>,
+    /// Of stored clients.
+    pub clients: Arc<RememberedTotals>,
 }
 
 impl FactsTotals {
@@ -64,6 +92,7 @@ impl FactsTotals {
         Self {
             sessions: RememberedTotals::new(most_bytes),
             revocations: RememberedTotals::new(most_bytes),
+            clients: RememberedTotals::new(most_bytes),
         }
     }
 }
@@ -75,6 +104,8 @@ pub struct FactsUse {
     pub sessions: RememberedUse,
     /// Of revocations.
     pub revocations: RememberedUse,
+    /// Of stored clients.
+    pub clients: RememberedUse,
 }
 
 /// What a process remembers of one tenant's rows. Its actor opens and closes it; requests use it.
@@ -86,6 +117,8 @@ pub struct TenantFacts {
     pub sessions: Remembered<SessionFact>,
     /// Families of tokens, by their grant.
     pub revocations: Remembered<RevocationFact>,
+    /// Stored clients, by their id.
+    pub clients: Remembered<ClientFact>,
     told: Arc<dyn TellFacts>,
 }
 
@@ -101,6 +134,7 @@ impl TenantFacts {
             tenant,
             sessions: Remembered::new(bound, Arc::clone(&totals.sessions)),
             revocations: Remembered::new(bound, Arc::clone(&totals.revocations)),
+            clients: Remembered::new(bound, Arc::clone(&totals.clients)),
             told,
         }
     }
@@ -133,12 +167,23 @@ impl TenantFacts {
         }
     }
 
+    /// The same while a stored client is written.
+    #[must_use = "what changes is forgotten when this is dropped"]
+    pub fn changing_client(&self, id: &ClientId) -> ChangingFacts<'_> {
+        ChangingFacts {
+            facts: self,
+            here: Vec::new(),
+            everywhere: vec![ChangedFact::Client(id.clone())],
+        }
+    }
+
     /// Forgets what changed.
     pub fn forget(&self, changed: &[ChangedFact]) {
         for fact in changed {
             match fact {
                 ChangedFact::Session(cookie) => self.sessions.forget(cookie),
                 ChangedFact::Grant(grant) => self.revocations.forget(grant),
+                ChangedFact::Client(client) => self.clients.forget(client),
             }
         }
     }
@@ -147,24 +192,28 @@ impl TenantFacts {
     pub fn clear(&self) {
         self.sessions.clear();
         self.revocations.clear();
+        self.clients.clear();
     }
 
     /// Forgets everything, and remembers nothing any more.
     pub fn close(&self) {
         self.sessions.close();
         self.revocations.close();
+        self.clients.close();
     }
 
     /// From now on there is so much room for each kind.
     pub fn set_bound(&self, bound: RememberedBound) {
         self.sessions.set_bound(bound);
         self.revocations.set_bound(bound);
+        self.clients.set_bound(bound);
     }
 
     /// Removes what has ended.
     pub fn sweep(&self, now: Monotonic) {
         self.sessions.sweep(now);
         self.revocations.sweep(now);
+        self.clients.sweep(now);
     }
 
     /// How much there is now.
@@ -172,6 +221,7 @@ impl TenantFacts {
         FactsUse {
             sessions: self.sessions.usage(),
             revocations: self.revocations.usage(),
+            clients: self.clients.usage(),
         }
     }
 }
@@ -239,6 +289,62 @@ impl Fact for RevocationFact {
     fn bytes_beside(&self, grant: &GrantId) -> usize {
         2 * size_of::<usize>() + grant.as_str().len()
     }
+}
+
+impl Fact for ClientFact {
+    type Key = ClientId;
+
+    fn good_for(&self) -> Duration {
+        match self {
+            Self::Good(_) | Self::Refused => FACTS_GOOD_FOR,
+            Self::Nobody => Duration::ZERO,
+        }
+    }
+
+    fn bytes_beside(&self, id: &ClientId) -> usize {
+        let client = match self {
+            Self::Good(client) => bytes_of_client(client),
+            Self::Refused | Self::Nobody => 0,
+        };
+        2 * size_of::<usize>() + id.as_str().len() + client
+    }
+}
+
+/// What a client takes in memory: its members, the texts behind them, and the counters of the `Arc`.
+fn bytes_of_client(client: &Client) -> usize {
+    let Client {
+        id: _,
+        name,
+        secrets,
+        public: _,
+        redirect_uris,
+        post_logout_redirect_uris,
+        trusted_peers,
+        allowed_connectors,
+        grant_types,
+        skip_approval: _,
+        require_pkce: _,
+        sso_shared_with,
+    } = client;
+    let texts = redirect_uris
+        .iter()
+        .chain(post_logout_redirect_uris)
+        .chain(sso_shared_with.iter().flatten());
+    let texts: usize = texts.map(|text| size_of::<String>() + text.len()).sum();
+    let peers = trusted_peers.iter();
+    let peers: usize = peers.map(|id| size_of_val(id) + id.as_str().len()).sum();
+    let connectors = allowed_connectors.iter();
+    let connectors: usize = connectors
+        .map(|id| size_of_val(id) + id.as_str().len())
+        .sum();
+    size_of::<Client>()
+        + 2 * size_of::<usize>()
+        + name.len()
+        + size_of_val(secrets.as_slice())
+        + size_of_val(grant_types.as_slice())
+        + texts
+        + peers
+        + connectors
 }
 
 /// What a session takes in memory: its members, the texts behind them, and the counters of the `Arc`.

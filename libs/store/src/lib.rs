@@ -31,8 +31,8 @@ pub use clients::{ClientPut, Clients, StoredClient};
 pub use durable::{COLLECTED_AFTER, Durable, MASTER_KEY_FACT, TenantStore};
 pub use error::StoreError;
 pub use facts::{
-    ChangedFact, ChangingFacts, FACTS_GOOD_FOR, FactsTotals, FactsUse, NobodyElse, RevocationFact,
-    SessionFact, TellFacts, TenantFacts,
+    ChangedFact, ChangingFacts, ClientFact, FACTS_GOOD_FOR, FactsTotals, FactsUse, NobodyElse,
+    RevocationFact, SessionFact, TellFacts, TenantFacts,
 };
 pub use grants::{Grants, NotedRedemption, Redemption, RefreshRotation};
 pub use key_versions::{KEY_VERSIONS_AT_ONCE, KeyVersions};

@@ -48,9 +48,7 @@ pub use router::{RescanError, RescanReport};
 pub use snapshot::TenantSnapshot;
 pub use source::{LoadedSpec, SpecError, SpecSource};
 pub use status::{ConnectorHealth, KeyStatus, RememberedStatus, TenantPhase, TenantStatus};
-pub use tenancy::{
-    ClientNotChanged, HashingShare, Tenancy, TenancyDeps, TenancyOptions, Unavailable,
-};
+pub use tenancy::{HashingShare, Tenancy, TenancyDeps, TenancyOptions, Unavailable};
 pub use tenant::another_owner;
 #[cfg(feature = "simulation")]
 pub use tenant::{MakeKey, SteppedProcess, SteppedServices, SteppedTenant};

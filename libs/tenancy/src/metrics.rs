@@ -1,7 +1,6 @@
-use std::sync::Arc;
 use std::time::Duration;
 
-use insula_store::{FactsTotals, RememberedTotals};
+use insula_store::FactsTotals;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::Failure;
@@ -59,11 +58,11 @@ impl Metrics {
         clippy::expect_used,
         reason = "names, help and buckets are constants, and a test makes them"
     )]
-    pub(crate) fn new(facts: &FactsTotals, clients: &Arc<RememberedTotals>) -> Self {
-        Self::try_new(facts, clients).expect("the names of metrics are well formed")
+    pub(crate) fn new(facts: &FactsTotals) -> Self {
+        Self::try_new(facts).expect("the names of metrics are well formed")
     }
 
-    fn try_new(facts: &FactsTotals, clients: &Arc<RememberedTotals>) -> prometheus::Result<Self> {
+    fn try_new(facts: &FactsTotals) -> prometheus::Result<Self> {
         let seconds = HistogramOpts::new(
             "insula_tenant_activation_seconds",
             "How long it took from waking a tenant to its first snapshot, in seconds.",
@@ -128,7 +127,7 @@ impl Metrics {
                 ),
                 &["outcome"],
             )?,
-            facts: FactsMetrics::new(facts.clone(), Arc::clone(clients))?,
+            facts: FactsMetrics::new(facts.clone())?,
         })
     }
 
@@ -181,7 +180,7 @@ mod tests {
     #[test]
     fn all_metrics_can_be_registered_and_say_what_they_are() {
         let registry = Registry::new();
-        let metrics = Metrics::new(&FactsTotals::new(1_000), &RememberedTotals::new(1_000));
+        let metrics = Metrics::new(&FactsTotals::new(1_000));
         metrics.register(&registry).unwrap();
         metrics.failed(Failure::Panicked);
         metrics.reloaded(true);

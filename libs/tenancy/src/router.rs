@@ -106,11 +106,6 @@ pub(crate) struct Reload {
     pub(crate) what: ReloadScope,
 }
 
-/// A stored client of a tenant changed: what is remembered of them is read anew.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct ForgetClients(pub(crate) TenantId);
-
 /// Try a tenant in quarantine now.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -419,24 +414,6 @@ impl Handler<Reload> for RouterActor {
                 .do_send(SupervisorCommand::Reload { which, what });
         } else if matches!(self.scan, Scan::Idle) && self.has_scanned {
             self.begin_scan(Vec::new(), ctx);
-        }
-    }
-}
-
-impl Handler<ForgetClients> for RouterActor {
-    type Result = ();
-
-    /// Told to what is served and not to the tenant's actor, which may hang.
-    fn handle(&mut self, ForgetClients(id): ForgetClients, _: &mut Self::Context) {
-        let state = self.entries.get(&id).map(|entry| entry.state());
-        if let Some(
-            EntryState::Awake(served)
-            | EntryState::Quarantined {
-                last: Some(served), ..
-            },
-        ) = state.as_deref()
-        {
-            served.snapshot().view.effects.known_clients.forget();
         }
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use insula_ambient::{Monotonic, Timestamp};
 use insula_model::TenantId;
-use insula_store::{RememberedTotals, TellFacts};
+use insula_store::TellFacts;
 use tokio::sync::Semaphore;
 
 use crate::arbiters::Threads;
@@ -18,9 +18,6 @@ const LOADS_AT_ONCE: usize = 64;
 /// How many keys are made at once: each takes a core.
 const KEYS_AT_ONCE: usize = 2;
 
-/// How much all tenants together remember of their stored clients.
-const MOST_CLIENT_BYTES: usize = 64 * 1024 * 1024;
-
 /// What all actors share: the services, the options, the directory and the metrics.
 pub(crate) struct Runtime {
     pub(crate) deps: TenancyDeps,
@@ -33,8 +30,6 @@ pub(crate) struct Runtime {
     pub(crate) loading: Arc<Semaphore>,
     pub(crate) key_making: Arc<Semaphore>,
     pub(crate) in_background: Background,
-    /// What all tenants remember of their stored clients.
-    pub(crate) client_memory: Arc<RememberedTotals>,
     /// What is remembered of the rows of awake tenants.
     pub(crate) facts: Arc<OpenFacts>,
     /// Who is told what changed of them.
@@ -64,14 +59,12 @@ impl Runtime {
         facts: Arc<OpenFacts>,
         told: Arc<dyn TellFacts>,
     ) -> Arc<Self> {
-        let client_memory = RememberedTotals::new(MOST_CLIENT_BYTES);
-        let metrics = Metrics::new(facts.totals(), &client_memory);
+        let metrics = Metrics::new(facts.totals());
         let most_awake = i64::try_from(options.max_awake).unwrap_or(i64::MAX);
         metrics.most_awake.set(most_awake);
         Arc::new(Self {
             in_background: Background::new(deps.io.clone()),
             on_last_good: ArcSwap::default(),
-            client_memory,
             deps,
             options,
             metrics,

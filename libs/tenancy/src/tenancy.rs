@@ -5,17 +5,14 @@ use actix::{Actor as _, Addr, Arbiter};
 use futures_util::StreamExt as _;
 use insula_ambient::{Clock, Entropy};
 use insula_connector_kit::{OpenConnector, PasswordCheck};
-use insula_flows::{Announcer, ClientChangeError, clients};
 use insula_jose::MasterKey;
-use insula_model::{Client, ClientId, TenantId};
-use insula_store::{Cache, ChangeBus, ChangeKind, ClientPut, Durable, TenantRegistry};
+use insula_model::TenantId;
+use insula_store::{Cache, ChangeBus, ChangeKind, Durable, TenantRegistry};
 use insula_theming::ThemeLibrary;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::router::{
-    Activate, ForgetClients, Observe, ObserveAll, Reload, Rescan, Revive, RouterActor, Shutdown,
-};
+use crate::router::{Activate, Observe, ObserveAll, Reload, Rescan, Revive, RouterActor, Shutdown};
 use crate::runtime::Runtime;
 use crate::supervisor::SupervisorActor;
 use crate::tenant::ReloadScope;
@@ -116,17 +113,6 @@ impl Default for TenancyOptions {
 pub struct Unavailable {
     /// When to try again (`Retry-After`, RFC 9110 §10.2.3).
     pub retry_after: Duration,
-}
-
-/// Why a client of a tenant was not changed.
-#[derive(Debug, Clone, Error)]
-pub enum ClientNotChanged {
-    /// The tenant does not wake.
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-    /// The change was refused, or failed.
-    #[error(transparent)]
-    Change(#[from] ClientChangeError),
 }
 
 /// All tenants of a process. Clones are the same tenancy.
@@ -259,39 +245,6 @@ impl Tenancy {
         self.0.router.do_send(Revive(id.clone()));
     }
 
-    /// Stores a client of a tenant if the stored one is still at version `expected` (`None`: if there
-    /// is none). Every process serves it as it is now: this one at once, the others when they hear of
-    /// it.
-    pub async fn put_client(
-        &self,
-        tenant: &TenantId,
-        client: &Client,
-        expected: Option<u64>,
-    ) -> Result<ClientPut, ClientNotChanged> {
-        let snapshot = self.activate(tenant).await?.snapshot();
-        let put = clients::put(&snapshot.view, self.announcer(), client, expected);
-        Ok(put.await?)
-    }
-
-    /// Deletes a stored client of a tenant; `false` if there was none.
-    pub async fn delete_client(
-        &self,
-        tenant: &TenantId,
-        client: &ClientId,
-    ) -> Result<bool, ClientNotChanged> {
-        let snapshot = self.activate(tenant).await?.snapshot();
-        let deleted = clients::delete(&snapshot.view, self.announcer(), client);
-        Ok(deleted.await?)
-    }
-
-    fn announcer(&self) -> Announcer<'_> {
-        let deps = &self.0.runtime.deps;
-        Announcer {
-            bus: &*deps.bus,
-            origin: &deps.process_id,
-        }
-    }
-
     /// Lets all actors finish what they began, then stops them and their threads. Snapshots that
     /// requests hold stay good.
     pub async fn shutdown(&self) {
@@ -408,10 +361,6 @@ async fn listen(runtime: Arc<Runtime>, router: Addr<RouterActor>) {
                 _ if is_own => continue,
                 ChangeKind::Keys => ReloadScope::Keys,
                 ChangeKind::Spec => ReloadScope::Spec,
-                ChangeKind::Clients => {
-                    router.do_send(ForgetClients(change.tenant));
-                    continue;
-                }
             };
             let which = Some(change.tenant);
             router.do_send(Reload { which, what });

@@ -1,6 +1,4 @@
-use std::sync::Arc;
-
-use insula_store::{FactsTotals, RememberedTotals, RememberedUse};
+use insula_store::{FactsTotals, RememberedUse};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounterVec, IntGaugeVec, Opts};
@@ -9,7 +7,6 @@ use prometheus::{IntCounterVec, IntGaugeVec, Opts};
 #[derive(Debug, Clone)]
 pub(super) struct FactsMetrics {
     totals: FactsTotals,
-    clients: Arc<RememberedTotals>,
     lookups: IntCounterVec,
     evicted: IntCounterVec,
     entries: IntGaugeVec,
@@ -17,14 +14,10 @@ pub(super) struct FactsMetrics {
 }
 
 impl FactsMetrics {
-    pub(super) fn new(
-        totals: FactsTotals,
-        clients: Arc<RememberedTotals>,
-    ) -> prometheus::Result<Self> {
+    pub(super) fn new(totals: FactsTotals) -> prometheus::Result<Self> {
         let opts = Opts::new;
         Ok(Self {
             totals,
-            clients,
             lookups: IntCounterVec::new(
                 opts(
                     "insula_remembered_rows_lookups_total",
@@ -86,7 +79,7 @@ impl Collector for FactsMetrics {
     fn collect(&self) -> Vec<MetricFamily> {
         self.set("sessions", self.totals.sessions.usage());
         self.set("revocations", self.totals.revocations.usage());
-        self.set("clients", self.clients.usage());
+        self.set("clients", self.totals.clients.usage());
         let mut all = self.lookups.collect();
         all.extend(self.evicted.collect());
         all.extend(self.entries.collect());

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use insula_flows::{Effects, KnownClients};
+use insula_flows::Effects;
 use insula_model::{TenantId, TenantSpec};
 use insula_store::{FactsUse, RememberedBound, TenantCache, TenantStore};
 
@@ -12,7 +12,6 @@ use crate::runtime::Runtime;
 pub(crate) struct OwnStores {
     pub(crate) store: Arc<dyn TenantStore>,
     cache: Arc<dyn TenantCache>,
-    known_clients: Arc<KnownClients>,
     facts: OwnFacts,
 }
 
@@ -21,7 +20,6 @@ impl OwnStores {
         Self {
             store: runtime.deps.durable.tenant(id),
             cache: runtime.deps.cache.tenant(id),
-            known_clients: Arc::new(KnownClients::new(Arc::clone(&runtime.client_memory))),
             facts: runtime.facts.open(id, &runtime.told),
         }
     }
@@ -39,7 +37,6 @@ impl OwnStores {
         Effects {
             store: Arc::clone(&self.store),
             cache: Arc::clone(&self.cache),
-            known_clients: Arc::clone(&self.known_clients),
             facts: Arc::clone(self.facts.facts()),
             clock: Arc::clone(&runtime.deps.clock),
             entropy: Arc::clone(&runtime.deps.entropy),
@@ -51,11 +48,12 @@ impl OwnStores {
         let FactsUse {
             sessions,
             revocations,
+            clients,
         } = self.facts.facts().usage();
         RememberedStatus {
             sessions,
             revocations,
-            clients: self.known_clients.usage(),
+            clients,
         }
     }
 }
