@@ -15,7 +15,9 @@ use insula_store::ChangedFact;
 use insula_testkit::{CHALLENGE, VERIFIER};
 use serde_json::{Map, Value};
 
+use crate::connector::UPSTREAM;
 use crate::script::Act;
+use crate::tenants::ROTATING;
 use crate::truth::{Ending, Held, Moment, Session};
 
 /// How many requests of one agent may be under way at once.
@@ -30,6 +32,10 @@ pub(crate) struct Agent {
     pub(crate) name: String,
     pub(crate) client: &'static str,
     pub(crate) scope: &'static str,
+    /// Where they log in.
+    pub(crate) connector: &'static str,
+    /// Whether their tenant goes by dex's rules.
+    pub(crate) is_dex: bool,
     pub(crate) browser: Browser,
     pub(crate) login: Login,
     /// When the browser was sent on, and whether the login may be gone since.
@@ -54,6 +60,10 @@ pub(crate) struct Agent {
 pub(crate) enum Login {
     #[default]
     None,
+    /// Before ways to log in: routes of the tenant.
+    AtChoice {
+        ways: Vec<String>,
+    },
     AtUpstream {
         state: String,
     },
@@ -90,6 +100,8 @@ pub(crate) struct Request {
     pub(crate) carried: Vec<&'static str>,
     pub(crate) lost: Vec<&'static str>,
     pub(crate) presents: Presents,
+    /// Whether its tenant was served otherwise than it began meanwhile: then it may be refused.
+    pub(crate) is_excused: bool,
 }
 
 /// What a request is about.
@@ -184,12 +196,31 @@ impl Agent {
         )
     }
 
+    /// Follows the way of their connector, if there is one.
+    pub(crate) fn chooses(&self, view: TenantView, ways: &[String]) -> Option<Running> {
+        let is_theirs = |way: &&String| connector_of(way) == Some(self.connector);
+        let (_, query) = ways.iter().find(is_theirs)?.split_once('?')?;
+        let params = Params::parse(query).ok()?;
+        let (browser, connector) = (self.browser.clone(), self.connector);
+        Some(Box::pin(async move {
+            let turn = authorize::start(&view, &params, Some(connector), &browser);
+            Answer::Turn(turn.await)
+        }))
+    }
+
+    /// Whether each use of their refresh token uses one of their upstream's up.
+    pub(crate) fn rotates_upstream(&self) -> bool {
+        self.connector == ROTATING
+    }
+
     pub(crate) fn comes_back(&self, view: TenantView, state: String) -> Running {
         let (browser, name) = (self.browser.clone(), self.name.clone());
+        let is_shared = view.rules().connectors_share_callback;
+        let at = (!is_shared).then_some(self.connector);
         Box::pin(async move {
             let query = [("state", state.as_str()), ("code", name.as_str())];
             let returned = Returned::Query(Params::from_pairs(query));
-            Answer::Turn(callback::complete(&view, Some("mock"), returned, &browser).await)
+            Answer::Turn(callback::complete(&view, at, returned, &browser).await)
         })
     }
 
@@ -275,13 +306,37 @@ pub(crate) fn code_in(response: &AuthorizationResponse) -> Option<&str> {
     code.map(|(_, value)| value.as_str())
 }
 
-/// The `state` in a redirect to an upstream.
-pub(crate) fn state_in(outcome: &Outcome) -> Option<String> {
+/// Where an answer leads in a login.
+pub(crate) fn leads_to(outcome: &Outcome) -> Option<Login> {
+    if let Outcome::Show(Screen::Choose { choices, .. }) = outcome {
+        let ways = choices.iter().map(|choice| choice.to.clone());
+        return Some(Login::AtChoice {
+            ways: ways.collect(),
+        });
+    }
     let Outcome::Redirect { to, .. } = outcome else {
         return None;
     };
-    let (_, query) = to.split_once('?')?;
-    Params::parse(query).ok()?.take("state")
+    let (path, query) = to.split_once('?')?;
+    let params = Params::parse(query).ok()?;
+    let get = |name| params.get(name).map(str::to_owned);
+    if path == UPSTREAM {
+        let state = get("state")?;
+        return Some(Login::AtUpstream { state });
+    }
+    if path == "/approval" {
+        let (req, hmac) = (get("req")?, get("hmac")?);
+        return Some(Login::AskedForConsent { req, hmac });
+    }
+    connector_of(to).map(|_| Login::AtChoice {
+        ways: vec![to.clone()],
+    })
+}
+
+/// The connector of a route that leads to one.
+fn connector_of(route: &str) -> Option<&str> {
+    let (path, _) = route.split_once('?')?;
+    path.strip_prefix("/auth/")
 }
 
 /// A hidden field of a page.

@@ -5,7 +5,8 @@ use insula_flows::Browser;
 use crate::agent::{Agent, Login, Presents, Request, Running, SLOTS, shows};
 use crate::node::Node;
 use crate::script::Act;
-use crate::world::{TENANTS, World};
+use crate::tenants::TENANTS;
+use crate::world::World;
 
 impl Agent {
     /// Whether it can do this now, and would.
@@ -19,12 +20,19 @@ impl Agent {
         match act {
             Act::Authorize => is_at_rest && self.held.is_none(),
             Act::LogInAgain => is_at_rest && self.session.is_some(),
+            Act::Choose => matches!(self.login, Login::AtChoice { .. }),
             Act::ComeBack => matches!(self.login, Login::AtUpstream { .. }),
             Act::Consent => matches!(self.login, Login::AskedForConsent { .. }),
             Act::AskSilently => self.session.is_some() && !self.is_leaving && self.client == "app",
             Act::LogOut => self.session.is_some(),
             Act::Redeem => self.code.is_some() && under_way(Act::Redeem).next().is_none(),
             Act::Refresh => {
+                // Only one at a time uses what an upstream takes once, or what dex's rules replace.
+                let is_alone = self.is_dex || self.rotates_upstream();
+                let mut all = self.slots.iter().flatten();
+                if is_alone && all.any(|r| matches!(r.act, Act::Refresh | Act::ReplayRefresh)) {
+                    return false;
+                }
                 let is_of_now = |r: &Request| r.presents.token.as_deref() == refresh;
                 refresh.is_some()
                     && !self.is_revoking
@@ -76,6 +84,7 @@ impl World {
             carried: Vec::new(),
             lost: Vec::new(),
             presents,
+            is_excused: self.is_changing(tenant),
         };
         *self.request(number, slot)? = Some(request);
         Some(slot)
@@ -100,7 +109,7 @@ impl World {
             };
             Some((held, presents))
         };
-        if matches!(act, Act::ComeBack | Act::Consent) {
+        if matches!(act, Act::Choose | Act::ComeBack | Act::Consent) {
             // A step that was carried out and not answered begins again from the first.
             agent.login_may_be_lost |= agent.login_was_tried;
             agent.login_was_tried = true;
@@ -119,6 +128,17 @@ impl World {
                 agent.asks(view, Some("none"), agent.browser.clone()),
                 nothing,
             ),
+            Act::Choose => {
+                let Login::AtChoice { ways } = agent.login.clone() else {
+                    return None;
+                };
+                let Some(running) = agent.chooses(view, &ways) else {
+                    // Their connector is not among them now.
+                    agent.login = Login::None;
+                    return None;
+                };
+                (running, nothing)
+            }
             Act::ComeBack => {
                 let Login::AtUpstream { state } = agent.login.clone() else {
                     return None;

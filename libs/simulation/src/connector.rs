@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use insula_connector_kit::{
@@ -9,8 +9,40 @@ use insula_model::{ConnectorSpec, IdentityClaims, Issuer, UserId};
 use insula_testkit::{FakeConnector, jane};
 use serde_json::json;
 
+use crate::tenants::ROTATING;
+
 /// An upstream that believes everybody: who comes back is who they say they are.
-pub(crate) struct Upstream;
+struct Upstream {
+    /// Where it is one that gives a new refresh token for each use: which one is good, by login.
+    current: Option<Arc<Mutex<Vec<u32>>>>,
+}
+
+impl Upstream {
+    /// The refresh token of a new login.
+    fn first_token(&self, name: &str) -> Vec<u8> {
+        let Some(current) = &self.current else {
+            return name.as_bytes().to_vec();
+        };
+        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.push(0);
+        format!("{}:0", current.len() - 1).into_bytes()
+    }
+
+    /// The token that takes the place of `token`, if that is the one that is good.
+    fn next_token(&self, token: &[u8]) -> Option<Vec<u8>> {
+        let Some(current) = &self.current else {
+            return Some(token.to_vec());
+        };
+        let (login, number) = std::str::from_utf8(token).ok()?.split_once(':')?;
+        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        let good = current.get_mut(login.parse::<usize>().ok()?)?;
+        if number.parse() != Ok(*good) {
+            return None;
+        }
+        *good += 1;
+        Some(format!("{login}:{good}").into_bytes())
+    }
+}
 
 #[async_trait]
 impl Connector for Upstream {
@@ -23,7 +55,7 @@ impl Connector for Upstream {
 
     async fn begin(&self, ctx: &LoginContext) -> Result<Challenge, ConnectorError> {
         Ok(Challenge::Redirect {
-            to: format!("https://upstream.test/authorize?state={}", ctx.state),
+            to: format!("{UPSTREAM}?state={}", ctx.state),
             memory: json!({}),
         })
     }
@@ -48,7 +80,7 @@ impl Connector for Upstream {
                 email: address_of(name),
                 ..jane()
             },
-            connector_data: Some(name.as_bytes().to_vec()),
+            connector_data: Some(self.first_token(name)),
             ..FakeConnector::identity()
         })
     }
@@ -58,12 +90,26 @@ impl Connector for Upstream {
         _: &LoginContext,
         known: &UpstreamIdentity,
     ) -> Result<UpstreamIdentity, ConnectorError> {
-        Ok(known.clone())
+        let Some(token) = &known.connector_data else {
+            return Ok(known.clone());
+        };
+        let next = self.next_token(token);
+        let next = next.ok_or_else(|| ConnectorError::Denied("the token was used".to_owned()))?;
+        Ok(UpstreamIdentity {
+            connector_data: Some(next),
+            ..known.clone()
+        })
     }
 }
 
+/// Where browsers are sent to.
+pub(crate) const UPSTREAM: &str = "https://upstream.test/authorize";
+
 /// Opens [`Upstream`] whatever is configured.
-pub(crate) struct Upstreams;
+#[derive(Default)]
+pub(crate) struct Upstreams {
+    current: Arc<Mutex<Vec<u32>>>,
+}
 
 #[async_trait]
 impl OpenConnector for Upstreams {
@@ -73,10 +119,13 @@ impl OpenConnector for Upstreams {
 
     async fn open(
         &self,
-        _: &ConnectorSpec,
+        spec: &ConnectorSpec,
         _: &OpenContext,
     ) -> Result<Arc<dyn Connector>, ConnectorError> {
-        Ok(Arc::new(Upstream))
+        let rotates = spec.id.as_str() == ROTATING;
+        Ok(Arc::new(Upstream {
+            current: rotates.then(|| Arc::clone(&self.current)),
+        }))
     }
 }
 

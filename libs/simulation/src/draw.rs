@@ -5,8 +5,9 @@ use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 
 use crate::agent::SLOTS;
 use crate::gambit::{GAMBITS, Gambit};
-use crate::script::{Act, Step};
-use crate::world::{AGENTS, NODES, TENANTS, World};
+use crate::script::{Act, Step, Written};
+use crate::tenants::{AGENTS, TENANTS};
+use crate::world::{NODES, World};
 
 /// Draws steps. Which faults there are, and how many, is drawn first: many small runs with few kinds
 /// of faults find more than one long one with all of them.
@@ -25,6 +26,7 @@ enum Kind {
     GiveUp,
     Work,
     LoseWork,
+    Write,
     Reload,
     DropBus,
     MendBus,
@@ -50,7 +52,8 @@ const KINDS: &[(Kind, u64, bool)] = &[
     (Kind::Pass, 45, false),
     (Kind::Work, 120, false),
     (Kind::LoseWork, 4, true),
-    (Kind::Reload, 2, true),
+    (Kind::Write, 5, true),
+    (Kind::Reload, 12, false),
     (Kind::DropBus, 4, true),
     (Kind::MendBus, 8, false),
     (Kind::Hear, 60, false),
@@ -71,6 +74,7 @@ const KINDS: &[(Kind, u64, bool)] = &[
 
 const ACTS: &[(Act, u64)] = &[
     (Act::Authorize, 60),
+    (Act::Choose, 60),
     (Act::ComeBack, 60),
     (Act::Consent, 60),
     (Act::Redeem, 60),
@@ -89,6 +93,14 @@ const ACTS: &[(Act, u64)] = &[
     (Act::UserinfoElsewhere, 4),
     (Act::RefreshElsewhere, 4),
     (Act::AskElsewhere, 4),
+];
+
+/// What is written of a tenant instead, for a while.
+const CHANGES: &[(Written, u64)] = &[
+    (Written::OtherClients, 2),
+    (Written::OtherConnectors, 2),
+    (Written::AnotherIssuer, 2),
+    (Written::Nothing, 3),
 ];
 
 /// How long time passes at once, in milliseconds.
@@ -173,10 +185,25 @@ impl Draw {
                     _ => Step::LoseWork { node, tenant },
                 }
             }
-            Kind::Reload => Step::Reload {
-                node: self.node(world, true)?,
-                tenant: self.below(TENANTS),
-            },
+            Kind::Write => {
+                let tenant = self.below(TENANTS);
+                let what = match world.configuration.written(tenant) {
+                    Written::AsItWas => self.among(CHANGES)?,
+                    _ => Written::AsItWas,
+                };
+                Step::Write { tenant, what }
+            }
+            Kind::Reload => {
+                let (node, tenant) = (self.node(world, true)?, self.below(TENANTS));
+                let serves = world.nodes.get(node)?.serves(tenant);
+                let written = world.configuration.written(tenant);
+                let is_news = serves.as_deref() != Some(written.name());
+                // Now and then also where nothing changed.
+                if !is_news && self.below(6) > 0 {
+                    return None;
+                }
+                Step::Reload { node, tenant }
+            }
             Kind::DropBus => Step::DropBus,
             Kind::MendBus => Step::MendBus,
             Kind::Hear => {
@@ -241,7 +268,7 @@ impl Draw {
         let all: Vec<_> = nodes
             .flat_map(|(node, of)| {
                 let tenants = of.tenants.iter().enumerate();
-                let busy = tenants.filter(|(_, tenant)| tenant.stepped.jobs() > 0);
+                let busy = tenants.filter(|(_, tenant)| tenant.jobs() > 0);
                 busy.map(move |(tenant, _)| (node, tenant))
             })
             .collect();

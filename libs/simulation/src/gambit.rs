@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::agent::{Agent, Login, Request};
-use crate::script::{Act, Step};
+use crate::script::{Act, Step, Written};
+use crate::tenants::PERSON_OF_ROTATING;
 use crate::world::{NODES, World};
 
 /// The most steps one takes before it is given up.
@@ -31,6 +32,8 @@ struct Held {
 /// One part of a plan.
 #[derive(Debug, Clone, Copy)]
 enum Move {
+    /// Whose plan it is, if it is not anybody's. Comes first.
+    Of(usize),
     /// The agent does what it takes until they have it.
     Get(Goal),
     /// The agent does it, at any node, if they can.
@@ -52,6 +55,8 @@ enum Move {
 
 #[derive(Debug, Clone, Copy)]
 enum Trouble {
+    /// None yet.
+    GoesOn,
     Fails,
     Stalls,
     IsGivenUp,
@@ -64,7 +69,23 @@ enum Goal {
     Session,
 }
 
-use Move::{Do, Get, Settle, Then};
+use Move::{Do, Get, Of, Settle, Then};
+
+/// The first tenant changes, and all nodes see it.
+const fn write(what: Written) -> Move {
+    Then(Step::Write { tenant: 0, what })
+}
+
+const fn look(node: usize) -> Move {
+    Then(Step::Reload { node, tenant: 0 })
+}
+
+/// The upstream is asked right after the call that is named, and the next one fails.
+const FAILING_REFRESH: Move = Move::Trouble(
+    Act::Refresh,
+    &[Trouble::GoesOn, Trouble::Fails],
+    Some("kept_refreshed"),
+);
 
 const A_WHILE: Move = Then(Step::Pass { ms: 700_000 });
 const A_MINUTE: Move = Then(Step::Pass { ms: 70_000 });
@@ -197,6 +218,54 @@ const PLANS: &[&[Move]] = &[
         Then(Step::SetAllClocks { ms: 3_600_000 }),
         Do(Act::Redeem),
     ],
+    // An upstream that takes each of its tokens once is asked, and what it says cannot be stored.
+    &[
+        Of(PERSON_OF_ROTATING),
+        Get(Goal::Tokens),
+        FAILING_REFRESH,
+        Do(Act::Refresh),
+        FAILING_REFRESH,
+        Do(Act::Refresh),
+        FAILING_REFRESH,
+        Do(Act::Refresh),
+    ],
+    // A tenant is removed and is back.
+    &[
+        Of(0),
+        Get(Goal::Tokens),
+        write(Written::Nothing),
+        look(0),
+        look(1),
+        look(2),
+        Settle,
+        write(Written::AsItWas),
+        look(0),
+        look(1),
+        look(2),
+        Settle,
+        Do(Act::Refresh),
+        Do(Act::Userinfo),
+    ],
+    // A tenant is removed, and its name is somebody else's for a while.
+    &[
+        Of(0),
+        Get(Goal::Tokens),
+        write(Written::Nothing),
+        look(0),
+        look(1),
+        write(Written::AnotherIssuer),
+        look(0),
+        look(1),
+        look(2),
+        Settle,
+        Do(Act::Refresh),
+        write(Written::AsItWas),
+        look(0),
+        look(1),
+        look(2),
+        Settle,
+        Do(Act::Refresh),
+    ],
     // All nodes rotate at once, and sign with the new keys.
     &[
         Settle,
@@ -222,6 +291,10 @@ pub(crate) const GAMBITS: usize = PLANS.len();
 impl Gambit {
     pub(crate) fn new(plan: usize, agent: usize) -> Self {
         let moves = PLANS.get(plan).copied().unwrap_or_default();
+        let (agent, moves) = match moves {
+            [Of(agent), rest @ ..] => (*agent, rest),
+            anybodys => (agent, anybodys),
+        };
         Self {
             agent,
             moves: moves.iter().copied().collect(),
@@ -266,7 +339,7 @@ impl Gambit {
         }
         self.trouble = (&[], None);
         let of = |node: usize| world.nodes.get(node)?.tenants.get(agent.tenant);
-        let working = || (0..NODES).filter(|node| of(*node).is_some_and(|t| t.stepped.jobs() > 0));
+        let working = || (0..NODES).filter(|node| of(*node).is_some_and(|t| t.jobs() > 0));
         let work = |node| Step::Work {
             node,
             tenant: agent.tenant,
@@ -276,6 +349,10 @@ impl Gambit {
                 Then(step) => {
                     self.moves.pop_front();
                     return Some(step);
+                }
+                Of(_) => {
+                    self.moves.pop_front();
+                    continue;
                 }
                 Settle => {
                     if let Some(node) = pick(working().collect()) {
@@ -346,6 +423,7 @@ impl Gambit {
 impl Trouble {
     fn of(self, agent: usize, slot: usize) -> Step {
         match self {
+            Self::GoesOn => Step::Go { agent, slot },
             Self::Fails => Step::Lose { agent, slot },
             // Longer than a replaced token is forgiven.
             Self::Stalls => Step::Pass { ms: 4_000 },
@@ -369,6 +447,7 @@ impl Goal {
             Act::Redeem,
             Act::Consent,
             Act::ComeBack,
+            Act::Choose,
             Act::Authorize,
             Act::LogInAgain,
         ];

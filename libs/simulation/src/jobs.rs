@@ -10,9 +10,10 @@ use insula_store::{Durable as _, SealedKeys};
 use serde_json::Value;
 
 use crate::agent::Request;
+use crate::tenants::TENANTS;
 use crate::truth::{Promise, Violation};
 use crate::wire::Fate;
-use crate::world::{TENANTS, World};
+use crate::world::World;
 
 /// How long a node may sign with a key after it was taken out of the stored ring: as long as a key
 /// is published after it signed its last token.
@@ -30,7 +31,7 @@ impl World {
             return;
         };
         wire.decide(fate);
-        of.stepped.poll(0);
+        of.poll();
         wire.decide(Fate::Pass);
         let traffic = wire.traffic();
         let has_read = |name| traffic.carried.contains(&name);
@@ -41,10 +42,10 @@ impl World {
         if !traffic.lost.is_empty() {
             of.keys_asked = None;
         }
-        if of.stepped.jobs() == 0 && of.keys_asked.is_some() {
+        if of.jobs() == 0 && of.keys_asked.is_some() {
             of.keys_read = of.keys_asked;
         }
-        let has_announced = of.stepped.take_announced();
+        let has_announced = of.take_announced();
         if has_read("swap_keys") {
             self.note_keys();
         }
@@ -52,19 +53,9 @@ impl World {
             let others = self.nodes.iter_mut().enumerate();
             for (_, other) in others.filter(|(number, _)| *number != node) {
                 if let Some(hears) = other.tenants.get_mut(tenant) {
-                    hears.stepped.keys_changed();
+                    hears.keys_changed();
                 }
             }
-        }
-    }
-
-    pub(crate) fn reload(&mut self, node: usize, tenant: usize) {
-        if let Some(of) = self
-            .nodes
-            .get_mut(node)
-            .and_then(|n| n.tenants.get_mut(tenant))
-        {
-            of.stepped.reload();
         }
     }
 

@@ -7,18 +7,21 @@ use insula_engine::Refusal;
 use insula_engine::grants::RefreshToken;
 use insula_engine::issue::grant_of;
 use insula_flows::{Fault, FlowError, Outcome, Screen, Turn};
-use insula_model::{GrantId, Rules};
+use insula_model::GrantId;
 use insula_oauth::TokenResponse;
 use insula_store::{ChangedFact, Durable as _};
 use serde_json::Value;
 
-use crate::agent::{Agent, Answer, Login, Request, code_in, field, state_in};
+use crate::agent::{Agent, Answer, Login, Request, code_in, field, leads_to};
 use crate::connector::address_of;
 use crate::script::Act;
 use crate::truth::{Code, Ending, Family, Held, Moment, Promise, Violation};
 use crate::world::{
     CODE_MS, IDLE_REFRESH_MS, IDLE_SESSION_MS, LOGIN_MS, REUSE_MS, SESSION_MS, TOLERANCE_MS, World,
 };
+
+/// How long a node keeps in the cache what an upstream said.
+const KEPT_MS: u64 = 3_600_000 - TOLERANCE_MS;
 
 type Judged = Result<(), Violation>;
 
@@ -83,6 +86,7 @@ impl World {
         let refresh = tokens.refresh_token.clone();
         if let Some(family) = self.families.get_mut(family) {
             family.answered = now;
+            family.kept_since = None;
             if request.begun.ms <= family.latest_since.ms {
                 family.noted = now;
             }
@@ -143,6 +147,7 @@ impl World {
             noted: now,
             answered: now,
             note_lost: false,
+            kept_since: None,
             doomed: code.and_then(|code| code.doomed).filter(|_| is_contended),
         });
         self.families.len() - 1
@@ -309,11 +314,12 @@ impl World {
             Outcome::Show(screen @ Screen::ConfirmLogout { .. }) => {
                 agent.logout_proof = field(&screen, "hmac");
             }
-            Outcome::Show(_) => {}
-            outcome @ (Outcome::Redirect { .. } | Outcome::PostForm { .. }) => {
-                if let Some(state) = state_in(&outcome) {
-                    agent.login = Login::AtUpstream { state };
-                    agent.login_since = Some(request.begun);
+            outcome => {
+                if let Some(login) = leads_to(&outcome) {
+                    if agent.login == Login::None || matches!(login, Login::AtUpstream { .. }) {
+                        agent.login_since = Some(request.begun);
+                    }
+                    agent.login = login;
                     agent.login_was_tried = false;
                 }
             }
@@ -333,9 +339,29 @@ impl World {
         let kept_time = |since: Moment| trouble.is_none_or(|last| last < since.ms);
         let family = request.presents.family.and_then(|n| self.families.get(n));
         let code = request.presents.code.and_then(|n| self.codes.get(n));
+        let is_kept_too_long = |family: &Family| {
+            family
+                .kept_since
+                .is_some_and(|since| self.ms - since >= KEPT_MS)
+        };
+        let is_upstream_known = !family.is_some_and(is_kept_too_long);
         let Some(agent) = self.agents.get_mut(number) else {
             return Ok(());
         };
+        if request.is_excused {
+            // They try again once their tenant is as it was: what they hold must serve then.
+            if request.act == Act::Redeem {
+                let code = agent.code.take();
+                if let Some(code) = code {
+                    self.doom_code(code, "its tenant was changed as it was redeemed");
+                }
+            } else if matches!(request.act, Act::Choose | Act::ComeBack | Act::Consent) {
+                agent.login = Login::None;
+            } else if request.act == Act::Revoke {
+                agent.is_revoking = false;
+            }
+            return Ok(());
+        }
         match request.act {
             Act::Redeem => {
                 agent.code = None;
@@ -355,6 +381,7 @@ impl World {
                 }
                 let stands = family.is_some_and(|family| {
                     family.doomed.is_none()
+                        && is_upstream_known
                         && now.surely_within(family.answered, IDLE_REFRESH_MS - TOLERANCE_MS)
                 });
                 if stands {
@@ -389,7 +416,7 @@ impl World {
             Act::Authorize | Act::LogInAgain => {
                 return Err(Promise::NoOddAnswer.broken(told()));
             }
-            Act::ComeBack | Act::Consent => {
+            Act::Choose | Act::ComeBack | Act::Consent => {
                 agent.login = Login::None;
                 let stands = !agent.login_may_be_lost
                     && agent
@@ -428,7 +455,7 @@ impl World {
         {
             let revoked = store.is_revoked(&family.grant).now_or_never();
             let token = held.refresh.as_deref();
-            let token = token.and_then(|token| RefreshToken::parse(token, &Rules::STANDARD));
+            let token = token.and_then(|token| RefreshToken::parse(token, &spec.rules));
             let is_gone = token.is_some_and(|token| {
                 let found = store.find_refresh(&token.id).now_or_never();
                 !matches!(found, Some(Ok(Some(_))))

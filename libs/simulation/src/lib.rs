@@ -19,12 +19,13 @@ mod run;
 mod script;
 mod shrink;
 mod store;
+mod tenants;
 mod truth;
 mod wire;
 mod world;
 
 pub use run::{Failure, explore, replay};
-pub use script::{Act, Script, Step};
+pub use script::{Act, Script, Step, Written};
 pub use truth::{Promise, Violation};
 
 /// How many steps a run has at most before the next begins with new nodes and empty stores.
@@ -53,4 +54,8 @@ pub enum Defect {
     RememberedUntilTold,
     /// Nobody learns that the cache was set back.
     CacheLossUnnoticed,
+    /// Nobody asks for which issuer the rows of a tenant were made.
+    OwnerUnasked,
+    /// What an upstream said at a refresh that could not be stored is not kept for the next try.
+    UpstreamAnswerForgotten,
 }

@@ -1,4 +1,7 @@
-use std::sync::{Arc, LazyLock, Mutex};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +14,7 @@ use insula_model::{TenantId, TenantSpec};
 use insula_store::MemoryBus;
 use insula_tenancy::{
     LoadedSpec, SpecError, SpecSource, SteppedProcess, SteppedServices, SteppedTenant,
-    TenancyOptions,
+    TenancyOptions, TenantSnapshot,
 };
 use insula_testkit::NoHashing;
 use insula_theming::ThemeLibrary;
@@ -19,7 +22,9 @@ use insula_theming::ThemeLibrary;
 use crate::Defect;
 use crate::connector::Upstreams;
 use crate::keys::make_key;
+use crate::script::Written;
 use crate::store::Link;
+use crate::tenants;
 
 /// How often a node looks at the stored key rings without word of a change.
 const POLL_EVERY: Duration = Duration::from_mins(1);
@@ -48,18 +53,80 @@ pub(crate) struct Node {
 }
 
 /// A tenant of a node, and when it last learned which key ring is stored.
+#[derive(Default)]
 pub(crate) struct Tenant {
-    pub(crate) stepped: SteppedTenant,
+    /// Nothing while there is no such tenant.
+    stepped: Option<SteppedTenant>,
+    /// The note that it went, on its way.
+    leaving: Option<Leaving>,
     pub(crate) keys_read: Option<u64>,
     /// When it last asked for it.
     pub(crate) keys_asked: Option<u64>,
 }
 
+type Leaving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Tenant {
+    /// How many of its jobs are under way.
+    pub(crate) fn jobs(&self) -> usize {
+        let running = self.stepped.as_ref().map_or(0, SteppedTenant::jobs);
+        running + usize::from(self.leaving.is_some())
+    }
+
+    /// Lets a job go on to where it waits next.
+    pub(crate) fn poll(&mut self) {
+        if let Some(leaving) = &mut self.leaving {
+            let polled = leaving
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+            if polled.is_ready() {
+                self.leaving = None;
+            }
+        } else if let Some(stepped) = &mut self.stepped {
+            stepped.poll(0);
+        }
+    }
+
+    pub(crate) fn keys_changed(&mut self) {
+        if let Some(stepped) = &mut self.stepped {
+            stepped.keys_changed();
+        }
+    }
+
+    pub(crate) fn take_announced(&mut self) -> bool {
+        let stepped = self.stepped.as_mut();
+        stepped.is_some_and(SteppedTenant::take_announced)
+    }
+
+    fn snapshot(&self) -> Option<Arc<TenantSnapshot>> {
+        self.stepped.as_ref()?.snapshot()
+    }
+}
+
 /// What all nodes are configured with.
 #[derive(Clone)]
 pub(crate) struct Configuration {
+    /// As they began.
     pub(crate) specs: Vec<Arc<TenantSpec>>,
+    /// What is written of each now.
+    pub(crate) written: Arc<Mutex<Vec<Written>>>,
+    /// The upstream of all.
+    pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) master_key: Arc<MasterKey>,
+}
+
+impl Configuration {
+    pub(crate) fn written(&self, tenant: usize) -> Written {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.get(tenant).copied().unwrap_or(Written::Nothing)
+    }
+
+    pub(crate) fn write(&self, tenant: usize, what: Written) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of) = written.get_mut(tenant) {
+            *of = what;
+        }
+    }
 }
 
 impl Node {
@@ -90,7 +157,7 @@ impl Node {
             durable: link.clone(),
             cache: link,
             bus: Arc::new(MemoryBus::new()),
-            connectors: Arc::new(Upstreams),
+            connectors: Arc::clone(&configuration.upstreams) as _,
             hashing: Arc::new(NoHashing),
             specs: Arc::new(configuration.clone()),
             themes: Arc::clone(themes),
@@ -105,16 +172,39 @@ impl Node {
             jwks_max_age: JWKS_MAX_AGE,
             ..TenancyOptions::default()
         };
-        let process = SteppedProcess::new(services, options);
-        let ids = configuration.specs.iter().map(|spec| &spec.id);
-        self.tenants = ids
-            .map(|id| Tenant {
-                stepped: process.start(id),
-                keys_read: None,
-                keys_asked: None,
-            })
-            .collect();
-        self.process = Some(process);
+        self.process = Some(SteppedProcess::new(services, options));
+        self.tenants.clear();
+        for tenant in 0..configuration.specs.len() {
+            self.tenants.push(Tenant::default());
+            self.look(configuration, tenant);
+        }
+    }
+
+    /// Looks at what is written of a tenant.
+    pub(crate) fn look(&mut self, configuration: &Configuration, tenant: usize) {
+        let (Some(process), Some(spec)) = (&self.process, configuration.specs.get(tenant)) else {
+            return;
+        };
+        let Some(of) = self.tenants.get_mut(tenant).filter(|_| self.up) else {
+            return;
+        };
+        match (configuration.written(tenant), &mut of.stepped) {
+            (Written::Nothing, None) => {}
+            (Written::Nothing, Some(_)) => {
+                *of = Tenant {
+                    leaving: Some(Box::pin(process.left(&spec.id))),
+                    ..Tenant::default()
+                };
+            }
+            (_, Some(stepped)) => stepped.reload(),
+            (_, none) => *none = Some(process.start(&spec.id)),
+        }
+    }
+
+    /// Which version of what is written of a tenant the node serves.
+    pub(crate) fn serves(&self, tenant: usize) -> Option<Arc<str>> {
+        let snapshot = self.tenants.get(tenant)?.snapshot()?;
+        Some(Arc::clone(&snapshot.fingerprint))
     }
 
     pub(crate) fn kill(&mut self) {
@@ -133,7 +223,9 @@ impl Node {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         self.set_clock(millis.saturating_mul(self.drift) / 1_000_000);
         for tenant in &mut self.tenants {
-            tenant.stepped.tick();
+            if let Some(stepped) = &mut tenant.stepped {
+                stepped.tick();
+            }
         }
     }
 
@@ -148,7 +240,7 @@ impl Node {
 
     /// A tenant as a request finds it.
     pub(crate) fn tenant(&self, tenant: usize) -> Option<TenantView> {
-        let snapshot = self.tenants.get(tenant)?.stepped.snapshot()?;
+        let snapshot = self.tenants.get(tenant)?.snapshot()?;
         let view = snapshot.view.clone();
         self.link.remember_in(&view.effects);
         Some(view)
@@ -158,11 +250,14 @@ impl Node {
 #[async_trait]
 impl SpecSource for Configuration {
     async fn load(&self, id: &TenantId) -> Result<LoadedSpec, SpecError> {
-        let found = self.specs.iter().find(|spec| spec.id == *id);
-        let found = found.ok_or_else(|| SpecError(vec!["there is no such tenant".to_owned()]))?;
+        let found = self.specs.iter().position(|spec| spec.id == *id);
+        let nothing = || SpecError(vec!["there is no such tenant".to_owned()]);
+        let tenant = found.ok_or_else(nothing)?;
+        let spec = self.specs.get(tenant).ok_or_else(nothing)?;
+        let what = self.written(tenant);
         Ok(LoadedSpec {
-            spec: Arc::clone(found),
-            fingerprint: "1".to_owned(),
+            spec: Arc::new(tenants::version(spec, what).ok_or_else(nothing)?),
+            fingerprint: what.name().to_owned(),
             document: None,
         })
     }

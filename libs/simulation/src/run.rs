@@ -91,3 +91,55 @@ pub fn replay(script: &Script, defect: Option<Defect>) -> Result<(), (usize, Vio
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::{Act, Step, Written};
+    use crate::tenants::TENANTS;
+
+    /// What would be true of a world in which nothing happens is worth nothing.
+    #[test]
+    fn people_of_every_tenant_log_in_and_refresh_also_after_their_tenant_changed() {
+        let (mut refreshed, mut held_after) = ([0; TENANTS], [0; TENANTS]);
+        let mut chosen = 0;
+        for seed in 0..20 {
+            let mut draw = Draw::new(seed);
+            let mut world = World::new(seed, None);
+            let mut changed_at = [None; TENANTS];
+            let mut script = Script {
+                seed,
+                steps: Vec::new(),
+            };
+            for _ in 0..STEPS_EACH {
+                let step = draw.next(&world);
+                match step {
+                    Step::Write {
+                        tenant,
+                        what: Written::AsItWas,
+                    } => {
+                        changed_at[tenant].get_or_insert(world.ms);
+                    }
+                    Step::Begin {
+                        act: Act::Choose, ..
+                    } => chosen += 1,
+                    _ => {}
+                }
+                script.steps.push(step);
+                let broken = world.step(step).err();
+                let shown = broken.map(|violation| shrunk(script.clone(), violation, None));
+                assert_eq!(shown, None);
+            }
+            for family in &world.families {
+                let tenant = family.tenant;
+                refreshed[tenant] += usize::from(family.before.is_some());
+                let is_after = changed_at[tenant].is_some_and(|at| family.answered.ms > at);
+                held_after[tenant] += usize::from(is_after);
+            }
+        }
+        for counts in [refreshed, held_after] {
+            assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+        }
+        assert!(chosen > 50, "{chosen}");
+    }
+}

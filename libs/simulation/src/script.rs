@@ -64,7 +64,15 @@ pub enum Step {
         /// Whose.
         tenant: usize,
     },
-    /// A node loads the configuration of a tenant again.
+    /// What is written of a tenant changes; nodes look at it when they reload.
+    Write {
+        /// Whose.
+        tenant: usize,
+        /// What is written from now on.
+        what: Written,
+    },
+    /// A node looks at what is written of a tenant: it loads it again, or it finds the tenant gone or
+    /// back.
     Reload {
         /// Where.
         node: usize,
@@ -127,6 +135,34 @@ pub enum Step {
     },
 }
 
+/// What is written of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Written {
+    /// What it began with.
+    AsItWas,
+    /// One client less, and the other must ask its people.
+    OtherClients,
+    /// One connector under other settings, another one more or less.
+    OtherConnectors,
+    /// Somebody else's: the same name under another issuer.
+    AnotherIssuer,
+    /// Nothing.
+    Nothing,
+}
+
+impl Written {
+    /// The name of this version, by which a snapshot tells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::AsItWas => "as-it-was",
+            Self::OtherClients => "other-clients",
+            Self::OtherConnectors => "other-connectors",
+            Self::AnotherIssuer => "another-issuer",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
 /// What somebody asks of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Act {
@@ -134,6 +170,8 @@ pub enum Act {
     Authorize,
     /// The same, and the person must log in although they are.
     LogInAgain,
+    /// The person chooses how to log in, or the browser follows a redirect to where that is chosen.
+    Choose,
     /// The browser comes back from the upstream, where the person proved who they are.
     ComeBack,
     /// The person says yes to the client.
@@ -177,6 +215,7 @@ impl Act {
             self,
             Self::Authorize
                 | Self::LogInAgain
+                | Self::Choose
                 | Self::ComeBack
                 | Self::Consent
                 | Self::AskSilently

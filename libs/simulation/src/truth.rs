@@ -105,6 +105,8 @@ pub(crate) struct Family {
     pub(crate) answered: Moment,
     /// Whether the note that it was answered may have been lost with its node.
     pub(crate) note_lost: bool,
+    /// Since when the cache alone knows what an upstream said at its last use.
+    pub(crate) kept_since: Option<u64>,
     /// Why it may be dead although nobody was told so.
     pub(crate) doomed: Option<&'static str>,
 }

@@ -1,38 +1,36 @@
 //! Everything there is: nodes, stores, agents; and what each step does to them.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use insula_ambient::{Clock as _, ManualClock, SeededEntropy, Timestamp};
 use insula_jose::MasterKey;
-use insula_model::TenantSpec;
 use insula_store::{COLLECTED_AFTER, Durable as _, MemoryStore};
-use insula_testkit::{NOW, a_client, a_tenant};
+use insula_testkit::NOW;
 
 use crate::Defect;
 use crate::agent::{Agent, Request};
 use crate::cache::{Contents, SharedCache};
 use crate::facts::{Heard, Word};
 use crate::node::{Configuration, Node, set_clock};
-use crate::script::{Act, Step};
+use crate::script::{Act, Step, Written};
 use crate::store::Link;
-use crate::truth::{Code, Family, Moment, Violation};
+use crate::tenants::{self, AGENTS, TENANTS};
+use crate::truth::{Code, Family, Moment, Promise, Violation};
 use crate::wire::{Fate, Wire};
 
 /// How many nodes there are.
 pub(crate) const NODES: usize = 3;
-/// How many tenants there are.
-pub(crate) const TENANTS: usize = 2;
-/// How many agents there are.
-pub(crate) const AGENTS: usize = 6;
 
 /// Clocks of nodes that keep time differ by less.
 pub(crate) const TOLERANCE_MS: u64 = 1_000;
 /// How long a replaced refresh token is forgiven.
 pub(crate) const REUSE_MS: u64 = 3_000;
+/// How often each job of a world that begins goes on at most.
+const MOST_SETTLING: u32 = 200;
 /// How long a node may keep what it noted in memory alone.
 const NOTED_WITHIN_MS: u64 = 50;
 
@@ -79,7 +77,9 @@ impl World {
         let (wire, durable) = (Arc::<Wire>::default(), MemoryStore::new());
         let cache = SharedCache::new(clock.clone(), defect);
         let configuration = Configuration {
-            specs: (0..TENANTS).map(|n| Arc::new(spec(n))).collect(),
+            specs: (0..TENANTS).map(|n| Arc::new(tenants::spec(n))).collect(),
+            written: Arc::new(Mutex::new(vec![Written::AsItWas; TENANTS])),
+            upstreams: Arc::default(),
             master_key: Arc::new(MasterKey::generate(&SeededEntropy::new(seed))),
         };
         let nodes = (0..NODES).map(|number| {
@@ -97,9 +97,9 @@ impl World {
             node.start(&configuration);
             node
         });
-        Self {
+        let mut world = Self {
             nodes: nodes.collect(),
-            agents: (0..AGENTS).map(agent).collect(),
+            agents: (0..AGENTS).map(tenants::agent).collect(),
             configuration,
             known_keys: BTreeMap::new(),
             dropped_keys: BTreeMap::new(),
@@ -118,6 +118,32 @@ impl World {
             cache_lost: None,
             latest_told: NOW,
             steps: 0,
+        };
+        // Most runs begin when all is loaded: what takes a third of a run to begin with, nodes that
+        // end and start anew show as well.
+        if !seed.is_multiple_of(4) {
+            world.settle();
+        }
+        world
+    }
+
+    /// Lets all jobs of all tenants go on side by side until they rest.
+    fn settle(&mut self) {
+        for _ in 0..MOST_SETTLING {
+            let mut has_worked = false;
+            for (node, tenant) in (0..NODES).flat_map(|node| (0..TENANTS).map(move |t| (node, t))) {
+                let of = self
+                    .nodes
+                    .get(node)
+                    .and_then(|node| node.tenants.get(tenant));
+                if of.is_some_and(|of| of.jobs() > 0) {
+                    has_worked = true;
+                    self.work(node, tenant, Fate::Pass);
+                }
+            }
+            if !has_worked {
+                return;
+            }
         }
     }
 
@@ -154,7 +180,13 @@ impl World {
             Step::GiveUp { agent, slot } => self.give_up(agent, slot),
             Step::Work { node, tenant } => self.work(node, tenant, Fate::Pass),
             Step::LoseWork { node, tenant } => self.work(node, tenant, Fate::Lose),
-            Step::Reload { node, tenant } => self.reload(node, tenant),
+            Step::Write { tenant, what } => self.write(tenant, what),
+            Step::Reload { node, tenant } => {
+                let configuration = self.configuration.clone();
+                if let Some(node) = self.nodes.get_mut(node) {
+                    node.look(&configuration, tenant);
+                }
+            }
             Step::DropBus => self.is_bus_up = false,
             Step::MendBus => self.is_bus_up = true,
             Step::Hear { node } => self.hear(node),
@@ -194,6 +226,7 @@ impl World {
         }
         self.pass_on();
         self.look_at_clocks();
+        self.look_at_tenants()?;
         self.steps += 1;
         let agent = match step {
             Step::Begin { agent, .. } | Step::Go { agent, .. } | Step::Lose { agent, .. } => {
@@ -243,6 +276,17 @@ impl World {
     fn cut(&mut self, agent: usize, slot: usize) {
         if let Some(request) = self.request(agent, slot).and_then(Option::take) {
             self.unheard(&request);
+            let is_asked = request.act == Act::Refresh && request.carried.contains(&"find_refresh");
+            let rotates = self.agents.get(agent).is_some_and(Agent::rotates_upstream);
+            if let Some(family) = request.presents.family.filter(|_| is_asked && rotates) {
+                self.doom_family(family, "what the upstream said ended with its request");
+            }
+        }
+    }
+
+    fn doom_family(&mut self, number: usize, why: &'static str) {
+        if let Some(family) = self.families.get_mut(number) {
+            family.doomed = Some(why);
         }
     }
 
@@ -311,6 +355,46 @@ impl World {
         }
     }
 
+    /// The rows of a tenant are those of who was served first, which is who it began as.
+    fn write(&mut self, tenant: usize, what: Written) {
+        let is_served = self.nodes.iter().any(|node| node.serves(tenant).is_some());
+        if is_served || what == Written::AsItWas {
+            self.configuration.write(tenant, what);
+        }
+    }
+
+    /// Whether a tenant is, or may be served, otherwise than it began.
+    pub(crate) fn is_changing(&self, tenant: usize) -> bool {
+        let own = Written::AsItWas;
+        let serves = self.nodes.iter().filter_map(|node| node.serves(tenant));
+        self.configuration.written(tenant) != own || serves.into_iter().any(|it| *it != *own.name())
+    }
+
+    /// While a tenant changes, what its people are refused is no broken promise; what they are given
+    /// can be one. Nobody is ever served under an issuer that the rows are not of.
+    fn look_at_tenants(&mut self) -> Result<(), Violation> {
+        let other = Written::AnotherIssuer.name();
+        let changing = (0..TENANTS).filter(|tenant| self.is_changing(*tenant));
+        for tenant in changing.collect::<Vec<_>>() {
+            let mut serves = self.nodes.iter().filter_map(|node| node.serves(tenant));
+            if serves.any(|version| *version == *other) {
+                let what = "a tenant is served under another issuer with the rows of the first";
+                return Err(Promise::WallsHold.broken(what));
+            }
+            for agent in self
+                .agents
+                .iter_mut()
+                .filter(|agent| agent.tenant == tenant)
+            {
+                agent.login_may_be_lost = true;
+                for request in agent.slots.iter_mut().flatten() {
+                    request.is_excused = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn look_at_clocks(&mut self) {
         let (first, last) = self.now().told;
         self.latest_told = self.latest_told.max(last);
@@ -339,6 +423,11 @@ impl World {
         }
         for agent in &mut self.agents {
             agent.login_may_be_lost = true;
+        }
+        for family in &mut self.families {
+            if family.kept_since.is_some() {
+                family.doomed = Some("the cache lost what an upstream said");
+            }
         }
     }
 
@@ -370,6 +459,8 @@ impl World {
         };
         let takes = ["take_refresh_answer", "take_answer"];
         let is_taken_unheard = request.lost.iter().any(|call| takes.contains(call));
+        let keeps = ["keep_refreshed", "kept_refreshed"];
+        let is_kept_unheard = request.lost.iter().any(|call| keeps.contains(call));
         let (act, presents) = (request.act, request.presents.clone());
         if act == Act::Refresh
             && carried.contains(&"find_refresh")
@@ -377,6 +468,15 @@ impl World {
             && let (Some(family), Some(token)) = (presents.family, &presents.token)
         {
             self.note_late(family, token, now);
+        }
+        if carried.contains(&"keep_refreshed")
+            && let Some(family) = presents.family
+            && let Some(family) = self.families.get_mut(family)
+        {
+            family.kept_since.get_or_insert(now.ms);
+        }
+        if is_kept_unheard && let Some(family) = presents.family {
+            self.doom_family(family, "what the upstream said could not be kept or read");
         }
         if is_taken_unheard && let Some(code) = presents.code {
             self.doom_code(code, "nobody heard whether its answer was taken");
@@ -414,46 +514,5 @@ impl World {
         {
             self.doom_code(code, "it was answered, and nobody heard it");
         }
-    }
-}
-
-fn spec(number: usize) -> TenantSpec {
-    let name = ["acme", "globex", "initech"]
-        .get(number)
-        .unwrap_or(&"hooli");
-    a_tenant()
-        .at(name, &format!("https://{name}.test"))
-        .with_client(a_client().skipping_approval())
-        .with_client(a_client().named("asks"))
-        .with(|spec| {
-            spec.signer.algorithms = vec!["EdDSA".to_owned()];
-            spec.signer.rotation_period = Duration::from_mins(30);
-            spec.signer.publish_ahead = Duration::from_mins(5);
-            spec.passivate_after = Duration::ZERO;
-            let expiry = &mut spec.expiry;
-            expiry.id_tokens = Duration::from_millis(ACCESS_MS);
-            expiry.access_tokens = Duration::from_millis(ACCESS_MS);
-            expiry.codes = Duration::from_millis(CODE_MS);
-            expiry.auth_requests = Duration::from_millis(LOGIN_MS);
-            expiry.refresh.reuse_interval = Duration::from_millis(REUSE_MS);
-            expiry.refresh.valid_if_not_used_for = Some(Duration::from_millis(IDLE_REFRESH_MS));
-            expiry.refresh.absolute_lifetime = None;
-            spec.sessions.absolute_lifetime = Duration::from_millis(SESSION_MS);
-            spec.sessions.valid_if_not_used_for = Duration::from_millis(IDLE_SESSION_MS);
-        })
-        .build()
-}
-
-fn agent(number: usize) -> Agent {
-    Agent {
-        tenant: number % TENANTS,
-        name: format!("person{number}"),
-        client: if number % 3 == 2 { "asks" } else { "app" },
-        scope: if number % 4 == 3 {
-            "openid email"
-        } else {
-            "openid email offline_access"
-        },
-        ..Agent::default()
     }
 }

@@ -1,6 +1,6 @@
 //! What must hold after every step, over 20,000 of them; and that it would be seen if it did not.
 
-use insula_simulation::{Defect, Failure, Promise, explore, replay};
+use insula_simulation::{Act, Defect, Failure, Promise, Script, Step, explore, replay};
 
 const STEPS: u64 = 20_000;
 
@@ -29,7 +29,11 @@ fn finds(defect: Defect, promises: &[Promise]) {
 
 #[test]
 fn a_grace_counted_from_the_start_of_the_request_is_found() {
-    finds(Defect::GraceFromRequestStart, &[Promise::GrantKept]);
+    // By dex's rules who comes too late is refused, and their family stays.
+    finds(
+        Defect::GraceFromRequestStart,
+        &[Promise::GrantKept, Promise::StaysLoggedIn],
+    );
 }
 
 #[test]
@@ -39,7 +43,11 @@ fn a_code_burnt_by_a_failed_commit_is_found() {
 
 #[test]
 fn a_redemption_remembered_in_the_cache_alone_is_found() {
-    finds(Defect::RedemptionInCacheAlone, &[Promise::CodeRedeemedOnce]);
+    // It is answered twice, or its client is refused an answer that was never given.
+    finds(
+        Defect::RedemptionInCacheAlone,
+        &[Promise::CodeRedeemedOnce, Promise::GrantKept],
+    );
 }
 
 #[test]
@@ -84,4 +92,65 @@ fn a_rotation_without_compare_and_swap_is_found() {
         Defect::RotationWithoutSwap,
         &[Promise::KeyKnown, Promise::GrantKept],
     );
+}
+
+#[test]
+fn rows_that_are_served_to_another_issuer_are_found() {
+    finds(Defect::OwnerUnasked, &[Promise::WallsHold]);
+}
+
+#[test]
+fn an_upstreams_answer_that_is_not_kept_for_the_next_try_is_found() {
+    finds(
+        Defect::UpstreamAnswerForgotten,
+        &[Promise::StaysLoggedIn, Promise::GrantKept],
+    );
+}
+
+/// Found by the simulation: a node that had heard of an answer looked for what the upstream had said
+/// under another name than the node that kept it.
+#[test]
+fn an_upstreams_answer_that_one_node_kept_is_found_by_another() {
+    let begin = |node, act| {
+        vec![Step::Begin {
+            agent: 5,
+            node,
+            act,
+        }]
+    };
+    let (agent, slot) = (5, 0);
+    let go = |times| vec![Step::Go { agent, slot }; times];
+    let lose = || vec![Step::Lose { agent, slot }];
+    let steps = [
+        begin(2, Act::Authorize),
+        go(2),
+        begin(2, Act::Choose),
+        go(4),
+        begin(2, Act::ComeBack),
+        go(6),
+        begin(2, Act::Redeem),
+        go(6),
+        // It is rotated, and not told.
+        begin(2, Act::Refresh),
+        go(5),
+        lose(),
+        go(1),
+        vec![Step::Pass { ms: 1_000 }],
+        go(1),
+        // It is told, as one node notes.
+        begin(0, Act::Refresh),
+        go(2),
+        // Another has the upstream asked, and cannot store what it says.
+        begin(2, Act::Refresh),
+        go(4),
+        lose(),
+        go(2),
+        begin(0, Act::Refresh),
+        go(7),
+    ];
+    let script = Script {
+        seed: 1,
+        steps: steps.concat(),
+    };
+    assert_eq!(replay(&script, None), Ok(()));
 }

@@ -3,11 +3,22 @@ use insula_ambient::Timestamp;
 use insula_store::{Owner, Owners};
 
 use super::{Answer, NodeStore};
+use crate::Defect;
 
 #[async_trait]
 impl Owners for NodeStore {
     async fn claim(&self, issuer: &str) -> Answer<Owner> {
-        let call = self.store.claim(issuer);
+        let call = async {
+            let owner = self.store.claim(issuer).await?;
+            Ok(if self.link.has(Defect::OwnerUnasked) {
+                Owner {
+                    issuer: issuer.to_owned(),
+                    ..owner
+                }
+            } else {
+                owner
+            })
+        };
         self.link.wire.carry("claim", call).await
     }
 

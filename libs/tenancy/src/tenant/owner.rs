@@ -53,13 +53,18 @@ pub(crate) async fn must_be(
 
 /// Notes that a tenant is gone, so that its coming back is told, and forgets what it said.
 pub(crate) fn note_leaving(runtime: &Arc<Runtime>, id: &TenantId) {
-    let (store, id, at) = (runtime.deps.durable.tenant(id), id.clone(), runtime.now());
-    let of = Arc::clone(runtime);
-    runtime.in_background.spawn(async move {
-        last_good::forget(&of, &id).await;
+    let leaving = left(Arc::clone(runtime), id.clone());
+    runtime.in_background.spawn(leaving);
+}
+
+/// The same, for whoever waits for it.
+pub(crate) fn left(runtime: Arc<Runtime>, id: TenantId) -> impl Future<Output = ()> + Send {
+    let (store, at) = (runtime.deps.durable.tenant(&id), runtime.now());
+    async move {
+        last_good::forget(&runtime, &id).await;
         if let Err(error) = store.note_left(at).await {
             tracing::warn!(tenant.id = %id, %error,
                 "that tenant {id} was removed could not be noted");
         }
-    });
+    }
 }

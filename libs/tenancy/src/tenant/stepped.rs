@@ -20,6 +20,7 @@ use crate::runtime::Runtime;
 use crate::tenant::build::{Configured, LoadedTenant};
 use crate::tenant::connectors::Opened;
 use crate::tenant::life::{Command, Event, Job, JobError, Now, ReloadScope, TenantLife};
+use crate::tenant::owner;
 use crate::tenant::rotation::{self, Keys, Stored};
 use crate::tenant::stores::OwnStores;
 use crate::{SpecSource, TenancyDeps, TenancyOptions, TenantSnapshot};
@@ -149,6 +150,11 @@ impl SteppedProcess {
     /// Word came that rows of a tenant changed.
     pub fn facts_changed(&self, tenant: &TenantId, changed: &[ChangedFact]) {
         self.runtime.facts.forget(tenant, changed);
+    }
+
+    /// Notes that a tenant is gone.
+    pub fn left(&self, id: &TenantId) -> impl Future<Output = ()> + Send + use<> {
+        owner::left(Arc::clone(&self.runtime), id.clone())
     }
 
     /// Begins to load a tenant.
