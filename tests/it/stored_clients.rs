@@ -118,7 +118,11 @@ async fn does_everything(party: &RelyingParty, agent: &Agent) {
     let answer = party.refresh(tokens.refresh(), &[]).await.expect(200);
     let refreshed = party.read(&answer).await;
     party.revoke(refreshed.refresh()).await.expect(200);
-    assert!(!party.is_active(&refreshed.access_token).await);
+    until("word of the revocation comes to each node", async || {
+        !party.is_active(&refreshed.access_token).await
+            && !party.is_active(&refreshed.access_token).await
+    })
+    .await;
     let bye = "https://stored.example/bye";
     let hint = &tokens.id().token;
     let logout = format!("/logout?id_token_hint={hint}&post_logout_redirect_uri={bye}");
