@@ -1,5 +1,6 @@
 //! The order in which things are measured, and the time all of it may take.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -101,9 +102,14 @@ pub fn run(options: Options) -> Result<()> {
     }
     let criterion = options.criterion.or_else(beside_this_program);
     report.add_functions(criterion.as_deref());
-    let text = report.text();
-    println!("{text}");
     let shown = options.out.display().to_string();
+    let before = match std::fs::read_to_string(&options.out) {
+        Ok(before) => before,
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error).with_context(|| format!("{shown} cannot be read")),
+    };
+    let text = report.written_over(&before);
+    println!("{text}");
     std::fs::write(&options.out, text).with_context(|| format!("{shown} cannot be written"))
 }
 

@@ -1,6 +1,7 @@
 //! The figures, as they are written down.
 
 mod functions;
+mod sections;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -104,8 +105,12 @@ impl Report {
         self.functions = folder.map(functions::read).unwrap_or_default();
     }
 
-    /// The whole of `README.md`.
-    pub(crate) fn text(&self) -> String {
+    /// `README.md`, in which the sections stay that other commands write.
+    pub(crate) fn written_over(&self, before: &str) -> String {
+        sections::written_over(before, &self.text())
+    }
+
+    fn text(&self) -> String {
         let mut text = String::from(INTRODUCTION);
         text.push_str("\n## The server\n\n");
         text.push_str(&self.measured_on());
@@ -191,8 +196,9 @@ const INTRODUCTION: &str = "\
 
 Written by `cargo xtask bench`, which runs the function benchmarks (`benches/`, criterion), the
 benchmark of commits to SQLite (in `libs/store-sql`) and then the load program (`src/`) on a release
-build of the real server. All of it talks to 127.0.0.1 alone and needs nothing installed; each of the
-three ends by itself within four minutes. To take the figures of the server again without the rest:
+build of the real server. Sections that name another command stay as that left them. All of it talks
+to 127.0.0.1 alone and needs nothing installed; each of the three ends by itself within four minutes. To
+take the figures of the server again without the rest:
 
 ```
 cargo build --release -p insula-server
