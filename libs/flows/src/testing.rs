@@ -92,6 +92,17 @@ pub(crate) fn reconfigured(view: &TenantView, change: impl FnOnce(&mut TenantSpe
     }
 }
 
+/// The same tenant in another process, which hears of nothing.
+pub(crate) fn elsewhere(view: &TenantView) -> TenantView {
+    TenantView {
+        effects: Effects {
+            facts: Arc::new(TenantFacts::alone(view.spec.id.clone())),
+            ..view.effects.clone()
+        },
+        ..view.clone()
+    }
+}
+
 /// The tenant after its people were taken out of its own configuration, among them all who logged in.
 pub(crate) fn without_people(view: &TenantView) -> TenantView {
     reconfigured(view, |spec| {

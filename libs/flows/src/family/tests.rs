@@ -4,14 +4,14 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use insula_engine::Refusal;
 use insula_oauth::Params;
-use insula_store::{FACTS_GOOD_FOR, TenantFacts};
+use insula_store::FACTS_GOOD_FOR;
 use insula_testkit::a_tenant;
 
+use crate::TenantView;
 use crate::testing::{
-    Something, Trouble, app, form, introspected, refusal, revoked, tokens, userinfo_of, view,
-    watched,
+    Something, Trouble, app, elsewhere, form, introspected, refusal, revoked, tokens, userinfo_of,
+    view, watched,
 };
-use crate::{Effects, TenantView};
 
 fn token(token: &str) -> Params {
     form(&[("token", token)])
@@ -20,17 +20,6 @@ fn token(token: &str) -> Params {
 async fn is_active(view: &TenantView, access: &str) -> bool {
     let told = introspected(view, Some(&app()), &token(access)).await;
     told.unwrap().active
-}
-
-/// The same tenant in another process, which hears of nothing.
-fn elsewhere(view: &TenantView) -> TenantView {
-    TenantView {
-        effects: Effects {
-            facts: Arc::new(TenantFacts::alone(view.spec.id.clone())),
-            ..view.effects.clone()
-        },
-        ..view.clone()
-    }
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@ use std::time::Duration;
 use insula_connector_kit::UpstreamIdentity;
 use insula_engine::Refusal;
 use insula_model::{ConnectorId, SsoDefault, TokenHash, UserId};
-use insula_store::{FACTS_GOOD_FOR, TenantFacts};
+use insula_store::FACTS_GOOD_FOR;
 use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_tenant, jane};
 
 use super::*;
 use crate::testing::{
-    ASK, Person, Trouble, code_in, consent_fields, destination, heard, view, watched,
+    ASK, Person, Trouble, code_in, consent_fields, destination, elsewhere, heard, view, watched,
     with_connector, without_people,
 };
 use crate::{Outcome, Screen};
@@ -275,17 +275,6 @@ async fn what_ends_a_session_or_depends_on_it_asks_its_row_each_time() {
 
 fn app() -> ClientId {
     ClientId::parse("app").unwrap()
-}
-
-/// The same tenant in another process, which hears of nothing.
-fn elsewhere(view: &TenantView) -> TenantView {
-    TenantView {
-        effects: Effects {
-            facts: Arc::new(TenantFacts::alone(view.spec.id.clone())),
-            ..view.effects.clone()
-        },
-        ..view.clone()
-    }
 }
 
 #[tokio::test]
