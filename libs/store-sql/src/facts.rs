@@ -10,6 +10,7 @@ use crate::entity::{
     browser_session, event, key_ring, last_good_document, refresh_grant, server_fact,
 };
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 use crate::tenant::event_row;
 
@@ -18,9 +19,7 @@ const RING: &str = "key ring";
 const TOLD_AT_ONCE: usize = 500;
 
 pub(crate) async fn fact(sql: Arc<Sql>, name: String) -> Result<Option<String>, Fault> {
-    let row = server_fact::Entity::find_by_id(name)
-        .one(sql.read())
-        .await?;
+    let row = only_row(server_fact::Entity::find_by_id(name), sql.read()).await?;
     Ok(row.map(|row| row.value))
 }
 

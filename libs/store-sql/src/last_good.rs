@@ -9,6 +9,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait as _};
 
 use crate::entity::last_good_document::{ActiveModel, Column, Entity};
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 use crate::store::SqlStore;
 
@@ -39,7 +40,7 @@ impl LastGoodDocuments for SqlStore {
 }
 
 async fn find(sql: Arc<Sql>, tenant: TenantId) -> Result<Option<Vec<u8>>, Fault> {
-    let row = Entity::find_by_id(tenant.as_str()).one(sql.read()).await?;
+    let row = only_row(Entity::find_by_id(tenant.as_str()), sql.read()).await?;
     Ok(row.map(|row| row.sealed))
 }
 

@@ -10,6 +10,7 @@ use sea_orm::{
 use crate::backend::Backend;
 use crate::entity::lease::{ActiveModel, Column, Entity};
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 use crate::store::LeaseHolder;
 
@@ -22,7 +23,7 @@ pub(crate) async fn lease(
     until: Timestamp,
 ) -> Result<bool, Fault> {
     let (now, until) = (now.as_millis(), until.as_millis());
-    let stored = Entity::find_by_id(name.as_str()).one(sql.upkeep()).await?;
+    let stored = only_row(Entity::find_by_id(name.as_str()), sql.upkeep()).await?;
     let Some(stored) = stored else {
         let row = ActiveModel {
             name: Set(name),
@@ -55,7 +56,7 @@ pub(crate) async fn lease(
 }
 
 pub(crate) async fn holder(sql: Arc<Sql>, name: String) -> Result<Option<LeaseHolder>, Fault> {
-    let row = Entity::find_by_id(name).one(sql.upkeep()).await?;
+    let row = only_row(Entity::find_by_id(name), sql.upkeep()).await?;
     Ok(row.map(|row| LeaseHolder {
         holder: row.holder,
         until: Timestamp::from_millis(row.expires_at),

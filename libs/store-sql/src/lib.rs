@@ -18,6 +18,7 @@ mod leases;
 mod metrics;
 mod migrate;
 mod migration;
+mod only_row;
 mod options;
 mod probe;
 mod registry;

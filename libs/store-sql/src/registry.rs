@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::entity::registered_tenant::{ActiveModel, Column, Entity};
 use crate::entity::{registered_host, registry_counter};
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 use crate::tenant::{from_json, to_json};
 
@@ -107,7 +108,7 @@ async fn changes_since(sql: Arc<Sql>, since: u64, most: u32) -> Result<TenantCha
     let mut answer = page(&sql, since, most).await?;
     if answer.changes.is_empty() && since > 0 {
         let counter = registry_counter::Entity::find_by_id(TENANTS);
-        let newest = counter.one(sql.read()).await?;
+        let newest = only_row(counter, sql.read()).await?;
         if newest.is_none_or(|newest| newest.changes < signed(since)) {
             answer = page(&sql, 0, most).await?;
             answer.begins_anew = true;
@@ -174,7 +175,7 @@ async fn document(
     id: TenantId,
     seal: Arc<dyn SealDocuments>,
 ) -> Result<Option<RegisteredDocument>, Fault> {
-    let row = Entity::find_by_id(id.as_str()).one(sql.read()).await?;
+    let row = only_row(Entity::find_by_id(id.as_str()), sql.read()).await?;
     let Some((changed_in, sealed)) = row.and_then(|row| Some((row.changed_in, row.document?)))
     else {
         return Ok(None);
@@ -196,7 +197,7 @@ async fn put(
     let (transaction, number) = begin_change(&sql).await?;
     let id = entry.id.as_str().to_owned();
     sql.metrics.count_read();
-    let row = Entity::find_by_id(id.as_str()).one(&transaction).await?;
+    let row = only_row(Entity::find_by_id(id.as_str()), &transaction).await?;
     let there = row.as_ref().filter(|row| row.entry.is_some());
     if there.map(|row| row.changed_in) != expected.map(signed) {
         transaction.rollback().await?;
@@ -272,9 +273,7 @@ async fn begin_change(sql: &Sql) -> Result<(DatabaseTransaction, i64), Fault> {
         .exec(&transaction)
         .await?;
     sql.metrics.count_read();
-    let counter = registry_counter::Entity::find_by_id(TENANTS)
-        .one(&transaction)
-        .await?;
+    let counter = only_row(registry_counter::Entity::find_by_id(TENANTS), &transaction).await?;
     let counter = counter.ok_or_else(|| Fault::column("registry", "changes"))?;
     Ok((transaction, counter.changes))
 }

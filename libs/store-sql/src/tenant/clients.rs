@@ -16,6 +16,7 @@ use super::SqlTenant;
 use super::json::{from_json, to_json};
 use crate::entity::client::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 
 const WHAT: &str = "client";
@@ -106,7 +107,7 @@ pub(super) async fn find(
     (id,): (ClientId,),
 ) -> Result<Option<StoredClient>, Fault> {
     let key = (tenant.as_str().to_owned(), id.as_str().to_owned());
-    let row = Entity::find_by_id(key).one(sql.read()).await?;
+    let row = only_row(Entity::find_by_id(key), sql.read()).await?;
     row.as_ref().map(stored).transpose()
 }
 

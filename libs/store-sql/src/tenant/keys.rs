@@ -13,6 +13,7 @@ use super::SqlTenant;
 use crate::commit::Step;
 use crate::entity::key_ring::{ActiveModel, Column, Entity};
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 
 const WHAT: &str = "key ring";
@@ -29,7 +30,7 @@ pub(super) async fn load(
     tenant: TenantId,
     (): (),
 ) -> Result<Option<SealedKeys>, Fault> {
-    let row = Entity::find_by_id(tenant.as_str()).one(sql.read()).await?;
+    let row = only_row(Entity::find_by_id(tenant.as_str()), sql.read()).await?;
     row.map(|row| {
         Ok(SealedKeys {
             version: u64::try_from(row.version).map_err(|_| Fault::column(WHAT, "version"))?,

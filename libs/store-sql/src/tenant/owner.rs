@@ -10,6 +10,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter 
 use super::SqlTenant;
 use crate::entity::tenant_owner::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 
 const WHAT: &str = "tenant owner";
@@ -96,7 +97,7 @@ pub(crate) async fn owners(sql: Arc<Sql>) -> Result<Vec<(TenantId, Owner)>, Faul
 }
 
 async fn find(sql: &Sql, tenant: &TenantId) -> Result<Option<Owner>, Fault> {
-    let row = Entity::find_by_id(tenant.as_str()).one(sql.read()).await?;
+    let row = only_row(Entity::find_by_id(tenant.as_str()), sql.read()).await?;
     Ok(row.map(of))
 }
 

@@ -7,6 +7,7 @@ use sea_orm::{ActiveValue::Set, DbBackend, EntityTrait as _, QueryTrait as _, St
 
 use crate::entity::upgraded_password::{ActiveModel, Column, Entity};
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 
 pub(super) async fn find(
@@ -15,7 +16,7 @@ pub(super) async fn find(
     (email,): (String,),
 ) -> Result<Option<UpgradedPassword>, Fault> {
     let key = (tenant.as_str().to_owned(), email);
-    let row = Entity::find_by_id(key).one(sql.read()).await?;
+    let row = only_row(Entity::find_by_id(key), sql.read()).await?;
     row.map(|row| {
         let replaces = TokenHash::from_text(&row.replaces);
         Ok(UpgradedPassword {

@@ -15,6 +15,7 @@ use super::{SqlTenant, passwords};
 use crate::commit::Step;
 use crate::entity::identity::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 
 const WHAT: &str = "identity";
@@ -43,7 +44,7 @@ pub(super) async fn find(
     tenant: TenantId,
     (connector, user): (ConnectorId, UserId),
 ) -> Result<Option<Identity>, Fault> {
-    let row = by_key(&tenant, &connector, &user).one(sql.read()).await?;
+    let row = only_row(by_key(&tenant, &connector, &user), sql.read()).await?;
     row.as_ref().map(identity).transpose()
 }
 
@@ -65,7 +66,7 @@ pub(super) async fn recording(
     if is_locked {
         known = known.lock_exclusive();
     }
-    let row = known.one(db).await?;
+    let row = only_row(known, db).await?;
     let stored = row.as_ref().map(identity).transpose()?;
     let consent = consent.as_ref().map(|(client, scopes)| (client, scopes));
     let Some(next) = recorded_login(stored, connector, claims, consent, *at) else {

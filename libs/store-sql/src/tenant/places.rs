@@ -19,6 +19,7 @@ use super::json::from_json;
 use crate::entity::event::{Column, Entity, Model};
 use crate::entity::event_counter;
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 
 const WHAT: &str = "event";
@@ -110,10 +111,8 @@ async fn give_places(sql: &Sql, tenant: &TenantId) -> Result<(), Fault> {
         .exec_without_returning(&transaction)
         .await?;
     sql.metrics.count_read();
-    let counter = event_counter::Entity::find_by_id(tenant.as_str())
-        .lock_exclusive()
-        .one(&transaction)
-        .await?;
+    let counter = event_counter::Entity::find_by_id(tenant.as_str()).lock_exclusive();
+    let counter = only_row(counter, &transaction).await?;
     let before = counter.ok_or(Fault::Raced)?.last;
     let ids = without_place(sql, &transaction, tenant, AT_ONCE).await?;
     if ids.is_empty() {

@@ -14,6 +14,7 @@ use sea_orm::{
 use super::refresh::{find, row_of};
 use crate::entity::{redeemed_code, refresh_grant};
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 
 /// The statement that notes a redemption: of those that redeem one code, one finds no row in its way.
@@ -54,9 +55,11 @@ pub(super) async fn noted_before(
     let key = |id: &str| (tenant.as_str().to_owned(), id.to_owned());
     match code {
         RedeemedCode::Beginning { refresh, .. } => {
-            let stored = refresh_grant::Entity::find_by_id(key(refresh.id.as_str()))
-                .one(sql.read())
-                .await?;
+            let stored = only_row(
+                refresh_grant::Entity::find_by_id(key(refresh.id.as_str())),
+                sql.read(),
+            )
+            .await?;
             let Some(row) = stored else {
                 return Ok(None);
             };
@@ -71,9 +74,11 @@ pub(super) async fn noted_before(
             Ok(Some(noted(claim, is_used, living.map(Box::new))))
         }
         RedeemedCode::Ending { grant, .. } => {
-            let stored = redeemed_code::Entity::find_by_id(key(grant.as_str()))
-                .one(sql.read())
-                .await?;
+            let stored = only_row(
+                redeemed_code::Entity::find_by_id(key(grant.as_str())),
+                sql.read(),
+            )
+            .await?;
             Ok(stored.map(|row| {
                 let claim = (row.cache_epoch, row.code_claim);
                 noted(claim, row.answered_at.is_some(), None)

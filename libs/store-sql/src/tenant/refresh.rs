@@ -20,6 +20,7 @@ use super::revocation::family_lives;
 use crate::commit::Step;
 use crate::entity::refresh_grant::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 
 const WHAT: &str = "refresh grant";
@@ -93,10 +94,9 @@ pub(super) async fn find(
     tenant: TenantId,
     (id,): (RefreshId,),
 ) -> Result<Option<RefreshGrant>, Fault> {
-    let row = Entity::find_by_id((tenant.as_str().to_owned(), id.as_str().to_owned()))
-        .filter(family_lives())
-        .one(sql.read())
-        .await?;
+    let key = (tenant.as_str().to_owned(), id.as_str().to_owned());
+    let living = Entity::find_by_id(key).filter(family_lives());
+    let row = only_row(living, sql.read()).await?;
     let found = row.map(grant).transpose()?;
     Ok(found.map(|grant| sql.answers.seen_in(&tenant, grant)))
 }
@@ -130,11 +130,8 @@ pub(super) async fn may_rotate(
     tenant: &TenantId,
     to: &RotatedGrant,
 ) -> Result<bool, Fault> {
-    let found = Entity::find()
-        .filter(is_at(tenant, &to.next.id, to.expected))
-        .one(sql.read())
-        .await?;
-    Ok(found.is_some())
+    let row = Entity::find().filter(is_at(tenant, &to.next.id, to.expected));
+    Ok(only_row(row, sql.read()).await?.is_some())
 }
 
 fn is_at(tenant: &TenantId, id: &RefreshId, generation: u32) -> Condition {

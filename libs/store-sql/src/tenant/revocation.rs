@@ -12,6 +12,7 @@ use crate::commit::Step;
 use crate::entity::refresh_grant;
 use crate::entity::revoked_grant::{ActiveModel, Column, Entity};
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 
 /// The statement that notes a revocation, which everything that reads the family's refresh grants
@@ -29,7 +30,7 @@ pub(super) async fn revoking(
     if is_locked {
         known = known.lock_exclusive();
     }
-    match known.one(db).await? {
+    match only_row(known, db).await? {
         None => {
             let row = ActiveModel {
                 tenant_id: Set(tenant.as_str().to_owned()),
@@ -59,7 +60,7 @@ pub(super) async fn is_revoked(
     (grant,): (GrantId,),
 ) -> Result<bool, Fault> {
     let key = (tenant.as_str().to_owned(), grant.as_str().to_owned());
-    let row = Entity::find_by_id(key).one(sql.read()).await?;
+    let row = only_row(Entity::find_by_id(key), sql.read()).await?;
     Ok(row.is_some())
 }
 

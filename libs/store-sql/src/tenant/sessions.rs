@@ -14,6 +14,7 @@ use super::SqlTenant;
 use super::json::{from_json, to_json};
 use crate::entity::browser_session::{ActiveModel, Column, Entity, Model};
 use crate::fault::Fault;
+use crate::only_row::only_row;
 use crate::sql::Sql;
 
 const WHAT: &str = "browser session";
@@ -38,10 +39,8 @@ pub(super) async fn find(
     tenant: TenantId,
     (cookie, now): (TokenHash, Timestamp),
 ) -> Result<Option<BrowserSession>, Fault> {
-    let row = by_cookie(&tenant, cookie)
-        .filter(Column::ExpiresAt.gt(now.as_millis()))
-        .one(sql.read())
-        .await?;
+    let unended = by_cookie(&tenant, cookie).filter(Column::ExpiresAt.gt(now.as_millis()));
+    let row = only_row(unended, sql.read()).await?;
     row.as_ref().map(session).transpose()
 }
 
@@ -56,7 +55,7 @@ pub(super) async fn read(
     if is_locked {
         known = known.lock_exclusive();
     }
-    let row = known.one(db).await?;
+    let row = only_row(known, db).await?;
     row.as_ref().map(session).transpose()
 }
 
@@ -119,11 +118,10 @@ pub(super) async fn exists(
         .filter(Column::TenantId.eq(tenant.as_str()))
         .filter(Column::SessionId.eq(id.as_str()))
         .filter(Column::ExpiresAt.gt(now.as_millis()))
-        .limit(1)
         .into_tuple::<i64>()
-        .one(sql.read())
+        .all(sql.read())
         .await?;
-    Ok(found.is_some())
+    Ok(!found.is_empty())
 }
 
 fn by_cookie(tenant: &TenantId, cookie: TokenHash) -> Select<Entity> {
