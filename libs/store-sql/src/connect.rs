@@ -17,6 +17,7 @@ use crate::commit::GroupCommit;
 use crate::fault::Fault;
 use crate::metrics::{CommitMetrics, Pool};
 use crate::options::SqlOptions;
+use crate::readers::Readers;
 use crate::wire::Wire;
 
 /// How long a connection may lie unused before it is asked whether it still stands.
@@ -78,15 +79,13 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Opened, sqlx::Error> 
         });
     }
     let querying = connect.pragma("query_only", "ON");
-    let most = options.max_connections;
-    let reading = while_locked(|| sqlite_pool(most, options).connect_with(querying.clone()));
-    let reading = reading.await?;
-    let reader = SqlxSqliteConnector::from_sqlx_sqlite_pool(reading.clone());
+    let first = while_locked(|| querying.connect()).await?;
+    let readers = Readers::new(querying, first, options.max_connections);
     Ok(Opened {
-        reader: Wire::direct(reader),
+        reader: Wire::reading(connection, readers.clone()),
         writer,
         pools: vec![
-            ("read", Pool::Sqlite(reading)),
+            ("read", Pool::Readers(readers)),
             ("write", Pool::Sqlite(writing)),
         ],
         commits: Some(commits),

@@ -21,6 +21,7 @@ mod migration;
 mod only_row;
 mod options;
 mod probe;
+mod readers;
 mod registry;
 mod sql;
 mod store;

@@ -11,6 +11,8 @@ use prometheus::{
 };
 use sea_orm::sqlx::{MySqlPool, PgPool, SqlitePool};
 
+use crate::readers::Readers;
+
 /// What a store did so far. Clones count together.
 #[derive(Debug, Clone)]
 pub struct SqlMetrics {
@@ -147,6 +149,7 @@ impl CommitMetrics {
 #[derive(Debug, Clone)]
 pub(crate) enum Pool {
     Sqlite(SqlitePool),
+    Readers(Readers),
     Postgres(PgPool),
     MySql(MySqlPool),
 }
@@ -155,6 +158,7 @@ impl Pool {
     fn size(&self) -> u32 {
         match self {
             Self::Sqlite(pool) => pool.size(),
+            Self::Readers(readers) => readers.open(),
             Self::Postgres(pool) => pool.size(),
             Self::MySql(pool) => pool.size(),
         }
@@ -163,6 +167,7 @@ impl Pool {
     fn idle(&self) -> usize {
         match self {
             Self::Sqlite(pool) => pool.num_idle(),
+            Self::Readers(readers) => readers.idle(),
             Self::Postgres(pool) => pool.num_idle(),
             Self::MySql(pool) => pool.num_idle(),
         }
@@ -171,6 +176,7 @@ impl Pool {
     fn most(&self) -> u32 {
         match self {
             Self::Sqlite(pool) => pool.options().get_max_connections(),
+            Self::Readers(readers) => readers.most(),
             Self::Postgres(pool) => pool.options().get_max_connections(),
             Self::MySql(pool) => pool.options().get_max_connections(),
         }
@@ -179,6 +185,7 @@ impl Pool {
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
+            Self::Readers(readers) => readers.close().await,
             Self::Postgres(pool) => pool.close().await,
             Self::MySql(pool) => pool.close().await,
         }

@@ -5,6 +5,7 @@ use sea_orm::{
 };
 
 use crate::commit::{GroupCommit, Step, changed, each};
+use crate::readers::Readers;
 
 /// Where statements go.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ enum Way {
     Pooler,
     /// A task that commits writes together. Queries and transactions go past it.
     Grouped(GroupCommit),
+    /// Connections that read. Transactions go past them, to where one writes.
+    Reading(Readers),
 }
 
 impl Wire {
@@ -41,6 +44,14 @@ impl Wire {
     pub(crate) const fn grouped(connection: DatabaseConnection, group: GroupCommit) -> Self {
         let way = Way::Grouped(group);
         Self { connection, way }
+    }
+
+    pub(crate) const fn reading(writing: DatabaseConnection, readers: Readers) -> Self {
+        let way = Way::Reading(readers);
+        Self {
+            connection: writing,
+            way,
+        }
     }
 
     /// Begins a transaction.
@@ -129,15 +140,22 @@ impl ConnectionTrait for Wire {
                 let done = group.write(vec![Step::any(statement)]).await?.pop();
                 done.ok_or_else(|| DbErr::Custom("a write was not carried out".to_owned()))
             }
+            Way::Reading(readers) => readers.execute(statement).await,
         }
     }
 
     /// One message, which needs no transaction.
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        if let Way::Reading(readers) = &self.way {
+            return readers.execute_unprepared(sql).await;
+        }
         self.connection.execute_unprepared(sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        if let Way::Reading(readers) = &self.way {
+            return readers.one(statement).await;
+        }
         if !self.is_pooler() {
             return self.connection.query_one_raw(statement).await;
         }
@@ -148,6 +166,9 @@ impl ConnectionTrait for Wire {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        if let Way::Reading(readers) = &self.way {
+            return readers.all(statement).await;
+        }
         if !self.is_pooler() {
             return self.connection.query_all_raw(statement).await;
         }
