@@ -196,12 +196,16 @@ impl Writer {
 
 /// Commits writes together, and tells each its outcome.
 async fn commit(connection: DatabaseConnection, metrics: CommitMetrics, mut writes: Vec<Write>) {
-    let committed = transact(&connection, &mut writes).await;
     let is_shared = writes.len() > 1;
+    let mut committed = transact(&connection, &mut writes, Undoing::All).await;
+    if is_shared && matches!(committed, Err(Undone::HalfWay(_))) {
+        committed = transact(&connection, &mut writes, Undoing::EachWrite).await;
+    }
     if is_shared && matches!(committed, Err(Undone::ByStatement(_))) {
         // One of them took the transaction with it, and nothing of it stands: each by itself.
         for mut write in writes {
-            let committed = transact(&connection, std::slice::from_mut(&mut write)).await;
+            let alone = std::slice::from_mut(&mut write);
+            let committed = transact(&connection, alone, Undoing::All).await;
             tell(&metrics, committed, vec![write]);
         }
         return;
@@ -220,7 +224,7 @@ fn tell(metrics: &CommitMetrics, committed: Result<(), Undone>, writes: Vec<Writ
             }
         }
         // What they were to be told came of a transaction that does not stand.
-        Err(Undone::ByStatement(error) | Undone::AsAWhole(error)) => {
+        Err(Undone::HalfWay(error) | Undone::ByStatement(error) | Undone::AsAWhole(error)) => {
             for write in writes {
                 write.tell(Err(error.clone()));
             }
@@ -228,16 +232,31 @@ fn tell(metrics: &CommitMetrics, committed: Result<(), Undone>, writes: Vec<Writ
     }
 }
 
+/// How much a transaction can take back of itself.
+#[derive(Clone, Copy)]
+enum Undoing {
+    /// Nothing but all of it. No write is held up by savepoints, which hardly any needs.
+    All,
+    /// Each write of several statements alone, which has a savepoint.
+    EachWrite,
+}
+
 /// Why nothing of a transaction stands.
 enum Undone {
+    /// A write failed after some of its statements, and there was no savepoint to go back to.
+    HalfWay(DbErr),
     /// A statement failed in a way that takes the transaction with it.
     ByStatement(DbErr),
     /// It could not begin, or not be committed.
     AsAWhole(DbErr),
 }
 
-/// One transaction, in which a write that fails undoes itself alone.
-async fn transact(connection: &DatabaseConnection, writes: &mut [Write]) -> Result<(), Undone> {
+/// One transaction, in which a write that fails undoes itself alone, or all of it if it cannot.
+async fn transact(
+    connection: &DatabaseConnection,
+    writes: &mut [Write],
+    undoing: Undoing,
+) -> Result<(), Undone> {
     let immediate = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -248,7 +267,10 @@ async fn transact(connection: &DatabaseConnection, writes: &mut [Write]) -> Resu
         if write.asker.is_closed() {
             continue;
         }
-        write.outcome = carry_out(&transaction, &write.steps).await;
+        write.outcome = match undoing {
+            Undoing::All => carry_out(&transaction, &write.steps).await?,
+            Undoing::EachWrite => with_savepoint(&transaction, &write.steps).await,
+        };
         if let Err(error) = &write.outcome
             && !Fault::undid_itself_alone(error)
         {
@@ -258,13 +280,25 @@ async fn transact(connection: &DatabaseConnection, writes: &mut [Write]) -> Resu
     transaction.commit().await.map_err(Undone::AsAWhole)
 }
 
-/// The statements of one write. One alone is undone by SQLite where it fails; several have a
-/// savepoint.
-async fn carry_out(transaction: &DatabaseTransaction, steps: &[Step]) -> Outcome {
-    if let [only] = steps {
-        let done = transaction.execute_raw(only.statement.clone()).await?;
-        return Ok(vec![changed(done, only.must_change)?]);
+/// The statements of one write. The first is undone by SQLite where it fails, so that nothing of the
+/// write stands. What others are built on comes first, so one of several hardly ever fails later.
+async fn carry_out(transaction: &DatabaseTransaction, steps: &[Step]) -> Result<Outcome, Undone> {
+    let mut done = Vec::with_capacity(steps.len());
+    for step in steps {
+        let result = transaction.execute_raw(step.statement.clone()).await;
+        match result.and_then(|result| changed(result, step.must_change)) {
+            Ok(result) => done.push(result),
+            Err(error) if !done.is_empty() && Fault::undid_itself_alone(&error) => {
+                return Err(Undone::HalfWay(error));
+            }
+            Err(error) => return Ok(Err(error)),
+        }
     }
+    Ok(Ok(done))
+}
+
+/// The same, of which nothing stands wherever it fails.
+async fn with_savepoint(transaction: &DatabaseTransaction, steps: &[Step]) -> Outcome {
     let savepoint = transaction.begin().await?;
     match each(&savepoint, steps.to_vec()).await {
         Ok(done) => {

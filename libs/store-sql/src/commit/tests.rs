@@ -206,6 +206,19 @@ async fn a_write_that_fails_in_a_group_fails_alone_and_whole() {
 }
 
 #[tokio::test]
+async fn a_write_alone_that_fails_half_way_leaves_nothing() {
+    let mut bench = Bench::new().await;
+    let first = bench.held("a").await;
+    bench.go_on(COMMITS);
+    first.await.unwrap();
+    let half = bench.ask(&[&insertion("half"), &insertion("a")]).await;
+    assert!(Fault::is_duplicate(&half.await.unwrap_err()));
+    bench.go_on(COMMITS);
+    bench.insert("b").await.await.unwrap();
+    assert_eq!(bench.names().await, "a b");
+}
+
+#[tokio::test]
 async fn a_write_that_takes_the_transaction_with_it_fails_alone() {
     let mut bench = Bench::new().await;
     let first = bench.held("a").await;
