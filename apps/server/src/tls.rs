@@ -52,7 +52,7 @@ impl Certificates {
             tls: tls.clone(),
             current: ArcSwap::from_pointee(loaded?),
             watched: Mutex::new(Watched {
-                watch: Watch::new(seen, now),
+                watch: Watch::new(&seen, now),
                 read_at: now,
             }),
         }))
@@ -70,8 +70,8 @@ impl Certificates {
             return;
         }
         let (loaded, seen) = read(&self.tls);
-        let says_the_same = seen.fingerprint() == watched.watch.seen().fingerprint();
-        watched.watch.renew(seen, now);
+        let says_the_same = seen.fingerprint() == watched.watch.fingerprint();
+        watched.watch.renew(&seen, now);
         watched.read_at = now;
         if says_the_same && !even_unchanged {
             return;

@@ -10,6 +10,8 @@ use crate::{Problem, Severity};
 
 /// The name of a file in our format.
 const NATIVE: &str = "tenant.yaml";
+/// The name of a file in dex's.
+const DEX: &str = "dex.yaml";
 
 /// A tenant that has a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,18 @@ pub struct TenantSource {
     pub file: PathBuf,
     /// Whose form the file has.
     pub format: DocumentFormat,
+}
+
+impl TenantSource {
+    /// The file of the tenant of this name in the folder of tenants.
+    pub fn within(tenants: &Path, id: TenantId, format: DocumentFormat) -> Self {
+        let name = match format {
+            DocumentFormat::Native => NATIVE,
+            DocumentFormat::Dex => DEX,
+        };
+        let file = tenants.join(id.as_str()).join(name);
+        Self { id, file, format }
+    }
 }
 
 /// The tenants of a folder.
@@ -61,7 +75,7 @@ impl TenantFiles {
             return;
         }
         let native = folder.join(NATIVE);
-        let dex = folder.join("dex.yaml");
+        let dex = folder.join(DEX);
         let (file, format) = match (is_there(&native), is_there(&dex)) {
             (true, false) => (native, DocumentFormat::Native),
             // A tenant.yaml beside it says what dex has no words for.

@@ -1,6 +1,8 @@
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::Seen;
+use crate::seen::{Stamp, Stamps};
+use crate::{Fingerprint, Seen};
 
 /// The coarsest clock of a file system in use: two writes within one of its ticks look the same.
 const COARSEST_TICK: Duration = Duration::from_secs(2);
@@ -10,9 +12,13 @@ const COARSEST_TICK: Duration = Duration::from_secs(2);
 /// Asking the system about a file is cheap and nearly always enough, but a write in the same tick
 /// as the one that was read leaves every time as it was. So what was read is read a second time once
 /// that tick is over, and believed only then.
+///
+/// There is one for each tenant, awake or not: it keeps no more than that takes.
 #[derive(Debug)]
 pub struct Watch {
-    seen: Seen,
+    paths: Box<[Box<Path>]>,
+    stamps: Stamps,
+    fingerprint: Fingerprint,
     since: Instant,
     is_settled: bool,
 }
@@ -31,17 +37,21 @@ pub enum Look {
 
 impl Watch {
     /// Watches what was read just before `now`.
-    pub fn new(seen: Seen, now: Instant) -> Self {
+    pub fn new(seen: &Seen, now: Instant) -> Self {
         Self {
-            seen,
+            paths: seen.paths().map(Box::from).collect(),
+            stamps: seen.stamps(),
+            fingerprint: seen.fingerprint(),
             since: now,
             is_settled: false,
         }
     }
 
-    /// Whether the files have to be read again.
+    /// Whether the files have to be read again: one question to the system for each, and nothing
+    /// opened.
     pub fn look(&self, now: Instant) -> Look {
-        if !self.seen.looks_the_same() {
+        let stamps = self.paths.iter().map(|path| Stamp::of(path));
+        if Stamps::of(stamps) != self.stamps {
             return Look::Changed;
         }
         if self.is_settled || now.saturating_duration_since(self.since) < COARSEST_TICK {
@@ -51,18 +61,19 @@ impl Watch {
     }
 
     /// Takes what was read again just before `now`.
-    pub fn renew(&mut self, seen: Seen, now: Instant) {
-        if !seen.has_the_stamps_of(&self.seen) {
+    pub fn renew(&mut self, seen: &Seen, now: Instant) {
+        let has_these_paths = seen.paths().eq(self.paths.iter().map(AsRef::as_ref));
+        if !has_these_paths || seen.stamps() != self.stamps {
             *self = Self::new(seen, now);
             return;
         }
         self.is_settled |= now.saturating_duration_since(self.since) >= COARSEST_TICK;
-        self.seen = seen;
+        self.fingerprint = seen.fingerprint();
     }
 
-    /// What was read last.
-    pub fn seen(&self) -> &Seen {
-        &self.seen
+    /// The fingerprint of what was read last.
+    pub const fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
     }
 }
 

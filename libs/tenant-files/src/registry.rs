@@ -1,10 +1,9 @@
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
 use insula_config::{Loaded, Problem, Severity, TenantFiles, TenantSource};
-use insula_model::{Issuer, TenantDocument, TenantId};
+use insula_model::{DocumentFormat, Issuer, TenantDocument, TenantId};
 use insula_store::{
     RegisteredDocument, StoreError, TenantChanges, TenantEntry, TenantIndex, TenantRegistry,
 };
@@ -32,8 +31,9 @@ struct Inner {
     watched: Mutex<WatchedTenants>,
     /// What the last look found wrong with folders; told once, not at every look.
     told: Mutex<Vec<Problem>>,
-    /// The files of the last look, so that reading one tenant does not look through all folders.
-    sources: Mutex<HashMap<TenantId, TenantSource>>,
+    /// Who had a file at the last look and in whose form, by name, so that reading one tenant does
+    /// not look through all folders.
+    formats: Mutex<Box<[(TenantId, DocumentFormat)]>>,
     changes: Mutex<Changes>,
 }
 
@@ -53,7 +53,7 @@ impl FileRegistry {
             inspect,
             watched: Mutex::default(),
             told: Mutex::default(),
-            sources: Mutex::default(),
+            formats: Mutex::default(),
             changes: Mutex::default(),
         };
         Self {
@@ -89,7 +89,10 @@ impl FileRegistry {
         let watched = held(&self.inner.watched);
         let issuers = watched.0.iter();
         issuers
-            .filter_map(|(id, known)| Some((id.clone(), known.issuer.clone()?)))
+            .filter_map(|(id, known)| {
+                let issuer = Issuer::parse(known.issuer.as_deref()?).ok()?;
+                Some((id.clone(), issuer))
+            })
             .collect()
     }
 
@@ -145,11 +148,12 @@ impl TenantRegistry for FileRegistry {
 
 impl Inner {
     fn source(&self, id: &TenantId) -> Result<TenantSource, String> {
-        let source = held(&self.sources).get(id).cloned();
-        source.ok_or_else(|| {
-            let folder = self.folders.tenants.display();
-            format!("tenant {id} has no file in {folder}")
-        })
+        let tenants = &self.folders.tenants;
+        let formats = held(&self.formats);
+        let at = formats.binary_search_by(|(known, _)| known.cmp(id));
+        let found = at.ok().and_then(|at| formats.get(at));
+        let source = found.map(|(id, format)| TenantSource::within(tenants, id.clone(), *format));
+        source.ok_or_else(|| format!("tenant {id} has no file in {}", tenants.display()))
     }
 
     fn changes_since(
@@ -170,7 +174,7 @@ impl Inner {
 
     /// Looks what the folders hold, and notes who differs from before.
     fn look(&self, now: Instant) -> Result<(), StoreError> {
-        let found = TenantFiles::discover(&self.folders.tenants);
+        let mut found = TenantFiles::discover(&self.folders.tenants);
         if found.sources.is_empty()
             && let Some(problem) = found.problems.first()
         {
@@ -181,6 +185,7 @@ impl Inner {
         }
         self.tell_of_folders(found.problems);
         let mut watched = held(&self.watched);
+        watched.share_ids(&mut found.sources);
         let gone = watched.retain(&found.sources);
         let to_read = watched.to_read(&found.sources, now);
         let mut entries = Vec::with_capacity(to_read.len());
@@ -189,11 +194,10 @@ impl Inner {
                 entries.push(self.read_again(source, &mut watched, now));
             }
         }
-        let sources = found
-            .sources
-            .into_iter()
-            .map(|source| (source.id.clone(), source));
-        *held(&self.sources) = sources.collect();
+        let sources = found.sources.into_iter();
+        let mut formats: Vec<_> = sources.map(|source| (source.id, source.format)).collect();
+        formats.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        *held(&self.formats) = formats.into_boxed_slice();
         let mut changes = held(&self.changes);
         for id in &gone {
             changes.index.remove(id);
@@ -213,9 +217,9 @@ impl Inner {
     ) -> TenantEntry {
         let mut loaded = self.folders.read(source);
         let fingerprint = loaded.seen.fingerprint().to_string();
-        let issuer = loaded.spec.as_ref().ok().map(|spec| spec.issuer.clone());
-        let seen = std::mem::take(&mut loaded.seen);
-        if watched.renew(&source.id, seen, issuer, now) {
+        let spec = loaded.spec.as_ref().ok();
+        let issuer = spec.map(|spec| spec.issuer.as_str().into());
+        if watched.renew(&source.id, &loaded.seen, issuer, now) {
             // At start and not at the first login: whoever started the server is still looking.
             if let Ok(spec) = &loaded.spec {
                 loaded.problems.extend((self.inspect)(source, spec));

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use insula_config::TenantSource;
 use insula_files::{Look, Seen, Watch};
-use insula_model::{Issuer, TenantId};
+use insula_model::TenantId;
 
 /// How long a tenant's files are believed to be unchanged because nothing looks changed about them:
 /// not every file system tells of every change.
@@ -16,14 +16,23 @@ pub(crate) struct Watched {
     watch: Watch,
     pub(crate) read_at: Instant,
     /// The issuer of the file as it is, if it is good.
-    pub(crate) issuer: Option<Issuer>,
+    pub(crate) issuer: Option<Box<str>>,
 }
 
 /// All files of tenants that are looked at.
 #[derive(Default)]
-pub(crate) struct WatchedTenants(pub(crate) BTreeMap<TenantId, Watched>);
+pub(crate) struct WatchedTenants(pub(crate) BTreeMap<TenantId, Box<Watched>>);
 
 impl WatchedTenants {
+    /// Names known tenants by the ids that are kept, so that none is kept twice.
+    pub(crate) fn share_ids(&self, sources: &mut [TenantSource]) {
+        for source in sources {
+            if let Some((known, _)) = self.0.get_key_value(&source.id) {
+                source.id = known.clone();
+            }
+        }
+    }
+
     /// Which tenants are to be read: those that nobody knows or that look changed, and a few of the
     /// others, those first that were not read for longest.
     pub(crate) fn to_read(&self, sources: &[TenantSource], now: Instant) -> BTreeSet<TenantId> {
@@ -53,28 +62,24 @@ impl WatchedTenants {
     pub(crate) fn renew(
         &mut self,
         id: &TenantId,
-        seen: Seen,
-        issuer: Option<Issuer>,
+        seen: &Seen,
+        issuer: Option<Box<str>>,
         now: Instant,
     ) -> bool {
-        let before = self.0.remove(id).map(|known| known.watch);
-        let fingerprint = seen.fingerprint();
-        let is_same = |watch: &Watch| watch.seen().fingerprint() == fingerprint;
-        let is_news = !before.as_ref().is_some_and(is_same);
-        let watch = match before {
-            Some(mut watch) => {
-                watch.renew(seen, now);
-                watch
-            }
-            None => Watch::new(seen, now),
+        let Some(known) = self.0.get_mut(id) else {
+            let known = Watched {
+                watch: Watch::new(seen, now),
+                read_at: now,
+                issuer,
+            };
+            self.0.insert(id.clone(), Box::new(known));
+            return true;
         };
-        let known = Watched {
-            watch,
-            read_at: now,
-            issuer,
-        };
-        self.0.insert(id.clone(), known);
-        is_news
+        let before = known.watch.fingerprint();
+        known.watch.renew(seen, now);
+        known.read_at = now;
+        known.issuer = issuer;
+        known.watch.fingerprint() != before
     }
 
     /// Forgets who has no files any more; answers who that is.

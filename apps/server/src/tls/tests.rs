@@ -129,13 +129,13 @@ fn certificates_that_look_unchanged_are_read_again_now_and_then() {
     let (_, seen) = read(&tls);
     let mut watched = certificates.watched.lock().unwrap();
     let start = watched.read_at;
-    watched.watch = Watch::new(seen, start);
-    watched.watch.renew(read(&tls).1, start + BELIEVED_FOR);
+    watched.watch = Watch::new(&seen, start);
+    watched.watch.renew(&read(&tls).1, start + BELIEVED_FOR);
     let before = chosen(&certificates, Some("a.test"));
     drop(watched);
     certificates.reload_at(false, start + BELIEVED_FOR / 2);
     assert_eq!(chosen(&certificates, Some("a.test")), before);
-    certificates.watched.lock().unwrap().watch = Watch::new(Seen::default(), start);
+    certificates.watched.lock().unwrap().watch = Watch::new(&Seen::default(), start);
     certificates.reload_at(false, start + BELIEVED_FOR);
     assert_eq!(chosen(&certificates, Some("a.test")), Some(in_file(&cert)));
 }
