@@ -141,7 +141,7 @@ async fn page(sql: &Sql, since: u64, most: u32) -> Result<TenantChanges, Fault> 
         answer.upto = unsigned(changed_in)?;
         let id = tenant_id(&id)?;
         answer.changes.push(match entry {
-            Some(entry) => TenantChange::Put(parsed(id, &entry)?),
+            Some(entry) => TenantChange::Put(Arc::new(parsed(id, &entry)?)),
             None => TenantChange::Removed(id),
         });
     }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use insula_model::{TenantDocument, TenantId, TenantSpec};
 
@@ -40,15 +42,16 @@ impl TenantEntry {
 /// What became of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TenantChange {
-    /// It is there, new or with another configuration than before.
-    Put(TenantEntry),
+    /// It is there, new or with another configuration than before. Shared between those who keep it:
+    /// there are many of them, and most sleep.
+    Put(Arc<TenantEntry>),
     /// It is gone.
     Removed(TenantId),
 }
 
 impl TenantChange {
     /// Whose change it is.
-    pub const fn id(&self) -> &TenantId {
+    pub fn id(&self) -> &TenantId {
         match self {
             Self::Put(entry) => &entry.id,
             Self::Removed(id) => id,

@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Bound;
+use std::sync::Arc;
 
 use insula_model::TenantId;
 
@@ -10,19 +12,22 @@ use crate::{TenantChange, TenantChanges, TenantEntry};
 const MOST_REMOVED: usize = if cfg!(test) { 8 } else { 10_000 };
 
 /// The tenants of a registry, the order they changed in and their hosts, in memory. One change costs
-/// no look at the other tenants.
+/// no look at the other tenants, and an entry is shared with those who are told of it.
 #[derive(Debug, Default)]
 pub struct TenantIndex {
     /// The number given out last.
     newest: u64,
     /// Removals up to this number are forgotten.
     forgotten: u64,
-    tenants: HashMap<TenantId, (u64, TenantEntry)>,
+    tenants: HashMap<TenantId, (u64, Arc<TenantEntry>)>,
     /// The last change of each tenant.
     by_number: BTreeMap<u64, TenantId>,
     removed: BTreeMap<u64, TenantId>,
     removed_ids: HashMap<TenantId, u64>,
-    by_host: HashMap<String, BTreeSet<TenantId>>,
+    /// A hash of each host, and the last change of a tenant that has it: a second copy of all names
+    /// would take several times the room.
+    by_host: BTreeSet<(u64, u64)>,
+    hasher: RandomState,
 }
 
 impl TenantIndex {
@@ -30,23 +35,24 @@ impl TenantIndex {
     /// anything differs from before.
     pub fn put(&mut self, entry: TenantEntry) -> u64 {
         if let Some((number, known)) = self.tenants.get(&entry.id) {
-            if *known == entry {
+            if **known == entry {
                 return *number;
             }
-            let (number, known) = (*number, known.clone());
+            let (number, known) = (*number, Arc::clone(known));
             self.by_number.remove(&number);
-            self.forget_hosts(&known);
+            self.forget_hosts(number, &known);
         }
         if let Some(number) = self.removed_ids.remove(&entry.id) {
             self.removed.remove(&number);
         }
         self.newest += 1;
         for host in &entry.hosts {
-            let tenants = self.by_host.entry(host.to_ascii_lowercase()).or_default();
-            tenants.insert(entry.id.clone());
+            let hash = self.hash_of(host);
+            self.by_host.insert((hash, self.newest));
         }
         self.by_number.insert(self.newest, entry.id.clone());
-        self.tenants.insert(entry.id.clone(), (self.newest, entry));
+        let id = entry.id.clone();
+        self.tenants.insert(id, (self.newest, Arc::new(entry)));
         self.newest
     }
 
@@ -56,7 +62,7 @@ impl TenantIndex {
             return false;
         };
         self.by_number.remove(&number);
-        self.forget_hosts(&entry);
+        self.forget_hosts(number, &entry);
         self.newest += 1;
         self.removed.insert(self.newest, id.clone());
         self.removed_ids.insert(id.clone(), self.newest);
@@ -115,7 +121,7 @@ impl TenantIndex {
             } else if let Some((number, id)) = there.next() {
                 answer.upto = *number;
                 if let Some((_, entry)) = self.tenants.get(id) {
-                    answer.changes.push(TenantChange::Put(entry.clone()));
+                    answer.changes.push(TenantChange::Put(Arc::clone(entry)));
                 }
             }
         }
@@ -125,23 +131,28 @@ impl TenantIndex {
 
     /// See [`TenantRegistry::by_host`](crate::TenantRegistry::by_host).
     pub fn by_host(&self, host: &str) -> Vec<TenantEntry> {
-        let tenants = self.by_host.get(&host.to_ascii_lowercase());
-        let tenants = tenants.into_iter().flatten();
-        tenants
-            .filter_map(|id| Some(self.tenants.get(id)?.1.clone()))
-            .collect()
+        let hash = self.hash_of(host);
+        let has_it = |entry: &TenantEntry| entry.hosts.iter().any(|h| h.eq_ignore_ascii_case(host));
+        let numbers = self.by_host.range((hash, 0)..=(hash, u64::MAX));
+        let mut found: Vec<TenantEntry> = numbers
+            .filter_map(|(_, number)| {
+                let (_, entry) = self.tenants.get(self.by_number.get(number)?)?;
+                has_it(entry).then(|| TenantEntry::clone(entry))
+            })
+            .collect();
+        found.sort_by(|one, other| one.id.cmp(&other.id));
+        found
     }
 
-    fn forget_hosts(&mut self, entry: &TenantEntry) {
+    fn forget_hosts(&mut self, number: u64, entry: &TenantEntry) {
         for host in &entry.hosts {
-            let host = host.to_ascii_lowercase();
-            if let Some(tenants) = self.by_host.get_mut(&host) {
-                tenants.remove(&entry.id);
-                if tenants.is_empty() {
-                    self.by_host.remove(&host);
-                }
-            }
+            let hash = self.hash_of(host);
+            self.by_host.remove(&(hash, number));
         }
+    }
+
+    fn hash_of(&self, host: &str) -> u64 {
+        self.hasher.hash_one(host.to_ascii_lowercase())
     }
 }
 
@@ -182,7 +193,7 @@ mod tests {
         index.remove(&id(99));
         let told = index.changes_since(known, 100);
         assert!(told.begins_anew);
-        assert_eq!(told.changes, [TenantChange::Put(entry(0))]);
+        assert_eq!(told.changes, [TenantChange::Put(Arc::new(entry(0)))]);
         assert!(!index.changes_since(told.upto, 100).begins_anew);
     }
 

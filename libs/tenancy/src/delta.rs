@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use insula_store::{StoreError, TenantChange, TenantEntry, TenantRegistry};
 
 use crate::last_good;
@@ -43,7 +45,7 @@ impl Delta {
     }
 
     /// Adds tenants that did not change and are to be looked at again.
-    pub(crate) fn add(&mut self, again: Vec<TenantEntry>) {
+    pub(crate) fn add(&mut self, again: Vec<Arc<TenantEntry>>) {
         for entry in again {
             if !self.is_whole && !self.changes.iter().any(|known| *known.id() == entry.id) {
                 self.changes.push(TenantChange::Put(entry));
@@ -67,16 +69,16 @@ impl Delta {
         &mut self,
         runtime: &Runtime,
         unroutable: Vec<usize>,
-    ) -> Vec<TenantEntry> {
+    ) -> Vec<Arc<TenantEntry>> {
         let mut unknown = Vec::new();
         for index in unroutable {
             let Some(TenantChange::Put(entry)) = self.changes.get_mut(index) else {
                 continue;
             };
             match last_good::recall_entry(runtime, entry).await {
-                Ok(Some(recalled)) => *entry = recalled,
+                Ok(Some(recalled)) => *entry = Arc::new(recalled),
                 Ok(None) => {}
-                Err(()) => unknown.push(entry.clone()),
+                Err(()) => unknown.push(Arc::clone(entry)),
             }
         }
         unknown

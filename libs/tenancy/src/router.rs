@@ -35,7 +35,7 @@ pub(crate) struct RouterActor {
     /// The number of the last change that is known.
     seen: u64,
     /// Tenants that cannot be read and whose last good configuration could not be asked for.
-    to_recall: Vec<TenantEntry>,
+    to_recall: Vec<Arc<TenantEntry>>,
     on_last_good: BTreeSet<TenantId>,
     /// What the last scan complained of.
     problems: Vec<String>,

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use insula_model::TenantId;
 use insula_store::{TenantChange, TenantEntry};
@@ -10,7 +11,7 @@ use crate::directory::RouteKey;
 /// change of one tenant costs a look at its keys, and at no other tenant.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Routes {
-    tenants: BTreeMap<TenantId, TenantEntry>,
+    tenants: BTreeMap<TenantId, Arc<TenantEntry>>,
     /// Tenants that are there and were never good: nothing leads to them.
     unroutable: BTreeSet<TenantId>,
     keys: HashMap<RouteKey, Claims>,
@@ -128,7 +129,7 @@ impl Routes {
     /// A tenant is there, new or otherwise than before.
     fn put(
         &mut self,
-        entry: TenantEntry,
+        entry: Arc<TenantEntry>,
         changes: &mut RouteChanges,
         claims: &mut Vec<(RouteKey, TenantId)>,
         touched: &mut BTreeMap<RouteKey, Option<TenantId>>,
@@ -140,7 +141,7 @@ impl Routes {
         }
         let Some(before) = self.tenants.get_mut(&entry.id) else {
             if entry.hosts.is_empty() {
-                self.unroutable.insert(entry.id);
+                self.unroutable.insert(entry.id.clone());
                 return;
             }
             self.unroutable.remove(&entry.id);
@@ -155,14 +156,15 @@ impl Routes {
         };
         if before.fingerprint != entry.fingerprint {
             changes.changed.push(entry.id.clone());
-            before.fingerprint.clone_from(&entry.fingerprint);
         }
-        before.is_good = entry.is_good;
-        // One that cannot be read keeps the routes it had.
-        if entry.hosts.is_empty() || *before == entry {
+        if entry.hosts.is_empty() {
+            // One that cannot be read keeps the routes it had.
+            let before = Arc::make_mut(before);
+            before.fingerprint.clone_from(&entry.fingerprint);
+            before.is_good = entry.is_good;
             return;
         }
-        let before = std::mem::replace(before, entry.clone());
+        let before = std::mem::replace(before, Arc::clone(&entry));
         let (old, new) = (RouteKey::of(&before), RouteKey::of(&entry));
         let fresh = new.iter().filter(|key| !old.contains(key));
         claims.extend(fresh.map(|key| (key.clone(), entry.id.clone())));
@@ -170,7 +172,7 @@ impl Routes {
             self.release(key, &entry.id, touched);
         }
         if entry.is_default {
-            self.defaults.insert(entry.id);
+            self.defaults.insert(entry.id.clone());
         } else {
             self.defaults.remove(&entry.id);
         }

@@ -219,7 +219,7 @@ fn told(changes: &TenantChanges) -> Vec<String> {
 
 fn put<'c>(changes: &'c TenantChanges, name: &str) -> &'c TenantEntry {
     let mut entries = changes.changes.iter().filter_map(|change| match change {
-        TenantChange::Put(entry) => Some(entry),
+        TenantChange::Put(entry) => Some(entry.as_ref()),
         TenantChange::Removed(_) => None,
     });
     entries.find(|entry| entry.id.as_str() == name).unwrap()

@@ -19,11 +19,15 @@ fn after(listed: Vec<TenantEntry>) -> Routes {
     Routes::default().diff(listed).0
 }
 
+fn put(entry: TenantEntry) -> TenantChange {
+    TenantChange::Put(Arc::new(entry))
+}
+
 /// A registry that tells all tenants there are.
 fn whole(listed: Vec<TenantEntry>) -> Delta {
     Delta {
         is_whole: true,
-        changes: listed.into_iter().map(TenantChange::Put).collect(),
+        changes: listed.into_iter().map(put).collect(),
         upto: 1,
     }
 }
@@ -55,7 +59,7 @@ fn a_change_of_one_tenant_leaves_the_others_alone() {
     ]);
     let moved = route("acme", &["elsewhere.test"], "", "2");
     let changes = routes.update(changed(vec![
-        TenantChange::Put(moved),
+        put(moved),
         TenantChange::Removed(id("globex")),
         TenantChange::Removed(id("nobody")),
     ]));
@@ -74,14 +78,12 @@ fn a_change_of_one_tenant_leaves_the_others_alone() {
 fn who_was_never_good_is_told_at_every_look_until_it_is_good_or_gone() {
     let mut routes = after(vec![route("acme", &["acme.test"], "", "1")]);
     let spoilt = route("globex", &[], "", "1");
-    let changes = routes.update(changed(vec![TenantChange::Put(spoilt.clone())]));
+    let changes = routes.update(changed(vec![put(spoilt.clone())]));
     assert_eq!(changes.problems.len(), 1);
     assert_eq!(routes.update(changed(vec![])).problems.len(), 1);
     assert_eq!(routes.fallback, None, "there are two");
     let mended = route("globex", &["globex.test"], "", "2");
-    let changes = routes
-        .clone()
-        .update(changed(vec![TenantChange::Put(mended)]));
+    let changes = routes.clone().update(changed(vec![put(mended)]));
     assert_eq!((changes.problems.len(), changes.arrived.len()), (0, 1));
     let changes = routes.update(changed(vec![TenantChange::Removed(id("globex"))]));
     assert!(changes.problems.is_empty());

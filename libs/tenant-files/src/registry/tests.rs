@@ -65,7 +65,7 @@ impl Folder {
 
 fn entries(changes: &TenantChanges) -> Vec<TenantEntry> {
     let entries = changes.changes.iter().filter_map(|change| match change {
-        TenantChange::Put(entry) => Some(entry.clone()),
+        TenantChange::Put(entry) => Some(TenantEntry::clone(entry)),
         TenantChange::Removed(_) => None,
     });
     entries.collect()
