@@ -1,6 +1,6 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 use insula_ambient::Monotonic;
@@ -31,22 +31,29 @@ struct Routing {
     fallback: ArcSwap<Host>,
 }
 
-type Shard = HashMap<Arc<str>, Arc<Host>>;
+type Shard = HashMap<Arc<str>, Host>;
 
 /// The tenants of one host.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Host {
-    /// By path prefix.
-    paths: HashMap<Box<str>, Arc<DirectoryEntry>>,
+    /// By path prefix, in its order. Nearly every host has one, for which a map takes more room and
+    /// more time.
+    paths: Arc<[(Box<str>, Arc<DirectoryEntry>)]>,
     /// The longest prefix, in bytes: nothing beyond it is worth a look.
     longest: usize,
 }
+
+/// The tenants of a host that is about to change, by path prefix.
+type HostPaths = BTreeMap<Box<str>, Arc<DirectoryEntry>>;
 
 /// Where a tenant is found by readers.
 pub(crate) struct DirectoryEntry {
     id: TenantId,
     state: ArcSwap<EntryState>,
 }
+
+/// What all tenants that sleep share, as most do.
+static ASLEEP: LazyLock<Arc<EntryState>> = LazyLock::new(|| Arc::new(EntryState::Asleep));
 
 /// What a [`DirectoryEntry`] leads to.
 #[derive(Debug, Clone)]
@@ -85,7 +92,7 @@ impl Directory {
         Self(Arc::new(Routing {
             hasher: RandomState::new(),
             shards: shards.collect(),
-            fallback: ArcSwap::default(),
+            fallback: ArcSwap::from_pointee(Host::of(HostPaths::new())),
         }))
     }
 
@@ -111,12 +118,8 @@ impl Directory {
 
     /// From now on hosts that nobody has lead to this entry, below this path.
     pub(crate) fn set_fallback(&self, to: Option<(&str, Arc<DirectoryEntry>)>) {
-        let mut host = Host::default();
-        if let Some((path, entry)) = to {
-            let path = path.trim_end_matches('/');
-            host.longest = path.len();
-            host.paths.insert(path.into(), entry);
-        }
+        let to = to.map(|(path, entry)| (path.trim_end_matches('/').into(), entry));
+        let host = Host::of(to.into_iter().collect());
         self.0.fallback.store(Arc::new(host));
     }
 
@@ -145,29 +148,28 @@ impl Directory {
             let mut next = Shard::clone(&shard.load());
             // Hosts are taken out before they are changed, so that one with ten thousand paths is
             // copied once.
-            let mut touched: HashMap<Arc<str>, Host> = HashMap::new();
+            let mut touched: HashMap<Arc<str>, HostPaths> = HashMap::new();
             for change in changes {
-                let host = touched
+                let paths = touched
                     .entry(Arc::clone(&change.key.host))
                     .or_insert_with(|| {
                         let there = next.get(&change.key.host);
-                        there.map_or_else(Host::default, |host| Host::clone(host))
+                        let there = there.map(|host| host.paths.iter().cloned());
+                        there.into_iter().flatten().collect()
                     });
                 match &change.entry {
-                    Some(entry) => host
-                        .paths
-                        .insert(change.key.path.clone(), Arc::clone(entry)),
-                    None => host.paths.remove(&change.key.path),
+                    Some(entry) => paths.insert(change.key.path.clone(), Arc::clone(entry)),
+                    None => paths.remove(&change.key.path),
                 };
             }
-            for (name, mut host) in touched {
-                host.longest = host.paths.keys().map(|path| path.len()).max().unwrap_or(0);
-                if host.paths.is_empty() {
+            for (name, paths) in touched {
+                if paths.is_empty() {
                     next.remove(&name);
                 } else {
-                    next.insert(name, Arc::new(host));
+                    next.insert(name, Host::of(paths));
                 }
             }
+            next.shrink_to_fit();
             shard.store(Arc::new(next));
         }
     }
@@ -181,6 +183,21 @@ impl std::fmt::Debug for Directory {
 }
 
 impl Host {
+    fn of(paths: HostPaths) -> Self {
+        Self {
+            longest: paths.keys().map(|path| path.len()).max().unwrap_or(0),
+            paths: paths.into_iter().collect(),
+        }
+    }
+
+    fn at(&self, prefix: &str) -> Option<&Arc<DirectoryEntry>> {
+        let found = self
+            .paths
+            .binary_search_by(|(path, _)| (**path).cmp(prefix));
+        let (_, entry) = self.paths.get(found.ok()?)?;
+        Some(entry)
+    }
+
     /// The entry of the longest prefix of `path`. Prefixes longer than any there is are not tried, so
     /// that a path of a thousand slashes costs no more than a short one.
     fn entry(&self, path: &str) -> Option<&Arc<DirectoryEntry>> {
@@ -189,7 +206,7 @@ impl Host {
         loop {
             let prefix = path.get(..end)?;
             if end <= self.longest
-                && let Some(entry) = self.paths.get(prefix)
+                && let Some(entry) = self.at(prefix)
             {
                 return Some(entry);
             }
@@ -207,12 +224,15 @@ impl DirectoryEntry {
     pub(crate) fn asleep(id: TenantId) -> Arc<Self> {
         Arc::new(Self {
             id,
-            state: ArcSwap::from_pointee(EntryState::Asleep),
+            state: ArcSwap::new(Arc::clone(&ASLEEP)),
         })
     }
 
     pub(crate) fn put(&self, state: EntryState) {
-        self.state.store(Arc::new(state));
+        self.state.store(match state {
+            EntryState::Asleep => Arc::clone(&ASLEEP),
+            state => Arc::new(state),
+        });
     }
 
     fn lookup(&self) -> Lookup {
