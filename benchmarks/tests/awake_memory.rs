@@ -6,6 +6,7 @@
     reason = "a count that cannot begin should stop at once"
 )]
 
+mod heap;
 #[path = "../benches/tenancy/mod.rs"]
 mod tenancy;
 
@@ -23,11 +24,9 @@ use insula_jose::MasterKey;
 use insula_model::{DocumentFormat, DocumentSyntax, TenantDocument, TenantId};
 use insula_store::{Durable, MemoryBus, MemoryRegistry, MemoryStore};
 use insula_tenancy::{LoadedSpec, SpecError, SpecSource, Tenancy, TenancyOptions};
-use peak_alloc::PeakAlloc;
 use tokio::runtime::{Builder, Handle};
 
-#[global_allocator]
-static ALLOCATOR: PeakAlloc = PeakAlloc;
+use self::heap::settled;
 
 /// What all tenants share is there once so many are awake.
 const FEW: u32 = 100;
@@ -65,19 +64,6 @@ fn an_awake_tenant_of_one_client_and_one_connector_holds_no_more_than_10_kib_of_
     io.shutdown_background();
     println!("{each} bytes");
     assert!(each <= MOST, "{each} bytes, more than {MOST}");
-}
-
-/// What is allocated, once nothing is under way any more.
-async fn settled() -> usize {
-    let mut held = ALLOCATOR.current_usage();
-    loop {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let now = ALLOCATOR.current_usage();
-        if now == held {
-            return now;
-        }
-        held = now;
-    }
 }
 
 async fn start(io: &Handle, store: &Arc<dyn Durable>, master_key: &Arc<MasterKey>) -> Tenancy {
