@@ -43,10 +43,7 @@ fn main() {
         let set = || {
             let plan = code_plan("a-code-of-the-usual-length", facts, NOW);
             let plan = plan.expect("the grant is good");
-            let keys = Keys {
-                ring: &ring,
-                signing: &key,
-            };
+            let keys = Keys::of_one(&ring, &key);
             let set = issue(&plan, &spec, keys, NOW, &SystemEntropy);
             set.expect("the key signs")
         };

@@ -53,10 +53,7 @@ fn main() {
             begins_refresh: false,
         };
         let plan = code_plan("a-code", facts, NOW).expect("the grant is good");
-        let keys = Keys {
-            ring: &ring,
-            signing: key,
-        };
+        let keys = Keys::of_one(&ring, key);
         let set = issue(&plan, &spec, keys, NOW, &SystemEntropy);
         let token = set.expect("the key signs").id_token;
         let token = token.expect("openid was asked for").reveal().to_owned();

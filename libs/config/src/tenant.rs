@@ -76,12 +76,12 @@ pub(crate) fn read(
     let is_default = issuer::is_default(&mut top, reading);
     let (password_db, passwords) = passwords::read(&mut top, reading);
     let connectors = connectors::read(&mut top, password_db, options, reading);
-    let clients = clients::read(&mut top, &connectors, &defaults, reading);
-    let oauth2 = oauth2::read(&mut top, &connectors, &defaults, reading);
     let mut expiry_section = top.section("expiry", reading);
     let signing_keys = expiry_section.duration("signingKeys", reading);
     let expiry = expiry::read(expiry_section, &defaults, reading);
     let signer = signer::read(&mut top, signing_keys, &defaults, reading);
+    let clients = clients::read(&mut top, &connectors, &signer, &defaults, reading);
+    let oauth2 = oauth2::read(&mut top, &connectors, &defaults, reading);
     let sessions = sessions::read(&mut top, &defaults, reading);
     let frontend = frontend::read(&mut top, id, &defaults, reading);
     let http = http_policy::read(&mut top, &defaults, reading);

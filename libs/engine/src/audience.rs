@@ -32,6 +32,16 @@ impl Audience {
         self
     }
 
+    #[cfg(test)]
+    pub(crate) fn for_tests(all: &[&str]) -> Self {
+        Self(all.iter().map(|&one| one.to_owned()).collect())
+    }
+
+    /// Whether it is `one` and nobody else.
+    pub(crate) fn is_only(&self, one: &str) -> bool {
+        matches!(self.0.as_slice(), [only] if only == one)
+    }
+
     /// Whether there is more than one: then `azp` says which of them asked
     /// (OpenID Connect Core §2).
     pub(crate) fn is_several(&self) -> bool {

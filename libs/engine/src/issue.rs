@@ -13,13 +13,27 @@ use crate::grants::RefreshToken;
 use crate::token_plan::{Actor, Audience, IdTokenPlan, Subject, TokenPlan};
 use crate::{acr, subject};
 
-/// The keys of a tenant, as far as tokens are made of them.
+/// The keys of a tenant, as far as tokens are made of them. Which they are is decided in
+/// [`signing`](crate::signing).
 #[derive(Debug, Clone, Copy)]
 pub struct Keys<'a> {
     /// The ring, which refresh secrets are derived from.
     pub ring: &'a KeyRing,
-    /// The key of it that signs.
-    pub signing: &'a SigningKey,
+    /// The key that signs the ID token.
+    pub id_token: &'a SigningKey,
+    /// The key that signs the access token.
+    pub access_token: &'a SigningKey,
+}
+
+impl<'a> Keys<'a> {
+    /// One key for both tokens.
+    pub const fn of_one(ring: &'a KeyRing, key: &'a SigningKey) -> Self {
+        Self {
+            ring,
+            id_token: key,
+            access_token: key,
+        }
+    }
 }
 
 /// Signed tokens, on their way to the client.
@@ -142,7 +156,7 @@ pub fn issue(
     let maker = Maker {
         plan,
         spec,
-        key: keys.signing,
+        keys,
         now,
         entropy,
         sub: match plan.subject {
@@ -152,10 +166,13 @@ pub fn issue(
     };
     let access_token = match spec.rules.access_tokens {
         AccessTokenForm::Rfc9068 => maker.access_token()?,
-        AccessTokenForm::LikeIdTokens => maker.id_token(&entropy.word(15), &maker.as_id_token())?,
+        AccessTokenForm::LikeIdTokens => {
+            let (hashed, planned) = (entropy.word(15), maker.as_id_token());
+            maker.id_token(keys.access_token, &hashed, &planned)?
+        }
     };
     let id_token = plan.id_token.as_ref();
-    let id_token = id_token.map(|planned| maker.id_token(&access_token, planned));
+    let id_token = id_token.map(|planned| maker.id_token(keys.id_token, &access_token, planned));
     let refresh = plan.refresh.as_deref();
     Ok(TokenSet {
         id_token: id_token.transpose()?.map(AccessToken::new),
@@ -174,7 +191,7 @@ pub fn issue(
 struct Maker<'a> {
     plan: &'a TokenPlan<'a>,
     spec: &'a TenantSpec,
-    key: &'a SigningKey,
+    keys: Keys<'a>,
     now: Timestamp,
     entropy: &'a dyn Entropy,
     sub: String,
@@ -208,11 +225,16 @@ impl<'a> Maker<'a> {
             act: self.plan.actor.as_ref(),
             person: self.released(self.plan.claims.userinfo),
         };
-        self.key.sign(Some(TYP), &body)
+        self.keys.access_token.sign(Some(TYP), &body)
     }
 
-    fn id_token(&self, access_token: &str, planned: &IdTokenPlan<'_>) -> Result<String, JoseError> {
-        let (alg, login) = (self.key.alg(), self.login());
+    fn id_token(
+        &self,
+        key: &SigningKey,
+        access_token: &str,
+        planned: &IdTokenPlan<'_>,
+    ) -> Result<String, JoseError> {
+        let (alg, login) = (key.alg(), self.login());
         let client_id = self.plan.client_id.as_str();
         let proof = login.filter(|_| self.spec.rules.tells_how_people_logged_in);
         let body = IdTokenClaims {
@@ -233,7 +255,7 @@ impl<'a> Maker<'a> {
             c_hash: planned.code.map(|code| left_half_hash(alg, code)),
             person: self.released(self.plan.claims.id_token),
         };
-        self.key.sign(None, &body)
+        key.sign(None, &body)
     }
 
     fn login(&self) -> Option<&'a Login> {

@@ -16,6 +16,7 @@ pub mod issue;
 pub mod logout;
 pub mod people;
 pub mod revoke;
+pub mod signing;
 pub mod subject;
 pub mod token_plan;
 pub mod userinfo;

@@ -1,6 +1,6 @@
 //! Clients that do not come with the configuration: registered, changed, deleted.
 
-use insula_model::registration::to_client;
+use insula_model::registration::{to_algorithms, to_client};
 use insula_model::{Client, ClientId, ConnectorId};
 use insula_store::{ClientPut, StoreError};
 use thiserror::Error;
@@ -70,7 +70,8 @@ fn must_not_be_configured(view: &TenantView, id: &ClientId) -> Result<(), Client
 
 /// Why a client may not be served, one text for each reason.
 pub(crate) fn problems(client: &Client, view: &TenantView) -> Vec<String> {
-    let objections = to_client(client, view.spec.dialect);
+    let mut objections = to_client(client, view.spec.dialect);
+    objections.extend(to_algorithms(client, &view.spec.signer.algorithms));
     let mut problems: Vec<String> = objections.iter().map(ToString::to_string).collect();
     let size = size(client);
     if size > LARGEST {
@@ -96,6 +97,8 @@ fn size(client: &Client) -> usize {
         .iter()
         .chain(&client.post_logout_redirect_uris)
         .chain(client.sso_shared_with.iter().flatten())
+        .chain(&client.id_token_signed_response_alg)
+        .chain(&client.access_token_signed_response_alg)
         .map(String::as_str);
     let ids = client.trusted_peers.iter().map(ClientId::as_str);
     let connectors = client.allowed_connectors.iter().map(ConnectorId::as_str);

@@ -36,6 +36,7 @@ mod outcome;
 mod routes;
 mod sealed;
 mod session;
+mod signing;
 #[cfg(test)]
 mod testing;
 mod under_way;

@@ -3,18 +3,14 @@
 mod code;
 mod refresh;
 
-use std::sync::Arc;
-
-use insula_engine::issue::{Keys, TokenSet, issue};
-use insula_engine::token_plan::TokenPlan;
 use insula_engine::{Evidence, Refusal, grants};
-use insula_jose::SigningKey;
 use insula_oauth::{Params, TokenRequest, TokenRequestError, TokenResponse};
 
 pub(crate) use self::code::gets_refresh;
 use crate::client_authentication::authenticated;
 use crate::family::{refused, revoke_family};
-use crate::{Fault, FlowError, TenantView};
+use crate::signing::{Signers, signers};
+use crate::{FlowError, TenantView};
 
 /// Exchanges a grant for tokens ([RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
 pub async fn exchange(
@@ -54,28 +50,6 @@ fn first_of_each(form: &Params) -> Params {
         }
     }
     Params::from_pairs(first)
-}
-
-/// The key that signs now. Asked for before any evidence is used up, so that a tenant without one
-/// costs nobody their code.
-fn signing_key(view: &TenantView) -> Result<Arc<SigningKey>, Fault> {
-    let default = view.rotation.algs.first();
-    let key = view.keys.signing_key_at(
-        *default.ok_or(Fault::KeysStale)?,
-        view.now(),
-        &view.rotation,
-    );
-    key.map(Arc::clone).map_err(|_| Fault::KeysStale)
-}
-
-fn signed(
-    view: &TenantView,
-    signing: &SigningKey,
-    plan: &TokenPlan<'_>,
-) -> Result<TokenSet, FlowError> {
-    let ring = &view.keys;
-    let (keys, entropy) = (Keys { ring, signing }, view.effects.entropy.as_ref());
-    Ok(issue(plan, &view.spec, keys, view.now(), entropy)?)
 }
 
 #[cfg(test)]

@@ -185,6 +185,19 @@ impl KeyRing {
             .ok_or(KeysStale::NoActiveKey { alg })
     }
 
+    /// The key that signs fastest now, for tokens that only we verify.
+    pub fn fastest_key_at(
+        &self,
+        now: Timestamp,
+        policy: &RotationPolicy,
+    ) -> Result<&Arc<SigningKey>, KeysStale> {
+        let configured = Alg::BY_SPEED.iter().filter(|alg| policy.algs.contains(alg));
+        let mut signing = configured.filter_map(|alg| self.active(*alg));
+        let fastest = signing.find(|key| now < key.hard_end(policy));
+        let key = fastest.and_then(|key| key.signing.as_ref());
+        key.ok_or(KeysStale::NoActiveKey { alg: Alg::ES256 })
+    }
+
     /// The successor in which `key` is published but does not sign yet.
     pub fn with_announced(&self, key: impl Into<Arc<SigningKey>>, now: Timestamp) -> Self {
         self.with_key(key.into(), Phase::Announced { since: now })

@@ -30,6 +30,11 @@ pub struct Client {
     pub require_pkce: bool,
     /// Clients that may reuse a login made for this one: `None` for the tenant's default.
     pub sso_shared_with: Option<Vec<String>>,
+    /// `id_token_signed_response_alg`, by its JOSE name: `None` for the tenant's first.
+    pub id_token_signed_response_alg: Option<String>,
+    /// What signs access tokens that others than our userinfo endpoint verify, by its JOSE name:
+    /// `None` for the tenant's first.
+    pub access_token_signed_response_alg: Option<String>,
 }
 
 impl Client {

@@ -72,6 +72,37 @@ pub fn to_client(client: &Client, dialect: Dialect) -> Vec<ClientObjection> {
     all
 }
 
+/// To the algorithms a client asks for, of a tenant that signs with `signed_with`.
+pub fn to_algorithms(client: &Client, signed_with: &[String]) -> Vec<ClientObjection> {
+    let asked = [
+        (
+            "id_token_signed_response_alg",
+            &client.id_token_signed_response_alg,
+        ),
+        (
+            "access_token_signed_response_alg",
+            &client.access_token_signed_response_alg,
+        ),
+    ];
+    let objections = asked.into_iter().filter_map(|(member, asked)| {
+        let asked = asked.as_ref()?;
+        Some(ClientObjection {
+            member: format!("{member} {asked:?}"),
+            objection: to_algorithm(asked, signed_with)?,
+        })
+    });
+    objections.collect()
+}
+
+/// To one of them.
+pub fn to_algorithm(asked: &str, signed_with: &[String]) -> Option<Objection> {
+    let is_unknown = signed_with.iter().all(|known| known != asked);
+    is_unknown.then_some(Objection {
+        cause: "is not an algorithm the tenant signs with",
+        next_step: "name one of signer.config.algorithms, or add it there",
+    })
+}
+
 fn to_odd_address(uri: &str, dialect: Dialect) -> Option<Objection> {
     if dialect == Dialect::Dex && !is_refused_by_dex(uri) {
         return None;
@@ -204,6 +235,8 @@ mod tests {
             skip_approval: false,
             require_pkce: false,
             sso_shared_with: None,
+            id_token_signed_response_alg: None,
+            access_token_signed_response_alg: None,
         }
     }
 
@@ -263,6 +296,33 @@ mod tests {
                 let told = told.first().map(ToString::to_string).unwrap_or_default();
                 assert!(told.starts_with(expected.unwrap_or_default()), "{told}");
             }
+        }
+    }
+
+    #[test]
+    fn a_client_gets_no_algorithm_but_those_its_tenant_signs_with() {
+        let signed_with = ["RS256".to_owned(), "ES256".to_owned()];
+        let told = |id_token: Option<&str>, access_token: Option<&str>| {
+            let client = Client {
+                id_token_signed_response_alg: id_token.map(str::to_owned),
+                access_token_signed_response_alg: access_token.map(str::to_owned),
+                ..a_client()
+            };
+            let told = to_algorithms(&client, &signed_with);
+            told.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(told(None, None), [""; 0]);
+        assert_eq!(told(Some("ES256"), Some("RS256")), [""; 0]);
+        let next = "is not an algorithm the tenant signs with; name one of \
+                    signer.config.algorithms, or add it there";
+        for unknown in ["EdDSA", "none", "HS256", "es256"] {
+            assert_eq!(
+                told(Some(unknown), Some(unknown)),
+                [
+                    format!("id_token_signed_response_alg {unknown:?} {next}"),
+                    format!("access_token_signed_response_alg {unknown:?} {next}"),
+                ]
+            );
         }
     }
 

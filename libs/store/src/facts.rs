@@ -325,11 +325,15 @@ fn bytes_of_client(client: &Client) -> usize {
         skip_approval: _,
         require_pkce: _,
         sso_shared_with,
+        id_token_signed_response_alg,
+        access_token_signed_response_alg,
     } = client;
     let texts = redirect_uris
         .iter()
         .chain(post_logout_redirect_uris)
-        .chain(sso_shared_with.iter().flatten());
+        .chain(sso_shared_with.iter().flatten())
+        .chain(id_token_signed_response_alg)
+        .chain(access_token_signed_response_alg);
     let texts: usize = texts.map(|text| size_of::<String>() + text.len()).sum();
     let peers = trusted_peers.iter();
     let peers: usize = peers.map(|id| size_of_val(id) + id.as_str().len()).sum();

@@ -22,6 +22,8 @@ pub fn a_client() -> ClientBuilder {
         skip_approval: false,
         require_pkce: false,
         sso_shared_with: None,
+        id_token_signed_response_alg: None,
+        access_token_signed_response_alg: None,
     })
 }
 
@@ -98,6 +100,18 @@ impl ClientBuilder {
     /// Must use PKCE.
     pub fn requiring_pkce(mut self) -> Self {
         self.0.require_pkce = true;
+        self
+    }
+
+    /// Its ID tokens are signed with this algorithm.
+    pub fn with_id_tokens_by(mut self, alg: &str) -> Self {
+        self.0.id_token_signed_response_alg = Some(alg.to_owned());
+        self
+    }
+
+    /// Its access tokens for others than the issuer are signed with this algorithm.
+    pub fn with_access_tokens_by(mut self, alg: &str) -> Self {
+        self.0.access_token_signed_response_alg = Some(alg.to_owned());
         self
     }
 

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use insula_model::registration::{to_no_redirect_uri, to_redirect_uri, to_secrets};
-use insula_model::{Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect};
+use insula_model::registration::{to_algorithm, to_no_redirect_uri, to_redirect_uri, to_secrets};
+use insula_model::{
+    Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect, SignerPolicy,
+};
 use insula_oauth::GrantType;
 
 use super::oauth2;
@@ -24,12 +26,13 @@ struct Draft {
 pub(super) fn read(
     top: &mut Section<'_>,
     connectors: &[ConnectorSpec],
+    signer: &SignerPolicy,
     defaults: &Defaults,
     reading: &mut Reading<'_>,
 ) -> BTreeMap<ClientId, Arc<Client>> {
     let mut drafts: Vec<Draft> = Vec::new();
     for (node, key) in top.items("staticClients", reading) {
-        let Some(draft) = draft(node, &key, defaults, reading) else {
+        let Some(draft) = draft(node, &key, signer, defaults, reading) else {
             continue;
         };
         if drafts.iter().any(|d| d.client.id == draft.client.id) {
@@ -70,7 +73,13 @@ fn must_exist(names: &[Spot<String>], known: &[&str], noun: &str, reading: &mut 
     }
 }
 
-fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Draft> {
+fn draft(
+    node: &Node,
+    key: &str,
+    signer: &SignerPolicy,
+    defaults: &Defaults,
+    reading: &mut Reading<'_>,
+) -> Option<Draft> {
     let mut section = Section::open(node, key, reading);
     let id = client_id(&mut section, reading);
     let public = section.flag("public", reading).unwrap_or(false);
@@ -93,6 +102,7 @@ fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>)
             section.flag("requirePKCE", reading).unwrap_or(false),
         )
     };
+    let [id_token_alg, access_token_alg] = algorithms(&mut section, signer, defaults, reading);
     not_served(&mut section, reading);
     section.finish(reading);
 
@@ -141,6 +151,8 @@ fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>)
         skip_approval,
         require_pkce,
         sso_shared_with: shares.then(|| values(&sharers)),
+        id_token_signed_response_alg: id_token_alg,
+        access_token_signed_response_alg: access_token_alg,
     };
     Some(Draft {
         client,
@@ -148,6 +160,39 @@ fn draft(node: &Node, key: &str, defaults: &Defaults, reading: &mut Reading<'_>)
         connectors,
         sharers,
     })
+}
+
+/// `idTokenSignedResponseAlg` and `accessTokenSignedResponseAlg`, under their JOSE names.
+fn algorithms(
+    section: &mut Section<'_>,
+    signer: &SignerPolicy,
+    defaults: &Defaults,
+    reading: &mut Reading<'_>,
+) -> [Option<String>; 2] {
+    if reading.lenient {
+        return [None, None];
+    }
+    let [id_token, access_token] = ["idTokenSignedResponseAlg", "accessTokenSignedResponseAlg"]
+        .map(|key| {
+            let asked = section.text(key, reading)?;
+            let known = signer.algorithms.iter();
+            let mut known = known.filter(|known| known.eq_ignore_ascii_case(&asked.value));
+            let alg = known.next().cloned();
+            if alg.is_none()
+                && let Some(objection) = to_algorithm(&asked.value, &signer.algorithms)
+            {
+                let cause = format!("{} {}", asked.shown, objection.cause);
+                reading.error(asked.at, &asked.key, cause, objection.next_step);
+            }
+            Some((asked, alg))
+        });
+    if defaults.dialect == Dialect::Dex
+        && let Some((asked, _)) = &access_token
+    {
+        let cause = "has no effect: access tokens of profile dex are signed like ID tokens";
+        reading.warn(asked.at, &asked.key, cause, "remove it");
+    }
+    [id_token, access_token].map(|asked| asked.and_then(|(_, alg)| alg))
 }
 
 /// The texts alone, in a list of their own: the one they were read into has room for where each stood.

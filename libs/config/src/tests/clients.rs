@@ -43,6 +43,29 @@ fn a_client_is_read_with_every_field() {
 }
 
 #[test]
+fn a_client_says_how_its_tokens_are_signed_and_one_of_profile_dex_only_how_its_id_tokens_are() {
+    let asks = "staticClients: [{ id: a, secret: s, redirectURIs: ['https://a.test/cb'], \
+                idTokenSignedResponseAlg: es256, accessTokenSignedResponseAlg: EdDSA }]\n\
+                signer: { config: { algorithms: [EdDSA, ES256] } }\n";
+    let spec = ours(asks).spec();
+    let client = spec.client("a").unwrap();
+    assert_eq!(
+        client.id_token_signed_response_alg.as_deref(),
+        Some("ES256")
+    );
+    assert_eq!(
+        client.access_token_signed_response_alg.as_deref(),
+        Some("EdDSA")
+    );
+
+    let said = ours(&format!("profile: dex\n{asks}")).only();
+    assert!(
+        said.contains("accessTokenSignedResponseAlg: has no effect"),
+        "{said}"
+    );
+}
+
+#[test]
 fn an_empty_list_of_sharers_is_not_the_same_as_none() {
     let fields = "id: a, secret: s, redirectURIs: [https://a.test/cb], ssoSharedWith: []";
     let spec = ours(&client(fields)).spec();
@@ -103,6 +126,15 @@ fn what_our_clients_must_not_be_is_refused() {
         (
             "id: a, secret: s, redirectURIs: [https://a.test/cb], grantTypes: [password]",
             "\"password\" is not served by this version",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], idTokenSignedResponseAlg: ES384",
+            "\"ES384\" is not an algorithm the tenant signs with; name one of \
+             signer.config.algorithms",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], accessTokenSignedResponseAlg: none",
+            "\"none\" is not an algorithm the tenant signs with",
         ),
         (
             "id: a, secret: s, redirectURIs: [https://a.test/cb], mfaChain: [totp]",

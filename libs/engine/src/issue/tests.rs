@@ -66,10 +66,8 @@ fn with_plan<T>(
 
 fn issue_plan(spec: &TenantSpec, plan: &TokenPlan<'_>) -> TokenSet {
     let alg = spec.signer.algorithms[0].parse().unwrap();
-    let keys = Keys {
-        ring: &test_keys(),
-        signing: &test_key(alg, "k1"),
-    };
+    let (ring, key) = (test_keys(), test_key(alg, "k1"));
+    let keys = Keys::of_one(&ring, &key);
     issue(plan, spec, keys, NOW, &SeededEntropy::new(7)).unwrap()
 }
 
@@ -414,10 +412,7 @@ fn what_is_issued_verifies_with_every_algorithm() {
         let spec = a_tenant().build();
         let grant = a_code_grant();
         let ring = test_keys();
-        let keys = Keys {
-            ring: &ring,
-            signing: ring.signing_key(alg).unwrap(),
-        };
+        let keys = Keys::of_one(&ring, ring.signing_key(alg).unwrap());
         let issued = |plan: TokenPlan<'_>| issue(&plan, &spec, keys, NOW, &SeededEntropy::new(1));
         let tokens = with_plan(&spec, &grant, issued).unwrap().unwrap();
         let issuer = || Expected::from_issuer("https://acme.test");

@@ -6,13 +6,12 @@ use insula_engine::grants::{
     gets_refresh_token, redemption, remember_code_for,
 };
 use insula_engine::token_plan::TokenPlan;
-use insula_jose::SigningKey;
 use insula_model::{Client, CodeClaim, CodeGrant, Login, TokenHash};
 use insula_oauth::{CodeRequest, CodeVerifier, Scopes, TokenResponse};
 use insula_store::{ClaimedCode, LeaveToAnswer, NotedRedemption, Redemption};
 use tracing::warn;
 
-use super::{refused, signed, signing_key};
+use super::{Signers, refused, signers};
 use crate::{FlowError, TenantView};
 
 /// Redeems a code, once.
@@ -27,8 +26,8 @@ pub(super) async fn redeem(
     request: &CodeRequest,
 ) -> Result<TokenResponse, FlowError> {
     let code = request.code.as_ref().ok_or(Refusal::MissingCode)?.reveal();
-    let key = signing_key(view)?;
-    match redeemed(view, client, request, code, &key).await {
+    let signers = signers(view, client).await?;
+    match redeemed(view, client, request, code, &signers).await {
         Err(FlowError::Refused(why)) => Err(refused(view, client, why.refusal).await),
         answer => answer,
     }
@@ -39,7 +38,7 @@ async fn redeemed(
     client: &Client,
     request: &CodeRequest,
     code: &str,
-    key: &SigningKey,
+    signers: &Signers<'_>,
 ) -> Result<TokenResponse, FlowError> {
     let (cache, hash) = (&view.effects.cache, TokenHash::of(code));
     let Claimed {
@@ -57,7 +56,7 @@ async fn redeemed(
         begins_refresh: grant.begins_refresh.unwrap_or_else(settled),
     };
     let plan = code_plan(code, facts, view.now())?;
-    let tokens = signed(view, key, &plan)?;
+    let tokens = signers.sign(&plan).await?;
     let remember = remember_code_for(&view.spec);
     let noted = noted(view, &plan, claim.as_ref(), remember).await?;
     let leave = cache.answer_code(&hash, number, remember).await;

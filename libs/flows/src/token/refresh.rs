@@ -7,7 +7,6 @@ use insula_engine::grants::{
     used_refresh_grant,
 };
 use insula_engine::people::is_still_known;
-use insula_jose::SigningKey;
 use insula_model::{
     AuthRequestId, Client, IdentityClaims, Login, RefreshGrant, Revocation, TokenHash,
 };
@@ -15,7 +14,7 @@ use insula_oauth::{GrantType, RefreshRequest, TokenResponse};
 use insula_store::{RefreshRotation, StoreError};
 use tracing::warn;
 
-use super::{refused, revoke_family, signed, signing_key};
+use super::{Signers, refused, revoke_family, signers};
 use crate::{Fault, FlowError, OpenedConnector, TenantView, sealed};
 
 /// How often a grant is judged again after somebody else rotated it under our hands.
@@ -37,7 +36,7 @@ pub(super) async fn refresh(
     let text = request.refresh_token.as_ref();
     let text = text.ok_or(Refusal::MissingRefreshToken)?.reveal();
     let presented = RefreshToken::parse(text, view.rules()).ok_or(Refusal::RefreshUnknown)?;
-    let key = signing_key(view)?;
+    let signers = signers(view, client).await?;
     let came_at = view.now();
     let mut was_current = false;
     for _ in 0..TRIES {
@@ -66,7 +65,7 @@ pub(super) async fn refresh(
         let scopes = narrowed_scopes(request.scope.as_ref(), &grant.scopes)?;
         let connector = connector_of(view, client, &grant)?;
         let RefreshUse::Use { rotate } = how else {
-            return answer(view, &key, &grant, &scopes).await;
+            return answer(view, &signers, &grant, &scopes).await;
         };
         was_current = true;
         let Some(login) = refreshed_login(view, client, connector, &grant).await? else {
@@ -80,7 +79,7 @@ pub(super) async fn refresh(
             .rotate_refresh(grant.generation, &next)
             .await
         {
-            Ok(RefreshRotation::Rotated) => return answer(view, &key, &next, &scopes).await,
+            Ok(RefreshRotation::Rotated) => return answer(view, &signers, &next, &scopes).await,
             Ok(RefreshRotation::Lost) => {}
             Err(error) => {
                 keep(view, &grant, &next.login).await;
@@ -98,7 +97,7 @@ pub(super) async fn refresh(
 /// Tells the current token of a grant.
 async fn answer(
     view: &TenantView,
-    key: &SigningKey,
+    signers: &Signers<'_>,
     grant: &RefreshGrant,
     scopes: &insula_oauth::Scopes,
 ) -> Result<TokenResponse, FlowError> {
@@ -111,7 +110,8 @@ async fn answer(
     }
     let peers = view.clients().peers(scopes).await?;
     let plan = refresh_plan(grant, scopes, &peers, &view.spec)?;
-    Ok(signed(view, key, &plan)?.into_response(view.now()))
+    let tokens = signers.sign(&plan).await?;
+    Ok(tokens.into_response(view.now()))
 }
 
 /// The connector of the login, if it still is there, still serves refreshes and still is one this

@@ -4,11 +4,14 @@ mod once;
 mod refresh;
 mod trouble;
 
+use std::sync::Arc;
+
 use insula_engine::Refusal;
 use insula_oauth::{ClientAuthError, GrantType};
 use insula_testkit::{a_client, a_code_grant, a_tenant};
 
 use super::*;
+use crate::Fault;
 use crate::testing::{app, basic, code_form, exchange, fault, form, refusal, view, with_code};
 
 #[tokio::test]

@@ -71,6 +71,11 @@ struct Metadata {
     skip_approval: bool,
     require_pkce: bool,
     sso_shared_with: Option<Vec<String>>,
+    /// Absent in rows that were written before there was a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id_token_signed_response_alg: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    access_token_signed_response_alg: Option<String>,
 }
 
 /// One of the column `secrets`.
@@ -224,6 +229,8 @@ fn metadata(client: &Client) -> Metadata {
         skip_approval: client.skip_approval,
         require_pkce: client.require_pkce,
         sso_shared_with: client.sso_shared_with,
+        id_token_signed_response_alg: client.id_token_signed_response_alg,
+        access_token_signed_response_alg: client.access_token_signed_response_alg,
     }
 }
 
@@ -246,6 +253,8 @@ fn stored(row: &Model) -> Result<StoredClient, Fault> {
             skip_approval: metadata.skip_approval,
             require_pkce: metadata.require_pkce,
             sso_shared_with: metadata.sso_shared_with,
+            id_token_signed_response_alg: metadata.id_token_signed_response_alg,
+            access_token_signed_response_alg: metadata.access_token_signed_response_alg,
         },
         version: u64::try_from(row.version).map_err(|_| Fault::column(WHAT, "version"))?,
         created_at: Timestamp::from_millis(row.created_at),

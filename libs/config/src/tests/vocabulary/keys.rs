@@ -4,6 +4,7 @@ use super::Effect::{Obeyed, Refused, Told};
 use super::Row;
 
 const CLIENT: &str = "staticClients: [{ id: app, name: App, secret: s, redirectURIs: ['https://app.test/cb'], HERE }, { id: cli, name: Cli, secret: s, redirectURIs: ['https://cli.test/cb'] }]\n";
+const CLIENT_OF_TWO_ALGORITHMS: &str = "signer: { config: { algorithms: [ES256, EdDSA] } }\nstaticClients: [{ id: app, name: App, secret: s, redirectURIs: ['https://app.test/cb'], HERE }]\n";
 const CONNECTOR: &str = "connectors: [{ type: mockCallback, id: mock, name: Mock, HERE }]\n";
 const PERSON: &str =
     "staticPasswords: [{ email: jane@acme.test, hash: 'HASH', userID: '1', HERE }]\n";
@@ -401,6 +402,18 @@ pub(super) const OURS: &[Row] = &[
         CLIENT,
         "requirePKCE: true",
         Obeyed(&["pkce_is_as_strict_as_the_dialect"]),
+    ),
+    (
+        "staticClients[].idTokenSignedResponseAlg",
+        CLIENT_OF_TWO_ALGORITHMS,
+        "idTokenSignedResponseAlg: EdDSA",
+        Obeyed(&["a_client_that_asks_for_nothing_gets_the_tenants_first_algorithm"]),
+    ),
+    (
+        "staticClients[].accessTokenSignedResponseAlg",
+        CLIENT_OF_TWO_ALGORITHMS,
+        "accessTokenSignedResponseAlg: EdDSA",
+        Obeyed(&["an_access_token_is_signed_for_whoever_verifies_it"]),
     ),
     (
         "staticClients[].backchannelLogoutURI",

@@ -26,7 +26,7 @@ fn issued_to_client(spec: &TenantSpec, ring: &KeyRing) -> TokenSet {
     };
     let alg = spec.signer.algorithms[0].parse().unwrap();
     let signing = ring.signing_key(alg).unwrap();
-    let keys = Keys { ring, signing };
+    let keys = Keys::of_one(ring, signing);
     issue(&plan, spec, keys, NOW, &SeededEntropy::new(7)).unwrap()
 }
 

@@ -36,6 +36,39 @@ async fn a_code_becomes_tokens_and_a_refresh_token() {
     }
 }
 
+/// The algorithm a token is signed with.
+fn alg_of(token: &str) -> serde_json::Value {
+    let header = token.split('.').next().unwrap();
+    let header = data_encoding::BASE64URL_NOPAD.decode(header.as_bytes());
+    let header: serde_json::Value = serde_json::from_slice(&header.unwrap()).unwrap();
+    header["alg"].clone()
+}
+
+#[tokio::test]
+async fn an_id_token_is_signed_as_its_client_asked_and_dexs_access_token_like_it() {
+    for asked in [None, Some("RS256"), Some("EdDSA")] {
+        let mut client = a_client();
+        if let Some(alg) = asked {
+            client = client.with_id_tokens_by(alg);
+        }
+        let algorithms = |spec: &mut insula_model::TenantSpec| {
+            spec.signer.algorithms = ["ES256", "RS256", "EdDSA"].map(str::to_owned).to_vec();
+        };
+        let mut ours = a_tenant().with_client(client.clone()).build();
+        let mut dexs = a_tenant().dex().with_client(client).build();
+        for (spec, is_dexs) in [(&mut ours, false), (&mut dexs, true)] {
+            algorithms(spec);
+            let (view, _) = view(spec.clone());
+            let answer = tokens(&view).await;
+            let expected = asked.unwrap_or("ES256");
+            assert_eq!(alg_of(answer.id_token.as_deref().unwrap()), expected);
+            if is_dexs {
+                assert_eq!(alg_of(&answer.access_token), expected);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn without_offline_access_nothing_is_written() {
     let (view, _) = view(a_tenant());

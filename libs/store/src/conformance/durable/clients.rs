@@ -22,6 +22,8 @@ fn plain(name: &str) -> Client {
         skip_approval: false,
         require_pkce: false,
         sso_shared_with: None,
+        id_token_signed_response_alg: None,
+        access_token_signed_response_alg: None,
     }
 }
 
@@ -46,6 +48,8 @@ fn full(name: &str) -> Client {
         skip_approval: true,
         require_pkce: true,
         sso_shared_with: Some(vec!["*".to_owned()]),
+        id_token_signed_response_alg: Some("ES256".to_owned()),
+        access_token_signed_response_alg: Some("RS256".to_owned()),
     }
 }
 

@@ -1,0 +1,73 @@
+//! The keys that sign what a client gets.
+
+use std::sync::Arc;
+
+use insula_engine::issue::{Keys, TokenSet, issue};
+use insula_engine::signing::{AccessTokenSigner, access_token_signer, id_token_alg};
+use insula_engine::token_plan::TokenPlan;
+use insula_jose::{Alg, KeyRing, SigningKey};
+use insula_model::Client;
+
+use crate::{Fault, FlowError, TenantView};
+
+/// The keys of a tenant that sign for a client.
+pub(crate) struct Signers<'a> {
+    view: &'a TenantView,
+    client: &'a Client,
+    ring: Arc<KeyRing>,
+    id_token: Arc<SigningKey>,
+}
+
+/// Has the key ready that signs the client's ID tokens. Asked for before any evidence is used up, so
+/// that a tenant without one costs nobody their code.
+pub(crate) async fn signers<'a>(
+    view: &'a TenantView,
+    client: &'a Client,
+) -> Result<Signers<'a>, Fault> {
+    let alg = id_token_alg(client, &view.rotation).ok_or(Fault::KeysStale)?;
+    let (ring, id_token) = key_of(view, &view.keys, alg).await?;
+    Ok(Signers {
+        view,
+        client,
+        ring,
+        id_token,
+    })
+}
+
+impl Signers<'_> {
+    /// Signs the tokens of a plan.
+    pub(crate) async fn sign(&self, plan: &TokenPlan<'_>) -> Result<TokenSet, FlowError> {
+        let (view, now) = (self.view, self.view.now());
+        let signer = access_token_signer(plan, self.client, &view.spec, &view.rotation);
+        let access_token = match signer.ok_or(Fault::KeysStale)? {
+            AccessTokenSigner::Of(alg) if alg == self.id_token.alg() => Arc::clone(&self.id_token),
+            AccessTokenSigner::Of(alg) => key_of(view, &self.ring, alg).await?.1,
+            AccessTokenSigner::Fastest => {
+                let fastest = self.ring.fastest_key_at(now, &view.rotation);
+                fastest.map_or_else(|_| Arc::clone(&self.id_token), Arc::clone)
+            }
+        };
+        let keys = Keys {
+            ring: &self.ring,
+            id_token: &self.id_token,
+            access_token: &access_token,
+        };
+        let entropy = view.effects.entropy.as_ref();
+        Ok(issue(plan, &view.spec, keys, now, entropy)?)
+    }
+}
+
+/// The key of an algorithm, and the ring that has it.
+#[expect(
+    clippy::unused_async,
+    reason = "a key that is not there yet is going to be waited for"
+)]
+async fn key_of(
+    view: &TenantView,
+    ring: &Arc<KeyRing>,
+    alg: Alg,
+) -> Result<(Arc<KeyRing>, Arc<SigningKey>), Fault> {
+    let key = ring.signing_key_at(alg, view.now(), &view.rotation);
+    let key = key.map_err(|_| Fault::KeysStale)?;
+    Ok((Arc::clone(ring), Arc::clone(key)))
+}
