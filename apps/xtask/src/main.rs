@@ -38,6 +38,9 @@ enum Task {
     Dev(dev::Options),
     /// Start PostgreSQL, MariaDB and Redis of its own, and run every test.
     Test(suite::Options),
+    /// Run the tests that drive programs in Go: go-oidc, kubelogin, oauth2-proxy, the API server's
+    /// authenticator.
+    Interop(suite::Options),
     /// Start the same services, and run one command with them or stay until Ctrl-C.
     Services(suite::ServicesOptions),
     /// All that a submission must pass: format, arrows, licences, lints, docs, tests.
@@ -67,6 +70,7 @@ fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Dev(options) => dev::run(&repository, &stop, &options),
         Task::Test(options) => suite::run(&repository, &stop, &options),
+        Task::Interop(options) => suite::interop(&repository, &stop, &options),
         Task::Services(options) => suite::only_services(&repository, &stop, &options),
         Task::Ci => ci::run(&repository, &stop),
         Task::Arrows => arrows::run(&repository),

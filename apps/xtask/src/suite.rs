@@ -1,6 +1,8 @@
 //! `cargo xtask test`: everything the tests need, then all tests; and `services`, without tests.
 
 mod clients;
+mod go;
+mod kept;
 mod packages;
 
 use std::ffi::OsString;
@@ -60,6 +62,18 @@ pub(crate) fn run(repository: &Repository, stop: &Stop, options: &Options) -> an
     outcome
 }
 
+/// `cargo xtask interop`: the tests that drive programs in Go, and nothing else.
+pub(crate) fn interop(
+    repository: &Repository,
+    stop: &Stop,
+    options: &Options,
+) -> anyhow::Result<()> {
+    let only = ["--test", "interop", "--"].map(str::to_owned);
+    let arguments = only.into_iter().chain(options.arguments.iter().cloned());
+    let arguments = arguments.collect();
+    run(repository, stop, &Options { arguments })
+}
+
 /// Starts what the tests need, for one command or for as long as it is wanted.
 pub(crate) fn only_services(
     repository: &Repository,
@@ -91,6 +105,8 @@ struct Scene {
     services: Services,
     /// Where the clients are, if there is what they run on.
     clients: Option<PathBuf>,
+    /// Where the programs in Go are, if they could be built.
+    go: Option<PathBuf>,
     /// The programs that could not be installed.
     missing: Vec<&'static str>,
 }
@@ -104,10 +120,11 @@ impl Scene {
         let can_run_clients = !missing
             .iter()
             .any(|name| packages::RUN_CLIENTS.contains(name));
-        let kept = if can_run_clients {
-            Some(clients::install(repository, stop)?)
+        let (kept, go) = if can_run_clients {
+            let kept = clients::install(repository, stop)?;
+            (Some(kept), Some(go::build(repository, stop)?))
         } else {
-            None
+            (None, None)
         };
         let services = Services::start(stop)?;
         let stage = |kept: PathBuf| {
@@ -118,6 +135,7 @@ impl Scene {
         Ok(Self {
             services,
             clients,
+            go,
             missing,
         })
     }
@@ -137,6 +155,7 @@ impl Scene {
         }
         let programs = [
             ("INSULA_TEST_CLIENTS", self.clients.clone()),
+            ("INSULA_TEST_GO", self.go.clone()),
             ("INSULA_TEST_CHROMIUM", tools::on_path("chromium")),
             ("INSULA_TEST_FIREFOX", tools::on_path("firefox-esr")),
             ("INSULA_TEST_CHROMEDRIVER", tools::on_path("chromedriver")),

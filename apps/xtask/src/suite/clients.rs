@@ -1,39 +1,29 @@
 //! The relying parties that nobody here wrote: npm and PyPI packages, installed once per lock.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context as _;
-
+use super::kept::{self, Kept};
 use crate::process;
 use crate::repository::Repository;
 use crate::stop::Stop;
 
 const FOLDER: &str = "tests/clients";
 const LOCKS: [&str; 3] = ["package.json", "package-lock.json", "requirements.txt"];
-const DONE: &str = "installed";
 
 /// Installs the packages into the cache, unless this very set is there already.
 pub(super) fn install(repository: &Repository, stop: &Stop) -> anyhow::Result<PathBuf> {
     let source = repository.root.join(FOLDER);
-    let locks = read_locks(&source)?;
-    let kept = repository
-        .cache
-        .join(format!("clients-{:016x}", fingerprint(&locks)));
-    if kept.join(DONE).is_file() {
-        return Ok(kept);
+    let locks = kept::read(&source, &LOCKS)?;
+    let kept = Kept::of(repository, "clients", &locks)?;
+    if kept.is_done() {
+        return Ok(kept.folder);
     }
-    if kept.exists() {
-        fs::remove_dir_all(&kept)
-            .with_context(|| format!("could not remove half of {}", kept.display()))?;
-    }
-    println!("installing the test clients into {}", kept.display());
-    fs::create_dir_all(&kept).with_context(|| format!("could not make {}", kept.display()))?;
+    println!("installing the test clients into {}", kept.folder.display());
     for (name, content) in LOCKS.iter().zip(&locks) {
-        fs::write(kept.join(name), content)?;
+        fs::write(kept.folder.join(name), content)?;
     }
     let mut npm = Command::new("npm");
     npm.args([
@@ -43,11 +33,11 @@ pub(super) fn install(repository: &Repository, stop: &Stop) -> anyhow::Result<Pa
         "--no-fund",
         "--loglevel=error",
     ]);
-    process::run("npm ci", npm.current_dir(&kept), stop)?;
+    process::run("npm ci", npm.current_dir(&kept.folder), stop)?;
     let mut venv = Command::new("python3");
     venv.args(["-m", "venv", "venv"]);
-    process::run("python3 -m venv", venv.current_dir(&kept), stop)?;
-    let mut pip = Command::new(kept.join("venv").join("bin").join("pip"));
+    process::run("python3 -m venv", venv.current_dir(&kept.folder), stop)?;
+    let mut pip = Command::new(kept.folder.join("venv").join("bin").join("pip"));
     pip.args([
         "install",
         "--quiet",
@@ -55,9 +45,8 @@ pub(super) fn install(repository: &Repository, stop: &Stop) -> anyhow::Result<Pa
         "-r",
         "requirements.txt",
     ]);
-    process::run("pip install", pip.current_dir(&kept), stop)?;
-    fs::write(kept.join(DONE), "")?;
-    Ok(kept)
+    process::run("pip install", pip.current_dir(&kept.folder), stop)?;
+    kept.done()
 }
 
 /// Lays the programs of this checkout beside the installed packages, in a folder of this run.
@@ -82,34 +71,4 @@ pub(super) fn stage(
         symlink(kept.join(packages), stage.join(packages))?;
     }
     Ok(stage)
-}
-
-fn read_locks(source: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
-    LOCKS
-        .iter()
-        .map(|name| {
-            let path = source.join(name);
-            fs::read(&path).with_context(|| format!("could not read {}", path.display()))
-        })
-        .collect()
-}
-
-/// Tells one set of locks from another; a toolchain that hashes otherwise only installs again.
-fn fingerprint(locks: &[Vec<u8>]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    locks.hash(&mut hasher);
-    hasher.finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn another_lock_is_another_folder_and_the_same_lock_is_the_same() {
-        let one = [b"a".to_vec(), b"bc".to_vec()];
-        let other = [b"ab".to_vec(), b"c".to_vec()];
-        assert_eq!(fingerprint(&one), fingerprint(&one.clone()));
-        assert_ne!(fingerprint(&one), fingerprint(&other));
-    }
 }

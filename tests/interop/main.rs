@@ -1,0 +1,47 @@
+//! Programs in Go that nobody here wrote, against the real process: `cargo xtask interop`.
+//!
+//! Issuers are at 127.0.0.1 with a path: Go's resolver does not know `acme.localhost` on Linux.
+
+mod go_oidc;
+mod kubelogin;
+mod oauth2_proxy;
+mod program;
+
+use insula_tests::{Deployment, Person};
+
+/// Somebody the mock upstream knows: Kilgore Trout, in the group `authors`.
+const SOMEBODY: Person<'static> = Person {
+    login: "",
+    password: "",
+    connector: Some("mock"),
+    denies: false,
+};
+
+/// A tenant of ours and one of dex's with the same client, at `/ours` and `/dex`.
+fn both_dialects(client: &str) -> Deployment {
+    Deployment::build()
+        .tenant(
+            "ours",
+            &format!(
+                "issuer: http://127.0.0.1:PORT/ours
+connectors: [{{ type: mockCallback, id: mock, name: Mock }}]
+staticClients:
+  - {client}
+"
+            ),
+        )
+        .tenant(
+            "dex",
+            &format!(
+                "# dex
+issuer: http://127.0.0.1:PORT/dex
+storage: {{ type: memory }}
+oauth2: {{ skipApprovalScreen: true }}
+connectors: [{{ type: mockCallback, id: mock, name: Mock }}]
+staticClients:
+  - {client}
+"
+            ),
+        )
+        .done()
+}

@@ -1,0 +1,83 @@
+use insula_tests::{Agent, RelyingParty, free_port};
+
+use crate::program::{Program, command, log_in};
+use crate::{SOMEBODY, both_dialects};
+
+async fn guards_an_app_at(tenant: &str) {
+    let Some(mut command) = command("oauth2-proxy") else {
+        return;
+    };
+    let port = free_port();
+    let app = format!("http://127.0.0.1:{port}");
+    let back_at = format!("{app}/oauth2/callback");
+    let client = format!(
+        "{{ id: proxy, name: Proxy, secret: proxy-secret, redirectURIs: [\"{back_at}\"] }}"
+    );
+    let deployment = both_dialects(&client);
+    let _process = deployment.open().await;
+    let issuer = format!("http://127.0.0.1:{}/{tenant}", deployment.port);
+    command
+        .args([
+            "--provider=oidc",
+            "--client-id=proxy",
+            "--client-secret=proxy-secret",
+        ])
+        .arg(format!("--oidc-issuer-url={issuer}"))
+        .arg(format!("--http-address=127.0.0.1:{port}"))
+        .arg(format!("--redirect-url={back_at}"))
+        .args([
+            "--upstream=static://202",
+            "--email-domain=*",
+            "--cookie-secure=false",
+        ])
+        .args([
+            "--code-challenge-method=S256",
+            "--skip-provider-button",
+            "--skip-jwt-bearer-tokens",
+        ])
+        .arg("--cookie-secret=0123456789abcdef0123456789abcdef")
+        .arg("--insecure-oidc-allow-unverified-email=false");
+    let _proxy = Program::start(&mut command);
+    wait_until_it_listens(port).await;
+
+    let browser = Agent::new();
+    let refused = Agent::new().get(&app).await;
+    assert_eq!(refused.status, 302, "{}", refused.body);
+    log_in(&browser, &app, &back_at, &SOMEBODY).await;
+    let inside = browser.get(&app).await;
+    assert_eq!(inside.status, 202, "{}", inside.body);
+
+    // An app in front of it sends the ID token as a bearer token.
+    let party = RelyingParty::new(&issuer, "proxy", "proxy-secret", &back_at);
+    let party = if tenant == "dex" {
+        party.of_dex()
+    } else {
+        party
+    };
+    let tokens = party.log_in(&Agent::new(), &SOMEBODY).await;
+    let bearer = |token: &str| format!("Bearer {token}");
+    let id_token = bearer(&tokens.id_token.unwrap().token);
+    let machine = Agent::new().with_header("authorization", &id_token);
+    assert_eq!(machine.get(&app).await.status, 202);
+}
+
+async fn wait_until_it_listens(port: u16) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .is_err()
+    {
+        assert!(std::time::Instant::now() < deadline, "nobody listens");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn oauth2_proxy_guards_an_app_with_a_tenant_of_ours() {
+    guards_an_app_at("ours").await;
+}
+
+#[tokio::test]
+async fn oauth2_proxy_guards_an_app_with_a_tenant_of_dex() {
+    guards_an_app_at("dex").await;
+}
