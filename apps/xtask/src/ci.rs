@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::repository::Repository;
 use crate::stop::Stop;
-use crate::{arrows, process, suite, tools};
+use crate::{arrows, process, reference, suite, tools};
 
 /// Runs every step; the first that fails ends it.
 pub(crate) fn run(repository: &Repository, stop: &Stop) -> anyhow::Result<()> {
@@ -14,6 +14,7 @@ pub(crate) fn run(repository: &Repository, stop: &Stop) -> anyhow::Result<()> {
         process::run("cargo fmt", &mut command, stop)
     })?;
     steps.take("arrows", || arrows::run(repository))?;
+    steps.take("clauses", || reference::check(repository))?;
     steps.take("deny", || {
         let mut command = tools::cargo_deny(repository, stop)?;
         command.args([

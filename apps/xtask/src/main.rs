@@ -10,6 +10,7 @@ mod bench;
 mod ci;
 mod dev;
 mod process;
+mod reference;
 mod repository;
 mod services;
 mod stop;
@@ -47,6 +48,8 @@ enum Task {
     Ci,
     /// Compare the dependencies between our crates with docs/arrows.toml.
     Arrows,
+    /// Write docs/reference/coverage.md: which test proves which clause of a specification.
+    Reference,
     /// Attack a release build of the server, and write down what held.
     Attack(attack::Options),
     /// Run the function benchmarks and the load program.
@@ -74,6 +77,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Services(options) => suite::only_services(&repository, &stop, &options),
         Task::Ci => ci::run(&repository, &stop),
         Task::Arrows => arrows::run(&repository),
+        Task::Reference => reference::write(&repository),
         Task::Attack(options) => attack::run(&repository, &stop, options),
         Task::Bench(options) => bench::run(&repository, &stop, &options),
     }
