@@ -1,8 +1,8 @@
 //! Pages as somebody meets them who sees little, presses keys, or reads on a phone.
 
+use insula_tests::scripts::{node, run};
 use insula_tests::{Deployment, RelyingParty, program};
 
-use crate::clients::{node, run};
 use crate::shared_server::{ACME, ADMIN, GLOBEX, JANE, globex, portal, shared_server};
 
 /// Everything axe finds on the pages of a login, a line for each.

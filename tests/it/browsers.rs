@@ -1,9 +1,8 @@
 //! Real browsers, and clients that send them on and on.
 
+use insula_tests::scripts::{node, run};
 use insula_tests::{Deployment, Login, RelyingParty, free_port, program};
 use serde_json::{Value, json};
-
-use crate::clients::{node, run};
 
 /// The word "password".
 pub(crate) const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$4oUKJFuO1HSpp1d+6NQReQ$QdW2GtHNq+pEsYg/JHln8B0zYM6NV9J71y2Z1B/aFqE";

@@ -6,6 +6,7 @@
 //! crate of ours: what it knows of the server it knows from outside.
 
 pub mod attack;
+pub mod scripts;
 
 mod agent;
 mod database;
