@@ -1,8 +1,9 @@
-//! Programs in Go that nobody here wrote, against the real process: `cargo xtask interop`.
+//! Programs that nobody here wrote, against the real process: `cargo xtask interop`.
 //!
 //! Issuers are at 127.0.0.1 with a path: Go's resolver does not know `acme.localhost` on Linux.
 
 mod go_oidc;
+mod idpyoidc;
 mod kubelogin;
 mod oauth2_proxy;
 mod program;
@@ -17,13 +18,15 @@ const SOMEBODY: Person<'static> = Person {
     denies: false,
 };
 
-/// A tenant of ours and one of dex's with the same client, at `/ours` and `/dex`.
+/// A tenant of ours and one of dex's with the same client, at `/ours` and `/dex`. Ours signs
+/// with RS256, for Spring Security and idpyoidc take nothing else.
 fn both_dialects(client: &str) -> Deployment {
     Deployment::build()
         .tenant(
             "ours",
             &format!(
                 "issuer: http://127.0.0.1:PORT/ours
+signer: {{ config: {{ algorithm: RS256 }} }}
 connectors: [{{ type: mockCallback, id: mock, name: Mock }}]
 staticClients:
   - {client}

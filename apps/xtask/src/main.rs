@@ -39,8 +39,8 @@ enum Task {
     Dev(dev::Options),
     /// Start PostgreSQL, MariaDB and Redis of its own, and run every test.
     Test(suite::Options),
-    /// Run the tests that drive programs in Go: go-oidc, kubelogin, oauth2-proxy, the API server's
-    /// authenticator.
+    /// Run the tests that drive programs of others: go-oidc, kubelogin, oauth2-proxy, the API
+    /// server's authenticator, Spring Security, mod_auth_openidc, idpyoidc, oidc-client-ts.
     Interop(suite::Options),
     /// Start the same services, and run one command with them or stay until Ctrl-C.
     Services(suite::ServicesOptions),
