@@ -6,6 +6,7 @@ mod go_oidc;
 mod idpyoidc;
 mod kubelogin;
 mod oauth2_proxy;
+mod oidc_client_ts;
 mod program;
 
 use insula_tests::{Deployment, Person};
@@ -21,6 +22,11 @@ const SOMEBODY: Person<'static> = Person {
 /// A tenant of ours and one of dex's with the same client, at `/ours` and `/dex`. Ours signs
 /// with RS256, for Spring Security and idpyoidc take nothing else.
 fn both_dialects(client: &str) -> Deployment {
+    both_dialects_with(client, client, "")
+}
+
+/// The same with a client for each, and more lines for dex's.
+fn both_dialects_with(client_of_ours: &str, client_of_dex: &str, dex: &str) -> Deployment {
     Deployment::build()
         .tenant(
             "ours",
@@ -29,7 +35,7 @@ fn both_dialects(client: &str) -> Deployment {
 signer: {{ config: {{ algorithm: RS256 }} }}
 connectors: [{{ type: mockCallback, id: mock, name: Mock }}]
 staticClients:
-  - {client}
+  - {client_of_ours}
 "
             ),
         )
@@ -42,7 +48,8 @@ storage: {{ type: memory }}
 oauth2: {{ skipApprovalScreen: true }}
 connectors: [{{ type: mockCallback, id: mock, name: Mock }}]
 staticClients:
-  - {client}
+  - {client_of_dex}
+{dex}
 "
             ),
         )

@@ -9,13 +9,13 @@ use url::Url;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One of the programs in Go, killed when it goes.
+/// A program that was started, killed when this goes.
 pub(crate) struct Program {
     child: Child,
     said: Arc<Mutex<Vec<String>>>,
 }
 
-/// A command of one of them; `None` where the test is to be skipped.
+/// A command of one of those in Go; `None` where the test is to be skipped.
 pub(crate) fn command(name: &str) -> Option<Command> {
     Some(Command::new(program("INSULA_TEST_GO")?.join(name)))
 }
@@ -110,4 +110,16 @@ pub(crate) async fn log_in(
     let back = walk(agent, &login, person).await;
     let answer = agent.get(Url::as_str(&back.url)).await;
     answer.body
+}
+
+/// Waits until somebody listens at a port.
+pub(crate) async fn wait_until_it_listens(port: u16) {
+    let deadline = Instant::now() + PATIENCE;
+    while tokio::net::TcpStream::connect(("127.0.0.1", port))
+        .await
+        .is_err()
+    {
+        assert!(Instant::now() < deadline, "nobody listens");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
