@@ -8,6 +8,7 @@ mod kubelogin;
 mod oauth2_proxy;
 mod oidc_client_ts;
 mod program;
+mod spring_security;
 
 use insula_tests::{Deployment, Person};
 

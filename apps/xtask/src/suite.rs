@@ -2,6 +2,7 @@
 
 mod clients;
 mod go;
+mod java;
 mod kept;
 mod packages;
 
@@ -62,7 +63,7 @@ pub(crate) fn run(repository: &Repository, stop: &Stop, options: &Options) -> an
     outcome
 }
 
-/// `cargo xtask interop`: the tests that drive programs in Go, and nothing else.
+/// `cargo xtask interop`: the tests that drive programs nobody here wrote, and nothing else.
 pub(crate) fn interop(
     repository: &Repository,
     stop: &Stop,
@@ -107,6 +108,8 @@ struct Scene {
     clients: Option<PathBuf>,
     /// Where the programs in Go are, if they could be built.
     go: Option<PathBuf>,
+    /// The jar of the program in Java, if it could be built.
+    java: Option<PathBuf>,
     /// The programs that could not be installed.
     missing: Vec<&'static str>,
 }
@@ -117,14 +120,17 @@ impl Scene {
         missing: Vec<&'static str>,
         stop: &Stop,
     ) -> anyhow::Result<Self> {
-        let can_run_clients = !missing
-            .iter()
-            .any(|name| packages::RUN_CLIENTS.contains(name));
-        let (kept, go) = if can_run_clients {
+        let has = |needed: &[&str]| !missing.iter().any(|name| needed.contains(name));
+        let (kept, go) = if has(&packages::RUN_CLIENTS) {
             let kept = clients::install(repository, stop)?;
             (Some(kept), Some(go::build(repository, stop)?))
         } else {
             (None, None)
+        };
+        let java = if has(&packages::RUN_JAVA) {
+            Some(java::build(repository, stop)?)
+        } else {
+            None
         };
         let services = Services::start(stop)?;
         let stage = |kept: PathBuf| {
@@ -136,6 +142,7 @@ impl Scene {
             services,
             clients,
             go,
+            java,
             missing,
         })
     }
@@ -156,6 +163,7 @@ impl Scene {
         let programs = [
             ("INSULA_TEST_CLIENTS", self.clients.clone()),
             ("INSULA_TEST_GO", self.go.clone()),
+            ("INSULA_TEST_JAVA", self.java.clone()),
             ("INSULA_TEST_CHROMIUM", tools::on_path("chromium")),
             ("INSULA_TEST_FIREFOX", tools::on_path("firefox-esr")),
             ("INSULA_TEST_CHROMEDRIVER", tools::on_path("chromedriver")),

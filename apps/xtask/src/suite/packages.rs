@@ -106,10 +106,23 @@ const NEEDED: &[Needed] = &[
         packages: &["python3", "python3-venv"],
         is_there: has_venv,
     },
+    Needed {
+        program: "javac",
+        packages: &["default-jdk-headless"],
+        is_there: || tools::on_path("javac").is_some(),
+    },
+    Needed {
+        program: "mvn",
+        packages: &["maven"],
+        is_there: || tools::on_path("mvn").is_some(),
+    },
 ];
 
 /// What the relying parties of others need.
 pub(super) const RUN_CLIENTS: [&str; 3] = ["node", "npm", "python3 with venv"];
+
+/// What the relying party in Java needs.
+pub(super) const RUN_JAVA: [&str; 2] = ["javac", "mvn"];
 
 /// Installs what is missing; does nothing, and asks nobody, when all is there. Where there is nothing
 /// to install with, names what is missing and answers it: the tests that need it are skipped.
