@@ -5,6 +5,7 @@
 mod go_oidc;
 mod idpyoidc;
 mod kubelogin;
+mod mod_auth_openidc;
 mod oauth2_proxy;
 mod oidc_client_ts;
 mod program;

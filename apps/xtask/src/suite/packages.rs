@@ -107,6 +107,11 @@ const NEEDED: &[Needed] = &[
         is_there: has_venv,
     },
     Needed {
+        program: "apache2 with mod_auth_openidc",
+        packages: &["apache2", "libapache2-mod-auth-openidc"],
+        is_there: || apache().is_some(),
+    },
+    Needed {
         program: "javac",
         packages: &["default-jdk-headless"],
         is_there: || tools::on_path("javac").is_some(),
@@ -182,6 +187,13 @@ fn install_command(packages: &[&str]) -> anyhow::Result<Command> {
 pub(super) fn haproxy() -> Option<PathBuf> {
     let usual = PathBuf::from("/usr/sbin/haproxy");
     tools::on_path("haproxy").or_else(|| usual.is_file().then_some(usual))
+}
+
+/// Where Apache is, if it has the module that logs people in.
+pub(super) fn apache() -> Option<PathBuf> {
+    let module = Path::new("/usr/lib/apache2/modules/mod_auth_openidc.so");
+    let usual = PathBuf::from("/usr/sbin/apache2");
+    (module.is_file() && usual.is_file()).then_some(usual)
 }
 
 fn has_venv() -> bool {

@@ -1,0 +1,186 @@
+//! Apache with mod_auth_openidc as the guard of a page.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use insula_tests::{Agent, Deployment, Process, free_port, program};
+use nix::unistd::Uid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{Program, log_in, wait_until_it_listens};
+use crate::{SOMEBODY, both_dialects_with};
+
+const SECRET: &str = "secret-of-the-page";
+
+/// Apache in front of a page, and the tenant it logs people in at.
+struct Guarded {
+    address: String,
+    issuer: String,
+    _apache: Program,
+    _server: Process,
+    _folder: TempDir,
+    _deployment: Deployment,
+}
+
+impl Guarded {
+    async fn at(tenant: &str) -> Option<Self> {
+        let apache = program("INSULA_TEST_APACHE")?;
+        let port = free_port();
+        let address = format!("http://127.0.0.1:{port}");
+        let client = format!(
+            "id: apache, name: Apache, secret: {SECRET}, redirectURIs: [\"{address}/callback\"]"
+        );
+        let deployment = both_dialects_with(
+            &format!("{{ {client}, postLogoutRedirectURIs: [\"{address}/out\"] }}"),
+            &format!("{{ {client} }}"),
+            "",
+        );
+        let server = deployment.open().await;
+        let issuer = format!("http://127.0.0.1:{}/{tenant}", deployment.port);
+        let folder = laid_out(port, &address, &issuer);
+        let mut command = Command::new(apache);
+        command
+            .arg("-d")
+            .arg(folder.path())
+            .arg("-f")
+            .arg(folder.path().join("httpd.conf"))
+            .arg("-X"); // one process, which ends when it is killed
+        let running = Program::start(&mut command);
+        wait_until_it_listens(port).await;
+        Some(Self {
+            address,
+            issuer,
+            _apache: running,
+            _server: server,
+            _folder: folder,
+            _deployment: deployment,
+        })
+    }
+
+    fn page(&self, path: &str) -> String {
+        format!("{}{path}", self.address)
+    }
+
+    async fn info(&self, browser: &Agent) -> Value {
+        let info = browser.get(self.page("/callback?info=json")).await;
+        info.expect(200).json()
+    }
+}
+
+fn laid_out(port: u16, address: &str, issuer: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    // It serves as somebody else once it listens.
+    fs::set_permissions(root, Permissions::from_mode(0o755)).unwrap();
+    let documents = root.join("documents");
+    fs::create_dir(&documents).unwrap();
+    for name in ["secret", "out"] {
+        fs::write(documents.join(name), name).unwrap();
+    }
+    let config = configured(root, &documents, port, address, issuer);
+    fs::write(root.join("httpd.conf"), config).unwrap();
+    folder
+}
+
+fn configured(root: &Path, documents: &Path, port: u16, address: &str, issuer: &str) -> String {
+    let modules = [
+        "mpm_event",
+        "authn_core",
+        "authz_core",
+        "authz_user",
+        "headers",
+        "auth_openidc",
+    ];
+    let modules = modules
+        .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"));
+    let user = if Uid::effective().is_root() {
+        "User www-data\nGroup www-data\n"
+    } else {
+        ""
+    };
+    let root = root.display();
+    format!(
+        r#"{modules}{user}
+ServerName 127.0.0.1
+Listen 127.0.0.1:{port}
+DefaultRuntimeDir "{root}"
+PidFile "{root}/pid"
+Mutex "file:{root}" default
+ErrorLog /dev/stderr
+DocumentRoot "{documents}"
+OIDCProviderMetadataURL {issuer}/.well-known/openid-configuration
+OIDCClientID apache
+OIDCClientSecret {SECRET}
+OIDCRedirectURI {address}/callback
+OIDCCryptoPassphrase passphrase-of-its-cookies
+OIDCPKCEMethod S256
+OIDCScope "openid profile email groups offline_access"
+OIDCPassUserInfoAs claims json
+OIDCInfoHook access_token refresh_token id_token
+<Location /secret>
+  AuthType openid-connect
+  Require claim groups:authors
+  Header set X-Email "%{{OIDC_CLAIM_email}}e"
+  Header set X-Userinfo "%{{OIDC_USERINFO_json}}e"
+</Location>
+<Location /callback>
+  AuthType openid-connect
+  Require valid-user
+</Location>
+"#,
+        modules = modules.concat(),
+        documents = documents.display(),
+    )
+}
+
+async fn shows_the_page_and_refreshes_at(tenant: &str) -> Option<(Guarded, Agent)> {
+    let guarded = Guarded::at(tenant).await?;
+    let browser = Agent::new();
+    let (page, back_at) = (guarded.page("/secret"), guarded.page("/callback"));
+    log_in(&browser, &page, &back_at, &SOMEBODY).await;
+    let shown = browser.get(&page).await.expect(200);
+    assert_eq!(shown.body, "secret");
+    assert_eq!(shown.header("x-email"), "kilgore@kilgore.trout");
+    let userinfo: Value = serde_json::from_str(shown.header("x-userinfo")).unwrap();
+    assert_eq!(userinfo["groups"][0], "authors", "{userinfo:#}");
+
+    let before = guarded.info(&browser).await;
+    assert_eq!(before["id_token"]["iss"], guarded.issuer, "{before:#}");
+    let token = before["access_token"].as_str().unwrap();
+    let refresh = guarded.page(&format!("/callback?refresh={page}&access_token={token}"));
+    let back = browser.get(refresh).await.expect(302);
+    assert_eq!(back.location().as_str(), page, "{back:?}");
+    let after = guarded.info(&browser).await;
+    assert_ne!(after["access_token"], before["access_token"]);
+    assert_ne!(after["refresh_token"], before["refresh_token"]);
+    Some((guarded, browser))
+}
+
+#[tokio::test]
+async fn mod_auth_openidc_logs_in_refreshes_and_logs_out_at_a_tenant_of_ours() {
+    let Some((guarded, browser)) = shows_the_page_and_refreshes_at("ours").await else {
+        return;
+    };
+    let out = guarded.page("/out");
+    let logout = guarded.page(&format!("/callback?logout={out}"));
+    let to_us = browser.get(logout).await.expect(302).location();
+    assert!(to_us.as_str().starts_with(&guarded.issuer), "{to_us}");
+    let back = browser.get(&to_us).await.expect(303);
+    assert_eq!(back.location().as_str(), out);
+    assert!(
+        browser
+            .cookies()
+            .iter()
+            .all(|cookie| cookie.name != "insula_session.ours"),
+        "the session at the tenant is over"
+    );
+    browser.get(guarded.page("/secret")).await.expect(302);
+}
+
+#[tokio::test]
+async fn mod_auth_openidc_logs_in_and_refreshes_at_a_tenant_of_dex() {
+    shows_the_page_and_refreshes_at("dex").await;
+}
