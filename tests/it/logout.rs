@@ -1,5 +1,9 @@
 //! RP-initiated logout.
 
+mod backchannel;
+mod frontchannel;
+mod sessions;
+
 use insula_tests::{Agent, Answer, RelyingParty};
 use url::Url;
 
@@ -12,9 +16,14 @@ fn logout_url(party: &RelyingParty, params: &[(&str, &str)]) -> String {
 }
 
 async fn confirm(agent: &Agent, answer: &Answer) -> Answer {
+    say_yes(agent, answer, "submit-logout").await
+}
+
+/// Presses a button of the confirmation.
+async fn say_yes(agent: &Agent, answer: &Answer, button: &str) -> Answer {
     let page = answer.page();
     let form = page.form_with("submit-logout").expect("a confirmation");
-    let filled = form.filled(&[], "submit-logout");
+    let filled = form.filled(&[], button);
     let filled: Vec<_> = filled
         .iter()
         .map(|(n, v)| (n.as_str(), v.as_str()))
@@ -110,32 +119,80 @@ async fn a_hint_of_another_session_does_not_do() {
     assert!(has_session(&agent));
 }
 
+/// What is wrong with each of these forbids the redirect; the person is asked, and logged out.
 #[tokio::test]
-async fn nobody_is_sent_where_nobody_registered() {
+async fn nobody_is_sent_where_nobody_registered_and_everybody_can_leave() {
     let wiki = shared_server().await.wiki();
     let agent = Agent::new();
-    let tokens = wiki.log_in(&agent, &JANE).await;
-    let hint = tokens.id().token.as_str();
-    for params in [
-        &[("post_logout_redirect_uri", "https://wiki.example/bye")][..],
+    let hint = wiki.log_in(&agent, &JANE).await.id().token.clone();
+    let forged = format!("{hint}A");
+    let flawed: [&[(&str, &str)]; 6] = [
+        &[("post_logout_redirect_uri", "https://wiki.example/bye")],
         &[
-            ("id_token_hint", hint),
+            ("id_token_hint", &hint),
             ("post_logout_redirect_uri", "https://evil.example/"),
         ],
         &[
-            ("id_token_hint", hint),
+            ("id_token_hint", &hint),
             ("post_logout_redirect_uri", "https://portal.example/bye"),
         ],
         &[
-            ("id_token_hint", hint),
+            ("id_token_hint", &hint),
             ("client_id", "portal"),
             ("post_logout_redirect_uri", "https://portal.example/bye"),
         ],
         &[("id_token_hint", "no.token.atall")],
-    ] {
-        let answer = agent.get(logout_url(&wiki, params)).await.expect(400);
+        &[
+            ("id_token_hint", &forged),
+            ("post_logout_redirect_uri", "https://wiki.example/bye"),
+        ],
+    ];
+    for params in flawed {
+        let answer = agent.get(logout_url(&wiki, params)).await.expect(200);
         assert_eq!(answer.header("location"), "");
+        assert!(answer.page().form_with("submit-logout").is_some());
         assert!(has_session(&agent), "{params:?}");
+        let asked = agent.post(wiki.at("/logout"), params).await.expect(200);
+        assert!(asked.page().form_with("submit-logout").is_some());
+        assert!(has_session(&agent), "asked by POST: {params:?}");
+    }
+    for params in flawed {
+        let agent = Agent::new();
+        wiki.log_in(&agent, &JANE).await;
+        let old = agent.cookie("insula_session");
+        let answer = agent.get(logout_url(&wiki, params)).await.expect(200);
+        let done = confirm(&agent, &answer).await.expect(200);
+        assert_eq!(done.header("location"), "");
+        assert!(done.page().form_with("submit-logout").is_none());
+        assert!(!done.page().has("return"), "{params:?}");
+        assert!(!has_session(&agent), "{params:?}");
+        agent.plant(old);
+        agent.get(wiki.begin().url).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn both_ways_to_ask_end_the_session_of_a_good_hint() {
+    let wiki = shared_server().await.wiki();
+    for is_posted in [false, true] {
+        let agent = Agent::new();
+        let tokens = wiki.log_in(&agent, &JANE).await;
+        let params = [
+            ("id_token_hint", tokens.id().token.as_str()),
+            ("client_id", "wiki"),
+            ("post_logout_redirect_uri", "https://wiki.example/bye"),
+            ("state", "s"),
+            ("ui_locales", "de en"),
+            ("logout_hint", JANE.login),
+        ];
+        let answer = if is_posted {
+            agent.post(wiki.at("/logout"), &params).await
+        } else {
+            agent.get(logout_url(&wiki, &params)).await
+        };
+        let to = answer.expect(303).location();
+        assert_eq!(to.as_str(), "https://wiki.example/bye?state=s");
+        assert!(!has_session(&agent));
     }
 }
 

@@ -140,9 +140,18 @@ async fn an_id_token_of_one_tenant_hints_at_nobody_at_another() {
         let back = Back::of(answer.location(), Vec::new());
         assert_eq!(back.get("error"), "invalid_request");
         let url = other.party.at(&format!("/logout?id_token_hint={hint}"));
-        let answer = agent.get(url).await;
-        assert_refused_on_a_page(&answer, 400);
+        let answer = agent.get(url).await.expect(200);
+        assert!(answer.page().form_with("submit-logout").is_some());
         assert!(agent.cookie("insula_session").http_only);
+        // Nor does it end the session of its own tenant from there.
+        let agent = Agent::new();
+        let tokens = one.party.log_in(&agent, &one.person).await;
+        let hint = tokens.id().token.as_str();
+        let url = other.party.at(&format!("/logout?id_token_hint={hint}"));
+        Agent::new().get(url).await.expect(200);
+        let login = one.party.begin_with(&[("prompt", "none")]);
+        let answer = agent.get(&login.url).await.expect(303);
+        assert!(answer.header("location").contains("code="));
     }
 }
 

@@ -135,6 +135,7 @@ impl Form {
             match field.kind.as_str() {
                 "submit" => read.buttons.push(field),
                 "button" => {}
+                "checkbox" | "radio" if part.attr("checked").is_none() => {}
                 _ => read.fields.push(field),
             }
         }

@@ -1,5 +1,5 @@
 //! What the process does by the clock: ask its backends, collect what expired, look for changed
-//! files.
+//! files, tell clients of logouts.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,6 +70,8 @@ pub(crate) fn start(
     });
 
     io.spawn(look_for_changes(tenancy.clone(), certificates.cloned()));
+
+    io.spawn(tenancy.logout_delivery(services.outbound.clone()).run());
 
     let (durable, clock) = (Arc::clone(&services.durable), services.clock.clone());
     let holder = services.process_id.clone();

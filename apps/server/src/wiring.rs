@@ -33,6 +33,7 @@ pub(crate) struct Services {
     pub(crate) cache: Arc<dyn Cache>,
     pub(crate) memory_cache: Option<MemoryCache>,
     pub(crate) bus: Arc<dyn ChangeBus>,
+    pub(crate) outbound: Arc<UpstreamHttp>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) hashing: Arc<HashingPool>,
     pub(crate) themes: Arc<ThemeLibrary>,
@@ -83,13 +84,12 @@ fn folders(config: &ServerConfig) -> Folders {
     }
 }
 
-fn registry(config: &ServerConfig, io: &Handle) -> Result<Arc<Registry>> {
+fn outbound(config: &ServerConfig, io: &Handle) -> Result<Arc<UpstreamHttp>> {
     let policy = OutboundPolicy {
         allow: config.outbound.allow_private.clone(),
         ..OutboundPolicy::default()
     };
-    let http = UpstreamHttp::new(policy, io.clone())?;
-    Ok(Arc::new(Registry::new(Arc::new(http))))
+    Ok(Arc::new(UpstreamHttp::new(policy, io.clone())?))
 }
 
 /// The tenants of the configured folder.
@@ -98,10 +98,10 @@ pub(crate) fn specs(
     themes: Arc<ThemeLibrary>,
     io: &Handle,
 ) -> Result<FileSpecs> {
-    let registry = registry(config, io)?;
+    let registry = Registry::new(outbound(config, io)?);
     Ok(FileSpecs::new(
         folders(config),
-        registry,
+        Arc::new(registry),
         themes,
         io.clone(),
     ))
@@ -159,7 +159,8 @@ pub(crate) async fn services(config: &ServerConfig, io: Handle) -> Result<Servic
         CacheLease::take(store.clone(), &config.cache, &process_id, &config.database).await?;
     let (cache, memory_cache, bus) = short_lived(config, &io, clock.clone(), &metrics).await?;
     let themes = Arc::new(themes(config).context(Misconfigured)?);
-    let registry = registry(config, &io)?;
+    let outbound = outbound(config, &io)?;
+    let registry = Arc::new(Registry::new(Arc::clone(&outbound)));
     let specs = FileSpecs::new(
         folders(config),
         Arc::clone(&registry),
@@ -175,6 +176,7 @@ pub(crate) async fn services(config: &ServerConfig, io: Handle) -> Result<Servic
         cache,
         memory_cache,
         bus,
+        outbound,
         registry,
         themes,
         specs: Arc::new(specs),

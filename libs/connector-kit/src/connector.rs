@@ -35,6 +35,17 @@ pub struct LoginContext {
     pub now: Timestamp,
 }
 
+/// What a connector is told of a person who was logged out here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogoutContext {
+    /// Where the upstream is to send the browser back to.
+    pub return_url: String,
+    /// To be sent as `state`, so that whoever comes back goes on.
+    pub state: String,
+    /// Whether people are logged out at an upstream whose connector does not say.
+    pub unless_told: bool,
+}
+
 /// Who it is, says the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamIdentity {
@@ -65,6 +76,12 @@ pub trait Connector: Send + Sync {
         memory: &Memory,
         reply: Reply,
     ) -> Result<UpstreamIdentity, ConnectorError>;
+
+    /// Where a browser goes so that its person is logged out at the upstream, too; `None` where that
+    /// cannot be, or is not wanted.
+    async fn logout_url(&self, _ctx: &LogoutContext) -> Result<Option<String>, ConnectorError> {
+        Ok(None)
+    }
 
     /// What the upstream says of the person now. `Denied` means they are gone.
     async fn refresh(

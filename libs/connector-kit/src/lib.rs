@@ -12,6 +12,7 @@ mod contract;
 mod error;
 mod open;
 mod password;
+mod post_form;
 
 pub use challenge::{Challenge, Memory, Reply};
 pub use claims::{Document, Qualified, UpstreamClaims};
@@ -19,8 +20,9 @@ pub use code_flow::{
     PkcePair, RedirectFrom, UpstreamTokens, authorization_url, error_word, random_text, read_code,
     refused_with, what_helps,
 };
-pub use connector::{Capabilities, Connector, LoginContext, UpstreamIdentity};
+pub use connector::{Capabilities, Connector, LoginContext, LogoutContext, UpstreamIdentity};
 pub use contract::{keeps_contract, refuses_refresh_it_cannot};
 pub use error::ConnectorError;
 pub use open::{OpenConnector, OpenContext};
 pub use password::{LoginName, PasswordBook, PasswordCheck, PasswordVerdict};
+pub use post_form::{NotPosted, PostForm};

@@ -39,7 +39,8 @@ fn dexs(spec: &TenantSpec, signing: &[Alg]) -> ProviderMetadata {
         "groups",
         "federated_claims",
     ]);
-    if spec.sessions.enabled {
+    let has_sessions = spec.sessions.enabled;
+    if has_sessions {
         claims.push("sid".to_owned());
     }
     ProviderMetadata {
@@ -49,7 +50,9 @@ fn dexs(spec: &TenantSpec, signing: &[Alg]) -> ProviderMetadata {
         jwks_uri: url("/keys"),
         userinfo_endpoint: url("/userinfo"),
         introspection_endpoint: url("/token/introspect"),
-        end_session_endpoint: spec.sessions.enabled.then(|| url("/logout")),
+        end_session_endpoint: has_sessions.then(|| url("/logout")),
+        backchannel_logout_supported: has_sessions.then_some(true),
+        backchannel_logout_session_supported: has_sessions.then_some(true),
         grant_types_supported: served_grants(spec),
         response_types_supported: served_response_types(spec),
         subject_types_supported: words(&["public"]),
@@ -99,6 +102,8 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
     }
     ProviderMetadata {
         revocation_endpoint: Some(spec.issuer.url("/revoke")),
+        frontchannel_logout_supported: spec.sessions.enabled.then_some(true),
+        frontchannel_logout_session_supported: spec.sessions.enabled.then_some(true),
         response_modes_supported: modes.map(|mode| mode.as_str().to_owned()).to_vec(),
         id_token_signing_alg_values_supported: signing.iter().map(ToString::to_string).collect(),
         scopes_supported: words(&[

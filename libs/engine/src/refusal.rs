@@ -124,6 +124,9 @@ pub enum Refusal {
     RefreshDenied {
         grant: GrantId,
     },
+    RefreshSessionEnded {
+        grant: GrantId,
+    },
     // userinfo, introspection, revocation, logout
     BearerMissing,
     BearerTwice,
@@ -136,6 +139,8 @@ pub enum Refusal {
     BadLogoutHint,
     LogoutRedirectNeedsHint,
     LogoutRedirectUnregistered,
+    LogoutClientUnknown,
+    NoLogoutInProgress,
     // everywhere
     MethodNotAllowed(String),
     MalformedBody(String),
@@ -199,6 +204,7 @@ impl Refusal {
             | Self::RefreshObsolete { .. }
             | Self::RefreshConnectorGone { .. }
             | Self::RefreshDenied { .. }
+            | Self::RefreshSessionEnded { .. }
             | Self::TokenOfAnotherClient => E::InvalidGrant,
             Self::BearerInvalid => E::InvalidToken,
             Self::BearerLacksOpenId => E::InsufficientScope,
@@ -346,6 +352,9 @@ impl Refusal {
             }
             Self::RefreshConnectorGone { .. } => "the connector of this login is gone",
             Self::RefreshDenied { .. } => "the identity provider no longer vouches for this login",
+            Self::RefreshSessionEnded { .. } => {
+                "the session that the refresh token belongs to has ended"
+            }
             Self::BearerMissing => "an access token is missing; send it as Authorization: Bearer",
             Self::BearerTwice => "the access token came in more than one place",
             Self::BearerMalformed => "Authorization must be the word Bearer and one access token",
@@ -361,6 +370,8 @@ impl Refusal {
             Self::LogoutRedirectUnregistered => {
                 "post_logout_redirect_uri is not registered for this client"
             }
+            Self::LogoutClientUnknown => "no client with this client_id is registered",
+            Self::NoLogoutInProgress => "no logout is in progress here",
             Self::MethodNotAllowed(method) => {
                 return format!("method {method} is not allowed here").into();
             }

@@ -1,8 +1,7 @@
 //! What a login changes for good, in one transaction with the events that tell of it.
 
-use insula_model::{
-    AuthorizationRequest, ClientId, Event, EventId, EventKind, Login, SessionEnd, TokenHash,
-};
+use insula_engine::Refusal;
+use insula_model::{AuthorizationRequest, ClientId, Event, EventId, EventKind, Login, SessionEnd};
 use insula_store::{Changes, Committed, EndedSession, RecordedLogin, SessionEnding, StoreError};
 use tracing::warn;
 
@@ -35,8 +34,13 @@ pub(crate) async fn commit(
     login_changes: LoginChanges<'_>,
 ) -> Result<(), FlowError> {
     let changes = changes(view, login_changes);
-    if changes != Changes::default() {
-        write(view, &changes).await?;
+    if changes == Changes::default() {
+        return Ok(());
+    }
+    let committed = write(view, &changes).await?;
+    if changes.prolonged.is_some() && !committed.was_prolonged {
+        // The session ended in this moment, and those who end it did not know of this client.
+        return Err(Refusal::LoginUnknown.into());
     }
     Ok(())
 }
@@ -106,38 +110,26 @@ fn consent_given(request: &AuthorizationRequest, login: &Login) -> EventKind {
     }
 }
 
-/// Ends sessions, all at once.
-pub(crate) async fn end_sessions(
-    view: &TenantView,
-    cookies: impl IntoIterator<Item = TokenHash>,
-    reason: SessionEnd,
-) -> Result<(), FlowError> {
-    let ended = cookies.into_iter().map(|cookie| EndedSession {
-        cookie,
-        event: Some(SessionEnding {
-            id: EventId::generate(view.effects.entropy.as_ref()),
-            at: view.now(),
-            reason,
-        }),
-    });
-    let changes = Changes {
-        ended: ended.collect(),
-        ..Changes::default()
-    };
-    if !changes.ended.is_empty() {
-        write(view, &changes).await?;
-    }
-    Ok(())
-}
-
 /// Takes back a session whose login came to nothing after all: nobody was given its cookie. A failure
 /// is not told; the row ends by itself.
 pub(crate) async fn withdraw(view: &TenantView, new: Option<&NewSession>) {
     let Some(new) = new else {
         return;
     };
-    let ended = end_sessions(view, [new.cookie.hash()], SessionEnd::Withdrawn).await;
-    if let Err(error) = ended {
+    let ended = EndedSession {
+        cookie: new.cookie.hash(),
+        event: Some(SessionEnding {
+            id: EventId::generate(view.effects.entropy.as_ref()),
+            at: view.now(),
+            reason: SessionEnd::Withdrawn,
+        }),
+        audience: None,
+    };
+    let changes = Changes {
+        ended: vec![ended],
+        ..Changes::default()
+    };
+    if let Err(error) = write(view, &changes).await {
         warn!(
             ?error,
             "the session of a login that came to nothing could not be ended"

@@ -13,6 +13,7 @@ use crate::session::NewSession;
 use crate::under_way::{bind, client, give_up, is_own, reply_to, told, under_way};
 use crate::{
     Browser, ConsentScope, CookieChange, FlowError, Outcome, Screen, TenantView, Turn, session,
+    session_end,
 };
 
 /// Shows the question.
@@ -85,8 +86,8 @@ pub(crate) async fn ask(
     let mut cookies = stored?.ok_or(Refusal::LoginUnknown)?;
     cookies.extend(rebound);
     if let Some(new) = new {
-        session::replaced(view, browser).await;
-        cookies.push(session::cookie(view, new));
+        session_end::replaced(view, browser, &new).await;
+        cookies.push(session::cookie(view, new, conversation.auth.remember_me));
     }
     let auth = &conversation.auth;
     let is_here = !view.rules().asks_consent_on_page_of_its_own;

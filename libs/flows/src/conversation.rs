@@ -56,6 +56,7 @@ impl<'a> Conversation<'a> {
             asked: None,
             person: None,
             proofs: Vec::new(),
+            remember_me: None,
         };
         Self {
             auth,

@@ -11,7 +11,10 @@ use crate::conversation::Conversation;
 use crate::session::NewSession;
 use crate::token::gets_refresh;
 use crate::under_way::reply_to;
-use crate::{AuthorizationResponse, Browser, FlowError, Outcome, TenantView, Turn, kept, session};
+use crate::{
+    AuthorizationResponse, Browser, FlowError, Outcome, TenantView, Turn, kept, session,
+    session_end,
+};
 
 /// Ends a login with a code. The browser's session begins here, because here it has something to
 /// stand for.
@@ -53,8 +56,8 @@ pub(crate) async fn issue(
     };
     let mut cookies: Vec<_> = kept::released(&auth).into_iter().collect();
     if let Some(new) = new {
-        session::replaced(view, browser).await;
-        cookies.push(session::cookie(view, new));
+        session_end::replaced(view, browser, &new).await;
+        cookies.push(session::cookie(view, new, auth.remember_me));
     }
     Ok(Turn { outcome, cookies })
 }

@@ -5,9 +5,11 @@
 //! are bound to one tenant; no signature here names a tenant.
 
 pub mod authorize;
+pub mod backchannel;
 pub mod callback;
 pub mod clients;
 pub mod consent;
+pub mod home;
 pub mod introspect;
 pub mod login;
 pub mod logout;
@@ -36,10 +38,12 @@ mod outcome;
 mod routes;
 mod sealed;
 mod session;
+mod session_end;
 mod signing;
 #[cfg(test)]
 mod testing;
 mod under_way;
+mod upstream_logout;
 mod view;
 
 pub use client_book::ClientBook;

@@ -35,6 +35,17 @@ pub struct FormAddress<'a> {
     pub back: Option<&'a str>,
 }
 
+/// What was typed into a password form.
+#[derive(Debug)]
+pub struct Typed {
+    /// The name.
+    pub username: String,
+    /// The password.
+    pub password: Password,
+    /// Whether the session is to outlive the browser.
+    pub remember_me: bool,
+}
+
 /// Shows the password form of a login under way.
 pub async fn show(
     view: &TenantView,
@@ -60,16 +71,21 @@ pub async fn submit(
     view: &TenantView,
     at_connector: &str,
     address: FormAddress<'_>,
-    username: String,
-    password: Password,
+    typed: Typed,
     browser: &Browser,
 ) -> Result<Turn, FlowError> {
+    let Typed {
+        username,
+        password,
+        remember_me,
+    } = typed;
     let state = address.state.ok_or(Refusal::LoginUnknown)?;
-    let auth = under_way(view, state, browser).await?;
+    let mut auth = under_way(view, state, browser).await?;
     if auth.login().is_ok() {
         // The form was sent twice: the answer is known already.
         return consent::lead_on(view, &auth, browser);
     }
+    auth.remember_me = view.spec.sessions.enabled.then_some(remember_me);
     let form = Form::of(view, at_connector, &auth, address.back).await?;
     let connector_id = &form.connector_id;
     if username.len() > LONGEST_NAME || password.reveal().len() > LONGEST_PASSWORD {
@@ -216,9 +232,18 @@ async fn screen(
         username,
         action: password_route(view, id, &auth.id, planted),
         trouble,
+        remember_me: remember_me(view, auth),
         back,
         ui_locales: auth.request.ui_locales.clone(),
     })
+}
+
+/// How the question stands whether the session is to outlive the browser; without sessions it is not
+/// asked.
+fn remember_me(view: &TenantView, auth: &AuthRequest) -> Option<bool> {
+    let policy = &view.spec.sessions;
+    let asked = auth.remember_me.unwrap_or(policy.remember_me_by_default);
+    policy.enabled.then_some(asked)
 }
 
 /// The way back that an address of dex's dialect has, as a route below the issuer; nothing if it is

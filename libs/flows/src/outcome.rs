@@ -95,6 +95,8 @@ pub enum Screen {
         action: String,
         /// What was wrong before.
         trouble: Option<PasswordTrouble>,
+        /// Whether the session is to outlive the browser, if that is asked.
+        remember_me: Option<bool>,
         /// Where "choose another way" leads.
         back: Option<String>,
         /// Languages the client would like.
@@ -121,6 +123,10 @@ pub enum Screen {
     ConfirmLogout {
         /// Who is logged in.
         person: String,
+        /// Who asks, if that is known.
+        client_name: Option<String>,
+        /// In how many other browsers the person is logged in.
+        elsewhere: usize,
         /// Where the form goes.
         action: String,
         /// Hidden fields.
@@ -130,6 +136,12 @@ pub enum Screen {
     },
     /// Logged out.
     LoggedOut {
+        /// Whose page the person goes on to, if there is one.
+        client_name: Option<String>,
+        /// Where they go on to.
+        return_to: Option<String>,
+        /// What the browser loads to tell clients of it.
+        frames: Vec<String>,
         /// Languages the client would like.
         ui_locales: Vec<String>,
     },

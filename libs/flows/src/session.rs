@@ -6,13 +6,10 @@ use std::sync::Arc;
 use insula_ambient::Timestamp;
 use insula_engine::people::is_still_known;
 use insula_model::{
-    AuthorizationRequest, BrowserSession, ClientId, Login, SessionCookie, SessionEnd, SessionId,
-    TokenHash,
+    AuthorizationRequest, BrowserSession, ClientId, Login, SessionCookie, SessionId, TokenHash,
 };
 use insula_store::{SessionFact, StoreError};
-use tracing::warn;
 
-use crate::commit::end_sessions;
 use crate::{Browser, CookieChange, Effects, FlowError, TenantView};
 
 /// A session that stands, and the hash of the cookie it is known by.
@@ -98,7 +95,7 @@ async fn read(
     Ok(session)
 }
 
-fn is_live(view: &TenantView, session: &BrowserSession, now: Timestamp) -> bool {
+pub(crate) fn is_live(view: &TenantView, session: &BrowserSession, now: Timestamp) -> bool {
     let idle_end = session.last_seen_at + view.spec.sessions.valid_if_not_used_for;
     let is_known = is_still_known(&view.spec, &session.connector_id, &session.claims.user_id);
     now < session.expires_at && now < idle_end && is_known
@@ -113,7 +110,7 @@ pub(crate) struct NewSession {
 
 /// Makes the session that a login begins: a new cookie, always, so that a planted one is worth
 /// nothing (session fixation), and a new row. The login learns its session's id. What the old cookie
-/// stood for is ended by [`replaced`], once the browser is sure to get the new one.
+/// stood for is ended by [`replaced`](crate::session_end::replaced), once the browser is sure to get the new one.
 pub(crate) fn begin(
     view: &TenantView,
     request: &AuthorizationRequest,
@@ -134,6 +131,7 @@ pub(crate) fn begin(
         amr: login.amr.clone(),
         acr: login.acr.clone(),
         clients: vec![request.client_id.clone()],
+        earlier: Vec::new(),
         last_seen_at: now,
         expires_at: now + policy.absolute_lifetime,
     };
@@ -141,25 +139,18 @@ pub(crate) fn begin(
     Some(NewSession { cookie, session })
 }
 
-/// What the browser is given once the session is written.
-pub(crate) fn cookie(view: &TenantView, new: NewSession) -> CookieChange {
+/// What the browser is given once the session is written. It outlives the browser if its person wants
+/// that, or, where they were not asked, if the tenant does.
+pub(crate) fn cookie(
+    view: &TenantView,
+    new: NewSession,
+    remember_me: Option<bool>,
+) -> CookieChange {
     let policy = &view.spec.sessions;
-    let max_age = policy
-        .remember_me_by_default
-        .then_some(policy.absolute_lifetime);
+    let remember_me = remember_me.unwrap_or(policy.remember_me_by_default);
+    let max_age = remember_me.then_some(policy.absolute_lifetime);
     let cookie = new.cookie;
     CookieChange::LogIn { cookie, max_age }
-}
-
-/// Ends what a browser had before it logged in anew. A failure is not told: the browser gets its new
-/// cookie, and what nobody holds any more ends by itself.
-pub(crate) async fn replaced(view: &TenantView, browser: &Browser) {
-    if let Err(error) = end_all(view, browser, SessionEnd::Replaced).await {
-        warn!(
-            ?error,
-            "a session that was replaced by a new login could not be ended"
-        );
-    }
 }
 
 /// What a session becomes by serving a client; nothing where that says nothing new. New is the
@@ -185,16 +176,6 @@ fn says_something_new(view: &TenantView, session: &BrowserSession, client: &Clie
     let unseen_for = view.now().since(session.last_seen_at);
     let is_stale = unseen_for > view.spec.sessions.valid_if_not_used_for / 4;
     is_stale || !session.clients.contains(client)
-}
-
-/// Ends the session of every cookie a browser sent.
-pub(crate) async fn end_all(
-    view: &TenantView,
-    browser: &Browser,
-    reason: SessionEnd,
-) -> Result<(), FlowError> {
-    let cookies = browser.sessions.iter().map(SessionCookie::hash);
-    end_sessions(view, cookies, reason).await
 }
 
 #[cfg(test)]

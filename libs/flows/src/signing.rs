@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use insula_engine::issue::{Keys, TokenSet, issue};
+use insula_engine::logout::LogoutToken;
 use insula_engine::signing::{AccessTokenSigner, access_token_signer, id_token_alg};
 use insula_engine::token_plan::TokenPlan;
 use insula_jose::{Alg, KeyRing, SigningKey};
@@ -35,6 +36,12 @@ pub(crate) async fn signers<'a>(
 }
 
 impl Signers<'_> {
+    /// Signs a logout token, as ID tokens of the client are
+    /// ([Back-Channel Logout §2.6](https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation)).
+    pub(crate) fn sign_logout(&self, token: &LogoutToken) -> Result<String, FlowError> {
+        Ok(self.id_token.sign(token.typ, token)?)
+    }
+
     /// Signs the tokens of a plan.
     pub(crate) async fn sign(&self, plan: &TokenPlan<'_>) -> Result<TokenSet, FlowError> {
         let (view, now) = (self.view, self.view.now());

@@ -241,6 +241,9 @@ pub struct AuthRequest {
     /// What they proved, in the order it was proven.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub proofs: Vec<Proof>,
+    /// Whether their session is to outlive the browser, where they were asked.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub remember_me: Option<bool>,
 }
 
 impl AuthRequest {
@@ -274,6 +277,7 @@ impl AuthRequest {
             asked: None,
             person: None,
             proofs: Vec::new(),
+            remember_me: None,
             ..self
         }
     }
@@ -319,6 +323,7 @@ mod tests {
             }),
             person: None,
             proofs: Vec::new(),
+            remember_me: None,
         }
     }
 

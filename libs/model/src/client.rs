@@ -1,6 +1,6 @@
 use insula_oauth::GrantType;
 
-use crate::{ClientId, ClientSecret, ConnectorId};
+use crate::{ClientId, ClientLogout, ClientSecret, ConnectorId};
 
 /// A relying party of a tenant (RFC 6749 §2; the metadata words of RFC 7591 and of dex).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Client {
     /// What signs access tokens that others than our userinfo endpoint verify, by its JOSE name:
     /// `None` for the tenant's first.
     pub access_token_signed_response_alg: Option<String>,
+    /// What it wants done when its people log out.
+    pub logout: ClientLogout,
 }
 
 impl Client {

@@ -151,6 +151,8 @@ pub enum Revocation {
     Reused,
     /// The upstream vouches for the person no more.
     Denied,
+    /// The session it began in ended, and the client wants no more than that.
+    SessionEnded,
 }
 
 #[cfg(test)]

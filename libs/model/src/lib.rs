@@ -10,6 +10,7 @@ mod auth_request;
 mod cache_epoch;
 mod claim;
 mod client;
+mod client_logout;
 mod connector_spec;
 mod document;
 mod event;
@@ -34,6 +35,7 @@ pub use auth_request::{
 pub use cache_epoch::{CacheEpoch, CodeClaim};
 pub use claim::{Claim, ClaimSet, ClaimsRequest, RequestedClaims};
 pub use client::Client;
+pub use client_logout::{ClientLogout, RefreshTokenLifetime};
 pub use connector_spec::{ClockSkew, ConnectorSpec};
 pub use document::{DocumentFormat, DocumentSyntax, TenantDocument};
 pub use event::{Denial, Event, EventKind, Revocation, SessionEnd};
@@ -57,7 +59,7 @@ pub use secret::{
     AccessToken, AuthorizationCode, BindingCookie, ClientSecret, Password, RefreshSecret,
     SessionCookie,
 };
-pub use session::BrowserSession;
+pub use session::{BrowserSession, EarlierSession};
 pub use tenant::{
     Dialect, Expiry, Frontend, Limits, Links, OAuth2Policy, PasswordRecord, Rate, RefreshPolicy,
     SessionPolicy, SignerPolicy, SsoDefault, TenantSpec,

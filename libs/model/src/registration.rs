@@ -56,6 +56,7 @@ pub fn to_client(client: &Client, dialect: Dialect) -> Vec<ClientObjection> {
             }));
         }
     }
+    all.extend(to_logout(client, dialect));
     let objection = to_no_redirect_uri(&client.redirect_uris, &client.grant_types, dialect);
     all.extend(objection.map(|objection| ClientObjection {
         member: "redirect_uris".to_owned(),
@@ -101,6 +102,27 @@ pub fn to_algorithm(asked: &str, signed_with: &[String]) -> Option<Objection> {
         cause: "is not an algorithm the tenant signs with",
         next_step: "name one of signer.config.algorithms, or add it there",
     })
+}
+
+fn to_logout(client: &Client, dialect: Dialect) -> Vec<ClientObjection> {
+    let (logout, is_ours) = (&client.logout, dialect == Dialect::Standard);
+    let back = logout.backchannel_logout_uri.as_ref().map(|uri| {
+        let objection = || to_backchannel_logout_uri(uri, client.public).filter(|_| is_ours);
+        let objection = to_odd_address(uri, dialect).or_else(objection);
+        ("backchannel_logout_uri", uri, objection)
+    });
+    let front = logout.frontchannel_logout_uri.as_ref().map(|uri| {
+        let registered = &client.redirect_uris;
+        let objection = || to_frontchannel_logout_uri(uri, registered).filter(|_| is_ours);
+        let objection = to_odd_address(uri, dialect).or_else(objection);
+        ("frontchannel_logout_uri", uri, objection)
+    });
+    let both = back.into_iter().chain(front);
+    both.filter_map(|(name, uri, objection)| {
+        let member = format!("{name} {uri:?}");
+        objection.map(|objection| ClientObjection { member, objection })
+    })
+    .collect()
 }
 
 fn to_odd_address(uri: &str, dialect: Dialect) -> Option<Objection> {
@@ -151,6 +173,63 @@ pub fn to_redirect_uri(uri: &str) -> Option<Objection> {
     Some(Objection { cause, next_step })
 }
 
+/// To an address that logout tokens are posted to.
+///
+/// [Back-Channel Logout §2.2](https://openid.net/specs/openid-connect-backchannel-1_0.html#BCRegistration):
+/// absolute, without a fragment, https; http for a client that can keep a secret, and here for this
+/// machine.
+pub fn to_backchannel_logout_uri(uri: &str, is_public: bool) -> Option<Objection> {
+    let object = |cause, next_step| Some(Objection { cause, next_step });
+    let url = match web_address(uri) {
+        Ok(url) => url,
+        Err(objection) => return Some(objection),
+    };
+    let is_here = url.host_str().is_some_and(is_this_machine);
+    if url.scheme() == "http" && is_public && !is_here {
+        return object(
+            "tells a public client over the network unencrypted, which Back-Channel Logout §2.2 forbids",
+            "write https://",
+        );
+    }
+    None
+}
+
+/// To an address that browsers load in a frame.
+///
+/// [Front-Channel Logout §2](https://openid.net/specs/openid-connect-frontchannel-1_0.html#RPLogout):
+/// absolute, and of the same scheme, host and port as a registered redirect URI.
+pub fn to_frontchannel_logout_uri(uri: &str, redirect_uris: &[String]) -> Option<Objection> {
+    let url = match web_address(uri) {
+        Ok(url) => url,
+        Err(objection) => return Some(objection),
+    };
+    let mut known = redirect_uris.iter().filter_map(|uri| Url::parse(uri).ok());
+    let is_known = known.any(|known| known.origin() == url.origin());
+    (!is_known).then_some(Objection {
+        cause: "is of another origin than every redirect URI, which Front-Channel Logout §2 forbids",
+        next_step: "name a page of the scheme, host and port of a redirect URI",
+    })
+}
+
+/// An absolute http or https address without a fragment and a user name.
+fn web_address(uri: &str) -> Result<Url, Objection> {
+    let object = |cause, next_step| Err(Objection { cause, next_step });
+    let next = "write all of it, such as https://app.example/logout";
+    let Ok(url) = Url::parse(uri) else {
+        return object("is not an absolute URI", next);
+    };
+    if !matches!(url.scheme(), "https" | "http") {
+        return object("is no address of the web", next);
+    }
+    if url.fragment().is_some() {
+        return object("carries a fragment", "drop # and what follows");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return object("carries a user name", "drop what stands before @");
+    }
+    Ok(url)
+}
+
 fn objection(uri: &str) -> Option<(&'static str, &'static str)> {
     let Ok(url) = Url::parse(uri) else {
         let next = "write all of it, such as https://app.example/callback";
@@ -189,7 +268,7 @@ fn objection(uri: &str) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClientId, ClientSecret};
+    use crate::{ClientId, ClientLogout, ClientSecret};
 
     #[test]
     fn https_loopback_and_private_schemes_are_taken() {
@@ -221,6 +300,44 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_logout_token_is_posted_to_the_web_and_encrypted_for_public_clients() {
+        for (uri, is_public, why) in [
+            ("https://app.example/out?x=1", true, None),
+            ("http://app.svc:8080/out", false, None),
+            ("http://127.0.0.1:5555/out", true, None),
+            ("http://app.example/out", true, Some("unencrypted")),
+            ("https://app.example/#out", false, Some("fragment")),
+            ("/out", false, Some("absolute")),
+            ("com.example.app:/out", false, Some("no address of the web")),
+            ("https://u:p@app.example/", false, Some("user name")),
+        ] {
+            let told = to_backchannel_logout_uri(uri, is_public);
+            assert_eq!(told.is_some(), why.is_some(), "{uri}");
+            let told = told.map_or("", |objection| objection.cause);
+            assert!(told.contains(why.unwrap_or_default()), "{uri}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_frame_is_of_the_origin_of_a_redirect_uri() {
+        let registered = ["https://app.example/cb", "http://127.0.0.1:5555/cb"];
+        let registered = registered.map(str::to_owned);
+        for (uri, is_taken) in [
+            ("https://app.example/out", true),
+            ("https://app.example:443/out", true),
+            ("http://127.0.0.1:5555/out", true),
+            ("http://127.0.0.1:5556/out", false),
+            ("http://app.example/out", false),
+            ("https://evil.example/out", false),
+            ("https://app.example.evil.example/out", false),
+            ("/out", false),
+        ] {
+            let told = to_frontchannel_logout_uri(uri, &registered);
+            assert_eq!(told.is_none(), is_taken, "{uri}: {told:?}");
+        }
+    }
+
     fn a_client() -> Client {
         Client {
             id: ClientId::parse("app").unwrap(),
@@ -237,6 +354,7 @@ mod tests {
             sso_shared_with: None,
             id_token_signed_response_alg: None,
             access_token_signed_response_alg: None,
+            logout: ClientLogout::default(),
         }
     }
 
@@ -250,7 +368,17 @@ mod tests {
             change(&mut client);
             client
         };
-        let rows: [Row; 8] = [
+        let rows: [Row; 10] = [
+            (
+                |c| c.logout.backchannel_logout_uri = Some("/out".into()),
+                Some("backchannel_logout_uri \"/out\" is not an absolute URI"),
+                None,
+            ),
+            (
+                |c| c.logout.frontchannel_logout_uri = Some("https://evil.example/".into()),
+                Some("frontchannel_logout_uri \"https://evil.example/\" is of another origin"),
+                None,
+            ),
             (|_| {}, None, None),
             (
                 |c| c.redirect_uris.push("http://app.example/cb".into()),

@@ -69,6 +69,16 @@ pub struct Rules {
     pub answers_with_issuer: bool,
     /// A client can name itself by `client_id` to be returned to after a logout.
     pub logout_returns_by_client_id: bool,
+    /// A logout request with a flaw is refused; else it forbids the redirect and has the person asked.
+    pub refuses_flawed_logouts: bool,
+    /// A logout that is posted without a hint, by a page of ours or by a program, needs no other yes.
+    pub takes_posted_logout_for_a_yes: bool,
+    /// Browsers go back to the client after a logout with 303; else with 302.
+    pub leaves_logout_with_see_other: bool,
+    /// Logout tokens say in their header what they are (Back-Channel Logout §2.4).
+    pub logout_tokens_say_their_type: bool,
+    /// People are logged out at their upstream, too, where their connector does not say.
+    pub logs_out_upstream_unless_told: bool,
 
     // how clients prove themselves, and with what they come
     /// A header that cannot be read is none, and a client may prove itself in two ways at once.

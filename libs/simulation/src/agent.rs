@@ -7,7 +7,8 @@ use insula_engine::Evidence;
 use insula_flows::callback::Returned;
 use insula_flows::{
     AuthorizationResponse, Browser, CookieChange, FlowError, Outcome, Screen, TenantView, Turn,
-    authorize, callback, consent, introspect, logout, revoke, token, userinfo,
+    authorize, callback, consent, introspect, logout, logout::LogoutAnswer, revoke, token,
+    userinfo,
 };
 use insula_model::SessionCookie;
 use insula_oauth::{LogoutRequest, Params, TokenResponse};
@@ -239,7 +240,11 @@ impl Agent {
             ..LogoutRequest::default()
         };
         Box::pin(async move {
-            Answer::Turn(logout::logout(&view, &request, proof.as_deref(), &browser).await)
+            let answer = LogoutAnswer {
+                proof: proof.as_deref(),
+                ..LogoutAnswer::default()
+            };
+            Answer::Turn(logout::logout(&view, &request, answer, &browser).await)
         })
     }
 

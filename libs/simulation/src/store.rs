@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_flows::Effects;
-use insula_model::{RefreshGrant, RefreshId, TenantId, TokenHash};
+use insula_model::{ClientId, RefreshGrant, RefreshId, TenantId, TokenHash};
 use insula_store::{
     Cache, Durable, KeyVersions, LastGoodDocuments, MemoryStore, Owner, SealedKeys, StoreError,
     TenantCache, TenantStore,
@@ -23,6 +23,7 @@ mod cache;
 mod clients;
 mod grants;
 mod keys;
+mod logouts;
 mod outbox;
 mod owners;
 mod people;
@@ -156,6 +157,15 @@ impl Durable for Link {
 
     async fn lease(&self, name: &str, holder: &str, now: Timestamp, ttl: Duration) -> Answer<bool> {
         self.durable.lease(name, holder, now, ttl).await
+    }
+
+    async fn clients_due_logouts(
+        &self,
+        now: Timestamp,
+        most: u32,
+    ) -> Answer<Vec<(TenantId, ClientId)>> {
+        let call = self.durable.clients_due_logouts(now, most);
+        self.wire.carry("clients_due_logouts", call).await
     }
 
     async fn collect_expired(&self, now: Timestamp, batch: u32) -> Answer<u64> {

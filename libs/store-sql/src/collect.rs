@@ -4,7 +4,9 @@ use insula_ambient::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
-use crate::entity::{browser_session, event, redeemed_code, refresh_grant, revoked_grant};
+use crate::entity::{
+    browser_session, event, logout_notice, redeemed_code, refresh_grant, revoked_grant,
+};
 use crate::fault::Fault;
 use crate::sql::Sql;
 
@@ -55,6 +57,7 @@ pub(crate) async fn collect_expired(
         batch,
     );
     let gone = sessions + refresh + redeemed + events.await?;
+    let gone = gone + sweep_notices(&sql, now, batch).await?;
     Ok(gone + sweep_revocations(&sql, now, batch).await?)
 }
 
@@ -84,6 +87,31 @@ async fn sweep<E: EntityTrait>(
     let deleted = E::delete_many()
         .filter(Expr::tuple([Expr::col(tenant), Expr::col(id)]).in_tuples(ended))
         .filter(end.lte(now))
+        .exec(sql.write())
+        .await?;
+    Ok(deleted.rows_affected)
+}
+
+/// Word of logouts that nobody could be told.
+async fn sweep_notices(sql: &Sql, now: i64, batch: u64) -> Result<u64, Fault> {
+    use logout_notice::Column as Notice;
+
+    const KEY: [Notice; 3] = [Notice::TenantId, Notice::ClientId, Notice::SessionId];
+    let ended: Vec<(String, String, String)> = logout_notice::Entity::find()
+        .select_only()
+        .columns(KEY)
+        .filter(Notice::ExpiresAt.lte(now))
+        .order_by_asc(Notice::ExpiresAt)
+        .limit(batch)
+        .into_tuple()
+        .all(sql.read())
+        .await?;
+    if ended.is_empty() {
+        return Ok(0);
+    }
+    let deleted = logout_notice::Entity::delete_many()
+        .filter(Expr::tuple(KEY.map(Expr::col)).in_tuples(ended))
+        .filter(Notice::ExpiresAt.lte(now))
         .exec(sql.write())
         .await?;
     Ok(deleted.rows_affected)

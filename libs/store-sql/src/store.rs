@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
-use insula_model::{Event, TenantId};
+use insula_model::{ClientId, Event, TenantId};
 use insula_store::{Durable, Owner, SealDocuments, SealedKeys, StoreError, TenantStore};
 use prometheus::Registry;
 use tokio::runtime::Handle;
@@ -14,7 +14,7 @@ use crate::metrics::{PoolGauges, SqlMetrics};
 use crate::options::SqlOptions;
 use crate::registry::SqlRegistry;
 use crate::sql::Sql;
-use crate::tenant::{SqlTenant, owners};
+use crate::tenant::{SqlTenant, clients_due, owners};
 use crate::{answers, collect, connect, facts, leases, migrate, probe};
 
 /// How long migrations may take: they may wait for another process, and rewrite a table.
@@ -210,6 +210,15 @@ impl Durable for SqlStore {
         let (name, holder) = (name.to_owned(), holder.to_owned());
         let work = move |sql| leases::lease(sql, name.clone(), holder.clone(), now, now + ttl);
         self.sql.run("lease", work).await
+    }
+
+    async fn clients_due_logouts(
+        &self,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<(TenantId, ClientId)>, StoreError> {
+        let work = move |sql| clients_due(sql, now, most);
+        self.sql.run("clients_due_logouts", work).await
     }
 
     async fn collect_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {

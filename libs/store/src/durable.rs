@@ -3,11 +3,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
-use insula_model::TenantId;
+use insula_model::{ClientId, TenantId};
 
 use crate::{
-    Clients, Grants, KeyVersions, Keys, LastGoodDocuments, Outbox, Owner, Owners, People,
-    SealedKeys, Sessions, StoreError,
+    Clients, Grants, KeyVersions, Keys, LastGoodDocuments, LogoutNotices, Outbox, Owner, Owners,
+    People, SealedKeys, Sessions, StoreError,
 };
 
 /// The fact that says which master key an installation is sealed under.
@@ -55,12 +55,26 @@ pub trait Durable: KeyVersions + LastGoodDocuments + Send + Sync + 'static {
         ttl: Duration,
     ) -> Result<bool, StoreError>;
 
+    /// Clients of all tenants that are to be told of a logout at `now`, those that wait for longest
+    /// first, `most` at most.
+    async fn clients_due_logouts(
+        &self,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<(TenantId, ClientId)>, StoreError>;
+
     /// Deletes up to `batch` expired rows of each kind, of all tenants; answers how many went.
     /// A row that expires after `now` stays; who asks leaves rows [`COLLECTED_AFTER`] their end.
     async fn collect_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError>;
 }
 
 /// The durable state of one tenant: all its records.
-pub trait TenantStore: Clients + Grants + Keys + Outbox + Owners + People + Sessions {}
+pub trait TenantStore:
+    Clients + Grants + Keys + LogoutNotices + Outbox + Owners + People + Sessions
+{
+}
 
-impl<T: Clients + Grants + Keys + Outbox + Owners + People + Sessions> TenantStore for T {}
+impl<T> TenantStore for T where
+    T: Clients + Grants + Keys + LogoutNotices + Outbox + Owners + People + Sessions
+{
+}

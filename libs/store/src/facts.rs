@@ -327,13 +327,16 @@ fn bytes_of_client(client: &Client) -> usize {
         sso_shared_with,
         id_token_signed_response_alg,
         access_token_signed_response_alg,
+        logout,
     } = client;
     let texts = redirect_uris
         .iter()
         .chain(post_logout_redirect_uris)
         .chain(sso_shared_with.iter().flatten())
         .chain(id_token_signed_response_alg)
-        .chain(access_token_signed_response_alg);
+        .chain(access_token_signed_response_alg)
+        .chain(&logout.backchannel_logout_uri)
+        .chain(&logout.frontchannel_logout_uri);
     let texts: usize = texts.map(|text| size_of::<String>() + text.len()).sum();
     let peers = trusted_peers.iter();
     let peers: usize = peers.map(|id| size_of_val(id) + id.as_str().len()).sum();
@@ -361,6 +364,7 @@ fn bytes_of_session(session: &BrowserSession) -> usize {
         amr,
         acr,
         clients,
+        earlier,
         last_seen_at: _,
         expires_at: _,
     } = session;
@@ -368,7 +372,12 @@ fn bytes_of_session(session: &BrowserSession) -> usize {
         let each = list.iter().map(|text| size_of::<String>() + text.len());
         each.sum()
     };
+    let earlier_ids = earlier.iter();
+    let earlier_ids: usize = earlier_ids
+        .map(|one| size_of_val(one) + one.id.as_str().len())
+        .sum();
     let clients = clients.iter();
+    let clients = clients.chain(earlier.iter().flat_map(|one| &one.clients));
     let clients: usize = clients.map(|id| size_of_val(id) + id.as_str().len()).sum();
     size_of::<BrowserSession>()
         + 2 * size_of::<usize>()
@@ -378,6 +387,7 @@ fn bytes_of_session(session: &BrowserSession) -> usize {
         + texts(amr)
         + acr.as_ref().map_or(0, String::len)
         + clients
+        + earlier_ids
 }
 
 fn bytes_of_claims(claims: &IdentityClaims) -> usize {

@@ -16,6 +16,7 @@ mod key_versions;
 mod keys;
 mod last_good;
 mod login;
+mod logouts;
 mod memory;
 mod outbox;
 mod owners;
@@ -39,6 +40,7 @@ pub use key_versions::{KEY_VERSIONS_AT_ONCE, KeyVersions};
 pub use keys::{KeySwap, Keys, SealedKeys};
 pub use last_good::LastGoodDocuments;
 pub use login::recorded_login;
+pub use logouts::{LOGOUTS_TOLD_FOR, LogoutAudience, LogoutNotice, LogoutNotices};
 pub use memory::{CacheLimits, MemoryBus, MemoryCache, MemoryRegistry, MemoryStore};
 pub use outbox::{
     Changes, Committed, EVENTS_KEPT_FOR, EndedSession, Outbox, Overtaken, PlacedEvent,

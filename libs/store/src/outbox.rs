@@ -8,7 +8,7 @@ use insula_model::{
 };
 use insula_oauth::Scopes;
 
-use crate::{NotedRedemption, SealedKeys, StoreError, UpgradedPassword};
+use crate::{LogoutAudience, NotedRedemption, SealedKeys, StoreError, UpgradedPassword};
 
 /// How long an event can be read at least, counted from when it happened.
 pub const EVENTS_KEPT_FOR: Duration = Duration::from_hours(7 * 24);
@@ -129,6 +129,8 @@ pub struct EndedSession {
     pub cookie: TokenHash,
     /// What is told of it, if it was there.
     pub event: Option<SessionEnding>,
+    /// Which clients are to be told, if any.
+    pub audience: Option<LogoutAudience>,
 }
 
 /// What is told of a session that ends, beside what it was.

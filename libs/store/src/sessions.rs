@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use insula_ambient::Timestamp;
-use insula_model::{BrowserSession, SessionId, TokenHash};
+use insula_model::{BrowserSession, ConnectorId, SessionId, TokenHash, UserId};
 
 use crate::{Changes, EndedSession, Outbox, StoreError};
 
@@ -46,6 +46,7 @@ pub trait Sessions: Outbox {
         let ended = EndedSession {
             cookie: *cookie,
             event: None,
+            audience: None,
         };
         let changes = Changes {
             ended: vec![ended],
@@ -54,6 +55,16 @@ pub trait Sessions: Outbox {
         let mut committed = self.commit(&changes).await?;
         Ok(committed.ended.pop())
     }
+
+    /// The sessions of a person that have not ended by `now`, with the hash of their cookie, those
+    /// that end last first, at most `most`.
+    async fn sessions_of(
+        &self,
+        connector: &ConnectorId,
+        user: &UserId,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<(TokenHash, BrowserSession)>, StoreError>;
 
     /// Whether a session with this id (`sid`) has not ended.
     async fn session_exists(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError>;

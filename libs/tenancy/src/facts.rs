@@ -11,6 +11,7 @@ use insula_store::{
     TenantFacts,
 };
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 /// How many locks the tenants are spread over.
 const SHARDS: usize = 64;
@@ -120,6 +121,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Tells this process at once, and the others over the bus.
 pub(crate) struct TellAll {
+    /// Rung when sessions end.
+    pub(crate) sessions_ended: Arc<Notify>,
     pub(crate) open: Arc<OpenFacts>,
     pub(crate) bus: Arc<dyn ChangeBus>,
     pub(crate) io: Handle,
@@ -130,6 +133,10 @@ impl TellFacts for TellAll {
     fn tell(&self, tenant: &TenantId, changed: &[ChangedFact]) {
         // The request may have pinned the snapshot of an actor before the present one.
         self.open.forget(tenant, changed);
+        let is_end = |fact: &ChangedFact| matches!(fact, ChangedFact::Session(_));
+        if changed.iter().any(is_end) {
+            self.sessions_ended.notify_one();
+        }
         let change = Change {
             tenant: tenant.clone(),
             kind: ChangeKind::Facts(changed.to_vec()),

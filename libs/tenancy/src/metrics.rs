@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use insula_flows::backchannel::LogoutTold;
 use insula_store::FactsTotals;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
@@ -41,6 +42,8 @@ pub struct Metrics {
     pub(crate) keys_found_changed: IntCounter,
     /// Key rings changed, by outcome: swapped, or lost to another process, or failed.
     rotations: IntCounterVec,
+    /// Clients told that somebody logged out, by outcome.
+    logouts_told: IntCounterVec,
     /// What is remembered of rows.
     facts: FactsMetrics,
 }
@@ -127,6 +130,14 @@ impl Metrics {
                 ),
                 &["outcome"],
             )?,
+            logouts_told: IntCounterVec::new(
+                Opts::new(
+                    "insula_logouts_told_total",
+                    "Times a client was to be told that somebody logged out, by outcome: told, or \
+                     failed and tried again, or given up, or not wanted any more, or not possible here.",
+                ),
+                &["outcome"],
+            )?,
             facts: FactsMetrics::new(facts.clone())?,
         })
     }
@@ -147,7 +158,21 @@ impl Metrics {
         registry.register(Box::new(self.reloads.clone()))?;
         registry.register(Box::new(self.keys_found_changed.clone()))?;
         registry.register(Box::new(self.rotations.clone()))?;
+        registry.register(Box::new(self.logouts_told.clone()))?;
         registry.register(Box::new(self.facts.clone()))
+    }
+
+    /// What came of telling a client of a logout; `None`: nobody could try.
+    pub(crate) fn logout_told(&self, told: Option<LogoutTold>) {
+        let outcome = match told {
+            Some(LogoutTold::Told) => "told",
+            Some(LogoutTold::Failed) => "failed",
+            Some(LogoutTold::GivenUp) => "given_up",
+            Some(LogoutTold::Unwanted) => "unwanted",
+            Some(LogoutTold::ByAnother) => return,
+            None => "impossible",
+        };
+        self.logouts_told.with_label_values(&[outcome]).inc();
     }
 
     pub(crate) fn activated(&self, took: Duration) {

@@ -4,7 +4,7 @@ use arc_swap::ArcSwap;
 use insula_ambient::{Monotonic, Timestamp};
 use insula_model::TenantId;
 use insula_store::TellFacts;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::arbiters::Threads;
 use crate::background::Background;
@@ -34,6 +34,8 @@ pub(crate) struct Runtime {
     pub(crate) facts: Arc<OpenFacts>,
     /// Who is told what changed of them.
     pub(crate) told: Arc<dyn TellFacts>,
+    /// Rung when sessions ended here, so that clients are told at once.
+    pub(crate) sessions_ended: Arc<Notify>,
     /// The tenants whose present configuration cannot be served: they have their last good one.
     pub(crate) on_last_good: ArcSwap<Vec<TenantId>>,
     #[cfg(any(test, feature = "fault-injection"))]
@@ -43,13 +45,15 @@ pub(crate) struct Runtime {
 impl Runtime {
     pub(crate) fn new(deps: TenancyDeps, options: TenancyOptions) -> Arc<Self> {
         let facts = OpenFacts::new();
+        let sessions_ended = Arc::new(Notify::new());
         let told = TellAll {
+            sessions_ended: Arc::clone(&sessions_ended),
             open: Arc::clone(&facts),
             bus: Arc::clone(&deps.bus),
             io: deps.io.clone(),
             process_id: deps.process_id.clone(),
         };
-        Self::telling(deps, options, facts, Arc::new(told))
+        Self::ringing(deps, options, facts, Arc::new(told), sessions_ended)
     }
 
     /// One whose word of changed rows goes another way.
@@ -58,6 +62,16 @@ impl Runtime {
         options: TenancyOptions,
         facts: Arc<OpenFacts>,
         told: Arc<dyn TellFacts>,
+    ) -> Arc<Self> {
+        Self::ringing(deps, options, facts, told, Arc::new(Notify::new()))
+    }
+
+    fn ringing(
+        deps: TenancyDeps,
+        options: TenancyOptions,
+        facts: Arc<OpenFacts>,
+        told: Arc<dyn TellFacts>,
+        sessions_ended: Arc<Notify>,
     ) -> Arc<Self> {
         let metrics = Metrics::new(facts.totals());
         let most_awake = i64::try_from(options.max_awake).unwrap_or(i64::MAX);
@@ -71,6 +85,7 @@ impl Runtime {
             discovery: DiscoveryTexts::default(),
             facts,
             told,
+            sessions_ended,
             directory: Directory::empty(),
             threads: Threads::default(),
             loading: Arc::new(Semaphore::new(LOADS_AT_ONCE)),

@@ -4,7 +4,7 @@ use std::time::Duration;
 use actix::{Actor as _, Addr, Arbiter};
 use futures_util::StreamExt as _;
 use insula_ambient::{Clock, Entropy};
-use insula_connector_kit::{OpenConnector, PasswordCheck};
+use insula_connector_kit::{OpenConnector, PasswordCheck, PostForm};
 use insula_jose::MasterKey;
 use insula_model::TenantId;
 use insula_store::{Cache, ChangeBus, ChangeKind, Durable, TenantRegistry};
@@ -17,8 +17,8 @@ use crate::runtime::Runtime;
 use crate::supervisor::SupervisorActor;
 use crate::tenant::ReloadScope;
 use crate::{
-    Directory, Metrics, RescanError, RescanReport, RestartPolicy, SpecSource, TenantHandle,
-    TenantStatus,
+    Directory, LogoutDelivery, Metrics, RescanError, RescanReport, RestartPolicy, SpecSource,
+    TenantHandle, TenantStatus,
 };
 
 /// How long the bus is left alone after it failed.
@@ -238,6 +238,11 @@ impl Tenancy {
             .buffered(ABREAST)
             .collect()
             .await
+    }
+
+    /// What tells clients of logouts, by `post`.
+    pub fn logout_delivery(&self, post: Arc<dyn PostForm>) -> LogoutDelivery {
+        LogoutDelivery::new(Arc::clone(&self.0.runtime), self.clone(), post)
     }
 
     /// Ends a tenant's quarantine at once, and forgets how often it failed.

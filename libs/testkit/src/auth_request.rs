@@ -56,6 +56,7 @@ pub fn an_auth_request() -> AuthRequestBuilder {
         }),
         person: None,
         proofs: Vec::new(),
+        remember_me: None,
     })
 }
 

@@ -1,5 +1,5 @@
 use insula_ambient::Timestamp;
-use insula_model::{Client, ClientId, ClientSecret, ConnectorId};
+use insula_model::{Client, ClientId, ClientLogout, ClientSecret, ConnectorId};
 use insula_oauth::GrantType;
 
 /// A client to be: `app`, confidential with the secret `app-secret`, redirect URI
@@ -24,6 +24,7 @@ pub fn a_client() -> ClientBuilder {
         sso_shared_with: None,
         id_token_signed_response_alg: None,
         access_token_signed_response_alg: None,
+        logout: ClientLogout::default(),
     })
 }
 

@@ -3,7 +3,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use insula_connector_kit::{
-    Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, Reply,
+    Capabilities, Challenge, Connector, ConnectorError, LoginContext, LogoutContext, Memory, Reply,
     UpstreamIdentity,
 };
 use serde_json::json;
@@ -29,6 +29,7 @@ struct State {
     refreshes: VecDeque<Result<UpstreamIdentity, ConnectorError>>,
     begun: Vec<LoginContext>,
     refreshed: Vec<UpstreamIdentity>,
+    logs_out: bool,
 }
 
 impl FakeConnector {
@@ -65,6 +66,12 @@ impl FakeConnector {
     /// Says this of the next refresh not yet scripted.
     pub fn on_refresh(self, answer: Result<UpstreamIdentity, ConnectorError>) -> Self {
         self.state().refreshes.push_back(answer);
+        self
+    }
+
+    /// Logs people out at `https://upstream.test/logout`.
+    pub fn logging_out(self) -> Self {
+        self.state().logs_out = true;
         self
     }
 
@@ -133,6 +140,17 @@ impl Connector for FakeConnector {
         }
         let scripted = self.state().logins.pop_front();
         scripted.unwrap_or_else(|| Ok(Self::identity()))
+    }
+
+    async fn logout_url(&self, ctx: &LogoutContext) -> Result<Option<String>, ConnectorError> {
+        if !(self.state().logs_out && ctx.unless_told) {
+            return Ok(None);
+        }
+        let back = ctx.return_url.replace(':', "%3A").replace('/', "%2F");
+        let (at, state) = ("https://upstream.test/logout", &ctx.state);
+        Ok(Some(format!(
+            "{at}?post_logout_redirect_uri={back}&state={state}"
+        )))
     }
 
     async fn refresh(

@@ -34,7 +34,9 @@ fn base() -> Result<ThemeSource, ThemeError> {
             .locales
             .insert(name.trim_end_matches(".ftl").to_owned(), text.into());
     }
-    for (name, text) in texts!("base/static": "password.js", "form-post.js", "code.js") {
+    for (name, text) in
+        texts!("base/static": "password.js", "form-post.js", "code.js", "logged-out.js")
+    {
         let bytes = Bytes::from_static(text.as_bytes());
         source.files.insert(name.to_owned(), bytes);
     }

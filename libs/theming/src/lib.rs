@@ -38,7 +38,7 @@ pub use library::{ThemeLibrary, ThemeRequest};
 pub use page::{
     Chooser, ConnectorChoice, Consent, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm,
     LoggedOut, LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, ScopeItem,
-    Unavailable,
+    SignedIn, Unavailable,
 };
 pub use palette::{Colors, Scheme, Tokens};
 pub use plain::plain_error;

@@ -9,7 +9,7 @@ pub use error::{ErrorPage, Occasion};
 
 /// A page and what is on it. Element ids and input names are stable: `login`, `password`,
 /// `remember_me`, `submit-login`, `approval`, `submit-approve`, `submit-deny`, `submit-logout`,
-/// `code`, `app`.
+/// `submit-logout-everywhere`, `everywhere`, `return`, `code`, `app`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Page {
@@ -174,6 +174,8 @@ pub struct LogoutConfirm {
     pub action: String,
     /// Hidden fields that go along.
     pub fields: Vec<(String, String)>,
+    /// In how many other browsers they are; the button that ends those too is `everywhere=yes`.
+    pub elsewhere: usize,
     /// Where "stay signed in" leads.
     pub cancel: Option<String>,
 }
@@ -185,6 +187,9 @@ pub struct LoggedOut {
     pub client_name: Option<String>,
     /// The registered address to go back to.
     pub return_to: Option<String>,
+    /// What is loaded in frames to tell clients of it. The page goes on by itself once that is done, or
+    /// took too long.
+    pub frames: Vec<String>,
 }
 
 /// A response on its way to the client by POST
@@ -221,6 +226,21 @@ pub struct Home {
     pub issuer: String,
     /// Where its metadata is.
     pub discovery_url: String,
+    /// Who is signed in in this browser.
+    pub signed_in: Option<SignedIn>,
+}
+
+/// Who is signed in in a browser, on the front page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SignedIn {
+    /// What they are called.
+    pub person: String,
+    /// Their mail address; empty where it is not known.
+    pub email: String,
+    /// The way they came in.
+    pub connector_name: String,
+    /// Where they sign out.
+    pub logout_url: String,
 }
 
 impl Page {

@@ -76,7 +76,7 @@ pub(crate) fn answer_in(
     if let Some(seconds) = retry_after_s(page) {
         builder.insert_header((RETRY_AFTER, seconds.to_string()));
     }
-    harden(&mut builder, content_security_policy(page), ctx.spec());
+    harden(&mut builder, &content_security_policy(page), ctx.spec());
     builder.body(body)
 }
 
@@ -116,7 +116,7 @@ fn retry_after_s(page: &Page) -> Option<u64> {
 }
 
 /// Headers that keep a page from being framed, sniffed, or followed to where it came from.
-pub(crate) fn harden(builder: &mut HttpResponseBuilder, policy: &'static str, spec: &TenantSpec) {
+pub(crate) fn harden(builder: &mut HttpResponseBuilder, policy: &str, spec: &TenantSpec) {
     builder
         .insert_header(("Content-Security-Policy", policy))
         .insert_header(("X-Content-Type-Options", "nosniff"))

@@ -23,6 +23,7 @@ pub(crate) enum Route {
     Revoke,
     UserInfo,
     Logout,
+    LogoutCallback,
     Static(String),
     Robots,
     Health(Probe),
@@ -70,6 +71,7 @@ impl Route {
             "/revoke" => Self::Revoke,
             "/userinfo" => Self::UserInfo,
             "/logout" => Self::Logout,
+            "/logout/callback" => Self::LogoutCallback,
             "/robots.txt" => Self::Robots,
             _ => match Probe::of(path) {
                 Some(probe) => Self::Health(probe),
@@ -112,6 +114,7 @@ impl Route {
             Self::Revoke => "/revoke",
             Self::UserInfo => "/userinfo",
             Self::Logout => "/logout",
+            Self::LogoutCallback => "/logout/callback",
             Self::Static(_) => "/static",
             Self::Robots => "/robots.txt",
             Self::Health(Probe::Health) => "/healthz",
@@ -134,7 +137,8 @@ impl Route {
             | Self::Callback
             | Self::CallbackAt(_)
             | Self::Approval
-            | Self::Logout => "GET, HEAD, POST",
+            | Self::Logout
+            | Self::LogoutCallback => "GET, HEAD, POST",
         }
     }
 
@@ -169,6 +173,7 @@ impl Route {
                 | Self::CallbackAt(_)
                 | Self::Approval
                 | Self::Logout
+                | Self::LogoutCallback
         )
     }
 
@@ -181,7 +186,7 @@ impl Route {
             | Self::Callback
             | Self::CallbackAt(_)
             | Self::Approval => Occasion::SignIn,
-            Self::Logout => Occasion::SignOut,
+            Self::Logout | Self::LogoutCallback => Occasion::SignOut,
             _ => Occasion::Visit,
         }
     }

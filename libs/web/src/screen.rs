@@ -64,10 +64,12 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
             username,
             action,
             trouble,
+            remember_me,
             back,
             ui_locales,
         } => {
             let page = Password {
+                remember_me,
                 client_name,
                 username_label: Some(label),
                 username,
@@ -103,20 +105,35 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
         }
         Screen::ConfirmLogout {
             person,
+            client_name,
+            elsewhere,
             action,
             fields,
             ui_locales,
         } => {
             let page = LogoutConfirm {
-                client_name: None,
+                client_name,
                 user_display: Some(person),
                 action: ctx.link(&action),
                 fields,
+                elsewhere,
                 cancel: None,
             };
             (page.into(), ui_locales)
         }
-        Screen::LoggedOut { ui_locales } => (LoggedOut::default().into(), ui_locales),
+        Screen::LoggedOut {
+            client_name,
+            return_to,
+            frames,
+            ui_locales,
+        } => {
+            let page = LoggedOut {
+                client_name,
+                return_to,
+                frames,
+            };
+            (page.into(), ui_locales)
+        }
     };
     respond::show_in(ctx, &page, &ui_locales)
 }

@@ -209,5 +209,8 @@ async fn a_dex_with_its_sessions_flag_remembers_the_browser_for_each_client() {
     let url = globex.at("/.well-known/openid-configuration");
     let discovery = agent.get(url).await.json();
     assert_eq!(discovery["end_session_endpoint"], globex.at("/logout"));
+    assert_eq!(discovery["backchannel_logout_supported"], true);
+    assert_eq!(discovery["backchannel_logout_session_supported"], true);
+    assert_eq!(discovery.get("frontchannel_logout_supported"), None);
     process.terminate().await;
 }

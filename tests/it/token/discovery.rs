@@ -58,6 +58,10 @@ async fn our_dialect_promises_what_it_keeps() {
         ("claims_parameter_supported", json!(true)),
         ("ui_locales_supported", json!(["en", "de", "fr"])),
         ("subject_types_supported", json!(["public"])),
+        ("backchannel_logout_supported", json!(true)),
+        ("backchannel_logout_session_supported", json!(true)),
+        ("frontchannel_logout_supported", json!(true)),
+        ("frontchannel_logout_session_supported", json!(true)),
     ] {
         assert_eq!(discovery[name], value, "{name}");
     }
@@ -93,6 +97,9 @@ async fn dex_says_what_dex_says() {
         "revocation_endpoint",
         "response_modes_supported",
         "end_session_endpoint",
+        "backchannel_logout_supported",
+        "backchannel_logout_session_supported",
+        "frontchannel_logout_supported",
     ] {
         assert_eq!(discovery[absent], Value::Null, "{absent}");
     }

@@ -94,6 +94,10 @@ logout-title = Abmelden?
 logout-as = Sie sind angemeldet als
 logout-lead = Um Ihre Anwendungen zu benutzen, müssen Sie sich dann wieder anmelden.
 logout-submit = Abmelden
+logout-everywhere = { $count ->
+    [one] Hier und in einem weiteren Browser abmelden
+   *[other] Hier und in { $count } weiteren Browsern abmelden
+}
 logout-cancel = Angemeldet bleiben
 logout-cancel-to = Zurück zu { $client }
 logged-out-title = Sie sind abgemeldet
@@ -119,6 +123,9 @@ unavailable-lead-for = { $seconds ->
 home-title = Die Anmeldung von { $brand } läuft
 home-title-plain = Die Anmeldung läuft
 home-lead = Hierher kommt man über seine Anwendungen. Wenn Sie eine anbinden möchten, beginnen Sie hier.
+home-signed-in = Sie sind angemeldet als
+home-email = E-Mail
+home-connector = Angemeldet über
 home-issuer = Aussteller
 home-discovery = Discovery-Dokument
 footer-label = Über diesen Dienst

@@ -94,6 +94,10 @@ logout-title = Sign out?
 logout-as = You’re signed in as
 logout-lead = You’ll need to sign in again to use your apps.
 logout-submit = Sign out
+logout-everywhere = { $count ->
+    [one] Sign out here and in one other browser
+   *[other] Sign out here and in { $count } other browsers
+}
 logout-cancel = Stay signed in
 logout-cancel-to = Back to { $client }
 logged-out-title = You’re signed out
@@ -119,6 +123,9 @@ unavailable-lead-for = { $seconds ->
 home-title = { $brand } sign-in is running
 home-title-plain = Sign-in is running
 home-lead = People reach this page through their apps. If you’re connecting one, start here.
+home-signed-in = You’re signed in as
+home-email = Email
+home-connector = Signed in with
 home-issuer = Issuer
 home-discovery = Discovery document
 footer-label = About this service

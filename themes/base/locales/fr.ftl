@@ -94,6 +94,10 @@ logout-title = Se déconnecter ?
 logout-as = Vous êtes connecté en tant que
 logout-lead = Il faudra vous reconnecter pour utiliser vos applications.
 logout-submit = Se déconnecter
+logout-everywhere = { $count ->
+    [one] Se déconnecter ici et dans un autre navigateur
+   *[other] Se déconnecter ici et dans { $count } autres navigateurs
+}
 logout-cancel = Rester connecté
 logout-cancel-to = Revenir à { $client }
 logged-out-title = Vous êtes déconnecté
@@ -119,6 +123,9 @@ unavailable-lead-for = { $seconds ->
 home-title = La connexion { $brand } est en service
 home-title-plain = La connexion est en service
 home-lead = On arrive ici par ses applications. Pour en raccorder une, commencez ici.
+home-signed-in = Vous êtes connecté en tant que
+home-email = E-mail
+home-connector = Connecté avec
 home-issuer = Émetteur
 home-discovery = Document de découverte
 footer-label = À propos de ce service

@@ -1,3 +1,5 @@
+mod logout;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -93,6 +95,7 @@ fn draft(
     let logo = section.text("logoURL", reading);
     let shares = section.node("ssoSharedWith").is_some();
     let sharers = section.texts("ssoSharedWith", reading);
+    let logout = logout::read(&mut section, public, reading);
     let (grants, skip_approval, require_pkce) = if reading.lenient {
         (Vec::new(), false, false)
     } else {
@@ -105,6 +108,7 @@ fn draft(
     let [id_token_alg, access_token_alg] = algorithms(&mut section, signer, defaults, reading);
     not_served(&mut section, reading);
     section.finish(reading);
+    logout.object(&redirect_uris, defaults.dialect, reading);
 
     let grant_types: Vec<GrantType> = grants
         .iter()
@@ -153,6 +157,7 @@ fn draft(
         sso_shared_with: shares.then(|| values(&sharers)),
         id_token_signed_response_alg: id_token_alg,
         access_token_signed_response_alg: access_token_alg,
+        logout: logout.client,
     };
     Some(Draft {
         client,
@@ -327,11 +332,7 @@ fn not_served(section: &mut Section<'_>, reading: &mut Reading<'_>) {
         let next = "remove the key only if one factor is enough";
         reading.error(first.at, &section.key("mfaChain"), cause, next);
     }
-    for key in [
-        "backchannelLogoutURI",
-        "refreshTokenLifetime",
-        "clientCredentialsClaims",
-    ] {
+    for key in ["clientCredentialsClaims"] {
         if let Some(node) = section.node(key) {
             let cause = "is not served by this version";
             reading.object(node.at, &section.key(key), cause, "remove it for now");

@@ -1,3 +1,4 @@
+use insula_model::{ClientLogout, RefreshTokenLifetime};
 use insula_oauth::GrantType;
 
 use super::{dexs, ours};
@@ -21,6 +22,11 @@ fn a_client_is_read_with_every_field() {
     skipApprovalScreen: true
     requirePKCE: true
     ssoSharedWith: [cli]
+    backchannelLogoutURI: http://portal.svc/back
+    backchannelLogoutSessionRequired: false
+    frontchannelLogoutURI: https://portal.test/front
+    frontchannelLogoutSessionRequired: false
+    refreshTokenLifetime: session
   - { id: cli, public: true, redirectURIs: ['http://127.0.0.1/cb'] }
 ",
     )
@@ -37,7 +43,16 @@ fn a_client_is_read_with_every_field() {
         portal.sso_shared_with.as_deref(),
         Some(&["cli".to_owned()][..])
     );
+    let logout = ClientLogout {
+        backchannel_logout_uri: Some("http://portal.svc/back".to_owned()),
+        backchannel_logout_session_required: false,
+        frontchannel_logout_uri: Some("https://portal.test/front".to_owned()),
+        frontchannel_logout_session_required: false,
+        refresh_token_lifetime: RefreshTokenLifetime::Session,
+    };
+    assert_eq!(portal.logout, logout);
     let cli = spec.client("cli").unwrap();
+    assert_eq!(cli.logout, ClientLogout::default());
     assert_eq!(cli.name, "cli");
     assert!(cli.public && cli.secrets.is_empty() && cli.sso_shared_with.is_none());
 }
@@ -141,8 +156,20 @@ fn what_our_clients_must_not_be_is_refused() {
             "a second factor is not served",
         ),
         (
-            "id: a, secret: s, redirectURIs: [https://a.test/cb], backchannelLogoutURI: https://a.test",
-            "is not served by this version",
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], backchannelLogoutURI: /out",
+            "backchannelLogoutURI: \"/out\" is not an absolute URI",
+        ),
+        (
+            "id: a, public: true, redirectURIs: [https://a.test/cb], backchannelLogoutURI: http://a.test/",
+            "Back-Channel Logout §2.2 forbids",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], frontchannelLogoutURI: https://b.test/",
+            "of another origin than every redirect URI",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], refreshTokenLifetime: 1h",
+            "neither standalone nor session",
         ),
     ] {
         let folder = ours(&client(fields));

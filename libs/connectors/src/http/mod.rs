@@ -4,6 +4,7 @@
 mod address;
 mod client;
 mod policy;
+mod post;
 mod remembered;
 mod resolver;
 mod tls;

@@ -13,9 +13,9 @@ use async_trait::async_trait;
 use data_encoding::BASE64;
 use insula_ambient::{Clock, Entropy, Timestamp, read_base64};
 use insula_connector_kit::{
-    Capabilities, Challenge, Connector, ConnectorError, Document, LoginContext, Memory,
-    OpenContext, PkcePair, RedirectFrom, Reply, UpstreamClaims, UpstreamIdentity, UpstreamTokens,
-    authorization_url, random_text, read_code,
+    Capabilities, Challenge, Connector, ConnectorError, Document, LoginContext, LogoutContext,
+    Memory, OpenContext, PkcePair, RedirectFrom, Reply, UpstreamClaims, UpstreamIdentity,
+    UpstreamTokens, authorization_url, random_text, read_code,
 };
 use insula_jose::constant_time_eq;
 use insula_model::{ClockSkew, ConnectorSpec, Issuer};
@@ -355,6 +355,22 @@ impl Connector for Oidc {
             .await?;
         let refresh_token = tokens.refresh_token.unwrap_or_default();
         self.identity(&claims, refresh_token.reveal())
+    }
+
+    async fn logout_url(&self, ctx: &LogoutContext) -> Result<Option<String>, ConnectorError> {
+        if !self.settings.upstream_logout.unwrap_or(ctx.unless_told) {
+            return Ok(None);
+        }
+        let provider = self.provider().await?;
+        let Some(endpoint) = &provider.end_session_endpoint else {
+            return Ok(None);
+        };
+        let parameters = [
+            ("client_id", self.settings.client_id.as_str()),
+            ("post_logout_redirect_uri", &ctx.return_url),
+            ("state", &ctx.state),
+        ];
+        authorization_url(endpoint.as_str(), &parameters).map(Some)
     }
 
     async fn refresh(

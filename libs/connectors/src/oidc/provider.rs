@@ -21,6 +21,9 @@ pub(super) struct Provider {
     pub(super) token_endpoint: Url,
     /// Or why there is none; that matters to those alone who ask it.
     pub(super) userinfo_endpoint: Result<Url, ConnectorError>,
+    /// Where people log out, if they can
+    /// ([RP-Initiated Logout §2.1](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#OPMetadata)).
+    pub(super) end_session_endpoint: Option<Url>,
     pub(super) pkce_method: Option<CodeChallengeMethod>,
     /// Whether it says that it takes credentials in the body and not by HTTP Basic.
     pub(super) only_body_auth: bool,
@@ -80,6 +83,7 @@ impl Provider {
             authorization_endpoint: at(&overrides.authorization, "authorization_endpoint")?.into(),
             token_endpoint: at(&overrides.token, "token_endpoint")?,
             userinfo_endpoint: at(&overrides.userinfo, "userinfo_endpoint"),
+            end_session_endpoint: at(&overrides.end_session, "end_session_endpoint").ok(),
             pkce_method: settings.pkce().or(auto),
             only_body_auth: takes("client_secret_post") && !takes("client_secret_basic"),
             always_tells_issuer: tells_issuer.unwrap_or_default(),

@@ -37,6 +37,8 @@ pub(super) struct Settings {
     user_name_key: String,
     prompt_type: Option<String>,
     pkce_challenge: String,
+    /// Whether people are logged out there, too; where nothing is said, the tenant's rules say.
+    pub(super) upstream_logout: Option<bool>,
     override_claim_mapping: bool,
     claim_mapping: ClaimMapping,
     claim_modifications: ClaimModifications,
@@ -54,6 +56,8 @@ pub(super) struct Overrides {
     pub(super) jwks: String,
     #[serde(rename = "userInfoURL")]
     pub(super) userinfo: String,
+    #[serde(rename = "endSessionURL")]
+    pub(super) end_session: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -90,9 +94,9 @@ const OVERRIDES: &[Setting] = &[
     Setting("authURL", Kind::Text),
     Setting("jwksURL", Kind::Text),
     Setting("userInfoURL", Kind::Text),
-    // Known, so that a dex file is read without complaint; nothing here asks these endpoints.
-    Setting("deviceAuthURL", Kind::Text),
     Setting("endSessionURL", Kind::Text),
+    // Known, so that a dex file is read without complaint; nothing here asks this endpoint.
+    Setting("deviceAuthURL", Kind::Text),
 ];
 const CLAIM_MAPPING: &[Setting] = &[
     Setting("preferred_username", Kind::Text),
@@ -137,6 +141,7 @@ const SETTINGS: &[Setting] = &[
     Setting("userNameKey", Kind::Text),
     Setting("promptType", Kind::Text),
     Setting("pkceChallenge", Kind::Text),
+    Setting("upstreamLogout", Kind::Flag),
     Setting("overrideClaimMapping", Kind::Flag),
     Setting("claimMapping", Kind::Group(CLAIM_MAPPING)),
     Setting("claimModifications", Kind::Group(CLAIM_MODIFICATIONS)),
@@ -174,6 +179,11 @@ impl Settings {
             (
                 "providerDiscoveryOverrides.userInfoURL",
                 &overrides.userinfo,
+                false,
+            ),
+            (
+                "providerDiscoveryOverrides.endSessionURL",
+                &overrides.end_session,
                 false,
             ),
         ] {

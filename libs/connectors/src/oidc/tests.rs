@@ -1,5 +1,6 @@
 mod hostile;
 mod lab;
 mod login;
+mod logout;
 mod refresh;
 mod request;

@@ -101,6 +101,11 @@ impl Refusal {
                 "post_logout_redirect_uri requires id_token_hint.".into()
             }
             Self::LogoutRedirectUnregistered => "Unregistered post_logout_redirect_uri.".into(),
+            Self::LogoutClientUnknown => "Invalid client.".into(),
+            Self::NoLogoutInProgress => "No logout in progress.".into(),
+            Self::RefreshSessionEnded { .. } => {
+                "The session this refresh token belongs to has ended.".into()
+            }
             _ => return None,
         })
     }

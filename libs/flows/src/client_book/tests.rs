@@ -8,6 +8,7 @@ use insula_store::StoreError;
 use insula_testkit::{NOW, TenantBuilder, a_client, a_code_grant, a_tenant};
 
 use super::*;
+use crate::logout::LogoutAnswer;
 use crate::testing::{
     ASK, Person, Spy, Trouble, app, basic, code_form, code_in, destination, exchange, fault, form,
     heard, introspected, reconfigured, refusal, revoked, view, watched, with_code,
@@ -165,7 +166,13 @@ async fn a_store_that_is_away_is_a_fault_at_every_endpoint_and_no_unknown_client
             logout_hint: None,
         };
         if view.rules().logout_returns_by_client_id {
-            let answer = logout::logout(&view, &request, None, &Browser::default()).await;
+            let answer = logout::logout(
+                &view,
+                &request,
+                LogoutAnswer::default(),
+                &Browser::default(),
+            )
+            .await;
             assert!(is_away(&fault(answer)));
         }
         store.set_down(false);

@@ -2,6 +2,7 @@ use insula_model::{EventKind, Revocation, SessionEnd};
 use insula_oauth::LogoutRequest;
 use insula_testkit::{a_client, a_code_grant, a_tenant, jane};
 
+use crate::logout::LogoutAnswer;
 use crate::testing::{
     ASK, Person, app, code_form, code_in, exchange, form, kinds, revoked, tokens, told, view,
     with_code,
@@ -68,7 +69,13 @@ async fn a_session_that_ends_is_told_with_its_reason() {
     let request = LogoutRequest::default();
     for _ in 0..2 {
         // The second time there is nothing left to end.
-        let left = logout::logout(&view, &request, Some(&hmac), &person.browser).await;
+        let left = logout::logout(
+            &view,
+            &request,
+            LogoutAnswer::proven(&hmac),
+            &person.browser,
+        )
+        .await;
         left.unwrap();
     }
     let ends = told(&view).await.into_iter().filter_map(|kind| match kind {

@@ -230,7 +230,7 @@ async fn who_logged_out_while_they_were_asked_is_not_let_in_by_the_yes() {
     let query = ASK.replace("client_id=app", "client_id=shop");
     let shown = person.asks(&view, &query).await.unwrap();
     assert!(matches!(shown, Outcome::Show(Screen::Consent { .. })));
-    session::end_all(&view, &person.browser, SessionEnd::LoggedOut)
+    session_end::end_all(&view, &person.browser, SessionEnd::LoggedOut)
         .await
         .unwrap();
     let sent = person.answers(&view, &shown, true).await.unwrap();

@@ -9,10 +9,11 @@ use insula_oauth::Params;
 use insula_testkit::{FakeConnector, PASSWORD, TenantBuilder, a_connector, a_tenant};
 
 use super::*;
-use crate::Fault;
 use crate::testing::{
-    ASK, Person, Trouble, code_in, destination, heard, told, view, watched, with_connector,
+    ASK, Person, Trouble, code_in, consent_fields, destination, heard, told, view, watched,
+    with_connector,
 };
+use crate::{CookieChange, Fault};
 
 fn asking_password(tenant: TenantBuilder) -> (TenantView, insula_ambient::ManualClock) {
     let (view, clock) = view(tenant);
@@ -479,4 +480,48 @@ async fn who_is_denied_is_told_so_although_that_cannot_be_written_down() {
     assert_eq!(trouble(&wrong).1, Some(PasswordTrouble::Wrong));
     assert!(cache.calls().contains(&"count"));
     assert_eq!(denials(&view).await, []);
+}
+
+/// What the browser is given at the end of a login with a password, and what the form asked.
+async fn remembered(tenant: TenantBuilder, wishes: bool) -> (Option<bool>, Option<CookieChange>) {
+    let (view, _) = asking_password(tenant);
+    let (mut person, route) = at_the_form(&view).await;
+    person.wants_to_be_remembered = wishes;
+    let form = person.opens(&view, &route).await.unwrap();
+    let Outcome::Show(Screen::Password { remember_me, .. }) = form else {
+        panic!("not the form");
+    };
+    let wrong = person.types(&view, &route, "jane", "wrong").await.unwrap();
+    let Outcome::Show(Screen::Password {
+        remember_me: again, ..
+    }) = wrong
+    else {
+        panic!("not the form again");
+    };
+    assert_eq!(again, remember_me.map(|_| wishes), "what was ticked stays");
+    let mut next = person.types(&view, &route, "jane", PASSWORD).await.unwrap();
+    if matches!(next, Outcome::Redirect { .. }) {
+        next = person.follows(&view, &next).await.unwrap();
+    }
+    let (req, hmac) = consent_fields(&next);
+    let turn = crate::consent::answer(&view, Some(&req), Some(&hmac), true, &person.browser).await;
+    let mut cookies = turn.unwrap().cookies.into_iter();
+    let given = cookies.find(|change| matches!(change, CookieChange::LogIn { .. }));
+    (remember_me, given)
+}
+
+#[tokio::test]
+async fn whoever_wants_to_be_remembered_is_and_nobody_else() {
+    for wishes in [true, false] {
+        let tenant = a_tenant().with(|spec| spec.sessions.remember_me_by_default = !wishes);
+        let (asked, given) = Box::pin(remembered(tenant, wishes)).await;
+        assert_eq!(asked, Some(!wishes), "as the tenant has it ticked");
+        let Some(CookieChange::LogIn { max_age, .. }) = given else {
+            panic!("no cookie");
+        };
+        assert_eq!(max_age.is_some(), wishes);
+    }
+    let off = a_tenant().with(|spec| spec.sessions.enabled = false);
+    let (asked, given) = Box::pin(remembered(off, true)).await;
+    assert_eq!((asked, given), (None, None));
 }

@@ -1,22 +1,76 @@
-use insula_engine::Refusal;
+use insula_engine::subject;
 use insula_jose::Alg;
-use insula_model::SessionCookie;
-use insula_testkit::{NOW, a_tenant, test_key};
+use insula_model::{Rules, SessionCookie};
+use insula_oauth::Params;
+use insula_testkit::{FakeConnector, NOW, TenantBuilder, a_client, a_tenant, test_key};
 use serde_json::json;
 
 use super::*;
-use crate::testing::{ASK, Person, heard, view, watched};
+use crate::testing::{ASK, Person, destination, heard, state_in, view, watched, with_connector};
+
+/// The same login where consent has a page of its own.
+async fn walks_as_dex(view: &TenantView, person: &mut Person) {
+    let mock = format!("/auth/mock?{ASK}");
+    let sent = person.opens(view, &mock).await.unwrap();
+    let asked = person.logs_in(view, &sent).await.unwrap();
+    if matches!(asked, Outcome::Redirect { .. }) {
+        let page = person.follows(view, &asked).await.unwrap();
+        person.answers(view, &page, true).await.unwrap();
+    }
+}
 
 const BYE: &str = "https://app.test/bye";
 
+async fn leaves(
+    view: &TenantView,
+    request: &LogoutRequest,
+    proof: Option<&str>,
+    person: &Person,
+) -> Result<Turn, FlowError> {
+    let answer = LogoutAnswer {
+        proof,
+        ..LogoutAnswer::default()
+    };
+    logout(view, request, answer, &person.browser).await
+}
+
+async fn has_session(view: &TenantView, person: &Person) -> bool {
+    let live = session::live(view, &person.browser).await.unwrap();
+    live.is_some()
+}
+
+/// The proof in the form of a confirmation.
+fn proof_in(outcome: &Outcome) -> Option<String> {
+    let Outcome::Show(Screen::ConfirmLogout { fields, .. }) = outcome else {
+        return None;
+    };
+    let hmac = fields.iter().find(|(name, _)| name == "hmac");
+    hmac.map(|(_, hmac)| hmac.clone())
+}
+
+/// The page of those who are logged out and go nowhere.
+fn shown(ui_locales: &[&str]) -> Outcome {
+    Outcome::Show(Screen::LoggedOut {
+        client_name: None,
+        return_to: None,
+        frames: Vec::new(),
+        ui_locales: ui_locales.iter().map(|tag| (*tag).to_owned()).collect(),
+    })
+}
+
+/// A person who is logged in, and the hint of the client `app` that says so.
 async fn logged_in(view: &TenantView) -> (Person, String) {
     let mut person = Person::default();
-    person.walks(view, ASK).await;
+    if view.rules().asks_consent_on_page_of_its_own {
+        walks_as_dex(view, &mut person).await;
+    } else {
+        person.walks(view, ASK).await;
+    }
     let session = session::live(view, &person.browser).await.unwrap().unwrap();
     let claims = json!({
         "iss": "https://acme.test",
         "aud": "app",
-        "sub": "whoever",
+        "sub": subject::encode(&session.session.claims.user_id, &session.session.connector_id),
         "sid": session.session.id.as_str(),
         "exp": NOW.as_secs(),
     });
@@ -39,14 +93,8 @@ fn request(hint: Option<&str>, to: Option<&str>) -> LogoutRequest {
 async fn a_client_that_knows_the_session_logs_its_person_out_and_has_them_back() {
     let (view, _) = view(a_tenant());
     let (person, hint) = logged_in(&view).await;
-    let turn = logout(
-        &view,
-        &request(Some(&hint), Some(BYE)),
-        None,
-        &person.browser,
-    )
-    .await;
-    let turn = turn.unwrap();
+    let asked = request(Some(&hint), Some(BYE));
+    let turn = leaves(&view, &asked, None, &person).await.unwrap();
     let to = "https://app.test/bye?state=xyz".to_owned();
     assert_eq!(
         turn.outcome,
@@ -64,7 +112,7 @@ async fn a_stranger_only_has_the_person_asked_and_the_form_carries_the_request()
     let (view, _) = view(a_tenant());
     let (person, _) = logged_in(&view).await;
     let asked = request(None, Some(BYE));
-    let turn = logout(&view, &asked, None, &person.browser).await.unwrap();
+    let turn = leaves(&view, &asked, None, &person).await.unwrap();
     assert!(turn.cookies.is_empty());
     assert!(
         session::live(&view, &person.browser)
@@ -74,6 +122,8 @@ async fn a_stranger_only_has_the_person_asked_and_the_form_carries_the_request()
     );
     let Outcome::Show(Screen::ConfirmLogout {
         person: name,
+        client_name,
+        elsewhere,
         action,
         fields,
         ui_locales,
@@ -82,6 +132,7 @@ async fn a_stranger_only_has_the_person_asked_and_the_form_carries_the_request()
         panic!("nobody was asked");
     };
     assert_eq!((name.as_str(), action.as_str()), ("Jane Doe", "/logout"));
+    assert_eq!((client_name.as_deref(), elsewhere), (Some("The App"), 0));
     let kept = fields
         .iter()
         .find(|(name, _)| name == "post_logout_redirect_uri");
@@ -90,7 +141,7 @@ async fn a_stranger_only_has_the_person_asked_and_the_form_carries_the_request()
     let again = insula_oauth::Params::from_pairs(fields);
     assert_eq!(LogoutRequest::from_params(&again), asked);
 
-    let wrong = logout(&view, &asked, Some("forged"), &person.browser)
+    let wrong = leaves(&view, &asked, Some("forged"), &person)
         .await
         .unwrap();
     assert!(matches!(
@@ -98,7 +149,7 @@ async fn a_stranger_only_has_the_person_asked_and_the_form_carries_the_request()
         Outcome::Show(Screen::ConfirmLogout { .. })
     ));
     let proof = again.get("hmac");
-    let turn = logout(&view, &asked, proof, &person.browser).await.unwrap();
+    let turn = leaves(&view, &asked, proof, &person).await.unwrap();
     assert!(matches!(turn.outcome, Outcome::Redirect { .. }));
     assert_eq!(session::live(&view, &person.browser).await.unwrap(), None);
 }
@@ -110,7 +161,7 @@ async fn the_proof_of_one_session_does_not_end_another() {
     let (john, _) = logged_in(&view).await;
     let session = session::live(&view, &jane.browser).await.unwrap().unwrap();
     let proof = proof_of(&view.keys, session.session.id.as_str(), Step::Logout);
-    let turn = logout(&view, &request(None, None), Some(&proof), &john.browser)
+    let turn = leaves(&view, &request(None, None), Some(&proof), &john)
         .await
         .unwrap();
     assert!(matches!(
@@ -122,8 +173,8 @@ async fn the_proof_of_one_session_does_not_end_another() {
 #[tokio::test]
 async fn without_a_session_there_is_nothing_to_ask_and_a_stale_cookie_goes() {
     let (view, _) = view(a_tenant());
-    let nobody = Browser::default();
-    let turn = logout(&view, &request(None, None), None, &nobody)
+    let nobody = Person::default();
+    let turn = leaves(&view, &request(None, None), None, &nobody)
         .await
         .unwrap();
     assert!(matches!(
@@ -131,11 +182,9 @@ async fn without_a_session_there_is_nothing_to_ask_and_a_stale_cookie_goes() {
         Outcome::Show(Screen::LoggedOut { .. })
     ));
     assert!(turn.cookies.is_empty());
-    let stale = Browser {
-        sessions: vec![SessionCookie::new("stale")],
-        ..Browser::default()
-    };
-    let turn = logout(&view, &request(None, Some(BYE)), None, &stale)
+    let mut stale = Person::default();
+    stale.browser.sessions = vec![SessionCookie::new("stale")];
+    let turn = leaves(&view, &request(None, Some(BYE)), None, &stale)
         .await
         .unwrap();
     assert!(matches!(turn.outcome, Outcome::Redirect { .. }));
@@ -143,18 +192,176 @@ async fn without_a_session_there_is_nothing_to_ask_and_a_stale_cookie_goes() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_not_registered_is_not_gone_to_and_nobody_is_logged_out() {
+async fn a_page_that_is_not_registered_is_not_gone_to_and_the_person_is_asked() {
     let (view, _) = view(a_tenant());
     let (person, hint) = logged_in(&view).await;
     let evil = request(Some(&hint), Some("https://evil.test"));
-    let told = heard(logout(&view, &evil, None, &person.browser).await);
+    let asked = leaves(&view, &evil, None, &person).await.unwrap();
+    let proof = proof_in(&asked.outcome).expect("they are asked");
+    assert!(has_session(&view, &person).await, "asking ends nothing");
+    let gone = leaves(&view, &evil, Some(&proof), &person).await.unwrap();
+    assert_eq!(gone.outcome, shown(&["de", "en"]));
+    assert!(!has_session(&view, &person).await);
+}
+
+#[tokio::test]
+async fn dex_refuses_a_page_that_is_not_registered_and_logs_nobody_out() {
+    let (view, _) = view(a_tenant().by(Rules::DEX));
+    let (person, hint) = logged_in(&view).await;
+    let evil = request(Some(&hint), Some("https://evil.test"));
+    let told = heard(leaves(&view, &evil, None, &person).await);
     assert_eq!(told, (Refusal::LogoutRedirectUnregistered, false));
-    assert!(
-        session::live(&view, &person.browser)
+    assert!(has_session(&view, &person).await);
+}
+
+#[tokio::test]
+async fn nobody_is_told_that_they_are_signed_out_while_their_session_lives() {
+    let forged = |hint: &str| format!("{hint}A");
+    for tenant in [a_tenant(), a_tenant().by(Rules::DEX)] {
+        let (view, _) = view(tenant);
+        let (other, of_another) = logged_in(&view).await;
+        let (person, hint) = logged_in(&view).await;
+        let good = Some(hint.as_str());
+        for asked in [
+            LogoutRequest::default(),
+            request(None, None),
+            request(None, Some(BYE)),
+            request(Some(&forged(&hint)), None),
+            request(Some(&of_another), None),
+            request(Some(&of_another), Some(BYE)),
+            request(good, Some("https://evil.test")),
+            LogoutRequest {
+                client_id: Some("shop".into()),
+                ..request(Some(&forged(&hint)), None)
+            },
+        ] {
+            for proof in [None, Some("AAAA")] {
+                let turn = leaves(&view, &asked, proof, &person).await;
+                let is_over = turn.is_ok_and(|turn| {
+                    !matches!(turn.outcome, Outcome::Show(Screen::ConfirmLogout { .. }))
+                });
+                assert_eq!(is_over, !has_session(&view, &person).await, "{asked:?}");
+                assert!(!is_over, "{asked:?}");
+            }
+        }
+        assert!(!has_session(&view, &other).await, "its own hint ended it");
+    }
+}
+
+#[tokio::test]
+async fn a_good_hint_ends_its_session_from_anywhere_and_no_other() {
+    for tenant in [a_tenant(), a_tenant().by(Rules::DEX)] {
+        let (view, _) = view(tenant);
+        let (jane, hint) = logged_in(&view).await;
+        let (in_another_browser, _) = logged_in(&view).await;
+        let server = Person::default();
+        let asked = request(Some(&hint), None);
+        let turn = leaves(&view, &asked, None, &server).await.unwrap();
+        assert_eq!(turn.outcome, shown(&["de", "en"]));
+        assert!(turn.cookies.is_empty());
+        assert!(!has_session(&view, &jane).await);
+        assert!(has_session(&view, &in_another_browser).await);
+        let again = leaves(&view, &asked, None, &server).await.unwrap();
+        assert_eq!(again.outcome, shown(&["de", "en"]), "twice is once");
+    }
+}
+
+#[tokio::test]
+async fn a_person_leaves_everywhere_if_they_say_so() {
+    let (view, _) = view(a_tenant());
+    let (here, _) = logged_in(&view).await;
+    let (there, _) = logged_in(&view).await;
+    let (third, _) = logged_in(&view).await;
+    let asked = request(None, None);
+    let turn = leaves(&view, &asked, None, &here).await.unwrap();
+    let Outcome::Show(Screen::ConfirmLogout { elsewhere, .. }) = &turn.outcome else {
+        panic!("nobody was asked");
+    };
+    assert_eq!(*elsewhere, 2);
+    let proof = proof_in(&turn.outcome).unwrap();
+    let everywhere = LogoutAnswer {
+        everywhere: true,
+        ..LogoutAnswer::proven("forged")
+    };
+    logout(&view, &asked, everywhere, &here.browser)
+        .await
+        .unwrap();
+    assert!(has_session(&view, &there).await, "a stranger cannot say so");
+    let everywhere = LogoutAnswer {
+        everywhere: true,
+        ..LogoutAnswer::proven(&proof)
+    };
+    logout(&view, &asked, everywhere, &here.browser)
+        .await
+        .unwrap();
+    for person in [&here, &there, &third] {
+        assert!(!has_session(&view, person).await);
+    }
+}
+
+#[tokio::test]
+async fn a_person_who_leaves_here_stays_logged_in_elsewhere() {
+    let (view, _) = view(a_tenant());
+    let (here, hint) = logged_in(&view).await;
+    let (there, _) = logged_in(&view).await;
+    leaves(&view, &request(Some(&hint), None), None, &here)
+        .await
+        .unwrap();
+    assert!(!has_session(&view, &here).await);
+    assert!(has_session(&view, &there).await);
+}
+
+#[tokio::test]
+async fn dex_takes_a_logout_that_is_posted_without_a_hint_for_a_yes() {
+    for (rules, ends) in [(Rules::DEX, true), (Rules::STANDARD, false)] {
+        let (view, _) = view(a_tenant().by(rules));
+        let (person, hint) = logged_in(&view).await;
+        let posted = LogoutAnswer {
+            is_posted: true,
+            ..LogoutAnswer::default()
+        };
+        let (other, of_another) = logged_in(&view).await;
+        let with_hint = request(Some(&of_another), None);
+        logout(&view, &with_hint, posted, &person.browser)
             .await
-            .unwrap()
-            .is_some()
-    );
+            .unwrap();
+        assert!(
+            has_session(&view, &person).await,
+            "a hint that is not theirs"
+        );
+        let asked = LogoutRequest::default();
+        logout(&view, &asked, posted, &person.browser)
+            .await
+            .unwrap();
+        assert_eq!(!has_session(&view, &person).await, ends);
+        drop((hint, other));
+    }
+}
+
+#[tokio::test]
+async fn a_browser_tells_the_clients_that_want_frames_before_it_goes_on() {
+    let out = "https://app.test/out";
+    let mut app = a_client().build();
+    app.logout.frontchannel_logout_uri = Some(out.to_owned());
+    let (view, _) = view(a_tenant().with_client(app));
+    let (person, hint) = logged_in(&view).await;
+    let session = session::live(&view, &person.browser)
+        .await
+        .unwrap()
+        .unwrap();
+    let turn = leaves(&view, &request(Some(&hint), Some(BYE)), None, &person)
+        .await
+        .unwrap();
+    let sid = &session.session.id;
+    let expected = Screen::LoggedOut {
+        client_name: Some("The App".to_owned()),
+        return_to: Some("https://app.test/bye?state=xyz".to_owned()),
+        frames: vec![format!("{out}?iss=https%3A%2F%2Facme.test&sid={sid}")],
+        ui_locales: vec!["de".to_owned(), "en".to_owned()],
+    };
+    assert_eq!(turn.outcome, Outcome::Show(expected));
+    assert_eq!(turn.cookies, [CookieChange::LogOut]);
+    assert!(!has_session(&view, &person).await);
 }
 
 #[tokio::test]
@@ -165,12 +372,90 @@ async fn a_logout_needs_the_store_and_not_the_cache() {
     let asked = request(Some(&hint), None);
     store.set_down(true);
     cache.set_down(true);
-    let failed = logout(&view, &asked, None, &person.browser).await;
+    let failed = leaves(&view, &asked, None, &person).await;
     assert!(
         matches!(failed, Err(FlowError::Fault { .. })),
         "a cookie alone is no logout"
     );
     store.set_down(false);
-    let turn = logout(&view, &asked, None, &person.browser).await.unwrap();
+    let turn = leaves(&view, &asked, None, &person).await.unwrap();
     assert_eq!(turn.cookies, [CookieChange::LogOut]);
+}
+
+/// A tenant whose upstream can log people out, and somebody who is logged in.
+async fn at_upstream(tenant: TenantBuilder) -> (TenantView, Person, String) {
+    let (view, _) = view(tenant);
+    let fake = FakeConnector::redirecting().logging_out();
+    let (view, _) = with_connector(&view, "mock", fake);
+    let (person, hint) = logged_in(&view).await;
+    (view, person, hint)
+}
+
+#[tokio::test]
+async fn a_person_is_logged_out_at_the_upstream_and_comes_back_to_go_on() {
+    let dex = a_tenant().by(Rules::DEX);
+    let ours = a_tenant().by(Rules {
+        logs_out_upstream_unless_told: true,
+        ..Rules::STANDARD
+    });
+    for tenant in [dex, ours] {
+        let (view, person, hint) = Box::pin(at_upstream(tenant)).await;
+        let asked = LogoutRequest {
+            client_id: None,
+            ..request(Some(&hint), Some(BYE))
+        };
+        let turn = leaves(&view, &asked, None, &person).await.unwrap();
+        let sent = destination(&turn.outcome);
+        assert!(sent.starts_with("https://upstream.test/logout?"), "{sent}");
+        assert!(sent.contains("acme.test%2Flogout%2Fcallback"), "{sent}");
+        assert!(!has_session(&view, &person).await, "whatever comes of it");
+        let state = state_in(&turn.outcome);
+        assert!(!state.contains("app.test"));
+        let nobody = Browser::default();
+        let back = returned(&view, Some(&state), &nobody).await.unwrap();
+        assert_eq!(destination(&back.outcome), "https://app.test/bye?state=xyz");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_an_upstream_that_was_not_told_so() {
+    let (view, person, hint) = Box::pin(at_upstream(a_tenant())).await;
+    let asked = request(Some(&hint), None);
+    let turn = leaves(&view, &asked, None, &person).await.unwrap();
+    assert_eq!(turn.outcome, shown(&["de", "en"]));
+}
+
+#[tokio::test]
+async fn whoever_comes_back_without_having_left_goes_nowhere() {
+    let (view, clock) = view(a_tenant());
+    let nobody = Browser::default();
+    let (person, _) = logged_in(&view).await;
+    // What another site posts travels in words that we seal, too.
+    let evil = Params::from_pairs([("then", "https://evil.test")]);
+    let posted = crate::posted::seal(&view, "/logout/callback", &evil);
+    for state in [None, Some("AAAA"), Some("not base64!"), posted.as_deref()] {
+        let turn = returned(&view, state, &nobody).await.unwrap();
+        assert_eq!(turn.outcome, shown(&[]));
+        let turn = returned(&view, state, &person.browser).await.unwrap();
+        let asked = proof_in(&turn.outcome);
+        assert!(
+            asked.is_some(),
+            "they are logged in, and not told otherwise"
+        );
+    }
+    let (view, person, hint) = Box::pin(at_upstream(a_tenant().by(Rules::DEX))).await;
+    let told = heard(returned(&view, None, &nobody).await);
+    assert_eq!(told, (Refusal::NoLogoutInProgress, false));
+    let asked = request(Some(&hint), None);
+    let sent = leaves(&view, &asked, None, &person).await.unwrap();
+    let late = TenantView {
+        effects: crate::Effects {
+            clock: std::sync::Arc::new(clock.clone()),
+            ..view.effects.clone()
+        },
+        ..view
+    };
+    clock.advance(std::time::Duration::from_mins(11));
+    let told = returned(&late, Some(&state_in(&sent.outcome)), &nobody).await;
+    assert_eq!(heard(told), (Refusal::NoLogoutInProgress, false));
 }

@@ -2,11 +2,12 @@ use std::time::Duration;
 
 use insula_connector_kit::UpstreamIdentity;
 use insula_engine::Refusal;
-use insula_model::{ConnectorId, SsoDefault, TokenHash, UserId};
+use insula_model::{ConnectorId, SessionEnd, SsoDefault, TokenHash, UserId};
 use insula_store::FACTS_GOOD_FOR;
 use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_tenant, jane};
 
 use super::*;
+use crate::session_end::end_all;
 use crate::testing::{
     ASK, Person, Trouble, code_in, consent_fields, destination, elsewhere, heard, view, watched,
     with_connector, without_people,
@@ -57,13 +58,19 @@ async fn a_login_makes_a_session_and_the_code_knows_it() {
 
 #[tokio::test]
 async fn the_cookie_lasts_as_long_as_the_session_or_the_browser() {
-    for (remember, max_age) in [(true, Some(Duration::from_hours(24))), (false, None)] {
-        let tenant = a_tenant().with(|spec| spec.sessions.remember_me_by_default = remember);
+    let day = Some(Duration::from_hours(24));
+    for (by_default, wished, max_age) in [
+        (true, None, day),
+        (false, None, None),
+        (true, Some(false), None),
+        (false, Some(true), day),
+    ] {
+        let tenant = a_tenant().with(|spec| spec.sessions.remember_me_by_default = by_default);
         let (view, _) = view(tenant);
         let request = insula_testkit::an_authorization_request();
         let mut login = insula_testkit::a_login();
         let made = begin(&view, &request, &mut login).unwrap();
-        let given = cookie(&view, made);
+        let given = cookie(&view, made, wished);
         assert!(matches!(given, CookieChange::LogIn { max_age: age, .. } if age == max_age));
     }
 }

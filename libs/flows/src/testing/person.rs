@@ -16,6 +16,8 @@ pub(crate) const ASK: &str = "client_id=app&redirect_uri=https://app.test/cb&res
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Person {
     pub(crate) browser: Browser,
+    /// What they tick where they are asked.
+    pub(crate) wants_to_be_remembered: bool,
 }
 
 impl Person {
@@ -85,8 +87,12 @@ impl Person {
         let id = path.strip_prefix("/auth/").unwrap();
         let id = id.strip_suffix("/login").unwrap();
         let params = Params::parse(query).unwrap();
-        let (at, password) = (address(&params), Password::new(password));
-        let turn = login::submit(view, id, at, name.to_owned(), password, &self.browser).await;
+        let typed = login::Typed {
+            username: name.to_owned(),
+            password: Password::new(password),
+            remember_me: self.wants_to_be_remembered,
+        };
+        let turn = login::submit(view, id, address(&params), typed, &self.browser).await;
         turn.map(|turn| self.keeps(turn))
     }
 

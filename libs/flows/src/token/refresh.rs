@@ -15,7 +15,7 @@ use insula_store::{RefreshRotation, StoreError};
 use tracing::warn;
 
 use super::{Signers, refused, revoke_family, signers};
-use crate::{Fault, FlowError, OpenedConnector, TenantView, sealed};
+use crate::{Fault, FlowError, OpenedConnector, TenantView, sealed, session_end};
 
 /// How often a grant is judged again after somebody else rotated it under our hands.
 const TRIES: usize = 3;
@@ -61,6 +61,11 @@ pub(super) async fn refresh(
             revoke_family(view, client, &grant.grant_id, Revocation::Denied).await?;
             let grant = grant.grant_id;
             return Err(Refusal::RefreshDenied { grant }.into());
+        }
+        if session_end::is_outlived(view, client, &grant).await? {
+            revoke_family(view, client, &grant.grant_id, Revocation::SessionEnded).await?;
+            let grant = grant.grant_id;
+            return Err(Refusal::RefreshSessionEnded { grant }.into());
         }
         let scopes = narrowed_scopes(request.scope.as_ref(), &grant.scopes)?;
         let connector = connector_of(view, client, &grant)?;

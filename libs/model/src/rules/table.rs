@@ -42,6 +42,11 @@ impl Rules {
         answers_with_empty_state: false,
         answers_with_issuer: true,
         logout_returns_by_client_id: true,
+        refuses_flawed_logouts: false,
+        takes_posted_logout_for_a_yes: false,
+        leaves_logout_with_see_other: true,
+        logout_tokens_say_their_type: true,
+        logs_out_upstream_unless_told: false,
 
         is_lenient_about_client_authentication: false,
         reads_bearer_in_first_header_only: false,
@@ -104,6 +109,11 @@ impl Rules {
         answers_with_empty_state: true,
         answers_with_issuer: false,
         logout_returns_by_client_id: false,
+        refuses_flawed_logouts: true,
+        takes_posted_logout_for_a_yes: true,
+        leaves_logout_with_see_other: false,
+        logout_tokens_say_their_type: false,
+        logs_out_upstream_unless_told: true,
 
         is_lenient_about_client_authentication: true,
         reads_bearer_in_first_header_only: true,

@@ -73,6 +73,7 @@ fn request() -> AuthRequest {
             amr: vec![],
             acr: None,
         }],
+        remember_me: None,
     }
 }
 

@@ -13,6 +13,10 @@ pub struct Model {
     pub session_id: String,
     pub body: String,
     pub expires_at: i64,
+    /// Null where a version stored it that did not say whose it is.
+    pub connector_id: Option<String>,
+    /// As `connector_id`.
+    pub user_id: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

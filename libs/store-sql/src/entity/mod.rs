@@ -12,6 +12,7 @@ pub(crate) mod identity;
 pub(crate) mod key_ring;
 pub(crate) mod last_good_document;
 pub(crate) mod lease;
+pub(crate) mod logout_notice;
 pub(crate) mod redeemed_code;
 pub(crate) mod refresh_grant;
 pub(crate) mod registered_host;

@@ -12,6 +12,7 @@ mod m0006_code_claims;
 mod m0007_tenant_registry;
 mod m0008_events;
 mod m0009_last_good;
+mod m0013_logouts;
 
 /// All steps, oldest first.
 pub(crate) struct Migrator;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_tenant_registry::TenantRegistry),
             Box::new(m0008_events::Events),
             Box::new(m0009_last_good::LastGood),
+            Box::new(m0013_logouts::Logouts),
         ]
     }
 }

@@ -2,7 +2,9 @@ use async_trait::async_trait;
 use std::sync::Arc;
 
 use insula_ambient::Timestamp;
-use insula_model::{Client, ClientId, ClientSecret, ConnectorId, TenantId, TokenHash};
+use insula_model::{
+    Client, ClientId, ClientLogout, ClientSecret, ConnectorId, TenantId, TokenHash,
+};
 use insula_oauth::GrantType;
 use insula_store::{ClientPut, Clients, StoreError, StoredClient};
 use sea_orm::sea_query::Expr;
@@ -76,6 +78,8 @@ struct Metadata {
     id_token_signed_response_alg: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     access_token_signed_response_alg: Option<String>,
+    #[serde(default, flatten)]
+    logout: ClientLogout,
 }
 
 /// One of the column `secrets`.
@@ -231,6 +235,7 @@ fn metadata(client: &Client) -> Metadata {
         sso_shared_with: client.sso_shared_with,
         id_token_signed_response_alg: client.id_token_signed_response_alg,
         access_token_signed_response_alg: client.access_token_signed_response_alg,
+        logout: client.logout,
     }
 }
 
@@ -255,6 +260,7 @@ fn stored(row: &Model) -> Result<StoredClient, Fault> {
             sso_shared_with: metadata.sso_shared_with,
             id_token_signed_response_alg: metadata.id_token_signed_response_alg,
             access_token_signed_response_alg: metadata.access_token_signed_response_alg,
+            logout: metadata.logout,
         },
         version: u64::try_from(row.version).map_err(|_| Fault::column(WHAT, "version"))?,
         created_at: Timestamp::from_millis(row.created_at),

@@ -18,6 +18,7 @@ mod clients;
 mod grants;
 mod json;
 mod keys;
+mod logouts;
 mod outbox;
 mod owner;
 mod passwords;
@@ -29,6 +30,7 @@ mod revocation;
 mod sessions;
 
 pub(crate) use json::{from_json, to_json};
+pub(crate) use logouts::clients_due;
 pub(crate) use outbox::row as event_row;
 pub(crate) use owner::owners;
 

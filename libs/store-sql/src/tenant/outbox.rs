@@ -20,7 +20,7 @@ use sea_orm::{
 
 use super::json::to_json;
 use super::{
-    SqlTenant, keys, passwords, people, places, redemption, refresh, revocation, sessions,
+    SqlTenant, keys, logouts, passwords, people, places, redemption, refresh, revocation, sessions,
 };
 use crate::commit::Step;
 use crate::entity::event::{ActiveModel, Entity};
@@ -138,6 +138,7 @@ async fn plan(
     let backend = db.get_database_backend();
     let mut plan = Plan::default();
     let mut events = changes.events.clone();
+    let mut notices = Vec::new();
     // What may be overtaken comes first.
     if let Some(code) = &changes.redeemed {
         let note = redemption::noting(backend, tenant, code)?;
@@ -172,6 +173,8 @@ async fn plan(
         if let Some((step, session)) = ending(db, tenant, ended, is_locked).await? {
             plan.steps.push(step);
             events.extend(ended.told(&session));
+            let audience = ended.audience.iter();
+            notices.extend(audience.flat_map(|audience| audience.notices(&session)));
             plan.committed.ended.push(session);
         }
     }
@@ -188,6 +191,10 @@ async fn plan(
             events.extend(event.clone());
         }
     }
+    if !notices.is_empty() {
+        let leave = logouts::leaving(backend, tenant, &notices);
+        plan.steps.push(Step::any(leave));
+    }
     if !events.is_empty() {
         plan.steps.push(telling(backend, tenant, &events)?);
     }
@@ -202,8 +209,9 @@ async fn ending(
     is_locked: bool,
 ) -> Result<Option<(Step, BrowserSession)>, Fault> {
     let session = sessions::read(db, tenant, &ended.cookie, is_locked).await?;
-    Ok(session.map(|session| {
-        let delete = sessions::ending(db.get_database_backend(), tenant, &ended.cookie);
+    Ok(session.map(|(session, body)| {
+        let backend = db.get_database_backend();
+        let delete = sessions::ending(backend, tenant, &ended.cookie, &body);
         (Step::must_change(delete), session)
     }))
 }

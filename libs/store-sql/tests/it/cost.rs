@@ -41,6 +41,7 @@ fn session() -> BrowserSession {
         amr: vec!["pwd".into()],
         acr: None,
         clients: vec![],
+        earlier: Vec::new(),
         last_seen_at: NOON,
         expires_at: EVENING,
     }

@@ -190,6 +190,7 @@ fn a_request() -> AuthRequest {
         }),
         person: None,
         proofs: vec![],
+        remember_me: None,
     }
 }
 

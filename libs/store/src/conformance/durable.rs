@@ -16,6 +16,7 @@ mod installation;
 mod isolation;
 mod keys;
 mod last_good;
+mod logouts;
 mod outbox;
 mod owner;
 mod people;
@@ -29,6 +30,7 @@ pub use installation::*;
 pub use isolation::*;
 pub use keys::*;
 pub use last_good::*;
+pub use logouts::*;
 pub use outbox::*;
 pub use owner::*;
 pub use people::*;
@@ -122,6 +124,14 @@ macro_rules! durable_conformance {
             an_event_of_every_kind_comes_back_as_it_was_told,
             no_tenant_sees_the_events_of_another,
             the_collector_takes_events_once_they_were_kept_for_their_time,
+            a_session_that_ends_leaves_word_for_each_client_but_those_that_want_none,
+            word_of_a_session_is_left_once_however_many_end_it,
+            a_logout_is_claimed_by_one_and_is_due_again_if_they_end,
+            a_logout_that_was_told_is_forgotten_and_one_that_was_not_waits,
+            clients_that_wait_for_longest_are_told_first,
+            the_collector_takes_word_that_nobody_could_be_told,
+            the_sessions_of_a_person_are_found_until_they_end,
+            no_tenant_sees_or_takes_the_logouts_of_another,
             no_tenant_sees_the_keys_of_another,
             no_tenant_sees_the_people_of_another,
             no_tenant_sees_or_ends_the_sessions_of_another,

@@ -38,6 +38,7 @@ fn session() -> BrowserSession {
         amr: Vec::new(),
         acr: None,
         clients: vec![ClientId::parse("app").unwrap()],
+        earlier: Vec::new(),
         last_seen_at: Timestamp::EPOCH,
         expires_at: Timestamp::EPOCH,
     }
@@ -47,6 +48,7 @@ fn ended(word: &str) -> EndedSession {
     EndedSession {
         cookie: cookie(word),
         event: None,
+        audience: None,
     }
 }
 

@@ -7,6 +7,7 @@ mod grants;
 mod key_versions;
 mod keys;
 mod last_good;
+mod logouts;
 mod outbox;
 mod owners;
 mod people;

@@ -84,6 +84,11 @@ impl Outbox for TenantMemory {
         for ending in &changes.ended {
             if let Some(session) = rows.sessions.remove(&ending.cookie) {
                 events.extend(ending.told(&session));
+                let audience = ending.audience.iter();
+                for notice in audience.flat_map(|audience| audience.notices(&session)) {
+                    let key = (notice.client.clone(), notice.session.clone());
+                    rows.notices.insert(key, notice);
+                }
                 committed.ended.push(session);
             }
         }

@@ -6,11 +6,14 @@ use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{
     BrowserSession, ClientId, CodeClaim, ConnectorId, GrantId, Identity, RefreshGrant, RefreshId,
-    TenantId, TokenHash, UserId,
+    SessionId, TenantId, TokenHash, UserId,
 };
 
 use super::outbox::Events;
-use crate::{Durable, Owner, SealedKeys, StoreError, StoredClient, TenantStore, UpgradedPassword};
+use crate::{
+    Durable, LOGOUTS_TOLD_FOR, LogoutNotice, Owner, SealedKeys, StoreError, StoredClient,
+    TenantStore, UpgradedPassword,
+};
 
 /// How many rows of one kind a tenant may hold: memory is not a database. Tests fill a smaller one.
 pub(super) const MOST_ROWS: usize = if cfg!(test) { 1_000 } else { 100_000 };
@@ -42,6 +45,7 @@ pub(super) struct Rows {
     pub(super) redeemed: HashMap<GrantId, Redeemed>,
     pub(super) revoked: HashMap<GrantId, Timestamp>,
     pub(super) events: Events,
+    pub(super) notices: BTreeMap<(ClientId, SessionId), LogoutNotice>,
 }
 
 /// That a code was redeemed which began no refresh grant.
@@ -161,11 +165,39 @@ impl Durable for MemoryStore {
         Ok(!taken)
     }
 
+    async fn clients_due_logouts(
+        &self,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<(TenantId, ClientId)>, StoreError> {
+        let tenants: Vec<_> = {
+            let tables = lock(&self.0);
+            let tenants = tables.tenants.iter();
+            tenants
+                .map(|(id, rows)| (id.clone(), rows.clone()))
+                .collect()
+        };
+        let mut due: BTreeMap<(TenantId, ClientId), Timestamp> = BTreeMap::new();
+        for (id, rows) in tenants {
+            for notice in lock(&rows).notices.values() {
+                if notice.due_at <= now {
+                    let key = (id.clone(), notice.client.clone());
+                    let first = due.entry(key).or_insert(notice.due_at);
+                    *first = (*first).min(notice.due_at);
+                }
+            }
+        }
+        let mut due: Vec<_> = due.into_iter().collect();
+        due.sort_by_key(|(_, first)| *first);
+        due.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        Ok(due.into_iter().map(|(who, _)| who).collect())
+    }
+
     async fn collect_expired(&self, now: Timestamp, batch: u32) -> Result<u64, StoreError> {
         let tenants: Vec<_> = lock(&self.0).tenants.values().cloned().collect();
         let batch = usize::try_from(batch).unwrap_or(usize::MAX);
         let (mut sessions, mut refresh, mut redeemed) = (batch, batch, batch);
-        let (mut revoked, mut events) = (batch, batch);
+        let (mut revoked, mut events, mut notices) = (batch, batch, batch);
         let mut gone = 0;
         for tenant in tenants {
             let mut rows = lock(&tenant);
@@ -181,6 +213,10 @@ impl Durable for MemoryStore {
                 rows.redeemed.retain(|_, row| !(row.until <= now && take()));
             });
             gone += sweep(&mut events, |take| rows.events.collect(now, take));
+            gone += sweep(&mut notices, |take| {
+                rows.notices
+                    .retain(|_, row| !(row.ended_at + LOGOUTS_TOLD_FOR <= now && take()));
+            });
             let Rows {
                 refresh,
                 claims,

@@ -7,6 +7,7 @@ mod hangs;
 mod keys;
 mod last_good;
 mod life;
+mod logouts;
 mod restarts;
 mod scale;
 mod world;

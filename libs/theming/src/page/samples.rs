@@ -3,7 +3,7 @@
 use super::{
     Chooser, ConnectorChoice, Consent, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm,
     LoggedOut, LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, ScopeItem,
-    Unavailable,
+    SignedIn, Unavailable,
 };
 
 const CLIENT: &str = "Acme Portal";
@@ -87,6 +87,7 @@ pub(super) fn all() -> Vec<(&'static str, Page)> {
         ("logout-confirm", logout_confirm().into()),
         ("logout-confirm-unknown", LogoutConfirm::default().into()),
         ("logged-out", logged_out().into()),
+        ("logged-out-frames", logging_out().into()),
         ("logged-out-unknown", LoggedOut::default().into()),
         ("form-post", form_post().into()),
         (
@@ -105,6 +106,7 @@ pub(super) fn all() -> Vec<(&'static str, Page)> {
         ),
         ("unavailable-untold", Unavailable::default().into()),
         ("home", home().into()),
+        ("home-signed-in", home_of_somebody().into()),
     ]
 }
 
@@ -220,6 +222,7 @@ fn logout_confirm() -> LogoutConfirm {
         user_display: Some("jane@acme.example".into()),
         action: "/logout".into(),
         fields: vec![("state".into(), "xyz".into())],
+        elsewhere: 2,
         cancel: Some("https://portal.acme.example/".into()),
     }
 }
@@ -228,6 +231,14 @@ fn logged_out() -> LoggedOut {
     LoggedOut {
         client_name: Some(CLIENT.into()),
         return_to: Some("https://portal.acme.example/".into()),
+        frames: Vec::new(),
+    }
+}
+
+fn logging_out() -> LoggedOut {
+    LoggedOut {
+        frames: vec!["https://wiki.acme.example/out?iss=a&sid=b".into()],
+        ..logged_out()
     }
 }
 
@@ -246,5 +257,18 @@ fn home() -> Home {
     Home {
         issuer: "https://login.acme.example".into(),
         discovery_url: "https://login.acme.example/.well-known/openid-configuration".into(),
+        signed_in: None,
+    }
+}
+
+fn home_of_somebody() -> Home {
+    Home {
+        signed_in: Some(SignedIn {
+            person: "Jane Doe".into(),
+            email: "jane@acme.example".into(),
+            connector_name: "Acme staff".into(),
+            logout_url: "/logout".into(),
+        }),
+        ..home()
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::library::{ThemeLibrary, ThemeRequest};
 use crate::page::{
     Chooser, ConnectorChoice, Consent, ErrorPage, FormPost, Home, IdentifierForm, LoggedOut,
-    LogoutConfirm, Password, PasswordError, ScopeItem,
+    LogoutConfirm, Password, PasswordError, ScopeItem, SignedIn,
 };
 use crate::{Color, Scheme, Tokens};
 
@@ -115,8 +115,11 @@ fn no_page_needs_more_than_the_policy_allows() {
             let ends = rest.find("</script>").unwrap();
             assert!(rest[..ends].ends_with('>'), "{name} has an inline script");
         }
+        // Frames are of clients, and the policy of their page names the origins.
+        let frames = body.matches("<iframe src=\"http").count();
+        assert_eq!(frames > 0, name.contains("/logged-out-frames"), "{name}");
         assert!(
-            !body.contains(" src=\"http") && !body.contains("url(http"),
+            body.matches(" src=\"http").count() == frames && !body.contains("url(http"),
             "{name}"
         );
     }
@@ -232,12 +235,14 @@ fn hostile_pages() -> Vec<Page> {
             user_display: Some(text()),
             action: text(),
             fields: fields(),
+            elsewhere: 1,
             cancel: Some(text()),
         }
         .into(),
         LoggedOut {
             client_name: Some(text()),
             return_to: Some(text()),
+            frames: vec![text()],
         }
         .into(),
         FormPost {
@@ -249,6 +254,12 @@ fn hostile_pages() -> Vec<Page> {
         Home {
             issuer: text(),
             discovery_url: text(),
+            signed_in: Some(SignedIn {
+                person: text(),
+                email: text(),
+                connector_name: text(),
+                logout_url: text(),
+            }),
         }
         .into(),
     ]
@@ -323,6 +334,7 @@ fn nothing_on_a_page_adds_a_form_or_sends_one_elsewhere() {
         user_display: Some(text()),
         action: "/own".into(),
         fields: fields(),
+        elsewhere: 1,
         cancel: Some(text()),
     };
     let form_post = FormPost {
@@ -366,9 +378,11 @@ fn a_link_that_would_run_as_code_leads_nowhere() {
     let page = LoggedOut {
         client_name: None,
         return_to: Some("javascript:alert(1)".into()),
+        frames: vec!["javascript:alert(2)".into()],
     };
     let body = draw(&acme(), page);
     assert!(body.contains("id=\"return\" href=\"#\""));
+    assert!(!body.contains("javascript:"), "{body}");
     let page = FormPost {
         action: "com.example.app:/cb".into(),
         ..FormPost::default()

@@ -1,9 +1,11 @@
-//! The routes a person's browser walks: `/auth`, `/callback`, `/approval`, `/logout`.
+//! The routes a person's browser walks: `/auth`, `/callback`, `/approval`, `/logout`,
+//! `/logout/callback`.
 
 use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
 use insula_flows::callback::Returned;
-use insula_flows::login::FormAddress;
+use insula_flows::login::{FormAddress, Typed};
+use insula_flows::logout::LogoutAnswer;
 use insula_flows::{FlowError, Outcome, Turn};
 use insula_model::Password;
 use insula_oauth::LogoutRequest;
@@ -60,9 +62,12 @@ pub(crate) async fn password(ctx: &Context, payload: &mut web::Payload, at: &str
             return insula_flows::login::show(view, at, address, &browser).await;
         }
         let form = read::form(&ctx.request, payload).await?;
-        let username = form.take("login").unwrap_or_default();
-        let password = Password::new(form.get("password").unwrap_or_default());
-        insula_flows::login::submit(view, at, address, username, password, &browser).await
+        let typed = Typed {
+            username: form.take("login").unwrap_or_default(),
+            password: Password::new(form.get("password").unwrap_or_default()),
+            remember_me: form.get("remember_me") == Some("on"),
+        };
+        insula_flows::login::submit(view, at, address, typed, &browser).await
     };
     let result = walk.await;
     Walked { result, login }
@@ -121,9 +126,27 @@ pub(crate) async fn logout(ctx: &Context, payload: &mut web::Payload) -> Walked 
         };
         let request = LogoutRequest::from_params(&params);
         // Only a form of ours can have been posted with a proof; a link with one proves nothing.
-        let proof = params.get("hmac").filter(|_| !is_get(ctx));
+        let is_posted = !is_get(ctx);
+        let answer = LogoutAnswer {
+            proof: params.get("hmac").filter(|_| is_posted),
+            everywhere: params.get("everywhere").is_some(),
+            is_posted,
+        };
         let browser = ctx.browser();
-        insula_flows::logout::logout(&ctx.snapshot.view, &request, proof, &browser).await
+        insula_flows::logout::logout(&ctx.snapshot.view, &request, answer, &browser).await
+    };
+    walk.await.into()
+}
+
+/// `GET`/`POST /logout/callback`.
+pub(crate) async fn logged_out_upstream(ctx: &Context, payload: &mut web::Payload) -> Walked {
+    let walk = async {
+        let params = match posted::asked(ctx, payload, true).await? {
+            Asked::Query(params) | Asked::Form(params) => params,
+            Asked::Again(outcome) => return Ok(outcome.into()),
+        };
+        let (view, browser) = (&ctx.snapshot.view, ctx.browser());
+        insula_flows::logout::returned(view, params.get("state"), &browser).await
     };
     walk.await.into()
 }

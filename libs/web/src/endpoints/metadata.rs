@@ -6,9 +6,10 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use insula_tenancy::TenantSnapshot;
-use insula_theming::{AskedBy, Asset, Home, has_hash};
+use insula_theming::{AskedBy, Asset, Home, SignedIn, has_hash};
 
 use crate::context::Context;
+use crate::respond::Surface;
 use crate::{page, respond};
 
 /// Provider metadata, decided when the snapshot was made.
@@ -118,12 +119,24 @@ fn knows(request: &HttpRequest, tag: &EntityTag) -> bool {
     }
 }
 
-/// The issuer's front page.
-pub(crate) fn home(ctx: &Context) -> HttpResponse {
+/// The issuer's front page, which says who is logged in, if anybody is. What is known of a browser is
+/// no part of what scripts of other origins may read: they come without its cookies.
+pub(crate) async fn home(ctx: &Context) -> HttpResponse {
     let issuer = &ctx.spec().issuer;
+    let signed_in = insula_flows::home::signed_in(&ctx.snapshot.view, &ctx.browser()).await;
+    let signed_in = match signed_in {
+        Ok(signed_in) => signed_in,
+        Err(failure) => return respond::fail(ctx, Surface::Browser, failure),
+    };
     let page = Home {
         issuer: issuer.as_str().to_owned(),
         discovery_url: issuer.url("/.well-known/openid-configuration"),
+        signed_in: signed_in.map(|known| SignedIn {
+            person: known.person,
+            email: known.email,
+            connector_name: known.connector_name,
+            logout_url: ctx.link("/logout"),
+        }),
     };
     respond::show(ctx, &page.into())
 }

@@ -7,7 +7,7 @@ use insula_oauth::ResponseMode;
 use insula_testkit::a_tenant;
 
 use super::errors::every_refusal;
-use super::world::{Answer, World};
+use super::world::{Answer, World, globex};
 use crate::respond::{Surface, fail, panicked, refuse, reply};
 
 const SIGN_IN: [&str; 8] = [
@@ -133,15 +133,17 @@ async fn an_errors_title_fits_the_endpoint_in_every_language() {
 
 #[actix_web::test]
 async fn a_logout_that_cannot_be_is_not_called_a_sign_in_end_to_end() {
-    let world = world().await;
-    let told = world.get("/logout?id_token_hint=x").await;
+    let world = World::of([a_tenant().build(), globex()]).await;
+    let told = world.get_at("acme.test", "/logout?id_token_hint=x").await;
+    assert_eq!(told.status, 200, "a flaw forbids no logout");
+    let told = world.get_at("globex.test", "/logout?id_token_hint=x").await;
     assert_eq!(told.status, 400);
     assert!(
         title(&told).starts_with("we can’t sign you out this way"),
         "{}",
         title(&told)
     );
-    let told = world.get("/auth").await;
+    let told = world.get_at("acme.test", "/auth").await;
     assert!(
         title(&told).starts_with("we can’t open this sign-in"),
         "{}",

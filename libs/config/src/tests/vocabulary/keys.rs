@@ -99,6 +99,18 @@ pub(super) const BOTH: &[Row] = &[
         Obeyed(&["a_login_serves_other_clients_in_one_direction_and_one_step"]),
     ),
     (
+        "staticClients[].backchannelLogoutURI",
+        CLIENT,
+        "backchannelLogoutURI: https://app.test/out",
+        Obeyed(&["a_client_is_told_once_with_a_token_it_can_believe"]),
+    ),
+    (
+        "staticClients[].refreshTokenLifetime",
+        CLIENT,
+        "refreshTokenLifetime: session",
+        Obeyed(&["a_refresh_token_ends_with_its_session_where_its_client_wants_that"]),
+    ),
+    (
         "staticClients[].mfaChain",
         CLIENT,
         "mfaChain: [totp]",
@@ -416,16 +428,22 @@ pub(super) const OURS: &[Row] = &[
         Obeyed(&["an_access_token_is_signed_for_whoever_verifies_it"]),
     ),
     (
-        "staticClients[].backchannelLogoutURI",
+        "staticClients[].backchannelLogoutSessionRequired",
         CLIENT,
-        "backchannelLogoutURI: https://app.test/out",
-        Refused,
+        "backchannelLogoutSessionRequired: false",
+        Obeyed(&["a_client_that_does_without_sid_is_told_the_person_alone"]),
     ),
     (
-        "staticClients[].refreshTokenLifetime",
+        "staticClients[].frontchannelLogoutURI",
         CLIENT,
-        "refreshTokenLifetime: 1h",
-        Refused,
+        "frontchannelLogoutURI: https://app.test/out",
+        Obeyed(&["a_browser_tells_the_clients_that_want_frames_before_it_goes_on"]),
+    ),
+    (
+        "staticClients[].frontchannelLogoutSessionRequired",
+        CLIENT,
+        "frontchannelLogoutSessionRequired: false",
+        Obeyed(&["a_frame_is_told_issuer_and_session_together_or_neither"]),
     ),
     (
         "staticClients[].clientCredentialsClaims",
@@ -714,18 +732,6 @@ pub(super) const OURS: &[Row] = &[
 
 /// Of `dex.yaml` alone.
 pub(super) const DEX: &[Row] = &[
-    (
-        "staticClients[].backchannelLogoutURI",
-        CLIENT,
-        "backchannelLogoutURI: https://app.test/out",
-        Told,
-    ),
-    (
-        "staticClients[].refreshTokenLifetime",
-        CLIENT,
-        "refreshTokenLifetime: 1h",
-        Told,
-    ),
     (
         "staticClients[].clientCredentialsClaims",
         CLIENT,

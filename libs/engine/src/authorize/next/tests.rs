@@ -48,6 +48,7 @@ fn a_session() -> BrowserSession {
         amr: Vec::new(),
         acr: None,
         clients: vec![client_id("app")],
+        earlier: Vec::new(),
         last_seen_at: NOW,
         expires_at: NOW + Duration::from_hours(1),
     }

@@ -5,8 +5,9 @@ use insula_model::{
     SessionId, TokenHash, UserId,
 };
 use insula_store::{
-    Changes, ClientPut, Clients, Committed, Grants, Keys, Outbox, Owner, Owners, People,
-    PlacedEvent, SealedKeys, Sessions, StoreError, StoredClient, UpgradedPassword,
+    Changes, ClientPut, Clients, Committed, Grants, Keys, LogoutNotice, LogoutNotices, Outbox,
+    Owner, Owners, People, PlacedEvent, SealedKeys, Sessions, StoreError, StoredClient,
+    UpgradedPassword,
 };
 
 use super::WatchedStore;
@@ -121,9 +122,63 @@ impl Sessions for WatchedStore {
             .await
     }
 
+    async fn sessions_of(
+        &self,
+        connector: &ConnectorId,
+        user: &UserId,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<(TokenHash, BrowserSession)>, StoreError> {
+        self.1
+            .watch(
+                "sessions_of",
+                self.0.sessions_of(connector, user, now, most),
+            )
+            .await
+    }
+
     async fn session_exists(&self, id: &SessionId, now: Timestamp) -> Result<bool, StoreError> {
         self.1
             .watch("session_exists", self.0.session_exists(id, now))
+            .await
+    }
+}
+
+#[async_trait]
+impl LogoutNotices for WatchedStore {
+    async fn due_logout(
+        &self,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<Option<LogoutNotice>, StoreError> {
+        self.1
+            .watch("due_logout", self.0.due_logout(client, now))
+            .await
+    }
+
+    async fn claim_logout(
+        &self,
+        notice: &LogoutNotice,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.1
+            .watch("claim_logout", self.0.claim_logout(notice, until))
+            .await
+    }
+
+    async fn postpone_logout(
+        &self,
+        notice: &LogoutNotice,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.1
+            .watch("postpone_logout", self.0.postpone_logout(notice, at))
+            .await
+    }
+
+    async fn settle_logout(&self, notice: &LogoutNotice) -> Result<(), StoreError> {
+        self.1
+            .watch("settle_logout", self.0.settle_logout(notice))
             .await
     }
 }

@@ -10,6 +10,7 @@ use insula_model::Dialect;
 use insula_oauth::{LogoutRequest, TokenResponse};
 use insula_testkit::{FakeConnector, NOW, PASSWORD, TenantBuilder, a_code_grant, a_tenant};
 
+use crate::logout::LogoutAnswer;
 use crate::testing::{
     ASK, Person, app, claims_of, code_in, destination, exchange, form, refusal, tokens,
     userinfo_of, view_by, with_connector,
@@ -154,7 +155,7 @@ async fn a_login(node: impl Fn() -> TenantView, old: impl Fn(Duration) -> bool) 
         post_logout_redirect_uri: Some("https://app.test/bye".into()),
         ..LogoutRequest::default()
     };
-    let gone = logout::logout(&view, &leaves, None, &person.browser).await;
+    let gone = logout::logout(&view, &leaves, LogoutAnswer::default(), &person.browser).await;
     let gone = gone.unwrap().outcome;
     assert!(destination(&gone).starts_with("https://app.test/bye"));
     // Whoever redeems the code once more, at whatever time, gets nothing.

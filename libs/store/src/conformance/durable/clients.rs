@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use insula_model::{Client, ClientSecret};
+use insula_model::{Client, ClientLogout, ClientSecret, RefreshTokenLifetime};
 use insula_oauth::GrantType;
 
 use super::records::{HOUR, MS, NOON, a_tenant, at_once, client as id, connector};
@@ -24,6 +24,7 @@ fn plain(name: &str) -> Client {
         sso_shared_with: None,
         id_token_signed_response_alg: None,
         access_token_signed_response_alg: None,
+        logout: ClientLogout::default(),
     }
 }
 
@@ -50,6 +51,13 @@ fn full(name: &str) -> Client {
         sso_shared_with: Some(vec!["*".to_owned()]),
         id_token_signed_response_alg: Some("ES256".to_owned()),
         access_token_signed_response_alg: Some("RS256".to_owned()),
+        logout: ClientLogout {
+            backchannel_logout_uri: Some("https://app.test/back".to_owned()),
+            backchannel_logout_session_required: false,
+            frontchannel_logout_uri: Some("https://app.test/front".to_owned()),
+            frontchannel_logout_session_required: false,
+            refresh_token_lifetime: RefreshTokenLifetime::Session,
+        },
     }
 }
 

@@ -46,6 +46,7 @@ fn ending(id: &str) -> Changes {
             at: NOON,
             reason: SessionEnd::LoggedOut,
         }),
+        audience: None,
     };
     Changes {
         ended: vec![ended],

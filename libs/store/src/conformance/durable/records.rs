@@ -71,6 +71,7 @@ pub(crate) fn session(sid: &str, expires_at: Timestamp) -> BrowserSession {
         amr: vec!["pwd".into(), "otp".into()],
         acr: Some("urn:upstream:two".into()),
         clients: vec![client("app"), client("ünïcode app")],
+        earlier: Vec::new(),
         last_seen_at: NOON + MS,
         expires_at,
     }

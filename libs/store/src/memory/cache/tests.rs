@@ -99,6 +99,7 @@ fn request(n: u64) -> AuthRequest {
         asked: None,
         person: None,
         proofs: vec![],
+        remember_me: None,
     }
 }
 
