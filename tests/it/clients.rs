@@ -49,6 +49,52 @@ async fn drives_the_whole_life_of_a_login(make: Made, script: &str) {
     }
 }
 
+async fn is_given_a_token_of_its_own(make: Made, script: &str) {
+    let Some(clients) = program("INSULA_TEST_CLIENTS") else {
+        return;
+    };
+    let shared_server = shared_server().await;
+    let orders = "https://orders.example";
+    let ours = (
+        shared_server.of_apis("nightly"),
+        orders,
+        "orders:read",
+        orders,
+    );
+    let dexs = (shared_server.ci(), "", "openid groups", "ci");
+    for (party, resource, scope, audience) in [ours, dexs] {
+        let mut command = make(&clients, script);
+        command
+            .env("ISSUER", &party.issuer)
+            .env("CLIENT_ID", &party.client_id)
+            .env("CLIENT_SECRET", &party.secret)
+            .env("SCOPE", scope)
+            .env("RESOURCE", resource);
+        let told = run(command).await;
+        let token = told["token"]["access_token"].as_str().unwrap();
+        let token = party.keys().await.verify(token, &party.issuer, audience);
+        let is_dex = party.at_dex;
+        let own = if is_dex { "CgJjaQ" } else { "nightly" };
+        assert_eq!(token.claims["sub"], own, "{told:#}");
+        let refused = if is_dex {
+            Value::Null
+        } else {
+            "invalid_target".into()
+        };
+        assert_eq!(told["refused"], refused, "dex does not know the parameter");
+    }
+}
+
+#[tokio::test]
+async fn openid_client_of_npm_is_given_a_token_of_its_own() {
+    is_given_a_token_of_its_own(node, "openid_client_machine.mjs").await;
+}
+
+#[tokio::test]
+async fn authlib_of_pypi_is_given_a_token_of_its_own() {
+    is_given_a_token_of_its_own(python, "authlib_machine.py").await;
+}
+
 #[tokio::test]
 async fn openid_client_of_npm_drives_the_whole_life_of_a_login() {
     drives_the_whole_life_of_a_login(node, "openid_client.mjs").await;

@@ -11,6 +11,10 @@ pub(crate) const UMBRELLA: &str = include_str!("shared_server/umbrella.yaml");
 pub(crate) const INITECH: &str = include_str!("shared_server/initech.yaml");
 /// With two clients that both ask for consent, and one person of whom much is known.
 const OPENID: &str = include_str!("shared_server/openid.yaml");
+/// With two APIs, and clients that may have tokens for them.
+const APIS: &str = include_str!("shared_server/apis.yaml");
+/// A dex config that serves client_credentials.
+const CLUSTER: &str = include_str!("shared_server/cluster.yaml");
 
 pub(crate) const JANE: Person<'static> = Person {
     login: "jane@acme.example",
@@ -51,6 +55,7 @@ pub(crate) async fn shared_server() -> &'static SharedServer {
                 let id = format!("alg-{}", alg.to_lowercase());
                 builder = builder.tenant(&id, &signing_with(alg));
             }
+            let builder = builder.tenant("apis", APIS).tenant("cluster", CLUSTER);
             let deployment = builder.tenant("openid", OPENID).done();
             let process = deployment.open().await;
             SharedServer {
@@ -132,6 +137,23 @@ impl SharedServer {
             "ZXhhbXBsZS1hcHAtc2VjcmV0",
             "http://127.0.0.1:5555/callback",
         );
+        party.of_dex().without_pkce()
+    }
+
+    /// A client of the tenant with APIs, whose redirect URI is at `{id}.example`.
+    pub(crate) fn of_apis(&self, id: &str) -> RelyingParty {
+        RelyingParty::new(
+            &self.issuer("apis"),
+            id,
+            &format!("{id}-secret"),
+            &format!("https://{id}.example/callback"),
+        )
+    }
+
+    /// The client of a dex config that serves client_credentials.
+    pub(crate) fn ci(&self) -> RelyingParty {
+        let issuer = self.issuer("cluster");
+        let party = RelyingParty::new(&issuer, "ci", "ci-secret", "http://127.0.0.1:5555/callback");
         party.of_dex().without_pkce()
     }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
-use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -60,19 +60,36 @@ impl Keys {
         let jwk = jwk.unwrap_or_else(|| panic!("kid {kid} is not in the JWKS {:?}", self.ids()));
         let named = jwk.common.key_algorithm.expect("keys name their algorithm");
         assert_eq!(named.to_string(), format!("{:?}", header.alg));
-        let mut validation = Validation::new(header.alg);
-        validation.leeway = 5;
-        validation.set_issuer(&[issuer]);
-        validation.set_audience(&[audience]);
-        validation.set_required_spec_claims(&["iss", "sub", "aud", "exp"]);
-        let key = DecodingKey::from_jwk(jwk).unwrap();
-        let data = jsonwebtoken::decode::<Value>(token, &key, &validation).unwrap();
+        let claims = checked(jwk, token, issuer, audience).unwrap();
         Verified {
             token: token.to_owned(),
             header: header_of(token),
-            claims: data.claims,
+            claims,
         }
     }
+
+    /// Whether a program takes the token that checks signature, issuer, audience and times, and knows
+    /// no `typ`.
+    pub fn accept(&self, token: &str, issuer: &str, audience: &str) -> bool {
+        let header = jsonwebtoken::decode_header(token).unwrap();
+        let jwk = header.kid.as_deref().and_then(|kid| self.0.find(kid));
+        jwk.is_some_and(|jwk| checked(jwk, token, issuer, audience).is_ok())
+    }
+}
+
+fn checked(
+    jwk: &Jwk,
+    token: &str,
+    issuer: &str,
+    audience: &str,
+) -> jsonwebtoken::errors::Result<Value> {
+    let mut validation = Validation::new(jsonwebtoken::decode_header(token)?.alg);
+    validation.leeway = 5;
+    validation.set_issuer(&[issuer]);
+    validation.set_audience(&[audience]);
+    validation.set_required_spec_claims(&["iss", "sub", "aud", "exp"]);
+    let key = DecodingKey::from_jwk(jwk)?;
+    Ok(jsonwebtoken::decode::<Value>(token, &key, &validation)?.claims)
 }
 
 impl Tokens {

@@ -12,6 +12,8 @@ use crate::tree::{Kind, Position};
 /// dex's defaults. Keys are announced for ten minutes, the time its JWKS may be cached for: dex has
 /// no such pause, which no client can notice but by never meeting an unknown `kid`.
 pub(crate) fn defaults(reading: &Reading<'_>) -> Defaults {
+    let gives_client_credentials =
+        reading.env_flag("DEX_CLIENT_CREDENTIAL_GRANT_ENABLED_BY_DEFAULT", false);
     Defaults {
         dialect: Dialect::Dex,
         id_tokens: 24 * HOUR,
@@ -29,18 +31,36 @@ pub(crate) fn defaults(reading: &Reading<'_>) -> Defaults {
         cookie_name: "dex_session",
         sso: SsoDefault::None,
         remember_me: true,
-        grant_types: &[
-            GrantType::AuthorizationCode,
-            GrantType::Implicit,
-            GrantType::Password,
-            GrantType::RefreshToken,
-            GrantType::DeviceCode,
-            GrantType::TokenExchange,
-        ],
+        grant_types: if gives_client_credentials {
+            &GRANTS_WITH_CLIENT_CREDENTIALS
+        } else {
+            &GRANTS
+        },
         pkce_methods: &[CodeChallengeMethod::S256, CodeChallengeMethod::Plain],
         theme: "light",
     }
 }
+
+/// What dex serves where a file is silent.
+const GRANTS: [GrantType; 6] = [
+    GrantType::AuthorizationCode,
+    GrantType::Implicit,
+    GrantType::Password,
+    GrantType::RefreshToken,
+    GrantType::DeviceCode,
+    GrantType::TokenExchange,
+];
+
+/// The same where a variable of dex's next version adds tokens that are about clients.
+const GRANTS_WITH_CLIENT_CREDENTIALS: [GrantType; 7] = [
+    GrantType::AuthorizationCode,
+    GrantType::ClientCredentials,
+    GrantType::Implicit,
+    GrantType::Password,
+    GrantType::RefreshToken,
+    GrantType::DeviceCode,
+    GrantType::TokenExchange,
+];
 
 /// Sections that describe a process and not a tenant, or the keys of them that do.
 const OF_THE_PROCESS: [(&str, &[&str]); 5] = [
@@ -62,10 +82,9 @@ const OF_THE_PROCESS: [(&str, &[&str]); 5] = [
 ];
 
 /// Variables of dex that this version does not obey.
-const UNOBEYED: [&str; 5] = [
+const UNOBEYED: [&str; 4] = [
     "DEX_API_CONNECTORS_CRUD",
     "DEX_API_SESSIONS_IDENTITIES_CRUD",
-    "DEX_CLIENT_CREDENTIAL_GRANT_ENABLED_BY_DEFAULT",
     "DEX_ENT_ENABLED",
     "DEX_FRONTEND_DIR",
 ];

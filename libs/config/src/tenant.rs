@@ -11,6 +11,7 @@ mod limits;
 mod oauth2;
 mod password_hash;
 mod passwords;
+mod resources;
 mod sessions;
 mod signer;
 
@@ -80,8 +81,16 @@ pub(crate) fn read(
     let signing_keys = expiry_section.duration("signingKeys", reading);
     let expiry = expiry::read(expiry_section, &defaults, reading);
     let signer = signer::read(&mut top, signing_keys, &defaults, reading);
-    let clients = clients::read(&mut top, &connectors, &signer, &defaults, reading);
     let oauth2 = oauth2::read(&mut top, &connectors, &defaults, reading);
+    let resources = resources::read(&mut top, issuer.as_ref(), reading);
+    let known = clients::Known {
+        connectors: &connectors,
+        resources: &resources.resources,
+        grant_types: &oauth2.grant_types,
+        signer: &signer,
+    };
+    let clients = clients::read(&mut top, &known, &defaults, reading);
+    let resources = resources.finish(&clients, reading);
     let sessions = sessions::read(&mut top, &defaults, reading);
     let frontend = frontend::read(&mut top, id, &defaults, reading);
     let http = http_policy::read(&mut top, &defaults, reading);
@@ -98,6 +107,7 @@ pub(crate) fn read(
         dialect: defaults.dialect,
         rules: Rules::of(defaults.dialect),
         clients,
+        resources,
         connectors: shared(connectors),
         password_db,
         passwords: passwords.into(),

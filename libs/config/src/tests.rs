@@ -10,6 +10,7 @@ mod folders;
 mod frontend;
 mod http_policy;
 mod policies;
+mod resources;
 mod secrets;
 mod shape;
 mod vocabulary;

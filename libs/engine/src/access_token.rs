@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use insula_ambient::Timestamp;
 use insula_jose::{Claims, Expected, KeyRing};
-use insula_model::{AccessTokenForm, GrantId, TenantSpec};
+use insula_model::{AccessTokenForm, ClientId, GrantId, TenantSpec};
 use insula_oauth::Scopes;
 
 use crate::issue::TYP;
@@ -27,12 +27,13 @@ impl VerifiedToken {
     ///
     /// Ours must be access tokens by their `typ`, so that no ID token passes for one
     /// ([RFC 9068 §4](https://www.rfc-editor.org/rfc/rfc9068#section-4)). dex's have no `typ` and
-    /// cannot be told apart: there every JWT of the tenant is one.
+    /// cannot be told apart: there every JWT of the tenant is one. Whom it is for is the caller's to
+    /// ask, by [`is_for`](Self::is_for).
     pub fn verify(token: &str, spec: &TenantSpec, keys: &KeyRing, now: Timestamp) -> Option<Self> {
         let issuer = spec.issuer.as_str();
         let expected = Expected::from_issuer(issuer).with_leeway(LEEWAY);
         let expected = match spec.rules.access_tokens {
-            AccessTokenForm::Rfc9068 => expected.typed(TYP).for_audience(issuer),
+            AccessTokenForm::Rfc9068 => expected.typed(TYP),
             AccessTokenForm::LikeIdTokens => expected.of_any_typ(),
         };
         let claims = keys.verify(token, now, &expected).ok()?;
@@ -71,9 +72,19 @@ impl VerifiedToken {
         }
     }
 
-    /// Whether it is meant for `client`, or was issued to it.
-    pub fn concerns(&self, client: &str) -> bool {
-        self.client_id() == Some(client) || self.claims.audience().contains(&client)
+    /// Whether it is meant for one audience.
+    pub fn is_for(&self, audience: &str) -> bool {
+        self.claims.audience().contains(&audience)
+    }
+
+    /// Whether it was issued to `client`, or is meant for it: by its name, or as the server of a
+    /// resource.
+    pub fn concerns(&self, client: &ClientId, spec: &TenantSpec) -> bool {
+        let audience = self.claims.audience();
+        let mut resources = audience.iter().filter_map(|one| spec.resource(one));
+        self.client_id() == Some(client.as_str())
+            || self.is_for(client.as_str())
+            || resources.any(|resource| resource.servers.contains(client))
     }
 
     /// What was granted with it; empty in dex's dialect, which records no scopes.

@@ -24,22 +24,19 @@ impl Audience {
         Ok(Self(all))
     }
 
-    /// The same, and `more`.
-    pub(crate) fn and(mut self, more: &str) -> Self {
-        if !self.0.iter().any(|one| one == more) {
-            self.0.push(more.to_owned());
-        }
-        self
-    }
-
-    #[cfg(test)]
-    pub(crate) fn for_tests(all: &[&str]) -> Self {
-        Self(all.iter().map(|&one| one.to_owned()).collect())
+    /// Resources, in their order.
+    pub(crate) fn of_resources(resources: Vec<&str>) -> Self {
+        Self(resources.into_iter().map(str::to_owned).collect())
     }
 
     /// Whether it is `one` and nobody else.
-    pub(crate) fn is_only(&self, one: &str) -> bool {
+    pub fn is_only(&self, one: &str) -> bool {
         matches!(self.0.as_slice(), [only] if only == one)
+    }
+
+    /// Whether `one` is among them.
+    pub fn contains(&self, one: &str) -> bool {
+        self.0.iter().any(|other| other == one)
     }
 
     /// Whether there is more than one: then `azp` says which of them asked

@@ -1,4 +1,4 @@
-use insula_model::{Claim, ClaimSet, Login, PersonDetails};
+use insula_model::{Claim, ClaimSet, Client, ConnectorId, IdentityClaims, PersonDetails};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 /// What tokens say of a person, in dex's order; what is empty is left out.
@@ -69,9 +69,13 @@ impl<'a> PersonClaims<'a> {
     /// `email_verified` is there wherever `email` may be, and `phone_number_verified` beside a
     /// number, so that nobody takes one for verified because nothing was said of it; empty groups
     /// are absent, not `[]`.
-    pub(crate) fn released(released: ClaimSet, login: &'a Login) -> Self {
+    pub(crate) fn released(
+        released: ClaimSet,
+        connector: &'a ConnectorId,
+        claims: &'a IdentityClaims,
+    ) -> Self {
         let has = |claim| released.contains(claim);
-        let all = Self::all(login);
+        let all = Self::all(connector, claims);
         Self {
             email: all.email.filter(|_| has(Claim::Email)),
             email_verified: all
@@ -85,14 +89,31 @@ impl<'a> PersonClaims<'a> {
             federated_claims: all.federated_claims.filter(|_| has(Claim::FederatedClaims)),
             details: Details {
                 released,
-                of: login.claims.details.as_deref(),
+                of: claims.details.as_deref(),
             },
         }
     }
 
+    /// What may be released of a client that is its own subject: what it is called and the groups it
+    /// is in. As dex has it, an address that it does not have is not verified.
+    pub(crate) fn of_client(released: ClaimSet, client: &'a Client) -> Self {
+        let has = |claim| released.contains(claim);
+        let name = Some(client.name.as_str()).filter(|name| !name.is_empty());
+        Self {
+            email_verified: has(Claim::Email).then_some(false),
+            groups: if has(Claim::Groups) {
+                &client.own_groups
+            } else {
+                &[]
+            },
+            name: name.filter(|_| has(Claim::Name)),
+            preferred_username: name.filter(|_| has(Claim::PreferredUsername)),
+            ..Self::default()
+        }
+    }
+
     /// All that dex knows of.
-    pub(crate) fn all(login: &'a Login) -> Self {
-        let claims = &login.claims;
+    pub(crate) fn all(connector: &'a ConnectorId, claims: &'a IdentityClaims) -> Self {
         let filled = |text: &'a String| Some(text.as_str()).filter(|t| !t.is_empty());
         Self {
             email: filled(&claims.email),
@@ -101,7 +122,7 @@ impl<'a> PersonClaims<'a> {
             name: filled(&claims.username),
             preferred_username: filled(&claims.preferred_username),
             federated_claims: Some(FederatedClaims {
-                connector_id: login.connector_id.as_str(),
+                connector_id: connector.as_str(),
                 user_id: claims.user_id.as_str(),
             }),
             details: Details::default(),

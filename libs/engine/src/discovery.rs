@@ -100,22 +100,26 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
     if spec.sessions.enabled {
         claims.push("sid".to_owned());
     }
+    let mut scopes = words(&[
+        "openid",
+        "email",
+        "groups",
+        "profile",
+        "address",
+        "phone",
+        "offline_access",
+        "federated:id",
+    ]);
+    let public = spec.resources.iter().filter(|one| one.in_discovery);
+    let public = public.flat_map(|resource| &resource.scopes);
+    scopes.extend(public.map(|scope| scope.name.clone()));
     ProviderMetadata {
         revocation_endpoint: Some(spec.issuer.url("/revoke")),
         frontchannel_logout_supported: spec.sessions.enabled.then_some(true),
         frontchannel_logout_session_supported: spec.sessions.enabled.then_some(true),
         response_modes_supported: modes.map(|mode| mode.as_str().to_owned()).to_vec(),
         id_token_signing_alg_values_supported: signing.iter().map(ToString::to_string).collect(),
-        scopes_supported: words(&[
-            "openid",
-            "email",
-            "groups",
-            "profile",
-            "address",
-            "phone",
-            "offline_access",
-            "federated:id",
-        ]),
+        scopes_supported: scopes,
         token_endpoint_auth_methods_supported: all.clone(),
         introspection_endpoint_auth_methods_supported: confidential,
         revocation_endpoint_auth_methods_supported: all,

@@ -30,7 +30,7 @@ pub fn may_ask(asker: &ProvenClient) -> Result<(), Refusal> {
 /// ([RFC 7662 §2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
 ///
 /// `client` is the one the token names as its own, if it still exists, and `asker` the authenticated
-/// one; to one the token neither was issued to nor is meant for,
+/// one; to one the token neither was issued to nor is meant for, by name or as the server of a resource,
 /// it is inactive. dex asks nobody who they are, says no `scope` and no `jti`, and takes the client
 /// of a token from its audience.
 pub fn access_token(
@@ -42,7 +42,7 @@ pub fn access_token(
     let Some(client) = client else {
         return IntrospectResponse::inactive();
     };
-    if asker.is_some_and(|asker| !token.concerns(asker.id.as_str())) {
+    if asker.is_some_and(|asker| !token.concerns(&asker.id, spec)) {
         return IntrospectResponse::inactive();
     }
     let claims = &token.claims;
@@ -103,9 +103,9 @@ pub fn refresh_token_of(
     let ours = spec.rules.introspection == IntrospectionForm::Rfc7662;
     let person = if ours {
         let released = ClaimSet::of_scopes(&grant.scopes) | grant.claims.userinfo;
-        PersonClaims::released(released, login)
+        PersonClaims::released(released, &login.connector_id, &login.claims)
     } else {
-        PersonClaims::all(login)
+        PersonClaims::all(&login.connector_id, &login.claims)
     };
     let mut ext = match serde_json::to_value(&person) {
         Ok(Value::Object(ext)) => ext,

@@ -116,6 +116,7 @@ struct AccessTokenClaims<'a> {
     iat: i64,
     jti: String,
     client_id: &'a str,
+    #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     auth_time: Option<i64>,
@@ -127,6 +128,9 @@ struct AccessTokenClaims<'a> {
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     act: Option<&'a Actor>,
+    /// The names of the claims that were asked for userinfo one by one, which reads them here.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    userinfo_claims: String,
     #[serde(flatten)]
     person: PersonClaims<'a>,
 }
@@ -138,12 +142,11 @@ struct AccessTokenClaims<'a> {
 /// and `jti` are those of the next dex, `amr` (RFC 8176) and `acr` are ours alone.
 ///
 /// Access tokens differ. dex's looks like an ID token whose `at_hash` means nothing. Ours is that of
-/// RFC 9068. It carries the claims its scopes release and those that were asked for userinfo one by
-/// one, so that userinfo answers without asking a database; who may read the token could ask
-/// userinfo for them anyway.
+/// RFC 9068. It says nothing of a person but `sub` and how they logged in, unless its resources are
+/// to have more, and is never for the client, so that nobody who expects an ID token takes it for
+/// one (ADR 0053).
 ///
-/// What tells how a person proved who they are, and what is said of them, is absent where the
-/// subject is a client.
+/// What tells how a person proved who they are is absent where the subject is a client.
 ///
 /// Both kinds are named `<grant>.<random>` by `jti`, by which a revoked family is known again.
 pub fn issue(
@@ -161,7 +164,7 @@ pub fn issue(
         entropy,
         sub: match plan.subject {
             Subject::Person(login) => subject::encode(&login.claims.user_id, &login.connector_id),
-            Subject::Client => subject::of_client(plan.client_id, &spec.rules),
+            Subject::Client(client) => subject::of_client(&client.id, &spec.rules),
         },
     };
     let access_token = match spec.rules.access_tokens {
@@ -181,10 +184,8 @@ pub fn issue(
         expires_in: plan.lifetime,
         signed_at: now,
         refresh_token: refresh.map(|grant| RefreshToken::current(grant, keys.ring)),
-        scope: spec
-            .rules
-            .tells_granted_scope
-            .then(|| plan.scopes.to_string()),
+        scope: Some(plan.access_scopes.to_string())
+            .filter(|scope| spec.rules.tells_granted_scope && !scope.is_empty()),
     })
 }
 
@@ -217,13 +218,14 @@ impl<'a> Maker<'a> {
             iat: self.now.as_secs(),
             jti: self.jti(),
             client_id: self.plan.client_id.as_str(),
-            scope: self.plan.scopes.to_string(),
+            scope: self.plan.access_scopes.to_string(),
             auth_time: login.map(|login| login.auth_time.as_secs()),
             sid: login.and_then(session_of),
             amr: login.map_or(&[], |login| &login.amr),
             acr: login.and_then(|login| acr::of(acr::Proof::of(login), self.spec)),
             act: self.plan.actor.as_ref(),
-            person: self.released(self.plan.claims.userinfo),
+            userinfo_claims: self.asked_of_userinfo(),
+            person: self.carried(),
         };
         self.keys.access_token.sign(Some(TYP), &body)
     }
@@ -261,23 +263,49 @@ impl<'a> Maker<'a> {
     fn login(&self) -> Option<&'a Login> {
         match self.plan.subject {
             Subject::Person(login) => Some(login),
-            Subject::Client => None,
+            Subject::Client(_) => None,
         }
     }
 
-    /// What is said of the person: what the scopes release, and what was asked for one by one. dex
+    /// What userinfo is asked for one by one, where the token is for it.
+    fn asked_of_userinfo(&self) -> String {
+        let is_for_userinfo = self.plan.audience.contains(self.spec.issuer.as_str());
+        let asked = self.plan.claims.userinfo;
+        if is_for_userinfo {
+            asked.into()
+        } else {
+            String::new()
+        }
+    }
+
+    /// What an access token of ours says of its subject: what its resources are to have, of a person
+    /// as far as it was granted.
+    fn carried(&self) -> PersonClaims<'a> {
+        let carried = self.plan.carried;
+        match self.plan.subject {
+            Subject::Person(login) => {
+                let granted = ClaimSet::of_scopes(self.plan.scopes);
+                PersonClaims::released(carried & granted, &login.connector_id, &login.claims)
+            }
+            Subject::Client(client) => PersonClaims::of_client(carried, client),
+        }
+    }
+
+    /// What an ID token says of its subject: what the scopes release, and what was asked for one by one. dex
     /// knows fewer claims.
     fn released(&self, requested: ClaimSet) -> PersonClaims<'a> {
-        let Some(login) = self.login() else {
-            return PersonClaims::default();
-        };
         let released = ClaimSet::of_scopes(self.plan.scopes) | requested;
         let released = if self.spec.rules.knows_claims_of_dex_only {
             released & ClaimSet::of_dex()
         } else {
             released
         };
-        PersonClaims::released(released, login)
+        match self.plan.subject {
+            Subject::Person(login) => {
+                PersonClaims::released(released, &login.connector_id, &login.claims)
+            }
+            Subject::Client(client) => PersonClaims::of_client(released, client),
+        }
     }
 
     fn jti(&self) -> String {

@@ -4,6 +4,7 @@
 //! the tenant. Owns no I/O, no clock, no HTTP: callers load the facts (`flows`) and carry the answer
 //! (`web`).
 
+pub mod access;
 pub mod access_token;
 pub mod authorize;
 pub mod bearer;

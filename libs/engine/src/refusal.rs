@@ -2,7 +2,7 @@ mod dex;
 
 use std::borrow::Cow;
 
-use insula_model::{GrantId, RefusalForm, Rules};
+use insula_model::{GrantId, RefusalForm, Resource, Rules};
 use insula_oauth::{ClientAuthError, ErrorCode};
 
 use crate::audience::MOST_AUDIENCES;
@@ -36,6 +36,11 @@ pub enum Refusal {
     UnknownScope(Vec<String>),
     UntrustedAudience(Vec<String>),
     TooManyAudiences,
+    ScopeNotAllowed(Vec<String>),
+    ScopeOfAnotherResource(Vec<String>),
+    ScopesOfSeveralResources,
+    ResourceNotAllowed(String),
+    TooManyResources,
     PkceMethodNotSupported(String),
     PkceRequired,
     PkceMalformed,
@@ -127,12 +132,18 @@ pub enum Refusal {
     RefreshSessionEnded {
         grant: GrantId,
     },
+    ResourceNotGranted(String),
+    ResourceMissing,
+    ScopeOfPeople(Vec<String>),
+    PublicClientHasNoCredentials,
+    ClientIsCalledAsPerson,
     // userinfo, introspection, revocation, logout
     BearerMissing,
     BearerTwice,
     BearerMalformed,
     BearerInvalid,
     BearerLacksOpenId,
+    BearerOfAnotherAudience,
     MissingToken,
     UnsupportedTokenType,
     TokenOfAnotherClient,
@@ -155,7 +166,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The registered word, by cause and form (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1,
-    /// RFC 7009 §2.2.1, OpenID Connect Core §3.1.2.6).
+    /// RFC 7009 §2.2.1, RFC 8707 §2, OpenID Connect Core §3.1.2.6).
     pub fn code(&self, form: RefusalForm) -> ErrorCode {
         use ErrorCode as E;
         if form == RefusalForm::Dex
@@ -174,8 +185,18 @@ impl Refusal {
             | Self::UnknownScope(_)
             | Self::UntrustedAudience(_)
             | Self::TooManyAudiences
+            | Self::ScopeNotAllowed(_)
+            | Self::ScopeOfAnotherResource(_)
+            | Self::ScopesOfSeveralResources
+            | Self::ScopeOfPeople(_)
             | Self::RefreshScopeBeyond(_) => E::InvalidScope,
-            Self::GrantNotAllowed => E::UnauthorizedClient,
+            Self::ResourceNotAllowed(_)
+            | Self::ResourceNotGranted(_)
+            | Self::ResourceMissing
+            | Self::TooManyResources => E::InvalidTarget,
+            Self::GrantNotAllowed
+            | Self::PublicClientHasNoCredentials
+            | Self::ClientIsCalledAsPerson => E::UnauthorizedClient,
             Self::LoginRequired | Self::WrongPerson => E::LoginRequired,
             Self::UnmetAuthentication => E::UnmetAuthenticationRequirements,
             Self::ConsentRequired => E::ConsentRequired,
@@ -206,7 +227,7 @@ impl Refusal {
             | Self::RefreshDenied { .. }
             | Self::RefreshSessionEnded { .. }
             | Self::TokenOfAnotherClient => E::InvalidGrant,
-            Self::BearerInvalid => E::InvalidToken,
+            Self::BearerInvalid | Self::BearerOfAnotherAudience => E::InvalidToken,
             Self::BearerLacksOpenId => E::InsufficientScope,
             Self::UnsupportedTokenType => E::UnsupportedTokenType,
             _ => E::InvalidRequest,
@@ -287,6 +308,21 @@ impl Refusal {
             Self::TooManyAudiences => {
                 return format!("scope names more than {MOST_AUDIENCES} audiences").into();
             }
+            Self::ScopeNotAllowed(words) => {
+                return format!("this client may not ask for scope {}", words.join(" ")).into();
+            }
+            Self::ScopeOfAnotherResource(words) => {
+                return format!("scope belongs to no named resource: {}", words.join(" ")).into();
+            }
+            Self::ScopesOfSeveralResources => {
+                "the scopes belong to several resources; say which by resource"
+            }
+            Self::ResourceNotAllowed(resource) => {
+                return format!("this client may have no access token for '{resource}'").into();
+            }
+            Self::TooManyResources => {
+                return format!("more than {} resources are named", Resource::MOST_NAMED).into();
+            }
             Self::PkceMethodNotSupported(method) => {
                 return format!("code_challenge_method '{method}' is not supported; use S256")
                     .into();
@@ -355,11 +391,27 @@ impl Refusal {
             Self::RefreshSessionEnded { .. } => {
                 "the session that the refresh token belongs to has ended"
             }
+            Self::ResourceNotGranted(resource) => {
+                return format!("resource '{resource}' was not granted").into();
+            }
+            Self::ResourceMissing => "say by resource or scope what the access token is for",
+            Self::ScopeOfPeople(words) => {
+                return format!(
+                    "nobody logs in here who scope could be about: {}",
+                    words.join(" ")
+                )
+                .into();
+            }
+            Self::PublicClientHasNoCredentials => {
+                "a public client cannot prove that it acts for itself"
+            }
+            Self::ClientIsCalledAsPerson => "this client_id reads as the sub of a person",
             Self::BearerMissing => "an access token is missing; send it as Authorization: Bearer",
             Self::BearerTwice => "the access token came in more than one place",
             Self::BearerMalformed => "Authorization must be the word Bearer and one access token",
             Self::BearerInvalid => "the access token is malformed, expired or revoked",
             Self::BearerLacksOpenId => "the access token was not granted the openid scope",
+            Self::BearerOfAnotherAudience => "the access token is not meant for userinfo",
             Self::MissingToken => "token is missing",
             Self::UnsupportedTokenType => "tokens of this type cannot be revoked",
             Self::TokenOfAnotherClient => "the token was issued to another client",

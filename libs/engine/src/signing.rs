@@ -38,7 +38,7 @@ pub fn access_token_signer(
 ) -> Option<AccessTokenSigner> {
     match spec.rules.access_tokens {
         AccessTokenForm::LikeIdTokens => id_token_alg(client, policy).map(AccessTokenSigner::Of),
-        AccessTokenForm::Rfc9068 if plan.audience.is_only(spec.issuer.as_str()) => {
+        AccessTokenForm::Rfc9068 if plan.is_for_userinfo_alone(spec) => {
             Some(AccessTokenSigner::Fastest)
         }
         AccessTokenForm::Rfc9068 => {
@@ -60,7 +60,7 @@ fn asked_for(name: Option<&str>, policy: &RotationPolicy) -> Option<Alg> {
 mod tests {
     use std::time::Duration;
 
-    use insula_model::{ClientId, GrantId, RequestedClaims};
+    use insula_model::{ClaimSet, GrantId, RequestedClaims};
     use insula_oauth::Scopes;
     use insula_testkit::{a_client, a_tenant, test_rotation};
 
@@ -118,10 +118,16 @@ mod tests {
                 Fastest,
             ),
             // Somebody else besides.
-            (&ours, &["app", "https://acme.test"], None, None, rs),
             (
                 &ours,
-                &["app", "https://acme.test"],
+                &["https://api.test", "https://acme.test"],
+                None,
+                None,
+                rs,
+            ),
+            (
+                &ours,
+                &["https://api.test", "https://acme.test"],
                 Some("ES256"),
                 None,
                 rs,
@@ -138,21 +144,22 @@ mod tests {
             (&dexs, &["https://acme.test"], None, None, rs),
             (&dexs, &["app"], Some("ES256"), None, es),
         ] {
-            let (client_id, scopes) = (ClientId::parse("app").unwrap(), Scopes::parse("openid"));
+            let (client, scopes) = (client(id_token, access_token), Scopes::parse("openid"));
             let plan = TokenPlan {
-                client_id: &client_id,
+                client_id: &client.id,
                 grant_id: &GrantId::parse("family1").unwrap(),
-                subject: Subject::Client,
+                subject: Subject::Client(&client),
                 actor: None,
                 scopes: &scopes,
                 claims: RequestedClaims::default(),
                 nonce: None,
-                audience: Audience::for_tests(audience),
+                audience: Audience::of_resources(audience.to_vec()),
+                access_scopes: scopes.clone(),
+                carried: ClaimSet::default(),
                 lifetime: Duration::from_mins(5),
                 id_token: None,
                 refresh: None,
             };
-            let client = client(id_token, access_token);
             let found = access_token_signer(&plan, &client, spec, &policy);
             assert_eq!(
                 found,

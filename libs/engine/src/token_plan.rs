@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use insula_model::{
-    AccessTokenForm, ClientId, GrantId, Login, RefreshGrant, RequestedClaims, TenantSpec,
+    AccessTokenForm, ClaimSet, Client, ClientId, GrantId, Login, RefreshGrant, RequestedClaims,
+    TenantSpec,
 };
 use insula_oauth::Scopes;
 use serde::Serialize;
 
+use crate::access::{Access, Granted};
 pub use crate::audience::Audience;
 use crate::{Peers, Refusal};
 
@@ -19,7 +21,7 @@ pub enum Subject<'a> {
     Person(&'a Login),
     /// The client that gets the tokens: nobody logged in
     /// ([RFC 6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
-    Client,
+    Client(&'a Client),
 }
 
 /// Who acts for the subject, and for whom they act in turn
@@ -55,7 +57,7 @@ pub struct TokenPlan<'a> {
     pub subject: Subject<'a>,
     /// Who acts for the subject, where somebody does.
     pub actor: Option<Actor>,
-    /// What they are good for.
+    /// What was granted, which the ID token goes by.
     pub scopes: &'a Scopes,
     /// The claims that were asked for one by one.
     pub claims: RequestedClaims,
@@ -63,6 +65,10 @@ pub struct TokenPlan<'a> {
     pub nonce: Option<&'a str>,
     /// Whom the access token is for.
     pub audience: Audience,
+    /// What it is good for there.
+    pub access_scopes: Scopes,
+    /// The claims about its subject that it may carry there.
+    pub carried: ClaimSet,
     /// How long the access token lives.
     pub lifetime: Duration,
     /// The ID token, where there is one.
@@ -72,6 +78,17 @@ pub struct TokenPlan<'a> {
     pub refresh: Option<Cow<'a, RefreshGrant>>,
 }
 
+/// The client that asks for the tokens of a grant.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// The client.
+    pub client: &'a Client,
+    /// The clients that the scopes of the grant name.
+    pub peers: &'a Peers,
+    /// The resources that this access token is asked for; none for all that the grant has.
+    pub resources: &'a [String],
+}
+
 /// A login that a grant found to be good for tokens.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LoginGrant<'a> {
@@ -79,27 +96,45 @@ pub(crate) struct LoginGrant<'a> {
     pub grant_id: &'a GrantId,
     pub login: &'a Login,
     pub scopes: &'a Scopes,
+    pub resources: &'a [String],
     pub claims: RequestedClaims,
     pub nonce: Option<&'a str>,
     pub code: Option<&'a str>,
 }
 
 impl<'a> TokenPlan<'a> {
-    /// What a login is good for; `peers` are the clients that its scopes name.
+    /// Whether its access token is read by nobody but the issuer, at its userinfo endpoint.
+    pub fn is_for_userinfo_alone(&self, spec: &TenantSpec) -> bool {
+        spec.rules.access_tokens == AccessTokenForm::Rfc9068
+            && self.audience.is_only(spec.issuer.as_str())
+    }
+
+    /// What a login is good for.
     ///
-    /// Tokens are for those peers and for the client, whose own API may know itself by that name. Our
-    /// access tokens are for the issuer besides, whose userinfo endpoint reads them. Without `openid`,
+    /// ID tokens are for the client and for the peers that the scopes name. Our access tokens are for
+    /// resources or the issuer ([`Access::of`]), dex's for whom its ID tokens are. Without `openid`,
     /// ours gives no ID token ([OpenID Connect Core
     /// §3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)); dex always does.
     pub(crate) fn of_login(
         login: LoginGrant<'a>,
-        peers: &Peers,
+        asker: Asker<'_>,
         spec: &TenantSpec,
     ) -> Result<Self, Refusal> {
-        let audience = Audience::of(login.scopes, login.client_id, peers)?;
+        let audience = Audience::of(login.scopes, login.client_id, asker.peers)?;
+        let access = match spec.rules.access_tokens {
+            AccessTokenForm::Rfc9068 => {
+                let granted = Granted {
+                    scopes: login.scopes,
+                    resources: login.resources,
+                    narrowed_to: asker.resources,
+                };
+                Access::of(granted, asker.client, spec)?
+            }
+            AccessTokenForm::LikeIdTokens => Access::like_id_token(audience.clone(), login.scopes),
+        };
         let has_id_token = spec.rules.gives_id_token_without_openid || login.scopes.openid();
-        let id_token = has_id_token.then(|| IdTokenPlan {
-            audience: audience.clone(),
+        let id_token = has_id_token.then_some(IdTokenPlan {
+            audience,
             lifetime: spec.expiry.id_tokens,
             code: login.code,
         });
@@ -111,10 +146,9 @@ impl<'a> TokenPlan<'a> {
             scopes: login.scopes,
             claims: login.claims,
             nonce: login.nonce,
-            audience: match spec.rules.access_tokens {
-                AccessTokenForm::Rfc9068 => audience.and(spec.issuer.as_str()),
-                AccessTokenForm::LikeIdTokens => audience,
-            },
+            audience: access.audience,
+            access_scopes: access.scopes,
+            carried: access.carried,
             lifetime: spec.expiry.access_tokens,
             id_token,
             refresh: None,

@@ -2,6 +2,7 @@
 
 use insula_model::registration::{to_algorithms, to_client};
 use insula_model::{Client, ClientId, ConnectorId};
+use insula_oauth::Scope;
 use insula_store::{ClientPut, StoreError};
 use thiserror::Error;
 
@@ -39,6 +40,7 @@ pub async fn put(
     must_not_be_configured(view, &client.id)?;
     let mut problems = problems(client, view);
     problems.extend(unknown_connectors(client, view));
+    problems.extend(unknown_access(client, view));
     if !problems.is_empty() {
         let id = client.id.clone();
         return Err(ClientChangeError::Refused { id, problems });
@@ -90,6 +92,20 @@ fn unknown_connectors(client: &Client, view: &TenantView) -> Vec<String> {
         .collect()
 }
 
+fn unknown_access(client: &Client, view: &TenantView) -> Vec<String> {
+    let spec = &view.spec;
+    let is_known = |word: &&String| {
+        !matches!(Scope::parse(word), Scope::Unknown(_)) || spec.resource_of_scope(word).is_some()
+    };
+    let scopes = client.scopes.iter().flatten();
+    let scopes = scopes.filter(|word| !is_known(word));
+    let scopes = scopes.map(|word| format!("no resource has the scope {word:?}"));
+    let resources = client.resources.iter();
+    let resources = resources.filter(|one| spec.resource(one).is_none());
+    let resources = resources.map(|one| format!("no resource has the identifier {one:?}"));
+    scopes.chain(resources).collect()
+}
+
 /// How many bytes its texts take.
 fn size(client: &Client) -> usize {
     let texts = client
@@ -99,6 +115,9 @@ fn size(client: &Client) -> usize {
         .chain(client.sso_shared_with.iter().flatten())
         .chain(&client.id_token_signed_response_alg)
         .chain(&client.access_token_signed_response_alg)
+        .chain(client.scopes.iter().flatten())
+        .chain(&client.resources)
+        .chain(&client.own_groups)
         .map(String::as_str);
     let ids = client.trusted_peers.iter().map(ClientId::as_str);
     let connectors = client.allowed_connectors.iter().map(ConnectorId::as_str);

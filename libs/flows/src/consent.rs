@@ -1,7 +1,7 @@
 //! `/approval`: a person allows a client, or does not.
 
 use insula_engine::{Refusal, Step, proof_of, proves};
-use insula_model::{AuthRequest, AuthRequestId, Client, Login};
+use insula_model::{AuthRequest, AuthRequestId, Client, Login, Resource};
 use insula_oauth::{Scope, Scopes};
 use url::Url;
 
@@ -203,18 +203,29 @@ async fn screen(
     })
 }
 
-/// A cross-client scope is shown by the other client's name.
+/// A cross-client scope is shown by the other client's name, a resource that is asked for by its own.
 async fn consent_scopes(view: &TenantView, asked: &Scopes) -> Result<Vec<ConsentScope>, FlowError> {
     let peers = view.clients().peers(asked).await?;
-    let scope = |word: &str| ConsentScope {
-        name: word.to_owned(),
-        audience: match Scope::parse(word) {
-            Scope::Audience(id) => {
-                let name = peers.get(id).map(|peer| peer.name.clone());
-                Some(name.unwrap_or_else(|| id.to_owned()))
-            }
-            _ => None,
-        },
+    let spec = &view.spec;
+    let scope = |word: &str| {
+        let owner = spec.resource_of_scope(word);
+        ConsentScope {
+            name: word.to_owned(),
+            audience: match (Resource::of_consent_word(word), Scope::parse(word)) {
+                (Some(id), _) => {
+                    let name = spec.resource(id).map(|resource| resource.name.clone());
+                    Some(name.unwrap_or_else(|| id.to_owned()))
+                }
+                (None, Scope::Audience(id)) => {
+                    let name = peers.get(id).map(|peer| peer.name.clone());
+                    Some(name.unwrap_or_else(|| id.to_owned()))
+                }
+                _ => None,
+            },
+            description: owner
+                .and_then(|resource| resource.scope(word))
+                .and_then(|scope| scope.description.clone()),
+        }
     };
     let asked = asked.words().filter(|word| *word != "openid");
     Ok(asked.map(scope).collect())

@@ -104,6 +104,7 @@ fn code_for(
         client_id: request.client_id.clone(),
         redirect_uri: request.redirect_uri.clone(),
         scopes: request.scopes.clone(),
+        resources: request.resources.clone(),
         claims: request.claims.released,
         nonce: request.nonce.clone(),
         code_challenge: request.code_challenge.clone(),

@@ -65,8 +65,11 @@ pub enum PasswordTrouble {
 pub struct ConsentScope {
     /// Its word.
     pub name: String,
-    /// The name of the other client that tokens of a cross-client scope are for.
+    /// The name of whom tokens are for beside the client: the other client of a cross-client scope,
+    /// or a resource that is asked for by itself.
     pub audience: Option<String>,
+    /// What the resource of the scope says that it allows.
+    pub description: Option<String>,
 }
 
 /// A page, in the words of the flow; `web` gives it a face.

@@ -136,6 +136,14 @@ pub(crate) async fn with_code(view: &TenantView, code: &str, grant: &CodeGrant) 
     cache.put_code(&hash, grant, ttl).await.unwrap();
 }
 
+/// Records that the person of a grant logged in, as their login does.
+pub(crate) async fn with_person(view: &TenantView, grant: &CodeGrant) {
+    let login = &grant.login;
+    let store = &view.effects.store;
+    let recorded = store.record_login(&login.connector_id, &login.claims, None, login.auth_time);
+    recorded.await.unwrap();
+}
+
 /// The form that redeems a code of [`a_code_grant`](insula_testkit::a_code_grant).
 pub(crate) fn code_form(code: &str) -> Params {
     form(&[

@@ -1,5 +1,6 @@
 //! The token endpoint.
 
+mod client_credentials;
 mod code;
 mod refresh;
 
@@ -26,6 +27,9 @@ pub async fn exchange(
     match request {
         TokenRequest::AuthorizationCode(request) => code::redeem(view, client, &request).await,
         TokenRequest::RefreshToken(request) => refresh::refresh(view, client, &request).await,
+        TokenRequest::ClientCredentials(request) => {
+            client_credentials::issue_to(view, client, &request).await
+        }
     }
 }
 
@@ -50,6 +54,15 @@ fn first_of_each(form: &Params) -> Params {
         }
     }
     Params::from_pairs(first)
+}
+
+/// The resources a request names; none where the tenant knows no resources.
+fn resources<'r>(view: &TenantView, named: &'r [String]) -> &'r [String] {
+    if view.rules().obeys_resource_indicators {
+        named
+    } else {
+        &[]
+    }
 }
 
 #[cfg(test)]

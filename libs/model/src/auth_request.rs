@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    AuthRequestId, ClaimsRequest, ClientId, ConnectorId, IdentityClaims, SessionId, TokenHash,
+    AuthRequestId, ClaimsRequest, ClientId, ConnectorId, IdentityClaims, Resource, SessionId,
+    TokenHash,
 };
 
 /// Whether a member says nothing, and need not be written out: strangers choose how many of these
@@ -26,6 +27,9 @@ pub struct AuthorizationRequest {
     pub response_mode: ResponseMode,
     /// What it asks for.
     pub scopes: Scopes,
+    /// The resources it wants access tokens for (RFC 8707); none where it names none.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub resources: Vec<String>,
     /// Returned untouched.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub state: Option<String>,
@@ -74,6 +78,7 @@ impl AuthorizationRequest {
             response_type: self.response_type,
             response_mode: self.response_mode,
             scopes: Scopes::default(),
+            resources: Vec::new(),
             state: None,
             nonce: None,
             code_challenge: None,
@@ -89,10 +94,16 @@ impl AuthorizationRequest {
         }
     }
 
-    /// What the person is asked to allow: the scopes, and those that would release the claims that
-    /// are asked for one by one.
+    /// What the person is asked to allow: the scopes, those that would release the claims that are
+    /// asked for one by one, and a word for each resource that is named.
     pub fn asked_scopes(&self) -> Scopes {
-        self.claims.released.with_scopes(&self.scopes)
+        let scopes = self.claims.released.with_scopes(&self.scopes);
+        if self.resources.is_empty() {
+            return scopes;
+        }
+        let named = self.resources.iter();
+        let named: Vec<_> = named.map(|one| Resource::consent_word(one)).collect();
+        scopes.union(&Scopes::parse(&named.join(" ")))
     }
 }
 
@@ -300,6 +311,7 @@ mod tests {
                 response_type: ResponseType::CODE,
                 response_mode: ResponseMode::Query,
                 scopes: Scopes::parse("openid"),
+                resources: Vec::new(),
                 state: None,
                 nonce: None,
                 code_challenge: None,

@@ -37,12 +37,24 @@ pub struct Client {
     pub access_token_signed_response_alg: Option<String>,
     /// What it wants done when its people log out.
     pub logout: ClientLogout,
+    /// The scopes it may ask for (`scope` of RFC 7591 §2); `None` for all that are about a person
+    /// and none of a resource.
+    pub scopes: Option<Vec<String>>,
+    /// Resources it may have access tokens for, beside those its scopes belong to.
+    pub resources: Vec<String>,
+    /// The groups it is in itself, for tokens that are about no person.
+    pub own_groups: Vec<String>,
 }
 
 impl Client {
     /// Whether it may use a grant.
     pub fn may_use(&self, grant: GrantType) -> bool {
         self.grant_types.is_empty() || self.grant_types.contains(&grant)
+    }
+
+    /// Whether it may use a grant because it was said so, and not because nothing is said.
+    pub fn may_use_by_name(&self, grant: GrantType) -> bool {
+        self.grant_types.contains(&grant)
     }
 
     /// Whether its people may come through a connector.

@@ -17,6 +17,9 @@ pub struct CodeGrant {
     pub redirect_uri: String,
     /// What was granted.
     pub scopes: Scopes,
+    /// The resources the request named; none where it named none.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub resources: Vec<String>,
     /// Claims asked for one by one.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub claims: RequestedClaims,
@@ -47,6 +50,8 @@ pub struct RefreshGrant {
     pub generation: u32,
     /// What was granted.
     pub scopes: Scopes,
+    /// The resources the request named; none where it named none.
+    pub resources: Vec<String>,
     /// Claims asked for one by one.
     pub claims: RequestedClaims,
     /// `nonce` of the request it began with; dex repeats it.

@@ -23,6 +23,7 @@ mod issuer;
 mod password_hash;
 mod people;
 mod person;
+mod resource;
 mod rules;
 mod secret;
 mod session;
@@ -51,6 +52,7 @@ pub use issuer::{Issuer, IssuerError};
 pub use password_hash::{Argon2Cost, NEW_PASSWORD_HASH, PasswordHashCost, PasswordHashTooCostly};
 pub use people::People;
 pub use person::{Address, PersonDetails, Phone};
+pub use resource::{Resource, ResourceScope};
 pub use rules::{
     AccessTokenForm, IntrospectionForm, LoopbackRedirects, PreflightForm, RefusalForm,
     ReplacedRefreshToken, Rules,

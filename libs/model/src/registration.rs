@@ -4,11 +4,11 @@
 
 use std::fmt;
 
-use insula_oauth::GrantType;
+use insula_oauth::{GrantType, Scope};
 use url::Url;
 
 use crate::address::{NEXT_STEP, is_refused_by_dex, is_this_machine, oddity};
-use crate::{Client, Dialect};
+use crate::{Client, Dialect, Resource};
 
 /// Why something may not be registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,11 @@ pub fn to_client(client: &Client, dialect: Dialect) -> Vec<ClientObjection> {
     let objection = to_no_redirect_uri(&client.redirect_uris, &client.grant_types, dialect);
     all.extend(objection.map(|objection| ClientObjection {
         member: "redirect_uris".to_owned(),
+        objection,
+    }));
+    let objection = to_grants(&client.grant_types, client.public, dialect);
+    all.extend(objection.map(|objection| ClientObjection {
+        member: "grant_types".to_owned(),
         objection,
     }));
     let has_secret = !client.secrets.is_empty();
@@ -146,6 +151,65 @@ pub fn to_no_redirect_uri<T>(
     lacks_one.then_some(Objection {
         cause: "is missing",
         next_step: "list where codes may be sent",
+    })
+}
+
+/// To the grants of a client.
+pub fn to_grants(
+    grant_types: &[GrantType],
+    is_public: bool,
+    dialect: Dialect,
+) -> Option<Objection> {
+    let names = grant_types.contains(&GrantType::ClientCredentials);
+    (dialect == Dialect::Standard && is_public && names).then_some(Objection {
+        cause: "names client_credentials, and a public client can prove nothing (RFC 6749 §4.4)",
+        next_step: "give it a secret, or remove the grant",
+    })
+}
+
+/// To the identifier of a resource.
+///
+/// RFC 8707 §2: an absolute URI without a fragment. A query belongs to one request and not to an API.
+pub fn to_resource_identifier(identifier: &str) -> Option<Objection> {
+    if let Some(cause) = oddity(identifier) {
+        return Some(Objection {
+            cause,
+            next_step: NEXT_STEP,
+        });
+    }
+    let Ok(url) = Url::parse(identifier) else {
+        return Some(Objection {
+            cause: "is not an absolute URI",
+            next_step: "write all of it, such as https://api.example",
+        });
+    };
+    if url.fragment().is_some() || url.query().is_some() {
+        return Some(Objection {
+            cause: "carries a query or a fragment (RFC 8707 §2)",
+            next_step: "drop ? or # and what follows",
+        });
+    }
+    None
+}
+
+/// To the word of a scope that a resource brings along (RFC 6749 §3.3).
+pub fn to_resource_scope(word: &str) -> Option<Objection> {
+    let is_letter = |b: u8| matches!(b, b'!' | b'#'..=b'[' | b']'..=b'~');
+    if word.is_empty() || !word.bytes().all(is_letter) {
+        return Some(Objection {
+            cause: "is not a word that a scope may be (RFC 6749 §3.3)",
+            next_step: "write letters, digits and signs without blanks, quotes and backslashes",
+        });
+    }
+    if !matches!(Scope::parse(word), Scope::Unknown(_)) {
+        return Some(Objection {
+            cause: "is a scope about a person, which belongs to no resource",
+            next_step: "give it a name of the resource's own, such as orders:read",
+        });
+    }
+    Resource::of_consent_word(word).map(|_| Objection {
+        cause: "begins as the words do under which consent to a resource is kept",
+        next_step: "give it another name",
     })
 }
 
@@ -355,6 +419,9 @@ mod tests {
             id_token_signed_response_alg: None,
             access_token_signed_response_alg: None,
             logout: ClientLogout::default(),
+            scopes: None,
+            resources: Vec::new(),
+            own_groups: Vec::new(),
         }
     }
 
@@ -368,7 +435,7 @@ mod tests {
             change(&mut client);
             client
         };
-        let rows: [Row; 10] = [
+        let rows: [Row; 11] = [
             (
                 |c| c.logout.backchannel_logout_uri = Some("/out".into()),
                 Some("backchannel_logout_uri \"/out\" is not an absolute URI"),
@@ -411,6 +478,16 @@ mod tests {
                 Some("secrets is missing"),
             ),
             (
+                |c| {
+                    c.public = true;
+                    c.secrets.clear();
+                    c.grant_types =
+                        vec![GrantType::AuthorizationCode, GrantType::ClientCredentials];
+                },
+                Some("grant_types names client_credentials, and a public client can prove"),
+                None,
+            ),
+            (
                 |c| c.public = true,
                 Some("secrets: a public client can keep no secret"),
                 None,
@@ -451,6 +528,45 @@ mod tests {
                     format!("access_token_signed_response_alg {unknown:?} {next}"),
                 ]
             );
+        }
+    }
+
+    #[test]
+    fn rfc_8707_2_a_resource_is_an_absolute_uri_without_query_and_fragment() {
+        for identifier in [
+            "https://api.example",
+            "https://api.example/v1",
+            "urn:acme:orders",
+        ] {
+            assert_eq!(to_resource_identifier(identifier), None, "{identifier}");
+        }
+        for (identifier, why) in [
+            ("orders", "absolute"),
+            ("/orders", "absolute"),
+            ("https://api.example/#x", "fragment"),
+            ("https://api.example/?x=1", "query"),
+            ("https://api.example/a b", "blank"),
+        ] {
+            let cause = to_resource_identifier(identifier).unwrap().cause;
+            assert!(cause.contains(why), "{identifier}: {cause}");
+        }
+    }
+
+    #[test]
+    fn a_scope_of_a_resource_is_a_word_that_means_nothing_else() {
+        for word in ["orders:read", "https://api.example/read", "read"] {
+            assert_eq!(to_resource_scope(word), None, "{word}");
+        }
+        for (word, why) in [
+            ("", "not a word"),
+            ("orders read", "not a word"),
+            ("a\"b", "not a word"),
+            ("openid", "about a person"),
+            ("audience:server:client_id:app", "about a person"),
+            ("resource:https://api.example", "consent"),
+        ] {
+            let cause = to_resource_scope(word).unwrap().cause;
+            assert!(cause.contains(why), "{word}: {cause}");
         }
     }
 

@@ -34,6 +34,9 @@ pub struct Rules {
     /// else unknown ones are passed over.
     pub is_strict_about_scopes: bool,
 
+    /// `resource` is obeyed (RFC 8707), and tokens can be for a resource.
+    pub obeys_resource_indicators: bool,
+
     // the way through a login
     /// The choice of connectors that is always shown is shown to those who have a session, too.
     pub asks_for_connector_despite_session: bool,
@@ -89,6 +92,9 @@ pub struct Rules {
     pub keeps_wrongly_presented_code: bool,
     /// A refresh token may be an id without a secret.
     pub takes_refresh_token_without_secret: bool,
+    /// Tokens that are about a client itself are for clients whose `grantTypes` name the grant, and
+    /// for resources alone; else for every confidential client, with claims as a person would have.
+    pub client_credentials_are_for_resources: bool,
 
     // what tokens are made of
     /// What access tokens look like.
@@ -155,7 +161,7 @@ pub enum LoopbackRedirects {
 /// What access tokens look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessTokenForm {
-    /// Those of RFC 9068, for the issuer besides; no other JWT passes for one.
+    /// Those of RFC 9068, for resources or the issuer; no other JWT passes for one.
     Rfc9068,
     /// ID tokens, so that every JWT of the tenant passes for one.
     LikeIdTokens,

@@ -7,8 +7,8 @@ use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Client, ClientId, ConnectorId, ConnectorSpec, HttpPolicy, Issuer, People, PersonDetails, Rules,
-    TenantId, UserId,
+    Client, ClientId, ConnectorId, ConnectorSpec, HttpPolicy, Issuer, People, PersonDetails,
+    Resource, Rules, TenantId, UserId,
 };
 
 /// Whose letter a tenant follows where dex departs from the RFCs.
@@ -38,6 +38,8 @@ pub struct TenantSpec {
     pub rules: Rules,
     /// Its relying parties that come with its configuration; they are read-only.
     pub clients: BTreeMap<ClientId, Arc<Client>>,
+    /// The APIs that take its access tokens.
+    pub resources: Vec<Resource>,
     /// Its upstreams, in the order of the file; `local` stands last where the password DB is on.
     pub connectors: Vec<Arc<ConnectorSpec>>,
     /// Whether people may log in with a password kept here.
@@ -68,6 +70,18 @@ impl TenantSpec {
     /// A configured client by id.
     pub fn client(&self, id: &str) -> Option<&Client> {
         self.clients.get(id).map(Arc::as_ref)
+    }
+
+    /// A resource by its indicator.
+    pub fn resource(&self, identifier: &str) -> Option<&Resource> {
+        let mut resources = self.resources.iter();
+        resources.find(|resource| resource.identifier == identifier)
+    }
+
+    /// The resource that a scope belongs to.
+    pub fn resource_of_scope(&self, word: &str) -> Option<&Resource> {
+        let mut resources = self.resources.iter();
+        resources.find(|resource| resource.scope(word).is_some())
     }
 
     /// A connector by id.

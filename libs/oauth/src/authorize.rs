@@ -1,4 +1,5 @@
 use crate::Params;
+use crate::params::resources;
 
 /// The parameters of an authorization request, as they came.
 ///
@@ -14,6 +15,8 @@ pub struct AuthorizeRequest {
     pub response_type: Option<String>,
     pub response_mode: Option<String>,
     pub scope: Option<String>,
+    /// Every `resource` (RFC 8707 §2.1), which may come more than once.
+    pub resources: Vec<String>,
     pub state: Option<String>,
     pub nonce: Option<String>,
     pub code_challenge: Option<String>,
@@ -43,6 +46,7 @@ impl AuthorizeRequest {
             response_type: params.take("response_type"),
             response_mode: params.take("response_mode"),
             scope: params.take("scope"),
+            resources: resources(params),
             state: params.take("state"),
             nonce: params.take("nonce"),
             code_challenge: params.take("code_challenge"),

@@ -2,8 +2,8 @@ use serde::{Serialize, Serializer};
 
 /// The registered `error` values of the endpoints.
 ///
-/// RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8628 §3.5, OpenID Connect Core
-/// §3.1.2.6, OpenID Connect Core Error Code UNMET_AUTHENTICATION_REQUIREMENTS §3.
+/// RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8628 §3.5, RFC 8707 §2, OpenID
+/// Connect Core §3.1.2.6, OpenID Connect Core Error Code UNMET_AUTHENTICATION_REQUIREMENTS §3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the registered word, spelled its way")]
 pub enum ErrorCode {
@@ -14,6 +14,7 @@ pub enum ErrorCode {
     UnsupportedGrantType,
     UnsupportedResponseType,
     InvalidScope,
+    InvalidTarget,
     AccessDenied,
     ServerError,
     TemporarilyUnavailable,
@@ -41,6 +42,7 @@ impl ErrorCode {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
             Self::AccessDenied => "access_denied",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",

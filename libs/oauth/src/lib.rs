@@ -34,4 +34,7 @@ pub use response_mode::ResponseMode;
 pub use response_type::{ResponseType, ResponseWord};
 pub use revoke::{RevokeRequest, TokenTypeHint};
 pub use scope::{Scope, Scopes};
-pub use token::{CodeRequest, RefreshRequest, TokenRequest, TokenRequestError, TokenResponse};
+pub use token::{
+    ClientCredentialsRequest, CodeRequest, RefreshRequest, TokenRequest, TokenRequestError,
+    TokenResponse,
+};

@@ -114,6 +114,18 @@ fn decode(text: &str) -> Result<String, ParamsError> {
     }
 }
 
+/// Every `resource` of a request ([RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2)),
+/// each once, in the order they came.
+pub(crate) fn resources(params: &Params) -> Vec<String> {
+    let mut named: Vec<String> = Vec::new();
+    for resource in params.all("resource") {
+        if !named.iter().any(|known| known == resource) {
+            named.push(resource.to_owned());
+        }
+    }
+    named
+}
+
 /// Writes pairs as `application/x-www-form-urlencoded` (WHATWG URL §5.2), the form of queries,
 /// fragments and bodies alike.
 pub fn encode_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {

@@ -2,6 +2,7 @@ use insula_secret::Secret;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::params::resources;
 use crate::{CodeVerifier, GrantType, Params, Scopes};
 
 /// A request to the token endpoint, one variant per grant it can carry.
@@ -11,6 +12,8 @@ pub enum TokenRequest {
     AuthorizationCode(CodeRequest),
     /// RFC 6749 §6.
     RefreshToken(RefreshRequest),
+    /// RFC 6749 §4.4.2.
+    ClientCredentials(ClientCredentialsRequest),
 }
 
 /// Why a form is not a token request.
@@ -36,6 +39,8 @@ pub struct CodeRequest {
     pub redirect_uri: Option<String>,
     /// `code_verifier` (RFC 7636 §4.5).
     pub code_verifier: Option<CodeVerifier>,
+    /// Each `resource`, to narrow what was granted (RFC 8707 §2.2).
+    pub resources: Vec<String>,
 }
 
 impl std::fmt::Debug for CodeRequest {
@@ -53,6 +58,8 @@ pub struct RefreshRequest {
     pub refresh_token: Option<Secret<str>>,
     /// `scope`, to narrow what was granted.
     pub scope: Option<Scopes>,
+    /// Each `resource`, to narrow what was granted (RFC 8707 §2.2).
+    pub resources: Vec<String>,
 }
 
 impl std::fmt::Debug for RefreshRequest {
@@ -61,6 +68,17 @@ impl std::fmt::Debug for RefreshRequest {
             .field("scope", &self.scope)
             .finish_non_exhaustive()
     }
+}
+
+/// `grant_type=client_credentials`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientCredentialsRequest {
+    /// `scope`.
+    pub scope: Option<Scopes>,
+    /// Each `resource` (RFC 8707 §2.2).
+    pub resources: Vec<String>,
+    /// `nonce`, which dex takes here too.
+    pub nonce: Option<String>,
 }
 
 impl TokenRequest {
@@ -89,16 +107,24 @@ impl TokenRequest {
                     code: form.secret("code"),
                     redirect_uri: form.take("redirect_uri"),
                     code_verifier: form.take("code_verifier").map(CodeVerifier::new),
+                    resources: resources(form),
                 })
             }),
             GrantType::RefreshToken => Some(|form| {
                 Self::RefreshToken(RefreshRequest {
                     refresh_token: form.secret("refresh_token"),
                     scope: form.get("scope").map(Scopes::parse),
+                    resources: resources(form),
                 })
             }),
-            GrantType::ClientCredentials
-            | GrantType::Implicit
+            GrantType::ClientCredentials => Some(|form| {
+                Self::ClientCredentials(ClientCredentialsRequest {
+                    scope: form.get("scope").map(Scopes::parse),
+                    resources: resources(form),
+                    nonce: form.take("nonce"),
+                })
+            }),
+            GrantType::Implicit
             | GrantType::Password
             | GrantType::DeviceCode
             | GrantType::TokenExchange => None,
@@ -110,6 +136,7 @@ impl TokenRequest {
         match self {
             Self::AuthorizationCode(_) => GrantType::AuthorizationCode,
             Self::RefreshToken(_) => GrantType::RefreshToken,
+            Self::ClientCredentials(_) => GrantType::ClientCredentials,
         }
     }
 }

@@ -260,6 +260,7 @@ fn grant(number: usize) -> RefreshGrant {
         client_id: ClientId::parse("app").expect("a word is an id"),
         generation: 0,
         scopes: Scopes::parse("openid offline_access"),
+        resources: Vec::new(),
         claims: insula_model::RequestedClaims::default(),
         nonce: None,
         login: Login {

@@ -26,6 +26,11 @@ pub struct SessionFact(pub Option<Arc<BrowserSession>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RevocationFact(pub bool);
 
+/// What is known of the person that a family of tokens is about, by the family; that nothing is known
+/// is not remembered.
+#[derive(Debug, Clone)]
+pub struct PersonFact(pub Option<Arc<IdentityClaims>>);
+
 /// What is known of a client id that is not configured.
 #[derive(Debug, Clone)]
 pub enum ClientFact {
@@ -84,6 +89,8 @@ pub struct FactsTotals {
     pub revocations: Arc<RememberedTotals>,
     /// Of stored clients.
     pub clients: Arc<RememberedTotals>,
+    /// Of people that tokens are about.
+    pub people: Arc<RememberedTotals>,
 }
 
 impl FactsTotals {
@@ -93,6 +100,7 @@ impl FactsTotals {
             sessions: RememberedTotals::new(most_bytes),
             revocations: RememberedTotals::new(most_bytes),
             clients: RememberedTotals::new(most_bytes),
+            people: RememberedTotals::new(most_bytes),
         }
     }
 }
@@ -106,6 +114,8 @@ pub struct FactsUse {
     pub revocations: RememberedUse,
     /// Of stored clients.
     pub clients: RememberedUse,
+    /// Of people that tokens are about.
+    pub people: RememberedUse,
 }
 
 /// What a process remembers of one tenant's rows. Its actor opens and closes it; requests use it.
@@ -119,6 +129,8 @@ pub struct TenantFacts {
     pub revocations: Remembered<RevocationFact>,
     /// Stored clients, by their id.
     pub clients: Remembered<ClientFact>,
+    /// People that tokens are about, by the family of the tokens.
+    pub people: Remembered<PersonFact>,
     told: Arc<dyn TellFacts>,
 }
 
@@ -135,6 +147,7 @@ impl TenantFacts {
             sessions: Remembered::new(bound, Arc::clone(&totals.sessions)),
             revocations: Remembered::new(bound, Arc::clone(&totals.revocations)),
             clients: Remembered::new(bound, Arc::clone(&totals.clients)),
+            people: Remembered::new(bound, Arc::clone(&totals.people)),
             told,
         }
     }
@@ -193,6 +206,7 @@ impl TenantFacts {
         self.sessions.clear();
         self.revocations.clear();
         self.clients.clear();
+        self.people.clear();
     }
 
     /// Forgets everything, and remembers nothing any more.
@@ -200,6 +214,7 @@ impl TenantFacts {
         self.sessions.close();
         self.revocations.close();
         self.clients.close();
+        self.people.close();
     }
 
     /// From now on there is so much room for each kind.
@@ -207,6 +222,7 @@ impl TenantFacts {
         self.sessions.set_bound(bound);
         self.revocations.set_bound(bound);
         self.clients.set_bound(bound);
+        self.people.set_bound(bound);
     }
 
     /// Removes what has ended.
@@ -214,6 +230,7 @@ impl TenantFacts {
         self.sessions.sweep(now);
         self.revocations.sweep(now);
         self.clients.sweep(now);
+        self.people.sweep(now);
     }
 
     /// How much there is now.
@@ -222,6 +239,7 @@ impl TenantFacts {
             sessions: self.sessions.usage(),
             revocations: self.revocations.usage(),
             clients: self.clients.usage(),
+            people: self.people.usage(),
         }
     }
 }
@@ -291,6 +309,24 @@ impl Fact for RevocationFact {
     }
 }
 
+impl Fact for PersonFact {
+    type Key = GrantId;
+
+    fn good_for(&self) -> Duration {
+        match self.0 {
+            Some(_) => FACTS_GOOD_FOR,
+            None => Duration::ZERO,
+        }
+    }
+
+    fn bytes_beside(&self, grant: &GrantId) -> usize {
+        let claims = self.0.as_deref().map_or(0, |claims| {
+            size_of::<IdentityClaims>() + bytes_of_claims(claims)
+        });
+        4 * size_of::<usize>() + grant.as_str().len() + claims
+    }
+}
+
 impl Fact for ClientFact {
     type Key = ClientId;
 
@@ -328,6 +364,9 @@ fn bytes_of_client(client: &Client) -> usize {
         id_token_signed_response_alg,
         access_token_signed_response_alg,
         logout,
+        scopes,
+        resources,
+        own_groups,
     } = client;
     let texts = redirect_uris
         .iter()
@@ -336,7 +375,10 @@ fn bytes_of_client(client: &Client) -> usize {
         .chain(id_token_signed_response_alg)
         .chain(access_token_signed_response_alg)
         .chain(&logout.backchannel_logout_uri)
-        .chain(&logout.frontchannel_logout_uri);
+        .chain(&logout.frontchannel_logout_uri)
+        .chain(scopes.iter().flatten())
+        .chain(resources)
+        .chain(own_groups);
     let texts: usize = texts.map(|text| size_of::<String>() + text.len()).sum();
     let peers = trusted_peers.iter();
     let peers: usize = peers.map(|id| size_of_val(id) + id.as_str().len()).sum();

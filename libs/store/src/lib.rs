@@ -33,7 +33,7 @@ pub use durable::{COLLECTED_AFTER, Durable, MASTER_KEY_FACT, TenantStore};
 pub use error::StoreError;
 pub use facts::{
     ChangedFact, ChangingFacts, ClientFact, FACTS_GOOD_FOR, FactsTotals, FactsUse, NobodyElse,
-    RevocationFact, SessionFact, TellFacts, TenantFacts,
+    PersonFact, RevocationFact, SessionFact, TellFacts, TenantFacts,
 };
 pub use grants::{Grants, NotedRedemption, Redemption, RefreshRotation};
 pub use key_versions::{KEY_VERSIONS_AT_ONCE, KeyVersions};

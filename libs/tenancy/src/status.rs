@@ -58,6 +58,8 @@ pub struct RememberedStatus {
     pub revocations: RememberedUse,
     /// Of stored clients.
     pub clients: RememberedUse,
+    /// Of people that tokens are about.
+    pub people: RememberedUse,
 }
 
 /// A tenant, as operators ask for it.

@@ -16,6 +16,7 @@ pub fn an_authorization_request() -> AuthorizationRequest {
         response_type: ResponseType::CODE,
         response_mode: ResponseMode::Query,
         scopes: Scopes::parse("openid email profile"),
+        resources: Vec::new(),
         state: Some("af0ifjsldkj".to_owned()),
         nonce: Some("n-0S6_WzA2Mj".to_owned()),
         code_challenge: Some(CodeChallenge {

@@ -25,6 +25,9 @@ pub fn a_client() -> ClientBuilder {
         id_token_signed_response_alg: None,
         access_token_signed_response_alg: None,
         logout: ClientLogout::default(),
+        scopes: None,
+        resources: Vec::new(),
+        own_groups: Vec::new(),
     })
 }
 
@@ -120,6 +123,24 @@ impl ClientBuilder {
     pub fn sharing_with(mut self, clients: &[&str]) -> Self {
         let clients = clients.iter().map(|&client| client.to_owned());
         self.0.sso_shared_with = Some(clients.collect());
+        self
+    }
+
+    /// May ask for these scopes, and for no others.
+    pub fn with_scopes(mut self, scopes: &[&str]) -> Self {
+        self.0.scopes = Some(scopes.iter().map(|&scope| scope.to_owned()).collect());
+        self
+    }
+
+    /// May have access tokens for one more resource.
+    pub fn with_resource(mut self, identifier: &str) -> Self {
+        self.0.resources.push(identifier.to_owned());
+        self
+    }
+
+    /// Is in these groups itself.
+    pub fn in_groups(mut self, groups: &[&str]) -> Self {
+        self.0.own_groups = groups.iter().map(|&group| group.to_owned()).collect();
         self
     }
 

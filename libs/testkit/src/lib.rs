@@ -24,7 +24,7 @@ pub use connector::{FakeConnector, PASSWORD};
 pub use hashing::NoHashing;
 pub use keys::{test_key, test_keys, test_rotation};
 pub use login::{a_code_grant, a_login, jane, janes_details};
-pub use tenant::{TenantBuilder, a_connector, a_tenant};
+pub use tenant::{TenantBuilder, a_connector, a_resource, a_tenant};
 
 /// When tests happen: 2026-01-01T00:00:00Z.
 pub const NOW: Timestamp = Timestamp::from_secs(1_767_225_600);

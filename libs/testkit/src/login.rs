@@ -65,6 +65,7 @@ pub fn a_code_grant() -> CodeGrant {
         client_id: ClientId::parse("app").expect("a word is an id"),
         redirect_uri: "https://app.test/cb".to_owned(),
         scopes: Scopes::parse("openid email profile groups offline_access"),
+        resources: Vec::new(),
         claims: RequestedClaims::default(),
         nonce: Some("n-0S6_WzA2Mj".to_owned()),
         code_challenge: Some(CodeChallenge {

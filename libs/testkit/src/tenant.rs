@@ -3,9 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insula_model::{
-    Client, ClockSkew, ConnectorId, ConnectorSpec, Cors, CorsOrigins, Dialect, Expiry, Frontend,
-    HttpPolicy, Issuer, Limits, OAuth2Policy, PasswordRecord, People, Rate, RefreshPolicy, Rules,
-    SessionPolicy, SignerPolicy, SsoDefault, TenantId, TenantSpec, UserId,
+    ClaimSet, Client, ClockSkew, ConnectorId, ConnectorSpec, Cors, CorsOrigins, Dialect, Expiry,
+    Frontend, HttpPolicy, Issuer, Limits, OAuth2Policy, PasswordRecord, People, Rate,
+    RefreshPolicy, Resource, ResourceScope, Rules, SessionPolicy, SignerPolicy, SsoDefault,
+    TenantId, TenantSpec, UserId,
 };
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 
@@ -30,6 +31,7 @@ pub fn a_tenant() -> TenantBuilder {
         dialect: Dialect::Standard,
         rules: Rules::STANDARD,
         clients: BTreeMap::from([(app.id.clone(), Arc::new(app))]),
+        resources: Vec::new(),
         connectors: vec![Arc::new(a_connector("mock"))],
         password_db: false,
         passwords: People::default(),
@@ -119,6 +121,23 @@ pub fn a_connector(id: &str) -> ConnectorSpec {
     }
 }
 
+/// A resource called as its address, with these scopes, of which nobody is told in words. Its tokens
+/// carry no claims, and nobody may introspect them for it.
+pub fn a_resource(identifier: &str, scopes: &[&str]) -> Resource {
+    let scope = |name: &&str| ResourceScope {
+        name: (*name).to_owned(),
+        description: None,
+    };
+    Resource {
+        identifier: identifier.to_owned(),
+        name: identifier.to_owned(),
+        scopes: scopes.iter().map(scope).collect(),
+        claims: ClaimSet::default(),
+        servers: Vec::new(),
+        in_discovery: false,
+    }
+}
+
 impl TenantBuilder {
     /// As a dex file with nothing but defaults configures it: RS256, 24 hours, no browser sessions,
     /// no reuse interval, refresh tokens without end, no CORS, any number of requests.
@@ -162,6 +181,12 @@ impl TenantBuilder {
     pub fn with_client(mut self, client: impl Into<Client>) -> Self {
         let client = client.into();
         self.0.clients.insert(client.id.clone(), Arc::new(client));
+        self
+    }
+
+    /// With one more resource.
+    pub fn with_resource(mut self, resource: Resource) -> Self {
+        self.0.resources.push(resource);
         self
     }
 

@@ -149,8 +149,11 @@ pub struct Consent {
 pub struct ScopeItem {
     /// The scope as requested. Known ones are shown in words.
     pub name: String,
-    /// For a cross-client scope (`audience:server:client_id:…`): the other client's name.
+    /// For a cross-client scope (`audience:server:client_id:…`): the other client's name. For a
+    /// resource that is asked for by itself: its name.
     pub audience: Option<String>,
+    /// What the operator says that it allows, shown as it is.
+    pub description: Option<String>,
 }
 
 impl ScopeItem {
@@ -159,6 +162,7 @@ impl ScopeItem {
         Self {
             name: name.into(),
             audience: None,
+            description: None,
         }
     }
 }

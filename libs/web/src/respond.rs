@@ -190,7 +190,7 @@ fn program_status(refusal: &Refusal, form: RefusalForm) -> StatusCode {
         Refusal::RefreshDenied { .. } if dex => StatusCode::INTERNAL_SERVER_ERROR,
         Refusal::BearerMissing => StatusCode::UNAUTHORIZED,
         Refusal::BearerInvalid if dex => StatusCode::FORBIDDEN,
-        Refusal::BearerInvalid => StatusCode::UNAUTHORIZED,
+        Refusal::BearerInvalid | Refusal::BearerOfAnotherAudience => StatusCode::UNAUTHORIZED,
         Refusal::BearerLacksOpenId => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
     }

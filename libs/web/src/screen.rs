@@ -146,6 +146,14 @@ fn password_error(trouble: PasswordTrouble) -> PasswordError {
 }
 
 fn scope_item(scope: ConsentScope) -> ScopeItem {
-    let ConsentScope { name, audience } = scope;
-    ScopeItem { name, audience }
+    let ConsentScope {
+        name,
+        audience,
+        description,
+    } = scope;
+    ScopeItem {
+        name,
+        audience,
+        description,
+    }
 }

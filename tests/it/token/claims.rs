@@ -136,6 +136,16 @@ preferred_username: "jane"
         access.claims["scope"],
         "openid profile email groups offline_access"
     );
+    assert_eq!(access.claims["aud"], issuer, "for userinfo alone");
+    for claim in [
+        "email",
+        "email_verified",
+        "name",
+        "preferred_username",
+        "groups",
+    ] {
+        assert_eq!(access.claims[claim], Value::Null, "{claim}");
+    }
     assert_eq!(tokens.answer["scope"], access.claims["scope"]);
     let life = access.claims["exp"].as_i64().unwrap() - access.claims["iat"].as_i64().unwrap();
     assert_eq!(tokens.answer["expires_in"], life);

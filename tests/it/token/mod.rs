@@ -3,9 +3,11 @@
 mod algorithms;
 mod claims;
 mod client_auth;
+mod client_credentials;
 mod codes;
 mod discovery;
 mod introspection;
 mod refresh;
+mod resources;
 mod revocation;
 mod userinfo;

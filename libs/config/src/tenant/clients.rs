@@ -3,11 +3,13 @@ mod logout;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use insula_model::registration::{to_algorithm, to_no_redirect_uri, to_redirect_uri, to_secrets};
-use insula_model::{
-    Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect, SignerPolicy,
+use insula_model::registration::{
+    to_algorithm, to_grants, to_no_redirect_uri, to_redirect_uri, to_secrets,
 };
-use insula_oauth::GrantType;
+use insula_model::{
+    Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect, Resource, SignerPolicy,
+};
+use insula_oauth::{GrantType, Scope};
 
 use super::oauth2;
 use crate::SecretRef;
@@ -24,17 +26,25 @@ struct Draft {
     sharers: Vec<Spot<String>>,
 }
 
+/// What clients may name.
+pub(super) struct Known<'a> {
+    pub(super) connectors: &'a [ConnectorSpec],
+    pub(super) resources: &'a [Resource],
+    /// The grants that the tenant serves.
+    pub(super) grant_types: &'a [GrantType],
+    pub(super) signer: &'a SignerPolicy,
+}
+
 /// Reads `staticClients`.
 pub(super) fn read(
     top: &mut Section<'_>,
-    connectors: &[ConnectorSpec],
-    signer: &SignerPolicy,
+    known: &Known<'_>,
     defaults: &Defaults,
     reading: &mut Reading<'_>,
 ) -> BTreeMap<ClientId, Arc<Client>> {
     let mut drafts: Vec<Draft> = Vec::new();
     for (node, key) in top.items("staticClients", reading) {
-        let Some(draft) = draft(node, &key, signer, defaults, reading) else {
+        let Some(draft) = draft(node, &key, known, defaults, reading) else {
             continue;
         };
         if drafts.iter().any(|d| d.client.id == draft.client.id) {
@@ -54,7 +64,7 @@ pub(super) fn read(
         .map(|d| d.client.id.as_str().to_owned())
         .collect();
     let clients: Vec<&str> = clients.iter().map(String::as_str).collect();
-    let connectors: Vec<&str> = connectors.iter().map(|c| c.id.as_str()).collect();
+    let connectors: Vec<&str> = known.connectors.iter().map(|c| c.id.as_str()).collect();
     let finished = drafts.into_iter().map(|mut draft| {
         must_exist(&draft.peers, &clients, "client", reading);
         must_exist(&draft.connectors, &connectors, "connector", reading);
@@ -78,7 +88,7 @@ fn must_exist(names: &[Spot<String>], known: &[&str], noun: &str, reading: &mut 
 fn draft(
     node: &Node,
     key: &str,
-    signer: &SignerPolicy,
+    known: &Known<'_>,
     defaults: &Defaults,
     reading: &mut Reading<'_>,
 ) -> Option<Draft> {
@@ -105,11 +115,23 @@ fn draft(
             section.flag("requirePKCE", reading).unwrap_or(false),
         )
     };
-    let [id_token_alg, access_token_alg] = algorithms(&mut section, signer, defaults, reading);
+    let [id_token_alg, access_token_alg] =
+        algorithms(&mut section, known.signer, defaults, reading);
+    let (scopes, resources) = access(&mut section, known, reading);
+    let own_groups = own_groups(&mut section, reading);
     not_served(&mut section, reading);
     section.finish(reading);
     logout.object(&redirect_uris, defaults.dialect, reading);
 
+    for text in &grants {
+        must_be_of_use(
+            text,
+            public,
+            (scopes.as_deref(), &resources),
+            known,
+            reading,
+        );
+    }
     let grant_types: Vec<GrantType> = grants
         .iter()
         .filter_map(|text| oauth2::grant(text, reading))
@@ -158,6 +180,9 @@ fn draft(
         id_token_signed_response_alg: id_token_alg,
         access_token_signed_response_alg: access_token_alg,
         logout: logout.client,
+        scopes,
+        resources,
+        own_groups,
     };
     Some(Draft {
         client,
@@ -198,6 +223,90 @@ fn algorithms(
         reading.warn(asked.at, &asked.key, cause, "remove it");
     }
     [id_token, access_token].map(|asked| asked.and_then(|(_, alg)| alg))
+}
+
+/// `scopes` and `resources`, which dex's files do not have.
+fn access(
+    section: &mut Section<'_>,
+    known: &Known<'_>,
+    reading: &mut Reading<'_>,
+) -> (Option<Vec<String>>, Vec<String>) {
+    if reading.lenient {
+        return (None, Vec::new());
+    }
+    let has_list = section.node("scopes").is_some();
+    let scopes = section.texts("scopes", reading);
+    for scope in &scopes {
+        let cause = match Scope::parse(&scope.value) {
+            Scope::Audience(_) => "is granted by trustedPeers of the other client",
+            Scope::Unknown(word) if !known.resources.iter().any(|r| r.scope(word).is_some()) => {
+                "is neither about a person nor a scope of one of the resources"
+            }
+            _ => continue,
+        };
+        let words = known.resources.iter().flat_map(|resource| &resource.scopes);
+        let words: Vec<&str> = words.map(|scope| scope.name.as_str()).collect();
+        let next = suggestion(&scope.value, &words);
+        reading.error(
+            scope.at,
+            &scope.key,
+            format!("{} {cause}", scope.shown),
+            &next,
+        );
+    }
+    let resources = section.texts("resources", reading);
+    let identifiers: Vec<&str> = known
+        .resources
+        .iter()
+        .map(|r| r.identifier.as_str())
+        .collect();
+    for resource in &resources {
+        if !identifiers.contains(&resource.value.as_str()) {
+            let cause = format!("no resource has the identifier {}", resource.shown);
+            let next = suggestion(&resource.value, &identifiers);
+            reading.error(resource.at, &resource.key, cause, &next);
+        }
+    }
+    (has_list.then(|| values(&scopes)), values(&resources))
+}
+
+/// `clientCredentialsClaims`: what tokens that are about the client itself say of it.
+fn own_groups(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<String> {
+    let mut claims = section.section("clientCredentialsClaims", reading);
+    let groups = claims.texts("groups", reading);
+    claims.finish(reading);
+    values(&groups)
+}
+
+/// Tells of `client_credentials` where it could give nothing.
+fn must_be_of_use(
+    text: &Spot<String>,
+    public: bool,
+    (scopes, resources): (Option<&[String]>, &[String]),
+    known: &Known<'_>,
+    reading: &mut Reading<'_>,
+) {
+    let grant = GrantType::ClientCredentials;
+    if text.value != grant.as_str() {
+        return;
+    }
+    if let Some(objection) = to_grants(&[grant], public, Dialect::Standard) {
+        reading.error(text.at, &text.key, objection.cause, objection.next_step);
+    }
+    if !known.grant_types.contains(&grant) {
+        let cause = format!(
+            "{} is not among the grants of oauth2.grantTypes",
+            text.shown
+        );
+        reading.error(text.at, &text.key, cause, "list it there too");
+    }
+    let is_of_resource = |word: &String| known.resources.iter().any(|r| r.scope(word).is_some());
+    let has_scope = scopes.unwrap_or_default().iter().any(is_of_resource);
+    if resources.is_empty() && !has_scope {
+        let cause = "gives no token: the client is allowed no resource and no scope of one";
+        let next = "list them in scopes or resources of the client";
+        reading.warn(text.at, &text.key, cause, next);
+    }
 }
 
 /// The texts alone, in a list of their own: the one they were read into has room for where each stood.
@@ -331,11 +440,5 @@ fn not_served(section: &mut Section<'_>, reading: &mut Reading<'_>) {
         let cause = "a second factor is not served by this version";
         let next = "remove the key only if one factor is enough";
         reading.error(first.at, &section.key("mfaChain"), cause, next);
-    }
-    for key in ["clientCredentialsClaims"] {
-        if let Some(node) = section.node(key) {
-            let cause = "is not served by this version";
-            reading.object(node.at, &section.key(key), cause, "remove it for now");
-        }
     }
 }

@@ -111,7 +111,11 @@ fn tell_of_missing(at: Position, key: &str, defaults: &Defaults, reading: &mut R
     }
     let names = missing.join(" and ");
     let cause = format!("dex serves {names} where a file is silent, and this version does not");
-    let served: Vec<_> = GrantType::served().map(GrantType::as_str).collect();
+    let served = defaults
+        .grant_types
+        .iter()
+        .filter(|grant| grant.is_served());
+    let served: Vec<_> = served.map(|grant| grant.as_str()).collect();
     let next = format!(
         "clients that use them are refused; if there are none, write grantTypes: [{}]",
         served.join(", ")
@@ -130,7 +134,7 @@ pub(super) fn grant(text: &Spot<String>, reading: &mut Reading<'_>) -> Option<Gr
     if !grant.is_served() {
         let cause = format!("{} is not served by this version", text.shown);
         let served: Vec<_> = GrantType::served().map(GrantType::as_str).collect();
-        let next = format!("served are {}", served.join(" and "));
+        let next = format!("served are {}", served.join(", "));
         reading.object(text.at, &text.key, cause, &next);
     }
     Some(grant)

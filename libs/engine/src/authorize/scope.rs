@@ -1,22 +1,25 @@
 use insula_model::{Client, TenantSpec};
 use insula_oauth::{Scope, Scopes};
 
+use crate::access::may_have;
 use crate::{Peers, Refusal, audience};
 
 /// The scopes a request may have.
 ///
 /// OpenID Connect Core §3.1.2.1 has unknown scopes ignored; dex refuses them, and refuses a request
 /// without `openid`, which the RFCs leave to plain OAuth. dex keeps words that come twice. A
-/// cross-client audience must be of a client that trusts this one, in both dialects.
+/// cross-client audience must be of a client that trusts this one, in both dialects. Scopes of a
+/// resource, and the resources that the request names, must be allowed to the client.
 pub(super) fn allowed(
     asked: Option<&str>,
+    resources: &[String],
     client: &Client,
     peers: &Peers,
     spec: &TenantSpec,
 ) -> Result<Scopes, Refusal> {
     let (rules, scopes) = (&spec.rules, Scopes::parse(asked.unwrap_or_default()));
     let unknown = |word: &str| match Scope::parse(word) {
-        Scope::Unknown(_) => true,
+        Scope::Unknown(_) => spec.resource_of_scope(word).is_none(),
         Scope::Address | Scope::Phone => rules.knows_claims_of_dex_only,
         _ => false,
     };
@@ -34,12 +37,14 @@ pub(super) fn allowed(
         }
     }
     audience::must_be_allowed(&scopes, &client.id, peers)?;
-    if rules.is_strict_about_scopes {
-        return Ok(scopes);
-    }
-    let known = scopes.retain(|word| !unknown(word));
-    if known.is_empty() {
+    let known = if rules.is_strict_about_scopes {
+        scopes
+    } else {
+        Scopes::default().union(&scopes.retain(|word| !unknown(word)))
+    };
+    if known.is_empty() && resources.is_empty() {
         return Err(Refusal::MissingOpenIdScope);
     }
-    Ok(Scopes::default().union(&known))
+    may_have(client, &known, resources, spec)?;
+    Ok(known)
 }

@@ -297,10 +297,11 @@ fn every_other_refusal_answers_to_the_proven_redirect_uri() {
             Some(R::UnknownConnector("nobody".into())),
         ),
         ("a known connector", "connector_id=other", None, None),
+        ("dex §1.6 ignored", "display=popup&claims={}", None, None),
         (
-            "dex §1.6 ignored",
-            "display=popup&claims={}&resource=https://a.test",
-            None,
+            "RFC 8707 §2 one the client may not have",
+            "resource=https://a.test",
+            Some(R::ResourceNotAllowed("https://a.test".into())),
             None,
         ),
     ];

@@ -93,7 +93,12 @@ fn checked(
         return Err(Refusal::RegistrationNotSupported);
     }
     let code_challenge = pkce(request, client, spec)?;
-    let scopes = scope::allowed(request.scope.as_deref(), client, peers, spec)?;
+    let resources: &[String] = if rules.obeys_resource_indicators {
+        &request.resources
+    } else {
+        &[]
+    };
+    let scopes = scope::allowed(request.scope.as_deref(), resources, client, peers, spec)?;
     let response_type = response_type(request, client, spec)?;
     let response_mode = response_mode(request, reply_to, rules)?;
     let mut prompts = Prompts::parse(request.prompt.as_deref().unwrap_or_default())
@@ -119,6 +124,7 @@ fn checked(
         response_type,
         response_mode,
         scopes,
+        resources: resources.to_vec(),
         state: request.state.clone(),
         nonce: request.nonce.clone(),
         code_challenge,

@@ -1,6 +1,7 @@
 use insula_jose::Alg;
+use insula_model::Resource;
 use insula_oauth::{GrantType, ResponseType};
-use insula_testkit::a_tenant;
+use insula_testkit::{a_resource, a_tenant};
 
 use super::metadata;
 
@@ -18,6 +19,20 @@ fn dexs_metadata_has_dexs_members_alone() {
         .build();
     let metadata = metadata(&spec, &[Alg::RS256, Alg::ES256]);
     insta::assert_json_snapshot!(metadata);
+}
+
+#[test]
+fn discovery_names_scopes_of_resources_that_are_to_be_found() {
+    let api = |identifier: &str, scope: &str, in_discovery| Resource {
+        in_discovery,
+        ..a_resource(identifier, &[scope])
+    };
+    let tenant = a_tenant()
+        .with_resource(api("https://open.test", "open:use", true))
+        .with_resource(api("https://inner.test", "inner:use", false));
+    let told = metadata(&tenant.build(), &[Alg::ES256]).scopes_supported;
+    assert!(told.contains(&"open:use".to_owned()), "{told:?}");
+    assert!(!told.contains(&"inner:use".to_owned()), "{told:?}");
 }
 
 #[test]

@@ -7,9 +7,9 @@ use insula_model::{Client, CodeGrant, Rules, TenantSpec};
 use insula_oauth::CodeRequest;
 
 use super::refresh_token::first_refresh_grant;
+use crate::Refusal;
 use crate::people::is_still_known;
-use crate::token_plan::{LoginGrant, TokenPlan};
-use crate::{Peers, Refusal};
+use crate::token_plan::{Asker, LoginGrant, TokenPlan};
 
 /// Whether `client` may have the tokens its code stands for.
 ///
@@ -57,8 +57,8 @@ pub struct CodeFacts<'a> {
     pub keys: &'a KeyRing,
     /// What the code stands for.
     pub grant: &'a CodeGrant,
-    /// The clients that its scopes name.
-    pub peers: &'a Peers,
+    /// The client that redeems it.
+    pub asker: Asker<'a>,
     /// Whether a refresh grant begins with it, as was settled when it was issued
     /// ([`gets_refresh_token`](super::gets_refresh_token)).
     pub begins_refresh: bool,
@@ -80,6 +80,7 @@ pub fn code_plan<'a>(
         grant_id: &grant.grant_id,
         login,
         scopes: &grant.scopes,
+        resources: &grant.resources,
         claims: grant.claims,
         nonce: grant.nonce.as_deref(),
         code: Some(code),
@@ -87,7 +88,7 @@ pub fn code_plan<'a>(
     let begun = || first_refresh_grant(grant, &spec.expiry.refresh, now, facts.keys);
     Ok(TokenPlan {
         refresh: facts.begins_refresh.then(|| Cow::Owned(begun())),
-        ..TokenPlan::of_login(granted, facts.peers, spec)?
+        ..TokenPlan::of_login(granted, facts.asker, spec)?
     })
 }
 

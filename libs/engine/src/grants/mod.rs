@@ -1,6 +1,7 @@
 //! The grants of the token endpoint: is this evidence good for tokens?
 
 mod authorization_code;
+mod client_credentials;
 mod redemption;
 mod refresh_token;
 
@@ -10,10 +11,11 @@ use insula_oauth::GrantType;
 use crate::Refusal;
 
 pub use authorization_code::{CodeFacts, authorization_code, code_plan, remember_code_for};
+pub use client_credentials::{ClientCredentialsFacts, client_credentials, client_credentials_plan};
 pub use redemption::{Leave, RedemptionNote, RedemptionVerdict, redemption};
 pub use refresh_token::{
-    RefreshFacts, RefreshToken, RefreshUse, gets_refresh_token, narrowed_scopes, refresh_plan,
-    refresh_token, used_refresh_grant,
+    RefreshFacts, RefreshToken, RefreshUse, first_refresh_id, gets_refresh_token, narrowed_scopes,
+    refresh_plan, refresh_token, used_refresh_grant,
 };
 
 /// Whether the tenant serves a grant (RFC 6749 §5.2, `unsupported_grant_type`).

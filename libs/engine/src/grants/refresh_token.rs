@@ -4,14 +4,14 @@ use std::time::Duration;
 use insula_ambient::{Timestamp, base32_lower};
 use insula_jose::{KeyRing, constant_time_eq, hmac_sha256};
 use insula_model::{
-    Client, CodeGrant, ConnectorSpec, Login, RefreshGrant, RefreshId, RefreshPolicy, RefreshSecret,
-    ReplacedRefreshToken, Rules, TenantSpec,
+    Client, CodeGrant, ConnectorSpec, GrantId, Login, RefreshGrant, RefreshId, RefreshPolicy,
+    RefreshSecret, ReplacedRefreshToken, Rules, TenantSpec,
 };
 use insula_oauth::{GrantType, Scopes};
 use insula_secret::Secret;
 
-use crate::token_plan::{LoginGrant, TokenPlan};
-use crate::{Peers, Refusal, string_pair};
+use crate::token_plan::{Asker, LoginGrant, TokenPlan};
+use crate::{Refusal, string_pair};
 
 /// How many replaced secrets of a token are still known as such.
 const KNOWN_OBSOLETE: u32 = 64;
@@ -240,7 +240,7 @@ pub fn narrowed_scopes(asked: Option<&Scopes>, granted: &Scopes) -> Result<Scope
 pub fn refresh_plan<'a>(
     grant: &'a RefreshGrant,
     scopes: &'a Scopes,
-    peers: &Peers,
+    asker: Asker<'_>,
     spec: &TenantSpec,
 ) -> Result<TokenPlan<'a>, Refusal> {
     let repeats_nonce = spec.rules.repeats_nonce_at_refresh;
@@ -249,13 +249,14 @@ pub fn refresh_plan<'a>(
         grant_id: &grant.grant_id,
         login: &grant.login,
         scopes,
+        resources: &grant.resources,
         claims: grant.claims,
         nonce: grant.nonce.as_deref().filter(|_| repeats_nonce),
         code: None,
     };
     Ok(TokenPlan {
         refresh: Some(Cow::Borrowed(grant)),
-        ..TokenPlan::of_login(granted, peers, spec)?
+        ..TokenPlan::of_login(granted, asker, spec)?
     })
 }
 
@@ -280,21 +281,27 @@ pub fn gets_refresh_token(
         && is_served
 }
 
-/// The refresh grant a redeemed code begins. Its id follows from the family, so that a code that is
-/// redeemed again begins the same grant, and the store can tell.
+/// The id of the refresh grant that begins with a family. It follows from the family, so that a code
+/// that is redeemed again begins the same grant, and the store can tell.
+pub fn first_refresh_id(family: &GrantId, keys: &KeyRing) -> RefreshId {
+    let secret = keys.derive("refresh-id");
+    RefreshId::derived(&hmac_sha256(secret.reveal(), family.as_str().as_bytes()))
+}
+
+/// The refresh grant a redeemed code begins.
 pub(super) fn first_refresh_grant(
     code: &CodeGrant,
     policy: &RefreshPolicy,
     now: Timestamp,
     keys: &KeyRing,
 ) -> RefreshGrant {
-    let family = code.grant_id.as_str().as_bytes();
     RefreshGrant {
-        id: RefreshId::derived(&hmac_sha256(keys.derive("refresh-id").reveal(), family)),
+        id: first_refresh_id(&code.grant_id, keys),
         grant_id: code.grant_id.clone(),
         client_id: code.client_id.clone(),
         generation: 0,
         scopes: code.scopes.clone(),
+        resources: code.resources.clone(),
         claims: code.claims,
         nonce: code.nonce.clone(),
         login: code.login.clone(),

@@ -3,14 +3,17 @@ mod subjects;
 use data_encoding::BASE64URL_NOPAD;
 use insula_ambient::SeededEntropy;
 use insula_jose::{Alg, Expected};
-use insula_model::{Claim, CodeGrant, RequestedClaims, Rules, TenantSpec};
+use insula_model::{Claim, ClaimSet, CodeGrant, RequestedClaims, Resource, Rules, TenantSpec};
 use insula_oauth::Scopes;
-use insula_testkit::{NOW, a_client, a_code_grant, a_tenant, janes_details, test_key, test_keys};
+use insula_testkit::{
+    NOW, a_client, a_code_grant, a_resource, a_tenant, janes_details, test_key, test_keys,
+};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::Refusal;
 use crate::grants::{CodeFacts, code_plan};
+use crate::token_plan::Asker;
 
 /// The parts of a token as they stand: header and payload, members in their order.
 fn parts(token: &str) -> (String, String) {
@@ -58,7 +61,11 @@ fn with_plan<T>(
         spec,
         keys: &test_keys(),
         grant,
-        peers: &spec.clients.values().cloned().collect(),
+        asker: Asker {
+            client: spec.client("app").unwrap(),
+            peers: &spec.clients.values().cloned().collect(),
+            resources: &[],
+        },
         begins_refresh: grant.scopes.offline_access(),
     };
     Ok(then(code_plan("the-code", facts, NOW)?))
@@ -146,7 +153,8 @@ fn scopes_release_claims_and_nothing_else_does() {
     for spec in [a_tenant().build(), a_tenant().dex().build()] {
         for (scopes, expected) in &rows {
             let tokens = issued(&spec, scopes).unwrap();
-            for token in [tokens.id_token.as_ref().unwrap(), &tokens.access_token] {
+            let access = (!spec.rules.obeys_resource_indicators).then_some(&tokens.access_token);
+            for token in tokens.id_token.iter().chain(access) {
                 let claims = payload(token);
                 let released: Vec<_> = Claim::ALL
                     .map(Claim::name)
@@ -260,12 +268,10 @@ fn rfc_9068_2_our_access_token_says_what_it_is_and_whom_it_is_for() {
             "sid",
             "amr",
             "acr",
-            "email",
-            "email_verified"
         ]
     );
     let claims = payload(&tokens.access_token);
-    assert_eq!(claims["aud"], json!(["api", "app", "https://acme.test"]));
+    assert_eq!(claims["aud"], "https://acme.test");
     assert_eq!(claims["client_id"], "app");
     let password = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
     assert_eq!(claims["acr"], password);
@@ -275,6 +281,73 @@ fn rfc_9068_2_our_access_token_says_what_it_is_and_whom_it_is_for() {
     assert_eq!(tokens.token_type, "Bearer");
     assert_eq!(tokens.expires_in, Duration::from_mins(10));
     assert_eq!(tokens.scope.as_deref(), Some(scopes));
+}
+
+#[test]
+fn an_access_token_of_ours_says_nothing_of_a_person_and_is_not_for_the_client() {
+    let mut grant = a_code_grant();
+    grant.login.claims.details = janes_details().into_box();
+    grant.scopes = Scopes::parse(&format!("{ALL} phone address"));
+    grant.claims.userinfo = ClaimSet::all();
+    let claims = payload(
+        &issue_grant(&a_tenant().build(), &grant)
+            .unwrap()
+            .access_token,
+    );
+    for claim in Claim::ALL {
+        assert_eq!(claims.get(claim.name()), None, "{claim:?}");
+    }
+    assert_eq!(claims["aud"], "https://acme.test");
+}
+
+#[test]
+fn an_access_token_tells_a_resource_what_it_is_to_have_and_was_granted() {
+    let api = |claims: &[Claim]| Resource {
+        claims: claims.iter().copied().collect(),
+        ..a_resource("https://api.test", &["api:use"])
+    };
+    let client = a_client().with_scopes(&["openid", "groups", "api:use"]);
+    let rows: [(&[Claim], &str, &[&str]); 4] = [
+        (&[], "openid groups api:use", &[]),
+        (&[Claim::Groups], "openid groups api:use", &["groups"]),
+        (&[Claim::Groups], "openid api:use", &[]),
+        (
+            &[Claim::Groups, Claim::Email],
+            "groups api:use",
+            &["groups"],
+        ),
+    ];
+    for (claims, scopes, expected) in rows {
+        let tenant = a_tenant().with_client(client.clone());
+        let spec = tenant.with_resource(api(claims)).build();
+        let said = payload(&issued(&spec, scopes).unwrap().access_token);
+        let names = Claim::ALL.map(Claim::name).into_iter();
+        let told: Vec<_> = names.filter(|name| said.get(name).is_some()).collect();
+        assert_eq!(told, expected, "{claims:?} {scopes}");
+    }
+}
+
+#[test]
+fn which_access_token_nobody_but_userinfo_reads_is_told_by_the_plan() {
+    let client = a_client().with_scopes(&["openid", "api:use"]);
+    let tenant = a_tenant().with_client(client);
+    let tenant = tenant.with_resource(a_resource("https://api.test", &["api:use"]));
+    for (scopes, expected) in [
+        ("openid", true),
+        ("openid api:use", false),
+        ("api:use", false),
+    ] {
+        let grant = CodeGrant {
+            scopes: Scopes::parse(scopes),
+            ..a_code_grant()
+        };
+        let spec = tenant.clone().build();
+        let is_alone = |plan: TokenPlan<'_>| plan.is_for_userinfo_alone(&spec);
+        assert_eq!(with_plan(&spec, &grant, is_alone), Ok(expected), "{scopes}");
+    }
+    let dex = a_tenant().dex().build();
+    let is_alone = |plan: TokenPlan<'_>| plan.is_for_userinfo_alone(&dex);
+    assert_eq!(with_plan(&dex, &a_code_grant(), is_alone), Ok(false));
 }
 
 #[test]
@@ -321,17 +394,18 @@ fn claims_asked_for_one_by_one_are_where_they_were_asked_for() {
         payload(&tokens.access_token),
         payload(tokens.id_token.as_ref().unwrap()),
     );
-    for (name, in_access, in_id) in [
-        ("groups", true, true),
-        ("email", true, false),
-        ("email_verified", true, false),
-        ("preferred_username", false, true),
-        ("name", false, false),
-        ("federated_claims", false, false),
+    for (name, in_id) in [
+        ("groups", true),
+        ("email", false),
+        ("email_verified", false),
+        ("preferred_username", true),
+        ("name", false),
+        ("federated_claims", false),
     ] {
-        assert_eq!(access.get(name).is_some(), in_access, "{name}");
+        assert_eq!(access.get(name), None, "{name}");
         assert_eq!(id.get(name).is_some(), in_id, "{name}");
     }
+    assert_eq!(access["userinfo_claims"], "email", "which userinfo reads");
 }
 
 #[test]
@@ -345,7 +419,8 @@ fn each_standard_claim_is_released_by_its_scope_and_none_that_dex_lacks_in_its_d
         for scope in ["profile", "phone", "address", "email"] {
             grant.scopes = Scopes::parse(&format!("openid {scope}"));
             let tokens = issue_grant(&spec, &grant).unwrap();
-            for token in [tokens.id_token.as_ref().unwrap(), &tokens.access_token] {
+            let access = (!knows_all).then_some(&tokens.access_token);
+            for token in tokens.id_token.iter().chain(access) {
                 let said = payload(token);
                 for claim in Claim::ALL {
                     let is_known = knows_all || Claim::OF_DEX.contains(&claim);

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use insula_oauth::{ClientAuthError, ErrorCode};
 
-use super::Refusal;
+use super::{Refusal, repeatable};
 
 impl Refusal {
     /// Where dex's word is not the RFC's.
@@ -52,7 +52,7 @@ impl Refusal {
             Self::UnknownScope(words) => {
                 format!("Unrecognized scope(s) [{}]", quoted(words)).into()
             }
-            Self::UntrustedAudience(words) => {
+            Self::UntrustedAudience(words) | Self::ScopeNotAllowed(words) => {
                 format!("Client can't request scope(s) [{}]", quoted(words)).into()
             }
             Self::PkceMethodNotSupported(method) => {
@@ -93,6 +93,13 @@ impl Refusal {
             Self::RefreshConnectorGone { .. } => "Requested connector does not exist.".into(),
             Self::RefreshDenied { .. } | Self::UnsupportedGrantType(_) | Self::MissingGrantType => {
                 "".into()
+            }
+            Self::ScopeOfPeople(words) => {
+                let words = repeatable(&words.join(" "));
+                format!("client_credentials grant does not support {words} scope.").into()
+            }
+            Self::PublicClientHasNoCredentials => {
+                "Public clients cannot use client_credentials grant.".into()
             }
             Self::BearerMissing | Self::BearerInvalid => "Invalid bearer token.".into(),
             Self::MissingToken => "The POST body doesn't contain 'token' parameter.".into(),

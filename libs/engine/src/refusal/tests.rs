@@ -56,6 +56,11 @@ fn of_the_authorization_endpoint() -> Vec<(R, Told, Told)> {
         (R::UnknownScope(words()), told(E::InvalidScope)),
         (R::UntrustedAudience(words()), told(E::InvalidScope)),
         (R::TooManyAudiences, told(E::InvalidScope)),
+        (R::ScopeNotAllowed(words()), told(E::InvalidScope)),
+        (R::ScopeOfAnotherResource(words()), told(E::InvalidScope)),
+        (R::ScopesOfSeveralResources, told(E::InvalidScope)),
+        (R::ResourceNotAllowed(text()), told(E::InvalidTarget)),
+        (R::TooManyResources, told(E::InvalidTarget)),
         (R::PkceMethodNotSupported(text()), told(E::InvalidRequest)),
         (R::PkceRequired, told(E::InvalidRequest)),
         (R::PkceMalformed, told(E::InvalidRequest)),
@@ -131,7 +136,7 @@ fn each_refusal_has_its_word_and_its_listener_in_each_dialect() {
 
 #[test]
 fn what_a_client_hears_is_a_word_of_the_authorization_endpoint() {
-    // RFC 6749 §4.1.2.1, OpenID Connect Core §3.1.2.6, and its Error Code
+    // RFC 6749 §4.1.2.1, RFC 8707 §2, OpenID Connect Core §3.1.2.6, and its Error Code
     // unmet_authentication_requirements §3
     let registered = [
         E::InvalidRequest,
@@ -139,6 +144,7 @@ fn what_a_client_hears_is_a_word_of_the_authorization_endpoint() {
         E::AccessDenied,
         E::UnsupportedResponseType,
         E::InvalidScope,
+        E::InvalidTarget,
         E::ServerError,
         E::TemporarilyUnavailable,
         E::InteractionRequired,
@@ -171,6 +177,12 @@ fn a_description_is_of_the_characters_an_error_description_may_have() {
         R::MethodNotAllowed(nasty()),
         R::MalformedBody(nasty()),
         R::RefreshScopeBeyond(vec![nasty()]),
+        R::ResourceNotGranted(nasty()),
+        R::ResourceMissing,
+        R::ScopeOfPeople(vec![nasty()]),
+        R::PublicClientHasNoCredentials,
+        R::ClientIsCalledAsPerson,
+        R::BearerOfAnotherAudience,
         R::LogoutRedirectNeedsHint,
         R::LogoutRedirectUnregistered,
         R::BadLogoutHint,

@@ -39,6 +39,7 @@ async fn a_login_in_our_dialect_goes_from_request_to_code() {
     let email = ConsentScope {
         name: "email".to_owned(),
         audience: None,
+        description: None,
     };
     assert_eq!(scopes.as_slice(), [email], "openid is not asked about");
     let answered = person.answers(&view, &asked, true).await.unwrap();

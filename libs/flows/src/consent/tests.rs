@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
 use insula_engine::proof_of;
-use insula_model::{AuthRequestId, ConnectorId, EventKind, SessionEnd, TokenHash};
+use insula_model::{
+    AuthRequestId, ConnectorId, EventKind, Resource, ResourceScope, SessionEnd, TokenHash,
+};
 use insula_oauth::{Scopes, encode_pairs};
-use insula_testkit::{CHALLENGE, a_client, a_tenant, jane};
+use insula_testkit::{CHALLENGE, a_client, a_resource, a_tenant, jane};
 
 use super::*;
 use crate::testing::{
@@ -425,6 +427,62 @@ async fn a_cross_client_scope_is_asked_about_by_the_other_clients_name() {
     let expected = ConsentScope {
         name: scope.to_owned(),
         audience: Some("The Wiki".to_owned()),
+        description: None,
     };
     assert_eq!(scopes.as_slice(), [expected]);
+}
+
+#[tokio::test]
+async fn consent_names_a_resource_and_its_scopes_in_the_operators_words() {
+    let scope = |name: &str, description: Option<&str>| ResourceScope {
+        name: name.to_owned(),
+        description: description.map(str::to_owned),
+    };
+    let orders = Resource {
+        name: "Orders".to_owned(),
+        scopes: vec![
+            scope("orders:read", Some("See your orders")),
+            scope("orders:write", None),
+        ],
+        ..a_resource("https://orders.test", &[])
+    };
+    let client = a_client().with_scopes(&["openid", "orders:read", "orders:write"]);
+    let tenant = a_tenant().with_client(client).with_resource(orders);
+    let (view, _) = view(tenant);
+    let scopes = "openid+orders:read+orders:write&resource=https://orders.test";
+    let query = ASK.replace("openid+email", scopes);
+    let mut person = Person::default();
+    let sent = person.asks(&view, &query).await.unwrap();
+    let outcome = person.logs_in(&view, &sent).await.unwrap();
+    let Outcome::Show(Screen::Consent { scopes, .. }) = &outcome else {
+        panic!("{outcome:?}");
+    };
+    let shown: Vec<_> = scopes
+        .iter()
+        .map(|scope| {
+            (
+                scope.name.as_str(),
+                scope.audience.as_deref(),
+                scope.description.as_deref(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("orders:read", None, Some("See your orders")),
+        ("orders:write", None, None),
+        ("resource:https://orders.test", Some("Orders"), None),
+    ];
+    assert_eq!(shown, expected);
+    person.answers(&view, &outcome, true).await.unwrap();
+    code_in(&person.asks(&view, &query).await.unwrap());
+    let more = query.replace(
+        "&resource=https://orders.test",
+        "&resource=https://acme.test",
+    );
+    let more = format!("{more}&resource=https://orders.test");
+    let shown = person.asks(&view, &more).await.unwrap();
+    assert!(
+        matches!(shown, Outcome::Show(Screen::Consent { .. })),
+        "another resource"
+    );
 }

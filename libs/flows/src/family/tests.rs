@@ -31,7 +31,7 @@ async fn a_token_that_is_asked_about_ten_times_is_looked_up_once() {
         assert!(is_active(&view, &access).await);
         assert!(userinfo_of(&view, &access).await.is_ok());
     }
-    assert_eq!(store.calls(), ["is_revoked"]);
+    assert_eq!(store.calls(), ["is_revoked", "find_refresh"]);
     clock.advance(FACTS_GOOD_FOR);
     assert!(is_active(&view, &access).await);
     assert_eq!(store.calls(), ["is_revoked"], "its time is over");

@@ -5,13 +5,13 @@ use insula_engine::grants::{
     CodeFacts, Leave, RedemptionNote, RedemptionVerdict, authorization_code, code_plan,
     gets_refresh_token, redemption, remember_code_for,
 };
-use insula_engine::token_plan::TokenPlan;
+use insula_engine::token_plan::{Asker, TokenPlan};
 use insula_model::{Client, CodeClaim, CodeGrant, Login, TokenHash};
 use insula_oauth::{CodeRequest, CodeVerifier, Scopes, TokenResponse};
 use insula_store::{ClaimedCode, LeaveToAnswer, NotedRedemption, Redemption};
 use tracing::warn;
 
-use super::{Signers, refused, signers};
+use super::{Signers, refused, resources, signers};
 use crate::{FlowError, TenantView};
 
 /// Redeems a code, once.
@@ -52,7 +52,11 @@ async fn redeemed(
         spec: &view.spec,
         keys: &view.keys,
         grant: &grant,
-        peers: &peers,
+        asker: Asker {
+            client,
+            peers: &peers,
+            resources: resources(view, &request.resources),
+        },
         begins_refresh: grant.begins_refresh.unwrap_or_else(settled),
     };
     let plan = code_plan(code, facts, view.now())?;
@@ -148,6 +152,9 @@ async fn claimed(
 fn presenter(client: &Client, request: &CodeRequest) -> TokenHash {
     let verifier = request.code_verifier.as_ref().map(CodeVerifier::reveal);
     let parts = (client.id.as_str(), &request.redirect_uri, verifier);
+    if !request.resources.is_empty() {
+        return TokenHash::of(&format!("{parts:?} {:?}", request.resources));
+    }
     TokenHash::of(&format!("{parts:?}"))
 }
 

@@ -7,14 +7,15 @@ use insula_engine::grants::{
     used_refresh_grant,
 };
 use insula_engine::people::is_still_known;
+use insula_engine::token_plan::Asker;
 use insula_model::{
     AuthRequestId, Client, IdentityClaims, Login, RefreshGrant, Revocation, TokenHash,
 };
-use insula_oauth::{GrantType, RefreshRequest, TokenResponse};
+use insula_oauth::{GrantType, RefreshRequest, Scopes, TokenResponse};
 use insula_store::{RefreshRotation, StoreError};
 use tracing::warn;
 
-use super::{Signers, refused, revoke_family, signers};
+use super::{Signers, refused, resources, revoke_family, signers};
 use crate::{Fault, FlowError, OpenedConnector, TenantView, sealed, session_end};
 
 /// How often a grant is judged again after somebody else rotated it under our hands.
@@ -68,9 +69,14 @@ pub(super) async fn refresh(
             return Err(Refusal::RefreshSessionEnded { grant }.into());
         }
         let scopes = narrowed_scopes(request.scope.as_ref(), &grant.scopes)?;
+        let asked = Asked {
+            client,
+            scopes: &scopes,
+            resources: resources(view, &request.resources),
+        };
         let connector = connector_of(view, client, &grant)?;
         let RefreshUse::Use { rotate } = how else {
-            return answer(view, &signers, &grant, &scopes).await;
+            return answer(view, &signers, &grant, &asked).await;
         };
         was_current = true;
         let Some(login) = refreshed_login(view, client, connector, &grant).await? else {
@@ -84,7 +90,11 @@ pub(super) async fn refresh(
             .rotate_refresh(grant.generation, &next)
             .await
         {
-            Ok(RefreshRotation::Rotated) => return answer(view, &signers, &next, &scopes).await,
+            Ok(RefreshRotation::Rotated) => {
+                // Userinfo of the new token must not tell what was known before.
+                view.effects.facts.people.forget(&next.grant_id);
+                return answer(view, &signers, &next, &asked).await;
+            }
             Ok(RefreshRotation::Lost) => {}
             Err(error) => {
                 keep(view, &grant, &next.login).await;
@@ -99,12 +109,19 @@ pub(super) async fn refresh(
     Err(contended.into())
 }
 
+/// Who refreshes, and for what of the grant.
+struct Asked<'a> {
+    client: &'a Client,
+    scopes: &'a Scopes,
+    resources: &'a [String],
+}
+
 /// Tells the current token of a grant.
 async fn answer(
     view: &TenantView,
     signers: &Signers<'_>,
     grant: &RefreshGrant,
-    scopes: &insula_oauth::Scopes,
+    asked: &Asked<'_>,
 ) -> Result<TokenResponse, FlowError> {
     if !grant.answered && grant.generation > 0 {
         let store = &view.effects.store;
@@ -113,8 +130,13 @@ async fn answer(
             warn!(%error, "that a refresh token is given out could not be noted");
         }
     }
-    let peers = view.clients().peers(scopes).await?;
-    let plan = refresh_plan(grant, scopes, &peers, &view.spec)?;
+    let peers = view.clients().peers(asked.scopes).await?;
+    let asker = Asker {
+        client: asked.client,
+        peers: &peers,
+        resources: asked.resources,
+    };
+    let plan = refresh_plan(grant, asked.scopes, asker, &view.spec)?;
     let tokens = signers.sign(&plan).await?;
     Ok(tokens.into_response(view.now()))
 }

@@ -1,7 +1,9 @@
+mod client_credentials;
 mod clock;
 mod code;
 mod once;
 mod refresh;
+mod resources;
 mod trouble;
 
 use std::sync::Arc;

@@ -1,14 +1,17 @@
 use std::time::Duration;
 
 use insula_engine::{Evidence, Refusal};
-use insula_model::{CodeGrant, GrantId, Revocation};
+use insula_model::{Claim, CodeGrant, GrantId, RequestedClaims, Revocation};
 use insula_oauth::Scopes;
-use insula_testkit::{a_client, a_code_grant, a_tenant};
+use insula_store::FACTS_GOOD_FOR;
+use insula_testkit::{FakeConnector, a_client, a_code_grant, a_resource, a_tenant};
 
 use super::answer;
+use crate::TenantView;
 use crate::family::revoke_family;
 use crate::testing::{
-    app, code_form, exchange, form, refusal, tokens, userinfo_of, view, with_code,
+    app, code_form, elsewhere, exchange, form, refusal, tokens, userinfo_of, view, with_code,
+    with_connector, with_person,
 };
 
 fn names(claims: &serde_json::Map<String, serde_json::Value>) -> Vec<&str> {
@@ -40,6 +43,7 @@ async fn our_userinfo_says_sub_and_what_the_scopes_release() {
             ..a_code_grant()
         };
         let code = format!("code{at}");
+        with_person(&view, &grant).await;
         with_code(&view, &code, &grant).await;
         let tokens = exchange(&view, Some(&app()), &code_form(&code)).await;
         let claims = userinfo_of(&view, &tokens.unwrap().access_token).await;
@@ -108,6 +112,116 @@ async fn a_revoked_family_says_nothing_from_then_on() {
         let told = refusal(userinfo_of(&view, &token).await);
         assert_eq!(told, Refusal::BearerInvalid);
     }
+}
+
+/// The access token of a login with `scopes`.
+async fn token_with(view: &TenantView, scopes: &str) -> String {
+    let grant = CodeGrant {
+        scopes: Scopes::parse(scopes),
+        ..a_code_grant()
+    };
+    with_code(view, "code", &grant).await;
+    let tokens = exchange(view, Some(&app()), &code_form("code")).await;
+    tokens.unwrap().access_token
+}
+
+#[tokio::test]
+async fn claims_asked_of_userinfo_one_by_one_are_told_there() {
+    let (view, _) = view(a_tenant());
+    let grant = CodeGrant {
+        scopes: Scopes::parse("openid"),
+        claims: RequestedClaims {
+            userinfo: [Claim::Name].into_iter().collect(),
+            id_token: [Claim::Groups].into_iter().collect(),
+        },
+        ..a_code_grant()
+    };
+    with_person(&view, &grant).await;
+    with_code(&view, "code", &grant).await;
+    let tokens = exchange(&view, Some(&app()), &code_form("code")).await;
+    let told = userinfo_of(&view, &tokens.unwrap().access_token).await;
+    assert_eq!(names(&told.unwrap()), ["name", "sub"]);
+}
+
+#[tokio::test]
+async fn who_is_known_no_more_is_told_nothing_of() {
+    let (view, _) = view(a_tenant());
+    let token = token_with(&view, "openid email").await;
+    let told = userinfo_of(&view, &token).await;
+    assert_eq!(refusal(told), Refusal::BearerInvalid);
+    with_person(&view, &a_code_grant()).await;
+    assert!(
+        userinfo_of(&view, &token).await.is_ok(),
+        "that nobody is known is not remembered"
+    );
+}
+
+#[tokio::test]
+async fn a_person_is_known_as_of_the_last_refresh_of_their_login() {
+    let (view, clock) = view(a_tenant());
+    with_person(&view, &a_code_grant()).await;
+    let mut now = FakeConnector::identity();
+    "jane.doe@example.test".clone_into(&mut now.claims.email);
+    let upstream = FakeConnector::redirecting().on_refresh(Ok(now));
+    let (view, _) = with_connector(&view, "mock", upstream);
+    let first = tokens(&view).await;
+    let email = async |token: &str| userinfo_of(&view, token).await.unwrap()["email"].clone();
+    assert_eq!(email(&first.access_token).await, "jane@example.test");
+
+    let refresh = first.refresh_token.unwrap();
+    let request = form(&[("grant_type", "refresh_token"), ("refresh_token", &refresh)]);
+    let second = exchange(&view, Some(&app()), &request).await.unwrap();
+    for token in [&second.access_token, &first.access_token] {
+        assert_eq!(email(token).await, "jane.doe@example.test", "at once");
+    }
+    let elsewhere = elsewhere(&view);
+    let told = userinfo_of(&elsewhere, &second.access_token).await;
+    assert_eq!(told.unwrap()["email"], "jane.doe@example.test");
+
+    clock.advance(Duration::from_secs(3));
+    let narrowed = form(&[
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &second.refresh_token.unwrap()),
+        ("scope", "openid email"),
+    ]);
+    let third = exchange(&view, Some(&app()), &narrowed).await.unwrap();
+    assert_eq!(email(&third.access_token).await, "jane.doe@example.test");
+}
+
+#[tokio::test]
+async fn who_asks_again_in_a_moment_costs_the_database_nothing() {
+    let (view, clock) = view(a_tenant());
+    with_person(&view, &a_code_grant()).await;
+    let token = tokens(&view).await.access_token;
+    for _ in 0..5 {
+        userinfo_of(&view, &token).await.unwrap();
+    }
+    let people = view.effects.facts.usage().people;
+    assert_eq!((people.hits, people.misses, people.entries), (4, 1, 1));
+    clock.advance(FACTS_GOOD_FOR);
+    userinfo_of(&view, &token).await.unwrap();
+    assert_eq!(view.effects.facts.usage().people.misses, 2);
+}
+
+#[tokio::test]
+async fn rfc_9068_4_a_token_for_a_resource_alone_is_none_for_userinfo() {
+    let client = a_client().with_scopes(&["openid", "api:use"]);
+    let tenant = a_tenant().with_client(client);
+    let (view, _) = view(tenant.with_resource(a_resource("https://api.test", &["api:use"])));
+    with_person(&view, &a_code_grant()).await;
+    let both = token_with(&view, "openid api:use").await;
+    assert!(userinfo_of(&view, &both).await.is_ok());
+    let grant = CodeGrant {
+        scopes: Scopes::parse("openid api:use"),
+        resources: vec!["https://api.test".to_owned()],
+        ..a_code_grant()
+    };
+    with_code(&view, "other", &grant).await;
+    let alone = exchange(&view, Some(&app()), &code_form("other"))
+        .await
+        .unwrap();
+    let told = userinfo_of(&view, &alone.access_token).await;
+    assert_eq!(refusal(told), Refusal::BearerOfAnotherAudience);
 }
 
 #[tokio::test]

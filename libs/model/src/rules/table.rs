@@ -25,6 +25,7 @@ impl Rules {
         checks_form_of_pkce: true,
         loopback_redirects: LoopbackRedirects::RegisteredWithAnyPort,
         is_strict_about_scopes: false,
+        obeys_resource_indicators: true,
 
         asks_for_connector_despite_session: false,
         sorts_choice_of_connectors: false,
@@ -52,6 +53,7 @@ impl Rules {
         reads_bearer_in_first_header_only: false,
         keeps_wrongly_presented_code: false,
         takes_refresh_token_without_secret: false,
+        client_credentials_are_for_resources: true,
 
         access_tokens: AccessTokenForm::Rfc9068,
         token_type: "Bearer",
@@ -92,6 +94,7 @@ impl Rules {
         checks_form_of_pkce: false,
         loopback_redirects: LoopbackRedirects::AnyWhereNoneIsRegistered,
         is_strict_about_scopes: true,
+        obeys_resource_indicators: false,
 
         asks_for_connector_despite_session: true,
         sorts_choice_of_connectors: true,
@@ -119,6 +122,7 @@ impl Rules {
         reads_bearer_in_first_header_only: true,
         keeps_wrongly_presented_code: true,
         takes_refresh_token_without_secret: true,
+        client_credentials_are_for_resources: false,
 
         access_tokens: AccessTokenForm::LikeIdTokens,
         token_type: "bearer",

@@ -80,6 +80,13 @@ struct Metadata {
     access_token_signed_response_alg: Option<String>,
     #[serde(default, flatten)]
     logout: ClientLogout,
+    /// Rows of older versions have none of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scopes: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    own_groups: Vec<String>,
 }
 
 /// One of the column `secrets`.
@@ -236,6 +243,9 @@ fn metadata(client: &Client) -> Metadata {
         id_token_signed_response_alg: client.id_token_signed_response_alg,
         access_token_signed_response_alg: client.access_token_signed_response_alg,
         logout: client.logout,
+        scopes: client.scopes,
+        resources: client.resources,
+        own_groups: client.own_groups,
     }
 }
 
@@ -261,6 +271,9 @@ fn stored(row: &Model) -> Result<StoredClient, Fault> {
             id_token_signed_response_alg: metadata.id_token_signed_response_alg,
             access_token_signed_response_alg: metadata.access_token_signed_response_alg,
             logout: metadata.logout,
+            scopes: metadata.scopes,
+            resources: metadata.resources,
+            own_groups: metadata.own_groups,
         },
         version: u64::try_from(row.version).map_err(|_| Fault::column(WHAT, "version"))?,
         created_at: Timestamp::from_millis(row.created_at),

@@ -33,6 +33,9 @@ const MOST_LISTED: u64 = 100;
 struct Request {
     scopes: Scopes,
     /// Rows of older versions have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<String>,
+    /// Rows of older versions have none.
     #[serde(default)]
     claims: RequestedClaims,
     nonce: Option<String>,
@@ -59,6 +62,7 @@ pub(super) fn row_of(
     let login = grant.login;
     let request = Request {
         scopes: grant.scopes,
+        resources: grant.resources,
         claims: grant.claims,
         nonce: grant.nonce,
     };
@@ -174,6 +178,7 @@ fn grant(row: Model) -> Result<RefreshGrant, Fault> {
         client_id: ClientId::parse(&row.client_id).map_err(wrong("client_id"))?,
         generation: u32::try_from(row.generation).map_err(|_| Fault::column(WHAT, "generation"))?,
         scopes: request.scopes,
+        resources: request.resources,
         claims: request.claims,
         nonce: request.nonce,
         login: Login {

@@ -54,6 +54,7 @@ pub(crate) fn refresh() -> RefreshGrant {
         client_id: ClientId::parse("app").unwrap(),
         generation: 0,
         scopes: Scopes::parse("openid offline_access"),
+        resources: Vec::new(),
         claims: insula_model::RequestedClaims::default(),
         nonce: None,
         login: Login {

@@ -160,6 +160,7 @@ fn a_request() -> AuthRequest {
             response_type: ResponseType::CODE,
             response_mode: ResponseMode::Query,
             scopes: Scopes::parse("openid email"),
+            resources: vec!["https://api.test/ä b".into()],
             state: Some("state".into()),
             nonce: Some("nonce".into()),
             code_challenge: None,
@@ -218,6 +219,7 @@ fn a_grant() -> CodeGrant {
         client_id: ClientId::parse("app").expect("a client_id"),
         redirect_uri: "https://app.test/cb".into(),
         scopes: Scopes::parse("openid"),
+        resources: vec!["https://api.test".into(), "urn:two".into()],
         claims: RequestedClaims {
             userinfo: ClaimSet::all(),
             id_token: [Claim::Email].into_iter().collect(),

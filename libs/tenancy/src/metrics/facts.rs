@@ -80,6 +80,7 @@ impl Collector for FactsMetrics {
         self.set("sessions", self.totals.sessions.usage());
         self.set("revocations", self.totals.revocations.usage());
         self.set("clients", self.totals.clients.usage());
+        self.set("people", self.totals.people.usage());
         let mut all = self.lookups.collect();
         all.extend(self.evicted.collect());
         all.extend(self.entries.collect());

@@ -20,6 +20,7 @@ pub(super) fn changes(old: &TenantSpec, new: &TenantSpec) -> Vec<String> {
         // They follow from the dialect.
         rules: _,
         clients,
+        resources,
         connectors,
         password_db,
         passwords,
@@ -45,6 +46,7 @@ pub(super) fn changes(old: &TenantSpec, new: &TenantSpec) -> Vec<String> {
     note(*dialect != new.dialect, "profile");
     note(*password_db != new.password_db, "enablePasswordDB");
     note(*passwords != new.passwords, "staticPasswords");
+    note(*resources != new.resources, "resources");
     note(*oauth2 != new.oauth2, "oauth2");
     note(*signer != new.signer, "signer");
     note(*expiry != new.expiry, "expiry");

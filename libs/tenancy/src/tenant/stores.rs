@@ -49,11 +49,13 @@ impl OwnStores {
             sessions,
             revocations,
             clients,
+            people,
         } = self.facts.facts().usage();
         RememberedStatus {
             sessions,
             revocations,
             clients,
+            people,
         }
     }
 }

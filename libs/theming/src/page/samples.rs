@@ -201,12 +201,21 @@ fn consent() -> Consent {
     let api = ScopeItem {
         name: "audience:server:client_id:ledger".into(),
         audience: Some("Ledger".into()),
+        description: None,
+    };
+    let described = ScopeItem {
+        name: "orders:read".into(),
+        audience: None,
+        description: Some("See your orders of the last year".into()),
     };
     Consent {
         client_name: "Weekly Reports".into(),
         client_host: Some("reports.partner.example".into()),
         user_display: "jane@acme.example".into(),
-        scopes: names.map(ScopeItem::named).chain([api]).collect(),
+        scopes: names
+            .map(ScopeItem::named)
+            .chain([api, described])
+            .collect(),
         action: "/approval?req=abc&hmac=def".into(),
         fields: vec![("req".into(), "abc".into())],
     }

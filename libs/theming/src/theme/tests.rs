@@ -218,6 +218,7 @@ fn hostile_pages() -> Vec<Page> {
                 ScopeItem {
                     name: text(),
                     audience: Some(text()),
+                    description: None,
                 },
             ],
             action: text(),

@@ -102,6 +102,17 @@ pub(super) fn every_refusal() -> Vec<Refusal> {
         Refusal::BearerMalformed,
         Refusal::BearerInvalid,
         Refusal::BearerLacksOpenId,
+        Refusal::BearerOfAnotherAudience,
+        Refusal::ScopeNotAllowed(words()),
+        Refusal::ScopeOfAnotherResource(words()),
+        Refusal::ScopesOfSeveralResources,
+        Refusal::ResourceNotAllowed(word()),
+        Refusal::ResourceNotGranted(word()),
+        Refusal::ResourceMissing,
+        Refusal::TooManyResources,
+        Refusal::ScopeOfPeople(words()),
+        Refusal::PublicClientHasNoCredentials,
+        Refusal::ClientIsCalledAsPerson,
         Refusal::MissingToken,
         Refusal::UnsupportedTokenType,
         Refusal::TokenOfAnotherClient,
@@ -209,6 +220,15 @@ async fn a_bearer_is_challenged_in_the_forms_of_rfc_6750() {
             format!(
                 "{realm}, error=\"invalid_token\", \
                  error_description=\"the access token is malformed, expired or revoked\""
+            ),
+        ),
+        (
+            Refusal::BearerOfAnotherAudience,
+            401,
+            "invalid_token",
+            format!(
+                "{realm}, error=\"invalid_token\", \
+                 error_description=\"the access token is not meant for userinfo\""
             ),
         ),
         (

@@ -6,6 +6,7 @@ use super::Row;
 const CLIENT: &str = "staticClients: [{ id: app, name: App, secret: s, redirectURIs: ['https://app.test/cb'], HERE }, { id: cli, name: Cli, secret: s, redirectURIs: ['https://cli.test/cb'] }]\n";
 const CLIENT_OF_TWO_ALGORITHMS: &str = "signer: { config: { algorithms: [ES256, EdDSA] } }\nstaticClients: [{ id: app, name: App, secret: s, redirectURIs: ['https://app.test/cb'], HERE }]\n";
 const CONNECTOR: &str = "connectors: [{ type: mockCallback, id: mock, name: Mock, HERE }]\n";
+const RESOURCE: &str = "resources: [{ identifier: 'https://api.test', HERE }]\n";
 const PERSON: &str =
     "staticPasswords: [{ email: jane@acme.test, hash: 'HASH', userID: '1', HERE }]\n";
 
@@ -109,6 +110,12 @@ pub(super) const BOTH: &[Row] = &[
         CLIENT,
         "refreshTokenLifetime: session",
         Obeyed(&["a_refresh_token_ends_with_its_session_where_its_client_wants_that"]),
+    ),
+    (
+        "staticClients[].clientCredentialsClaims.groups",
+        CLIENT,
+        "clientCredentialsClaims: { groups: [ci] }",
+        Obeyed(&["a_client_that_is_its_own_subject_is_called_and_grouped_as_configured"]),
     ),
     (
         "staticClients[].mfaChain",
@@ -446,10 +453,58 @@ pub(super) const OURS: &[Row] = &[
         Obeyed(&["a_frame_is_told_issuer_and_session_together_or_neither"]),
     ),
     (
-        "staticClients[].clientCredentialsClaims",
+        "staticClients[].scopes",
         CLIENT,
-        "clientCredentialsClaims: { a: b }",
-        Refused,
+        "scopes: [openid]",
+        Obeyed(&["a_client_asks_for_the_scopes_it_is_allowed_and_for_no_others"]),
+    ),
+    (
+        "staticClients[].resources",
+        "resources: [{ identifier: 'https://api.test' }]\nstaticClients: [{ id: app, name: App, secret: s, redirectURIs: ['https://app.test/cb'], HERE }]\n",
+        "resources: ['https://api.test']",
+        Obeyed(&["a_resource_is_had_by_clients_that_are_allowed_it_and_by_no_others"]),
+    ),
+    (
+        "resources[].identifier",
+        "resources: [{ HERE }]\n",
+        "identifier: https://api.test",
+        Obeyed(&["a_resource_is_had_by_clients_that_are_allowed_it_and_by_no_others"]),
+    ),
+    (
+        "resources[].name",
+        RESOURCE,
+        "name: Orders",
+        Obeyed(&["consent_names_a_resource_and_its_scopes_in_the_operators_words"]),
+    ),
+    (
+        "resources[].scopes[].name",
+        "resources: [{ identifier: 'https://api.test', scopes: [{ HERE }] }]\n",
+        "name: orders:read",
+        Obeyed(&["a_resource_is_had_by_clients_that_are_allowed_it_and_by_no_others"]),
+    ),
+    (
+        "resources[].scopes[].description",
+        "resources: [{ identifier: 'https://api.test', scopes: [{ name: a, HERE }] }]\n",
+        "description: See your orders",
+        Obeyed(&["consent_names_a_resource_and_its_scopes_in_the_operators_words"]),
+    ),
+    (
+        "resources[].claims",
+        RESOURCE,
+        "claims: [groups]",
+        Obeyed(&["an_access_token_tells_a_resource_what_it_is_to_have_and_was_granted"]),
+    ),
+    (
+        "resources[].servers",
+        RESOURCE,
+        "servers: [app]",
+        Obeyed(&["the_server_of_a_resource_may_introspect_its_tokens_and_no_others"]),
+    ),
+    (
+        "resources[].inDiscovery",
+        RESOURCE,
+        "inDiscovery: true",
+        Obeyed(&["discovery_names_scopes_of_resources_that_are_to_be_found"]),
     ),
     (
         "connectors[].domains",
@@ -732,12 +787,6 @@ pub(super) const OURS: &[Row] = &[
 
 /// Of `dex.yaml` alone.
 pub(super) const DEX: &[Row] = &[
-    (
-        "staticClients[].clientCredentialsClaims",
-        CLIENT,
-        "clientCredentialsClaims: { a: b }",
-        Told,
-    ),
     (
         "oauth2.responseTypes",
         "oauth2: { HERE }\n",

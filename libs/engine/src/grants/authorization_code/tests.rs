@@ -11,6 +11,7 @@ fn good() -> CodeRequest {
         code: Some(Secret::new("code")),
         redirect_uri: Some("https://app.test/cb".to_owned()),
         code_verifier: Some(CodeVerifier::new(VERIFIER)),
+        resources: Vec::new(),
     }
 }
 
@@ -147,7 +148,11 @@ fn planned(spec: &TenantSpec, grant: &CodeGrant, begins_refresh: bool) -> Result
         spec,
         keys: &test_keys(),
         grant,
-        peers: &spec.clients.values().cloned().collect(),
+        asker: Asker {
+            client: &a_client().build(),
+            peers: &spec.clients.values().cloned().collect(),
+            resources: &[],
+        },
         begins_refresh,
     };
     let plan = code_plan("the-code", facts, NOW)?;
@@ -176,27 +181,14 @@ fn planned(spec: &TenantSpec, grant: &CodeGrant, begins_refresh: bool) -> Result
 fn a_code_is_good_for_its_client_the_peers_it_names_and_what_it_was_settled_to_begin() {
     let peer = "openid audience:server:client_id:api";
     let of = |audience: &str, life| Some((audience.to_owned(), life));
-    let (app, and_issuer) = (r#""app""#, r#"["app","https://acme.test"]"#);
-    let (two, three) = (r#"["api","app"]"#, r#"["api","app","https://acme.test"]"#);
+    let (app, two, issuer) = (r#""app""#, r#"["api","app"]"#, r#""https://acme.test""#);
     // scopes, whether a refresh grant begins; in our dialect: audience, ID token; in dex's: audience
     for (scopes, begins, ours, id_token, dexs) in [
-        ("openid", false, and_issuer, of(app, 3600), app),
-        ("email", false, and_issuer, None, app),
-        (peer, false, three, of(two, 3600), two),
-        (
-            "openid offline_access",
-            true,
-            and_issuer,
-            of(app, 3600),
-            app,
-        ),
-        (
-            "openid offline_access",
-            false,
-            and_issuer,
-            of(app, 3600),
-            app,
-        ),
+        ("openid", false, issuer, of(app, 3600), app),
+        ("email", false, issuer, None, app),
+        (peer, false, issuer, of(two, 3600), two),
+        ("openid offline_access", true, issuer, of(app, 3600), app),
+        ("openid offline_access", false, issuer, of(app, 3600), app),
     ] {
         let grant = CodeGrant {
             scopes: Scopes::parse(scopes),

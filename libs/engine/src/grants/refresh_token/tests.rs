@@ -3,6 +3,7 @@ use insula_model::GrantId;
 use insula_testkit::{NOW, a_client, a_code_grant, a_connector, a_tenant, test_keys};
 
 use super::*;
+use crate::Peers;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -508,6 +509,20 @@ fn a_request_that_was_overtaken_before_its_grant_was_read_condemns_nobody() {
     }
 }
 
+/// The plan of a refresh by the client `app`, whose scopes name nobody that exists.
+fn planned<'a>(
+    grant: &'a RefreshGrant,
+    scopes: &'a Scopes,
+    spec: &TenantSpec,
+) -> Result<TokenPlan<'a>, Refusal> {
+    let asker = Asker {
+        client: &a_client().build(),
+        peers: &Peers::default(),
+        resources: &[],
+    };
+    refresh_plan(grant, scopes, asker, spec)
+}
+
 #[test]
 fn a_refresh_is_good_for_the_scopes_asked_for_and_tells_the_token_of_its_own_grant() {
     let grant = a_grant(3);
@@ -518,7 +533,7 @@ fn a_refresh_is_good_for_the_scopes_asked_for_and_tells_the_token_of_its_own_gra
         let always = spec.rules.gives_id_token_without_openid;
         for scopes in ["openid email", "email"] {
             let scopes = Scopes::parse(scopes);
-            let plan = refresh_plan(&grant, &scopes, &Peers::default(), &spec).unwrap();
+            let plan = planned(&grant, &scopes, &spec).unwrap();
             assert_eq!(plan.scopes, &scopes);
             assert_eq!(plan.nonce, nonce);
             assert_eq!(plan.refresh, Some(Cow::Borrowed(&grant)));
@@ -532,7 +547,7 @@ fn a_refresh_is_good_for_the_scopes_asked_for_and_tells_the_token_of_its_own_gra
 fn a_refresh_for_a_peer_that_withdrew_its_trust_is_refused() {
     let (grant, spec) = (a_grant(1), a_tenant().build());
     let scopes = Scopes::parse("openid audience:server:client_id:api");
-    let told = refresh_plan(&grant, &scopes, &Peers::default(), &spec);
+    let told = planned(&grant, &scopes, &spec);
     let peers = vec!["audience:server:client_id:api".to_owned()];
     assert_eq!(told, Err(Refusal::UntrustedAudience(peers)));
 }

@@ -193,10 +193,14 @@ async fn a_narrower_scope_holds_for_this_answer_alone() {
         .await
         .unwrap();
     assert_eq!(narrow.scope.as_deref(), Some("openid"));
-    assert_eq!(claims_of(&narrow.access_token).get("email"), None);
+    assert_eq!(
+        claims_of(narrow.id_token.as_deref().unwrap()).get("email"),
+        None
+    );
     let second = refresh_token(&narrow);
     let wide = refreshed(&view, &second).await.unwrap();
-    assert_eq!(claims_of(&wide.access_token)["email"], "jane@example.test");
+    let wide_id_token = claims_of(wide.id_token.as_deref().unwrap());
+    assert_eq!(wide_id_token["email"], "jane@example.test");
 
     let third = refresh_token(&wide);
     let beyond = exchange(&view, Some(&app()), &asking("openid root", &third)).await;
@@ -255,8 +259,8 @@ async fn what_the_upstream_says_now_replaces_what_it_said_but_not_who_it_is() {
     let first = tokens_with_data(&view).await;
     let second = refreshed(&view, &refresh_token(&first)).await.unwrap();
     let (before, after) = (
-        claims_of(&first.access_token),
-        claims_of(&second.access_token),
+        claims_of(first.id_token.as_deref().unwrap()),
+        claims_of(second.id_token.as_deref().unwrap()),
     );
     assert_eq!(after["sub"], before["sub"]);
     assert_eq!(after["email"], "jane@new.test");
@@ -338,7 +342,7 @@ async fn a_login_from_a_session_keeps_its_claims_where_the_connector_needs_more(
     let first = refresh_token(&tokens(&view).await);
     let second = refreshed(&view, &first).await.unwrap();
     assert_eq!(
-        claims_of(&second.access_token)["email"],
+        claims_of(second.id_token.as_deref().unwrap())["email"],
         "jane@example.test"
     );
     assert!(refreshed(&view, &refresh_token(&second)).await.is_ok());

@@ -16,7 +16,7 @@ use insula_testkit::{FakeConnector, TenantBuilder, a_code_grant, a_tenant, jane}
 use super::refresh::{SECONDS, refresh_token, refreshed, tokens_with_data};
 use crate::testing::{
     Trouble, app, code_form, exchange, fault, refusal, tokens, userinfo_of, view, watched,
-    with_code, with_connector,
+    with_code, with_connector, with_person,
 };
 use crate::{Effects, FlowError, TenantView};
 
@@ -38,6 +38,7 @@ fn once<T>(call: impl Future<Output = Result<T, FlowError>>) -> Option<Result<T,
 }
 
 pub(super) async fn lives(view: &TenantView, tokens: &TokenResponse) -> bool {
+    with_person(view, &a_code_grant()).await;
     userinfo_of(view, &tokens.access_token).await.is_ok()
 }
 

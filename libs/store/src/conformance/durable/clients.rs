@@ -25,6 +25,9 @@ fn plain(name: &str) -> Client {
         id_token_signed_response_alg: None,
         access_token_signed_response_alg: None,
         logout: ClientLogout::default(),
+        scopes: None,
+        resources: Vec::new(),
+        own_groups: Vec::new(),
     }
 }
 
@@ -58,6 +61,9 @@ fn full(name: &str) -> Client {
             frontchannel_logout_session_required: false,
             refresh_token_lifetime: RefreshTokenLifetime::Session,
         },
+        scopes: Some(vec!["openid".to_owned(), "orders:read".to_owned()]),
+        resources: vec!["https://api.test/v1".to_owned()],
+        own_groups: vec!["Büro".to_owned()],
     }
 }
 

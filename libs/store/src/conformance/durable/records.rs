@@ -92,6 +92,7 @@ pub(crate) fn refresh(id: &str, family: &str) -> RefreshGrant {
         client_id: client("app"),
         generation: 0,
         scopes: Scopes::parse("openid offline_access email"),
+        resources: vec!["https://api.test/ö".into()],
         claims: insula_model::RequestedClaims {
             userinfo: insula_model::ClaimSet::all(),
             id_token: [insula_model::Claim::Email].into_iter().collect(),
