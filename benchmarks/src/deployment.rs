@@ -16,6 +16,9 @@ pub(crate) const SECRET: &str = "bench-secret";
 /// Where it is sent back to; nobody listens there.
 pub(crate) const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
 
+/// An API that its client may call; nobody listens there either.
+pub(crate) const RESOURCE: &str = "https://api.bench.test";
+
 /// Files of a server: removed when dropped.
 pub(crate) struct Deployment {
     folder: TempDir,
@@ -61,12 +64,15 @@ impl Deployment {
         let text = format!(
             "issuer: http://{host}\n\
              connectors: [{{ type: mockCallback, id: mock, name: Mock }}]\n\
+             oauth2: {{ grantTypes: [authorization_code, refresh_token, client_credentials] }}\n\
+             resources: [{{ identifier: \"{RESOURCE}\" }}]\n\
              staticClients:\n\
              - id: {CLIENT}\n  \
                name: Bench\n  \
                secret: {SECRET}\n  \
                redirectURIs: [\"{REDIRECT_URI}\"]\n  \
-               grantTypes: [authorization_code, refresh_token]\n  \
+               grantTypes: [authorization_code, refresh_token, client_credentials]\n  \
+               resources: [\"{RESOURCE}\"]\n  \
                skipApprovalScreen: true\n\
              signer: {{ type: local, config: {{ algorithm: {algorithm} }} }}\n\
              # Beyond what can be asked here: the wall is not what is measured.\n\

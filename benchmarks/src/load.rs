@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::awake::{self, AwakeOptions};
 use crate::bare::{self, BareOptions};
 use crate::cores::{self, Cores};
-use crate::measure::{crowd, idle, logins, metadata, tokens};
+use crate::measure::{crowd, idle, logins, machines, metadata, tokens};
 use crate::report::{Machine, Report};
 
 /// The whole program ends by then, whatever hangs.
@@ -120,6 +120,9 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
         .context("one idle tenant")?;
     metadata::measure(plan, report).await.context("metadata")?;
     tokens::measure(plan, report).await.context("tokens")?;
+    machines::measure(plan, report)
+        .await
+        .context("client_credentials")?;
     logins::measure(plan, report).await.context("logins")?;
     crowd::measure(plan, report).await.context("many tenants")
 }

@@ -3,5 +3,6 @@
 pub(crate) mod crowd;
 pub(crate) mod idle;
 pub(crate) mod logins;
+pub(crate) mod machines;
 pub(crate) mod metadata;
 pub(crate) mod tokens;

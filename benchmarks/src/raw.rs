@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
 
 use crate::cores;
 use crate::process::own_processor_time;
@@ -21,24 +23,39 @@ pub(crate) struct Rate {
 
 /// A key of the kind the server signs with, and what it signs.
 pub(crate) struct Signer {
-    pair: RsaKeyPair,
+    pair: Pair,
     message: Vec<u8>,
+}
+
+enum Pair {
+    Rsa(RsaKeyPair),
+    P256(EcdsaKeyPair),
 }
 
 impl Signer {
     /// A fresh RSA key of 2048 bits, to sign what stands before the signature of this token.
     pub(crate) fn for_token(token: &str) -> Result<Self> {
-        let (message, _) = token
-            .rsplit_once('.')
-            .ok_or_else(|| anyhow!("the ID token is no compact JWS"))?;
         let pair = RsaKeyPair::generate(KeySize::Rsa2048);
-        Ok(Self {
-            pair: pair.map_err(|_| anyhow!("no RSA key could be made"))?,
-            message: message.as_bytes().to_vec(),
-        })
+        let pair = pair.map_err(|_| anyhow!("no RSA key could be made"))?;
+        Self::of(Pair::Rsa(pair), token)
     }
 
-    /// RS256 signatures by one thread for each of these cores, for so long.
+    /// The same with a fresh key for ES256.
+    pub(crate) fn es256_for_token(token: &str) -> Result<Self> {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING);
+        let pair = pair.map_err(|_| anyhow!("no P-256 key could be made"))?;
+        Self::of(Pair::P256(pair), token)
+    }
+
+    fn of(pair: Pair, token: &str) -> Result<Self> {
+        let (message, _) = token
+            .rsplit_once('.')
+            .ok_or_else(|| anyhow!("the token is no compact JWS"))?;
+        let message = message.as_bytes().to_vec();
+        Ok(Self { pair, message })
+    }
+
+    /// Signatures by one thread for each of these cores, for so long.
     pub(crate) fn rate(&self, on_cores: &[usize], span: Duration) -> Result<Rate> {
         let rates = cores::on(on_cores, || {
             thread::scope(|scope| {
@@ -63,14 +80,23 @@ impl Signer {
 
     fn sign_for(&self, span: Duration) -> Result<Rate> {
         let random = SystemRandom::new();
-        let mut signature = vec![0; self.pair.public_modulus_len()];
+        let mut signature = match &self.pair {
+            Pair::Rsa(pair) => vec![0; pair.public_modulus_len()],
+            Pair::P256(_) => Vec::new(),
+        };
         let mut made = 0_u32;
         let before = own_processor_time();
         let began = Instant::now();
         while began.elapsed() < span {
-            self.pair
-                .sign(&RSA_PKCS1_SHA256, &random, &self.message, &mut signature)
-                .map_err(|_| anyhow!("the key does not sign"))?;
+            let signed = match &self.pair {
+                Pair::Rsa(pair) => {
+                    pair.sign(&RSA_PKCS1_SHA256, &random, &self.message, &mut signature)
+                }
+                Pair::P256(pair) => pair.sign(&random, &self.message).map(|signature| {
+                    std::hint::black_box(signature);
+                }),
+            };
+            signed.map_err(|_| anyhow!("the key does not sign"))?;
             made += 1;
         }
         let took = began.elapsed().as_secs_f64();
