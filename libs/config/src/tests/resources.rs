@@ -132,7 +132,7 @@ fn what_a_client_may_not_be_allowed_is_an_error_with_a_next_step() {
 #[test]
 fn a_dex_file_has_client_credentials_where_it_lists_the_grant_or_dexs_variable_says_so() {
     let has = |folder: super::Folder| {
-        let grants = folder.spec().oauth2.grant_types;
+        let grants = folder.load().spec.unwrap().oauth2.grant_types;
         grants.contains(&GrantType::ClientCredentials)
     };
     assert!(!has(dexs("")));
