@@ -1,11 +1,11 @@
 //! Clients are told by the browser (OpenID Connect Front-Channel Logout 1.0).
 
+use insula_tests::scripts::{node, run};
 use insula_tests::{Agent, Deployment, RelyingParty, free_port, program};
 use serde_json::{Value, json};
 
 use super::{logout_url, say_yes};
 use crate::browsers::HASH;
-use crate::clients::{node, run};
 use crate::shared_server::ADMIN;
 
 /// A tenant with two clients that want frames, and one that hangs.
