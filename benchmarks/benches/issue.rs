@@ -19,8 +19,9 @@ use insula_ambient::SystemEntropy;
 use insula_engine::Peers;
 use insula_engine::grants::{CodeFacts, code_plan};
 use insula_engine::issue::{Keys, issue};
+use insula_engine::token_plan::Asker;
 use insula_jose::{Alg, KeyId, SigningKey};
-use insula_testkit::{NOW, a_code_grant, a_tenant, test_keys};
+use insula_testkit::{NOW, a_client, a_code_grant, a_tenant, test_keys};
 
 fn main() {
     let mut criterion = Criterion::default()
@@ -29,11 +30,16 @@ fn main() {
         .configure_from_args();
     let spec = a_tenant().build();
     let (grant, ring) = (a_code_grant(), test_keys());
+    let (client, peers) = (a_client().build(), Peers::default());
     let facts = CodeFacts {
         spec: &spec,
         keys: &ring,
         grant: &grant,
-        peers: &Peers::default(),
+        asker: Asker {
+            client: &client,
+            peers: &peers,
+            resources: &[],
+        },
         begins_refresh: false,
     };
     let mut group = criterion.benchmark_group("issue");

@@ -13,8 +13,9 @@ use insula_ambient::SystemEntropy;
 use insula_engine::Peers;
 use insula_engine::grants::{CodeFacts, code_plan};
 use insula_engine::issue::{Keys, issue};
+use insula_engine::token_plan::Asker;
 use insula_jose::{Alg, Expected, KeyId, KeyRing, RotationPolicy, SigningKey};
-use insula_testkit::{NOW, a_code_grant, a_tenant, test_keys, test_rotation};
+use insula_testkit::{NOW, a_client, a_code_grant, a_tenant, test_keys, test_rotation};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -45,11 +46,16 @@ fn main() {
         let key = ring.signing_key(alg).expect("the ring has this key");
         let spec = a_tenant().build();
         let grant = a_code_grant();
+        let (client, peers) = (a_client().build(), Peers::default());
         let facts = CodeFacts {
             spec: &spec,
             keys: &ring,
             grant: &grant,
-            peers: &Peers::default(),
+            asker: Asker {
+                client: &client,
+                peers: &peers,
+                resources: &[],
+            },
             begins_refresh: false,
         };
         let plan = code_plan("a-code", facts, NOW).expect("the grant is good");

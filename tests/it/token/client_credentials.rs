@@ -43,6 +43,9 @@ async fn a_client_of_ours_has_one_access_token_for_the_resource_it_names() {
     assert_eq!(told.error(), "invalid_token");
 }
 
+/// Parameters beside the grant type.
+type Asked = &'static [(&'static str, &'static str)];
+
 #[tokio::test]
 async fn what_a_client_is_not_allowed_it_does_not_get() {
     let shared_server = shared_server().await;
@@ -50,7 +53,7 @@ async fn what_a_client_is_not_allowed_it_does_not_get() {
         shared_server.of_apis("nightly"),
         shared_server.of_apis("shop"),
     );
-    let rows: [(&RelyingParty, &[(&str, &str)], &str); 8] = [
+    let rows: [(&RelyingParty, Asked, &str); 8] = [
         (&nightly, &[], "invalid_target"),
         (
             &nightly,

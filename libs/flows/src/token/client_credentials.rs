@@ -1,3 +1,4 @@
+use insula_engine::Peers;
 use insula_engine::grants::{ClientCredentialsFacts, client_credentials, client_credentials_plan};
 use insula_model::{Client, GrantId};
 use insula_oauth::{ClientCredentialsRequest, TokenResponse};
@@ -16,7 +17,7 @@ pub(super) async fn issue_to(
     let signers = signers(view, client).await?;
     let peers = match &request.scope {
         Some(scopes) => view.clients().peers(scopes).await?,
-        None => Default::default(),
+        None => Peers::default(),
     };
     let access = client_credentials(request, client, &peers, &view.spec)?;
     let grant_id = GrantId::generate(view.effects.entropy.as_ref());
