@@ -165,8 +165,11 @@ function choose(forms) {
   return forms.find((form) => has(form, ...APPROVE)) ?? forms.find((form) => has(form, 'login')) ?? forms[0];
 }
 
-/** Logs in, starting at `start`; answers the URL with which the browser would come back. */
-export async function logIn(start, { redirectUri, login, password, connector }) {
+/**
+ * Logs in, starting at `start`; answers the URL with which the browser would come back, or that of the
+ * page that has an element of the id `done`.
+ */
+export async function logIn(start, { redirectUri, done, login, password, connector }) {
   const jar = new CookieJar();
   const steps = [];
   let request = { url: new URL(start), method: 'GET', body: undefined };
@@ -188,6 +191,7 @@ export async function logIn(start, { redirectUri, login, password, connector }) 
       continue;
     }
     const html = await response.text();
+    if (done && html.includes(`id="${done}"`)) return { url, steps };
     const link = connector && linkTo(connector, html);
     if (link) {
       request = { url: new URL(link, url), method: 'GET' };

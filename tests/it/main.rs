@@ -11,6 +11,7 @@ mod budget;
 mod check;
 mod clients;
 mod connections;
+mod device;
 mod events;
 mod examples;
 mod form_post_basic;

@@ -36,7 +36,7 @@ pub use relay::{Mishap, Relay};
 pub use relying_party::{ClientAuth, Login, RelyingParty};
 pub use services::{example_client, insula, program, service};
 pub use tokens::{Keys, Tokens, Verified, claims_of, header_of, left_half, members_of};
-pub use walk::{Back, Person, walk, walk_on};
+pub use walk::{Back, Person, walk, walk_on, walk_to};
 
 /// A word nobody else uses: 32 hexadecimal digits.
 pub fn unique() -> String {

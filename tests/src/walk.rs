@@ -102,6 +102,25 @@ pub async fn walk_on(agent: &Agent, first: Answer, login: &Login, person: &Perso
     panic!("not back after {MOST_PAGES} pages: {steps:?}");
 }
 
+/// Walks a person through whatever is asked of them, until a page has an element of the id `done`.
+pub async fn walk_to(agent: &Agent, first: Answer, done: &str, person: &Person<'_>) -> Answer {
+    let mut answer = first;
+    let mut steps = vec![step("GET", &answer)];
+    for _ in 0..MOST_PAGES {
+        if answer.page().has(done) {
+            return answer;
+        }
+        let next = next(&answer, "nowhere:", person);
+        answer = match next.unwrap_or_else(|stuck| panic!("{stuck} after {steps:?}")) {
+            Next::Get(to) => agent.get(&to).await,
+            Next::Post(to, values) => agent.post(&to, &pairs(&values)).await,
+            Next::Back(back) => panic!("back at {}", back.url),
+        };
+        steps.push(step("", &answer));
+    }
+    panic!("no {done} after {MOST_PAGES} pages: {steps:?}");
+}
+
 /// What a person's browser does with an answer.
 #[derive(Debug, Clone)]
 pub(crate) enum Next {

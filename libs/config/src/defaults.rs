@@ -16,6 +16,7 @@ pub(crate) struct Defaults {
     pub(crate) auth_requests: Duration,
     pub(crate) codes: Duration,
     pub(crate) longest_code: Duration,
+    pub(crate) device_requests: Duration,
     pub(crate) reuse_interval: Duration,
     pub(crate) refresh_idle: Option<Duration>,
     pub(crate) refresh_absolute: Option<Duration>,

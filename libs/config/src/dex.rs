@@ -21,6 +21,7 @@ pub(crate) fn defaults(reading: &Reading<'_>) -> Defaults {
         auth_requests: 24 * HOUR,
         codes: 30 * MINUTE,
         longest_code: 30 * MINUTE,
+        device_requests: 5 * MINUTE,
         reuse_interval: Duration::ZERO,
         refresh_idle: None,
         refresh_absolute: None,

@@ -17,6 +17,7 @@ fn standard() -> Defaults {
         auth_requests: 10 * MINUTE,
         codes: MINUTE,
         longest_code: 10 * MINUTE,
+        device_requests: 10 * MINUTE,
         reuse_interval: Duration::from_secs(3),
         refresh_idle: Some(2160 * HOUR),
         refresh_absolute: Some(3960 * HOUR),

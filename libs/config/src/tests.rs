@@ -30,10 +30,9 @@ const KINDS: [&str; 4] = ["local", "mockCallback", "mockPassword", "oidc"];
 const CERTIFICATES: [(&str, &str); 1] = [("oidc", "rootCAs")];
 
 const GRANTS_OF_A_SILENT_DEX_FILE: &str = "oauth2.grantTypes: dex serves \
-     urn:ietf:params:oauth:grant-type:device_code and \
      urn:ietf:params:oauth:grant-type:token-exchange where a file is silent, and this version does \
      not; clients that use them are refused; if there are none, write grantTypes: \
-     [authorization_code, refresh_token]";
+     [authorization_code, refresh_token, urn:ietf:params:oauth:grant-type:device_code]";
 
 /// A tenant's folder with one file, to be read under an environment of its own.
 struct Folder {

@@ -4,7 +4,7 @@ use insula_jose::Alg;
 use insula_model::{Claim, TenantSpec};
 use insula_oauth::{GrantType, Prompt, ProviderMetadata, ResponseMode, ResponseType};
 
-use crate::acr;
+use crate::{acr, grants};
 
 /// The provider metadata of a tenant
 /// ([OpenID Connect Discovery §3](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata),
@@ -49,6 +49,7 @@ fn dexs(spec: &TenantSpec, signing: &[Alg]) -> ProviderMetadata {
         token_endpoint: url("/token"),
         jwks_uri: url("/keys"),
         userinfo_endpoint: url("/userinfo"),
+        device_authorization_endpoint: Some(url("/device/code")),
         introspection_endpoint: url("/token/introspect"),
         end_session_endpoint: has_sessions.then(|| url("/logout")),
         backchannel_logout_supported: has_sessions.then_some(true),
@@ -113,7 +114,9 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
     let public = spec.resources.iter().filter(|one| one.in_discovery);
     let public = public.flat_map(|resource| &resource.scopes);
     scopes.extend(public.map(|scope| scope.name.clone()));
+    let serves_devices = grants::served(GrantType::DeviceCode, spec).is_ok();
     ProviderMetadata {
+        device_authorization_endpoint: serves_devices.then(|| spec.issuer.url("/device/code")),
         revocation_endpoint: Some(spec.issuer.url("/revoke")),
         frontchannel_logout_supported: spec.sessions.enabled.then_some(true),
         frontchannel_logout_session_supported: spec.sessions.enabled.then_some(true),

@@ -10,6 +10,7 @@ pub mod authorize;
 pub mod bearer;
 pub mod binding;
 pub mod client_auth;
+pub mod device;
 pub mod discovery;
 pub mod grants;
 pub mod introspect;

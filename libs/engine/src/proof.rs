@@ -8,6 +8,11 @@ pub enum Step {
     Approval,
     /// Confirm a logout. The subject is the session.
     Logout,
+    /// Confirm the device that a login is for. The subject is the auth request.
+    Device,
+    /// Come back from the login of a device whose code was typed here, as dex has it. The subject is
+    /// the hash of the user code.
+    DeviceCallback,
 }
 
 impl Step {
@@ -15,6 +20,8 @@ impl Step {
         match self {
             Self::Approval => "step:approval",
             Self::Logout => "step:logout",
+            Self::Device => "step:device",
+            Self::DeviceCallback => "step:device-callback",
         }
     }
 }

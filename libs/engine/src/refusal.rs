@@ -80,6 +80,13 @@ pub enum Refusal {
         why: String,
     },
     NotInGroup,
+    // a device's login in dex's form
+    MissingUserCode,
+    UserCodeUnknown,
+    DeviceAnswerIncomplete,
+    DeviceAnswerRefused,
+    DeviceAnswerCodeUnknown,
+    DeviceAnswerLate,
     // client authentication and the token endpoint
     ClientAuth(ClientAuthError),
     ClientCredentials,
@@ -108,6 +115,13 @@ pub enum Refusal {
     PkceVerifierMissing {
         grant: GrantId,
     },
+    MissingDeviceCode,
+    DeviceCodeUnknown,
+    DeviceCodeExpired,
+    DevicePending,
+    DevicePolledTooSoon,
+    DeviceDenied,
+    NoDeviceGrant,
     MissingRefreshToken,
     RefreshUnknown,
     RefreshOfAnotherClient {
@@ -153,6 +167,7 @@ pub enum Refusal {
     LogoutClientUnknown,
     NoLogoutInProgress,
     // everywhere
+    NoSuchResource,
     MethodNotAllowed(String),
     MalformedBody(String),
     TooManyRequests {
@@ -203,7 +218,11 @@ impl Refusal {
             Self::ConsentDenied
             | Self::UpstreamDenied(_)
             | Self::UpstreamDeclined { .. }
+            | Self::DeviceDenied
             | Self::NotInGroup => E::AccessDenied,
+            Self::DevicePending => E::AuthorizationPending,
+            Self::DevicePolledTooSoon => E::SlowDown,
+            Self::DeviceCodeExpired => E::ExpiredToken,
             Self::ConnectorUnavailable { .. }
             | Self::TooManyRequests { .. }
             | Self::Overloaded { .. } => E::TemporarilyUnavailable,
@@ -214,6 +233,8 @@ impl Refusal {
             | Self::CodeOfAnotherClient { .. }
             | Self::CodeReplayed { .. }
             | Self::CodeTakenOver { .. }
+            | Self::DeviceCodeUnknown
+            | Self::NoDeviceGrant
             | Self::RedirectUriChanged { .. }
             | Self::PkceMismatch { .. }
             | Self::PkceNotStarted { .. }
@@ -377,6 +398,24 @@ impl Refusal {
                 "code_verifier was sent, but the authorization request had no code_challenge"
             }
             Self::PkceVerifierMissing { .. } => "code_verifier is missing",
+            Self::MissingDeviceCode => "device_code is missing",
+            Self::DeviceCodeUnknown => "the device code is unknown, used or of another client",
+            Self::DeviceCodeExpired => "the device code expired; ask for a new one",
+            Self::DevicePending => {
+                "nobody has confirmed the device yet; ask again after the interval"
+            }
+            Self::DevicePolledTooSoon => {
+                "asked again too soon; wait five seconds longer from now on"
+            }
+            Self::DeviceDenied => "the person did not allow the device",
+            Self::NoDeviceGrant => "grant_type is not that of a device code",
+            Self::MissingUserCode => "user_code is missing",
+            Self::UserCodeUnknown => "the user code is unknown or expired",
+            Self::DeviceAnswerIncomplete => "code or state is missing",
+            Self::DeviceAnswerRefused => "the login of the device was refused",
+            Self::DeviceAnswerCodeUnknown => "the code is unknown, used or expired",
+            Self::DeviceAnswerLate => "the device code expired, or was answered before",
+            Self::NoSuchResource => "there is nothing here for this method",
             Self::MissingRefreshToken => "refresh_token is missing",
             Self::RefreshUnknown | Self::RefreshReused { .. } | Self::RefreshObsolete { .. } => {
                 "the refresh token is unknown, used or revoked"
@@ -432,6 +471,11 @@ impl Refusal {
             Self::Overloaded { .. } => "the server is busy; try again later",
         };
         text.into()
+    }
+
+    /// Whether it only says to ask again later: nobody need look at it.
+    pub fn is_to_wait(&self) -> bool {
+        matches!(self, Self::DevicePending | Self::DevicePolledTooSoon)
     }
 
     /// The family whose tokens this refusal condemns: a replay or a reuse means that somebody else

@@ -16,10 +16,10 @@ use insula_oauth::Scopes;
 
 use crate::conversation::Conversation;
 use crate::session::LiveSession;
-use crate::under_way::{client, reply_to, told};
+use crate::under_way::{answer_goes_to, client, told};
 use crate::{
-    Browser, FlowError, TenantView, Turn, choice, consent, issue, log_in, login_log, sealed,
-    session,
+    Browser, FlowError, TenantView, Turn, choice, consent, device, issue, log_in, login_log,
+    sealed, session,
 };
 
 /// How the browser came to a step, which decides whether a page may answer it.
@@ -40,9 +40,10 @@ pub(crate) async fn advance(
     conversation: Conversation<'_>,
     arrival: Arrival,
 ) -> Result<Turn, FlowError> {
-    let reply_to = reply_to(&conversation.auth.request);
-    let turn = step(view, browser, conversation, arrival).await;
-    turn.map_err(|error| told(view, error, &reply_to))
+    let to = answer_goes_to(&conversation.auth);
+    // On the heap, because every flow that takes a step would hold all that any step may need.
+    let turn = Box::pin(step(view, browser, conversation, arrival)).await;
+    turn.map_err(|error| told(view, error, to.as_ref()))
 }
 
 async fn step(
@@ -66,6 +67,7 @@ async fn step(
         login_log::successful(view, browser, client, &login);
     }
     match next {
+        Next::Confirm => device::ask(view, browser, client, conversation).await,
         Next::Choose(ids) => choice::show(view, browser, client, &ids, conversation).await,
         Next::LogIn(id) => log_in::ask(view, browser, client, &id, conversation).await,
         Next::Consent => consent::ask(view, browser, client, conversation, arrival).await,
@@ -83,6 +85,10 @@ async fn following(
     conversation: &mut Conversation<'_>,
 ) -> Result<Next, FlowError> {
     let request = &conversation.auth.request;
+    if conversation.auth.origin.is_unconfirmed() {
+        let standing = Standing::Unconfirmed;
+        return Ok(next(request, client, &view.spec, standing, view.now())?);
+    }
     if let Ok(login) = conversation.auth.login() {
         let allowed;
         let consent = if conversation.is_approved {

@@ -1,7 +1,7 @@
 //! `/approval`: a person allows a client, or does not.
 
 use insula_engine::{Refusal, Step, proof_of, proves};
-use insula_model::{AuthRequest, AuthRequestId, Client, Login, Resource};
+use insula_model::{AuthRequest, AuthRequestId, Client, Login, Origin, Resource};
 use insula_oauth::{Scope, Scopes};
 use url::Url;
 
@@ -10,10 +10,10 @@ use crate::commit::{LoginChanges, commit, withdraw};
 use crate::conversation::Conversation;
 use crate::routes::approval_route;
 use crate::session::NewSession;
-use crate::under_way::{bind, client, give_up, is_own, reply_to, told, under_way};
+use crate::under_way::{answer_goes_to, bind, client, give_up, is_own, told, under_way};
 use crate::{
-    Browser, ConsentScope, CookieChange, FlowError, Outcome, Screen, TenantView, Turn, session,
-    session_end,
+    Browser, ConsentScope, CookieChange, FlowError, Outcome, Screen, TenantView, Turn, device,
+    session, session_end,
 };
 
 /// Shows the question.
@@ -45,9 +45,12 @@ pub async fn answer(
     if approved {
         return advance::approved(view, browser, auth, client).await;
     }
+    if let Origin::Device(origin) = &auth.origin {
+        return device::deny(view, &client, &auth, origin).await;
+    }
     give_up(view, &auth.id).await;
-    let reply_to = reply_to(&auth.request);
-    Err(told(view, Refusal::ConsentDenied.into(), &reply_to))
+    let to = answer_goes_to(&auth);
+    Err(told(view, Refusal::ConsentDenied.into(), to.as_ref()))
 }
 
 async fn proven(

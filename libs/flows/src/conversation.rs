@@ -134,6 +134,7 @@ impl<'a> Conversation<'a> {
             self.auth.version = version + 1;
             let record = kept::record(&self.auth);
             let is_advanced = view.effects.cache.advance_auth_request(&record).await?;
+            self.stored = Some(self.auth.version);
             return Ok(is_advanced.then(Vec::new));
         }
         let (binding, cookie) = bind(view, browser);

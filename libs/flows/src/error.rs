@@ -41,6 +41,9 @@ pub enum Fault {
     /// No key may sign any more: rotation has not run for too long.
     #[error("the tenant's signing keys are stale")]
     KeysStale,
+    /// As many user codes were drawn as it takes, and each was somebody's.
+    #[error("no user code is free: too many devices wait")]
+    NoUserCode,
     /// Signing failed.
     #[error("a token could not be signed: {0}")]
     Signing(String),

@@ -1,8 +1,10 @@
-//! Wrong passwords, counted by name and by client address.
+//! Wrong passwords, counted by name and by client address, and wrong codes of devices, counted by
+//! client address and by tenant.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use insula_engine::device::{WRONG_CODES, WRONG_CODES_OF_ADDRESS};
 use insula_model::{Rate, TokenHash};
 
 use crate::{Browser, FlowError, TenantView};
@@ -34,6 +36,22 @@ impl<'v> Guesses<'v> {
         Self {
             view,
             counters: std::iter::once(by_name).chain(by_address).collect(),
+        }
+    }
+
+    /// Those of codes of devices
+    /// ([RFC 8628 §5.1](https://www.rfc-editor.org/rfc/rfc8628#section-5.1)): by address, and for the
+    /// tenant as a whole, because codes are few and whoever has many addresses may guess from each.
+    pub(crate) fn of_user_codes(view: &'v TenantView, browser: &Browser) -> Self {
+        let address = browser.address.filter(|_| !browser.address_is_shared);
+        let by_address = address.map(|address| {
+            let key = format!("user-code-failures-from:{}", network_of(address));
+            (key, WRONG_CODES_OF_ADDRESS)
+        });
+        let all = ("user-code-failures".to_owned(), WRONG_CODES);
+        Self {
+            view,
+            counters: std::iter::once(all).chain(by_address).collect(),
         }
     }
 
@@ -70,6 +88,10 @@ fn by_name(connector: &str, username: &str) -> String {
 }
 
 fn by_address(address: IpAddr) -> String {
+    format!("password-failures-from:{}", network_of(address))
+}
+
+fn network_of(address: IpAddr) -> String {
     let network = match address.to_canonical() {
         IpAddr::V6(address) => {
             let bits = u128::from(address) & !u128::from(u64::MAX);
@@ -77,8 +99,7 @@ fn by_address(address: IpAddr) -> String {
         }
         v4 @ IpAddr::V4(_) => v4,
     };
-    let network = TokenHash::of(&network.to_string()).to_text();
-    format!("password-failures-from:{network}")
+    TokenHash::of(&network.to_string()).to_text()
 }
 
 #[cfg(test)]

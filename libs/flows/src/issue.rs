@@ -10,9 +10,9 @@ use crate::commit::{LoginChanges, commit, withdraw};
 use crate::conversation::Conversation;
 use crate::session::NewSession;
 use crate::token::gets_refresh;
-use crate::under_way::reply_to;
+use crate::under_way::{give_up, reply_to};
 use crate::{
-    AuthorizationResponse, Browser, FlowError, Outcome, TenantView, Turn, kept, session,
+    AuthorizationResponse, Browser, FlowError, Outcome, TenantView, Turn, device, kept, session,
     session_end,
 };
 
@@ -48,10 +48,19 @@ pub(crate) async fn issue(
         visit: live.filter(|_| has_session).map(|live| (live, &client.id)),
     };
     commit(view, changes).await?;
-    let outcome = match auth.origin {
-        Origin::Browser => {
-            let (code, grant) = code_for(view, client, &auth.request, &login);
-            finish(view, &auth, stored, (&code, &grant), new.as_ref()).await?
+    let (code, grant) = code_for(view, client, &auth.request, &login);
+    let outcome = match &auth.origin {
+        Origin::Browser => finish(view, &auth, stored, (&code, &grant), new.as_ref()).await?,
+        Origin::Device(device) => {
+            let approved = device::approve(view, device, &grant).await;
+            if !matches!(approved, Ok(true)) {
+                withdraw(view, new.as_ref()).await;
+            }
+            give_up(view, &auth.id).await;
+            if !approved? {
+                return Ok(Outcome::Show(device::over(client)).into());
+            }
+            Outcome::Show(device::approved(client))
         }
     };
     let mut cookies: Vec<_> = kept::released(&auth).into_iter().collect();

@@ -9,6 +9,7 @@ pub mod backchannel;
 pub mod callback;
 pub mod clients;
 pub mod consent;
+pub mod device;
 pub mod home;
 pub mod introspect;
 pub mod login;
@@ -52,7 +53,7 @@ pub use configured_people::ConfiguredPeople;
 pub use connectors::{Connectors, OpenedConnector};
 pub use error::{Fault, FlowError, Refused};
 pub use outcome::{
-    AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, Outcome, PasswordTrouble,
-    Screen, Turn,
+    AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, DeviceTrouble, Outcome,
+    PasswordTrouble, Screen, Turn,
 };
 pub use view::{Browser, Effects, TenantView};

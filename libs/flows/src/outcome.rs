@@ -60,6 +60,20 @@ pub enum PasswordTrouble {
     },
 }
 
+/// What was wrong with a user code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceTrouble {
+    /// Nobody has it.
+    Wrong,
+    /// It ended, or was used.
+    Expired,
+    /// Too many wrong ones; wait.
+    Throttled {
+        /// For how long.
+        retry_after: Duration,
+    },
+}
+
 /// A scope that a person is asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentScope {
@@ -122,6 +136,39 @@ pub enum Screen {
         /// Languages the client would like.
         ui_locales: Vec<String>,
     },
+    /// Type the code that a device shows.
+    DeviceCode {
+        /// What stands in the field.
+        user_code: String,
+        /// Where the form goes.
+        action: String,
+        /// What was wrong before.
+        trouble: Option<DeviceTrouble>,
+    },
+    /// Is this your device?
+    ConfirmDevice {
+        /// Who asks.
+        client_name: String,
+        /// The code that the device shows.
+        user_code: String,
+        /// From where it asked.
+        asked_from: Option<String>,
+        /// How many minutes ago.
+        asked_minutes_ago: u64,
+        /// Where the form goes.
+        action: String,
+        /// Hidden fields.
+        fields: Vec<(String, String)>,
+        /// Languages the client would like.
+        ui_locales: Vec<String>,
+    },
+    /// What became of a device.
+    DeviceAnswered {
+        /// Who asked.
+        client_name: String,
+        /// Whether the device may go on; `None` where its code ended meanwhile.
+        approved: Option<bool>,
+    },
     /// Really log out?
     ConfirmLogout {
         /// Who is logged in.
@@ -157,6 +204,13 @@ pub enum CookieChange {
     Bind(BindingCookie),
     /// Have the browser carry a long request, sealed, while its login is under way.
     Carry {
+        /// The cookie's value.
+        value: String,
+        /// How long it lives.
+        max_age: Duration,
+    },
+    /// Have the browser prove that the code of a device was typed in it.
+    EnterDevice {
         /// The cookie's value.
         value: String,
         /// How long it lives.

@@ -2,10 +2,14 @@
 
 mod client_credentials;
 mod code;
+mod device;
 mod refresh;
 
 use insula_engine::{Evidence, Refusal, grants};
-use insula_oauth::{Params, TokenRequest, TokenRequestError, TokenResponse};
+use insula_model::DeviceForm;
+use insula_oauth::{
+    DeviceCodeRequest, GrantType, Params, TokenRequest, TokenRequestError, TokenResponse,
+};
 
 pub(crate) use self::code::gets_refresh;
 use crate::client_authentication::authenticated;
@@ -21,6 +25,11 @@ pub async fn exchange(
     let request = token_request(view, &evidence.form)?;
     let grant_type = request.grant_type();
     grants::served(grant_type, &view.spec)?;
+    if let TokenRequest::DeviceCode(request) = &request
+        && view.rules().devices == DeviceForm::Dex
+    {
+        return device::poll_by_anybody(view, request).await;
+    }
     let proven = authenticated(view, evidence).await?;
     let client = proven.client();
     grants::allowed(grant_type, client)?;
@@ -30,7 +39,17 @@ pub async fn exchange(
         TokenRequest::ClientCredentials(request) => {
             client_credentials::issue_to(view, client, &request).await
         }
+        TokenRequest::DeviceCode(request) => device::poll(view, client, &request).await,
     }
+}
+
+/// dex's older endpoint for devices that poll. It is there whatever grants the tenant serves.
+pub async fn poll_for_device(view: &TenantView, form: &Params) -> Result<TokenResponse, FlowError> {
+    let form = first_of_each(form);
+    if form.get("grant_type") != Some(GrantType::DeviceCode.as_str()) {
+        return Err(Refusal::NoDeviceGrant.into());
+    }
+    device::poll_by_anybody(view, &DeviceCodeRequest::from_params(&form)).await
 }
 
 fn token_request(view: &TenantView, form: &Params) -> Result<TokenRequest, Refusal> {

@@ -8,7 +8,7 @@ use insula_engine::authorize::ReplyTo;
 use insula_engine::binding::{Bound, bound, may_take_a_step};
 use insula_model::{
     AuthRequest, AuthRequestId, AuthorizationRequest, BindingCookie, Client, ConnectorId, Denial,
-    TokenHash,
+    Origin, TokenHash,
 };
 use insula_store::StoreError;
 use tracing::warn;
@@ -139,7 +139,7 @@ pub(crate) async fn failed(
     if refusal.is_for_client(view.rules()) {
         give_up(view, &auth.id).await;
     }
-    told(view, refusal.into(), &reply_to(&auth.request))
+    told(view, refusal.into(), answer_goes_to(auth).as_ref())
 }
 
 /// Why a connector did not let somebody in, if that is what it says.
@@ -151,6 +151,14 @@ fn denial(error: &ConnectorError) -> Option<Denial> {
         ConnectorError::NotInGroup => Denial::NotInGroup,
         _ => return None,
     })
+}
+
+/// Where the answer of a login goes, if it goes to a client through the browser.
+pub(crate) fn answer_goes_to(auth: &AuthRequest) -> Option<ReplyTo> {
+    match auth.origin {
+        Origin::Browser => Some(reply_to(&auth.request)),
+        Origin::Device(_) => None,
+    }
 }
 
 /// Where answers of a proven request go.
@@ -165,15 +173,14 @@ pub(crate) fn reply_to(request: &AuthorizationRequest) -> ReplyTo {
 
 /// Tells the client of a proven request what it may hear; a page tells the rest. dex's clients hear
 /// nothing of our faults either.
-pub(crate) fn told(view: &TenantView, error: FlowError, to: &ReplyTo) -> FlowError {
+pub(crate) fn told(view: &TenantView, error: FlowError, to: Option<&ReplyTo>) -> FlowError {
     let is_for_client = match &error {
         FlowError::Refused(refused) => refused.refusal.is_for_client(view.rules()),
         FlowError::Fault { .. } => view.rules().tells_clients_what_failed,
     };
-    if is_for_client {
-        error.reply_to(to)
-    } else {
-        error
+    match to {
+        Some(to) if is_for_client => error.reply_to(to),
+        _ => error,
     }
 }
 

@@ -96,6 +96,8 @@ pub struct Browser {
     pub sessions: Vec<SessionCookie>,
     /// What it carries of a login whose request is long; sealed.
     pub carried: Vec<String>,
+    /// What proves that codes of devices were typed in it, where that is told by a cookie.
+    pub entered: Vec<String>,
     /// The address it asks from, proxies seen through; for the log and for limits, never a proof.
     pub address: Option<IpAddr>,
     /// Whether that is a proxy which nobody named as trusted: everybody comes from there, so nobody

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    AuthRequestId, ClaimsRequest, ClientId, ConnectorId, IdentityClaims, Resource, SessionId,
-    TokenHash,
+    AuthRequestId, ClaimsRequest, ClientId, ConnectorId, DeviceOrigin, IdentityClaims, Resource,
+    SessionId, TokenHash,
 };
 
 /// Whether a member says nothing, and need not be written out: strangers choose how many of these
@@ -109,14 +109,24 @@ impl AuthorizationRequest {
 
 /// Where a login under way comes from, which decides where its answer goes.
 ///
-/// A kind of login that no browser begins by its client's redirect (a pushed request, a device, a
-/// back channel) is one more variant; the compiler then names every place that must treat it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A kind of login that no browser begins by its client's redirect (a pushed request, a back
+/// channel) is one more variant; the compiler then names every place that must treat it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// A client sent a browser, and the answer goes back through it (RFC 6749 §4.1).
     #[default]
     Browser,
+    /// A device asked for it, and a person typed its code; the answer waits for the device
+    /// (RFC 8628 §3.3).
+    Device(DeviceOrigin),
+}
+
+impl Origin {
+    /// Whether a person must still confirm what the login is for before anything else.
+    pub fn is_unconfirmed(&self) -> bool {
+        matches!(self, Self::Device(device) if device.unconfirmed.is_some())
+    }
 }
 
 /// The connector a browser was sent to, which will want its memory back.

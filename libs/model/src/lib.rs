@@ -12,6 +12,7 @@ mod claim;
 mod client;
 mod client_logout;
 mod connector_spec;
+mod device;
 mod document;
 mod event;
 mod grant;
@@ -38,6 +39,7 @@ pub use claim::{Claim, ClaimSet, ClaimsRequest, RequestedClaims};
 pub use client::Client;
 pub use client_logout::{ClientLogout, RefreshTokenLifetime};
 pub use connector_spec::{ClockSkew, ConnectorSpec};
+pub use device::{DeviceOrigin, DeviceRequest, UserCode};
 pub use document::{DocumentFormat, DocumentSyntax, TenantDocument};
 pub use event::{Denial, Event, EventKind, Revocation, SessionEnd};
 pub use grant::{CodeGrant, RefreshGrant};
@@ -54,12 +56,12 @@ pub use people::People;
 pub use person::{Address, PersonDetails, Phone};
 pub use resource::{Resource, ResourceScope};
 pub use rules::{
-    AccessTokenForm, IntrospectionForm, LoopbackRedirects, PreflightForm, RefusalForm,
+    AccessTokenForm, DeviceForm, IntrospectionForm, LoopbackRedirects, PreflightForm, RefusalForm,
     ReplacedRefreshToken, Rules,
 };
 pub use secret::{
-    AccessToken, AuthorizationCode, BindingCookie, ClientSecret, Password, RefreshSecret,
-    SessionCookie,
+    AccessToken, AuthorizationCode, BindingCookie, ClientSecret, DeviceCode, Password,
+    RefreshSecret, SessionCookie,
 };
 pub use session::{BrowserSession, EarlierSession};
 pub use tenant::{

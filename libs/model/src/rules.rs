@@ -130,6 +130,10 @@ pub struct Rules {
     /// How introspection answers, and whom.
     pub introspection: IntrospectionForm,
 
+    // devices
+    /// How devices get tokens.
+    pub devices: DeviceForm,
+
     // how answers travel
     /// Whose words and statuses refusals have.
     pub refusals: RefusalForm,
@@ -182,6 +186,17 @@ pub enum IntrospectionForm {
     /// Clients that prove themselves, about tokens that concern them (RFC 7662).
     Rfc7662,
     /// Everybody, in dex's members.
+    Dex,
+}
+
+/// How devices get tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceForm {
+    /// To clients that prove themselves when they ask and when they poll; a person confirms what a
+    /// login is for before it begins, and it ends on a page (RFC 8628).
+    Rfc8628,
+    /// As dex: whoever asks gets codes, whoever has one polls; the login is one of the client whose
+    /// answer comes to a callback of ours.
     Dex,
 }
 

@@ -66,6 +66,10 @@ secret!(
     AuthorizationCode
 );
 secret!(
+    /// What a device asks for its tokens with (RFC 8628 §3.2).
+    DeviceCode
+);
+secret!(
     /// A signed access token.
     AccessToken
 );
@@ -152,6 +156,7 @@ mod tests {
     assert_not_impl_any!(ClientSecret: fmt::Display, serde::Serialize);
     assert_not_impl_any!(Password: fmt::Display, serde::Serialize);
     assert_not_impl_any!(AuthorizationCode: fmt::Display, serde::Serialize);
+    assert_not_impl_any!(DeviceCode: fmt::Display, serde::Serialize);
     assert_not_impl_any!(AccessToken: fmt::Display, serde::Serialize);
     assert_not_impl_any!(RefreshSecret: fmt::Display, serde::Serialize);
     assert_not_impl_any!(SessionCookie: fmt::Display, serde::Serialize);

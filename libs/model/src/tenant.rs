@@ -167,6 +167,8 @@ pub struct Expiry {
     pub auth_requests: Duration,
     /// Authorization codes.
     pub codes: Duration,
+    /// The two codes of a device.
+    pub device_requests: Duration,
     /// Refresh tokens.
     pub refresh: RefreshPolicy,
 }

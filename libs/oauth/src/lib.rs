@@ -6,6 +6,7 @@
 
 mod authorize;
 mod client_auth;
+mod device;
 mod error;
 mod grant_type;
 mod introspect;
@@ -22,6 +23,7 @@ mod token;
 
 pub use authorize::AuthorizeRequest;
 pub use client_auth::{ClientAuthError, ClientAuthMethod, PresentedClient};
+pub use device::{DeviceAuthorizationRequest, DeviceAuthorizationResponse};
 pub use error::{ErrorCode, OAuthError};
 pub use grant_type::GrantType;
 pub use introspect::{IntrospectRequest, IntrospectResponse, IntrospectionExt};
@@ -35,6 +37,6 @@ pub use response_type::{ResponseType, ResponseWord};
 pub use revoke::{RevokeRequest, TokenTypeHint};
 pub use scope::{Scope, Scopes};
 pub use token::{
-    ClientCredentialsRequest, CodeRequest, RefreshRequest, TokenRequest, TokenRequestError,
-    TokenResponse,
+    ClientCredentialsRequest, CodeRequest, DeviceCodeRequest, RefreshRequest, TokenRequest,
+    TokenRequestError, TokenResponse,
 };

@@ -14,6 +14,8 @@ pub enum TokenRequest {
     RefreshToken(RefreshRequest),
     /// RFC 6749 §4.4.2.
     ClientCredentials(ClientCredentialsRequest),
+    /// RFC 8628 §3.4.
+    DeviceCode(DeviceCodeRequest),
 }
 
 /// Why a form is not a token request.
@@ -81,6 +83,34 @@ pub struct ClientCredentialsRequest {
     pub nonce: Option<String>,
 }
 
+/// `grant_type=urn:ietf:params:oauth:grant-type:device_code`. Secrets inside are not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DeviceCodeRequest {
+    /// `device_code`.
+    pub device_code: Option<Secret<str>>,
+    /// `code_verifier`, where the device sent a challenge (RFC 7636 §4.5).
+    pub code_verifier: Option<CodeVerifier>,
+    /// Each `resource`, to narrow what was granted (RFC 8707 §2.2).
+    pub resources: Vec<String>,
+}
+
+impl DeviceCodeRequest {
+    /// Reads a form.
+    pub fn from_params(form: &Params) -> Self {
+        Self {
+            device_code: form.secret("device_code"),
+            code_verifier: form.take("code_verifier").map(CodeVerifier::new),
+            resources: resources(form),
+        }
+    }
+}
+
+impl std::fmt::Debug for DeviceCodeRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeviceCodeRequest").finish_non_exhaustive()
+    }
+}
+
 impl TokenRequest {
     /// Reads a form. `grant_type` selects the variant.
     pub fn from_params(form: &Params) -> Result<Self, TokenRequestError> {
@@ -124,10 +154,10 @@ impl TokenRequest {
                     nonce: form.take("nonce"),
                 })
             }),
-            GrantType::Implicit
-            | GrantType::Password
-            | GrantType::DeviceCode
-            | GrantType::TokenExchange => None,
+            GrantType::DeviceCode => {
+                Some(|form| Self::DeviceCode(DeviceCodeRequest::from_params(form)))
+            }
+            GrantType::Implicit | GrantType::Password | GrantType::TokenExchange => None,
         }
     }
 
@@ -137,6 +167,7 @@ impl TokenRequest {
             Self::AuthorizationCode(_) => GrantType::AuthorizationCode,
             Self::RefreshToken(_) => GrantType::RefreshToken,
             Self::ClientCredentials(_) => GrantType::ClientCredentials,
+            Self::DeviceCode(_) => GrantType::DeviceCode,
         }
     }
 }

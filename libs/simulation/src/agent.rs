@@ -142,6 +142,7 @@ impl Agent {
             match change {
                 CookieChange::Bind(value) => self.browser.bindings = vec![value],
                 CookieChange::Carry { value, .. } => self.browser.carried = vec![value],
+                CookieChange::EnterDevice { value, .. } => self.browser.entered.push(value),
                 CookieChange::Release => self.browser.carried.clear(),
                 CookieChange::LogIn { cookie, .. } => {
                     self.browser.sessions = vec![cookie.clone()];

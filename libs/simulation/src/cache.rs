@@ -1,3 +1,5 @@
+mod devices;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +9,7 @@ use insula_ambient::{Clock as _, ManualClock, Monotonic, Timestamp};
 use insula_model::{AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, GrantId, Login, TokenHash};
 use insula_store::{ClaimedCode, Finish, LeaveToAnswer};
 
+use self::devices::Device;
 use crate::Defect;
 
 /// The cache that all nodes share, as Redis would be: one thread, its own count of time, and a state
@@ -34,6 +37,7 @@ pub(crate) struct TenantEntries {
     used: BTreeMap<TokenHash, (GrantId, Monotonic)>,
     refreshed: BTreeMap<TokenHash, (Login, Monotonic)>,
     counters: BTreeMap<String, (u64, Monotonic)>,
+    devices: BTreeMap<TokenHash, (Device, Monotonic)>,
     /// Only for the defect that looks for revocations here.
     pub(crate) revoked: BTreeSet<GrantId>,
 }

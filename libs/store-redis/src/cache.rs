@@ -3,10 +3,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_model::{
-    AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, GrantId, Login, TenantId, TokenHash,
+    AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, DeviceRequest, GrantId, Login, TenantId,
+    TokenHash,
 };
 use insula_store::{
-    Cache, CacheLimits, ClaimedCode, Finish, LeaveToAnswer, LoginRoom, StoreError, TenantCache,
+    Cache, CacheLimits, ClaimedCode, DeviceLife, DevicePace, DevicePoll, Finish, FoundDevice,
+    LeaveToAnswer, LoginRoom, StoreError, TenantCache,
 };
 use prometheus::Registry;
 use redis::cmd;
@@ -79,10 +81,10 @@ impl Cache for RedisCache {
 }
 
 /// The keys of one tenant.
-struct OfTenant {
-    link: Arc<Link>,
-    limits: CacheLimits,
-    prefix: String,
+pub(crate) struct OfTenant {
+    pub(crate) link: Arc<Link>,
+    pub(crate) limits: CacheLimits,
+    pub(crate) prefix: String,
 }
 
 impl OfTenant {
@@ -111,7 +113,7 @@ impl OfTenant {
     }
 
     /// The tenant's list of codes that wait to be redeemed.
-    fn codes(&self) -> String {
+    pub(crate) fn codes(&self) -> String {
         format!("{}:codes", self.prefix)
     }
 
@@ -123,15 +125,15 @@ impl OfTenant {
 }
 
 /// A lifetime as Redis takes it: in milliseconds, of which it wants one at least.
-fn millis(span: Duration) -> u64 {
+pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).map_or(LONGEST_MS, |ms| ms.clamp(1, LONGEST_MS))
 }
 
-fn text(number: impl Into<i128>) -> Vec<u8> {
+pub(crate) fn text(number: impl Into<i128>) -> Vec<u8> {
     number.into().to_string().into_bytes()
 }
 
-fn number(limit: usize) -> Vec<u8> {
+pub(crate) fn number(limit: usize) -> Vec<u8> {
     text(u64::try_from(limit).unwrap_or(u64::MAX))
 }
 
@@ -321,6 +323,43 @@ impl TenantCache for OfTenant {
         }
     }
 
+    async fn put_device(
+        &self,
+        device: &TokenHash,
+        user_code: &TokenHash,
+        request: &DeviceRequest,
+        room: u32,
+        life: DeviceLife,
+    ) -> Result<bool, StoreError> {
+        self.put_device_request((device, user_code), request, room, life)
+            .await
+    }
+
+    async fn find_device(&self, user_code: &TokenHash) -> Result<FoundDevice, StoreError> {
+        self.device_of(user_code).await
+    }
+
+    async fn approve_device(
+        &self,
+        user_code: &TokenHash,
+        grant: &CodeGrant,
+        at_least: Duration,
+    ) -> Result<bool, StoreError> {
+        self.approve(user_code, grant, at_least).await
+    }
+
+    async fn deny_device(&self, user_code: &TokenHash) -> Result<bool, StoreError> {
+        self.deny(user_code).await
+    }
+
+    async fn poll_device(
+        &self,
+        device: &TokenHash,
+        pace: DevicePace,
+    ) -> Result<DevicePoll, StoreError> {
+        self.poll(device, pace).await
+    }
+
     async fn keep_refreshed(
         &self,
         usage: &TokenHash,
@@ -365,7 +404,7 @@ impl TenantCache for OfTenant {
 }
 
 /// What a script answers where a list is full.
-const FULL: i64 = -2;
+pub(crate) const FULL: i64 = -2;
 
 /// Whether a record was stored under a name that must be new.
 fn stored(what: &'static str, full_of: &'static str, answer: i64) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ mod address;
 mod bus;
 mod cache;
 mod cause;
+mod device;
 mod link;
 mod metrics;
 mod options;

@@ -5,17 +5,24 @@
 //! code      1|F|<grant id>|{…}
 //!   claimed 1|C|<grant id>|<claim>|<presenter>|{…}
 //!   used    1|U|<grant id>|
+//! device    1|W|<user code>|<interval>|<remembered for>|{…}
+//!   approved 1|A|<user code>|<interval>|<remembered for>|
+//!   denied  1|D|<user code>|<interval>|<remembered for>|
 //! refreshed 1|{…}
 //! counter   1|<count>|
 //! ```
 //!
+//! A user code's entry is the name of its device, and `paced` of a device is there while a poll comes
+//! too soon.
+//!
 //! Beside them a tenant has lists, sorted by the end of their entries: `auths` of `<bytes>:<id>` with
-//! the counter `auths:bytes`, `codes` of fresh ones, `counts`. They bound what strangers can store.
+//! the counter `auths:bytes`, `codes` of fresh ones, `devices`, `counts`. They bound what strangers can
+//! store.
 //!
 //! The first byte is the version of the form. When a record ends the server alone knows, by the
 //! lifetime of its key; the lists are sorted by the server's time too.
 
-use insula_model::{AuthRequest, CodeGrant, Login};
+use insula_model::{AuthRequest, CodeGrant, DeviceRequest, Login};
 use insula_store::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +31,7 @@ use crate::cause::failed;
 
 pub(crate) const LOGIN: &str = "auth request";
 pub(crate) const CODE: &str = "code";
+pub(crate) const DEVICE: &str = "device request";
 pub(crate) const REFRESHED: &str = "refreshed login";
 pub(crate) const COUNTER: &str = "counter";
 
@@ -57,6 +65,20 @@ pub(crate) fn read_code(record: &[u8]) -> Result<Option<CodeGrant>, StoreError> 
 /// The JSON of a code's grant.
 pub(crate) fn read_grant(json: &[u8]) -> Result<CodeGrant, StoreError> {
     read(CODE, json)
+}
+
+/// A device that waits and was not polled yet. `remembered_for` is in milliseconds.
+pub(crate) fn device(
+    request: &DeviceRequest,
+    user_code: &str,
+    remembered_for: u64,
+) -> Result<Vec<u8>, StoreError> {
+    write(format!("1|W|{user_code}|0|{remembered_for}|"), request)
+}
+
+/// The JSON of what a device asked for.
+pub(crate) fn read_device(json: &[u8]) -> Result<DeviceRequest, StoreError> {
+    read(DEVICE, json)
 }
 
 pub(crate) fn refreshed(login: &Login) -> Result<Vec<u8>, StoreError> {

@@ -1,4 +1,8 @@
+mod device;
+
 use std::sync::LazyLock;
+
+pub(crate) use self::device::{APPROVE_DEVICE, DENY_DEVICE, FIND_DEVICE, POLL_DEVICE, PUT_DEVICE};
 
 /// A verb that Redis carries out in one atomic step.
 pub(crate) struct Script {
@@ -32,7 +36,7 @@ impl Script {
 }
 
 /// All of them, to be loaded as soon as a server is reached.
-pub(crate) fn all() -> [&'static Script; 8] {
+pub(crate) fn all() -> [&'static Script; 13] {
     [
         &PUT,
         &ADVANCE,
@@ -41,6 +45,11 @@ pub(crate) fn all() -> [&'static Script; 8] {
         &PUT_CODE,
         &CLAIM_CODE,
         &ANSWER_CODE,
+        &PUT_DEVICE,
+        &FIND_DEVICE,
+        &APPROVE_DEVICE,
+        &DENY_DEVICE,
+        &POLL_DEVICE,
         &COUNT,
     ]
 }
@@ -49,7 +58,7 @@ pub(crate) fn all() -> [&'static Script; 8] {
 /// server's clock will tell it, which ends the entries too; the first to end come first. It ends itself with the last of them. That of logins under way names each as
 /// `<bytes>:<id>`, with a counter of the bytes beside it. All of a tenant's keys lie on one node.
 macro_rules! with_lists {
-    ($body:literal) => {
+    ($($body:tt)*) => {
         concat!(
             r"local function at(ttl)
   local time = redis.call('TIME')
@@ -81,10 +90,12 @@ local function arrive(list, counter, size, id, ttl)
   outlive(list, ttl)
 end
 ",
-            $body
+            $($body)*
         )
     };
 }
+
+use with_lists;
 
 /// `KEYS` login, list, counter; `ARGV` its lifetime, the record, its id, the greatest number and the
 /// greatest bytes of the list, what comes before the id in the key of a login.

@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_model::{
-    AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, GrantId, Login, TenantId, TokenHash,
+    AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, DeviceRequest, GrantId, Login, TenantId,
+    TokenHash,
 };
 
-use crate::StoreError;
+use crate::{DeviceLife, DevicePace, DevicePoll, FoundDevice, StoreError};
 
 /// The short-lived half: what lives minutes. Losing it makes logins under way start again; it logs
 /// nobody out and revives nothing revoked.
@@ -157,6 +158,44 @@ pub trait TenantCache: Send + Sync + 'static {
         claim: u32,
         remember: Duration,
     ) -> Result<LeaveToAnswer, StoreError>;
+
+    // --- devices ---
+
+    /// Stores what a device asked for under the hashes of its two codes; `false` if one of them is
+    /// somebody's already, or was a moment ago. Where `room` devices are stored the first to end
+    /// goes: anybody may ask.
+    async fn put_device(
+        &self,
+        device: &TokenHash,
+        user_code: &TokenHash,
+        request: &DeviceRequest,
+        room: u32,
+        life: DeviceLife,
+    ) -> Result<bool, StoreError>;
+
+    /// What a user code leads to.
+    async fn find_device(&self, user_code: &TokenHash) -> Result<FoundDevice, StoreError>;
+
+    /// Answers a device that waits: a code for `grant` is stored under the hash of its device code,
+    /// which is claimed and answered as any other. It lives as long as the device code was to live,
+    /// and `at_least` so long. `false` if the device does not wait any more. One atomic step.
+    async fn approve_device(
+        &self,
+        user_code: &TokenHash,
+        grant: &CodeGrant,
+        at_least: Duration,
+    ) -> Result<bool, StoreError>;
+
+    /// Denies a device that waits; `false` if it does not any more. One atomic step.
+    async fn deny_device(&self, user_code: &TokenHash) -> Result<bool, StoreError>;
+
+    /// A device asks what became of its request. How often it asks is counted here, in the same
+    /// step.
+    async fn poll_device(
+        &self,
+        device: &TokenHash,
+        pace: DevicePace,
+    ) -> Result<DevicePoll, StoreError>;
 
     // --- what an upstream said that could not be stored durably ---
 

@@ -8,6 +8,7 @@ mod bus;
 mod cache;
 mod clients;
 pub mod conformance;
+mod device;
 mod durable;
 mod error;
 mod facts;
@@ -29,6 +30,7 @@ mod sessions;
 pub use bus::{Change, ChangeBus, ChangeKind, ChangeStream};
 pub use cache::{Cache, ClaimedCode, Finish, LeaveToAnswer, LoginRoom, TenantCache};
 pub use clients::{ClientPut, Clients, StoredClient};
+pub use device::{DeviceLife, DevicePace, DevicePoll, FoundDevice};
 pub use durable::{COLLECTED_AFTER, Durable, MASTER_KEY_FACT, TenantStore};
 pub use error::StoreError;
 pub use facts::{

@@ -24,7 +24,8 @@ fn base() -> Result<ThemeSource, ThemeError> {
     let templates = texts!("base/templates":
         "layout.html", "glyphs.html", "chooser.html", "password.html", "consent.html",
         "error.html", "logout_confirm.html", "logged_out.html", "form_post.html", "oob.html",
-        "unavailable.html", "home.html",
+        "unavailable.html", "home.html", "device.html", "device_confirm.html",
+        "device_answered.html",
     );
     for (name, text) in templates {
         source.templates.insert(name.to_owned(), text.to_owned());

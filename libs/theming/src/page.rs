@@ -9,7 +9,8 @@ pub use error::{ErrorPage, Occasion};
 
 /// A page and what is on it. Element ids and input names are stable: `login`, `password`,
 /// `remember_me`, `submit-login`, `approval`, `submit-approve`, `submit-deny`, `submit-logout`,
-/// `submit-logout-everywhere`, `everywhere`, `return`, `code`, `app`.
+/// `submit-logout-everywhere`, `everywhere`, `return`, `user_code`, `device`, `submit-device`, `code`,
+/// `app`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Page {
@@ -19,6 +20,12 @@ pub enum Page {
     Password(Password),
     /// May this client have that?
     Consent(Consent),
+    /// Which device do you hold?
+    DeviceCode(DeviceCode),
+    /// Is this your device?
+    DeviceConfirm(DeviceConfirm),
+    /// What became of a device.
+    DeviceAnswered(DeviceAnswered),
     /// Something is in the way.
     Error(ErrorPage),
     /// Do you want to sign out?
@@ -167,6 +174,69 @@ impl ScopeItem {
     }
 }
 
+/// Which device do you hold? The field is `user_code`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DeviceCode {
+    /// What stands in the field: what was typed before, or came with the address.
+    pub user_code: String,
+    /// Where the form posts.
+    pub action: String,
+    /// Why it is shown again.
+    pub error: Option<DeviceError>,
+    /// Minutes until the next try, with [`DeviceError::Throttled`].
+    pub retry_after_min: Option<u64>,
+}
+
+/// Why the code of a device was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceError {
+    /// No device shows it.
+    Wrong,
+    /// Its time is over, or it was used.
+    Expired,
+    /// Too many tries; wait.
+    Throttled,
+}
+
+/// Is this your device? The buttons are `device=confirm` and `device=deny`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DeviceConfirm {
+    /// The client's name.
+    pub client_name: String,
+    /// The code that the device shows.
+    pub user_code: String,
+    /// The address it asked from, where that is known.
+    pub asked_from: Option<String>,
+    /// How many minutes ago it asked.
+    pub asked_minutes_ago: u64,
+    /// Where the form posts.
+    pub action: String,
+    /// Hidden fields that go along.
+    pub fields: Vec<(String, String)>,
+}
+
+/// What became of a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeviceAnswered {
+    /// The client's name.
+    pub client_name: String,
+    /// What.
+    pub answer: DeviceAnswer,
+}
+
+/// What became of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceAnswer {
+    /// It goes on by itself.
+    Approved,
+    /// The person said no.
+    Denied,
+    /// Its code ended meanwhile.
+    Expired,
+}
+
 /// Do you want to sign out?
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct LogoutConfirm {
@@ -254,6 +324,9 @@ impl Page {
             Self::Chooser(_) => "chooser.html",
             Self::Password(_) => "password.html",
             Self::Consent(_) => "consent.html",
+            Self::DeviceCode(_) => "device.html",
+            Self::DeviceConfirm(_) => "device_confirm.html",
+            Self::DeviceAnswered(_) => "device_answered.html",
             Self::Error(_) => "error.html",
             Self::LogoutConfirm(_) => "logout_confirm.html",
             Self::LoggedOut(_) => "logged_out.html",
@@ -268,11 +341,15 @@ impl Page {
     /// an upstream, or wherever those lead.
     pub(crate) fn form_leads_away(&self) -> bool {
         match self {
-            Self::Password(_) | Self::Consent(_) | Self::LogoutConfirm(_) | Self::FormPost(_) => {
-                true
-            }
+            Self::Password(_)
+            | Self::Consent(_)
+            | Self::DeviceCode(_)
+            | Self::DeviceConfirm(_)
+            | Self::LogoutConfirm(_)
+            | Self::FormPost(_) => true,
             Self::Chooser(chooser) => chooser.identifier.is_some(),
             Self::Error(_)
+            | Self::DeviceAnswered(_)
             | Self::LoggedOut(_)
             | Self::OutOfBand(_)
             | Self::Unavailable(_)
@@ -281,10 +358,13 @@ impl Page {
     }
 
     /// Every template a complete theme has.
-    pub(crate) const TEMPLATES: [&'static str; 10] = [
+    pub(crate) const TEMPLATES: [&'static str; 13] = [
         "chooser.html",
         "password.html",
         "consent.html",
+        "device.html",
+        "device_confirm.html",
+        "device_answered.html",
         "error.html",
         "logout_confirm.html",
         "logged_out.html",
@@ -315,6 +395,9 @@ page_from!(
     Chooser => Chooser,
     Password => Password,
     Consent => Consent,
+    DeviceCode => DeviceCode,
+    DeviceConfirm => DeviceConfirm,
+    DeviceAnswered => DeviceAnswered,
     ErrorPage => Error,
     LogoutConfirm => LogoutConfirm,
     LoggedOut => LoggedOut,

@@ -10,6 +10,9 @@ const BINDING: &str = "insula_browser";
 /// Holds a long request while its login is under way.
 const CARRIED: &str = "insula_request";
 
+/// Proves that the code of a device was typed in this browser.
+const DEVICE: &str = "insula_device";
+
 /// Browsers keep no longer cookie (RFC 6265 §6.1).
 const LONGEST_COOKIE: usize = 4096;
 
@@ -28,6 +31,7 @@ pub(crate) fn read(request: &HttpRequest, spec: &TenantSpec) -> Browser {
     Browser {
         bindings: bindings.into_iter().map(BindingCookie::new).collect(),
         sessions: sessions.into_iter().map(SessionCookie::new).collect(),
+        entered: names(DEVICE),
         carried: values(request, &full_name(spec, CARRIED), LONGEST_COOKIE),
         address: None,
         address_is_shared: false,
@@ -61,6 +65,10 @@ pub(crate) fn cookie(change: &CookieChange, spec: &TenantSpec) -> Cookie<'static
         CookieChange::Carry { value, max_age } => {
             let age = CookieAge::try_from(*max_age).ok();
             bake(spec, full_name(spec, CARRIED), value.clone(), age)
+        }
+        CookieChange::EnterDevice { value, max_age } => {
+            let age = CookieAge::try_from(*max_age).ok();
+            bake(spec, full_name(spec, DEVICE), value.clone(), age)
         }
         CookieChange::Release => {
             let age = Some(CookieAge::ZERO);

@@ -16,7 +16,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::FutureExt as _;
 use insula_ambient::{Clock, Entropy};
 use insula_engine::Refusal;
-use insula_model::RefusalForm;
+use insula_flows::{Outcome, Screen};
+use insula_model::{DeviceForm, RefusalForm};
 use insula_tenancy::{Lookup, Tenancy, TenantHandle};
 use insula_theming::{ErrorPage, plain_error};
 use ipnet::IpNet;
@@ -26,7 +27,7 @@ use tracing::{Instrument as _, debug, info_span};
 use crate::client_address::client_address;
 use crate::context::Context;
 use crate::cors;
-use crate::endpoints::{authorize, metadata, token};
+use crate::endpoints::{authorize, device, metadata, token};
 use crate::headers;
 use crate::host::{TwoHosts, requested_host};
 use crate::metrics::WebMetrics;
@@ -107,7 +108,7 @@ pub async fn front_door(
         Some(rest) => (rest == prefix).then_some(Route::Discovery),
         None => below(prefix, path).and_then(Route::of),
     };
-    let Some(route) = route else {
+    let Some(route) = route.filter(|route| route.is_there(&spec)) else {
         return not_found();
     };
     state.metrics.tenant(handle.id().as_str());
@@ -239,6 +240,7 @@ fn refuse_at(ctx: &Context, route: &Route, refusal: &Refusal) -> HttpResponse {
 const fn surface(route: &Route) -> Surface {
     match route {
         Route::Token | Route::Introspect | Route::Revoke => Surface::Program,
+        Route::DeviceCode | Route::DeviceToken => Surface::Program,
         Route::Discovery | Route::Keys => Surface::Program,
         Route::UserInfo => Surface::Bearer,
         _ => Surface::Browser,
@@ -253,6 +255,10 @@ async fn dispatch(
 ) -> HttpResponse {
     let method = ctx.request.method();
     if !route.answers_to(method, ctx.rules()) {
+        if route.is_of_devices() && ctx.rules().devices == DeviceForm::Dex {
+            let refusal = device::wrong_method(method);
+            return respond::refuse(ctx, Surface::Browser, &refusal, None);
+        }
         return refuse_at(ctx, route, &Refusal::MethodNotAllowed(method.to_string()));
     }
     if *method == Method::HEAD && route.is_of_a_login() {
@@ -267,6 +273,14 @@ async fn dispatch(
         Route::Approval => authorize::approval(ctx, payload).await,
         Route::Logout => authorize::logout(ctx, payload).await,
         Route::LogoutCallback => authorize::logged_out_upstream(ctx, payload).await,
+        Route::Device => device::page(ctx, payload).await,
+        Route::DeviceVerify => device::verify(ctx, payload).await,
+        Route::DeviceCallback => match device::callback(ctx).await {
+            Ok(walked) => walked,
+            Err(answer) => return answer,
+        },
+        Route::DeviceCode => return device::authorization(ctx, payload).await,
+        Route::DeviceToken => return device::token(ctx, payload).await,
         Route::Token => return token::token(ctx, payload, &state.metrics).await,
         Route::Introspect => return token::introspect(ctx, payload).await,
         Route::Revoke => return token::revoke(ctx, payload).await,
@@ -279,7 +293,7 @@ async fn dispatch(
         Route::Keys => return metadata::keys(&ctx.snapshot),
     };
     let result = match &walked.result {
-        Ok(turn) if matches!(turn.outcome, insula_flows::Outcome::Respond(_)) => Some("code"),
+        Ok(turn) if ends_with_code(&turn.outcome) => Some("code"),
         Ok(_) => None,
         Err(insula_flows::FlowError::Refused(_)) => Some("refused"),
         Err(insula_flows::FlowError::Fault { .. }) => Some("fault"),
@@ -288,6 +302,16 @@ async fn dispatch(
         state.metrics.login(result);
     }
     authorize::carry(ctx, walked).await
+}
+
+/// Whether a login ended with a code, for a client or for a device.
+fn ends_with_code(outcome: &Outcome) -> bool {
+    let approved = Some(true);
+    match outcome {
+        Outcome::Respond(_) => true,
+        Outcome::Show(Screen::DeviceAnswered { approved: told, .. }) => *told == approved,
+        _ => false,
+    }
 }
 
 /// No tenant, no theme, no message to anybody.

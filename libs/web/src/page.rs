@@ -110,6 +110,7 @@ fn fitting<'a>(ctx: &Context, page: &'a Page) -> Cow<'a, Page> {
 fn retry_after_s(page: &Page) -> Option<u64> {
     match page {
         Page::Password(form) => form.retry_after_s,
+        Page::DeviceCode(form) => form.retry_after_min.map(|minutes| minutes * 60),
         Page::Unavailable(page) => page.retry_after_s,
         _ => None,
     }

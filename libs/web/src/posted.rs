@@ -82,7 +82,7 @@ fn fields_again(params: &Params) -> Vec<(String, String)> {
 /// ([`Sec-Fetch-Site`](https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header)). Browsers that
 /// send none tell by `Origin`; ours is `null` to them too, because our pages send no referrer, and
 /// then a cookie of ours says that no other site began it. A program sends neither header.
-fn is_from_elsewhere(ctx: &Context) -> bool {
+pub(crate) fn is_from_elsewhere(ctx: &Context) -> bool {
     let headers = ctx.request.headers();
     match text(headers, "sec-fetch-site") {
         Some(site) => !matches!(site, "same-origin" | "none"),

@@ -18,7 +18,8 @@ use insula_model::RefusalForm;
 use insula_oauth::{ErrorCode, OAuthError};
 use insula_theming::{ErrorPage, plain_error};
 use serde::Serialize;
-use tracing::{error, info};
+use serde_json::ser::{PrettyFormatter, Serializer};
+use tracing::{debug, error, info};
 
 use self::client::tell_client;
 use self::person::{connector_name, connector_page, error_page, page_status};
@@ -51,7 +52,11 @@ pub(crate) fn fail(ctx: &Context, surface: Surface, failure: FlowError) -> HttpR
             let cause = &refused.refusal;
             let from = from(ctx, surface);
             let why = cause.description(RefusalForm::Rfc);
-            info!(refusal = ?cause, client_remote_addr = from, "refused: {why}");
+            if cause.is_to_wait() {
+                debug!("told to wait: {why}");
+            } else {
+                info!(refusal = ?cause, client_remote_addr = from, "refused: {why}");
+            }
             refuse(ctx, surface, cause, refused.reply_to.as_ref())
         }
         FlowError::Fault { fault, reply_to } => {
@@ -296,6 +301,22 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize, keep: Cacheable) -
         }
     }
     builder.body(text)
+}
+
+/// A JSON answer with dex's indentation, and what stands behind it.
+pub(crate) fn indented(body: &impl Serialize, indent: &[u8], end: &str) -> HttpResponse {
+    let mut text = Vec::new();
+    let formatter = PrettyFormatter::with_indent(indent);
+    let written = body.serialize(&mut Serializer::with_formatter(&mut text, formatter));
+    if written.is_err() {
+        return HttpResponse::InternalServerError().finish();
+    }
+    text.extend_from_slice(end.as_bytes());
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(text)
 }
 
 /// `WWW-Authenticate`: Bearer for tokens (RFC 6750 §3), Basic for clients that tried it

@@ -1,7 +1,8 @@
 use std::borrow::Cow;
 
 use actix_web::http::Method;
-use insula_model::Rules;
+use insula_model::{DeviceForm, Rules, TenantSpec};
+use insula_oauth::GrantType;
 use insula_theming::Occasion;
 use percent_encoding::percent_decode_str;
 
@@ -24,6 +25,11 @@ pub(crate) enum Route {
     UserInfo,
     Logout,
     LogoutCallback,
+    Device,
+    DeviceCode,
+    DeviceVerify,
+    DeviceCallback,
+    DeviceToken,
     Static(String),
     Robots,
     Health(Probe),
@@ -72,6 +78,11 @@ impl Route {
             "/userinfo" => Self::UserInfo,
             "/logout" => Self::Logout,
             "/logout/callback" => Self::LogoutCallback,
+            "/device" => Self::Device,
+            "/device/code" => Self::DeviceCode,
+            "/device/auth/verify_code" => Self::DeviceVerify,
+            "/device/callback" => Self::DeviceCallback,
+            "/device/token" => Self::DeviceToken,
             "/robots.txt" => Self::Robots,
             _ => match Probe::of(path) {
                 Some(probe) => Self::Health(probe),
@@ -115,6 +126,11 @@ impl Route {
             Self::UserInfo => "/userinfo",
             Self::Logout => "/logout",
             Self::LogoutCallback => "/logout/callback",
+            Self::Device => "/device",
+            Self::DeviceCode => "/device/code",
+            Self::DeviceVerify => "/device/auth/verify_code",
+            Self::DeviceCallback => "/device/callback",
+            Self::DeviceToken => "/device/token",
             Self::Static(_) => "/static",
             Self::Robots => "/robots.txt",
             Self::Health(Probe::Health) => "/healthz",
@@ -129,7 +145,8 @@ impl Route {
             Self::Discovery | Self::Keys => "GET, HEAD, OPTIONS",
             Self::Home | Self::Static(_) | Self::Robots | Self::Health(_) => "GET, HEAD",
             Self::Token | Self::Revoke => "POST, OPTIONS",
-            Self::Introspect => "POST",
+            Self::Introspect | Self::DeviceCode | Self::DeviceVerify | Self::DeviceToken => "POST",
+            Self::DeviceCallback => "GET, HEAD",
             Self::UserInfo => "GET, HEAD, POST, OPTIONS",
             Self::Authorize
             | Self::AuthorizeAt(_)
@@ -137,6 +154,7 @@ impl Route {
             | Self::Callback
             | Self::CallbackAt(_)
             | Self::Approval
+            | Self::Device
             | Self::Logout
             | Self::LogoutCallback => "GET, HEAD, POST",
         }
@@ -146,6 +164,9 @@ impl Route {
     /// endpoints for programs refuse a wrong one in words of their own.
     pub(crate) fn answers_to(&self, method: &Method, rules: &Rules) -> bool {
         let is_listed = |list: &str| list.split(", ").any(|known| known == method.as_str());
+        if *self == Self::Device && rules.devices == DeviceForm::Dex {
+            return is_listed("GET, HEAD");
+        }
         match (self, rules.answers_to_every_method) {
             (
                 Self::Discovery
@@ -172,9 +193,36 @@ impl Route {
                 | Self::Callback
                 | Self::CallbackAt(_)
                 | Self::Approval
+                | Self::Device
+                | Self::DeviceCallback
                 | Self::Logout
                 | Self::LogoutCallback
         )
+    }
+
+    /// Whether it belongs to devices.
+    pub(crate) const fn is_of_devices(&self) -> bool {
+        matches!(
+            self,
+            Self::Device
+                | Self::DeviceCode
+                | Self::DeviceVerify
+                | Self::DeviceCallback
+                | Self::DeviceToken
+        )
+    }
+
+    /// Whether the tenant has this route. dex's routes of devices are there whatever grants it serves.
+    pub(crate) fn is_there(&self, spec: &TenantSpec) -> bool {
+        match (self, spec.rules.devices) {
+            (Self::Device | Self::DeviceCode, DeviceForm::Rfc8628) => {
+                spec.oauth2.grant_types.contains(&GrantType::DeviceCode)
+            }
+            (Self::DeviceVerify | Self::DeviceCallback | Self::DeviceToken, form) => {
+                form == DeviceForm::Dex
+            }
+            _ => true,
+        }
     }
 
     /// What a person is about who sees a page of this route.
@@ -185,7 +233,10 @@ impl Route {
             | Self::Password(_)
             | Self::Callback
             | Self::CallbackAt(_)
-            | Self::Approval => Occasion::SignIn,
+            | Self::Approval
+            | Self::Device
+            | Self::DeviceVerify
+            | Self::DeviceCallback => Occasion::SignIn,
             Self::Logout | Self::LogoutCallback => Occasion::SignOut,
             _ => Occasion::Visit,
         }

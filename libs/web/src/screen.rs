@@ -1,10 +1,10 @@
 //! What a flow says, given a face.
 
 use actix_web::HttpResponse;
-use insula_flows::{ConsentScope, Outcome, PasswordTrouble, Screen, Turn};
+use insula_flows::{ConsentScope, DeviceTrouble, Outcome, PasswordTrouble, Screen, Turn};
 use insula_theming::{
-    Chooser, ConnectorChoice, Consent, FormPost, LoggedOut, LogoutConfirm, Page, Password,
-    PasswordError, ScopeItem,
+    Chooser, ConnectorChoice, Consent, DeviceAnswer, DeviceAnswered, DeviceCode, DeviceConfirm,
+    DeviceError, FormPost, LoggedOut, LogoutConfirm, Page, Password, PasswordError, ScopeItem,
 };
 use tracing::error;
 
@@ -121,6 +121,58 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
             };
             (page.into(), ui_locales)
         }
+        Screen::DeviceCode {
+            user_code,
+            action,
+            trouble,
+        } => {
+            let page = DeviceCode {
+                user_code,
+                action: ctx.link(&action),
+                error: trouble.map(device_error),
+                retry_after_min: match trouble {
+                    Some(DeviceTrouble::Throttled { retry_after }) => {
+                        Some(retry_after.as_secs().div_ceil(60))
+                    }
+                    _ => None,
+                },
+            };
+            return respond::show(ctx, &page.into());
+        }
+        Screen::ConfirmDevice {
+            client_name,
+            user_code,
+            asked_from,
+            asked_minutes_ago,
+            action,
+            fields,
+            ui_locales,
+        } => {
+            let page = DeviceConfirm {
+                client_name,
+                user_code,
+                asked_from,
+                asked_minutes_ago,
+                action: ctx.link(&action),
+                fields,
+            };
+            (page.into(), ui_locales)
+        }
+        Screen::DeviceAnswered {
+            client_name,
+            approved,
+        } => {
+            let answer = match approved {
+                Some(true) => DeviceAnswer::Approved,
+                Some(false) => DeviceAnswer::Denied,
+                None => DeviceAnswer::Expired,
+            };
+            let page = DeviceAnswered {
+                client_name,
+                answer,
+            };
+            return respond::show(ctx, &page.into());
+        }
         Screen::LoggedOut {
             client_name,
             return_to,
@@ -136,6 +188,14 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
         }
     };
     respond::show_in(ctx, &page, &ui_locales)
+}
+
+fn device_error(trouble: DeviceTrouble) -> DeviceError {
+    match trouble {
+        DeviceTrouble::Wrong => DeviceError::Wrong,
+        DeviceTrouble::Expired => DeviceError::Expired,
+        DeviceTrouble::Throttled { .. } => DeviceError::Throttled,
+    }
 }
 
 fn password_error(trouble: PasswordTrouble) -> PasswordError {

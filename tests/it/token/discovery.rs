@@ -20,11 +20,8 @@ async fn every_endpoint_it_names_is_there() {
             let is_endpoint = name.ends_with("_endpoint") || name == "jwks_uri";
             if let Some(url) = value.as_str().filter(|_| is_endpoint) {
                 assert!(url.starts_with(&party.issuer), "{name}: {url}");
-                // Device authorization is dex's word, and served later.
-                if name != "device_authorization_endpoint" {
-                    let status = Agent::new().get(url).await.status;
-                    assert_ne!(status, 404, "{name}: {url}");
-                }
+                let status = Agent::new().get(url).await.status;
+                assert_ne!(status, 404, "{name}: {url}");
             }
         }
     }

@@ -49,6 +49,39 @@ scope-phone = Ihre Telefonnummer sehen
 scope-address = Ihre Anschrift sehen
 scope-offline_access = verbunden bleiben, wenn Sie es nicht benutzen
 
+## Ein Gerät ohne Browser
+device-title = Gerät verbinden
+device-lead = Geben Sie den Code ein, den Ihr Gerät zeigt.
+device-lead-known = Prüfen Sie, ob Ihr Gerät genau diesen Code zeigt.
+device-code = Code
+device-submit = Weiter
+device-warning = Fahren Sie nur mit einem Code fort, den Sie auf einem eigenen Gerät sehen. Niemand sonst hat einen Grund, Ihnen einen zu schicken.
+device-wrong = Mit diesem Code wartet kein Gerät. Vergleichen Sie ihn mit Ihrem Gerät und versuchen Sie es noch einmal.
+device-expired = Dieser Code ist abgelaufen oder wurde schon benutzt. Beginnen Sie an Ihrem Gerät von vorn, um einen neuen zu bekommen.
+device-throttled = { $minutes ->
+    [one] Es wurden zu viele falsche Codes eingegeben. Warten Sie eine Minute und versuchen Sie es dann noch einmal.
+   *[other] Es wurden zu viele falsche Codes eingegeben. Warten Sie { $minutes } Minuten und versuchen Sie es dann noch einmal.
+}
+device-confirm-title = Auf Ihrem Gerät bei { $client } anmelden?
+device-confirm-lead = Fahren Sie nur fort, wenn Ihr Gerät jetzt diesen Code zeigt.
+device-client = App
+device-from = Angefragt von
+device-when = Wann
+device-now = Vor weniger als einer Minute
+device-minutes-ago = { $minutes ->
+    [one] Vor einer Minute
+   *[other] Vor { $minutes } Minuten
+}
+device-confirm = Meines
+device-deny = Nicht meines
+device-confirm-warning = Hat Ihnen jemand diesen Code oder Link geschickt? Dann ist es dessen Gerät, und es würde in Ihrem Namen handeln.
+device-done-title = Ihr Gerät ist verbunden
+device-done-lead = Kehren Sie zu Ihrem Gerät zurück: { $client } macht von selbst weiter. Sie können dieses Fenster schließen.
+device-denied-title = Ihr Gerät wurde nicht verbunden
+device-denied-lead = { $client } hat erfahren, dass Sie abgelehnt haben. Sie können dieses Fenster schließen.
+device-over-title = Dieser Code ist abgelaufen
+device-over-lead = Es hat zu lange gedauert, oder er wurde anderswo beantwortet. Beginnen Sie an Ihrem Gerät von vorn, um einen neuen zu bekommen.
+
 ## Wenn etwas im Weg ist
 error-retry = Noch einmal versuchen
 error-start-again = Von vorn beginnen

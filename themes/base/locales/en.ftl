@@ -49,6 +49,39 @@ scope-phone = See your phone number
 scope-address = See your postal address
 scope-offline_access = Stay connected when you’re not using it
 
+## A device without a browser
+device-title = Connect a device
+device-lead = Type the code that your device shows.
+device-lead-known = Check that your device shows this very code.
+device-code = Code
+device-submit = Continue
+device-warning = Only go on with a code that you see on a device of your own. Nobody else has a reason to send you one.
+device-wrong = No device is waiting with this code. Compare it with your device and try again.
+device-expired = This code has expired or was used already. Start again on your device to get a new one.
+device-throttled = { $minutes ->
+    [one] Too many wrong codes were typed. Wait a minute, then try again.
+   *[other] Too many wrong codes were typed. Wait { $minutes } minutes, then try again.
+}
+device-confirm-title = Sign in to { $client } on your device?
+device-confirm-lead = Go on only if your device shows this code now.
+device-client = App
+device-from = It asked from
+device-when = When
+device-now = Less than a minute ago
+device-minutes-ago = { $minutes ->
+    [one] A minute ago
+   *[other] { $minutes } minutes ago
+}
+device-confirm = It’s mine
+device-deny = Not mine
+device-confirm-warning = Did somebody send you this code or link? Then it’s their device, and it would act in your name.
+device-done-title = Your device is connected
+device-done-lead = Return to your device: { $client } goes on by itself. You can close this window.
+device-denied-title = Your device was not connected
+device-denied-lead = We told { $client } that you said no. You can close this window.
+device-over-title = This code has expired
+device-over-lead = It took too long, or was answered elsewhere. Start again on your device to get a new one.
+
 ## When something is in the way
 error-retry = Try again
 error-start-again = Start again

@@ -49,6 +49,39 @@ scope-phone = voir votre numéro de téléphone
 scope-address = voir votre adresse postale
 scope-offline_access = rester connecté lorsque vous ne l’utilisez pas
 
+## Un appareil sans navigateur
+device-title = Connecter un appareil
+device-lead = Saisissez le code que votre appareil affiche.
+device-lead-known = Vérifiez que votre appareil affiche exactement ce code.
+device-code = Code
+device-submit = Continuer
+device-warning = Ne continuez qu’avec un code que vous voyez sur un appareil à vous. Personne d’autre n’a de raison de vous en envoyer un.
+device-wrong = Aucun appareil n’attend avec ce code. Comparez-le avec votre appareil et réessayez.
+device-expired = Ce code a expiré ou a déjà servi. Recommencez sur votre appareil pour en obtenir un nouveau.
+device-throttled = { $minutes ->
+    [one] Trop de codes erronés ont été saisis. Attendez une minute, puis réessayez.
+   *[other] Trop de codes erronés ont été saisis. Attendez { $minutes } minutes, puis réessayez.
+}
+device-confirm-title = Se connecter à { $client } sur votre appareil ?
+device-confirm-lead = Ne continuez que si votre appareil affiche ce code en ce moment.
+device-client = Application
+device-from = Demande venue de
+device-when = Quand
+device-now = Il y a moins d’une minute
+device-minutes-ago = { $minutes ->
+    [one] Il y a une minute
+   *[other] Il y a { $minutes } minutes
+}
+device-confirm = C’est le mien
+device-deny = Pas le mien
+device-confirm-warning = Quelqu’un vous a envoyé ce code ou ce lien ? Alors c’est son appareil, et il agirait en votre nom.
+device-done-title = Votre appareil est connecté
+device-done-lead = Retournez à votre appareil : { $client } continue de lui-même. Vous pouvez fermer cette fenêtre.
+device-denied-title = Votre appareil n’a pas été connecté
+device-denied-lead = { $client } sait que vous avez refusé. Vous pouvez fermer cette fenêtre.
+device-over-title = Ce code a expiré
+device-over-lead = Cela a pris trop de temps, ou une réponse a été donnée ailleurs. Recommencez sur votre appareil pour en obtenir un nouveau.
+
 ## En cas d’obstacle
 error-retry = Réessayer
 error-start-again = Recommencer

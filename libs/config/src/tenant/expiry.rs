@@ -27,8 +27,12 @@ pub(super) fn read(
         &AUTH_REQUESTS,
         reading,
     );
-    // Read for its form alone.
-    life("deviceRequests", Duration::ZERO, &free, reading);
+    let device_requests = life(
+        "deviceRequests",
+        defaults.device_requests,
+        &DEVICE_REQUESTS,
+        reading,
+    );
     // dex has neither key: its codes live half an hour, its access tokens as long as its ID tokens.
     let (codes, access_tokens) = if reading.lenient {
         (defaults.codes, id_tokens)
@@ -40,11 +44,6 @@ pub(super) fn read(
         let default = defaults.access_tokens.unwrap_or(id_tokens);
         (codes, life("accessTokens", default, &free, reading))
     };
-    if let Some(entry) = section.entry("deviceRequests") {
-        let cause = "has no effect: the device grant is not served by this version";
-        let key = section.key("deviceRequests");
-        reading.warn(entry.at, &key, cause, "remove it for now");
-    }
     if defaults.dialect == Dialect::Dex && access_tokens != id_tokens {
         let key = section.key("accessTokens");
         let cause =
@@ -64,6 +63,7 @@ pub(super) fn read(
         access_tokens,
         auth_requests,
         codes,
+        device_requests,
         refresh,
     }
 }
@@ -77,6 +77,13 @@ const AUTH_REQUESTS: Bound = Bound {
     longest: Some((
         Duration::from_hours(24),
         "a login takes minutes; who comes back tomorrow begins anew",
+    )),
+};
+
+const DEVICE_REQUESTS: Bound = Bound {
+    longest: Some((
+        Duration::from_mins(30),
+        "a code that is shown for long can be guessed, or sent to somebody else, for as long",
     )),
 };
 

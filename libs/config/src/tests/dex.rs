@@ -14,6 +14,7 @@ fn where_a_dex_file_is_silent_dexs_defaults_hold() {
     assert_eq!(spec.expiry.access_tokens, day);
     assert_eq!(spec.expiry.auth_requests, day);
     assert_eq!(spec.expiry.codes, Duration::from_mins(30));
+    assert_eq!(spec.expiry.device_requests, Duration::from_mins(5));
     assert!(spec.expiry.refresh.rotate);
     assert_eq!(spec.expiry.refresh.reuse_interval, Duration::ZERO);
     assert_eq!(spec.expiry.refresh.valid_if_not_used_for, None);
@@ -106,7 +107,11 @@ fn what_dex_serves_and_this_version_does_not_is_a_warning_and_left_out() {
     assert_eq!(spec.oauth2.response_types, [ResponseType::CODE]);
     assert_eq!(
         spec.oauth2.grant_types,
-        [GrantType::AuthorizationCode, GrantType::RefreshToken]
+        [
+            GrantType::AuthorizationCode,
+            GrantType::RefreshToken,
+            GrantType::DeviceCode
+        ]
     );
     let said = dexs("oauth2: { grantTypes: [authorization_code, password] }\n").only();
     assert!(

@@ -17,6 +17,7 @@ fn where_our_file_is_silent_the_recommendations_of_rfc_9700_hold() {
     assert_eq!(spec.expiry.access_tokens, Duration::from_mins(10));
     assert_eq!(spec.expiry.auth_requests, Duration::from_mins(10));
     assert_eq!(spec.expiry.codes, Duration::from_mins(1));
+    assert_eq!(spec.expiry.device_requests, Duration::from_mins(10));
     assert!(spec.expiry.refresh.rotate);
     assert_eq!(spec.expiry.refresh.reuse_interval, Duration::from_secs(3));
     assert_eq!(spec.expiry.refresh.valid_if_not_used_for, Some(hours(2160)));
@@ -76,6 +77,8 @@ fn lifetimes_are_read_as_go_durations_and_kept_within_sense() {
         ("idTokens: 1d", "is not a duration"),
         ("idTokens: -5m", "is negative"),
         ("codes: 11m", "is longer than the allowed 10m"),
+        ("deviceRequests: 31m", "is longer than the allowed 30m"),
+        ("deviceRequests: 0s", "lets it live no time at all"),
         ("authRequests: 25h", "is longer than the allowed 24h"),
         (
             "refreshTokens: { reuseInterval: 10m }",

@@ -19,4 +19,5 @@ pub use next::{
     next,
 };
 pub use reply_to::ReplyTo;
+pub(crate) use scope::allowed as allowed_scopes;
 pub use validate::{Rejection, validate};

@@ -35,6 +35,8 @@ pub enum Consent<'a> {
 /// What is known of the person when the question comes up.
 #[derive(Debug, Clone, Copy)]
 pub enum Standing<'a> {
+    /// It is for a device, and nobody confirmed yet that the device is theirs (RFC 8628 §5.4).
+    Unconfirmed,
     /// Nobody proved anything in this login yet; perhaps the browser has a session.
     Arriving {
         /// The browser's live session.
@@ -57,6 +59,8 @@ pub enum Standing<'a> {
 /// variant here and one more arm there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
+    /// Ask whether the device is the person's own.
+    Confirm,
     /// Let the person choose among these connectors.
     Choose(Vec<ConnectorId>),
     /// Have them log in at this connector.
@@ -69,7 +73,8 @@ pub enum Next {
     Issue,
 }
 
-/// The single place that knows the order of a login: session → choice → login → consent → issue.
+/// The single place that knows the order of a login: confirmation, where it is for a device →
+/// session → choice → login → consent → issue.
 /// Every step that comes back from a browser re-enters here.
 ///
 /// OpenID Connect Core §3.1.2.3 (authentication; `prompt`, `max_age`, `id_token_hint`, and the `sub`
@@ -82,6 +87,7 @@ pub fn next(
     now: Timestamp,
 ) -> Result<Next, Refusal> {
     match standing {
+        Standing::Unconfirmed => Ok(Next::Confirm),
         Standing::Arriving {
             session,
             logged_in_to,

@@ -1,8 +1,9 @@
 use std::net::Ipv4Addr;
 
-use insula_model::{Client, LoopbackRedirects};
+use insula_model::{Client, DeviceForm, LoopbackRedirects, TenantSpec};
 
 use super::reply_to::OUT_OF_BAND;
+use crate::device;
 
 /// No honest loopback URI is longer.
 const LONGEST: usize = 2048;
@@ -15,9 +16,18 @@ const LONGEST: usize = 2048;
 /// ([RFC 8252 §7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)); and in dex's dialect a
 /// public client without any registered URI may use every plain-http loopback URI, or have the code
 /// shown.
-pub(super) fn is_registered(presented: &str, client: &Client, loopback: LoopbackRedirects) -> bool {
+///
+/// In dex's dialect the login of a device ends at a callback of ours, which clients register in one
+/// of two spellings; either stands for the other. A public client without any needs none.
+pub(super) fn is_registered(presented: &str, client: &Client, spec: &TenantSpec) -> bool {
+    let loopback = spec.rules.loopback_redirects;
     if client.redirect_uris.iter().any(|uri| uri == presented) {
         return true;
+    }
+    if spec.rules.devices == DeviceForm::Dex && device::is_callback(presented, spec) {
+        let mut uris = client.redirect_uris.iter();
+        let needs_none = client.public && client.redirect_uris.is_empty();
+        return needs_none || uris.any(|uri| device::is_callback(uri, spec));
     }
     if !client.public {
         return false;

@@ -10,7 +10,7 @@ use crate::{Peers, Refusal, audience};
 /// without `openid`, which the RFCs leave to plain OAuth. dex keeps words that come twice. A
 /// cross-client audience must be of a client that trusts this one, in both dialects. Scopes of a
 /// resource, and the resources that the request names, must be allowed to the client.
-pub(super) fn allowed(
+pub(crate) fn allowed(
     asked: Option<&str>,
     resources: &[String],
     client: &Client,

@@ -53,7 +53,7 @@ pub fn validate(
     let address = ReturnAddress::of(request, &spec.rules);
     let response_mode = asked_mode(&address, &spec.rules);
     let redirect_uri = address.redirect_uri.ok_or(Refusal::MissingRedirectUri)?;
-    if !redirect_uri::is_registered(&redirect_uri, client, spec.rules.loopback_redirects) {
+    if !redirect_uri::is_registered(&redirect_uri, client, spec) {
         return Err(Refusal::RedirectUriMismatch.into());
     }
     let reply_to = ReplyTo {

@@ -41,7 +41,7 @@ fn what_is_configured_but_not_served_yet_is_not_advertised() {
         .with(|t| {
             t.oauth2.grant_types = vec![
                 GrantType::RefreshToken,
-                GrantType::DeviceCode,
+                GrantType::TokenExchange,
                 GrantType::AuthorizationCode,
             ];
             t.oauth2.response_types = vec![
@@ -56,4 +56,14 @@ fn what_is_configured_but_not_served_yet_is_not_advertised() {
         ["authorization_code", "refresh_token"]
     );
     assert_eq!(metadata.response_types_supported, ["code"]);
+}
+
+#[test]
+fn where_devices_ask_is_said_by_a_tenant_that_serves_them_and_by_dex_always() {
+    let endpoint = |spec| metadata(&spec, &[]).device_authorization_endpoint;
+    assert_eq!(endpoint(a_tenant().build()), None);
+    let serving = a_tenant().with(|t| t.oauth2.grant_types.push(GrantType::DeviceCode));
+    let url = Some("https://acme.test/device/code".to_owned());
+    assert_eq!(endpoint(serving.build()), url);
+    assert_eq!(endpoint(a_tenant().dex().build()), url);
 }

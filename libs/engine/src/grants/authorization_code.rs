@@ -4,7 +4,7 @@ use std::time::Duration;
 use insula_ambient::Timestamp;
 use insula_jose::KeyRing;
 use insula_model::{Client, CodeGrant, Rules, TenantSpec};
-use insula_oauth::CodeRequest;
+use insula_oauth::{CodeRequest, CodeVerifier};
 
 use super::refresh_token::first_refresh_grant;
 use crate::Refusal;
@@ -31,7 +31,21 @@ pub fn authorization_code(
     if grant.client_id != client.id {
         return Err(Refusal::CodeOfAnotherClient { grant: family() });
     }
-    match (&grant.code_challenge, &request.code_verifier) {
+    challenge_is_met(grant, request.code_verifier.as_ref(), rules)?;
+    if request.redirect_uri.as_deref() != Some(&grant.redirect_uri) {
+        return Err(Refusal::RedirectUriChanged { grant: family() });
+    }
+    Ok(())
+}
+
+/// Whether `verifier` is what the challenge of a grant was made of, and there is one for the other.
+pub(super) fn challenge_is_met(
+    grant: &CodeGrant,
+    verifier: Option<&CodeVerifier>,
+    rules: &Rules,
+) -> Result<(), Refusal> {
+    let family = || grant.grant_id.clone();
+    match (&grant.code_challenge, verifier) {
         (None, None) => {}
         (None, Some(_)) => return Err(Refusal::PkceNotStarted { grant: family() }),
         (Some(_), None) => return Err(Refusal::PkceVerifierMissing { grant: family() }),
@@ -41,9 +55,6 @@ pub fn authorization_code(
                 return Err(Refusal::PkceMismatch { grant: family() });
             }
         }
-    }
-    if request.redirect_uri.as_deref() != Some(&grant.redirect_uri) {
-        return Err(Refusal::RedirectUriChanged { grant: family() });
     }
     Ok(())
 }
@@ -64,9 +75,10 @@ pub struct CodeFacts<'a> {
     pub begins_refresh: bool,
 }
 
-/// The tokens that a good code is exchanged for. Whoever is known no more gets none.
+/// The tokens that a good code is exchanged for. Whoever is known no more gets none. `code` is the
+/// one the ID token is bound to, where it came through a browser.
 pub fn code_plan<'a>(
-    code: &'a str,
+    code: Option<&'a str>,
     facts: CodeFacts<'a>,
     now: Timestamp,
 ) -> Result<TokenPlan<'a>, Refusal> {
@@ -83,7 +95,7 @@ pub fn code_plan<'a>(
         resources: &grant.resources,
         claims: grant.claims,
         nonce: grant.nonce.as_deref(),
-        code: Some(code),
+        code,
     };
     let begun = || first_refresh_grant(grant, &spec.expiry.refresh, now, facts.keys);
     Ok(TokenPlan {

@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod redemption;
 mod refresh_token;
 
@@ -12,6 +13,7 @@ use crate::Refusal;
 
 pub use authorization_code::{CodeFacts, authorization_code, code_plan, remember_code_for};
 pub use client_credentials::{ClientCredentialsFacts, client_credentials, client_credentials_plan};
+pub use device_code::device_code;
 pub use redemption::{Leave, RedemptionNote, RedemptionVerdict, redemption};
 pub use refresh_token::{
     RefreshFacts, RefreshToken, RefreshUse, first_refresh_id, gets_refresh_token, narrowed_scopes,

@@ -68,7 +68,7 @@ fn with_plan<T>(
         },
         begins_refresh: grant.scopes.offline_access(),
     };
-    Ok(then(code_plan("the-code", facts, NOW)?))
+    Ok(then(code_plan(Some("the-code"), facts, NOW)?))
 }
 
 fn issue_plan(spec: &TenantSpec, plan: &TokenPlan<'_>) -> TokenSet {

@@ -22,6 +22,7 @@ impl Refusal {
             | Self::RefreshScopeBeyond(_)
             | Self::RefreshConnectorGone { .. }
             | Self::RefreshDenied { .. } => Some(E::InvalidRequest),
+            Self::DeviceCodeUnknown => Some(E::InvalidRequest),
             Self::MissingGrantType => Some(E::UnsupportedGrantType),
             Self::ConsentRequired => Some(E::InteractionRequired),
             Self::BearerMissing | Self::BearerInvalid | Self::BearerLacksOpenId => {
@@ -91,9 +92,22 @@ impl Refusal {
             )
             .into(),
             Self::RefreshConnectorGone { .. } => "Requested connector does not exist.".into(),
-            Self::RefreshDenied { .. } | Self::UnsupportedGrantType(_) | Self::MissingGrantType => {
-                "".into()
-            }
+            Self::RefreshDenied { .. }
+            | Self::UnsupportedGrantType(_)
+            | Self::MissingGrantType
+            | Self::DevicePending
+            | Self::DevicePolledTooSoon
+            | Self::DeviceCodeExpired
+            | Self::NoDeviceGrant => "".into(),
+            Self::MissingDeviceCode => "No device code received".into(),
+            Self::DeviceCodeUnknown => "Invalid Device code.".into(),
+            Self::MissingUserCode => "No user code received".into(),
+            Self::UserCodeUnknown => "Invalid or expired user code.".into(),
+            Self::DeviceAnswerIncomplete => "Request was missing parameters".into(),
+            Self::DeviceAnswerRefused => "Authorization failed. Please try again.".into(),
+            Self::DeviceAnswerCodeUnknown => "Invalid or expired auth code.".into(),
+            Self::DeviceAnswerLate => "Invalid or expired device code.".into(),
+            Self::NoSuchResource => "Requested resource does not exist.".into(),
             Self::ScopeOfPeople(words) => {
                 let words = repeatable(&words.join(" "));
                 format!("client_credentials grant does not support {words} scope.").into()

@@ -188,6 +188,20 @@ fn a_description_is_of_the_characters_an_error_description_may_have() {
         R::BadLogoutHint,
         R::BearerTwice,
         R::BearerMalformed,
+        R::MissingDeviceCode,
+        R::DeviceCodeUnknown,
+        R::DeviceCodeExpired,
+        R::DevicePending,
+        R::DevicePolledTooSoon,
+        R::DeviceDenied,
+        R::NoDeviceGrant,
+        R::MissingUserCode,
+        R::UserCodeUnknown,
+        R::DeviceAnswerIncomplete,
+        R::DeviceAnswerRefused,
+        R::DeviceAnswerCodeUnknown,
+        R::DeviceAnswerLate,
+        R::NoSuchResource,
     ]);
     for refusal in refusals {
         let text = refusal.description(STANDARD);
@@ -325,4 +339,59 @@ fn only_replay_and_reuse_condemn_a_family() {
     assert_eq!(taken_over.condemns(), None);
     assert_eq!(obsolete.condemns(), None);
     assert_eq!(R::PkceMismatch { grant }.condemns(), None);
+}
+
+#[test]
+fn a_device_that_polls_hears_the_words_of_rfc_8628_3_5_and_dex_s_descriptions() {
+    for (refusal, ours, dexs, said) in [
+        (
+            R::DevicePending,
+            E::AuthorizationPending,
+            E::AuthorizationPending,
+            "",
+        ),
+        (R::DevicePolledTooSoon, E::SlowDown, E::SlowDown, ""),
+        (R::DeviceCodeExpired, E::ExpiredToken, E::ExpiredToken, ""),
+        (
+            R::DeviceCodeUnknown,
+            E::InvalidGrant,
+            E::InvalidRequest,
+            "Invalid Device code.",
+        ),
+        (
+            R::MissingDeviceCode,
+            E::InvalidRequest,
+            E::InvalidRequest,
+            "No device code received",
+        ),
+        (R::NoDeviceGrant, E::InvalidGrant, E::InvalidGrant, ""),
+    ] {
+        assert_eq!(
+            (refusal.code(STANDARD), refusal.code(DEX)),
+            (ours, dexs),
+            "{refusal:?}"
+        );
+        assert_eq!(refusal.description(DEX), said);
+        let waits = matches!(refusal, R::DevicePending | R::DevicePolledTooSoon);
+        assert_eq!(refusal.is_to_wait(), waits);
+    }
+    assert_eq!(R::DeviceDenied.code(STANDARD), E::AccessDenied);
+}
+
+#[test]
+fn the_pages_of_a_device_s_login_say_it_in_dex_s_words() {
+    for (refusal, said) in [
+        (R::MissingUserCode, "No user code received"),
+        (R::DeviceAnswerIncomplete, "Request was missing parameters"),
+        (
+            R::DeviceAnswerRefused,
+            "Authorization failed. Please try again.",
+        ),
+        (R::DeviceAnswerCodeUnknown, "Invalid or expired auth code."),
+        (R::UserCodeUnknown, "Invalid or expired user code."),
+        (R::DeviceAnswerLate, "Invalid or expired device code."),
+        (R::NoSuchResource, "Requested resource does not exist."),
+    ] {
+        assert_eq!(refusal.description(DEX), said);
+    }
 }

@@ -124,11 +124,12 @@ impl Person {
         self.browser.sessions.first().map(SessionCookie::reveal)
     }
 
-    fn keeps(&mut self, turn: Turn) -> Outcome {
+    pub(crate) fn keeps(&mut self, turn: Turn) -> Outcome {
         for change in turn.cookies {
             match change {
                 CookieChange::Bind(value) => self.browser.bindings = vec![value],
                 CookieChange::Carry { value, .. } => self.browser.carried = vec![value],
+                CookieChange::EnterDevice { value, .. } => self.browser.entered.push(value),
                 CookieChange::Release => self.browser.carried.clear(),
                 CookieChange::LogIn { cookie, .. } => self.browser.sessions = vec![cookie],
                 CookieChange::LogOut => self.browser.sessions.clear(),

@@ -27,25 +27,47 @@ pub(super) async fn redeem(
 ) -> Result<TokenResponse, FlowError> {
     let code = request.code.as_ref().ok_or(Refusal::MissingCode)?.reveal();
     let signers = signers(view, client).await?;
-    match redeemed(view, client, request, code, &signers).await {
+    let judge = |grant: &CodeGrant| authorization_code(request, client, grant, view.rules());
+    let presented = Presented {
+        hash: TokenHash::of(code),
+        presenter: presenter(client, request),
+        bound_to: Some(code),
+        resources: &request.resources,
+        judge: &judge,
+    };
+    match redeemed(view, client, &presented, &signers).await {
         Err(FlowError::Refused(why)) => Err(refused(view, client, why.refusal).await),
         answer => answer,
     }
 }
 
-async fn redeemed(
+/// A code that is presented.
+pub(super) struct Presented<'p> {
+    /// What it is stored under.
+    pub(super) hash: TokenHash,
+    /// The hash of all that was presented with it.
+    pub(super) presenter: TokenHash,
+    /// The code itself, where an ID token is bound to it.
+    pub(super) bound_to: Option<&'p str>,
+    /// The resources that were named with it (RFC 8707 §2.2).
+    pub(super) resources: &'p [String],
+    /// Whether what was presented with it is good for what it stands for.
+    pub(super) judge: &'p (dyn Fn(&CodeGrant) -> Result<(), Refusal> + Sync),
+}
+
+/// Redeems what was presented; a refusal may condemn its family.
+pub(super) async fn redeemed(
     view: &TenantView,
     client: &Client,
-    request: &CodeRequest,
-    code: &str,
+    presented: &Presented<'_>,
     signers: &Signers<'_>,
 ) -> Result<TokenResponse, FlowError> {
-    let (cache, hash) = (&view.effects.cache, TokenHash::of(code));
+    let (cache, hash) = (&view.effects.cache, &presented.hash);
     let Claimed {
         grant,
         number,
         claim,
-    } = claimed(view, client, request, &hash).await?;
+    } = claimed(view, presented).await?;
     let peers = view.clients().peers(&grant.scopes).await?;
     let settled = || gets_refresh(view, client, &grant.scopes, &grant.login);
     let facts = CodeFacts {
@@ -55,15 +77,15 @@ async fn redeemed(
         asker: Asker {
             client,
             peers: &peers,
-            resources: resources(view, &request.resources),
+            resources: resources(view, presented.resources),
         },
         begins_refresh: grant.begins_refresh.unwrap_or_else(settled),
     };
-    let plan = code_plan(code, facts, view.now())?;
+    let plan = code_plan(presented.bound_to, facts, view.now())?;
     let tokens = signers.sign(&plan).await?;
     let remember = remember_code_for(&view.spec);
     let noted = noted(view, &plan, claim.as_ref(), remember).await?;
-    let leave = cache.answer_code(&hash, number, remember).await;
+    let leave = cache.answer_code(hash, number, remember).await;
     let seen = match &leave {
         Ok(LeaveToAnswer::Given(epoch)) => Leave::Given(epoch.as_ref()),
         Ok(LeaveToAnswer::Refused) => Leave::Refused,
@@ -116,22 +138,21 @@ struct Claimed {
 /// Ours claims first: one round trip, and a code that was presented in the wrong way is used up for
 /// everybody else, so that nobody tries verifiers on it. dex judges first and leaves a wrongly
 /// presented code alone.
-async fn claimed(
-    view: &TenantView,
-    client: &Client,
-    request: &CodeRequest,
-    hash: &TokenHash,
-) -> Result<Claimed, FlowError> {
+async fn claimed(view: &TenantView, presented: &Presented<'_>) -> Result<Claimed, FlowError> {
+    let Presented {
+        hash,
+        presenter,
+        judge,
+        ..
+    } = presented;
     let cache = &view.effects.cache;
-    let rules = view.rules();
-    if rules.keeps_wrongly_presented_code
+    if view.rules().keeps_wrongly_presented_code
         && let Some(grant) = cache.peek_code(hash).await?
     {
-        authorization_code(request, client, &grant, rules)?;
+        judge(&grant)?;
     }
-    let presenter = presenter(client, request);
     let at_least = view.spec.expiry.codes;
-    let claimed = match cache.claim_code(hash, &presenter, at_least).await? {
+    let claimed = match cache.claim_code(hash, presenter, at_least).await? {
         ClaimedCode::Claimed {
             grant,
             claim: number,
@@ -144,7 +165,7 @@ async fn claimed(
         ClaimedCode::Replayed(grant) => return Err(Refusal::CodeReplayed { grant }.into()),
         ClaimedCode::Unknown => return Err(Refusal::CodeUnknown.into()),
     };
-    authorization_code(request, client, &claimed.grant, rules)?;
+    judge(&claimed.grant)?;
     Ok(claimed)
 }
 

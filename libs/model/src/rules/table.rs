@@ -1,5 +1,5 @@
 use super::{
-    AccessTokenForm, IntrospectionForm, LoopbackRedirects, PreflightForm, RefusalForm,
+    AccessTokenForm, DeviceForm, IntrospectionForm, LoopbackRedirects, PreflightForm, RefusalForm,
     ReplacedRefreshToken, Rules,
 };
 use crate::Dialect;
@@ -72,6 +72,8 @@ impl Rules {
         userinfo_is_whole_token: false,
         introspection: IntrospectionForm::Rfc7662,
 
+        devices: DeviceForm::Rfc8628,
+
         refusals: RefusalForm::Rfc,
         answers_to_every_method: false,
         opens_home_and_introspection_to_scripts: false,
@@ -140,6 +142,8 @@ impl Rules {
 
         userinfo_is_whole_token: true,
         introspection: IntrospectionForm::Dex,
+
+        devices: DeviceForm::Dex,
 
         refusals: RefusalForm::Dex,
         answers_to_every_method: true,

@@ -1,8 +1,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use insula_model::{AuthRequest, AuthRequestId, CodeGrant, Login, TokenHash};
-use insula_store::{ClaimedCode, Finish, LeaveToAnswer, LoginRoom, TenantCache};
+use insula_model::{AuthRequest, AuthRequestId, CodeGrant, DeviceRequest, Login, TokenHash};
+use insula_store::{
+    ClaimedCode, DeviceLife, DevicePace, DevicePoll, Finish, FoundDevice, LeaveToAnswer, LoginRoom,
+    TenantCache,
+};
 
 use super::{Answer, Link, lock};
 use crate::Defect;
@@ -121,6 +124,53 @@ impl TenantCache for NodeCache {
                 LeaveToAnswer::Given(_) => LeaveToAnswer::Given(self.link.cache.epoch()),
                 other => other,
             }
+        })
+        .await
+    }
+
+    async fn put_device(
+        &self,
+        device: &TokenHash,
+        user_code: &TokenHash,
+        request: &DeviceRequest,
+        _: u32,
+        life: DeviceLife,
+    ) -> Answer<bool> {
+        self.call("put_device", |entries, at| {
+            entries.put_device((device, user_code), request, life, at)
+        })
+        .await
+    }
+
+    async fn find_device(&self, user_code: &TokenHash) -> Answer<FoundDevice> {
+        self.call("find_device", |entries, at| {
+            entries.find_device(user_code, at)
+        })
+        .await
+    }
+
+    async fn approve_device(
+        &self,
+        user_code: &TokenHash,
+        grant: &CodeGrant,
+        at_least: Duration,
+    ) -> Answer<bool> {
+        self.call("approve_device", |entries, at| {
+            entries.approve_device(user_code, grant, at_least, at)
+        })
+        .await
+    }
+
+    async fn deny_device(&self, user_code: &TokenHash) -> Answer<bool> {
+        self.call("deny_device", |entries, at| {
+            entries.deny_device(user_code, at)
+        })
+        .await
+    }
+
+    async fn poll_device(&self, device: &TokenHash, pace: DevicePace) -> Answer<DevicePoll> {
+        self.call("poll_device", |entries, at| {
+            entries.poll_device(device, pace, at)
         })
         .await
     }

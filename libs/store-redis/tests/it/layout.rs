@@ -3,10 +3,14 @@ use std::time::Duration;
 use insula_ambient::{SeededEntropy, Timestamp};
 use insula_model::{
     Asked, AuthRequest, AuthRequestId, AuthorizationRequest, ClientId, CodeGrant, ConnectorId,
-    GrantId, IdentityClaims, Login, Origin, Proof, ProvenPerson, TenantId, TokenHash, UserId,
+    DeviceRequest, GrantId, IdentityClaims, Login, Origin, Proof, ProvenPerson, TenantId,
+    TokenHash, UserId,
 };
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
-use insula_store::{Cache as _, ClaimedCode, LeaveToAnswer, LoginRoom, StoreError};
+use insula_store::{
+    Cache as _, ClaimedCode, DeviceLife, DevicePace, DevicePoll, FoundDevice, LeaveToAnswer,
+    LoginRoom, StoreError,
+};
 use insula_store_redis::RedisCache;
 use redis::AsyncCommands as _;
 use tokio::runtime::{Builder, Handle};
@@ -143,6 +147,43 @@ async fn every_verb_is_one_round_trip() {
         assert_eq!(is_given, claim == 2);
         one_more("answer_code");
     }
+    let life = DeviceLife {
+        good_for: MINUTE,
+        remembered_for: MINUTE,
+    };
+    let pace = DevicePace {
+        interval: MINUTE,
+        slower_by: MINUTE,
+        is_forgiving: false,
+    };
+    let asked = DeviceRequest {
+        client_id: ClientId::parse("tv").unwrap(),
+        is_proven: true,
+        scopes: Scopes::parse("openid"),
+        resources: vec!["https://api.test".into()],
+        code_challenge: None,
+        asked_from: None,
+        asked_at: Timestamp::from_secs(1),
+    };
+    let (first, second) = (TokenHash::of("first"), TokenHash::of("second"));
+    for device in [&first, &second] {
+        let put = tenant.put_device(device, device, &asked, 10, life).await;
+        assert!(put.unwrap());
+        one_more("put_device");
+    }
+    let found = tenant.find_device(&first).await.unwrap();
+    assert!(matches!(found, FoundDevice::Waiting(_)));
+    one_more("find_device");
+    for expected in [DevicePoll::Pending, DevicePoll::SlowDown] {
+        let polled = tenant.poll_device(&first, pace).await.unwrap();
+        assert_eq!(polled, expected);
+        one_more("poll_device");
+    }
+    let approved = tenant.approve_device(&first, &grant, MINUTE).await;
+    assert!(approved.unwrap());
+    one_more("approve_device");
+    assert!(tenant.deny_device(&second).await.unwrap());
+    one_more("deny_device");
     let login = &grant.login;
     tenant.keep_refreshed(&usage, login, MINUTE).await.unwrap();
     one_more("keep_refreshed");
@@ -327,12 +368,21 @@ async fn a_record_of_another_form_is_corrupt_to_every_verb_that_reads_it() {
     for key in [
         format!("{prefix}:{{acme}}:auth:{}", request.id),
         format!("{prefix}:{{acme}}:code:{text}"),
+        format!("{prefix}:{{acme}}:device:{text}"),
         format!("{prefix}:{{acme}}:refreshed:{text}"),
         format!("{prefix}:{{acme}}:count:{}", TokenHash::of("key").to_text()),
     ] {
         let set: redis::RedisResult<()> = raw.set_ex(key, "9|of another version", 60).await;
         set.unwrap();
     }
+    let user_code = format!("{prefix}:{{acme}}:user-code:{text}");
+    let set: redis::RedisResult<()> = raw.set_ex(user_code, &text, 60).await;
+    set.unwrap();
+    let pace = DevicePace {
+        interval: MINUTE,
+        slower_by: MINUTE,
+        is_forgiving: false,
+    };
     let grant = grant();
     let mut next = request.clone();
     next.version = 2;
@@ -344,6 +394,10 @@ async fn a_record_of_another_form_is_corrupt_to_every_verb_that_reads_it() {
         tenant.peek_code(&hash).await.err(),
         tenant.claim_code(&hash, &hash, MINUTE).await.err(),
         tenant.answer_code(&hash, 1, MINUTE).await.err(),
+        tenant.find_device(&hash).await.err(),
+        tenant.approve_device(&hash, &grant, MINUTE).await.err(),
+        tenant.deny_device(&hash).await.err(),
+        tenant.poll_device(&hash, pace).await.err(),
         tenant.kept_refreshed(&hash).await.err(),
         tenant.count("key", MINUTE).await.err(),
         tenant.counted("key").await.err(),

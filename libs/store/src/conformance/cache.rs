@@ -10,6 +10,7 @@
 )]
 
 mod codes;
+mod devices;
 mod logins;
 mod whole;
 
@@ -20,14 +21,15 @@ use async_trait::async_trait;
 use insula_ambient::{Entropy as _, SystemEntropy, Timestamp};
 use insula_model::{
     Asked, AuthRequest, AuthRequestId, AuthorizationRequest, Claim, ClaimSet, ClaimsRequest,
-    ClientId, CodeGrant, ConnectorId, GrantId, IdentityClaims, Login, Origin, Proof, ProvenPerson,
-    RequestedClaims, TenantId, TokenHash, UserId,
+    ClientId, CodeGrant, ConnectorId, DeviceRequest, GrantId, IdentityClaims, Login, Origin, Proof,
+    ProvenPerson, RequestedClaims, TenantId, TokenHash, UserId,
 };
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 
 use crate::{Cache, ClaimedCode, LeaveToAnswer, LoginRoom, StoreError, TenantCache};
 
 pub use codes::*;
+pub use devices::*;
 pub use logins::*;
 pub use whole::*;
 
@@ -94,6 +96,16 @@ macro_rules! cache_conformance {
             a_code_is_unknown_once_it_has_ended
             a_used_code_is_remembered_past_its_end
             a_used_code_cannot_be_stored_again
+            a_device_is_found_by_its_user_code_until_it_ends
+            a_user_code_that_somebody_has_is_not_given_to_another
+            a_device_that_polls_too_soon_has_to_wait_longer_from_then_on
+            a_forgiving_pace_begins_anew_after_a_poll_in_time
+            an_approved_device_has_a_code_that_is_claimed_as_any_other
+            a_code_of_a_device_lives_as_long_as_the_device_code_was_to_live
+            of_a_hundred_answers_to_a_device_exactly_one_counts
+            a_denied_device_is_told_so
+            what_became_of_a_device_is_told_after_its_end_and_later_forgotten
+            a_tenant_full_of_devices_lets_its_oldest_go_and_no_neighbours
             a_refreshed_login_is_kept_and_replaced
             counters_count_within_the_window_that_began_with_the_first_event
             a_hundred_events_at_once_are_a_hundred_events
@@ -211,6 +223,18 @@ fn next(request: &AuthRequest) -> AuthRequest {
         acr: login.acr,
     };
     next.proven(person, proof).expect("nobody was known")
+}
+
+fn a_device() -> DeviceRequest {
+    DeviceRequest {
+        client_id: ClientId::parse("tv").expect("a client_id"),
+        is_proven: true,
+        scopes: Scopes::parse("openid offline_access"),
+        resources: vec!["https://api.test".into()],
+        code_challenge: None,
+        asked_from: Some([192, 0, 2, 7].into()),
+        asked_at: Timestamp::from_secs(1),
+    }
 }
 
 fn a_grant() -> CodeGrant {

@@ -1,3 +1,4 @@
+mod devices;
 mod expiring_map;
 mod of_tenant;
 
@@ -12,6 +13,7 @@ use insula_model::{
     AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, GrantId, Login, TenantId, TokenHash,
 };
 
+use self::devices::Device;
 use self::expiring_map::ExpiringMap;
 use self::of_tenant::OfTenant;
 use crate::{Cache, StoreError, TenantCache};
@@ -82,6 +84,9 @@ struct Logins {
     requests: ExpiringMap<AuthRequestId, Arc<AuthRequest>>,
     codes: ExpiringMap<TokenHash, Code>,
     used: ExpiringMap<TokenHash, GrantId>,
+    devices: ExpiringMap<TokenHash, Device>,
+    /// Which device a user code belongs to. Both end together.
+    user_codes: ExpiringMap<TokenHash, TokenHash>,
 }
 
 /// A code that was not redeemed yet, and who claimed it last, how often.
@@ -176,6 +181,8 @@ impl TenantEntries {
                 requests: ExpiringMap::new(total.clone()),
                 codes: ExpiringMap::new(total.clone()),
                 used: ExpiringMap::new(total.clone()),
+                devices: ExpiringMap::new(total.clone()),
+                user_codes: ExpiringMap::new(total.clone()),
             }),
             refreshed: Mutex::new(ExpiringMap::new(total.clone())),
             counters: Mutex::new(ExpiringMap::new(total.clone())),
@@ -184,16 +191,18 @@ impl TenantEntries {
 
     fn is_empty(&self) -> bool {
         let logins = lock(&self.logins);
-        logins.requests.len() + logins.codes.len() + logins.used.len() == 0
+        logins.requests.len() + logins.codes.len() + logins.used.len() + logins.devices.len() == 0
             && lock(&self.refreshed).len() == 0
             && lock(&self.counters).len() == 0
     }
 
     fn sweep(&self, now: Monotonic) -> usize {
-        let portions: [&dyn Fn() -> usize; 5] = [
+        let portions: [&dyn Fn() -> usize; 7] = [
             &|| lock(&self.logins).requests.expire(now, AT_ONCE),
             &|| lock(&self.logins).codes.expire(now, AT_ONCE),
             &|| lock(&self.logins).used.expire(now, AT_ONCE),
+            &|| lock(&self.logins).devices.expire(now, AT_ONCE),
+            &|| lock(&self.logins).user_codes.expire(now, AT_ONCE),
             &|| lock(&self.refreshed).expire(now, AT_ONCE),
             &|| lock(&self.counters).expire(now, AT_ONCE),
         ];

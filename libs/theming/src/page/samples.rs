@@ -1,9 +1,10 @@
 //! Pages with speaking data, one per state.
 
 use super::{
-    Chooser, ConnectorChoice, Consent, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm,
-    LoggedOut, LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, ScopeItem,
-    SignedIn, Unavailable,
+    Chooser, ConnectorChoice, Consent, DeviceAnswer, DeviceAnswered, DeviceCode, DeviceConfirm,
+    DeviceError, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm, LoggedOut,
+    LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, ScopeItem, SignedIn,
+    Unavailable,
 };
 
 const CLIENT: &str = "Acme Portal";
@@ -39,6 +40,33 @@ pub(super) fn all() -> Vec<(&'static str, Page)> {
             password_with(PasswordError::Expired, None).into(),
         ),
         ("consent", consent().into()),
+        ("device", device(None, None).into()),
+        ("device-known", device_known().into()),
+        (
+            "device-wrong",
+            device(Some(DeviceError::Wrong), None).into(),
+        ),
+        (
+            "device-expired",
+            device(Some(DeviceError::Expired), None).into(),
+        ),
+        (
+            "device-throttled",
+            device(Some(DeviceError::Throttled), Some(10)).into(),
+        ),
+        ("device-confirm", device_confirm().into()),
+        (
+            "device-confirm-unplaced",
+            DeviceConfirm {
+                asked_from: None,
+                asked_minutes_ago: 0,
+                ..device_confirm()
+            }
+            .into(),
+        ),
+        ("device-done", answered(DeviceAnswer::Approved).into()),
+        ("device-denied", answered(DeviceAnswer::Denied).into()),
+        ("device-over", answered(DeviceAnswer::Expired).into()),
         ("error-client", client_mistake().into()),
         ("error-fault", ErrorPage::our_fault("7Q4K-XM2D").into()),
         (
@@ -218,6 +246,40 @@ fn consent() -> Consent {
             .collect(),
         action: "/approval?req=abc&hmac=def".into(),
         fields: vec![("req".into(), "abc".into())],
+    }
+}
+
+fn device(error: Option<DeviceError>, retry_after_min: Option<u64>) -> DeviceCode {
+    DeviceCode {
+        user_code: error.map(|_| "WDJB-MJHX".into()).unwrap_or_default(),
+        action: "/device".into(),
+        error,
+        retry_after_min,
+    }
+}
+
+fn device_known() -> DeviceCode {
+    DeviceCode {
+        user_code: "WDJB-MJHT".into(),
+        ..device(None, None)
+    }
+}
+
+fn device_confirm() -> DeviceConfirm {
+    DeviceConfirm {
+        client_name: "Acme Command Line".into(),
+        user_code: "WDJB-MJHT".into(),
+        asked_from: Some("192.0.2.7".into()),
+        asked_minutes_ago: 2,
+        action: "/device".into(),
+        fields: vec![("req".into(), "abc".into()), ("hmac".into(), "def".into())],
+    }
+}
+
+fn answered(answer: DeviceAnswer) -> DeviceAnswered {
+    DeviceAnswered {
+        client_name: "Acme Command Line".into(),
+        answer,
     }
 }
 

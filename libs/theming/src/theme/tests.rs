@@ -393,7 +393,23 @@ fn a_link_that_would_run_as_code_leads_nowhere() {
 
 #[test]
 fn hooks_for_password_managers_and_robots_do_not_change() {
-    let expected: [(&str, &[&str]); 7] = [
+    let expected: [(&str, &[&str]); 9] = [
+        (
+            "device",
+            &[
+                "id=\"user_code\" name=\"user_code\"",
+                "id=\"submit-device\"",
+            ],
+        ),
+        (
+            "device-confirm",
+            &[
+                "name=\"device\" value=\"confirm\"",
+                "name=\"device\" value=\"deny\"",
+                "id=\"submit-approve\"",
+                "id=\"submit-deny\"",
+            ],
+        ),
         (
             "password",
             &[

@@ -4,8 +4,10 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, web};
 use insula_engine::{Evidence, Refusal};
 use insula_flows::FlowError;
+use insula_model::DeviceForm;
 use insula_oauth::GrantType;
 
+use super::device;
 use crate::context::Context;
 use crate::metrics::WebMetrics;
 use crate::read;
@@ -25,6 +27,11 @@ pub(crate) async fn token(
     let grant = evidence.form.get("grant_type").and_then(GrantType::parse);
     metrics.token(grant, answer.is_ok());
     match answer {
+        Ok(tokens)
+            if grant == Some(GrantType::DeviceCode) && ctx.rules().devices == DeviceForm::Dex =>
+        {
+            device::tokens_of_dex(&tokens)
+        }
         Ok(tokens) => json(StatusCode::OK, &tokens, Cacheable::No),
         Err(failure) => fail(ctx, Surface::Program, failure),
     }
@@ -71,7 +78,7 @@ pub(crate) async fn userinfo(ctx: &Context, payload: &mut web::Payload) -> HttpR
     }
 }
 
-async fn posted<'r>(
+pub(super) async fn posted<'r>(
     ctx: &'r Context,
     payload: &mut web::Payload,
 ) -> Result<Evidence<'r>, FlowError> {

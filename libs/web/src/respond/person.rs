@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use insula_connector_kit::ConnectorError;
 use insula_engine::{Refusal, repeatable};
 use insula_model::RefusalForm;
-use insula_theming::{ErrorPage, Page};
+use insula_theming::{DeviceAnswer, ErrorPage, Page};
 
 use crate::context::Context;
 use crate::page;
@@ -86,6 +86,11 @@ pub(super) fn page_status(page: &Page) -> StatusCode {
     let status = match page {
         Page::Error(error) => error.status,
         Page::Unavailable(_) => 503,
+        Page::DeviceCode(form) if form.error.is_some() => match form.retry_after_min {
+            Some(_) => 429,
+            None => 400,
+        },
+        Page::DeviceAnswered(page) if page.answer == DeviceAnswer::Expired => 400,
         Page::Password(form) if form.error.is_some() => match form.retry_after_s {
             Some(_) => 429,
             None => 401,

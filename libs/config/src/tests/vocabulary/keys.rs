@@ -259,7 +259,7 @@ pub(super) const BOTH: &[Row] = &[
         "expiry.deviceRequests",
         "expiry: { HERE }\n",
         "deviceRequests: 7m",
-        Told,
+        Obeyed(&["both_codes_of_a_device_last_as_long_as_the_tenant_says"]),
     ),
     (
         "expiry.signingKeys",

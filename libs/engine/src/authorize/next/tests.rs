@@ -982,3 +982,17 @@ fn an_upstream_is_to_ask_anew_where_its_session_may_be_too_old_for_the_client() 
         assert_eq!(told, [by_rfc, by_dex], "{clause}");
     }
 }
+
+#[test]
+fn rfc_8628_5_4_a_device_is_confirmed_before_anything_else_is_asked() {
+    let spec = a_tenant().build();
+    for request in [
+        an_authorization_request(),
+        asking(|request| request.prompts = NONE),
+        asking(|request| request.prompts = LOGIN),
+    ] {
+        let client = spec.clients.get(&request.client_id).unwrap();
+        let asked = next(&request, client, &spec, Standing::Unconfirmed, NOW);
+        assert_eq!(asked, Ok(Next::Confirm));
+    }
+}

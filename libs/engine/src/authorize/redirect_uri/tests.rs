@@ -1,12 +1,13 @@
 use insula_model::{Client, Rules};
-use insula_testkit::{ClientBuilder, a_client};
+use insula_testkit::{ClientBuilder, a_client, a_tenant};
 
 use super::is_registered;
 
 const REGISTERED: &str = "https://app.test/cb?tenant=a";
 
 fn fits(presented: &str, client: ClientBuilder, rules: Rules) -> bool {
-    is_registered(presented, &Client::from(client), rules.loopback_redirects)
+    let spec = a_tenant().with(|spec| spec.rules = rules).build();
+    is_registered(presented, &Client::from(client), &spec)
 }
 
 #[test]
@@ -192,4 +193,30 @@ fn only_this_machine_is_loopback() {
         let confidential = a_client().without_redirects();
         assert!(!fits(presented, confidential, Rules::DEX), "{presented:?}");
     }
+}
+
+#[test]
+fn dex_s_callback_of_devices_is_registered_in_either_spelling_and_needed_by_none_that_has_no_uri() {
+    let path = |presented: &str, client: ClientBuilder, rules: Rules| {
+        let spec = a_tenant().at("acme", "https://acme.test/dex");
+        let spec = spec.with(|spec| spec.rules = rules).build();
+        is_registered(presented, &Client::from(client), &spec)
+    };
+    let without = || a_client().without_redirects();
+    let with = |uri: &str| without().with_redirect(uri);
+    for presented in ["/device/callback", "/dex/device/callback"] {
+        for registered in ["/device/callback", "/dex/device/callback"] {
+            assert!(path(presented, with(registered), Rules::DEX));
+        }
+        assert!(!path(presented, with(REGISTERED), Rules::DEX));
+        assert!(!path(presented, with(REGISTERED).public(), Rules::DEX));
+        assert!(!path(presented, without(), Rules::DEX));
+        assert!(path(presented, without().public(), Rules::DEX));
+        assert!(!path(presented, without().public(), Rules::STANDARD));
+    }
+    assert!(!path(
+        "/dex/device/callback",
+        with("/device/callback"),
+        Rules::STANDARD
+    ));
 }

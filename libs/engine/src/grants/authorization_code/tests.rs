@@ -155,7 +155,7 @@ fn planned(spec: &TenantSpec, grant: &CodeGrant, begins_refresh: bool) -> Result
         },
         begins_refresh,
     };
-    let plan = code_plan("the-code", facts, NOW)?;
+    let plan = code_plan(Some("the-code"), facts, NOW)?;
     assert_eq!(plan.client_id, &grant.client_id);
     assert_eq!(plan.grant_id, &grant.grant_id);
     assert_eq!(plan.subject, Subject::Person(&grant.login));

@@ -2,8 +2,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use insula_model::{AuthRequest, AuthRequestId, CodeGrant, Login, TokenHash};
-use insula_store::{ClaimedCode, Finish, LeaveToAnswer, LoginRoom, StoreError, TenantCache};
+use insula_model::{AuthRequest, AuthRequestId, CodeGrant, DeviceRequest, Login, TokenHash};
+use insula_store::{
+    ClaimedCode, DeviceLife, DevicePace, DevicePoll, Finish, FoundDevice, LeaveToAnswer, LoginRoom,
+    StoreError, TenantCache,
+};
 
 use super::WatchedCache;
 
@@ -120,6 +123,50 @@ impl TenantCache for WatchedCache {
             LeaveToAnswer::Given(epoch) => LeaveToAnswer::Given(self.1.epoch(epoch)),
             other => other,
         })
+    }
+
+    async fn put_device(
+        &self,
+        device: &TokenHash,
+        user_code: &TokenHash,
+        request: &DeviceRequest,
+        room: u32,
+        life: DeviceLife,
+    ) -> Result<bool, StoreError> {
+        let put = self.0.put_device(device, user_code, request, room, life);
+        self.1.watch("put_device", put).await
+    }
+
+    async fn find_device(&self, user_code: &TokenHash) -> Result<FoundDevice, StoreError> {
+        self.1
+            .watch("find_device", self.0.find_device(user_code))
+            .await
+    }
+
+    async fn approve_device(
+        &self,
+        user_code: &TokenHash,
+        grant: &CodeGrant,
+        at_least: Duration,
+    ) -> Result<bool, StoreError> {
+        let approve = self.0.approve_device(user_code, grant, at_least);
+        self.1.watch("approve_device", approve).await
+    }
+
+    async fn deny_device(&self, user_code: &TokenHash) -> Result<bool, StoreError> {
+        self.1
+            .watch("deny_device", self.0.deny_device(user_code))
+            .await
+    }
+
+    async fn poll_device(
+        &self,
+        device: &TokenHash,
+        pace: DevicePace,
+    ) -> Result<DevicePoll, StoreError> {
+        self.1
+            .watch("poll_device", self.0.poll_device(device, pace))
+            .await
     }
 
     async fn keep_refreshed(

@@ -2,10 +2,10 @@ use futures_util::future::join_all;
 use insula_model::{Asked, ConnectorId, Login};
 
 use super::{
-    CROWD, CacheOnTrial, LIFE, MINUTE, ROOM, a_grant, a_hash, a_login, a_request, a_tenant,
-    a_tenant_id, claim, fine, later, next, redeem, told,
+    CROWD, CacheOnTrial, DEVICE_LIFE, LIFE, MINUTE, PACE, ROOM, a_device, a_grant, a_hash, a_login,
+    a_request, a_tenant, a_tenant_id, claim, fine, later, next, redeem, told,
 };
-use crate::{ClaimedCode, Finish, LeaveToAnswer};
+use crate::{ClaimedCode, DevicePoll, Finish, FoundDevice, LeaveToAnswer};
 
 /// See its name.
 pub async fn a_refreshed_login_is_kept_and_replaced(trial: &dyn CacheOnTrial) {
@@ -80,6 +80,26 @@ pub async fn no_method_of_one_tenant_touches_another(trial: &dyn CacheOnTrial) {
     fine(ours.put_code(&code, &grant, MINUTE).await);
     fine(ours.keep_refreshed(&usage, &login, later(300)).await);
     fine(ours.count("key", later(60)).await);
+    let (device, user_code) = (a_hash(), a_hash());
+    let put = ours
+        .put_device(&device, &user_code, &a_device(), 100, DEVICE_LIFE)
+        .await;
+    assert!(fine(put));
+
+    let found = fine(theirs.find_device(&user_code).await);
+    assert_eq!(found, FoundDevice::Unknown);
+    let approved = theirs.approve_device(&user_code, &grant, MINUTE).await;
+    assert!(!fine(approved));
+    assert!(!fine(theirs.deny_device(&user_code).await));
+    let polled = fine(theirs.poll_device(&device, PACE).await);
+    assert_eq!(polled, DevicePoll::Unknown);
+    let put = theirs
+        .put_device(&device, &user_code, &a_device(), 100, DEVICE_LIFE)
+        .await;
+    assert!(fine(put), "the same codes at another tenant");
+    assert!(fine(theirs.deny_device(&user_code).await));
+    let polled = fine(ours.poll_device(&device, PACE).await);
+    assert_eq!(polled, DevicePoll::Pending);
 
     assert_eq!(fine(theirs.get_auth_request(&request.id).await), None);
     assert!(!fine(theirs.advance_auth_request(&next(&request)).await));
@@ -162,6 +182,21 @@ pub async fn every_entry_has_an_end(trial: &dyn CacheOnTrial) {
     fine(tenant.keep_refreshed(&usage, &login, later(300)).await);
     fine(tenant.count("key", later(60)).await);
     fine(tenant.count("key", later(60)).await);
+    let (waiting, approved, denied) = (a_hash(), a_hash(), a_hash());
+    for code in [&waiting, &approved, &denied] {
+        let put = tenant
+            .put_device(&a_hash(), code, &a_device(), 100, DEVICE_LIFE)
+            .await;
+        assert!(fine(put));
+    }
+    let device = a_hash();
+    let put = tenant
+        .put_device(&device, &a_hash(), &a_device(), 100, DEVICE_LIFE)
+        .await;
+    assert!(fine(put));
+    fine(tenant.poll_device(&device, PACE).await);
+    fine(tenant.approve_device(&approved, &grant, MINUTE).await);
+    fine(tenant.deny_device(&denied).await);
     assert_eq!(trial.entries_without_end().await, Vec::<String>::new());
 }
 

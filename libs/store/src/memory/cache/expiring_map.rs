@@ -103,12 +103,11 @@ impl<K: Clone + Eq + Hash, V> ExpiringMap<K, V> {
         gone
     }
 
-    /// Removes the entry that would end first.
-    pub(super) fn drop_first_to_end(&mut self) {
-        if let Some((_, key)) = self.by_end.first_key_value() {
-            let key = key.clone();
-            self.take(&key);
-        }
+    /// Removes the entry that would end first, and answers it.
+    pub(super) fn drop_first_to_end(&mut self) -> Option<V> {
+        let (_, key) = self.by_end.first_key_value()?;
+        let key = key.clone();
+        self.take(&key).map(|(value, _)| value)
     }
 
     fn tick(&mut self) -> u64 {

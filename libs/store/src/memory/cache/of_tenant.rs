@@ -3,11 +3,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_ambient::Monotonic;
-use insula_model::{AuthRequest, AuthRequestId, CodeGrant, Login, TokenHash, written_length};
+use insula_model::{
+    AuthRequest, AuthRequestId, CodeGrant, DeviceRequest, Login, TokenHash, written_length,
+};
 
 use super::expiring_map::ExpiringMap;
 use super::{Code, Shared, TenantEntries, lock};
-use crate::{ClaimedCode, Finish, LeaveToAnswer, LoginRoom, StoreError, TenantCache};
+use crate::{
+    ClaimedCode, DeviceLife, DevicePace, DevicePoll, Finish, FoundDevice, LeaveToAnswer, LoginRoom,
+    StoreError, TenantCache,
+};
 
 /// How many ended entries a write removes while it is there.
 const IN_PASSING: usize = 8;
@@ -223,6 +228,56 @@ impl TenantCache for OfTenant {
             .used
             .put(*code, answered.grant.grant_id.clone(), ends);
         Ok(LeaveToAnswer::Given(self.shared.epoch.clone()))
+    }
+
+    async fn put_device(
+        &self,
+        device: &TokenHash,
+        user_code: &TokenHash,
+        request: &DeviceRequest,
+        room: u32,
+        life: DeviceLife,
+    ) -> Result<bool, StoreError> {
+        let now = self.now();
+        if self.shared.is_full() {
+            return Err(StoreError::Full(
+                "devices for what the process still can hold",
+            ));
+        }
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let logins = &mut *lock(&self.entries.logins);
+        Ok(logins.put_device((device, user_code), request, room, life, now))
+    }
+
+    async fn find_device(&self, user_code: &TokenHash) -> Result<FoundDevice, StoreError> {
+        let now = self.now();
+        Ok(lock(&self.entries.logins).find_device(user_code, now))
+    }
+
+    async fn approve_device(
+        &self,
+        user_code: &TokenHash,
+        grant: &CodeGrant,
+        at_least: Duration,
+    ) -> Result<bool, StoreError> {
+        let now = self.now();
+        let logins = &mut *lock(&self.entries.logins);
+        Self::refuse_if_full(&mut logins.codes, self.shared.limits.codes, "codes", now)?;
+        Ok(logins.approve_device(user_code, grant, at_least, now))
+    }
+
+    async fn deny_device(&self, user_code: &TokenHash) -> Result<bool, StoreError> {
+        let now = self.now();
+        Ok(lock(&self.entries.logins).deny_device(user_code, now))
+    }
+
+    async fn poll_device(
+        &self,
+        device: &TokenHash,
+        pace: DevicePace,
+    ) -> Result<DevicePoll, StoreError> {
+        let now = self.now();
+        Ok(lock(&self.entries.logins).poll_device(device, pace, now))
     }
 
     async fn keep_refreshed(
