@@ -55,6 +55,7 @@ pub fn a_tenant() -> TenantBuilder {
             access_tokens: Duration::from_mins(10),
             auth_requests: Duration::from_mins(10),
             codes: Duration::from_mins(1),
+            device_requests: Duration::from_mins(10),
             refresh: RefreshPolicy {
                 rotate: true,
                 reuse_interval: Duration::from_secs(3),
@@ -152,6 +153,7 @@ impl TenantBuilder {
         spec.expiry.access_tokens = 24 * HOUR;
         spec.expiry.auth_requests = 24 * HOUR;
         spec.expiry.codes = Duration::from_mins(30);
+        spec.expiry.device_requests = Duration::from_mins(5);
         spec.expiry.refresh = RefreshPolicy {
             rotate: true,
             reuse_interval: Duration::ZERO,
