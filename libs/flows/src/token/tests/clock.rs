@@ -173,7 +173,7 @@ async fn a_clock_set_between_any_two_steps_ends_no_login() {
             clock.advance(SECOND);
             view.clone()
         };
-        a_login(count, |_| false).await;
+        Box::pin(a_login(count, |_| false)).await;
         assert!(steps.get() >= 8, "{}", steps.get());
         for set in Set::every() {
             for when in 1..=steps.get() {
@@ -188,7 +188,10 @@ async fn a_clock_set_between_any_two_steps_ends_no_login() {
                     view.clone()
                 };
                 println!("{dialect:?}, {set:?} before step {when}");
-                a_login(node, |life| step.get() == when && set.outlasts(life)).await;
+                Box::pin(a_login(node, |life| {
+                    step.get() == when && set.outlasts(life)
+                }))
+                .await;
             }
         }
     }
