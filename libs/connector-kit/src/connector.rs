@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{AuthRequestId, IdentityClaims};
 
-use crate::{Challenge, ConnectorError, Memory, Reply};
+use crate::{Challenge, ConnectorError, ExchangedIdentity, Memory, Reply, SubjectToken};
 
 /// What a connector can do beyond logging people in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -12,6 +12,8 @@ pub struct Capabilities {
     pub refresh: bool,
     /// Whether it asks for a name and a password itself instead of sending the browser away.
     pub password: bool,
+    /// Whether a token of the upstream's may be shown in place of a login.
+    pub exchange: bool,
 }
 
 /// What a connector is told of the login it serves.
@@ -90,5 +92,13 @@ pub trait Connector: Send + Sync {
         _known: &UpstreamIdentity,
     ) -> Result<UpstreamIdentity, ConnectorError> {
         Err(ConnectorError::Unsupported("refresh"))
+    }
+
+    /// Of whom a token of the upstream's is. One that is not its own, or not good, is a `BadReply`.
+    async fn exchange(
+        &self,
+        _shown: SubjectToken<'_>,
+    ) -> Result<ExchangedIdentity, ConnectorError> {
+        Err(ConnectorError::Unsupported("token exchange"))
     }
 }

@@ -2,7 +2,10 @@ use insula_model::Password;
 use insula_oauth::Params;
 use url::Url;
 
-use crate::{Challenge, Connector, ConnectorError, LoginContext, Memory, Reply};
+use crate::{
+    Challenge, Connector, ConnectorError, LoginContext, Memory, Reply, SubjectToken,
+    SubjectTokenAudience, SubjectTokenKind,
+};
 
 /// Whether a connector does what every caller relies on; the answer names the first broken promise.
 ///
@@ -11,7 +14,7 @@ use crate::{Challenge, Connector, ConnectorError, LoginContext, Memory, Reply};
 /// - an answer of another kind than the question is a `BadReply`;
 /// - an answer that says no (`access_denied`) is `Declined`, or a `BadReply` where answers never come
 ///   that way; a name and password nobody has are `WrongPassword`;
-/// - without the capability, a refresh is `Unsupported`.
+/// - without the capability, a refresh and an exchange are `Unsupported`.
 ///
 /// [`connector_contract!`](crate::connector_contract) makes a test of it.
 pub async fn keeps_contract(connector: &dyn Connector, ctx: &LoginContext) -> Result<(), String> {
@@ -120,7 +123,28 @@ pub async fn refuses_refresh_it_cannot(
     }
 }
 
-/// Makes tests of [`keeps_contract`] and
+/// Whether a connector that cannot exchange tokens says so.
+pub async fn refuses_exchange_it_cannot(
+    connector: &dyn Connector,
+    ctx: &LoginContext,
+) -> Result<(), String> {
+    if connector.capabilities().exchange {
+        return Ok(());
+    }
+    let shown = SubjectToken {
+        token: "nobody made this",
+        kind: SubjectTokenKind::IdToken,
+        audience: SubjectTokenAudience::Anybody,
+        by_userinfo: true,
+        now: ctx.now,
+    };
+    match connector.exchange(shown).await {
+        Err(ConnectorError::Unsupported(_)) => Ok(()),
+        _ => Err("an exchange it is not capable of is not Unsupported".to_owned()),
+    }
+}
+
+/// Makes tests of [`keeps_contract`], [`refuses_exchange_it_cannot`] and
 /// [`refuses_refresh_it_cannot`], in the crate of the connector,
 /// which needs tokio for its tests.
 ///
@@ -140,6 +164,13 @@ macro_rules! connector_contract {
             async fn keeps_the_contract_of_connectors() {
                 let (connector, _needed) = $connector;
                 let kept = $crate::keeps_contract(&connector, &$ctx).await;
+                assert_eq!(kept, Ok(()));
+            }
+
+            #[tokio::test]
+            async fn says_so_if_it_cannot_exchange_tokens() {
+                let (connector, _needed) = $connector;
+                let kept = $crate::refuses_exchange_it_cannot(&connector, &$ctx).await;
                 assert_eq!(kept, Ok(()));
             }
 

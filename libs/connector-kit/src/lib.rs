@@ -10,6 +10,7 @@ mod code_flow;
 mod connector;
 mod contract;
 mod error;
+mod exchange;
 mod open;
 mod password;
 mod post_form;
@@ -21,8 +22,9 @@ pub use code_flow::{
     refused_with, what_helps,
 };
 pub use connector::{Capabilities, Connector, LoginContext, LogoutContext, UpstreamIdentity};
-pub use contract::{keeps_contract, refuses_refresh_it_cannot};
+pub use contract::{keeps_contract, refuses_exchange_it_cannot, refuses_refresh_it_cannot};
 pub use error::ConnectorError;
+pub use exchange::{ExchangedIdentity, SubjectToken, SubjectTokenAudience, SubjectTokenKind};
 pub use open::{OpenConnector, OpenContext};
 pub use password::{LoginName, PasswordBook, PasswordCheck, PasswordVerdict};
 pub use post_form::{NotPosted, PostForm};

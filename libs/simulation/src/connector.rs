@@ -50,6 +50,7 @@ impl Connector for Upstream {
         Capabilities {
             refresh: true,
             password: false,
+            exchange: false,
         }
     }
 

@@ -39,6 +39,7 @@ impl FakeConnector {
             capabilities: Capabilities {
                 refresh: true,
                 password: false,
+                exchange: false,
             },
             state: Mutex::default(),
         }

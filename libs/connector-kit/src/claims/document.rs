@@ -47,6 +47,11 @@ impl Document {
         self
     }
 
+    /// All members that say something.
+    pub fn members(&self) -> &Map<String, Value> {
+        &self.members
+    }
+
     /// The member as it is, unless it says nothing.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.members.get(name)

@@ -14,7 +14,7 @@ pub use client::UpstreamHttp;
 pub use policy::OutboundPolicy;
 pub(crate) use remembered::Remembered;
 pub(crate) use tls::{Trust, root_ca};
-pub(crate) use upstream::{Ask, Upstream, UpstreamSettings};
+pub(crate) use upstream::{Answer, Ask, Upstream, UpstreamSettings};
 
 #[cfg(test)]
 mod tests;

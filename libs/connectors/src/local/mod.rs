@@ -49,6 +49,7 @@ impl Connector for Local {
         Capabilities {
             refresh: true,
             password: true,
+            exchange: false,
         }
     }
 

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use insula_connector_kit::{
-    Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, Reply,
-    UpstreamIdentity,
+    Capabilities, Challenge, Connector, ConnectorError, ExchangedIdentity, LoginContext, Memory,
+    Reply, SubjectToken, UpstreamIdentity,
 };
 use insula_model::{ConnectorSpec, IdentityClaims, Password, UserId};
 use insula_oauth::encode_pairs;
@@ -36,6 +36,7 @@ impl Connector for MockCallback {
         Capabilities {
             refresh: true,
             password: false,
+            exchange: true,
         }
     }
 
@@ -77,6 +78,15 @@ impl Connector for MockCallback {
     ) -> Result<UpstreamIdentity, ConnectorError> {
         let same = kilgore(&["authors"], b"foobar", &[])?;
         same_person(same, known)
+    }
+
+    /// Whatever is shown is Kilgore's.
+    async fn exchange(&self, _: SubjectToken<'_>) -> Result<ExchangedIdentity, ConnectorError> {
+        Ok(ExchangedIdentity {
+            identity: kilgore(&["authors"], b"foobar", &[])?,
+            claims: serde_json::Map::new(),
+            auth_time: None,
+        })
     }
 }
 
@@ -126,6 +136,7 @@ impl Connector for MockPassword {
         Capabilities {
             refresh: true,
             password: true,
+            exchange: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Any OpenID Provider as an upstream.
 
 mod details;
+mod exchange;
 mod groups;
 mod identity;
 mod provider;
@@ -13,9 +14,9 @@ use async_trait::async_trait;
 use data_encoding::BASE64;
 use insula_ambient::{Clock, Entropy, Timestamp, read_base64};
 use insula_connector_kit::{
-    Capabilities, Challenge, Connector, ConnectorError, Document, LoginContext, LogoutContext,
-    Memory, OpenContext, PkcePair, RedirectFrom, Reply, UpstreamClaims, UpstreamIdentity,
-    UpstreamTokens, authorization_url, random_text, read_code,
+    Capabilities, Challenge, Connector, ConnectorError, Document, ExchangedIdentity, LoginContext,
+    LogoutContext, Memory, OpenContext, PkcePair, RedirectFrom, Reply, SubjectToken,
+    UpstreamClaims, UpstreamIdentity, UpstreamTokens, authorization_url, random_text, read_code,
 };
 use insula_jose::constant_time_eq;
 use insula_model::{ClockSkew, ConnectorSpec, Issuer};
@@ -28,7 +29,9 @@ use self::identity::ClaimRules;
 use self::provider::{Provider, RelyingParty, USERINFO};
 use self::settings::Settings;
 use self::token_endpoint::{KnownCredentials, NoTokens, redeem};
-use crate::http::{Ask, Remembered, Trust, Upstream, UpstreamHttp, UpstreamSettings, root_ca};
+use crate::http::{
+    Answer, Ask, Remembered, Trust, Upstream, UpstreamHttp, UpstreamSettings, root_ca,
+};
 
 /// Everything that is wrong with the settings, found without the network.
 pub(crate) fn check(spec: &ConnectorSpec, issuer: &Issuer) -> Vec<String> {
@@ -147,7 +150,7 @@ impl Oidc {
     ) -> Result<UpstreamTokens, NoTokens> {
         redeem(
             &self.upstream,
-            &provider.token_endpoint,
+            provider.token_endpoint.as_ref().map_err(Clone::clone)?,
             &self.settings,
             &self.credentials,
             provider.only_body_auth,
@@ -196,13 +199,31 @@ impl Oidc {
         access_token: &str,
         now: Timestamp,
     ) -> Result<Document, ConnectorError> {
+        let answer = self.ask_userinfo(provider, access_token).await?;
+        self.read_userinfo(provider, answer, now).await
+    }
+
+    async fn ask_userinfo(
+        &self,
+        provider: &Provider,
+        access_token: &str,
+    ) -> Result<Answer, ConnectorError> {
         let endpoint = provider.userinfo_endpoint.clone().map_err(|cause| {
             ConnectorError::Upstream(format!("getUserInfo is set, but {cause}"))
         })?;
         let ask = Ask::get(endpoint)
             .with_bearer(access_token.to_owned())
             .accepting("application/json, application/jwt");
-        let answer = self.upstream.ask(ask).await?.ok(USERINFO)?;
+        self.upstream.ask(ask).await
+    }
+
+    async fn read_userinfo(
+        &self,
+        provider: &Provider,
+        answer: Answer,
+        now: Timestamp,
+    ) -> Result<Document, ConnectorError> {
+        let answer = answer.ok(USERINFO)?;
         let Some(jwt) = answer.jwt() else {
             return answer.document(USERINFO);
         };
@@ -241,12 +262,24 @@ impl Connector for Oidc {
         Capabilities {
             refresh: true,
             password: false,
+            exchange: true,
         }
     }
 
     async fn begin(&self, ctx: &LoginContext) -> Result<Challenge, ConnectorError> {
         self.check_callback(ctx)?;
+        if self.settings.is_for_exchange_alone() {
+            return Err(ConnectorError::Settings(
+                "clientID is missing, so that nobody can be sent to it; write one, or list \
+                 token-exchange alone in grantTypes of the connector"
+                    .to_owned(),
+            ));
+        }
         let provider = self.provider().await?;
+        let endpoint = provider.authorization_endpoint.as_ref();
+        let endpoint = endpoint.map_err(Clone::clone)?;
+        // Nobody is sent to an upstream that could not be asked afterwards.
+        provider.token_endpoint.as_ref().map_err(Clone::clone)?;
         let pkce = provider
             .pkce_method
             .map(|method| PkcePair::generate(method, self.entropy.as_ref()));
@@ -294,7 +327,7 @@ impl Connector for Oidc {
             parameters.push(("login_hint", hint));
         }
         Ok(Challenge::Redirect {
-            to: authorization_url(&provider.authorization_endpoint, &parameters)?,
+            to: authorization_url(endpoint.as_str(), &parameters)?,
             memory: json!(asked),
         })
     }
@@ -425,6 +458,10 @@ impl Connector for Oidc {
             refreshed.amr.clone_from(&known.amr);
         }
         Ok(refreshed)
+    }
+
+    async fn exchange(&self, shown: SubjectToken<'_>) -> Result<ExchangedIdentity, ConnectorError> {
+        self.exchanged(shown).await
     }
 }
 

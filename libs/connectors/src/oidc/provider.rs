@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use insula_ambient::{Clock, Timestamp};
-use insula_connector_kit::{ConnectorError, Document};
+use insula_connector_kit::{ConnectorError, Document, SubjectTokenAudience};
 use insula_jose::{Claims, Expected, Jwks, VerifyError, half_hash_fits};
 use insula_model::ClockSkew;
 use insula_oauth::CodeChallengeMethod;
@@ -12,14 +12,16 @@ use crate::http::{Ask, Remembered, Upstream};
 
 const DISCOVERY: &str = "discovery document";
 const ID_TOKEN: &str = "ID token";
+pub(super) const SUBJECT_TOKEN: &str = "subject token";
 pub(super) const USERINFO: &str = "userinfo";
 
 /// An OpenID Provider as it was discovered, and the keys it signs with.
 pub(super) struct Provider {
     pub(super) issuer: String,
-    pub(super) authorization_endpoint: String,
-    pub(super) token_endpoint: Url,
-    /// Or why there is none; that matters to those alone who ask it.
+    /// This and the next two: or why there is none, which matters to those alone who ask it. An
+    /// issuer of workload identities has none of them.
+    pub(super) authorization_endpoint: Result<Url, ConnectorError>,
+    pub(super) token_endpoint: Result<Url, ConnectorError>,
     pub(super) userinfo_endpoint: Result<Url, ConnectorError>,
     /// Where people log out, if they can
     /// ([RP-Initiated Logout §2.1](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#OPMetadata)).
@@ -80,8 +82,8 @@ impl Provider {
         let tells_issuer = metadata.flag("authorization_response_iss_parameter_supported")?;
         let at = |overridden: &str, name| endpoint(overridden, metadata, name);
         Ok(Self {
-            authorization_endpoint: at(&overrides.authorization, "authorization_endpoint")?.into(),
-            token_endpoint: at(&overrides.token, "token_endpoint")?,
+            authorization_endpoint: at(&overrides.authorization, "authorization_endpoint"),
+            token_endpoint: at(&overrides.token, "token_endpoint"),
             userinfo_endpoint: at(&overrides.userinfo, "userinfo_endpoint"),
             end_session_endpoint: at(&overrides.end_session, "end_session_endpoint").ok(),
             pkce_method: settings.pkce().or(auto),
@@ -132,6 +134,46 @@ impl Provider {
             }
         }
         Ok(token)
+    }
+
+    /// Verifies a token of its that somebody shows in place of a login.
+    ///
+    /// It must be as good as an ID token but for whom it was made: that is said by the caller. Nobody
+    /// keeps count of the tokens that were shown: one may be shown again as long as it is good, as a
+    /// job does that needs more than one token.
+    pub(super) async fn subject_token(
+        &self,
+        upstream: &Upstream,
+        token: &str,
+        audience: SubjectTokenAudience<'_>,
+        us: &RelyingParty<'_>,
+        now: Timestamp,
+    ) -> Result<Claims, ConnectorError> {
+        let skew = us.clock_skew;
+        let expected = Expected::from_issuer(&self.issuer).with_leeways(
+            skew.after_end,
+            skew.before_begin,
+            skew.issued_ahead,
+        );
+        let claims = self.verified(upstream, SUBJECT_TOKEN, token, &expected, now);
+        let claims = claims.await?;
+        let refused = |why: &str| ConnectorError::BadReply(format!("its {SUBJECT_TOKEN} {why}"));
+        if claims.timestamp("iat").is_none() {
+            return Err(refused("has no \"iat\", or one that is no time"));
+        }
+        let told = claims.audience();
+        let is_for_us = match audience {
+            SubjectTokenAudience::Anybody => true,
+            SubjectTokenAudience::OneOf(names) => names.iter().any(|one| told.contains(&&**one)),
+            SubjectTokenAudience::Us(issuer) => {
+                let is_client = |one: &&str| !us.client_id.is_empty() && *one == us.client_id;
+                told.contains(&issuer) || told.iter().any(is_client)
+            }
+        };
+        if !is_for_us {
+            return Err(refused("was made for somebody else: \"aud\" names them"));
+        }
+        Ok(claims)
     }
 
     /// Verifies userinfo that came as a JWT (OpenID Connect Core §5.3.2): its issuer and audience

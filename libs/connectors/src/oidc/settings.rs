@@ -159,7 +159,7 @@ impl Settings {
     /// Every problem in what they say.
     pub(super) fn problems(&self, spec: &ConnectorSpec, issuer: &Issuer) -> Vec<String> {
         let mut problems = Vec::new();
-        if self.client_id.is_empty() {
+        if self.client_id.is_empty() && !self.is_for_exchange_alone() {
             problems.push("clientID is missing".to_owned());
         }
         let overrides = &self.provider_discovery_overrides;
@@ -226,6 +226,14 @@ impl Settings {
                  {callback_url:?}; write that one, here and at the upstream"
             )
         })
+    }
+
+    /// Whether it says nothing of a client that we would be at the upstream, so that nobody can be
+    /// sent there: only tokens of the upstream's can be shown.
+    pub(super) fn is_for_exchange_alone(&self) -> bool {
+        self.client_id.is_empty()
+            && self.client_secret.reveal().is_empty()
+            && self.redirect_uri.is_empty()
     }
 
     /// The issuer its metadata and its tokens name.

@@ -1,3 +1,4 @@
+mod exchange;
 mod hostile;
 mod lab;
 mod login;
