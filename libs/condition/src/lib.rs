@@ -16,6 +16,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use cel::{Context, Env, ExecutionError, Program, Value};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Map;
 use thiserror::Error;
 
@@ -164,6 +165,20 @@ impl std::str::FromStr for Condition {
 
     fn from_str(text: &str) -> Result<Self, NotACondition> {
         Self::parse(text)
+    }
+}
+
+/// As its text.
+impl Serialize for Condition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Condition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
 

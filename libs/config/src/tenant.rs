@@ -14,6 +14,7 @@ mod passwords;
 mod resources;
 mod sessions;
 mod signer;
+mod token_exchange;
 
 pub(crate) use limits::rate;
 

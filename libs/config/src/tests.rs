@@ -29,11 +29,6 @@ const KINDS: [&str; 4] = ["local", "mockCallback", "mockPassword", "oidc"];
 
 const CERTIFICATES: [(&str, &str); 1] = [("oidc", "rootCAs")];
 
-const GRANTS_OF_A_SILENT_DEX_FILE: &str = "oauth2.grantTypes: dex serves \
-     urn:ietf:params:oauth:grant-type:token-exchange where a file is silent, and this version does \
-     not; clients that use them are refused; if there are none, write grantTypes: \
-     [authorization_code, refresh_token, urn:ietf:params:oauth:grant-type:device_code]";
-
 /// A tenant's folder with one file, to be read under an environment of its own.
 struct Folder {
     dir: TempDir,
@@ -170,15 +165,8 @@ impl Folder {
         self.load().spec.unwrap()
     }
 
-    /// All that is said of the file, but for what is said of every dex file without `grantTypes`.
-    fn said(&self) -> Vec<String> {
-        let mut said = self.all_said();
-        said.retain(|line| !line.ends_with(GRANTS_OF_A_SILENT_DEX_FILE));
-        said
-    }
-
     /// All that is said of the file, a line each, beginning with its weight.
-    fn all_said(&self) -> Vec<String> {
+    fn said(&self) -> Vec<String> {
         let mut problems = self.load().problems;
         let lines = problems.iter_mut().map(|problem| {
             problem.file = without(self.dir.path(), &problem.file);

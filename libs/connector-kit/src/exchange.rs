@@ -57,6 +57,6 @@ pub struct ExchangedIdentity {
     pub identity: UpstreamIdentity,
     /// All that the token, or userinfo, says: what conditions are judged by.
     pub claims: Map<String, Value>,
-    /// When they proved it, where the upstream tells.
+    /// When they proved it, or when the token was made, as far as the upstream tells.
     pub auth_time: Option<Timestamp>,
 }

@@ -49,6 +49,7 @@ pub(crate) fn a_spec(kind: &str, config: Value) -> ConnectorSpec {
         timeout: Duration::from_secs(5),
         clock_skew: ClockSkew::of(Duration::from_mins(1)),
         acr_mapping: std::collections::BTreeMap::new(),
+        subject_tokens: insula_model::SubjectTokens::default(),
     }
 }
 

@@ -39,6 +39,11 @@ impl Audience {
         self.0.iter().any(|other| other == one)
     }
 
+    /// All of them.
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+
     /// Whether there is more than one: then `azp` says which of them asked
     /// (OpenID Connect Core §2).
     pub(crate) fn is_several(&self) -> bool {

@@ -20,6 +20,7 @@ pub fn presented<'r>(
         authorization,
         query,
         form,
+        ..
     } = evidence;
     if rules.reads_bearer_in_first_header_only {
         let first = authorization.first().copied().flatten();
@@ -179,6 +180,7 @@ mod tests {
                 authorization: headers.lines().map(Some).collect(),
                 query,
                 form: Params::parse(form).unwrap(),
+                ..Evidence::default()
             };
             let told = presented(&evidence, &Rules::STANDARD);
             assert_eq!(told, expected, "{clause}");
@@ -199,6 +201,7 @@ mod tests {
                 authorization: headers.lines().map(Some).collect(),
                 query: "access_token=q",
                 form: Params::parse("access_token=f&x=1&x=2").unwrap(),
+                ..Evidence::default()
             };
             let told = presented(&evidence, &Rules::DEX);
             assert_eq!(told, Ok(expected), "{headers:?}");

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use insula_oauth::Params;
 
 /// What a request brings along to prove who sends it, read from the wire once and judged by
@@ -10,6 +12,10 @@ pub struct Evidence<'r> {
     pub query: &'r str,
     /// The parameters of a form body; empty where the body is no form.
     pub form: Params,
+    /// The address it came from, proxies seen through; for the log and for limits, never a proof.
+    pub address: Option<IpAddr>,
+    /// Whether that is a proxy which nobody named as trusted: everybody comes from there.
+    pub address_is_shared: bool,
 }
 
 impl<'r> Evidence<'r> {

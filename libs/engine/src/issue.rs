@@ -95,7 +95,8 @@ struct IdTokenClaims<'a> {
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     act: Option<&'a Actor>,
-    at_hash: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_hash: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     c_hash: Option<String>,
     #[serde(flatten)]
@@ -156,26 +157,17 @@ pub fn issue(
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<TokenSet, JoseError> {
-    let maker = Maker {
-        plan,
-        spec,
-        keys,
-        now,
-        entropy,
-        sub: match plan.subject {
-            Subject::Person(login) => subject::encode(&login.claims.user_id, &login.connector_id),
-            Subject::Client(client) => subject::of_client(&client.id, &spec.rules),
-        },
-    };
+    let maker = Maker::new(plan, spec, keys, now, entropy);
     let access_token = match spec.rules.access_tokens {
         AccessTokenForm::Rfc9068 => maker.access_token()?,
         AccessTokenForm::LikeIdTokens => {
             let (hashed, planned) = (entropy.word(15), maker.as_id_token());
-            maker.id_token(keys.access_token, &hashed, &planned)?
+            maker.id_token(keys.access_token, Some(&hashed), &planned)?
         }
     };
     let id_token = plan.id_token.as_ref();
-    let id_token = id_token.map(|planned| maker.id_token(keys.id_token, &access_token, planned));
+    let id_token =
+        id_token.map(|planned| maker.id_token(keys.id_token, Some(&access_token), planned));
     let refresh = plan.refresh.as_deref();
     Ok(TokenSet {
         id_token: id_token.transpose()?.map(AccessToken::new),
@@ -189,6 +181,33 @@ pub fn issue(
     })
 }
 
+/// Signs the ID token of a plan alone, to be told in place of an access token
+/// ([RFC 8693 §2.2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.2.1)): no access token is there
+/// for `at_hash` to be of, and what is told is none, which `N_A` says; dex says `bearer` all the same.
+pub fn issue_id_token(
+    plan: &TokenPlan<'_>,
+    planned: &IdTokenPlan<'_>,
+    spec: &TenantSpec,
+    keys: Keys<'_>,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<TokenSet, JoseError> {
+    let maker = Maker::new(plan, spec, keys, now, entropy);
+    Ok(TokenSet {
+        access_token: AccessToken::new(maker.id_token(keys.id_token, None, planned)?),
+        id_token: None,
+        token_type: if spec.rules.exchanges_tokens_by_policy {
+            "N_A"
+        } else {
+            spec.rules.token_type
+        },
+        expires_in: planned.lifetime,
+        signed_at: now,
+        refresh_token: None,
+        scope: None,
+    })
+}
+
 struct Maker<'a> {
     plan: &'a TokenPlan<'a>,
     spec: &'a TenantSpec,
@@ -199,6 +218,27 @@ struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
+    fn new(
+        plan: &'a TokenPlan<'a>,
+        spec: &'a TenantSpec,
+        keys: Keys<'a>,
+        now: Timestamp,
+        entropy: &'a dyn Entropy,
+    ) -> Self {
+        let sub = match plan.subject {
+            Subject::Person(login) => subject::encode(&login.claims.user_id, &login.connector_id),
+            Subject::Client(client) => subject::of_client(&client.id, &spec.rules),
+        };
+        Self {
+            plan,
+            spec,
+            keys,
+            now,
+            entropy,
+            sub,
+        }
+    }
+
     /// dex's access token.
     fn as_id_token(&self) -> IdTokenPlan<'a> {
         IdTokenPlan {
@@ -233,7 +273,7 @@ impl<'a> Maker<'a> {
     fn id_token(
         &self,
         key: &SigningKey,
-        access_token: &str,
+        access_token: Option<&str>,
         planned: &IdTokenPlan<'_>,
     ) -> Result<String, JoseError> {
         let (alg, login) = (key.alg(), self.login());
@@ -253,7 +293,7 @@ impl<'a> Maker<'a> {
             amr: proof.map_or(&[], |login| &login.amr),
             acr: proof.and_then(|login| acr::of(acr::Proof::of(login), self.spec)),
             act: self.plan.actor.as_ref(),
-            at_hash: left_half_hash(alg, access_token),
+            at_hash: access_token.map(|token| left_half_hash(alg, token)),
             c_hash: planned.code.map(|code| left_half_hash(alg, code)),
             person: self.released(self.plan.claims.id_token),
         };

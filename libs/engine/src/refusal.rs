@@ -151,6 +151,23 @@ pub enum Refusal {
     ScopeOfPeople(Vec<String>),
     PublicClientHasNoCredentials,
     ClientIsCalledAsPerson,
+    WrongPassword,
+    MissingPassword,
+    PasswordConnectorMissing,
+    PasswordConnectorAsksNone,
+    PasswordLoginFailed(String),
+    PasswordScopes(Box<Refusal>),
+    GrantNotOfConnector(String),
+    ConnectorNotOfClient(String),
+    ExchangeConnectorUnknown(String),
+    SubjectTokenMissing,
+    SubjectTokenType(String),
+    RequestedTokenType(String),
+    /// Not good, or not what the client's policy asks for.
+    SubjectTokenRefused(String),
+    ActorTokenRefused(String),
+    /// What dex finds wrong with the scopes of an exchange.
+    ExchangeScopes(Box<Refusal>),
     // userinfo, introspection, revocation, logout
     BearerMissing,
     BearerTwice,
@@ -205,6 +222,7 @@ impl Refusal {
             | Self::ScopesOfSeveralResources
             | Self::ScopeOfPeople(_)
             | Self::RefreshScopeBeyond(_) => E::InvalidScope,
+            Self::PasswordScopes(why) | Self::ExchangeScopes(why) => why.code(form),
             Self::ResourceNotAllowed(_)
             | Self::ResourceNotGranted(_)
             | Self::ResourceMissing
@@ -247,6 +265,8 @@ impl Refusal {
             | Self::RefreshConnectorGone { .. }
             | Self::RefreshDenied { .. }
             | Self::RefreshSessionEnded { .. }
+            | Self::WrongPassword
+            | Self::ConnectorNotOfClient(_)
             | Self::TokenOfAnotherClient => E::InvalidGrant,
             Self::BearerInvalid | Self::BearerOfAnotherAudience => E::InvalidToken,
             Self::BearerLacksOpenId => E::InsufficientScope,
@@ -434,6 +454,24 @@ impl Refusal {
                 return format!("resource '{resource}' was not granted").into();
             }
             Self::ResourceMissing => "say by resource or scope what the access token is for",
+            Self::WrongPassword => "the name and the password do not belong together",
+            Self::MissingPassword => "username and password are required",
+            Self::PasswordConnectorMissing => "no connector checks passwords here",
+            Self::PasswordConnectorAsksNone => "the connector for passwords asks for none",
+            Self::PasswordLoginFailed(_) => "the password could not be checked",
+            Self::PasswordScopes(why) | Self::ExchangeScopes(why) => {
+                return why.plain_description();
+            }
+            Self::GrantNotOfConnector(_) => "this connector does not serve this grant",
+            Self::ConnectorNotOfClient(_) => "this client may not use this connector",
+            Self::ExchangeConnectorUnknown(_) => "connector_id names no connector with tokens",
+            Self::SubjectTokenMissing => "subject_token is missing",
+            Self::SubjectTokenType(_) => "subject_token_type is missing or not taken here",
+            Self::RequestedTokenType(_) => {
+                "tokens of this requested_token_type are not issued here"
+            }
+            Self::SubjectTokenRefused(_) => "the subject token is not good for this exchange",
+            Self::ActorTokenRefused(_) => "the actor token is not good for this exchange",
             Self::ScopeOfPeople(words) => {
                 return format!(
                     "nobody logs in here who scope could be about: {}",

@@ -119,9 +119,12 @@ fn size(client: &Client) -> usize {
         .chain(&client.resources)
         .chain(&client.own_groups)
         .map(String::as_str);
+    let exchange = client.token_exchange.iter();
+    let exchange = exchange.flat_map(|policy| policy.texts());
     let ids = client.trusted_peers.iter().map(ClientId::as_str);
     let connectors = client.allowed_connectors.iter().map(ConnectorId::as_str);
-    let lists = texts.chain(ids).chain(connectors).map(str::len);
+    let lists = texts.chain(ids).chain(connectors);
+    let lists = lists.chain(exchange).map(str::len);
     // A secret is 32 bytes and its end.
     client.name.len() + lists.sum::<usize>() + client.secrets.len() * 40
 }

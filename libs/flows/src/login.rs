@@ -17,14 +17,14 @@ use crate::under_way::{client, failed, not_begun, opened, under_way};
 use crate::{Browser, FlowError, Outcome, PasswordTrouble, Screen, TenantView, Turn, consent};
 
 /// dex's words, which rules of log watchers look for.
-const WRONG: &str = "Invalid credentials.";
-const TOO_MANY: &str = "too many for this name or address";
+pub(crate) const WRONG: &str = "Invalid credentials.";
+pub(crate) const TOO_MANY: &str = "too many for this name or address";
 
 /// Nobody is called by a longer name.
-const LONGEST_NAME: usize = 1024;
+pub(crate) const LONGEST_NAME: usize = 1024;
 
 /// Nobody types a longer password; hashing one would only be work.
-const LONGEST_PASSWORD: usize = 4096;
+pub(crate) const LONGEST_PASSWORD: usize = 4096;
 
 /// The address of a password form: which login it belongs to, and where "choose another way" leads.
 #[derive(Debug, Clone, Copy, Default)]

@@ -45,6 +45,17 @@ pub(crate) fn failed(
     );
 }
 
+/// A token was exchanged for another.
+pub(crate) fn exchanged(view: &TenantView, client: &Client, connector: Option<&str>, sub: &str) {
+    let shown = Shown(view);
+    info!(
+        connector_id = connector.and_then(|id| shown.text("connector_id", id)),
+        client_id = shown.text("client_id", client.id.as_str()),
+        sub = shown.text("sub", sub),
+        "token exchange successful"
+    );
+}
+
 /// Says in every further line of this request which client it is about.
 pub(crate) fn about_client(view: &TenantView, id: &str) {
     if let Some(id) = Shown(view).text("client_id", id) {

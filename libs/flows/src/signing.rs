@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use insula_engine::issue::{Keys, TokenSet, issue};
+use insula_engine::issue::{Keys, TokenSet, issue, issue_id_token};
 use insula_engine::logout::LogoutToken;
 use insula_engine::signing::{AccessTokenSigner, access_token_signer, id_token_alg};
-use insula_engine::token_plan::TokenPlan;
+use insula_engine::token_plan::{IdTokenPlan, TokenPlan};
 use insula_jose::{Alg, KeyRing, SigningKey};
 use insula_model::Client;
 
@@ -61,6 +61,18 @@ impl Signers<'_> {
         };
         let entropy = view.effects.entropy.as_ref();
         Ok(issue(plan, &view.spec, keys, now, entropy)?)
+    }
+
+    /// Signs the ID token of a plan alone.
+    pub(crate) fn sign_id_token(
+        &self,
+        plan: &TokenPlan<'_>,
+        planned: &IdTokenPlan<'_>,
+    ) -> Result<TokenSet, FlowError> {
+        let (view, keys) = (self.view, Keys::of_one(&self.ring, &self.id_token));
+        let entropy = view.effects.entropy.as_ref();
+        let signed = issue_id_token(plan, planned, &view.spec, keys, view.now(), entropy);
+        Ok(signed?)
     }
 }
 

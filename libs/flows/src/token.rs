@@ -3,7 +3,9 @@
 mod client_credentials;
 mod code;
 mod device;
+mod password;
 mod refresh;
+mod token_exchange;
 
 use insula_engine::{Evidence, Refusal, grants};
 use insula_model::DeviceForm;
@@ -15,7 +17,7 @@ pub(crate) use self::code::gets_refresh;
 use crate::client_authentication::authenticated;
 use crate::family::{refused, revoke_family};
 use crate::signing::{Signers, signers};
-use crate::{FlowError, TenantView};
+use crate::{Browser, FlowError, TenantView};
 
 /// Exchanges a grant for tokens ([RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
 pub async fn exchange(
@@ -32,7 +34,7 @@ pub async fn exchange(
     }
     let proven = authenticated(view, evidence).await?;
     let client = proven.client();
-    grants::allowed(grant_type, client)?;
+    grants::allowed(grant_type, client, view.rules())?;
     match request {
         TokenRequest::AuthorizationCode(request) => code::redeem(view, client, &request).await,
         TokenRequest::RefreshToken(request) => refresh::refresh(view, client, &request).await,
@@ -40,6 +42,17 @@ pub async fn exchange(
             client_credentials::issue_to(view, client, &request).await
         }
         TokenRequest::DeviceCode(request) => device::poll(view, client, &request).await,
+        TokenRequest::Password(request) => {
+            let from = Browser {
+                address: evidence.address,
+                address_is_shared: evidence.address_is_shared,
+                ..Browser::default()
+            };
+            password::log_in(view, client, request, &from).await
+        }
+        TokenRequest::TokenExchange(request) => {
+            token_exchange::exchange(view, client, &request).await
+        }
     }
 }
 

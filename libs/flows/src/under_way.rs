@@ -18,7 +18,7 @@ use crate::login_log;
 use crate::{Browser, CookieChange, Fault, FlowError, TenantView, kept};
 
 /// When it is worth asking again after a queue was full: it is served within seconds.
-const BUSY_FOR_S: u64 = 2;
+pub(crate) const BUSY_FOR_S: u64 = 2;
 
 /// The login a browser came back to, if it may take the next step of it: known, and not
 /// bound to another browser.
@@ -143,7 +143,7 @@ pub(crate) async fn failed(
 }
 
 /// Why a connector did not let somebody in, if that is what it says.
-fn denial(error: &ConnectorError) -> Option<Denial> {
+pub(crate) fn denial(error: &ConnectorError) -> Option<Denial> {
     Some(match error {
         ConnectorError::Denied(_) => Denial::Denied,
         ConnectorError::Declined => Denial::Declined,

@@ -1,6 +1,6 @@
 use insula_oauth::GrantType;
 
-use crate::{ClientId, ClientLogout, ClientSecret, ConnectorId};
+use crate::{ClientId, ClientLogout, ClientSecret, ConnectorId, TokenExchange};
 
 /// A relying party of a tenant (RFC 6749 §2; the metadata words of RFC 7591 and of dex).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Client {
     pub resources: Vec<String>,
     /// The groups it is in itself, for tokens that are about no person.
     pub own_groups: Vec<String>,
+    /// Which tokens it may exchange for others; `None` for none at all.
+    pub token_exchange: Option<Box<TokenExchange>>,
 }
 
 impl Client {

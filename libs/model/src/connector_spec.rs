@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use insula_oauth::GrantType;
 
-use crate::{ConnectorId, Issuer, Rules};
+use crate::{ConnectorId, Issuer, Rules, SubjectTokens};
 
 /// A connector as configured. What `config` means is the connector's own business; secrets in it
 /// are resolved already, so it is never printed.
@@ -28,6 +28,8 @@ pub struct ConnectorSpec {
     /// What values of the upstream's `acr` are worth here: the `acr` that tokens then carry. Others
     /// are not believed.
     pub acr_mapping: BTreeMap<String, String>,
+    /// Which of the upstream's tokens may stand for a login.
+    pub subject_tokens: SubjectTokens,
 }
 
 /// How far two clocks may differ, by what is compared.
@@ -129,6 +131,7 @@ mod tests {
             timeout: Duration::ZERO,
             clock_skew: ClockSkew::of(Duration::ZERO),
             acr_mapping: BTreeMap::new(),
+            subject_tokens: SubjectTokens::default(),
         };
         let issuer = Issuer::parse("https://a.test/dex").unwrap();
         spec.callback_url(&issuer, rules)

@@ -85,6 +85,23 @@ pub enum EventKind {
         /// How many were denied at this tenant within the hour so far, this one included.
         count: u64,
     },
+    /// A token was exchanged for another (RFC 8693).
+    TokenExchanged {
+        /// By which client.
+        client: ClientId,
+        /// Who the tokens are about: their `sub`.
+        subject: String,
+        /// The connector whose token it was, if it was none of ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connector: Option<ConnectorId>,
+        /// Who acts for the subject: their `sub`, where an actor was named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        actor: Option<String>,
+        /// For whom the new token is.
+        audience: Vec<String>,
+        /// The family the new token begins.
+        grant: GrantId,
+    },
     /// The hash of a person's password was replaced by a better one.
     PasswordUpgraded {
         /// Whose.

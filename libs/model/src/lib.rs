@@ -29,6 +29,7 @@ mod rules;
 mod secret;
 mod session;
 mod tenant;
+mod token_exchange;
 mod written_length;
 
 pub use auth_request::{
@@ -68,4 +69,5 @@ pub use tenant::{
     Dialect, Expiry, Frontend, Limits, Links, OAuth2Policy, PasswordRecord, Rate, RefreshPolicy,
     SessionPolicy, SignerPolicy, SsoDefault, TenantSpec,
 };
+pub use token_exchange::{ExchangeConnector, SubjectTokens, TokenExchange};
 pub use written_length::written_length;

@@ -422,6 +422,7 @@ mod tests {
             scopes: None,
             resources: Vec::new(),
             own_groups: Vec::new(),
+            token_exchange: None,
         }
     }
 

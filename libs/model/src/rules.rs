@@ -86,6 +86,12 @@ pub struct Rules {
     // how clients prove themselves, and with what they come
     /// A header that cannot be read is none, and a client may prove itself in two ways at once.
     pub is_lenient_about_client_authentication: bool,
+    /// A client may use the grant `password` only where it lists it.
+    pub password_grant_must_be_listed: bool,
+    /// A client exchanges the tokens that its policy names, ours among them, and the scopes and targets
+    /// it asks for are checked; else any client exchanges tokens of any connector, whomever they were
+    /// made for.
+    pub exchanges_tokens_by_policy: bool,
     /// An access token is looked for in the first header alone; else in all, and in a posted form.
     pub reads_bearer_in_first_header_only: bool,
     /// A code that is presented wrongly stays good; else it is used up.

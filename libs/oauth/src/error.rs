@@ -2,8 +2,9 @@ use serde::{Serialize, Serializer};
 
 /// The registered `error` values of the endpoints.
 ///
-/// RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8628 §3.5, RFC 8707 §2, OpenID
-/// Connect Core §3.1.2.6, OpenID Connect Core Error Code UNMET_AUTHENTICATION_REQUIREMENTS §3.
+/// RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8628 §3.5, RFC 8693 §2.2.2, RFC 8707
+/// §2, OpenID Connect Core §3.1.2.6, OpenID Connect Core Error Code
+/// UNMET_AUTHENTICATION_REQUIREMENTS §3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is the registered word, spelled its way")]
 pub enum ErrorCode {

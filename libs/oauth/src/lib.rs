@@ -20,6 +20,7 @@ mod response_type;
 mod revoke;
 mod scope;
 mod token;
+mod token_exchange;
 
 pub use authorize::AuthorizeRequest;
 pub use client_auth::{ClientAuthError, ClientAuthMethod, PresentedClient};
@@ -40,3 +41,4 @@ pub use token::{
     ClientCredentialsRequest, CodeRequest, DeviceCodeRequest, RefreshRequest, TokenRequest,
     TokenRequestError, TokenResponse,
 };
+pub use token_exchange::{PasswordRequest, TokenExchangeRequest, TokenType};

@@ -3,7 +3,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::params::resources;
-use crate::{CodeVerifier, GrantType, Params, Scopes};
+use crate::{CodeVerifier, GrantType, Params, PasswordRequest, Scopes, TokenExchangeRequest};
 
 /// A request to the token endpoint, one variant per grant it can carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub enum TokenRequest {
     ClientCredentials(ClientCredentialsRequest),
     /// RFC 8628 §3.4.
     DeviceCode(DeviceCodeRequest),
+    /// RFC 6749 §4.3.2.
+    Password(PasswordRequest),
+    /// RFC 8693 §2.1.
+    TokenExchange(Box<TokenExchangeRequest>),
 }
 
 /// Why a form is not a token request.
@@ -157,7 +161,12 @@ impl TokenRequest {
             GrantType::DeviceCode => {
                 Some(|form| Self::DeviceCode(DeviceCodeRequest::from_params(form)))
             }
-            GrantType::Implicit | GrantType::Password | GrantType::TokenExchange => None,
+            GrantType::Password => Some(|form| Self::Password(PasswordRequest::from_params(form))),
+            GrantType::TokenExchange => Some(|form| {
+                let request = TokenExchangeRequest::from_params(form);
+                Self::TokenExchange(Box::new(request))
+            }),
+            GrantType::Implicit => None,
         }
     }
 
@@ -168,6 +177,8 @@ impl TokenRequest {
             Self::RefreshToken(_) => GrantType::RefreshToken,
             Self::ClientCredentials(_) => GrantType::ClientCredentials,
             Self::DeviceCode(_) => GrantType::DeviceCode,
+            Self::Password(_) => GrantType::Password,
+            Self::TokenExchange(_) => GrantType::TokenExchange,
         }
     }
 }

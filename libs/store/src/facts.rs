@@ -367,6 +367,7 @@ fn bytes_of_client(client: &Client) -> usize {
         scopes,
         resources,
         own_groups,
+        token_exchange,
     } = client;
     let texts = redirect_uris
         .iter()
@@ -386,7 +387,12 @@ fn bytes_of_client(client: &Client) -> usize {
     let connectors: usize = connectors
         .map(|id| size_of_val(id) + id.as_str().len())
         .sum();
+    let exchange = token_exchange.as_ref().map_or(0, |policy| {
+        let texts = policy.texts().map(|text| size_of::<String>() + text.len());
+        size_of_val(&**policy) + texts.sum::<usize>()
+    });
     size_of::<Client>()
+        + exchange
         + 2 * size_of::<usize>()
         + name.len()
         + size_of_val(secrets.as_slice())

@@ -1,5 +1,5 @@
 use insula_ambient::Timestamp;
-use insula_model::{Client, ClientId, ClientLogout, ClientSecret, ConnectorId};
+use insula_model::{Client, ClientId, ClientLogout, ClientSecret, ConnectorId, TokenExchange};
 use insula_oauth::GrantType;
 
 /// A client to be: `app`, confidential with the secret `app-secret`, redirect URI
@@ -28,6 +28,7 @@ pub fn a_client() -> ClientBuilder {
         scopes: None,
         resources: Vec::new(),
         own_groups: Vec::new(),
+        token_exchange: None,
     })
 }
 
@@ -141,6 +142,12 @@ impl ClientBuilder {
     /// Is in these groups itself.
     pub fn in_groups(mut self, groups: &[&str]) -> Self {
         self.0.own_groups = groups.iter().map(|&group| group.to_owned()).collect();
+        self
+    }
+
+    /// May exchange these tokens.
+    pub fn exchanging(mut self, policy: TokenExchange) -> Self {
+        self.0.token_exchange = Some(Box::new(policy));
         self
     }
 

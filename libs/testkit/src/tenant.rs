@@ -119,6 +119,7 @@ pub fn a_connector(id: &str) -> ConnectorSpec {
         timeout: Duration::from_secs(5),
         clock_skew: ClockSkew::of(Duration::from_mins(1)),
         acr_mapping: BTreeMap::new(),
+        subject_tokens: insula_model::SubjectTokens::default(),
     }
 }
 

@@ -71,5 +71,7 @@ pub(crate) async fn evidence<'r>(
             Some(payload) => form(request, payload).await?,
             None => Params::default(),
         },
+        address: None,
+        address_is_shared: false,
     })
 }

@@ -192,7 +192,10 @@ fn program_status(refusal: &Refusal, form: RefusalForm) -> StatusCode {
         Refusal::ClientAuth(_) if refusal.code(form) == ErrorCode::InvalidClient => {
             StatusCode::UNAUTHORIZED
         }
-        Refusal::RefreshDenied { .. } if dex => StatusCode::INTERNAL_SERVER_ERROR,
+        Refusal::RefreshDenied { .. } | Refusal::ExchangeScopes(_) if dex => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        Refusal::WrongPassword | Refusal::SubjectTokenRefused(_) if dex => StatusCode::UNAUTHORIZED,
         Refusal::BearerMissing => StatusCode::UNAUTHORIZED,
         Refusal::BearerInvalid if dex => StatusCode::FORBIDDEN,
         Refusal::BearerInvalid | Refusal::BearerOfAnotherAudience => StatusCode::UNAUTHORIZED,

@@ -11,7 +11,7 @@ use insula_model::{
 };
 use insula_oauth::{GrantType, Scope};
 
-use super::oauth2;
+use super::{oauth2, token_exchange};
 use crate::SecretRef;
 use crate::defaults::Defaults;
 use crate::reading::{Reading, Spot};
@@ -119,6 +119,11 @@ fn draft(
         algorithms(&mut section, known.signer, defaults, reading);
     let (scopes, resources) = access(&mut section, known, reading);
     let own_groups = own_groups(&mut section, reading);
+    let exchange = if reading.lenient {
+        None
+    } else {
+        token_exchange::of_client(&mut section, known.connectors, reading)
+    };
     not_served(&mut section, reading);
     section.finish(reading);
     logout.object(&redirect_uris, defaults.dialect, reading);
@@ -183,6 +188,7 @@ fn draft(
         scopes,
         resources,
         own_groups,
+        token_exchange: exchange.map(Box::new),
     };
     Some(Draft {
         client,

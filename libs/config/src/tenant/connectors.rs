@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use insula_model::{ClockSkew, ConnectorId, ConnectorSpec, address};
+use insula_model::{ClockSkew, ConnectorId, ConnectorSpec, SubjectTokens, address};
 use insula_oauth::GrantType;
 use serde_json::Value;
 
 use super::expand::{expanded, json};
-use super::{certificates, issuer, oauth2};
+use super::{certificates, issuer, oauth2, token_exchange};
 use crate::LoadOptions;
 use crate::defaults::{CLOCK_SKEW, LARGEST_CLOCK_SKEW, MINUTE, UPSTREAM_TIMEOUT};
 use crate::reading::{Reading, Spot, quote};
@@ -91,6 +91,7 @@ fn local() -> Option<ConnectorSpec> {
         timeout: UPSTREAM_TIMEOUT,
         clock_skew: ClockSkew::of(CLOCK_SKEW),
         acr_mapping: BTreeMap::new(),
+        subject_tokens: SubjectTokens::default(),
     })
 }
 
@@ -128,6 +129,11 @@ fn connector(
     } else {
         acr_mapping(&mut section, reading)
     };
+    let subject_tokens = if reading.lenient {
+        SubjectTokens::default()
+    } else {
+        token_exchange::of_connector(&mut section, reading)
+    };
     section.finish(reading);
 
     let is_whole = [&kind, &id, &name]
@@ -155,6 +161,7 @@ fn connector(
         timeout,
         clock_skew,
         acr_mapping,
+        subject_tokens,
     })
 }
 

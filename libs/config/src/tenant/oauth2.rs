@@ -4,7 +4,6 @@ use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 use crate::defaults::Defaults;
 use crate::reading::{Reading, Spot};
 use crate::section::{Section, suggestion};
-use crate::tree::Position;
 
 /// The response types this version serves. A file may name more; what is not served is told, and
 /// left out of the spec, so that discovery promises nothing that is not kept.
@@ -17,7 +16,6 @@ pub(super) fn read(
     defaults: &Defaults,
     reading: &mut Reading<'_>,
 ) -> OAuth2Policy {
-    let begins = top.at();
     let mut section = top.section("oauth2", reading);
     let response_types = response_types(&mut section, reading);
     let skip_approval_screen = section.flag("skipApprovalScreen", reading).unwrap_or(false);
@@ -30,7 +28,8 @@ pub(super) fn read(
         .flag("alwaysShowLoginScreen", reading)
         .unwrap_or(false);
     let password_connector = password_connector(&mut section, connectors, reading);
-    let grant_types = grant_types(&mut section, begins, defaults, reading);
+    let has_connector = password_connector.is_some();
+    let grant_types = grant_types(&mut section, has_connector, defaults, reading);
     let mut pkce = section.section("pkce", reading);
     let pkce_enforce = pkce.flag("enforce", reading).unwrap_or(false);
     let pkce_methods = pkce_methods(&mut pkce, defaults, reading);
@@ -73,54 +72,58 @@ fn response_types(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<R
 /// dex drops names it does not know without a word; ours are told.
 fn grant_types(
     section: &mut Section<'_>,
-    begins: Position,
+    has_password_connector: bool,
     defaults: &Defaults,
     reading: &mut Reading<'_>,
 ) -> Vec<GrantType> {
     let named = section.texts("grantTypes", reading);
     let wanted = if named.is_empty() {
-        let at = match section.at() {
-            absent if absent == Position::default() => begins,
-            at => at,
-        };
-        tell_of_missing(at, &section.key("grantTypes"), defaults, reading);
         defaults.grant_types.to_vec()
     } else {
         let grants = named.iter().filter_map(|text| grant(text, reading));
         grants.collect()
     };
+    let is_silent = named.is_empty() && wanted.contains(&GrantType::Password);
+    if !is_silent {
+        must_belong_together(section, &named, has_password_connector, reading);
+    }
+    let is_offered = |grant: &GrantType| *grant != GrantType::Password || has_password_connector;
     let served = wanted.into_iter().filter(|grant| grant.is_served());
+    let served = served.filter(is_offered);
     let mut served: Vec<_> = served.collect();
     served.sort();
     served.dedup();
     served
 }
 
-/// Tells in one line of grants that a silent file has in dex and not here. Two more belong to settings
-/// that are told of where they stand: a response type `token`, and `passwordConnector`.
-fn tell_of_missing(at: Position, key: &str, defaults: &Defaults, reading: &mut Reading<'_>) {
-    let missing = defaults
-        .grant_types
-        .iter()
-        .filter(|grant| !grant.is_served())
-        .filter(|grant| !matches!(grant, GrantType::Implicit | GrantType::Password))
-        .map(|grant| grant.as_str());
-    let missing: Vec<_> = missing.collect();
-    if missing.is_empty() {
+/// Passwords are taken where the grant and a connector for it are written both; a dex file that writes
+/// the connector alone means the grant too.
+fn must_belong_together(
+    section: &Section<'_>,
+    named: &[Spot<String>],
+    has_connector: bool,
+    reading: &mut Reading<'_>,
+) {
+    if reading.lenient {
         return;
     }
-    let names = missing.join(" and ");
-    let cause = format!("dex serves {names} where a file is silent, and this version does not");
-    let served = defaults
-        .grant_types
+    let written = named
         .iter()
-        .filter(|grant| grant.is_served());
-    let served: Vec<_> = served.map(|grant| grant.as_str()).collect();
-    let next = format!(
-        "clients that use them are refused; if there are none, write grantTypes: [{}]",
-        served.join(", ")
-    );
-    reading.warn(at, key, cause, &next);
+        .find(|text| text.value == GrantType::Password.as_str());
+    match (written, has_connector) {
+        (Some(text), false) => {
+            let cause = format!("{} needs a connector that checks passwords", text.shown);
+            let next = "write its id as oauth2.passwordConnector, such as local";
+            reading.error(text.at, &text.key, cause, next);
+        }
+        (None, true) => {
+            let key = section.key("passwordConnector");
+            let cause = "has no effect: oauth2.grantTypes does not list password";
+            let next = "list it there, and in grantTypes of the clients that use it";
+            reading.warn(section.at(), &key, cause, next);
+        }
+        _ => {}
+    }
 }
 
 /// Reads a grant type and tells of one that is not served.
@@ -156,9 +159,11 @@ fn password_connector(
         reading.error(text.at, &text.key, cause, &next);
         return None;
     };
-    let cause = "the password grant is not served by this version";
-    let next = "let clients use authorization_code";
-    reading.warn(text.at, &text.key, cause, next);
+    if !connector.serves(GrantType::Password) {
+        let cause = format!("connector {} does not serve the grant password", text.shown);
+        let next = "add it to grantTypes of the connector, or name another";
+        reading.object(text.at, &text.key, cause, next);
+    }
     Some(connector.id.clone())
 }
 

@@ -139,8 +139,8 @@ fn what_our_clients_must_not_be_is_refused() {
             "no connector has the id \"locl\"; did you mean \"local\"?",
         ),
         (
-            "id: a, secret: s, redirectURIs: [https://a.test/cb], grantTypes: [password]",
-            "\"password\" is not served by this version",
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], grantTypes: [magic]",
+            "\"magic\" is not a grant type",
         ),
         (
             "id: a, secret: s, redirectURIs: [https://a.test/cb], idTokenSignedResponseAlg: ES384",
@@ -242,4 +242,76 @@ fn dex_clients_may_be_public_without_redirect_uris_and_have_any_of_them() {
 fn a_dex_secret_that_looks_like_base64_or_a_reference_is_meant_as_written() {
     let spec = dexs(&client("id: a, name: A, secret: env:HOME")).spec();
     assert!(spec.client("a").unwrap().secrets[0].matches("env:HOME"));
+}
+
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+fn exchanger(policy: &str) -> super::Folder {
+    ours(&format!(
+        "connectors: [{{ type: mockCallback, id: mock, name: Mock }}, {{ type: mockCallback, id: closed, name: Closed, grantTypes: [authorization_code] }}, {{ type: oidc, id: github-actions, config: {{ issuer: 'https://token.actions.githubusercontent.com' }} }}]\n\
+         oauth2: {{ grantTypes: [authorization_code, '{EXCHANGE}'] }}\n\
+         staticClients:\n  - {{ id: app, secret: s, redirectURIs: ['https://app.test/cb'] }}\n  \
+         - id: gateway\n    secret: s\n    redirectURIs: ['https://gw.test/cb']\n    \
+         tokenExchange:\n{policy}"
+    ))
+}
+
+#[test]
+fn the_exchange_policy_of_a_client_is_read_with_its_conditions_compiled() {
+    let spec = exchanger(
+        "      connectors:\n        - id: github-actions\n          condition: claims.repository == \"acme/shop\"\n",
+    )
+    .load()
+    .spec
+    .unwrap();
+    let policy = spec.client("gateway").unwrap().token_exchange.clone();
+    let policy = policy.unwrap();
+    let condition = policy.connectors[0].condition.as_ref().unwrap();
+    assert_eq!(condition.text(), "claims.repository == \"acme/shop\"");
+    assert_eq!(spec.client("app").unwrap().token_exchange, None);
+}
+
+#[test]
+fn an_exchange_policy_that_cannot_be_meant_is_refused_with_its_line() {
+    for (policy, why) in [
+        (
+            "      connectors: [{ id: nowhere }]\n",
+            "no connector has the id \"nowhere\"",
+        ),
+        (
+            "      connectors: [{ id: closed }]\n",
+            "does not serve token exchange",
+        ),
+        ("      connectors: [{}]\n", "is missing"),
+        (
+            "      connectors: []\n",
+            "names no tokens that may be exchanged",
+        ),
+        (
+            "      connectors: [{ id: github-actions }]\n",
+            "signs for everybody's jobs",
+        ),
+        (
+            "      connectors:\n        - id: mock\n          condition: claims.ref ==\n",
+            "is not an expression",
+        ),
+        (
+            "      connectors:\n        - id: mock\n          condition: repository == \"x\"\n",
+            "the only variable is \"claims\"",
+        ),
+        (
+            "      connectors:\n        - id: mock\n          condition: claims.a.matches(\"a+\")\n",
+            "uses matches",
+        ),
+    ] {
+        let said = exchanger(policy).said();
+        let errors: Vec<_> = said
+            .iter()
+            .filter(|line| line.starts_with("error"))
+            .collect();
+        assert!(
+            errors.iter().any(|line| line.contains(why)),
+            "{policy}: {said:#?}"
+        );
+    }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use insula_model::{CorsOrigins, Dialect, SsoDefault};
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 
-use super::{Folder, GRANTS_OF_A_SILENT_DEX_FILE, dexs, ours};
+use super::{Folder, dexs, ours};
 
 #[test]
 fn where_a_dex_file_is_silent_dexs_defaults_hold() {
@@ -98,10 +98,9 @@ fn sessions_and_mfa_need_dexs_flag() {
 
 #[test]
 fn what_dex_serves_and_this_version_does_not_is_a_warning_and_left_out() {
-    let folder =
-        dexs("oauth2: { responseTypes: [code, token, id_token], passwordConnector: local }\n");
+    let folder = dexs("oauth2: { responseTypes: [code, token, id_token] }\n");
     let said = folder.said();
-    assert_eq!(said.len(), 3, "{said:#?}");
+    assert_eq!(said.len(), 2, "{said:#?}");
     assert!(said.iter().all(|line| line.starts_with("warning")));
     let spec = folder.load().spec.unwrap();
     assert_eq!(spec.oauth2.response_types, [ResponseType::CODE]);
@@ -110,13 +109,9 @@ fn what_dex_serves_and_this_version_does_not_is_a_warning_and_left_out() {
         [
             GrantType::AuthorizationCode,
             GrantType::RefreshToken,
-            GrantType::DeviceCode
+            GrantType::DeviceCode,
+            GrantType::TokenExchange
         ]
-    );
-    let said = dexs("oauth2: { grantTypes: [authorization_code, password] }\n").only();
-    assert!(
-        said.starts_with("warning dex.yaml:3:") && said.contains("\"password\" is not served"),
-        "{said}"
     );
     let said = dexs("oauth2: { responseTypes: [magic] }\n").only();
     assert!(
@@ -126,18 +121,52 @@ fn what_dex_serves_and_this_version_does_not_is_a_warning_and_left_out() {
 }
 
 #[test]
-fn grants_that_a_silent_dex_file_would_have_in_dex_are_one_warning_with_a_place() {
-    for (more, line, column) in [
-        ("", 1, 1),
-        ("oauth2: { skipApprovalScreen: true }\n", 3, 9),
-        ("oauth2: { grantTypes: [] }\n", 3, 9),
+fn passwords_are_taken_where_a_dex_file_names_a_connector_for_them() {
+    let named = "oauth2: { grantTypes: [authorization_code, password], ";
+    for (text, has_password) in [
+        ("oauth2: { passwordConnector: local }\n".to_owned(), true),
+        (format!("{named} passwordConnector: local }}\n"), true),
+        (format!("{named} }}\n"), false),
+        (
+            "oauth2: { grantTypes: [refresh_token], passwordConnector: local }\n".to_owned(),
+            false,
+        ),
     ] {
-        let expected = format!("warning dex.yaml:{line}:{column}: {GRANTS_OF_A_SILENT_DEX_FILE}");
-        assert_eq!(dexs(more).all_said(), [expected], "{more}");
+        let folder = dexs(&text);
+        assert_eq!(folder.said(), [""; 0], "{text}");
+        let grants = folder.load().spec.unwrap().oauth2.grant_types;
+        assert_eq!(
+            grants.contains(&GrantType::Password),
+            has_password,
+            "{text}"
+        );
     }
-    let named = dexs("oauth2: { grantTypes: [authorization_code, refresh_token] }\n");
-    assert_eq!(named.all_said(), [""; 0]);
-    assert_eq!(ours("").all_said(), [""; 0]);
+}
+
+#[test]
+fn our_files_write_the_grant_for_passwords_and_its_connector_both() {
+    let alone = ours("oauth2: { grantTypes: [authorization_code, password] }\n").only();
+    assert!(
+        alone.starts_with("error") && alone.contains("needs a connector"),
+        "{alone}"
+    );
+    let alone = ours("oauth2: { passwordConnector: local }\n").only();
+    assert!(
+        alone.starts_with("warning") && alone.contains("has no effect"),
+        "{alone}"
+    );
+}
+
+#[test]
+fn a_silent_dex_file_is_warned_of_nothing() {
+    for more in [
+        "",
+        "oauth2: { skipApprovalScreen: true }\n",
+        "oauth2: { grantTypes: [] }\n",
+    ] {
+        assert_eq!(dexs(more).said(), [""; 0], "{more}");
+    }
+    assert_eq!(ours("").said(), [""; 0]);
 }
 
 #[test]

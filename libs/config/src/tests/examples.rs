@@ -2,9 +2,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use insula_files::Allowed;
-use insula_model::DocumentFormat;
 
-use super::{GRANTS_OF_A_SILENT_DEX_FILE, with_options};
+use super::with_options;
 use crate::{Document, ServerConfig, Severity, TenantFiles, check_tenants, read_document};
 
 fn examples() -> std::path::PathBuf {
@@ -12,7 +11,7 @@ fn examples() -> std::path::PathBuf {
 }
 
 #[test]
-fn every_example_tenant_is_served_and_warned_of_nothing_but_what_dex_grants_besides() {
+fn every_example_tenant_is_served_and_warned_of_nothing() {
     let found = TenantFiles::discover(&examples());
     assert_eq!(found.problems, []);
     let names: Vec<_> = found.sources.iter().map(|s| s.id.as_str()).collect();
@@ -27,13 +26,7 @@ fn every_example_tenant_is_served_and_warned_of_nothing_but_what_dex_grants_besi
             .iter()
             .filter(|p| p.severity > Severity::Info);
         let said: Vec<_> = weighty.map(ToString::to_string).collect();
-        match source.format {
-            DocumentFormat::Native => assert_eq!(said, [""; 0]),
-            DocumentFormat::Dex => assert!(
-                matches!(said.as_slice(), [one] if one.ends_with(GRANTS_OF_A_SILENT_DEX_FILE)),
-                "{said:?}"
-            ),
-        }
+        assert_eq!(said, [""; 0]);
         specs.push(loaded.spec.unwrap());
     }
     assert_eq!(check_tenants(&specs), []);

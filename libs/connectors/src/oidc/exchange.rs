@@ -37,7 +37,10 @@ impl Oidc {
             Document::of(SUBJECT_TOKEN, verified.await?.into_map())
         };
         document.required("sub")?;
-        let auth_time = document.time("auth_time")?;
+        let auth_time = match document.time("auth_time")? {
+            None if !asks_userinfo => document.time("iat")?,
+            told => told,
+        };
         let members = document.members().clone();
         let identity = self.identity(&UpstreamClaims::of(document), "")?;
         Ok(ExchangedIdentity {

@@ -295,16 +295,36 @@ pub(super) fn first_refresh_grant(
     now: Timestamp,
     keys: &KeyRing,
 ) -> RefreshGrant {
-    RefreshGrant {
-        id: first_refresh_id(&code.grant_id, keys),
-        grant_id: code.grant_id.clone(),
-        client_id: code.client_id.clone(),
-        generation: 0,
-        scopes: code.scopes.clone(),
-        resources: code.resources.clone(),
+    let granted = LoginGrant {
+        client_id: &code.client_id,
+        grant_id: &code.grant_id,
+        login: &code.login,
+        scopes: &code.scopes,
+        resources: &code.resources,
         claims: code.claims,
-        nonce: code.nonce.clone(),
-        login: code.login.clone(),
+        nonce: code.nonce.as_deref(),
+        code: None,
+    };
+    begun_refresh_grant(granted, policy, now, keys)
+}
+
+/// The refresh grant that begins with a login.
+pub(super) fn begun_refresh_grant(
+    of: LoginGrant<'_>,
+    policy: &RefreshPolicy,
+    now: Timestamp,
+    keys: &KeyRing,
+) -> RefreshGrant {
+    RefreshGrant {
+        id: first_refresh_id(of.grant_id, keys),
+        grant_id: of.grant_id.clone(),
+        client_id: of.client_id.clone(),
+        generation: 0,
+        scopes: of.scopes.clone(),
+        resources: of.resources.to_vec(),
+        claims: of.claims,
+        nonce: of.nonce.map(str::to_owned),
+        login: of.login.clone(),
         created_at: now,
         last_used_at: now,
         answered: false,

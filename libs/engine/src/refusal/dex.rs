@@ -25,9 +25,14 @@ impl Refusal {
             Self::DeviceCodeUnknown => Some(E::InvalidRequest),
             Self::MissingGrantType => Some(E::UnsupportedGrantType),
             Self::ConsentRequired => Some(E::InteractionRequired),
-            Self::BearerMissing | Self::BearerInvalid | Self::BearerLacksOpenId => {
-                Some(E::AccessDenied)
-            }
+            Self::BearerMissing
+            | Self::BearerInvalid
+            | Self::BearerLacksOpenId
+            | Self::WrongPassword
+            | Self::SubjectTokenRefused(_) => Some(E::AccessDenied),
+            Self::PasswordScopes(_) => Some(E::InvalidRequest),
+            Self::ExchangeScopes(_) => Some(E::ServerError),
+            Self::SubjectTokenType(_) | Self::RequestedTokenType(_) => Some(E::RequestNotSupported),
             _ => None,
         }
     }
@@ -115,6 +120,23 @@ impl Refusal {
             Self::PublicClientHasNoCredentials => {
                 "Public clients cannot use client_credentials grant.".into()
             }
+            Self::WrongPassword => "Invalid username or password".into(),
+            Self::PasswordConnectorMissing | Self::ExchangeConnectorUnknown(_) => {
+                "Requested connector does not exist.".into()
+            }
+            Self::PasswordConnectorAsksNone => {
+                "Requested password connector does not correct type.".into()
+            }
+            Self::PasswordLoginFailed(_) => "Could not login user".into(),
+            Self::PasswordScopes(why) => return why.dex_description(),
+            Self::GrantNotOfConnector(_) => {
+                "Requested connector does not support this grant type.".into()
+            }
+            Self::ConnectorNotOfClient(_) => "Connector not allowed for this client.".into(),
+            Self::SubjectTokenMissing => "Missing subject_token".into(),
+            Self::SubjectTokenType(_) => "Invalid subject_token_type.".into(),
+            Self::RequestedTokenType(_) => "Invalid requested_token_type.".into(),
+            Self::SubjectTokenRefused(_) | Self::ExchangeScopes(_) => "".into(),
             Self::BearerMissing | Self::BearerInvalid => "Invalid bearer token.".into(),
             Self::MissingToken => "The POST body doesn't contain 'token' parameter.".into(),
             Self::MethodNotAllowed(_) => "method not allowed".into(),

@@ -50,6 +50,8 @@ impl Rules {
         logs_out_upstream_unless_told: false,
 
         is_lenient_about_client_authentication: false,
+        password_grant_must_be_listed: true,
+        exchanges_tokens_by_policy: true,
         reads_bearer_in_first_header_only: false,
         keeps_wrongly_presented_code: false,
         takes_refresh_token_without_secret: false,
@@ -121,6 +123,8 @@ impl Rules {
         logs_out_upstream_unless_told: true,
 
         is_lenient_about_client_authentication: true,
+        password_grant_must_be_listed: false,
+        exchanges_tokens_by_policy: false,
         reads_bearer_in_first_header_only: true,
         keeps_wrongly_presented_code: true,
         takes_refresh_token_without_secret: true,

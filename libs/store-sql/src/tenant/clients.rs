@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::{
-    Client, ClientId, ClientLogout, ClientSecret, ConnectorId, TenantId, TokenHash,
+    Client, ClientId, ClientLogout, ClientSecret, ConnectorId, TenantId, TokenExchange, TokenHash,
 };
 use insula_oauth::GrantType;
 use insula_store::{ClientPut, Clients, StoreError, StoredClient};
@@ -87,6 +87,8 @@ struct Metadata {
     resources: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     own_groups: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token_exchange: Option<Box<TokenExchange>>,
 }
 
 /// One of the column `secrets`.
@@ -246,6 +248,7 @@ fn metadata(client: &Client) -> Metadata {
         scopes: client.scopes,
         resources: client.resources,
         own_groups: client.own_groups,
+        token_exchange: client.token_exchange,
     }
 }
 
@@ -274,6 +277,7 @@ fn stored(row: &Model) -> Result<StoredClient, Fault> {
             scopes: metadata.scopes,
             resources: metadata.resources,
             own_groups: metadata.own_groups,
+            token_exchange: metadata.token_exchange,
         },
         version: u64::try_from(row.version).map_err(|_| Fault::column(WHAT, "version"))?,
         created_at: Timestamp::from_millis(row.created_at),

@@ -85,5 +85,10 @@ pub(super) async fn posted<'r>(
     if ctx.request.method() != Method::POST {
         return Err(Refusal::MethodNotAllowed(ctx.request.method().to_string()).into());
     }
-    Ok(read::evidence(&ctx.request, Some(payload)).await?)
+    let browser = ctx.browser();
+    Ok(Evidence {
+        address: browser.address,
+        address_is_shared: browser.address_is_shared,
+        ..read::evidence(&ctx.request, Some(payload)).await?
+    })
 }

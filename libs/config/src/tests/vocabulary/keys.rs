@@ -7,6 +7,8 @@ const CLIENT: &str = "staticClients: [{ id: app, name: App, secret: s, redirectU
 const CLIENT_OF_TWO_ALGORITHMS: &str = "signer: { config: { algorithms: [ES256, EdDSA] } }\nstaticClients: [{ id: app, name: App, secret: s, redirectURIs: ['https://app.test/cb'], HERE }]\n";
 const CONNECTOR: &str = "connectors: [{ type: mockCallback, id: mock, name: Mock, HERE }]\n";
 const RESOURCE: &str = "resources: [{ identifier: 'https://api.test', HERE }]\n";
+const EXCHANGER: &str = "connectors: [{ type: mockCallback, id: mock, name: Mock }]\noauth2: { grantTypes: [authorization_code, 'urn:ietf:params:oauth:grant-type:token-exchange'] }\nstaticClients: [{ id: app, secret: s, redirectURIs: ['https://app.test/cb'] }, { id: cli, secret: s, redirectURIs: ['https://cli.test/cb'], tokenExchange: { connectors: [{ HERE }] } }]\n";
+const EXCHANGER_OF_MOCK: &str = "connectors: [{ type: mockCallback, id: mock, name: Mock }]\noauth2: { grantTypes: [authorization_code, 'urn:ietf:params:oauth:grant-type:token-exchange'] }\nstaticClients: [{ id: app, secret: s, redirectURIs: ['https://app.test/cb'] }, { id: cli, secret: s, redirectURIs: ['https://cli.test/cb'], tokenExchange: { connectors: [{ id: mock, HERE }] } }]\n";
 const PERSON: &str =
     "staticPasswords: [{ email: jane@acme.test, hash: 'HASH', userID: '1', HERE }]\n";
 
@@ -221,9 +223,9 @@ pub(super) const BOTH: &[Row] = &[
     ),
     (
         "oauth2.passwordConnector",
-        "oauth2: { HERE }\n",
+        "oauth2: { grantTypes: [authorization_code, password], HERE }\n",
         "passwordConnector: local",
-        Told,
+        Obeyed(&["a_name_and_a_password_are_exchanged_for_tokens_in_both_dialects"]),
     ),
     (
         "oauth2.grantTypes",
@@ -409,6 +411,30 @@ pub(super) const OURS: &[Row] = &[
         CLIENT,
         "grantTypes: [authorization_code]",
         Obeyed(&["a_client_gets_only_the_grants_it_is_registered_for"]),
+    ),
+    (
+        "connectors[].tokenExchange.audiences",
+        CONNECTOR,
+        "tokenExchange: { audiences: [acme-jobs] }",
+        Obeyed(&["a_token_must_be_made_for_us_or_for_whom_the_connector_says"]),
+    ),
+    (
+        "connectors[].tokenExchange.accessTokens",
+        CONNECTOR,
+        "tokenExchange: { accessTokens: true }",
+        Obeyed(&["an_access_token_counts_only_where_the_connector_says_so"]),
+    ),
+    (
+        "staticClients[].tokenExchange.connectors[].id",
+        EXCHANGER,
+        "id: mock",
+        Obeyed(&["a_token_of_an_upstream_is_exchanged_by_the_clients_whose_policy_says_so"]),
+    ),
+    (
+        "staticClients[].tokenExchange.connectors[].condition",
+        EXCHANGER_OF_MOCK,
+        "condition: 'claims.repository == \"acme/shop\"'",
+        Obeyed(&["another_repository_of_the_same_issuer_gets_nothing"]),
     ),
     (
         "staticClients[].skipApprovalScreen",

@@ -64,7 +64,7 @@ async fn a_jobs_token_is_an_identity_and_all_its_claims_are_told() {
     assert_eq!(job.identity.connector_data, None);
     assert_eq!(job.claims["repository"], "acme/shop");
     assert_eq!(job.claims["ref"], "refs/heads/main");
-    assert_eq!(job.auth_time, None);
+    assert_eq!(job.auth_time, Some(NOW), "when the token was made");
     // It may be shown again, and nobody asks for the keys again.
     exchanged(&lab, &oidc, json!({})).await.unwrap();
     assert_eq!(lab.calls("/keys").await.len(), 1);

@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use insula_model::{Client, ClientLogout, ClientSecret, RefreshTokenLifetime};
+use insula_model::{
+    Client, ClientLogout, ClientSecret, ExchangeConnector, RefreshTokenLifetime, TokenExchange,
+};
 use insula_oauth::GrantType;
 
 use super::records::{HOUR, MS, NOON, a_tenant, at_once, client as id, connector};
@@ -28,6 +30,7 @@ fn plain(name: &str) -> Client {
         scopes: None,
         resources: Vec::new(),
         own_groups: Vec::new(),
+        token_exchange: None,
     }
 }
 
@@ -64,6 +67,12 @@ fn full(name: &str) -> Client {
         scopes: Some(vec!["openid".to_owned(), "orders:read".to_owned()]),
         resources: vec!["https://api.test/v1".to_owned()],
         own_groups: vec!["Büro".to_owned()],
+        token_exchange: Some(Box::new(TokenExchange {
+            connectors: vec![ExchangeConnector {
+                id: connector("Büro"),
+                condition: "claims.repository == \"acme/shop\"".parse().ok(),
+            }],
+        })),
     }
 }
 
