@@ -59,7 +59,7 @@ pub struct DeviceAsks {
 /// Whether a client may ask for devices here.
 pub fn may_ask(client: &Client, spec: &TenantSpec) -> Result<(), Refusal> {
     grants::served(GrantType::DeviceCode, spec)?;
-    grants::allowed(GrantType::DeviceCode, client)
+    grants::allowed(GrantType::DeviceCode, client, &spec.rules)
 }
 
 /// Judges a device authorization request
