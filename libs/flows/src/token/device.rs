@@ -42,7 +42,7 @@ pub(super) async fn poll_by_anybody(
     login_log::about_client(view, grant.client_id.as_str());
     let client = view.clients().find(grant.client_id.as_str()).await?;
     let client = client.ok_or(Refusal::ClientCredentials)?;
-    allowed(GrantType::DeviceCode, &client)?;
+    allowed(GrantType::DeviceCode, &client, view.rules())?;
     let answer = redeem(view, &client, request, &hash).await;
     answer.map_err(|error| match error {
         FlowError::Refused(why) => match why.refusal {
