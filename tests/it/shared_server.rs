@@ -15,6 +15,9 @@ const OPENID: &str = include_str!("shared_server/openid.yaml");
 const APIS: &str = include_str!("shared_server/apis.yaml");
 /// A dex config that serves client_credentials.
 const CLUSTER: &str = include_str!("shared_server/cluster.yaml");
+/// Both serve every response type, in our dialect and in dex's.
+const TOKENS: &str = include_str!("shared_server/tokens.yaml");
+const TOKENS_OF_DEX: &str = include_str!("shared_server/tokens_of_dex.yaml");
 
 pub(crate) const JANE: Person<'static> = Person {
     login: "jane@acme.example",
@@ -56,6 +59,9 @@ pub(crate) async fn shared_server() -> &'static SharedServer {
                 builder = builder.tenant(&id, &signing_with(alg));
             }
             let builder = builder.tenant("apis", APIS).tenant("cluster", CLUSTER);
+            let builder = builder
+                .tenant("tokens", TOKENS)
+                .tenant("tokens-dex", TOKENS_OF_DEX);
             let deployment = builder.tenant("openid", OPENID).done();
             let process = deployment.open().await;
             SharedServer {
@@ -155,6 +161,30 @@ impl SharedServer {
         let issuer = self.issuer("cluster");
         let party = RelyingParty::new(&issuer, "ci", "ci-secret", "http://127.0.0.1:5555/callback");
         party.of_dex().without_pkce()
+    }
+
+    /// A client that gets tokens from the authorization endpoint.
+    pub(crate) fn tokens(&self) -> RelyingParty {
+        let issuer = self.issuer("tokens");
+        RelyingParty::new(
+            &issuer,
+            "legacy",
+            "legacy-secret",
+            "https://legacy.example/callback",
+        )
+    }
+
+    /// The same at a dex config.
+    pub(crate) fn tokens_of_dex(&self) -> RelyingParty {
+        let issuer = self.issuer("tokens-dex");
+        RelyingParty::new(
+            &issuer,
+            "legacy",
+            "legacy-secret",
+            "https://legacy.example/callback",
+        )
+        .of_dex()
+        .without_pkce()
     }
 
     /// Initech's client, at a path.

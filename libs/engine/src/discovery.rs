@@ -2,7 +2,7 @@
 
 use insula_jose::Alg;
 use insula_model::{Claim, TenantSpec};
-use insula_oauth::{GrantType, Prompt, ProviderMetadata, ResponseMode, ResponseType};
+use insula_oauth::{GrantType, Prompt, ProviderMetadata, ResponseMode};
 
 use crate::{acr, grants};
 
@@ -81,7 +81,6 @@ fn dexs(spec: &TenantSpec, signing: &[Alg]) -> ProviderMetadata {
 fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMetadata {
     let confidential = words(&["client_secret_basic", "client_secret_post"]);
     let all = words(&["client_secret_basic", "client_secret_post", "none"]);
-    let modes = ResponseMode::ALL;
     let mut claims = words(&[
         "iss",
         "sub",
@@ -120,7 +119,7 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
         revocation_endpoint: Some(spec.issuer.url("/revoke")),
         frontchannel_logout_supported: spec.sessions.enabled.then_some(true),
         frontchannel_logout_session_supported: spec.sessions.enabled.then_some(true),
-        response_modes_supported: modes.map(|mode| mode.as_str().to_owned()).to_vec(),
+        response_modes_supported: served_response_modes(spec),
         id_token_signing_alg_values_supported: signing.iter().map(ToString::to_string).collect(),
         scopes_supported: scopes,
         token_endpoint_auth_methods_supported: all.clone(),
@@ -153,12 +152,24 @@ fn served_grants(spec: &TenantSpec) -> Vec<String> {
     served
 }
 
-/// The code flow is what the authorization endpoint serves, wherever one of the configured types
-/// has its word.
+/// Those that are configured, sorted as dex sorts them.
 fn served_response_types(spec: &TenantSpec) -> Vec<String> {
-    let serves_code = spec.oauth2.response_types.iter().any(|one| one.code);
-    let code = serves_code.then(|| ResponseType::CODE.to_string());
-    code.into_iter().collect()
+    let types = spec.oauth2.response_types.iter();
+    let mut types: Vec<_> = types.map(ToString::to_string).collect();
+    types.sort();
+    types.dedup();
+    types
+}
+
+/// Those that one of the served response types may use: the query only where tokens stay out of it.
+fn served_response_modes(spec: &TenantSpec) -> Vec<String> {
+    let mut types = spec.oauth2.response_types.iter();
+    let has_query = types.any(|served| !served.has_front_channel_tokens());
+    let modes = ResponseMode::ALL.into_iter();
+    modes
+        .filter(|mode| has_query || *mode != ResponseMode::Query)
+        .map(|mode| mode.as_str().to_owned())
+        .collect()
 }
 
 fn words(words: &[&str]) -> Vec<String> {

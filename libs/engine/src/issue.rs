@@ -1,5 +1,7 @@
 //! Tokens: what is in them, and who signs.
 
+mod front_channel;
+
 use std::time::Duration;
 
 use insula_ambient::{Entropy, Timestamp};
@@ -12,6 +14,8 @@ use crate::claims::PersonClaims;
 use crate::grants::RefreshToken;
 use crate::token_plan::{Actor, Audience, IdTokenPlan, Subject, TokenPlan};
 use crate::{acr, subject};
+
+pub use front_channel::{FrontChannelTokens, issue_in_front_channel};
 
 /// The keys of a tenant, as far as tokens are made of them. Which they are is decided in
 /// [`signing`](crate::signing).
@@ -158,13 +162,7 @@ pub fn issue(
     entropy: &dyn Entropy,
 ) -> Result<TokenSet, JoseError> {
     let maker = Maker::new(plan, spec, keys, now, entropy);
-    let access_token = match spec.rules.access_tokens {
-        AccessTokenForm::Rfc9068 => maker.access_token()?,
-        AccessTokenForm::LikeIdTokens => {
-            let (hashed, planned) = (entropy.word(15), maker.as_id_token());
-            maker.id_token(keys.access_token, Some(&hashed), &planned)?
-        }
-    };
+    let access_token = maker.access_token()?;
     let id_token = plan.id_token.as_ref();
     let id_token =
         id_token.map(|planned| maker.id_token(keys.id_token, Some(&access_token), planned));
@@ -239,6 +237,17 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// The access token, in the form of the dialect.
+    fn access_token(&self) -> Result<String, JoseError> {
+        match self.spec.rules.access_tokens {
+            AccessTokenForm::Rfc9068 => self.access_token_of_rfc_9068(),
+            AccessTokenForm::LikeIdTokens => {
+                let (hashed, planned) = (self.entropy.word(15), self.as_id_token());
+                self.id_token(self.keys.access_token, Some(&hashed), &planned)
+            }
+        }
+    }
+
     /// dex's access token.
     fn as_id_token(&self) -> IdTokenPlan<'a> {
         IdTokenPlan {
@@ -248,7 +257,7 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn access_token(&self) -> Result<String, JoseError> {
+    fn access_token_of_rfc_9068(&self) -> Result<String, JoseError> {
         let login = self.login();
         let body = AccessTokenClaims {
             iss: self.spec.issuer.as_str(),

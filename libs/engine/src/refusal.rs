@@ -32,6 +32,10 @@ pub enum Refusal {
     UnknownResponseType(String),
     ResponseTypeNotServed(String),
     BadResponseMode(String),
+    QueryForTokens,
+    TokenAlone,
+    TokensOutOfBand,
+    MissingNonce,
     MissingOpenIdScope,
     UnknownScope(Vec<String>),
     UntrustedAudience(Vec<String>),
@@ -339,6 +343,12 @@ impl Refusal {
             Self::BadResponseMode(mode) => {
                 return format!("response_mode '{mode}' is not known").into();
             }
+            Self::QueryForTokens => {
+                "response_mode query is not for tokens; use fragment or form_post"
+            }
+            Self::TokenAlone => "response_type token needs id_token or code beside it",
+            Self::TokensOutOfBand => "this redirect_uri can be sent a code and no token",
+            Self::MissingNonce => "nonce is missing, which this response_type needs",
             Self::MissingOpenIdScope => "scope must contain openid",
             Self::UnknownScope(words) => {
                 return format!("scope is not known: {}", words.join(" ")).into();

@@ -2,7 +2,7 @@
 
 use insula_engine::authorize::available;
 use insula_model::{AuthRequest, Client, ConnectorId};
-use insula_oauth::encode_pairs;
+use insula_oauth::{ResponseType, encode_pairs};
 
 use crate::conversation::{Conversation, Whole};
 use crate::routes::{choice_route, chosen_route, connector_route, without_connector};
@@ -67,7 +67,7 @@ fn screen(
 /// that insists on a connector leaves none, nor does dex's dialect, whose way back is in the address.
 pub(crate) fn way_back(view: &TenantView, client: &Client, auth: &AuthRequest) -> Option<String> {
     let insists = auth.request.connector_id.is_some();
-    let is_choice = !insists && is_choice(view, client);
+    let is_choice = !insists && is_choice(view, client, auth.request.response_type);
     is_choice.then(|| choice_route(&auth.id))
 }
 
@@ -75,14 +75,15 @@ pub(crate) fn way_back(view: &TenantView, client: &Client, auth: &AuthRequest) -
 pub(crate) fn whole_way_back(
     view: &TenantView,
     client: &Client,
+    response_type: ResponseType,
     whole: Whole<'_>,
 ) -> Option<String> {
     let again = || encode_pairs(without_connector(whole.params));
-    is_choice(view, client).then(|| format!("/auth?{}", again()))
+    is_choice(view, client, response_type).then(|| format!("/auth?{}", again()))
 }
 
-fn is_choice(view: &TenantView, client: &Client) -> bool {
-    available(client, &view.spec).count() > 1
+fn is_choice(view: &TenantView, client: &Client, response_type: ResponseType) -> bool {
+    available(response_type, client, &view.spec).count() > 1
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! The end of every login: what it changes is committed, and the client gets its answer.
 
 use insula_engine::Refusal;
+use insula_engine::authorize::{ReplyTo, answer_mode};
+use insula_engine::grants::{FrontChannelFacts, front_channel_plan};
+use insula_engine::issue::FrontChannelTokens;
+use insula_engine::token_plan::Asker;
 use insula_model::{
     AuthRequest, AuthorizationCode, AuthorizationRequest, Client, CodeGrant, GrantId, Login, Origin,
 };
@@ -9,6 +13,7 @@ use insula_store::Finish;
 use crate::commit::{LoginChanges, commit, withdraw};
 use crate::conversation::Conversation;
 use crate::session::NewSession;
+use crate::signing::{Signers, signers};
 use crate::token::gets_refresh;
 use crate::under_way::{give_up, reply_to};
 use crate::{
@@ -16,8 +21,8 @@ use crate::{
     session_end,
 };
 
-/// Ends a login with a code. The browser's session begins here, because here it has something to
-/// stand for.
+/// Ends a login with what its response type names: a code, tokens, or both. The browser's session
+/// begins here, because here it has something to stand for.
 pub(crate) async fn issue(
     view: &TenantView,
     browser: &Browser,
@@ -38,6 +43,8 @@ pub(crate) async fn issue(
     } else {
         session::begin(view, &auth.request, &mut login)
     };
+    // Made before anything is written: a tenant that cannot sign ends no login.
+    let answer = Answer::made(view, client, &auth.request, &login).await?;
     let changes = LoginChanges {
         request: &auth.request,
         login: &login,
@@ -48,11 +55,10 @@ pub(crate) async fn issue(
         visit: live.filter(|_| has_session).map(|live| (live, &client.id)),
     };
     commit(view, changes).await?;
-    let (code, grant) = code_for(view, client, &auth.request, &login);
     let outcome = match &auth.origin {
-        Origin::Browser => finish(view, &auth, stored, (&code, &grant), new.as_ref()).await?,
+        Origin::Browser => finish(view, &auth, stored, answer, new.as_ref()).await?,
         Origin::Device(device) => {
-            let approved = device::approve(view, device, &grant).await;
+            let approved = device::approve(view, device, &answer.grant).await;
             if !matches!(approved, Ok(true)) {
                 withdraw(view, new.as_ref()).await;
             }
@@ -71,24 +77,77 @@ pub(crate) async fn issue(
     Ok(Turn { outcome, cookies })
 }
 
+/// What a login comes to. The code and the tokens beside it are of one family, so that a replay of
+/// the code takes them too.
+struct Answer {
+    code: AuthorizationCode,
+    grant: CodeGrant,
+    tokens: Option<FrontChannelTokens>,
+}
+
+impl Answer {
+    async fn made(
+        view: &TenantView,
+        client: &Client,
+        request: &AuthorizationRequest,
+        login: &Login,
+    ) -> Result<Self, FlowError> {
+        let (code, grant) = code_for(view, client, request, login);
+        let mut tokens = None;
+        if request.response_type.has_front_channel_tokens() {
+            let signers = signers(view, client).await?;
+            let asked = (client, request);
+            tokens = Some(tokens_beside(view, asked, (&code, &grant), &signers).await?);
+        }
+        Ok(Self {
+            code,
+            grant,
+            tokens,
+        })
+    }
+
+    fn into_outcome(self, view: &TenantView, request: &AuthorizationRequest) -> Outcome {
+        let mut params = Vec::new();
+        if request.response_type.code {
+            params.push(("code".to_owned(), self.code.reveal().to_owned()));
+        }
+        let tokens = self.tokens.map(FrontChannelTokens::into_params);
+        let tokens = tokens.into_iter().flatten();
+        params.extend(tokens.map(|(name, value)| (name.to_owned(), value)));
+        Outcome::Respond(AuthorizationResponse {
+            to: ReplyTo {
+                response_mode: answer_mode(request, view.rules()),
+                ..reply_to(request)
+            },
+            params,
+        })
+    }
+}
+
 /// The record of a stored login and its code change places in one atomic step, so that a form posted
-/// twice makes one code. Who comes too late leaves no session behind.
+/// twice makes one answer. Where no code is asked for, the one that takes the place is told to
+/// nobody. Who comes too late leaves no session behind.
 async fn finish(
     view: &TenantView,
     auth: &AuthRequest,
     stored: Option<u32>,
-    (code, grant): (&AuthorizationCode, &CodeGrant),
+    answer: Answer,
     new: Option<&NewSession>,
 ) -> Result<Outcome, FlowError> {
-    let (cache, hash, ttl) = (&view.effects.cache, code.hash(), view.spec.expiry.codes);
+    let (cache, hash, ttl) = (
+        &view.effects.cache,
+        answer.code.hash(),
+        view.spec.expiry.codes,
+    );
     let finished = match stored {
         Some(version) => {
             cache
-                .finish_auth_request(&auth.id, version, &hash, grant, ttl)
+                .finish_auth_request(&auth.id, version, &hash, &answer.grant, ttl)
                 .await
         }
+        None if !auth.request.response_type.code => Ok(Finish::Finished),
         None => {
-            let put = cache.put_code(&hash, grant, ttl).await;
+            let put = cache.put_code(&hash, &answer.grant, ttl).await;
             put.map(|()| Finish::Finished)
         }
     };
@@ -96,7 +155,7 @@ async fn finish(
         withdraw(view, new).await;
     }
     match finished? {
-        Finish::Finished => Ok(respond(&auth.request, code)),
+        Finish::Finished => Ok(answer.into_outcome(view, &auth.request)),
         Finish::Lost => Err(Refusal::LoginUnknown.into()),
     }
 }
@@ -123,11 +182,28 @@ fn code_for(
     (AuthorizationCode::generate(entropy), grant)
 }
 
-fn respond(request: &AuthorizationRequest, code: &AuthorizationCode) -> Outcome {
-    Outcome::Respond(AuthorizationResponse {
-        to: reply_to(request),
-        params: vec![("code".to_owned(), code.reveal().to_owned())],
-    })
+async fn tokens_beside(
+    view: &TenantView,
+    (client, request): (&Client, &AuthorizationRequest),
+    (code, grant): (&AuthorizationCode, &CodeGrant),
+    signers: &Signers<'_>,
+) -> Result<FrontChannelTokens, FlowError> {
+    let peers = view.clients().peers(&request.scopes).await?;
+    let facts = FrontChannelFacts {
+        spec: &view.spec,
+        request,
+        login: &grant.login,
+        grant_id: &grant.grant_id,
+        code: request.response_type.code.then(|| code.reveal()),
+        asker: Asker {
+            client,
+            peers: &peers,
+            resources: &[],
+        },
+    };
+    let plan = front_channel_plan(facts)?;
+    let asked = request.response_type;
+    signers.sign_in_front_channel(asked, &plan).await
 }
 
 #[cfg(test)]

@@ -66,7 +66,8 @@ async fn begin(
         }
         Challenge::AskPassword { .. } => {
             let whole = conversation.whole;
-            let back = whole.and_then(|whole| whole_way_back(view, client, whole));
+            let asked = auth.request.response_type;
+            let back = whole.and_then(|whole| whole_way_back(view, client, asked, whole));
             auth.back_hash = back.as_deref().map(TokenHash::of);
             let to = password_route(view, id, &auth.id, back.as_deref());
             let see_other = false;

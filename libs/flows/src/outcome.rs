@@ -1,15 +1,27 @@
+use std::fmt;
 use std::time::Duration;
 
 use insula_engine::authorize::ReplyTo;
 use insula_model::{BindingCookie, SessionCookie};
 
 /// An answer to the client, on its way through the browser.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AuthorizationResponse {
     /// Where, and how.
     pub to: ReplyTo,
     /// `code` and its kin; `state` and `iss` are added by who carries it.
     pub params: Vec<(String, String)>,
+}
+
+/// Names only: the values are what the client may do with them.
+impl fmt::Debug for AuthorizationResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.params.iter().map(|(name, _)| name).collect();
+        f.debug_struct("AuthorizationResponse")
+            .field("to", &self.to)
+            .field("params", &names)
+            .finish()
+    }
 }
 
 /// What a browser is told next.

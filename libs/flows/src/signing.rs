@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use insula_engine::issue::{Keys, TokenSet, issue, issue_id_token};
+use insula_engine::issue::{
+    FrontChannelTokens, Keys, TokenSet, issue, issue_id_token, issue_in_front_channel,
+};
 use insula_engine::logout::LogoutToken;
 use insula_engine::signing::{AccessTokenSigner, access_token_signer, id_token_alg};
 use insula_engine::token_plan::{IdTokenPlan, TokenPlan};
 use insula_jose::{Alg, KeyRing, SigningKey};
 use insula_model::Client;
+use insula_oauth::ResponseType;
 
 use crate::{Fault, FlowError, TenantView};
 
@@ -44,23 +47,51 @@ impl Signers<'_> {
 
     /// Signs the tokens of a plan.
     pub(crate) async fn sign(&self, plan: &TokenPlan<'_>) -> Result<TokenSet, FlowError> {
+        let access_token = self.key_of_access_token(plan).await?;
+        let (view, keys) = (self.view, self.keys(&access_token));
+        let entropy = view.effects.entropy.as_ref();
+        Ok(issue(plan, &view.spec, keys, view.now(), entropy)?)
+    }
+
+    /// Signs those tokens of a plan that travel through the browser.
+    pub(crate) async fn sign_in_front_channel(
+        &self,
+        response_type: ResponseType,
+        plan: &TokenPlan<'_>,
+    ) -> Result<FrontChannelTokens, FlowError> {
+        let access_token = self.key_of_access_token(plan).await?;
+        let (view, keys) = (self.view, self.keys(&access_token));
+        let (entropy, now) = (view.effects.entropy.as_ref(), view.now());
+        let spec = &view.spec;
+        Ok(issue_in_front_channel(
+            response_type,
+            plan,
+            spec,
+            keys,
+            now,
+            entropy,
+        )?)
+    }
+
+    fn keys<'k>(&'k self, access_token: &'k SigningKey) -> Keys<'k> {
+        Keys {
+            ring: &self.ring,
+            id_token: &self.id_token,
+            access_token,
+        }
+    }
+
+    async fn key_of_access_token(&self, plan: &TokenPlan<'_>) -> Result<Arc<SigningKey>, Fault> {
         let (view, now) = (self.view, self.view.now());
         let signer = access_token_signer(plan, self.client, &view.spec, &view.rotation);
-        let access_token = match signer.ok_or(Fault::KeysStale)? {
+        Ok(match signer.ok_or(Fault::KeysStale)? {
             AccessTokenSigner::Of(alg) if alg == self.id_token.alg() => Arc::clone(&self.id_token),
             AccessTokenSigner::Of(alg) => key_of(view, &self.ring, alg).await?.1,
             AccessTokenSigner::Fastest => {
                 let fastest = self.ring.fastest_key_at(now, &view.rotation);
                 fastest.map_or_else(|_| Arc::clone(&self.id_token), Arc::clone)
             }
-        };
-        let keys = Keys {
-            ring: &self.ring,
-            id_token: &self.id_token,
-            access_token: &access_token,
-        };
-        let entropy = view.effects.entropy.as_ref();
-        Ok(issue(plan, &view.spec, keys, now, entropy)?)
+        })
     }
 
     /// Signs the ID token of a plan alone.

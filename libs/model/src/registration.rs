@@ -146,8 +146,10 @@ pub fn to_no_redirect_uri<T>(
     grant_types: &[GrantType],
     dialect: Dialect,
 ) -> Option<Objection> {
-    let gets_codes = grant_types.is_empty() || grant_types.contains(&GrantType::AuthorizationCode);
-    let lacks_one = dialect == Dialect::Standard && gets_codes && redirect_uris.is_empty();
+    let is_sent_back =
+        |grant: &GrantType| matches!(grant, GrantType::AuthorizationCode | GrantType::Implicit);
+    let gets_answers = grant_types.is_empty() || grant_types.iter().any(is_sent_back);
+    let lacks_one = dialect == Dialect::Standard && gets_answers && redirect_uris.is_empty();
     lacks_one.then_some(Objection {
         cause: "is missing",
         next_step: "list where codes may be sent",
@@ -573,11 +575,13 @@ mod tests {
 
     #[test]
     fn a_client_that_is_sent_no_codes_needs_no_redirect_uri() {
-        let client = Client {
+        let client = |grant| Client {
             redirect_uris: Vec::new(),
-            grant_types: vec![GrantType::RefreshToken],
+            grant_types: vec![grant],
             ..a_client()
         };
-        assert_eq!(to_client(&client, Dialect::Standard), []);
+        let objections = |grant| to_client(&client(grant), Dialect::Standard).len();
+        assert_eq!(objections(GrantType::RefreshToken), 0);
+        assert_eq!(objections(GrantType::Implicit), 1, "tokens are sent there");
     }
 }

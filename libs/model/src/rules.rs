@@ -18,8 +18,22 @@ pub struct Rules {
     pub refuses_request_uri_and_registration: bool,
     /// Where a refusal goes is also read from a request object.
     pub reads_return_address_of_request_object: bool,
-    /// `response_mode` is obeyed, and the response type's own mode; else answers travel in the query.
+    /// `response_mode` is obeyed, and the response type's own mode, by answers and errors alike; else
+    /// answers travel as their response type has it, and errors in the query.
     pub obeys_response_mode: bool,
+    /// A response type is served if each of its words is configured by itself; else if it is
+    /// configured as a whole.
+    pub serves_response_types_by_word: bool,
+    /// The response type `token` is served by itself, as plain OAuth has it (RFC 6749 §4.2).
+    pub serves_token_alone: bool,
+    /// Only a client that is registered for `implicit` by name gets tokens from the authorization
+    /// endpoint; else one that names no grants does, too.
+    pub implicit_is_allowed_by_name: bool,
+    /// A `nonce` must come with each ID token of the authorization endpoint (OpenID Connect Core
+    /// §3.2.2.1, §3.3.2.11); else only where there is no code.
+    pub hybrid_requests_need_nonce: bool,
+    /// PKCE that every client must use is asked of requests without a code, too.
+    pub demands_pkce_without_code: bool,
     /// `prompt=none` forbids asking also where there are no browser sessions.
     pub obeys_prompt_none_without_sessions: bool,
     /// The `claims` parameter is obeyed (OpenID Connect Core §5.5).
@@ -66,6 +80,8 @@ pub struct Rules {
     /// Clients are told what a page alone tells else: refusals after a request was found good, and
     /// our own faults.
     pub tells_clients_what_failed: bool,
+    /// An access token beside a code says how long it lives.
+    pub tells_lifetime_beside_code: bool,
     /// An answer to a client has a `state` even if the client sent none.
     pub answers_with_empty_state: bool,
     /// An answer to a client names its issuer (RFC 9207).

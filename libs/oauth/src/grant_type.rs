@@ -42,9 +42,10 @@ impl GrantType {
     }
 
     /// Whether this version serves it at all. Discovery, configuration and the token endpoint ask
-    /// here, so that none of them promises what another does not keep.
+    /// here, so that none of them promises what another does not keep. `implicit` is the one grant
+    /// that the authorization endpoint answers by itself, without a token request.
     pub const fn is_served(self) -> bool {
-        TokenRequest::reader(self).is_some()
+        matches!(self, Self::Implicit) || TokenRequest::reader(self).is_some()
     }
 
     /// Those that are served, in the order of [`ALL`](Self::ALL).

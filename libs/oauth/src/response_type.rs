@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::GrantType;
+
 /// One word of a `response_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,6 +84,25 @@ impl ResponseType {
     pub fn has_front_channel_tokens(self) -> bool {
         self.id_token || self.token
     }
+
+    /// The grants a client must be registered for to ask for it
+    /// ([RFC 7591 §2.1](https://www.rfc-editor.org/rfc/rfc7591#section-2.1)): hybrid types need two.
+    pub fn grants(self) -> impl Iterator<Item = GrantType> {
+        let code = self.code.then_some(GrantType::AuthorizationCode);
+        let implicit = self.has_front_channel_tokens();
+        code.into_iter()
+            .chain(implicit.then_some(GrantType::Implicit))
+    }
+
+    /// The one grant that a connector must serve for it: as in dex, `implicit` wherever tokens
+    /// travel through the browser.
+    pub fn grant_at_connector(self) -> GrantType {
+        if self.has_front_channel_tokens() {
+            GrantType::Implicit
+        } else {
+            GrantType::AuthorizationCode
+        }
+    }
 }
 
 impl std::fmt::Display for ResponseType {
@@ -94,12 +115,32 @@ impl std::fmt::Display for ResponseType {
 #[cfg(test)]
 mod tests {
     use super::ResponseType;
+    use crate::GrantType;
 
     #[test]
     fn order_and_repetition_do_not_matter() {
         let one = ResponseType::parse("code id_token").unwrap();
         assert_eq!(one, ResponseType::parse("id_token code code").unwrap());
         assert_eq!(one.to_string(), "code id_token");
+    }
+
+    #[test]
+    fn rfc_7591_2_1_each_response_type_has_its_grants() {
+        let (code, implicit) = (GrantType::AuthorizationCode, GrantType::Implicit);
+        for (text, grants, at_connector) in [
+            ("code", &[code][..], code),
+            ("id_token", &[implicit], implicit),
+            ("token", &[implicit], implicit),
+            ("id_token token", &[implicit], implicit),
+            ("code id_token", &[code, implicit], implicit),
+            ("code token", &[code, implicit], implicit),
+            ("code id_token token", &[code, implicit], implicit),
+        ] {
+            let read = ResponseType::parse(text).unwrap();
+            assert_eq!(read.grants().collect::<Vec<_>>(), grants, "{text}");
+            assert_eq!(read.grant_at_connector(), at_connector, "{text}");
+            assert_eq!(read.to_string(), text, "as dex's files write it");
+        }
     }
 
     #[test]

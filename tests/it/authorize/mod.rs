@@ -6,6 +6,7 @@ mod code_flow;
 mod consent;
 mod dex_routes;
 mod errors;
+mod front_channel;
 mod out_of_band;
 mod pkce;
 mod posts;

@@ -1,13 +1,10 @@
-use insula_model::{ConnectorId, ConnectorSpec, OAuth2Policy};
+use insula_model::{ConnectorId, ConnectorSpec, Dialect, OAuth2Policy};
 use insula_oauth::{CodeChallengeMethod, GrantType, ResponseType};
 
 use crate::defaults::Defaults;
 use crate::reading::{Reading, Spot};
 use crate::section::{Section, suggestion};
-
-/// The response types this version serves. A file may name more; what is not served is told, and
-/// left out of the spec, so that discovery promises nothing that is not kept.
-const SERVED_RESPONSE_TYPES: [ResponseType; 1] = [ResponseType::CODE];
+use crate::tree::Position;
 
 /// Reads `oauth2`.
 pub(super) fn read(
@@ -29,7 +26,13 @@ pub(super) fn read(
         .unwrap_or(false);
     let password_connector = password_connector(&mut section, connectors, reading);
     let has_connector = password_connector.is_some();
-    let grant_types = grant_types(&mut section, has_connector, defaults, reading);
+    let grant_types = grant_types(
+        &mut section,
+        &response_types,
+        has_connector,
+        defaults,
+        reading,
+    );
     let mut pkce = section.section("pkce", reading);
     let pkce_enforce = pkce.flag("enforce", reading).unwrap_or(false);
     let pkce_methods = pkce_methods(&mut pkce, defaults, reading);
@@ -47,20 +50,19 @@ pub(super) fn read(
     }
 }
 
+/// `code` alone unless more are named. dex takes each type in one spelling.
 fn response_types(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<ResponseType> {
     let mut types = Vec::new();
     for text in section.texts("responseTypes", reading) {
         let read = ResponseType::parse(&text.value).unwrap_or_default();
-        if read.is_empty() {
+        let is_misspelt = reading.lenient && read.to_string() != text.value;
+        if read.is_empty() || is_misspelt {
             let dex = format!("unsupported response_type {}", text.shown);
             let ours = format!("{} is not a response type", text.shown);
-            reading.refuse(text.at, &text.key, &dex, &ours, "write code");
-        } else if SERVED_RESPONSE_TYPES.contains(&read) {
+            let next = "write code, or words of code, id_token and token in one text";
+            reading.refuse(text.at, &text.key, &dex, &ours, next);
+        } else if !types.contains(&read) {
             types.push(read);
-        } else {
-            let cause = format!("{} is not served by this version", text.shown);
-            let next = "let clients use code, which keeps tokens out of the browser's address";
-            reading.object(text.at, &text.key, cause, next);
         }
     }
     if types.is_empty() {
@@ -69,14 +71,57 @@ fn response_types(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<R
     types
 }
 
+/// The grants that are served. `implicit` comes with the response types that need it: where
+/// `grantTypes` is silent, it need not be named; in our files, neither may be named without the
+/// other. dex knows it by the word `token` alone.
+fn with_implicit(
+    mut grants: Vec<GrantType>,
+    is_named: bool,
+    types: &[ResponseType],
+    at: (Position, &str),
+    dialect: Dialect,
+    reading: &mut Reading<'_>,
+) -> Vec<GrantType> {
+    let is_dex = dialect == Dialect::Dex;
+    let has_tokens = if is_dex {
+        types.iter().any(|served| served.token)
+    } else {
+        types.iter().any(|served| served.has_front_channel_tokens())
+    };
+    let has_grant = grants.contains(&GrantType::Implicit);
+    let (at, key) = at;
+    if is_dex || !is_named {
+        grants.retain(|grant| *grant != GrantType::Implicit);
+        if has_tokens && (has_grant || !is_named) {
+            grants.push(GrantType::Implicit);
+        }
+    } else if has_tokens && !has_grant {
+        let cause = "lacks implicit, which the response types with id_token or token need";
+        reading.error(
+            at,
+            key,
+            cause,
+            "add implicit, or let responseTypes be [code]",
+        );
+    } else if has_grant && !has_tokens {
+        let cause = "names implicit, but no response type has id_token or token";
+        let next = "name one in responseTypes, or remove implicit";
+        reading.error(at, key, cause, next);
+    }
+    grants
+}
+
 /// dex drops names it does not know without a word; ours are told.
 fn grant_types(
     section: &mut Section<'_>,
+    response_types: &[ResponseType],
     has_password_connector: bool,
     defaults: &Defaults,
     reading: &mut Reading<'_>,
 ) -> Vec<GrantType> {
     let named = section.texts("grantTypes", reading);
+    let is_named = !named.is_empty();
+    let named_at = named.first().map_or(section.at(), |text| text.at);
     let wanted = if named.is_empty() {
         defaults.grant_types.to_vec()
     } else {
@@ -89,8 +134,10 @@ fn grant_types(
     }
     let is_offered = |grant: &GrantType| *grant != GrantType::Password || has_password_connector;
     let served = wanted.into_iter().filter(|grant| grant.is_served());
-    let served = served.filter(is_offered);
-    let mut served: Vec<_> = served.collect();
+    let served = served.filter(is_offered).collect();
+    let at = (named_at, &*section.key("grantTypes"));
+    let dialect = defaults.dialect;
+    let mut served = with_implicit(served, is_named, response_types, at, dialect, reading);
     served.sort();
     served.dedup();
     served

@@ -97,27 +97,32 @@ fn sessions_and_mfa_need_dexs_flag() {
 }
 
 #[test]
-fn what_dex_serves_and_this_version_does_not_is_a_warning_and_left_out() {
-    let folder = dexs("oauth2: { responseTypes: [code, token, id_token] }\n");
-    let said = folder.said();
-    assert_eq!(said.len(), 2, "{said:#?}");
-    assert!(said.iter().all(|line| line.starts_with("warning")));
-    let spec = folder.load().spec.unwrap();
-    assert_eq!(spec.oauth2.response_types, [ResponseType::CODE]);
-    assert_eq!(
-        spec.oauth2.grant_types,
-        [
-            GrantType::AuthorizationCode,
-            GrantType::RefreshToken,
-            GrantType::DeviceCode,
-            GrantType::TokenExchange
-        ]
-    );
-    let said = dexs("oauth2: { responseTypes: [magic] }\n").only();
-    assert!(
-        said.contains("unsupported response_type \"magic\""),
-        "{said}"
-    );
+fn dexs_response_types_have_one_spelling_and_implicit_comes_with_the_word_token() {
+    for (text, has_implicit) in [
+        ("responseTypes: [code, id_token]", false),
+        ("responseTypes: [code, 'code id_token token']", true),
+        (
+            "responseTypes: [code, token, id_token], grantTypes: [implicit]",
+            true,
+        ),
+        (
+            "responseTypes: [code, token], grantTypes: [authorization_code]",
+            false,
+        ),
+        ("grantTypes: [implicit]", false),
+    ] {
+        let spec = dexs(&format!("oauth2: {{ {text} }}\n"))
+            .load()
+            .spec
+            .unwrap();
+        let has = spec.oauth2.grant_types.contains(&GrantType::Implicit);
+        assert_eq!(has, has_implicit, "{text}");
+    }
+    for (types, named) in [("token id_token", "token id_token"), ("magic", "magic")] {
+        let said = dexs(&format!("oauth2: {{ responseTypes: [{types}] }}\n")).only();
+        let cause = format!("unsupported response_type \"{named}\"");
+        assert!(said.contains(&cause), "{said}");
+    }
 }
 
 #[test]

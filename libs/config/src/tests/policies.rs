@@ -134,12 +134,50 @@ fn several_algorithms_may_be_named_of_which_the_first_signs() {
 }
 
 #[test]
-fn tokens_in_the_browsers_address_are_not_served() {
-    let said = ours("oauth2: { responseTypes: [code, id_token] }\n").only();
-    assert!(
-        said.starts_with("error") && said.contains("is not served"),
-        "{said}"
-    );
+fn response_types_are_read_in_any_order_of_words_and_bring_the_grant_they_need() {
+    let implicit = GrantType::Implicit;
+    for (text, types, has_implicit) in [
+        ("responseTypes: [code]", &["code"][..], false),
+        (
+            "responseTypes: [code, id_token code, code id_token]",
+            &["code", "code id_token"],
+            true,
+        ),
+        ("responseTypes: [id_token]", &["id_token"], true),
+        (
+            "responseTypes: [token], grantTypes: [implicit]",
+            &["token"],
+            true,
+        ),
+    ] {
+        let spec = ours(&format!("oauth2: {{ {text} }}\n")).spec();
+        let read: Vec<_> = spec
+            .oauth2
+            .response_types
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(read, types, "{text}");
+        let has = spec.oauth2.grant_types.contains(&implicit);
+        assert_eq!(has, has_implicit, "{text}");
+    }
+    for (text, cause) in [
+        ("responseTypes: [code magic]", "is not a response type"),
+        (
+            "responseTypes: [id_token], grantTypes: [authorization_code]",
+            "oauth2.grantTypes: lacks implicit",
+        ),
+        (
+            "grantTypes: [authorization_code, implicit]",
+            "names implicit, but no response type has id_token or token",
+        ),
+    ] {
+        let said = ours(&format!("oauth2: {{ {text} }}\n")).only();
+        assert!(
+            said.starts_with("error") && said.contains(cause),
+            "{text}: {said}"
+        );
+    }
 }
 
 #[test]

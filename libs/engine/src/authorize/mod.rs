@@ -7,6 +7,7 @@ mod next;
 mod redirect_uri;
 mod reply_to;
 mod request_object;
+mod response_type;
 mod scope;
 mod validate;
 
@@ -19,5 +20,6 @@ pub use next::{
     next,
 };
 pub use reply_to::ReplyTo;
+pub use response_type::answer_mode;
 pub(crate) use scope::allowed as allowed_scopes;
 pub use validate::{Rejection, validate};

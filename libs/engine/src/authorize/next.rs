@@ -5,7 +5,7 @@ use insula_model::{
     AuthorizationRequest, BrowserSession, Client, ConnectorId, ConnectorSpec, Login, Rules,
     SsoDefault, TenantSpec,
 };
-use insula_oauth::{GrantType, Scopes};
+use insula_oauth::{ResponseType, Scopes};
 
 use super::redirect_uri;
 use crate::acr::{self, Proof};
@@ -116,7 +116,7 @@ fn arriving(
         Choice::Made(id) => Some(id),
         Choice::Open | Choice::Wanted => insisted,
     };
-    let available: Vec<&ConnectorSpec> = available(client, spec)
+    let available: Vec<&ConnectorSpec> = available(request.response_type, client, spec)
         .filter(|c| chosen.is_none_or(|id| id == &c.id))
         .collect();
     if available.is_empty() {
@@ -158,7 +158,8 @@ pub fn may_log_in_at(
 ) -> bool {
     let mut insisted = request.connector_id.iter();
     insisted.all(|wanted| wanted.as_str() == id)
-        && available(client, spec).any(|connector| connector.id.as_str() == id)
+        && available(request.response_type, client, spec)
+            .any(|connector| connector.id.as_str() == id)
 }
 
 /// Whether an upstream must have the person log in anew, whatever session it has. How old that is it
@@ -173,14 +174,15 @@ pub fn forces_login(request: &AuthorizationRequest, rules: &Rules) -> bool {
     request.prompts.login || too_old
 }
 
-/// The connectors a client's people may come through, in the order of the file.
+/// The connectors a client's people may come through for an answer of this type, in the order of the
+/// file.
 pub fn available<'a>(
+    response_type: ResponseType,
     client: &'a Client,
     spec: &'a TenantSpec,
 ) -> impl Iterator<Item = &'a ConnectorSpec> {
-    let open = |c: &&ConnectorSpec| {
-        client.allows_connector(&c.id) && c.serves(GrantType::AuthorizationCode)
-    };
+    let grant = response_type.grant_at_connector();
+    let open = move |c: &&ConnectorSpec| client.allows_connector(&c.id) && c.serves(grant);
     spec.connectors.iter().map(AsRef::as_ref).filter(open)
 }
 

@@ -1,5 +1,5 @@
-use insula_model::{Client, TenantSpec};
-use insula_oauth::{Scope, Scopes};
+use insula_model::{Client, Rules, TenantSpec};
+use insula_oauth::{ResponseType, Scope, Scopes};
 
 use crate::access::may_have;
 use crate::{Peers, Refusal, audience};
@@ -47,4 +47,15 @@ pub(crate) fn allowed(
     }
     may_have(client, &known, resources, spec)?;
     Ok(known)
+}
+
+/// Of these, the scopes that count for a response type: `offline_access` does only where a code comes
+/// of it ([OpenID Connect Core
+/// §11](https://openid.net/specs/openid-connect-core-1_0.html#OfflineAccess)). dex keeps what was
+/// written.
+pub(super) fn that_count(scopes: Scopes, response_type: ResponseType, rules: &Rules) -> Scopes {
+    if response_type.code || rules.is_strict_about_scopes {
+        return scopes;
+    }
+    scopes.retain(|word| word != "offline_access")
 }

@@ -1,5 +1,6 @@
 mod answers;
 mod request_object;
+mod response_types;
 
 use std::time::Duration;
 

@@ -2,12 +2,11 @@ use insula_ambient::Timestamp;
 use insula_jose::{Expected, KeyRing};
 use insula_model::{AuthorizationRequest, ClaimsRequest, Client, ConnectorId, Rules, TenantSpec};
 use insula_oauth::{
-    AuthorizeRequest, CodeChallenge, CodeChallengeMethod, GrantType, Prompts, ResponseMode,
-    ResponseType,
+    AuthorizeRequest, CodeChallenge, CodeChallengeMethod, Prompts, ResponseMode, ResponseType,
 };
 
 use super::request_object::ReturnAddress;
-use super::{ReplyTo, claims_parameter, length, redirect_uri, scope};
+use super::{ReplyTo, claims_parameter, length, redirect_uri, response_type, scope};
 use crate::{Peers, Refusal};
 
 /// A request that is refused, and where that may be told.
@@ -99,8 +98,9 @@ fn checked(
         &[]
     };
     let scopes = scope::allowed(request.scope.as_deref(), resources, client, peers, spec)?;
-    let response_type = response_type(request, client, spec)?;
-    let response_mode = response_mode(request, reply_to, rules)?;
+    let response_type = response_type::allowed(request, &scopes, reply_to, client, spec)?;
+    let scopes = scope::that_count(scopes, response_type, rules);
+    let response_mode = response_mode(request, response_type, reply_to, rules)?;
     let mut prompts = Prompts::parse(request.prompt.as_deref().unwrap_or_default())
         .map_err(Refusal::BadPrompt)?;
     // Without browser sessions dex does not know the parameter: whoever comes is asked.
@@ -154,7 +154,9 @@ fn words(text: Option<&str>) -> Vec<String> {
 }
 
 /// How an answer travels: as the client asked, else as its response type has it. Errors travel so
-/// even if the response type is not served.
+/// even if the response type is not served; what is asked for tokens never travels in the query
+/// ([OAuth 2.0 Multiple Response Types §3 and
+/// §5](https://openid.net/specs/oauth-v2-multiple-response-types-1_0.html#id_token)).
 fn asked_mode(address: &ReturnAddress, rules: &Rules) -> ResponseMode {
     if !rules.obeys_response_mode {
         return ResponseMode::Query;
@@ -165,7 +167,11 @@ fn asked_mode(address: &ReturnAddress, rules: &Rules) -> ResponseMode {
         .and_then(ResponseMode::parse);
     let response_type = address.response_type.as_deref().unwrap_or_default();
     let by_type = ResponseType::parse(response_type).map(ResponseMode::default_for);
-    asked.or(by_type.ok()).unwrap_or(ResponseMode::Query)
+    let by_type = by_type.unwrap_or(ResponseMode::Query);
+    match asked {
+        Some(ResponseMode::Query) | None => by_type,
+        Some(mode) => mode,
+    }
 }
 
 fn connector(
@@ -179,7 +185,10 @@ fn connector(
     let known = spec
         .connector(id)
         .ok_or_else(|| Refusal::UnknownConnector(id.clone()))?;
-    if !client.allows_connector(&known.id) || !known.serves(GrantType::AuthorizationCode) {
+    let response_type = request.response_type.as_deref().unwrap_or_default();
+    let response_type = ResponseType::parse(response_type).unwrap_or_default();
+    let grant = response_type.grant_at_connector();
+    if !client.allows_connector(&known.id) || !known.serves(grant) {
         return Err(Refusal::ConnectorNotAllowed(id.clone()));
     }
     Ok(Some(known.id.clone()))
@@ -187,7 +196,8 @@ fn connector(
 
 /// PKCE ([RFC 7636 §4.3](https://www.rfc-editor.org/rfc/rfc7636#section-4.3)): an absent method
 /// means `plain`. Public clients of our dialect must use it
-/// ([RFC 9700 §2.1.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1.1)); dex's need not.
+/// ([RFC 9700 §2.1.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1.1)); dex's need not. Where
+/// no code is asked for, there is nothing that it could protect.
 fn pkce(
     request: &AuthorizeRequest,
     client: &Client,
@@ -199,7 +209,8 @@ fn pkce(
             return Err(Refusal::PkceRequired);
         }
         let is_bound = rules.public_clients_must_use_pkce && client.public;
-        let must = spec.oauth2.pkce_enforce || client.require_pkce || is_bound;
+        let protects = rules.demands_pkce_without_code || response_type::may_bring_code(request);
+        let must = protects && (spec.oauth2.pkce_enforce || client.require_pkce || is_bound);
         return if must {
             Err(Refusal::PkceRequired)
         } else {
@@ -217,46 +228,26 @@ fn pkce(
     Ok(Some(challenge))
 }
 
-fn response_type(
-    request: &AuthorizeRequest,
-    client: &Client,
-    spec: &TenantSpec,
-) -> Result<ResponseType, Refusal> {
-    let text = request
-        .response_type
-        .as_deref()
-        .ok_or(Refusal::MissingResponseType)?;
-    let asked = ResponseType::parse(text).map_err(Refusal::UnknownResponseType)?;
-    if asked.is_empty() {
-        return Err(Refusal::MissingResponseType);
-    }
-    let served = |word| {
-        spec.oauth2
-            .response_types
-            .iter()
-            .any(|t| t.words().any(|w| w == word))
-    };
-    // Only the code flow is served; a configured front-channel type is refused, not half done.
-    if !asked.words().all(served) || asked.has_front_channel_tokens() {
-        return Err(Refusal::ResponseTypeNotServed(text.to_owned()));
-    }
-    if !client.may_use(GrantType::AuthorizationCode) {
-        return Err(Refusal::GrantNotAllowed);
-    }
-    Ok(asked)
-}
-
-/// `response_mode`; dex does not know the parameter and always answers in the query.
+/// `response_mode`; dex does not know the parameter.
 fn response_mode(
     request: &AuthorizeRequest,
+    response_type: ResponseType,
     reply_to: &ReplyTo,
     rules: &Rules,
 ) -> Result<ResponseMode, Refusal> {
-    match request.response_mode.as_deref() {
-        Some(word) if rules.obeys_response_mode && ResponseMode::parse(word).is_none() => {
-            Err(Refusal::BadResponseMode(word.to_owned()))
+    let Some(word) = request
+        .response_mode
+        .as_deref()
+        .filter(|_| rules.obeys_response_mode)
+    else {
+        return Ok(reply_to.response_mode);
+    };
+    match ResponseMode::parse(word) {
+        None => Err(Refusal::BadResponseMode(word.to_owned())),
+        Some(ResponseMode::Query) if response_type.has_front_channel_tokens() => {
+            Err(Refusal::QueryForTokens)
         }
-        _ => Ok(reply_to.response_mode),
+        Some(_) => Ok(reply_to.response_mode),
     }
 }
 

@@ -37,25 +37,11 @@ fn discovery_names_scopes_of_resources_that_are_to_be_found() {
 
 #[test]
 fn what_is_configured_but_not_served_yet_is_not_advertised() {
-    let spec = a_tenant()
-        .with(|t| {
-            t.oauth2.grant_types = vec![
-                GrantType::RefreshToken,
-                GrantType::TokenExchange,
-                GrantType::AuthorizationCode,
-            ];
-            t.oauth2.response_types = vec![
-                ResponseType::parse("code id_token").unwrap(),
-                ResponseType::parse("id_token").unwrap(),
-            ];
-        })
-        .build();
+    let all = GrantType::ALL.to_vec();
+    let spec = a_tenant().with(|t| t.oauth2.grant_types = all).build();
     let metadata = metadata(&spec, &[]);
-    assert_eq!(
-        metadata.grant_types_supported,
-        ["authorization_code", "refresh_token"]
-    );
-    assert_eq!(metadata.response_types_supported, ["code"]);
+    let served: Vec<_> = GrantType::served().map(GrantType::as_str).collect();
+    assert_eq!(metadata.grant_types_supported, served);
 }
 
 #[test]
@@ -66,4 +52,31 @@ fn where_devices_ask_is_said_by_a_tenant_that_serves_them_and_by_dex_always() {
     let url = Some("https://acme.test/device/code".to_owned());
     assert_eq!(endpoint(serving.build()), url);
     assert_eq!(endpoint(a_tenant().dex().build()), url);
+}
+
+#[test]
+fn the_response_types_that_are_served_are_advertised_and_the_query_only_where_one_may_use_it() {
+    for (types, told, modes) in [
+        (&["code"][..], &["code"][..], 3),
+        (
+            &["token id_token", "code", "id_token", "id_token code"],
+            &["code", "code id_token", "id_token", "id_token token"],
+            3,
+        ),
+        (&["id_token"], &["id_token"], 2),
+    ] {
+        let types: Vec<_> = types
+            .iter()
+            .map(|text| ResponseType::parse(text).unwrap())
+            .collect();
+        let tenant = a_tenant().with(|t| t.oauth2.response_types = types);
+        let ours = metadata(&tenant.clone().build(), &[]);
+        assert_eq!(ours.response_types_supported, told);
+        assert_eq!(ours.response_modes_supported.len(), modes, "{told:?}");
+        let has_query = ours.response_modes_supported.contains(&"query".to_owned());
+        assert_eq!(has_query, modes == 3);
+        let dex = metadata(&tenant.dex().build(), &[]);
+        assert_eq!(dex.response_types_supported, told);
+        assert!(dex.response_modes_supported.is_empty());
+    }
 }

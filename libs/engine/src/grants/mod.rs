@@ -3,6 +3,7 @@
 mod authorization_code;
 mod client_credentials;
 mod device_code;
+mod front_channel;
 mod password;
 mod redemption;
 mod refresh_token;
@@ -16,6 +17,7 @@ use crate::Refusal;
 pub use authorization_code::{CodeFacts, authorization_code, code_plan, remember_code_for};
 pub use client_credentials::{ClientCredentialsFacts, client_credentials, client_credentials_plan};
 pub use device_code::device_code;
+pub use front_channel::{FrontChannelFacts, front_channel_plan};
 pub use password::{PasswordFacts, PasswordGrant, password_plan, password_scopes};
 pub use redemption::{Leave, RedemptionNote, RedemptionVerdict, redemption};
 pub use refresh_token::{

@@ -1,3 +1,4 @@
+mod front_channel;
 mod subjects;
 
 use data_encoding::BASE64URL_NOPAD;

@@ -1,3 +1,5 @@
+mod front_channel;
+
 use insula_model::{ConnectorId, TokenHash};
 use insula_store::FACTS_GOOD_FOR;
 use insula_testkit::{FakeConnector, PASSWORD, a_tenant, jane};

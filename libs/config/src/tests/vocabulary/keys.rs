@@ -560,7 +560,7 @@ pub(super) const OURS: &[Row] = &[
         "oauth2.responseTypes",
         "oauth2: { HERE }\n",
         "responseTypes: [token]",
-        Refused,
+        Obeyed(&["a_response_type_is_served_where_it_is_configured_for_clients_with_implicit"]),
     ),
     (
         "oauth2.rememberNativeConsent",
@@ -817,7 +817,7 @@ pub(super) const DEX: &[Row] = &[
         "oauth2.responseTypes",
         "oauth2: { HERE }\n",
         "responseTypes: [token]",
-        Told,
+        Obeyed(&["dex_serves_a_response_type_if_each_of_its_words_is_configured"]),
     ),
     (
         "sessions.rememberMeCheckedByDefault",

@@ -53,7 +53,7 @@ fn an_answer_travels_as_the_client_asked_and_in_dex_always_in_the_query() {
         ("response_type=id_token", ResponseMode::Fragment),
         (
             "response_type=id_token&response_mode=query",
-            ResponseMode::Query,
+            ResponseMode::Fragment,
         ),
         ("response_type=magic", ResponseMode::Query),
         ("response_mode=magic", ResponseMode::Query),
