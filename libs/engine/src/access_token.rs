@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use insula_ambient::Timestamp;
-use insula_jose::{Claims, Expected, KeyRing};
+use insula_jose::{Claims, Expected, KeyRing, VerifyError};
 use insula_model::{AccessTokenForm, ClientId, GrantId, TenantSpec};
 use insula_oauth::Scopes;
 
@@ -30,14 +30,24 @@ impl VerifiedToken {
     /// cannot be told apart: there every JWT of the tenant is one. Whom it is for is the caller's to
     /// ask, by [`is_for`](Self::is_for).
     pub fn verify(token: &str, spec: &TenantSpec, keys: &KeyRing, now: Timestamp) -> Option<Self> {
+        Self::read(token, spec, keys, now).ok()
+    }
+
+    /// The same, with the reason why it is none.
+    pub fn read(
+        token: &str,
+        spec: &TenantSpec,
+        keys: &KeyRing,
+        now: Timestamp,
+    ) -> Result<Self, VerifyError> {
         let issuer = spec.issuer.as_str();
         let expected = Expected::from_issuer(issuer).with_leeway(LEEWAY);
         let expected = match spec.rules.access_tokens {
             AccessTokenForm::Rfc9068 => expected.typed(TYP),
             AccessTokenForm::LikeIdTokens => expected.of_any_typ(),
         };
-        let claims = keys.verify(token, now, &expected).ok()?;
-        Some(Self {
+        let claims = keys.verify(token, now, &expected)?;
+        Ok(Self {
             claims,
             form: spec.rules.access_tokens,
         })

@@ -124,6 +124,12 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
         scopes_supported: scopes,
         token_endpoint_auth_methods_supported: all.clone(),
         introspection_endpoint_auth_methods_supported: confidential,
+        // RFC 9701 §7: the default key signs them, whatever a client has its ID tokens signed with.
+        introspection_signing_alg_values_supported: signing
+            .iter()
+            .take(1)
+            .map(ToString::to_string)
+            .collect(),
         revocation_endpoint_auth_methods_supported: all,
         claims_supported: claims,
         acr_values_supported: acr::announced(spec),

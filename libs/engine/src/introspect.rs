@@ -1,7 +1,12 @@
 //! The introspection endpoint: what a token is worth, for those who cannot or will not look inside.
 
+mod inactive;
+mod signed;
+
 use insula_ambient::Timestamp;
-use insula_model::{Claim, ClaimSet, Client, IntrospectionForm, RefreshGrant, TenantSpec};
+use insula_model::{
+    Claim, ClaimSet, Client, IntrospectionForm, IntrospectionScope, RefreshGrant, TenantSpec,
+};
 use insula_oauth::{ClientAuthMethod, IntrospectResponse, IntrospectionExt};
 use serde_json::{Map, Value};
 
@@ -13,6 +18,9 @@ use crate::client_auth::ProvenClient;
 use crate::grants::{RefreshFacts, RefreshToken, refresh_token};
 use crate::people::is_still_known;
 use crate::{Peers, Refusal, subject};
+
+pub use inactive::Inactive;
+pub use signed::signed;
 
 /// Whether an authenticated client may introspect at all.
 ///
@@ -30,20 +38,17 @@ pub fn may_ask(asker: &ProvenClient) -> Result<(), Refusal> {
 /// ([RFC 7662 §2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
 ///
 /// `client` is the one the token names as its own, if it still exists, and `asker` the authenticated
-/// one; to one the token neither was issued to nor is meant for, by name or as the server of a resource,
-/// it is inactive. dex asks nobody who they are, says no `scope` and no `jti`, and takes the client
-/// of a token from its audience.
+/// one, to whom it is inactive unless it is one of those that it may ask about. dex asks nobody who
+/// they are, says no `scope` and no `jti`, and takes the client of a token from its audience.
 pub fn access_token(
     token: &VerifiedToken,
     client: Option<&Client>,
     spec: &TenantSpec,
     asker: Option<&Client>,
-) -> IntrospectResponse {
-    let Some(client) = client else {
-        return IntrospectResponse::inactive();
-    };
-    if asker.is_some_and(|asker| !token.concerns(&asker.id, spec)) {
-        return IntrospectResponse::inactive();
+) -> Result<IntrospectResponse, Inactive> {
+    let client = client.ok_or(Inactive::ClientGone)?;
+    if asker.is_some_and(|asker| !may_see(asker, token, spec)) {
+        return Err(Inactive::NotForAsker);
     }
     let claims = &token.claims;
     let text = |name: &str| claims.str(name).map(str::to_owned);
@@ -55,7 +60,7 @@ pub fn access_token(
         .filter_map(|name| Some((name.to_owned(), claims.get(name)?.clone())))
         .collect();
     let ours = spec.rules.introspection == IntrospectionForm::Rfc7662;
-    IntrospectResponse {
+    Ok(IntrospectResponse {
         active: true,
         scope: text("scope").filter(|_| ours),
         client_id: Some(client.id.as_str().to_owned()),
@@ -72,11 +77,25 @@ pub fn access_token(
         token_type: Some("Bearer"),
         token_use: Some("access_token"),
         ext: Some(IntrospectionExt(ext)),
+    })
+}
+
+fn may_see(asker: &Client, token: &VerifiedToken, spec: &TenantSpec) -> bool {
+    match asker.introspection {
+        IntrospectionScope::Own => token.client_id() == Some(asker.id.as_str()),
+        IntrospectionScope::Audience => token.concerns(&asker.id, spec),
+        IntrospectionScope::Tenant => true,
     }
 }
 
-/// The answer about a refresh token. It is active where its own client could use it now; to any
-/// other it is inactive. Asking condemns nobody, not even with a replaced secret.
+/// Whether `asker` may ask about the refresh token of a grant, which is meant for nobody but the
+/// client it was issued to.
+pub fn may_see_refresh(asker: &Client, grant: &RefreshGrant) -> bool {
+    asker.id == grant.client_id || asker.introspection == IntrospectionScope::Tenant
+}
+
+/// The answer about a refresh token, of which `facts` hold its own client. It is active where that
+/// client could use it now. Asking condemns nobody, not even with a replaced secret.
 ///
 /// dex says all claims of the person whatever was granted, and, of a token without an absolute end,
 /// that it ended when it began.
@@ -85,20 +104,18 @@ pub fn refresh_token_of(
     facts: RefreshFacts<'_>,
     peers: &Peers,
     now: Timestamp,
-) -> IntrospectResponse {
+) -> Result<IntrospectResponse, Inactive> {
     let RefreshFacts {
         spec,
         client,
         grant,
         ..
     } = facts;
-    let audience = Audience::of(&grant.scopes, &grant.client_id, peers);
-    let (Ok(_), Ok(audience)) = (refresh_token(presented, facts, now), audience) else {
-        return IntrospectResponse::inactive();
-    };
+    refresh_token(presented, facts, now)?;
+    let audience = Audience::of(&grant.scopes, &grant.client_id, peers)?;
     let login = &grant.login;
     if !is_still_known(spec, &login.connector_id, &login.claims.user_id) {
-        return IntrospectResponse::inactive();
+        return Err(Inactive::PersonGone);
     }
     let ours = spec.rules.introspection == IntrospectionForm::Rfc7662;
     let person = if ours {
@@ -118,7 +135,7 @@ pub fn refresh_token_of(
         ext.insert("sid".to_owned(), session.as_str().into());
     }
     let preferred = &login.claims.preferred_username;
-    IntrospectResponse {
+    Ok(IntrospectResponse {
         active: true,
         scope: ours.then(|| grant.scopes.to_string()),
         client_id: Some(client.id.as_str().to_owned()),
@@ -137,7 +154,7 @@ pub fn refresh_token_of(
         token_type: (!ours).then_some("Bearer"),
         token_use: Some("refresh_token"),
         ext: Some(IntrospectionExt(ext)),
-    }
+    })
 }
 
 fn end_of(grant: &RefreshGrant, spec: &TenantSpec) -> Option<i64> {

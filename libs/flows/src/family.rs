@@ -2,6 +2,7 @@
 
 use insula_engine::Refusal;
 use insula_engine::access_token::VerifiedToken;
+use insula_engine::introspect::Inactive;
 use insula_engine::issue::longest_token_life;
 use insula_model::{Client, EventKind, GrantId, Revocation};
 use insula_store::{Changes, RevocationFact, RevokedGrant};
@@ -48,17 +49,25 @@ pub(crate) async fn refused(view: &TenantView, client: &Client, refusal: Refusal
     }
 }
 
-/// Whether the family of a token was revoked, or its person is known no more. A token without a
-/// family is none we issued. That a family stands may have been read a moment ago.
+/// Whether the family of a token was revoked, or its person is known no more.
 pub(crate) async fn is_revoked(
     view: &TenantView,
     token: &VerifiedToken,
 ) -> Result<bool, FlowError> {
+    Ok(ended(view, token).await?.is_some())
+}
+
+/// Why a token that is verified is worth nothing, if it is not. One without a family is none we
+/// issued. That a family stands may have been read a moment ago.
+pub(crate) async fn ended(
+    view: &TenantView,
+    token: &VerifiedToken,
+) -> Result<Option<Inactive>, FlowError> {
     if !token.is_of_a_known_person(&view.spec) {
-        return Ok(true);
+        return Ok(Some(Inactive::PersonGone));
     }
     let Some(grant) = token.grant() else {
-        return Ok(true);
+        return Ok(Some(Inactive::Unknown));
     };
     let Effects {
         store,
@@ -68,7 +77,7 @@ pub(crate) async fn is_revoked(
     } = &view.effects;
     let read = async { store.is_revoked(&grant).await.map(RevocationFact) };
     let RevocationFact(is_revoked) = facts.revocations.recall(&grant, &**clock, read).await?;
-    Ok(is_revoked)
+    Ok(is_revoked.then_some(Inactive::Revoked))
 }
 
 #[cfg(test)]

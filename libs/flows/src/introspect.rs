@@ -5,21 +5,44 @@ use std::sync::Arc;
 use insula_engine::access_token::VerifiedToken;
 use insula_engine::client_auth::ProvenClient;
 use insula_engine::grants::{RefreshFacts, RefreshToken};
+use insula_engine::introspect::Inactive;
 use insula_engine::{Evidence, Refusal, introspect};
 use insula_model::{Client, IntrospectionForm};
 use insula_oauth::{IntrospectRequest, IntrospectResponse};
+use tracing::info;
 
 use crate::client_authentication::authenticated;
-use crate::family::is_revoked;
+use crate::family::ended;
+use crate::signing::default_key;
 use crate::{FlowError, TenantView};
+
+/// How whoever asks wants to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerForm {
+    /// As JSON ([RFC 7662 §2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
+    Json,
+    /// As a signed JWT ([RFC 9701](https://www.rfc-editor.org/rfc/rfc9701)).
+    Jwt,
+}
+
+/// What a token is worth.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Introspection {
+    /// As JSON.
+    Json(Box<IntrospectResponse>),
+    /// As a JWT.
+    Jwt(String),
+}
 
 /// What a token is worth ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)).
 ///
-/// The hint is not needed: a JWT is an access token, anything else can only be a refresh token.
+/// The hint is not needed: a JWT is an access token, anything else can only be a refresh token. dex
+/// asks nobody who they are, so that it has nobody to sign an answer for.
 pub async fn answer(
     view: &TenantView,
     evidence: &Evidence<'_>,
-) -> Result<IntrospectResponse, FlowError> {
+    form: AnswerForm,
+) -> Result<Introspection, FlowError> {
     let asker = match view.rules().introspection {
         IntrospectionForm::Rfc7662 => {
             let asker = authenticated(view, evidence).await?;
@@ -32,11 +55,25 @@ pub async fn answer(
     let token = IntrospectRequest::from_params(&evidence.form).token;
     let token = token.ok_or(Refusal::MissingToken)?;
     let token = token.reveal();
-    if is_jwt(token) {
-        access_token(view, asker, token).await
+    let judged = if is_jwt(token) {
+        access_token(view, asker.as_ref(), token).await?
     } else {
-        refresh_token(view, asker, token).await
-    }
+        refresh_token(view, asker.as_ref(), token).await?
+    };
+    let told = judged.unwrap_or_else(|why| {
+        let asker = asker.as_ref().map(|asker| asker.id.as_str());
+        info!(
+            client_id = asker,
+            "a token that was asked about is not active: {why}"
+        );
+        IntrospectResponse::inactive()
+    });
+    let (AnswerForm::Jwt, Some(asker)) = (form, asker) else {
+        return Ok(Introspection::Json(Box::new(told)));
+    };
+    let key = default_key(view).await?;
+    let signed = introspect::signed(&told, &asker, &view.spec, &key, view.now())?;
+    Ok(Introspection::Jwt(signed))
 }
 
 /// Whether a text has the three parts of a compact JWS.
@@ -44,46 +81,42 @@ pub(crate) fn is_jwt(token: &str) -> bool {
     token.split('.').count() == 3
 }
 
-async fn access_token(
-    view: &TenantView,
-    asker: Option<Arc<Client>>,
-    token: &str,
-) -> Result<IntrospectResponse, FlowError> {
-    let verified = VerifiedToken::verify(token, &view.spec, &view.keys, view.now());
-    match verified {
-        Some(token) if !is_revoked(view, &token).await? => {
-            let client = match (token.client_id(), &asker) {
-                (Some(id), Some(asker)) if asker.id.as_str() == id => Some(Arc::clone(asker)),
-                (Some(id), _) => view.clients().find(id).await?,
-                (None, _) => None,
-            };
-            let (client, asker, spec) = (client.as_deref(), asker.as_deref(), &view.spec);
-            Ok(introspect::access_token(&token, client, spec, asker))
-        }
-        _ => Ok(IntrospectResponse::inactive()),
+type Judged = Result<Result<IntrospectResponse, Inactive>, FlowError>;
+
+async fn access_token(view: &TenantView, asker: Option<&Arc<Client>>, token: &str) -> Judged {
+    let token = match VerifiedToken::read(token, &view.spec, &view.keys, view.now()) {
+        Ok(token) => token,
+        Err(why) => return Ok(Err(why.into())),
+    };
+    if let Some(why) = ended(view, &token).await? {
+        return Ok(Err(why));
     }
+    let client = match token.client_id() {
+        Some(id) => client_of(view, asker, id).await?,
+        None => None,
+    };
+    let asker = asker.map(AsRef::as_ref);
+    Ok(introspect::access_token(
+        &token,
+        client.as_deref(),
+        &view.spec,
+        asker,
+    ))
 }
 
-async fn refresh_token(
-    view: &TenantView,
-    asker: Option<Arc<Client>>,
-    token: &str,
-) -> Result<IntrospectResponse, FlowError> {
-    let inactive = || Ok(IntrospectResponse::inactive());
+async fn refresh_token(view: &TenantView, asker: Option<&Arc<Client>>, token: &str) -> Judged {
     let Some(presented) = RefreshToken::parse(token, view.rules()) else {
-        return inactive();
+        return Ok(Err(Inactive::Unknown));
     };
     let asked_at = view.now();
     let Some(grant) = view.effects.store.find_refresh(&presented.id).await? else {
-        return inactive();
+        return Ok(Err(Inactive::Unknown));
     };
-    let clients = view.clients();
-    let client = match asker {
-        Some(asker) => Some(asker),
-        None => clients.find(grant.client_id.as_str()).await?,
-    };
-    let Some(client) = client else {
-        return inactive();
+    if asker.is_some_and(|asker| !introspect::may_see_refresh(asker, &grant)) {
+        return Ok(Err(Inactive::NotForAsker));
+    }
+    let Some(client) = client_of(view, asker, grant.client_id.as_str()).await? else {
+        return Ok(Err(Inactive::ClientGone));
     };
     let facts = RefreshFacts {
         spec: &view.spec,
@@ -94,9 +127,21 @@ async fn refresh_token(
         asked_at,
         was_current: false,
     };
-    let peers = clients.peers(&grant.scopes).await?;
+    let peers = view.clients().peers(&grant.scopes).await?;
     let now = view.now();
     Ok(introspect::refresh_token_of(&presented, facts, &peers, now))
+}
+
+/// The client of a token, which often is whoever asks.
+async fn client_of(
+    view: &TenantView,
+    asker: Option<&Arc<Client>>,
+    id: &str,
+) -> Result<Option<Arc<Client>>, FlowError> {
+    match asker.filter(|asker| asker.id.as_str() == id) {
+        Some(asker) => Ok(Some(Arc::clone(asker))),
+        None => Ok(view.clients().find(id).await?),
+    }
 }
 
 #[cfg(test)]

@@ -107,6 +107,13 @@ impl Signers<'_> {
     }
 }
 
+/// The key of the tenant's first algorithm, for what no client registered another for.
+pub(crate) async fn default_key(view: &TenantView) -> Result<Arc<SigningKey>, Fault> {
+    let first = view.rotation.algs.first();
+    let alg = *first.ok_or(Fault::KeysStale)?;
+    Ok(key_of(view, &view.keys, alg).await?.1)
+}
+
 /// The key of an algorithm, and the ring that has it.
 #[expect(
     clippy::unused_async,

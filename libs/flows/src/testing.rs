@@ -20,7 +20,7 @@ use crate::{Effects, Fault, FlowError, OpenedConnector, TenantView};
 pub(crate) use person::{
     ASK, Person, at_callback, code_in, consent_fields, destination, heard, state_in,
 };
-pub(crate) use program::{exchange, introspected, revoked, userinfo_of};
+pub(crate) use program::{exchange, introspected, introspected_as, revoked, userinfo_of};
 pub(crate) use watched::{Something, Spy, Trouble, watched};
 
 /// A tenant in which every connector is a [`FakeConnector::redirecting`], and the clock under it,

@@ -1,5 +1,7 @@
 use insula_oauth::GrantType;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{ClientId, ClientLogout, ClientSecret, ConnectorId, TokenExchange};
 
 /// A relying party of a tenant (RFC 6749 §2; the metadata words of RFC 7591 and of dex).
@@ -46,6 +48,41 @@ pub struct Client {
     pub own_groups: Vec<String>,
     /// Which tokens it may exchange for others; `None` for none at all.
     pub token_exchange: Option<Box<TokenExchange>>,
+    /// Which tokens it may ask about.
+    pub introspection: IntrospectionScope,
+}
+
+/// Which tokens a client may ask about at the introspection endpoint, where it must prove itself
+/// (RFC 7662 §2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IntrospectionScope {
+    /// Those that were issued to it.
+    Own,
+    /// Those as well that are meant for it.
+    #[default]
+    Audience,
+    /// All of its tenant, such as a gateway has to judge in front of other resources.
+    Tenant,
+}
+
+impl IntrospectionScope {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Own, Self::Audience, Self::Tenant];
+
+    /// The word in a configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Audience => "audience",
+            Self::Tenant => "tenant",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == word)
+    }
 }
 
 impl Client {

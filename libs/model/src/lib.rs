@@ -37,7 +37,7 @@ pub use auth_request::{
 };
 pub use cache_epoch::{CacheEpoch, CodeClaim};
 pub use claim::{Claim, ClaimSet, ClaimsRequest, RequestedClaims};
-pub use client::Client;
+pub use client::{Client, IntrospectionScope};
 pub use client_logout::{ClientLogout, RefreshTokenLifetime};
 pub use connector_spec::{ClockSkew, ConnectorSpec};
 pub use device::{DeviceOrigin, DeviceRequest, UserCode};

@@ -334,7 +334,7 @@ fn objection(uri: &str) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClientId, ClientLogout, ClientSecret};
+    use crate::{ClientId, ClientLogout, ClientSecret, IntrospectionScope};
 
     #[test]
     fn https_loopback_and_private_schemes_are_taken() {
@@ -425,6 +425,7 @@ mod tests {
             resources: Vec::new(),
             own_groups: Vec::new(),
             token_exchange: None,
+            introspection: IntrospectionScope::default(),
         }
     }
 

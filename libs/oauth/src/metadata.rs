@@ -37,6 +37,8 @@ pub struct ProviderMetadata {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub introspection_endpoint_auth_methods_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub introspection_signing_alg_values_supported: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub revocation_endpoint_auth_methods_supported: Vec<String>,
     pub claims_supported: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use insula_engine::Evidence;
 use insula_flows::callback::Returned;
+use insula_flows::introspect::{AnswerForm, Introspection};
 use insula_flows::{
     AuthorizationResponse, Browser, CookieChange, FlowError, Outcome, Screen, TenantView, Turn,
     authorize, callback, consent, introspect, logout, logout::LogoutAnswer, revoke, token,
@@ -284,8 +285,11 @@ impl Agent {
         let (form, authorization) = (Params::from_pairs([("token", token)]), self.authorization());
         Box::pin(async move {
             let evidence = Evidence::of_form(form).with_authorization(&authorization);
-            let answer = introspect::answer(&view, &evidence).await;
-            Answer::Worth(answer.map(|worth| worth.active))
+            let answer = introspect::answer(&view, &evidence, AnswerForm::Json).await;
+            Answer::Worth(answer.map(|told| match told {
+                Introspection::Json(worth) => worth.active,
+                Introspection::Jwt(_) => false,
+            }))
         })
     }
 

@@ -368,6 +368,7 @@ fn bytes_of_client(client: &Client) -> usize {
         resources,
         own_groups,
         token_exchange,
+        introspection: _,
     } = client;
     let texts = redirect_uris
         .iter()

@@ -1,5 +1,7 @@
 use insula_ambient::Timestamp;
-use insula_model::{Client, ClientId, ClientLogout, ClientSecret, ConnectorId, TokenExchange};
+use insula_model::{
+    Client, ClientId, ClientLogout, ClientSecret, ConnectorId, IntrospectionScope, TokenExchange,
+};
 use insula_oauth::GrantType;
 
 /// A client to be: `app`, confidential with the secret `app-secret`, redirect URI
@@ -29,6 +31,7 @@ pub fn a_client() -> ClientBuilder {
         resources: Vec::new(),
         own_groups: Vec::new(),
         token_exchange: None,
+        introspection: IntrospectionScope::default(),
     })
 }
 
@@ -148,6 +151,12 @@ impl ClientBuilder {
     /// May exchange these tokens.
     pub fn exchanging(mut self, policy: TokenExchange) -> Self {
         self.0.token_exchange = Some(Box::new(policy));
+        self
+    }
+
+    /// May ask about these tokens.
+    pub fn asking_about(mut self, tokens: IntrospectionScope) -> Self {
+        self.0.introspection = tokens;
         self
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ContentType, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_TYPE, ContentType, HeaderValue, PRAGMA, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use insula_engine::Refusal;
@@ -158,6 +158,20 @@ pub(crate) fn no_such_file() -> HttpResponse {
         .insert_header(ContentType::plaintext())
         .insert_header((X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .body("404 page not found\n")
+}
+
+/// The media type of a signed answer of introspection
+/// ([RFC 9701 §5](https://www.rfc-editor.org/rfc/rfc9701#section-5)).
+pub(crate) const INTROSPECTION_JWT: &str = "application/token-introspection+jwt";
+
+/// A signed answer of introspection.
+pub(crate) fn introspection_jwt(signed: String) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static(INTROSPECTION_JWT)))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .insert_header((VARY, HeaderValue::from_static("Accept")))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
+        .body(signed)
 }
 
 /// What dex does not allow a script of another origin.

@@ -1,6 +1,6 @@
 //! What a token is worth (RFC 7662).
 
-use insula_tests::Agent;
+use insula_tests::{Agent, RelyingParty, claims_of, header_of};
 use serde_json::{Value, json};
 
 use crate::shared_server::{JANE, MOCK, shared_server};
@@ -62,4 +62,63 @@ async fn nobody_may_try_out_tokens_without_saying_who_they_are_but_in_dex() {
     assert_eq!(facts["scope"], Value::Null);
     let answer = Agent::new().post(&url, &[]).await.expect(400);
     assert_eq!(answer.error(), "invalid_request");
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_registered_for_it_asks_about_every_token_of_its_tenant() {
+    let server = shared_server().await;
+    let party = server.tokens().with_scope("openid offline_access");
+    let tokens = party.log_in(&Agent::new(), &MOCK).await;
+    let gateway = RelyingParty::new(&party.issuer, "gateway", "gateway-secret", "");
+    for token in [&tokens.access_token, tokens.refresh()] {
+        let facts = gateway.introspect(token).await;
+        assert_eq!(facts["active"], true);
+        assert_eq!(facts["client_id"], "legacy");
+    }
+    let inactive = json!({"active": false});
+    assert_eq!(gateway.introspect(&tokens.id().token).await, inactive);
+    let foreign = server.portal().log_in(&Agent::new(), &JANE).await;
+    assert_eq!(gateway.introspect(&foreign.access_token).await, inactive);
+    let answer = gateway.revoke(&tokens.access_token).await.expect(400);
+    assert_eq!(answer.error(), "invalid_grant", "asking is not revoking");
+    party.revoke(&tokens.access_token).await.expect(200);
+    assert_eq!(gateway.introspect(&tokens.access_token).await, inactive);
+}
+
+#[tokio::test]
+async fn an_answer_is_signed_where_a_jwt_is_asked_for() {
+    const JWT: &str = "application/token-introspection+jwt";
+    let party = shared_server().await.tokens();
+    let tokens = party.log_in(&Agent::new(), &MOCK).await;
+    let form = [
+        ("token", tokens.access_token.as_str()),
+        ("client_id", &party.client_id),
+        ("client_secret", &party.secret),
+    ];
+    let url = party.at("/token/introspect");
+    let asked = Agent::new()
+        .post_with(&url, &form, &[("accept", JWT)])
+        .await;
+    let answer = asked.expect(200);
+    assert_eq!(answer.header("content-type"), JWT);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let header = header_of(&answer.body);
+    assert_eq!(header["typ"], "token-introspection+jwt");
+    let claims = claims_of(&answer.body);
+    assert_eq!(claims["iss"], party.issuer);
+    assert_eq!(claims["aud"], party.client_id);
+    assert_eq!(claims["token_introspection"]["active"], true);
+    assert_eq!(claims["token_introspection"]["client_id"], "legacy");
+    let url = party.at("/.well-known/openid-configuration");
+    let discovery = Agent::new().get(url).await.expect(200).json();
+    assert_eq!(
+        discovery["introspection_signing_alg_values_supported"],
+        json!([header["alg"]])
+    );
+    let globex = shared_server().await.globex();
+    let url = globex.at("/token/introspect");
+    let asked = Agent::new()
+        .post_with(&url, &form, &[("accept", JWT)])
+        .await;
+    assert_eq!(asked.expect(200).json(), json!({"active": false}), "as dex");
 }

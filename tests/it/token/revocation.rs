@@ -66,3 +66,20 @@ async fn nobody_revokes_without_saying_who_they_are() {
         .expect(401);
     portal.refresh(tokens.refresh(), &[]).await.expect(200);
 }
+
+#[tokio::test]
+async fn scripts_of_other_origins_may_revoke_the_tokens_they_hold() {
+    let spa = shared_server().await.spa();
+    let tokens = spa.log_in(&Agent::new(), &JANE).await;
+    let form = [
+        ("token", tokens.access_token.as_str()),
+        ("client_id", &spa.client_id),
+    ];
+    let origin = [("origin", "https://spa.example")];
+    let answer = Agent::new()
+        .post_with(spa.at("/revoke"), &form, &origin)
+        .await
+        .expect(200);
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+    assert_eq!(tokens_live(&spa, &tokens).await, (false, false));
+}

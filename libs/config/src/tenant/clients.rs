@@ -7,7 +7,8 @@ use insula_model::registration::{
     to_algorithm, to_grants, to_no_redirect_uri, to_redirect_uri, to_secrets,
 };
 use insula_model::{
-    Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect, Resource, SignerPolicy,
+    Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect, IntrospectionScope,
+    Resource, SignerPolicy,
 };
 use insula_oauth::{GrantType, Scope};
 
@@ -124,6 +125,7 @@ fn draft(
     } else {
         token_exchange::of_client(&mut section, known.connectors, reading)
     };
+    let introspection = introspection(&mut section, public, reading);
     not_served(&mut section, reading);
     section.finish(reading);
     logout.object(&redirect_uris, defaults.dialect, reading);
@@ -189,6 +191,7 @@ fn draft(
         resources,
         own_groups,
         token_exchange: exchange.map(Box::new),
+        introspection,
     };
     Some(Draft {
         client,
@@ -358,6 +361,33 @@ fn client_id(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Cli
     ClientId::parse(&id.value)
         .map_err(|error| reading.error(id.at, &id.key, error.to_string(), ""))
         .ok()
+}
+
+/// `introspection`, which dex's files do not have: there, everybody may ask about every token.
+fn introspection(
+    section: &mut Section<'_>,
+    public: bool,
+    reading: &mut Reading<'_>,
+) -> IntrospectionScope {
+    if reading.lenient {
+        return IntrospectionScope::default();
+    }
+    let Some(text) = section.text("introspection", reading) else {
+        return IntrospectionScope::default();
+    };
+    if public {
+        let cause = "has no effect: a public client proves nothing and may not ask";
+        reading.error(text.at, &text.key, cause, "remove it, or give it a secret");
+    }
+    IntrospectionScope::parse(&text.value).unwrap_or_else(|| {
+        let cause = format!("{} is not a set of tokens", text.shown);
+        let next = suggestion(
+            &text.value,
+            &IntrospectionScope::ALL.map(IntrospectionScope::as_str),
+        );
+        reading.error(text.at, &text.key, cause, &next);
+        IntrospectionScope::default()
+    })
 }
 
 /// What people are shown; dex insists on it, ours falls back to the id.

@@ -1,4 +1,4 @@
-use insula_model::{ClientLogout, RefreshTokenLifetime};
+use insula_model::{ClientLogout, IntrospectionScope, RefreshTokenLifetime};
 use insula_oauth::GrantType;
 
 use super::{dexs, ours};
@@ -27,6 +27,7 @@ fn a_client_is_read_with_every_field() {
     frontchannelLogoutURI: https://portal.test/front
     frontchannelLogoutSessionRequired: false
     refreshTokenLifetime: session
+    introspection: tenant
   - { id: cli, public: true, redirectURIs: ['http://127.0.0.1/cb'] }
 ",
     )
@@ -51,8 +52,10 @@ fn a_client_is_read_with_every_field() {
         refresh_token_lifetime: RefreshTokenLifetime::Session,
     };
     assert_eq!(portal.logout, logout);
+    assert_eq!(portal.introspection, IntrospectionScope::Tenant);
     let cli = spec.client("cli").unwrap();
     assert_eq!(cli.logout, ClientLogout::default());
+    assert_eq!(cli.introspection, IntrospectionScope::Audience);
     assert_eq!(cli.name, "cli");
     assert!(cli.public && cli.secrets.is_empty() && cli.sso_shared_with.is_none());
 }
@@ -170,6 +173,14 @@ fn what_our_clients_must_not_be_is_refused() {
         (
             "id: a, secret: s, redirectURIs: [https://a.test/cb], refreshTokenLifetime: 1h",
             "neither standalone nor session",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], introspection: tenants",
+            "\"tenants\" is not a set of tokens; did you mean \"tenant\"?",
+        ),
+        (
+            "id: a, public: true, redirectURIs: [https://a.test/cb], introspection: tenant",
+            "a public client proves nothing and may not ask",
         ),
     ] {
         let folder = ours(&client(fields));

@@ -1,15 +1,17 @@
 use std::time::Duration;
 
 use insula_engine::Refusal;
-use insula_model::{ClientId, CodeGrant, GrantId, Resource};
+use insula_jose::Expected;
+use insula_model::{ClientId, CodeGrant, GrantId, IntrospectionScope, Resource};
 use insula_oauth::{IntrospectResponse, Scopes};
 use insula_testkit::{NOW, a_client, a_code_grant, a_resource, a_tenant};
 use serde_json::json;
 
+use super::{AnswerForm, Introspection};
 use crate::TenantView;
 use crate::testing::{
-    app, basic, code_form, exchange, form, introspected, reconfigured, refusal, tokens, view,
-    with_code,
+    app, basic, code_form, exchange, form, introspected, introspected_as, reconfigured, refusal,
+    tokens, userinfo_of, view, with_code,
 };
 
 async fn told(view: &TenantView, header: Option<&str>, token: &str) -> IntrospectResponse {
@@ -188,4 +190,95 @@ async fn asking_about_a_replaced_refresh_token_revokes_nothing() {
     assert!(!told(&view, Some(&app()), &first).await.active);
     let second = second.refresh_token.unwrap();
     assert!(told(&view, Some(&app()), &second).await.active);
+}
+
+#[tokio::test]
+async fn a_client_asks_about_its_own_tokens_those_for_it_or_all_as_it_is_registered() {
+    use IntrospectionScope::{Audience, Own, Tenant};
+    let asker = |id, about| a_client().named(id).asking_about(about);
+    let mut tenant = a_tenant();
+    for (id, about) in [("own", Own), ("audience", Audience), ("tenant", Tenant)] {
+        tenant = tenant.with_client(asker(id, about));
+        tenant = tenant.with_client(asker(&format!("{id}-api"), about).trusting("app"));
+    }
+    let (view, _) = view(tenant.with_client(a_client().asking_about(Own)));
+    let scope = "openid offline_access audience:server:client_id:own-api \
+        audience:server:client_id:audience-api audience:server:client_id:tenant-api";
+    let grant = CodeGrant {
+        scopes: Scopes::parse(scope),
+        ..a_code_grant()
+    };
+    with_code(&view, "code", &grant).await;
+    let answer = exchange(&view, Some(&app()), &code_form("code"))
+        .await
+        .unwrap();
+    let refresh = answer.refresh_token.unwrap();
+    // whoever asks, and whether the access and the refresh token of `app` are active to them
+    for (id, access, refreshes) in [
+        ("app", true, true),
+        ("own", false, false),
+        ("own-api", false, false),
+        ("audience", false, false),
+        ("audience-api", true, false),
+        ("tenant", true, true),
+        ("tenant-api", true, true),
+    ] {
+        let asker = basic(id, "app-secret");
+        let told_of_access = told(&view, Some(&asker), &answer.access_token).await;
+        assert_eq!(told_of_access.active, access, "{id}");
+        let told_of_refresh = told(&view, Some(&asker), &refresh).await;
+        assert_eq!(told_of_refresh.active, refreshes, "{id}");
+        if refreshes {
+            assert_eq!(told_of_refresh.client_id.as_deref(), Some("app"), "{id}");
+        }
+        let id_token = told(&view, Some(&asker), answer.id_token.as_ref().unwrap()).await;
+        assert!(!id_token.active, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn rfc_7662_2_1_a_wrong_hint_hides_no_token() {
+    let (view, _) = view(a_tenant());
+    let tokens = tokens(&view).await;
+    let refresh = tokens.refresh_token.unwrap();
+    for token in [&tokens.access_token, &refresh] {
+        for hint in ["access_token", "refresh_token", "magic"] {
+            let asked = form(&[("token", token), ("token_type_hint", hint)]);
+            let told = introspected(&view, Some(&app()), &asked).await.unwrap();
+            assert!(told.active, "{hint}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn rfc_9701_an_answer_can_be_had_as_a_jwt_for_whoever_asked_that_is_no_token() {
+    let (view, _) = view(a_tenant());
+    let tokens = tokens(&view).await;
+    let expected = Expected {
+        check_expiry: false,
+        ..Expected::from_issuer("https://acme.test")
+            .for_audience("app")
+            .typed("token-introspection+jwt")
+    };
+    for token in [tokens.access_token.as_str(), "garbage"] {
+        let asked = form(&[("token", token)]);
+        let plain = introspected(&view, Some(&app()), &asked).await.unwrap();
+        let told = introspected_as(&view, Some(&app()), &asked, AnswerForm::Jwt).await;
+        let Ok(Introspection::Jwt(signed)) = told else {
+            panic!("not a JWT: {told:?}")
+        };
+        let claims = view.keys.verify(&signed, NOW, &expected).unwrap();
+        let plain = serde_json::to_value(&plain).unwrap();
+        assert_eq!(claims.get("token_introspection"), Some(&plain));
+        assert_eq!(claims.timestamp("iat"), Some(NOW));
+        for absent in ["sub", "exp", "active"] {
+            assert_eq!(claims.get(absent), None, "{absent}");
+        }
+        assert!(userinfo_of(&view, &signed).await.is_err());
+    }
+    let (dex, _) = crate::testing::view(a_tenant().dex());
+    let asked = form(&[("token", "garbage")]);
+    let told = introspected_as(&dex, None, &asked, AnswerForm::Jwt).await;
+    let inactive = Introspection::Json(Box::new(IntrospectResponse::inactive()));
+    assert_eq!(told.unwrap(), inactive, "dex has nobody to sign for");
 }

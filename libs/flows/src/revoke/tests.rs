@@ -102,3 +102,20 @@ async fn an_id_token_cannot_be_revoked_and_we_say_so() {
     let told = refusal(revoked(&view, Some(&app()), &token(&id_token)).await);
     assert_eq!(told, Refusal::UnsupportedTokenType);
 }
+
+#[tokio::test]
+async fn rfc_7009_2_1_a_wrong_hint_keeps_no_token_alive() {
+    for hint in ["access_token", "refresh_token", "magic"] {
+        let (view, _) = view(a_tenant());
+        let tokens = tokens(&view).await;
+        let (access, refresh) = (tokens.access_token, tokens.refresh_token.unwrap());
+        let given = if hint == "access_token" {
+            &refresh
+        } else {
+            &access
+        };
+        let form = form(&[("token", given), ("token_type_hint", hint)]);
+        revoked(&view, Some(&app()), &form).await.unwrap();
+        assert_eq!(is_alive(&view, &access, &refresh).await, [false; 2]);
+    }
+}

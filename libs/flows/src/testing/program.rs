@@ -2,6 +2,7 @@ use insula_engine::Evidence;
 use insula_oauth::{IntrospectResponse, Params, TokenResponse};
 use serde_json::{Map, Value};
 
+use crate::introspect::{AnswerForm, Introspection};
 use crate::{FlowError, TenantView, introspect, revoke, token, userinfo};
 
 /// What a client's program sends: perhaps an `Authorization` header, and a form.
@@ -28,7 +29,20 @@ pub(crate) async fn introspected(
     authorization: Option<&str>,
     form: &Params,
 ) -> Result<IntrospectResponse, FlowError> {
-    introspect::answer(view, &evidence(authorization, form)).await
+    match introspected_as(view, authorization, form, AnswerForm::Json).await? {
+        Introspection::Json(told) => Ok(*told),
+        told @ Introspection::Jwt(_) => panic!("not JSON: {told:?}"),
+    }
+}
+
+/// The same, to be answered in this form.
+pub(crate) async fn introspected_as(
+    view: &TenantView,
+    authorization: Option<&str>,
+    form: &Params,
+    answer: AnswerForm,
+) -> Result<Introspection, FlowError> {
+    introspect::answer(view, &evidence(authorization, form), answer).await
 }
 
 /// Asks the revocation endpoint.

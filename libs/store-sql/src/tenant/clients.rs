@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::{
-    Client, ClientId, ClientLogout, ClientSecret, ConnectorId, TenantId, TokenExchange, TokenHash,
+    Client, ClientId, ClientLogout, ClientSecret, ConnectorId, IntrospectionScope, TenantId,
+    TokenExchange, TokenHash,
 };
 use insula_oauth::GrantType;
 use insula_store::{ClientPut, Clients, StoreError, StoredClient};
@@ -89,6 +90,9 @@ struct Metadata {
     own_groups: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token_exchange: Option<Box<TokenExchange>>,
+    /// Rows of older versions do not say.
+    #[serde(default)]
+    introspection: IntrospectionScope,
 }
 
 /// One of the column `secrets`.
@@ -249,6 +253,7 @@ fn metadata(client: &Client) -> Metadata {
         resources: client.resources,
         own_groups: client.own_groups,
         token_exchange: client.token_exchange,
+        introspection: client.introspection,
     }
 }
 
@@ -278,6 +283,7 @@ fn stored(row: &Model) -> Result<StoredClient, Fault> {
             resources: metadata.resources,
             own_groups: metadata.own_groups,
             token_exchange: metadata.token_exchange,
+            introspection: metadata.introspection,
         },
         version: u64::try_from(row.version).map_err(|_| Fault::column(WHAT, "version"))?,
         created_at: Timestamp::from_millis(row.created_at),

@@ -1,9 +1,13 @@
 //! The routes a client's program calls: `/token`, `/token/introspect`, `/revoke`, `/userinfo`.
 
+use std::cmp::Reverse;
+
+use actix_web::http::header::{Accept, Header as _, Quality};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use insula_engine::{Evidence, Refusal};
 use insula_flows::FlowError;
+use insula_flows::introspect::{AnswerForm, Introspection};
 use insula_model::DeviceForm;
 use insula_oauth::GrantType;
 
@@ -11,7 +15,7 @@ use super::device;
 use crate::context::Context;
 use crate::metrics::WebMetrics;
 use crate::read;
-use crate::respond::{Cacheable, Surface, fail, json};
+use crate::respond::{Cacheable, INTROSPECTION_JWT, Surface, fail, introspection_jwt, json};
 
 /// `POST /token`.
 pub(crate) async fn token(
@@ -41,12 +45,32 @@ pub(crate) async fn token(
 pub(crate) async fn introspect(ctx: &Context, payload: &mut web::Payload) -> HttpResponse {
     let answer = async {
         let evidence = posted(ctx, payload).await?;
-        insula_flows::introspect::answer(&ctx.snapshot.view, &evidence).await
+        let form = answer_form(&ctx.request);
+        insula_flows::introspect::answer(&ctx.snapshot.view, &evidence, form).await
     };
     match answer.await {
-        Ok(facts) => json(StatusCode::OK, &facts, Cacheable::No),
+        Ok(Introspection::Json(facts)) => json(StatusCode::OK, &facts, Cacheable::No),
+        Ok(Introspection::Jwt(signed)) => introspection_jwt(signed),
         Err(failure) => fail(ctx, Surface::Program, failure),
     }
+}
+
+/// What is preferred: a signed answer only where `Accept` names it
+/// ([RFC 9701 §4](https://www.rfc-editor.org/rfc/rfc9701#section-4)), and nothing better is taken.
+fn answer_form(request: &HttpRequest) -> AnswerForm {
+    let Ok(Accept(mut wishes)) = Accept::parse(request) else {
+        return AnswerForm::Json;
+    };
+    wishes.retain(|wish| wish.quality > Quality::ZERO);
+    wishes.sort_by_key(|wish| Reverse(wish.quality));
+    let known = wishes
+        .iter()
+        .find_map(|wish| match wish.item.essence_str() {
+            INTROSPECTION_JWT => Some(AnswerForm::Jwt),
+            "application/json" | "application/*" | "*/*" => Some(AnswerForm::Json),
+            _ => None,
+        });
+    known.unwrap_or(AnswerForm::Json)
 }
 
 /// `POST /revoke`.
@@ -91,4 +115,38 @@ pub(super) async fn posted<'r>(
         address_is_shared: browser.address_is_shared,
         ..read::evidence(&ctx.request, Some(payload)).await?
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_signed_answer_is_given_to_those_who_name_it_and_want_nothing_more() {
+        const JWT: &str = "application/token-introspection+jwt";
+        for (accept, form) in [
+            (None, AnswerForm::Json),
+            (Some("application/json".to_owned()), AnswerForm::Json),
+            (Some("*/*".to_owned()), AnswerForm::Json),
+            (Some(JWT.to_owned()), AnswerForm::Jwt),
+            (Some(format!("{JWT}, application/json")), AnswerForm::Jwt),
+            (Some(format!("application/json, {JWT}")), AnswerForm::Json),
+            (
+                Some(format!("application/json;q=0.5, {JWT}")),
+                AnswerForm::Jwt,
+            ),
+            (Some(format!("{JWT};q=0.5, */*")), AnswerForm::Json),
+            (Some(format!("{JWT};q=0")), AnswerForm::Json),
+            (Some("text/html".to_owned()), AnswerForm::Json),
+            (Some(";;,".to_owned()), AnswerForm::Json),
+        ] {
+            let mut request = TestRequest::post();
+            if let Some(accept) = &accept {
+                request = request.insert_header(("accept", accept.as_str()));
+            }
+            assert_eq!(answer_form(&request.to_http_request()), form, "{accept:?}");
+        }
+    }
 }

@@ -437,6 +437,12 @@ pub(super) const OURS: &[Row] = &[
         Obeyed(&["another_repository_of_the_same_issuer_gets_nothing"]),
     ),
     (
+        "staticClients[].introspection",
+        CLIENT,
+        "introspection: own",
+        Obeyed(&["a_client_asks_about_its_own_tokens_those_for_it_or_all_as_it_is_registered"]),
+    ),
+    (
         "staticClients[].skipApprovalScreen",
         CLIENT,
         "skipApprovalScreen: true",

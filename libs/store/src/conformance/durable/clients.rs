@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use insula_model::{
-    Client, ClientLogout, ClientSecret, ExchangeConnector, RefreshTokenLifetime, TokenExchange,
+    Client, ClientLogout, ClientSecret, ExchangeConnector, IntrospectionScope,
+    RefreshTokenLifetime, TokenExchange,
 };
 use insula_oauth::GrantType;
 
@@ -31,6 +32,7 @@ fn plain(name: &str) -> Client {
         resources: Vec::new(),
         own_groups: Vec::new(),
         token_exchange: None,
+        introspection: IntrospectionScope::default(),
     }
 }
 
@@ -73,6 +75,7 @@ fn full(name: &str) -> Client {
                 condition: "claims.repository == \"acme/shop\"".parse().ok(),
             }],
         })),
+        introspection: IntrospectionScope::Tenant,
     }
 }
 
