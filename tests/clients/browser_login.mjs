@@ -146,6 +146,8 @@ await report('browser', async () => {
       throw new Error(`stuck at ${page.url()}: ${words}; console: ${complaints.join(' | ')}`);
     }
     const final = await client.back;
+    // The listener is not sent the fragment: only the page knows it.
+    final.url += new URL(page.url()).hash;
     if (complaints.length > 0) throw new Error(`the browser complained: ${complaints.join(' | ')}`);
     return { final_url: final.url, method: final.method, body: final.body, steps, console: complaints };
   } finally {

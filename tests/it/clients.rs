@@ -5,9 +5,9 @@ use std::process::Command;
 
 use insula_tests::scripts::{describe, node, python, run};
 use insula_tests::{RelyingParty, program};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::shared_server::{ADMIN, JANE, KIM, MOCK, shared_server};
+use crate::shared_server::{ADMIN, JANE, KIM, MOCK, REQUEST_OBJECT_JWK, shared_server};
 
 type Made = fn(&Path, &str) -> Command;
 
@@ -127,6 +127,41 @@ async fn openid_client_of_npm_asks_for_claims_one_by_one() {
 }
 
 #[tokio::test]
+async fn openid_client_of_npm_takes_tokens_of_the_authorization_endpoint_and_signs_a_request() {
+    let Some(clients) = program("INSULA_TEST_CLIENTS") else {
+        return;
+    };
+    let (party, signer) = (
+        shared_server().await.tokens(),
+        shared_server().await.signer(),
+    );
+    let url = party.at("/.well-known/openid-configuration");
+    let discovery = party.http.get(url).await.expect(200).json();
+    let alg = &discovery["introspection_signing_alg_values_supported"][0];
+    let mut command = node(&clients, "openid_client_front_channel.mjs");
+    describe(&mut command, &party, &MOCK);
+    command
+        .env("INTROSPECTION_ALG", alg.as_str().unwrap())
+        .env("SIGNER_ID", &signer.client_id)
+        .env("SIGNER_SECRET", &signer.secret)
+        .env("SIGNER_REDIRECT_URI", &signer.redirect_uri)
+        .env("SIGNER_JWK", REQUEST_OBJECT_JWK);
+    let told = run(command).await;
+    let sub = &told["implicit"]["sub"];
+    assert!(sub.is_string(), "{told:#}");
+    for login in ["hybrid", "signed"] {
+        assert_eq!(told[login]["sub"], *sub, "{told:#}");
+    }
+    assert_eq!(
+        told["signed_url_parameters"],
+        json!(["client_id", "request"])
+    );
+    assert_eq!(told["introspection"]["active"], true);
+    assert_eq!(told["signed_introspection"], told["introspection"]);
+    assert_eq!(told["after_revocation"], json!({"active": false}));
+}
+
+#[tokio::test]
 async fn authlib_of_pypi_drives_the_whole_life_of_a_login() {
     drives_the_whole_life_of_a_login(python, "authlib_client.py").await;
 }
@@ -222,6 +257,28 @@ async fn chromium_posts_the_answer_where_the_client_wants_a_form() {
         return;
     };
     assert_eq!(told["method"], "POST");
+    std::fs::remove_dir_all(shots).unwrap();
+}
+
+#[tokio::test]
+async fn chromium_hands_a_page_the_tokens_of_its_fragment() {
+    let look = Look {
+        scheme: "light",
+        viewport: "1280x900",
+        javascript: "on",
+    };
+    let party = RelyingParty {
+        issuer: shared_server().await.issuer("tokens"),
+        ..client_of(shared_server().await)
+    };
+    let more = [("response_type", "code id_token token")];
+    let Some((told, shots)) = chromium_logs_in(&party, &MOCK, &look, &more).await else {
+        return;
+    };
+    let url = url::Url::parse(told["final_url"].as_str().unwrap()).unwrap();
+    assert_eq!(url.query(), None);
+    let back = insula_tests::Back::of(url, Vec::new());
+    party.userinfo(back.get("access_token")).await.expect(200);
     std::fs::remove_dir_all(shots).unwrap();
 }
 

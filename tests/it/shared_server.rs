@@ -38,6 +38,11 @@ pub(crate) const MOCK: Person<'static> = Person {
     denies: false,
 };
 
+/// The key of the client `signer`; NOT-SECRET.
+pub(crate) const REQUEST_OBJECT_KEY: &str = include_str!("shared_server/request_object_key.pem");
+/// The same as a JWK.
+pub(crate) const REQUEST_OBJECT_JWK: &str = include_str!("shared_server/request_object_key.json");
+
 /// The shared server.
 #[derive(Debug)]
 pub(crate) struct SharedServer {
@@ -171,6 +176,17 @@ impl SharedServer {
             "legacy",
             "legacy-secret",
             "https://legacy.example/callback",
+        )
+    }
+
+    /// A client of the same tenant that signs its requests with [`REQUEST_OBJECT_KEY`].
+    pub(crate) fn signer(&self) -> RelyingParty {
+        let issuer = self.issuer("tokens");
+        RelyingParty::new(
+            &issuer,
+            "signer",
+            "signer-secret",
+            "https://signer.example/callback",
         )
     }
 

@@ -11,6 +11,7 @@ mod limits;
 mod oauth2;
 mod password_hash;
 mod passwords;
+mod request_objects;
 mod resources;
 mod sessions;
 mod signer;

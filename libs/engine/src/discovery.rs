@@ -1,7 +1,7 @@
 //! Discovery: what a tenant serves, so that clients need not guess.
 
-use insula_jose::Alg;
-use insula_model::{Claim, TenantSpec};
+use insula_jose::{Alg, UNSIGNED, VERIFIED_ALGS};
+use insula_model::{Claim, RequestObjects, TenantSpec};
 use insula_oauth::{GrantType, Prompt, ProviderMetadata, ResponseMode};
 
 use crate::{acr, grants};
@@ -79,6 +79,7 @@ fn dexs(spec: &TenantSpec, signing: &[Alg]) -> ProviderMetadata {
 }
 
 fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMetadata {
+    let request_objects = request_object_algs(spec);
     let confidential = words(&["client_secret_basic", "client_secret_post"]);
     let all = words(&["client_secret_basic", "client_secret_post", "none"]);
     let mut claims = words(&[
@@ -138,7 +139,8 @@ fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMe
             .to_vec(),
         ui_locales_supported: spec.frontend.languages.clone(),
         authorization_response_iss_parameter_supported: Some(true),
-        request_parameter_supported: Some(false),
+        request_parameter_supported: Some(!request_objects.is_empty()),
+        request_object_signing_alg_values_supported: request_objects,
         // Without it, OpenID Connect Discovery §3 has clients believe the opposite.
         request_uri_parameter_supported: Some(false),
         claims_parameter_supported: Some(true),
@@ -176,6 +178,28 @@ fn served_response_modes(spec: &TenantSpec) -> Vec<String> {
         .filter(|mode| has_query || *mode != ResponseMode::Query)
         .map(|mode| mode.as_str().to_owned())
         .collect()
+}
+
+/// What request objects may be signed with, where a configured client is registered to send any:
+/// what fits a key of its own, or nothing at all for one that signs none.
+fn request_object_algs(spec: &TenantSpec) -> Vec<String> {
+    let clients = spec.clients.values();
+    let registered: Vec<_> = clients
+        .filter_map(|client| client.request_objects.as_deref())
+        .collect();
+    let is_unsigned = |objects: &&RequestObjects| objects.alg.as_deref() == Some(UNSIGNED);
+    let mut algs = Vec::new();
+    if !registered
+        .iter()
+        .copied()
+        .all(|objects| is_unsigned(&objects))
+    {
+        algs.extend(VERIFIED_ALGS.map(str::to_owned));
+    }
+    if registered.iter().any(is_unsigned) {
+        algs.push(UNSIGNED.to_owned());
+    }
+    algs
 }
 
 fn words(words: &[&str]) -> Vec<String> {

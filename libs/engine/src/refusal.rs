@@ -26,6 +26,7 @@ pub enum Refusal {
         most: usize,
     },
     RequestObjectNotSupported,
+    BadRequestObject(String),
     RequestUriNotSupported,
     RegistrationNotSupported,
     MissingResponseType,
@@ -212,6 +213,7 @@ impl Refusal {
         }
         match self {
             Self::RequestObjectNotSupported => E::RequestNotSupported,
+            Self::BadRequestObject(_) => E::InvalidRequestObject,
             Self::RequestUriNotSupported => E::RequestUriNotSupported,
             Self::RegistrationNotSupported => E::RegistrationNotSupported,
             Self::ResponseTypeNotServed(_) | Self::UnknownResponseType(_) => {
@@ -331,6 +333,9 @@ impl Refusal {
                 return format!("{parameter} is longer than {most} bytes").into();
             }
             Self::RequestObjectNotSupported => "request objects are not supported",
+            Self::BadRequestObject(why) => {
+                return format!("the request object is not taken: {why}").into();
+            }
             Self::RequestUriNotSupported => "request_uri is not supported",
             Self::RegistrationNotSupported => "the registration parameter is not supported",
             Self::MissingResponseType => "response_type is missing",

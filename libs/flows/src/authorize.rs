@@ -1,6 +1,6 @@
 //! `GET` and `POST /auth`, `/auth/{connector}`: a request arrives, or a choice is made.
 
-use insula_engine::authorize::{Choice, Rejection, validate};
+use insula_engine::authorize::{Choice, Rejection, unpacked, validate};
 use insula_engine::{Peers, Refusal};
 use insula_model::ConnectorId;
 use insula_oauth::{AuthorizeRequest, Params, Scopes};
@@ -37,18 +37,24 @@ pub async fn start(
         return choose(view, id, at_connector, browser).await;
     }
     let mut asked = AuthorizeRequest::from_params(params);
-    let insists = asked.connector_id.is_some();
-    let mut choice = Choice::Open;
-    if let Some(id) = at_connector {
-        choice = Choice::Made(connector_of_path(view, &asked, id)?);
-        asked.connector_id = Some(id.to_owned());
-    }
     let client_id = asked.client_id.as_deref();
     login_log::about_client(view, client_id.unwrap_or_default());
     let client = match client_id {
         Some(id) => view.clients().find(id).await?,
         None => None,
     };
+    if let Some(client) = &client {
+        let inside = unpacked(&asked, client, &view.spec, view.now());
+        if let Some(inside) = inside.map_err(|rejection| rejected(view, rejection, false))? {
+            asked = inside;
+        }
+    }
+    let insists = asked.connector_id.is_some();
+    let mut choice = Choice::Open;
+    if let Some(id) = at_connector {
+        choice = Choice::Made(connector_of_path(view, &asked, id)?);
+        asked.connector_id = Some(id.to_owned());
+    }
     let peers = match (&client, &asked.scope) {
         (Some(_), Some(scope)) => view.clients().peers(&Scopes::parse(scope)).await?,
         _ => Peers::default(),

@@ -41,6 +41,8 @@ pub enum TypRule<'a> {
     Any,
     /// No `typ`, or this one.
     AbsentOr(&'a str),
+    /// No `typ`, or one of these.
+    AbsentOrOneOf(&'a [&'a str]),
     /// This one must be there (RFC 8725 §3.11).
     Exactly(&'a str),
 }
@@ -113,8 +115,12 @@ impl<'a> Expected<'a> {
 impl TypRule<'_> {
     pub(crate) fn accepts(self, typ: Option<&str>) -> bool {
         match (self, typ) {
-            (Self::Any, _) | (Self::AbsentOr(_), None) => true,
+            (Self::Any, _) | (Self::AbsentOr(_) | Self::AbsentOrOneOf(_), None) => true,
             (Self::Exactly(_), None) => false,
+            (Self::AbsentOrOneOf(accepted), Some(_)) => {
+                let one = |accepted: &&str| TypRule::Exactly(accepted).accepts(typ);
+                accepted.iter().any(one)
+            }
             (Self::AbsentOr(accepted) | Self::Exactly(accepted), Some(typ)) => {
                 media_type(accepted).eq_ignore_ascii_case(media_type(typ))
             }
@@ -151,5 +157,10 @@ mod tests {
         assert!(usual.accepts(None) && usual.accepts(Some("jwt")));
         assert!(!usual.accepts(Some("logout+jwt")));
         assert!(TypRule::Any.accepts(Some("anything")));
+        let either = TypRule::AbsentOrOneOf(&["JWT", "oauth-authz-req+jwt"]);
+        for typ in [None, Some("jwt"), Some("application/oauth-authz-req+jwt")] {
+            assert!(either.accepts(typ), "{typ:?}");
+        }
+        assert!(!either.accepts(Some("at+jwt")));
     }
 }

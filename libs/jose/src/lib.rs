@@ -58,6 +58,7 @@ pub use claims::{Claims, says_nothing};
 pub use digest::{constant_time_eq, hkdf_sha256, hmac_sha256, sha256};
 pub use error::{JoseError, JwksError, KeysStale, MasterKeyError, SealError, VerifyError};
 pub use expected::{Expected, TypRule};
+pub use header::{UNSIGNED, named_alg, read_unsigned};
 pub use jwks::Jwks;
 pub use key_id::KeyId;
 pub use ring::{KeyRing, Phase, RingKey};
@@ -65,6 +66,7 @@ pub use rotation::{RotationPlan, RotationPolicy, RotationStep};
 pub use seal::MasterKey;
 pub use sealed_ring::SealedKeyRing;
 pub use signing_key::SigningKey;
+pub use verify_alg::VERIFIED_ALGS;
 
 #[cfg(test)]
 mod test_keys;

@@ -2,6 +2,11 @@ use aws_lc_rs::signature::{self, RsaParameters, VerificationAlgorithm};
 
 use crate::Alg;
 
+/// The JOSE names of all algorithms whose signatures a [`Jwks`](crate::Jwks) verifies.
+pub const VERIFIED_ALGS: [&str; 10] = [
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+];
+
 /// An algorithm we can verify. Upstreams may use more than we sign with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VerifyAlg {
@@ -83,6 +88,21 @@ impl From<Alg> for VerifyAlg {
             Alg::ES256 => Self::Es256,
             Alg::ES384 => Self::Es384,
             Alg::EdDSA => Self::EdDsa,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_algorithm_that_is_named_as_verified_is() {
+        for name in VERIFIED_ALGS {
+            assert!(VerifyAlg::named(name).is_some(), "{name}");
+        }
+        for name in ["none", "HS256", "ES256K"] {
+            assert!(VerifyAlg::named(name).is_none(), "{name}");
         }
     }
 }

@@ -2,7 +2,7 @@ use insula_oauth::GrantType;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, ClientLogout, ClientSecret, ConnectorId, TokenExchange};
+use crate::{ClientId, ClientLogout, ClientSecret, ConnectorId, RequestObjects, TokenExchange};
 
 /// A relying party of a tenant (RFC 6749 §2; the metadata words of RFC 7591 and of dex).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct Client {
     pub token_exchange: Option<Box<TokenExchange>>,
     /// Which tokens it may ask about.
     pub introspection: IntrospectionScope,
+    /// How it may hand over its requests as JWTs, where it may.
+    pub request_objects: Option<Box<RequestObjects>>,
 }
 
 /// Which tokens a client may ask about at the introspection endpoint, where it must prove itself

@@ -24,6 +24,7 @@ mod issuer;
 mod password_hash;
 mod people;
 mod person;
+mod request_objects;
 mod resource;
 mod rules;
 mod secret;
@@ -55,6 +56,7 @@ pub use issuer::{Issuer, IssuerError};
 pub use password_hash::{Argon2Cost, NEW_PASSWORD_HASH, PasswordHashCost, PasswordHashTooCostly};
 pub use people::People;
 pub use person::{Address, PersonDetails, Phone};
+pub use request_objects::RequestObjects;
 pub use resource::{Resource, ResourceScope};
 pub use rules::{
     AccessTokenForm, DeviceForm, IntrospectionForm, LoopbackRedirects, PreflightForm, RefusalForm,

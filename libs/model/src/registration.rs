@@ -426,6 +426,7 @@ mod tests {
             own_groups: Vec::new(),
             token_exchange: None,
             introspection: IntrospectionScope::default(),
+            request_objects: None,
         }
     }
 

@@ -16,8 +16,9 @@ pub struct Rules {
     pub refuses_repeated_parameters: bool,
     /// `request_uri` and `registration` are known, and refused in their own words.
     pub refuses_request_uri_and_registration: bool,
-    /// Where a refusal goes is also read from a request object.
-    pub reads_return_address_of_request_object: bool,
+    /// A request object is obeyed where its client is registered for it, and where a refusal goes is
+    /// read from it, too; else it is refused unread.
+    pub reads_request_objects: bool,
     /// `response_mode` is obeyed, and the response type's own mode, by answers and errors alike; else
     /// answers travel as their response type has it, and errors in the query.
     pub obeys_response_mode: bool,

@@ -51,6 +51,8 @@ pub struct ProviderMetadata {
     pub authorization_response_iss_parameter_supported: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_parameter_supported: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_object_signing_alg_values_supported: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_uri_parameter_supported: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]

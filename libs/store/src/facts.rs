@@ -369,6 +369,7 @@ fn bytes_of_client(client: &Client) -> usize {
         own_groups,
         token_exchange,
         introspection: _,
+        request_objects,
     } = client;
     let texts = redirect_uris
         .iter()
@@ -392,9 +393,12 @@ fn bytes_of_client(client: &Client) -> usize {
         let texts = policy.texts().map(|text| size_of::<String>() + text.len());
         size_of_val(&**policy) + texts.sum::<usize>()
     });
+    let objects = request_objects.as_deref();
+    let objects = objects.map_or(0, |objects| size_of_val(objects) + objects.bytes_beside());
     size_of::<Client>()
         + exchange
         + 2 * size_of::<usize>()
+        + objects
         + name.len()
         + size_of_val(secrets.as_slice())
         + size_of_val(grant_types.as_slice())

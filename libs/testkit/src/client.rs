@@ -1,6 +1,7 @@
 use insula_ambient::Timestamp;
 use insula_model::{
-    Client, ClientId, ClientLogout, ClientSecret, ConnectorId, IntrospectionScope, TokenExchange,
+    Client, ClientId, ClientLogout, ClientSecret, ConnectorId, IntrospectionScope, RequestObjects,
+    TokenExchange,
 };
 use insula_oauth::GrantType;
 
@@ -32,6 +33,7 @@ pub fn a_client() -> ClientBuilder {
         own_groups: Vec::new(),
         token_exchange: None,
         introspection: IntrospectionScope::default(),
+        request_objects: None,
     })
 }
 
@@ -157,6 +159,16 @@ impl ClientBuilder {
     /// May ask about these tokens.
     pub fn asking_about(mut self, tokens: IntrospectionScope) -> Self {
         self.0.introspection = tokens;
+        self
+    }
+
+    /// May hand over its requests as JWTs: with these keys, and with this algorithm alone if one is
+    /// named.
+    pub fn with_request_objects(mut self, jwks: Option<&str>, alg: Option<&str>) -> Self {
+        self.0.request_objects = Some(Box::new(RequestObjects {
+            jwks: jwks.map(str::to_owned),
+            alg: alg.map(str::to_owned),
+        }));
         self
     }
 

@@ -142,6 +142,18 @@ async fn tokens_travel_in_a_posted_form_where_the_client_asks_for_one() {
 }
 
 #[tokio::test]
+async fn no_token_that_travelled_through_the_browser_is_logged() {
+    let server = shared_server().await;
+    let more = [("response_type", "code id_token token")];
+    let (_, back) = answered(&server.tokens(), &more).await;
+    let log = server.process.log();
+    assert!(!log.is_empty());
+    for name in ["code", "id_token", "access_token"] {
+        assert!(!log.contains(back.get(name)), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_request_for_tokens_is_told_in_the_fragment() {
     let server = shared_server().await;
     let party = server.tokens();

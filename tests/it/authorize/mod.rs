@@ -11,6 +11,7 @@ mod out_of_band;
 mod pkce;
 mod posts;
 mod prompts;
+mod request_objects;
 mod response_modes;
 mod single_sign_on;
 mod upstream;

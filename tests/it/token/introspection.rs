@@ -83,6 +83,10 @@ async fn a_gateway_that_is_registered_for_it_asks_about_every_token_of_its_tenan
     assert_eq!(answer.error(), "invalid_grant", "asking is not revoking");
     party.revoke(&tokens.access_token).await.expect(200);
     assert_eq!(gateway.introspect(&tokens.access_token).await, inactive);
+    let process = &server.process;
+    process.says("is not active: it was revoked").await;
+    process.says("is not active: the token's typ").await;
+    assert!(!process.log().contains(&tokens.access_token));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use insula_model::{
 };
 use insula_oauth::{GrantType, Scope};
 
-use super::{oauth2, token_exchange};
+use super::{oauth2, request_objects, token_exchange};
 use crate::SecretRef;
 use crate::defaults::Defaults;
 use crate::reading::{Reading, Spot};
@@ -125,7 +125,8 @@ fn draft(
     } else {
         token_exchange::of_client(&mut section, known.connectors, reading)
     };
-    let introspection = introspection(&mut section, public, reading);
+    let introspection = introspection(&mut section, public, defaults.dialect, reading);
+    let request_objects = request_objects::read(&mut section, defaults.dialect, reading);
     not_served(&mut section, reading);
     section.finish(reading);
     logout.object(&redirect_uris, defaults.dialect, reading);
@@ -192,6 +193,7 @@ fn draft(
         own_groups,
         token_exchange: exchange.map(Box::new),
         introspection,
+        request_objects,
     };
     Some(Draft {
         client,
@@ -367,6 +369,7 @@ fn client_id(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Cli
 fn introspection(
     section: &mut Section<'_>,
     public: bool,
+    dialect: Dialect,
     reading: &mut Reading<'_>,
 ) -> IntrospectionScope {
     if reading.lenient {
@@ -375,7 +378,10 @@ fn introspection(
     let Some(text) = section.text("introspection", reading) else {
         return IntrospectionScope::default();
     };
-    if public {
+    if dialect == Dialect::Dex {
+        let cause = "has no effect with profile: dex, where everybody may ask";
+        reading.error(text.at, &text.key, cause, "remove it");
+    } else if public {
         let cause = "has no effect: a public client proves nothing and may not ask";
         reading.error(text.at, &text.key, cause, "remove it, or give it a secret");
     }

@@ -179,6 +179,26 @@ fn what_our_clients_must_not_be_is_refused() {
             "\"tenants\" is not a set of tokens; did you mean \"tenant\"?",
         ),
         (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], jwks: { keys: [] }",
+            "staticClients[0].jwks: holds no public key",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], jwks: { kys: [] }",
+            "has no array \"keys\"",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], requestObjectSigningAlg: HS256",
+            "needs the secret itself, of which only a hash is kept",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], requestObjectSigningAlg: ES265",
+            "did you mean \"ES256\"?",
+        ),
+        (
+            "id: a, secret: s, redirectURIs: [https://a.test/cb], requestObjectSigningAlg: ES256",
+            "needs jwks to verify with",
+        ),
+        (
             "id: a, public: true, redirectURIs: [https://a.test/cb], introspection: tenant",
             "a public client proves nothing and may not ask",
         ),
@@ -323,6 +343,51 @@ fn an_exchange_policy_that_cannot_be_meant_is_refused_with_its_line() {
         assert!(
             errors.iter().any(|line| line.contains(why)),
             "{policy}: {said:#?}"
+        );
+    }
+}
+
+#[test]
+fn the_keys_of_a_client_are_kept_as_a_jwk_set() {
+    let keys = "{ keys: [{ kty: EC, crv: P-256, x: f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU, y: x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0 }] }";
+    let base = "id: a, secret: s, redirectURIs: [https://a.test/cb]";
+    let spec = ours(&client(&format!("{base}, jwks: {keys}"))).spec();
+    let objects = spec.client("a").unwrap().request_objects.clone().unwrap();
+    let jwks = insula_jose::Jwks::parse(objects.jwks.as_deref().unwrap());
+    assert_eq!((jwks.unwrap().len(), objects.alg), (1, None));
+    let both = format!("{base}, jwks: {keys}, requestObjectSigningAlg: none");
+    let said = ours(&client(&both)).only();
+    assert!(said.contains("no key would ever be asked"), "{said}");
+    let unsigned = format!("{base}, requestObjectSigningAlg: none");
+    let spec = ours(&client(&unsigned)).spec();
+    let objects = spec.client("a").unwrap().request_objects.clone().unwrap();
+    assert_eq!((objects.jwks, objects.alg.as_deref()), (None, Some("none")));
+    assert_eq!(
+        ours(&client(base))
+            .spec()
+            .client("a")
+            .unwrap()
+            .request_objects,
+        None
+    );
+}
+
+#[test]
+fn what_dexs_dialect_would_pass_over_is_refused_in_a_file_of_ours() {
+    for key in [
+        "introspection: own",
+        "requestObjectSigningAlg: none",
+        "jwks: { keys: [] }",
+    ] {
+        let base = "id: a, secret: s, redirectURIs: [https://a.test/cb]";
+        let text = format!("profile: dex\n{}", client(&format!("{base}, {key}")));
+        let said = ours(&text).said();
+        let told = said
+            .iter()
+            .find(|line| line.contains("has no effect with profile: dex"));
+        assert!(
+            told.is_some_and(|line| line.starts_with("error")),
+            "{said:?}"
         );
     }
 }

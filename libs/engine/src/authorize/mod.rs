@@ -20,6 +20,7 @@ pub use next::{
     next,
 };
 pub use reply_to::ReplyTo;
+pub use request_object::unpacked;
 pub use response_type::answer_mode;
 pub(crate) use scope::allowed as allowed_scopes;
 pub use validate::{Rejection, validate};

@@ -1,6 +1,7 @@
 mod answers;
 mod request_object;
 mod response_types;
+mod signed_request_object;
 
 use std::time::Duration;
 

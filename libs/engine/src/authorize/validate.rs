@@ -49,21 +49,30 @@ pub fn validate(
         return Err(Refusal::MissingClientId.into());
     }
     let client = client.ok_or(Refusal::UnknownClient)?;
+    let reply_to = proven(request, client, spec)?;
+    checked(request, client, peers, spec, keys, now, &reply_to).map_err(|refusal| Rejection {
+        refusal,
+        reply_to: Some(Box::new(reply_to)),
+    })
+}
+
+/// Where a request may be answered.
+pub(super) fn proven(
+    request: &AuthorizeRequest,
+    client: &Client,
+    spec: &TenantSpec,
+) -> Result<ReplyTo, Refusal> {
     let address = ReturnAddress::of(request, &spec.rules);
     let response_mode = asked_mode(&address, &spec.rules);
     let redirect_uri = address.redirect_uri.ok_or(Refusal::MissingRedirectUri)?;
     if !redirect_uri::is_registered(&redirect_uri, client, spec) {
-        return Err(Refusal::RedirectUriMismatch.into());
+        return Err(Refusal::RedirectUriMismatch);
     }
-    let reply_to = ReplyTo {
+    Ok(ReplyTo {
         client_id: client.id.clone(),
         redirect_uri,
         response_mode,
         state: address.state,
-    };
-    checked(request, client, peers, spec, keys, now, &reply_to).map_err(|refusal| Rejection {
-        refusal,
-        reply_to: Some(Box::new(reply_to)),
     })
 }
 

@@ -1,7 +1,7 @@
 use insula_jose::Alg;
 use insula_model::Resource;
 use insula_oauth::{GrantType, ResponseType};
-use insula_testkit::{a_resource, a_tenant};
+use insula_testkit::{a_client, a_resource, a_tenant};
 
 use super::metadata;
 
@@ -79,4 +79,29 @@ fn the_response_types_that_are_served_are_advertised_and_the_query_only_where_on
         assert_eq!(dex.response_types_supported, told);
         assert!(dex.response_modes_supported.is_empty());
     }
+}
+
+#[test]
+fn request_objects_are_advertised_where_a_client_may_send_them() {
+    let told = |clients: &[(Option<&str>, Option<&str>)]| {
+        let mut tenant = a_tenant();
+        for (n, (jwks, alg)) in clients.iter().enumerate() {
+            let client = a_client().named(&format!("c{n}"));
+            tenant = tenant.with_client(client.with_request_objects(*jwks, *alg));
+        }
+        let told = metadata(&tenant.build(), &[]);
+        let algs = told.request_object_signing_alg_values_supported;
+        let has = |alg: &str| algs.iter().any(|known| known == alg);
+        let is_supported = told.request_parameter_supported;
+        (is_supported == Some(true), has("ES256"), has("none"))
+    };
+    let keys = (Some("{}"), None);
+    let unsigned = (None, Some("none"));
+    assert_eq!(told(&[]), (false, false, false));
+    assert_eq!(told(&[keys]), (true, true, false));
+    assert_eq!(told(&[unsigned]), (true, false, true));
+    assert_eq!(told(&[keys, unsigned]), (true, true, true));
+    let client = a_client().with_request_objects(Some("{}"), None);
+    let dex = metadata(&a_tenant().dex().with_client(client).build(), &[]);
+    assert_eq!(dex.request_parameter_supported, None);
 }

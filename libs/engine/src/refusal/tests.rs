@@ -34,6 +34,7 @@ fn of_the_authorization_endpoint() -> Vec<(R, Told, Told)> {
             told(E::InvalidRequest),
         ),
         (R::RequestObjectNotSupported, told(E::RequestNotSupported)),
+        (R::BadRequestObject(text()), told(E::InvalidRequestObject)),
         (R::RequestUriNotSupported, told(E::RequestUriNotSupported)),
         (
             R::RegistrationNotSupported,
@@ -158,6 +159,7 @@ fn what_a_client_hears_is_a_word_of_the_authorization_endpoint() {
         E::ConsentRequired,
         E::RequestNotSupported,
         E::RequestUriNotSupported,
+        E::InvalidRequestObject,
         E::RegistrationNotSupported,
     ];
     for (refusal, (standard, _), (dex, _)) in of_the_authorization_endpoint() {

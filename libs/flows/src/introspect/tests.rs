@@ -195,17 +195,21 @@ async fn asking_about_a_replaced_refresh_token_revokes_nothing() {
 #[tokio::test]
 async fn a_client_asks_about_its_own_tokens_those_for_it_or_all_as_it_is_registered() {
     use IntrospectionScope::{Audience, Own, Tenant};
-    let asker = |id, about| a_client().named(id).asking_about(about);
+    let asker = |id: &str, about| a_client().named(id).asking_about(about);
+    let api = "https://api.test";
+    let mut resource = a_resource(api, &["read"]);
     let mut tenant = a_tenant();
     for (id, about) in [("own", Own), ("audience", Audience), ("tenant", Tenant)] {
+        let server = format!("{id}-api");
         tenant = tenant.with_client(asker(id, about));
-        tenant = tenant.with_client(asker(&format!("{id}-api"), about).trusting("app"));
+        tenant = tenant.with_client(asker(&server, about));
+        resource.servers.push(ClientId::parse(&server).unwrap());
     }
-    let (view, _) = view(tenant.with_client(a_client().asking_about(Own)));
-    let scope = "openid offline_access audience:server:client_id:own-api \
-        audience:server:client_id:audience-api audience:server:client_id:tenant-api";
+    let of_app = a_client().asking_about(Own).with_resource(api);
+    let (view, _) = view(tenant.with_resource(resource).with_client(of_app));
     let grant = CodeGrant {
-        scopes: Scopes::parse(scope),
+        scopes: Scopes::parse("openid offline_access"),
+        resources: vec![api.to_owned()],
         ..a_code_grant()
     };
     with_code(&view, "code", &grant).await;

@@ -17,7 +17,7 @@ impl Rules {
     pub const STANDARD: Self = Self {
         refuses_repeated_parameters: true,
         refuses_request_uri_and_registration: true,
-        reads_return_address_of_request_object: true,
+        reads_request_objects: true,
         obeys_response_mode: true,
         serves_response_types_by_word: false,
         serves_token_alone: true,
@@ -96,7 +96,7 @@ impl Rules {
     pub const DEX: Self = Self {
         refuses_repeated_parameters: false,
         refuses_request_uri_and_registration: false,
-        reads_return_address_of_request_object: false,
+        reads_request_objects: false,
         obeys_response_mode: false,
         serves_response_types_by_word: true,
         serves_token_alone: false,

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::{
-    Client, ClientId, ClientLogout, ClientSecret, ConnectorId, IntrospectionScope, TenantId,
-    TokenExchange, TokenHash,
+    Client, ClientId, ClientLogout, ClientSecret, ConnectorId, IntrospectionScope, RequestObjects,
+    TenantId, TokenExchange, TokenHash,
 };
 use insula_oauth::GrantType;
 use insula_store::{ClientPut, Clients, StoreError, StoredClient};
@@ -93,6 +93,8 @@ struct Metadata {
     /// Rows of older versions do not say.
     #[serde(default)]
     introspection: IntrospectionScope,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_objects: Option<Box<RequestObjects>>,
 }
 
 /// One of the column `secrets`.
@@ -254,6 +256,7 @@ fn metadata(client: &Client) -> Metadata {
         own_groups: client.own_groups,
         token_exchange: client.token_exchange,
         introspection: client.introspection,
+        request_objects: client.request_objects,
     }
 }
 
@@ -284,6 +287,7 @@ fn stored(row: &Model) -> Result<StoredClient, Fault> {
             own_groups: metadata.own_groups,
             token_exchange: metadata.token_exchange,
             introspection: metadata.introspection,
+            request_objects: metadata.request_objects,
         },
         version: u64::try_from(row.version).map_err(|_| Fault::column(WHAT, "version"))?,
         created_at: Timestamp::from_millis(row.created_at),

@@ -30,6 +30,7 @@ pub(super) fn every_refusal() -> Vec<Refusal> {
             most: 2048,
         },
         Refusal::RequestObjectNotSupported,
+        Refusal::BadRequestObject(word()),
         Refusal::RequestUriNotSupported,
         Refusal::RegistrationNotSupported,
         Refusal::MissingResponseType,

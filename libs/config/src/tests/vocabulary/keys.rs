@@ -437,6 +437,18 @@ pub(super) const OURS: &[Row] = &[
         Obeyed(&["another_repository_of_the_same_issuer_gets_nothing"]),
     ),
     (
+        "staticClients[].jwks",
+        CLIENT,
+        "jwks: { keys: [{ kty: EC, crv: P-256, x: f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU, y: x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0 }] }",
+        Obeyed(&["a_request_object_is_obeyed_alone_where_the_clients_key_signed_it"]),
+    ),
+    (
+        "staticClients[].requestObjectSigningAlg",
+        CLIENT,
+        "requestObjectSigningAlg: none",
+        Obeyed(&["an_object_is_signed_with_what_its_client_is_registered_for"]),
+    ),
+    (
         "staticClients[].introspection",
         CLIENT,
         "introspection: own",

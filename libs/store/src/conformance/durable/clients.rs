@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use insula_model::{
     Client, ClientLogout, ClientSecret, ExchangeConnector, IntrospectionScope,
-    RefreshTokenLifetime, TokenExchange,
+    RefreshTokenLifetime, RequestObjects, TokenExchange,
 };
 use insula_oauth::GrantType;
 
@@ -33,6 +33,7 @@ fn plain(name: &str) -> Client {
         own_groups: Vec::new(),
         token_exchange: None,
         introspection: IntrospectionScope::default(),
+        request_objects: None,
     }
 }
 
@@ -76,6 +77,10 @@ fn full(name: &str) -> Client {
             }],
         })),
         introspection: IntrospectionScope::Tenant,
+        request_objects: Some(Box::new(RequestObjects {
+            jwks: Some(r#"{"keys":[]}"#.to_owned()),
+            alg: Some("ES256".to_owned()),
+        })),
     }
 }
 
