@@ -1,9 +1,9 @@
 //! A client that nobody here wrote.
 
 use insula_tests::program;
+use insula_tests::scripts::{node, run};
 
 use super::{both, device_server};
-use crate::clients::{node, run};
 
 #[tokio::test]
 async fn openid_client_of_npm_gets_the_tokens_of_a_device() {

@@ -1,9 +1,9 @@
 //! The pages people meet.
 
+use insula_tests::scripts::{node, run};
 use insula_tests::{Agent, program, walk_to};
 
 use super::{asks, connects, device_server, polls, types};
-use crate::clients::{node, run};
 use crate::shared_server::JANE;
 
 #[tokio::test]
