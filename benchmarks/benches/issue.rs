@@ -47,7 +47,7 @@ fn main() {
         let kid = KeyId::random(&SystemEntropy);
         let key = SigningKey::generate(alg, kid).expect("a key can be made");
         let set = || {
-            let plan = code_plan("a-code-of-the-usual-length", facts, NOW);
+            let plan = code_plan(Some("a-code-of-the-usual-length"), facts, NOW);
             let plan = plan.expect("the grant is good");
             let keys = Keys::of_one(&ring, &key);
             let set = issue(&plan, &spec, keys, NOW, &SystemEntropy);

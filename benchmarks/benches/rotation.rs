@@ -58,7 +58,7 @@ fn main() {
             },
             begins_refresh: false,
         };
-        let plan = code_plan("a-code", facts, NOW).expect("the grant is good");
+        let plan = code_plan(Some("a-code"), facts, NOW).expect("the grant is good");
         let keys = Keys::of_one(&ring, key);
         let set = issue(&plan, &spec, keys, NOW, &SystemEntropy);
         let token = set.expect("the key signs").id_token;

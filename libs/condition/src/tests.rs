@@ -58,7 +58,7 @@ fn a_condition_is_judged_by_the_claims_and_a_missing_one_makes_it_false() {
             r#"claims["kubernetes.io"].serviceaccount.name == "deploy""#,
             Ok(true),
         ),
-        (r#"claims.fork ? false : true"#, Ok(true)),
+        (r"claims.fork ? false : true", Ok(true)),
         ("claims.nothing == null", Ok(true)),
         // What is not there.
         (r#"claims.actor == "jane""#, Ok(false)),
@@ -74,7 +74,7 @@ fn a_condition_is_judged_by_the_claims_and_a_missing_one_makes_it_false() {
         ("has(claims.ref)", Ok(true)),
         // What is of another type.
         (r#"claims.run_attempt.startsWith("2")"#, Err(WrongType)),
-        (r#"claims.repository < 3"#, Err(WrongType)),
+        (r"claims.repository < 3", Err(WrongType)),
         ("claims.repository", Err(NotABool)),
         ("claims.repository && true", Err(WrongType)),
     ] {
@@ -167,7 +167,7 @@ fn claims_that_are_too_large_are_not_judged() {
 
 #[test]
 fn the_dearest_condition_over_the_largest_claims_ends() {
-    let one = r#"claims.a.all(x, claims.t.contains(x) || x in claims.a)"#;
+    let one = r"claims.a.all(x, claims.t.contains(x) || x in claims.a)";
     let text = vec![one; 20].join(" && ");
     let condition: Condition = text.parse().unwrap();
     let mut claims = Map::new();

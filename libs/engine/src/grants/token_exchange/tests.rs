@@ -47,7 +47,6 @@ fn policy_for(connector: &str, condition: Option<&str>) -> TokenExchange {
             id: ConnectorId::parse(connector).unwrap(),
             condition: condition.map(|text| text.parse().unwrap()),
         }],
-        ..TokenExchange::default()
     }
 }
 
