@@ -379,9 +379,9 @@ async fn dexs_guide_runs_unchanged_against_a_tenant_with_its_config() {
             members,
             [
                 "access_token",
-                "expires_in",
                 "issued_token_type",
-                "token_type"
+                "token_type",
+                "expires_in"
             ]
         );
         assert_eq!(json["issued_token_type"], ACCESS);
