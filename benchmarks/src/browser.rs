@@ -29,13 +29,16 @@ pub(crate) struct Browser {
     pub(crate) asked: u32,
 }
 
+/// The length of an RSA signature of 2048 bits in base64.
+const RSA_SIGNATURE: usize = 342;
+
 /// What the token endpoint gave.
 #[derive(Debug, Clone)]
 pub(crate) struct Tokens {
     pub(crate) id_token: Option<String>,
     pub(crate) refresh_token: Option<String>,
-    /// How many of the tokens are signed.
-    pub(crate) signatures: u32,
+    /// How many of the tokens have a signature as long as RSA's of 2048 bits.
+    pub(crate) rsa_signatures: u32,
 }
 
 impl Browser {
@@ -153,9 +156,10 @@ impl Browser {
         let signed = signed
             .iter()
             .flatten()
-            .filter(|t| t.split('.').count() == 3);
+            .filter_map(|t| t.rsplit_once('.'))
+            .filter(|(_, signature)| signature.len() == RSA_SIGNATURE);
         Ok(Tokens {
-            signatures: u32::try_from(signed.count()).unwrap_or_default(),
+            rsa_signatures: u32::try_from(signed.count()).unwrap_or_default(),
             id_token: text("id_token"),
             refresh_token: text("refresh_token"),
         })

@@ -57,7 +57,7 @@ impl Deployment {
     }
 
     /// Adds a tenant that signs with this algorithm.
-    pub(crate) fn add_tenant(&self, tenant: &str, algorithm: &str) -> Result<()> {
+    pub(crate) fn add_tenant(&self, tenant: &str, algorithms: &str) -> Result<()> {
         let folder = self.folder().join("tenants").join(tenant);
         fs::create_dir(&folder)?;
         let host = self.host(tenant);
@@ -74,7 +74,7 @@ impl Deployment {
                grantTypes: [authorization_code, refresh_token, client_credentials]\n  \
                resources: [\"{RESOURCE}\"]\n  \
                skipApprovalScreen: true\n\
-             signer: {{ type: local, config: {{ algorithm: {algorithm} }} }}\n\
+             signer: {{ type: local, config: {{ algorithms: [{algorithms}] }} }}\n\
              # Beyond what can be asked here: the wall is not what is measured.\n\
              limits: {{ requests: 1000000/s }}\n"
         );

@@ -1,4 +1,5 @@
-//! Token responses signed with RS256, against the signatures the crypto library makes on the same
+//! Token responses signed with RS256, at tenants that have no other key and at one whose file says
+//! nothing of algorithms, against the signatures the crypto library makes on the same
 //! cores when nothing else is asked of it.
 
 use std::sync::Arc;
@@ -17,7 +18,10 @@ use crate::report::{Figure, Report, Target, rate, ratio, spread};
 use crate::storm::{Round, median, sum};
 use crate::wire::Wire;
 
+/// Signs with RS256 alone.
 const TENANT: &str = "one";
+/// Signs as a tenant does whose file is silent.
+const USUAL: &str = "usual";
 /// How many ask for tokens at once, for each core that serves. Each waits for the disk once, for some
 /// four milliseconds in which the server signs for others if there are others: with too few, the
 /// disk is measured instead of what a response costs.
@@ -30,6 +34,7 @@ const MOST_CODES: u32 = 8000;
 pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     let deployment = Deployment::new(&plan.server, plan.cores.server.len())?;
     deployment.add_tenant(TENANT, "RS256")?;
+    deployment.add_tenant(USUAL, "RS256, ES256")?;
     for round in 0..plan.rounds {
         deployment.add_tenant(&of_round(round), "RS256")?;
     }
@@ -40,7 +45,7 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     let mut first = Browser::new(wire, &host);
     let tokens = first.log_in(ONLINE).await?;
     let signer = Signer::for_token(tokens.id_token.as_deref().context("no ID token came")?)?;
-    let signatures = f64::from(tokens.signatures);
+    let signatures = f64::from(tokens.rsa_signatures);
     ensure!(signatures > 0.0, "no token is signed");
 
     eprintln!("codes for RS256 tokens, against raw signatures …");
@@ -63,6 +68,20 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     }
     let what = "RS256 token responses for refresh tokens, each rotated in SQLite";
     add(report, what, signatures, &pairs, false);
+
+    eprintln!("refresh tokens at the usual algorithms, against raw signatures …");
+    let host = deployment.host(USUAL);
+    let mut first = Browser::new(Wire::open(server.port).await?, &host);
+    let signatures = f64::from(first.log_in(ONLINE).await?.rsa_signatures);
+    ensure!(signatures > 0.0, "no token is signed with RS256");
+    let mut usual = self::seats(plan, &server, &host).await?;
+    let mut pairs = Vec::new();
+    for _ in 0..plan.rounds {
+        let round = refresh(plan, &server, &mut usual).await?;
+        pairs.push((round, signer.rate(&plan.cores.server, plan.span / 2)?));
+    }
+    let what = "token responses for refresh tokens where RS256 stands before ES256, each rotated in SQLite";
+    add(report, what, signatures, &pairs, false);
     server.stop().await
 }
 
@@ -76,7 +95,7 @@ fn add(report: &mut Report, what: &str, signatures: f64, pairs: &[(Round, Rate)]
     let target =
         |ratios: &[f64]| is_goal.then(|| Target::new("at least 0.7", median(ratios) >= 0.7));
     report.add(Figure {
-        what: format!("{what}, {signatures} signatures each, to the raw signing rate"),
+        what: format!("{what}, {signatures} RSA signatures each, to the raw signing rate"),
         value: format!(
             "{} ({} × {signatures} to {}; {})",
             ratio(median(&ratios)),

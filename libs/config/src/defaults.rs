@@ -20,7 +20,7 @@ pub(crate) struct Defaults {
     pub(crate) reuse_interval: Duration,
     pub(crate) refresh_idle: Option<Duration>,
     pub(crate) refresh_absolute: Option<Duration>,
-    pub(crate) algorithm: &'static str,
+    pub(crate) algorithms: &'static [&'static str],
     pub(crate) rotation_period: Duration,
     pub(crate) publish_ahead: Duration,
     pub(crate) sessions_enabled: bool,

@@ -25,7 +25,7 @@ pub(crate) fn defaults(reading: &Reading<'_>) -> Defaults {
         reuse_interval: Duration::ZERO,
         refresh_idle: None,
         refresh_absolute: None,
-        algorithm: "RS256",
+        algorithms: &["RS256"],
         rotation_period: 6 * HOUR,
         publish_ahead: 10 * MINUTE,
         sessions_enabled: reading.env_flag("DEX_SESSIONS_ENABLED", false),

@@ -21,7 +21,8 @@ fn standard() -> Defaults {
         reuse_interval: Duration::from_secs(3),
         refresh_idle: Some(2160 * HOUR),
         refresh_absolute: Some(3960 * HOUR),
-        algorithm: "ES256",
+        // Seven of twenty-five relying parties tried take nothing but RS256 unless they are told.
+        algorithms: &["RS256", "ES256"],
         rotation_period: 720 * HOUR,
         publish_ahead: 24 * HOUR,
         sessions_enabled: true,

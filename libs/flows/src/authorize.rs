@@ -8,6 +8,7 @@ use insula_oauth::{AuthorizeRequest, Params, Scopes};
 use crate::advance::{Arrival, advance};
 use crate::conversation::{Conversation, Whole};
 use crate::login_log;
+use crate::signing::with_key_of;
 use crate::under_way::under_way;
 use crate::{Browser, FlowError, Refused, TenantView, Turn};
 
@@ -59,7 +60,9 @@ pub async fn start(
         (Some(_), Some(scope)) => view.clients().peers(&Scopes::parse(scope)).await?,
         _ => Peers::default(),
     };
-    let (spec, keys, now) = (&view.spec, &view.keys, view.now());
+    let hint = asked.id_token_hint.as_deref();
+    let hinted = with_key_of(view, hint.unwrap_or_default()).await;
+    let (spec, keys, now) = (&view.spec, &hinted.keys, view.now());
     let validated = validate(&asked, client.as_deref(), &peers, spec, keys, now);
     let mut request = validated.map_err(|rejection| {
         if rejection.reply_to.is_none() {

@@ -44,6 +44,9 @@ pub enum Fault {
     /// As many user codes were drawn as it takes, and each was somebody's.
     #[error("no user code is free: too many devices wait")]
     NoUserCode,
+    /// A key that is made when it is first needed is not there yet.
+    #[error("the key that signs for this client is still being made")]
+    KeyNotReady,
     /// Signing failed.
     #[error("a token could not be signed: {0}")]
     Signing(String),

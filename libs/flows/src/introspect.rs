@@ -13,7 +13,7 @@ use tracing::info;
 
 use crate::client_authentication::authenticated;
 use crate::family::ended;
-use crate::signing::default_key;
+use crate::signing::{default_key, with_key_of};
 use crate::{FlowError, TenantView};
 
 /// How whoever asks wants to be answered.
@@ -84,6 +84,7 @@ pub(crate) fn is_jwt(token: &str) -> bool {
 type Judged = Result<Result<IntrospectResponse, Inactive>, FlowError>;
 
 async fn access_token(view: &TenantView, asker: Option<&Arc<Client>>, token: &str) -> Judged {
+    let view = &*with_key_of(view, token).await;
     let token = match VerifiedToken::read(token, &view.spec, &view.keys, view.now()) {
         Ok(token) => token,
         Err(why) => return Ok(Err(why.into())),

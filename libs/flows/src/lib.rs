@@ -56,4 +56,5 @@ pub use outcome::{
     AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, DeviceTrouble, Outcome,
     PasswordTrouble, Screen, Turn,
 };
-pub use view::{Browser, Effects, TenantView};
+pub use signing::have_promised_keys_made;
+pub use view::{Browser, Effects, MakeKeys, TenantView};

@@ -9,6 +9,7 @@ use insula_oauth::LogoutRequest;
 use tracing::info;
 
 use crate::session_end::{self, clients_of, of_same_person};
+use crate::signing::with_key_of;
 use crate::upstream_logout::{self, Return};
 use crate::{
     Browser, CookieChange, FlowError, Outcome, Screen, TenantView, Turn, login_log, session,
@@ -52,7 +53,9 @@ pub async fn logout(
 ) -> Result<Turn, FlowError> {
     let session = session::live(view, browser).await?.map(|live| live.session);
     let session = session.as_deref();
-    let verified = VerifiedLogout::verify(request, &view.spec, &view.keys, view.now());
+    let hint = request.id_token_hint.as_deref();
+    let hinted = with_key_of(view, hint.unwrap_or_default()).await;
+    let verified = VerifiedLogout::verify(request, &view.spec, &hinted.keys, view.now());
     let client = match verified.client_of_page() {
         Some(id) => view.clients().find(&id).await?,
         None => None,

@@ -9,6 +9,7 @@ use insula_oauth::RevokeRequest;
 use crate::client_authentication::authenticated;
 use crate::family::revoke_family;
 use crate::introspect::is_jwt;
+use crate::signing::with_key_of;
 use crate::{FlowError, TenantView};
 
 /// Ends a token and all that came of the same grant
@@ -22,7 +23,8 @@ pub async fn revoke(view: &TenantView, evidence: &Evidence<'_>) -> Result<(), Fl
     let token = token.ok_or(Refusal::MissingToken)?;
     let token = token.reveal();
     let family = if is_jwt(token) {
-        family_of_access_token(view, client, token)?
+        let view = with_key_of(view, token).await;
+        family_of_access_token(&view, client, token)?
     } else {
         family_of_refresh_token(view, client, token).await?
     };

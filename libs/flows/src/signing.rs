@@ -1,5 +1,6 @@
 //! The keys that sign what a client gets.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use insula_engine::issue::{
@@ -8,7 +9,7 @@ use insula_engine::issue::{
 use insula_engine::logout::LogoutToken;
 use insula_engine::signing::{AccessTokenSigner, access_token_signer, id_token_alg};
 use insula_engine::token_plan::{IdTokenPlan, TokenPlan};
-use insula_jose::{Alg, KeyRing, SigningKey};
+use insula_jose::{Alg, KeyRing, KeysStale, SigningKey};
 use insula_model::Client;
 use insula_oauth::ResponseType;
 
@@ -89,6 +90,7 @@ impl Signers<'_> {
             AccessTokenSigner::Of(alg) => key_of(view, &self.ring, alg).await?.1,
             AccessTokenSigner::Fastest => {
                 let fastest = self.ring.fastest_key_at(now, &view.rotation);
+                // One whose only key is slow has that one.
                 fastest.map_or_else(|_| Arc::clone(&self.id_token), Arc::clone)
             }
         })
@@ -114,17 +116,59 @@ pub(crate) async fn default_key(view: &TenantView) -> Result<Arc<SigningKey>, Fa
     Ok(key_of(view, &view.keys, alg).await?.1)
 }
 
-/// The key of an algorithm, and the ring that has it.
-#[expect(
-    clippy::unused_async,
-    reason = "a key that is not there yet is going to be waited for"
-)]
+/// The key of an algorithm, and the ring that has it: one that is promised is made now. While the
+/// first key of an algorithm is being announced, the tenant's first algorithm stands in for it.
 async fn key_of(
     view: &TenantView,
     ring: &Arc<KeyRing>,
     alg: Alg,
 ) -> Result<(Arc<KeyRing>, Arc<SigningKey>), Fault> {
-    let key = ring.signing_key_at(alg, view.now(), &view.rotation);
-    let key = key.map_err(|_| Fault::KeysStale)?;
-    Ok((Arc::clone(ring), Arc::clone(key)))
+    let first = view.rotation.algs.first().copied();
+    let mut ring = Arc::clone(ring);
+    for alg in [Some(alg), first].into_iter().flatten() {
+        if ring.promised().contains(&alg) {
+            let made = view.effects.promised_keys.ring_with(alg).await;
+            ring = made.ok_or(Fault::KeyNotReady)?;
+        }
+        match ring.signing_key_at(alg, view.now(), &view.rotation) {
+            Ok(key) => {
+                let key = Arc::clone(key);
+                return Ok((ring, key));
+            }
+            Err(KeysStale::NoActiveKey { .. }) => {}
+            Err(_) => break,
+        }
+    }
+    Err(Fault::KeysStale)
 }
+
+/// Has the keys made that the tenant promised, before its JWK Set is handed out: clients keep the set,
+/// and must find in it what signs a moment later. Whether they all are made.
+pub async fn have_promised_keys_made(view: &TenantView) -> bool {
+    let mut ring = Arc::clone(&view.keys);
+    while let Some(alg) = ring.promised().first().copied() {
+        match view.effects.promised_keys.ring_with(alg).await {
+            Some(made) if !made.promised().contains(&alg) => ring = made,
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// The tenant with the ring that knows the key of `token`, as far as there is one: another process may
+/// have made it since this one last looked.
+pub(crate) async fn with_key_of<'v>(view: &'v TenantView, token: &str) -> Cow<'v, TenantView> {
+    let Some(alg) = view.keys.lacks_key_of(token) else {
+        return Cow::Borrowed(view);
+    };
+    match view.effects.promised_keys.ring_with(alg).await {
+        Some(keys) => Cow::Owned(TenantView {
+            keys,
+            ..view.clone()
+        }),
+        None => Cow::Borrowed(view),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,16 +6,17 @@ mod watched;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use insula_ambient::{Clock, ManualClock, SeededEntropy};
 use insula_connector_kit::Connector;
 use insula_engine::Refusal;
-use insula_jose::RotationPolicy;
+use insula_jose::{Alg, KeyRing, RotationPolicy};
 use insula_model::{CodeGrant, EventKind, TenantSpec, TokenHash};
 use insula_oauth::{Params, TokenResponse};
 use insula_store::{Cache as _, CacheLimits, Durable as _, MemoryCache, MemoryStore, TenantFacts};
 use insula_testkit::{FakeConnector, NOW, VERIFIER, a_code_grant, test_keys, test_rotation};
 
-use crate::{Effects, Fault, FlowError, OpenedConnector, TenantView};
+use crate::{Effects, Fault, FlowError, MakeKeys, OpenedConnector, TenantView};
 
 pub(crate) use person::{
     ASK, Person, at_callback, code_in, consent_fields, destination, heard, state_in,
@@ -28,6 +29,16 @@ pub(crate) use watched::{Something, Spy, Trouble, watched};
 pub(crate) fn view(spec: impl Into<TenantSpec>) -> (TenantView, ManualClock) {
     let clock = ManualClock::at(NOW);
     (view_by(spec, clock.clone()), clock)
+}
+
+/// Makes no key: the ring of [`test_keys`] promises none.
+pub(crate) struct NoKeys;
+
+#[async_trait]
+impl MakeKeys for NoKeys {
+    async fn ring_with(&self, _: Alg) -> Option<Arc<KeyRing>> {
+        None
+    }
 }
 
 /// The same, by a clock of the test's own.
@@ -57,6 +68,7 @@ pub(crate) fn view_by(spec: impl Into<TenantSpec>, clock: impl Clock) -> TenantV
             facts: Arc::new(TenantFacts::alone(spec.id.clone())),
             clock: shared,
             entropy: Arc::new(SeededEntropy::new(1)),
+            promised_keys: Arc::new(NoKeys),
         },
         spec: Arc::new(spec),
     }

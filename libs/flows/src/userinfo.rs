@@ -11,6 +11,7 @@ use insula_store::{PersonFact, StoreError};
 use serde_json::{Map, Value};
 
 use crate::family::is_revoked;
+use crate::signing::with_key_of;
 use crate::{Effects, FlowError, TenantView};
 
 /// What the bearer of an access token may know
@@ -20,6 +21,7 @@ pub async fn answer(
     evidence: &Evidence<'_>,
 ) -> Result<Map<String, Value>, FlowError> {
     let token = bearer::presented(evidence, view.rules())?.ok_or(Refusal::BearerMissing)?;
+    let view = &*with_key_of(view, token).await;
     let verified = VerifiedToken::verify(token, &view.spec, &view.keys, view.now());
     let verified = verified.ok_or(Refusal::BearerInvalid)?;
     if is_revoked(view, &verified).await? {

@@ -1,9 +1,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use insula_ambient::{Clock, Entropy, Timestamp};
 use insula_connector_kit::LoginContext;
-use insula_jose::{KeyRing, RotationPolicy};
+use insula_jose::{Alg, KeyRing, RotationPolicy};
 use insula_model::{AuthRequestId, BindingCookie, ConnectorId, Rules, SessionCookie, TenantSpec};
 use insula_oauth::Scopes;
 use insula_store::{TenantCache, TenantFacts, TenantStore};
@@ -23,6 +24,15 @@ pub struct Effects {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Makes the keys that are promised.
+    pub promised_keys: Arc<dyn MakeKeys>,
+}
+
+/// Has keys of the tenant made that nobody needed yet ([`KeyRing::promised`]).
+#[async_trait]
+pub trait MakeKeys: Send + Sync {
+    /// The ring, once it is published with a key of `alg`; `None` where that cannot be had soon.
+    async fn ring_with(&self, alg: Alg) -> Option<Arc<KeyRing>>;
 }
 
 /// A tenant as one request sees it: immutable, whole, and without a name to mix up.

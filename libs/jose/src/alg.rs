@@ -38,6 +38,11 @@ impl Alg {
         Self::EdDSA,
     ];
 
+    /// Whether a key of it takes a tenth of a second and more to make.
+    pub const fn is_slow_to_make(self) -> bool {
+        matches!(self, Self::RS256 | Self::PS256)
+    }
+
     /// The algorithms, those first that sign fastest. An RSA signature costs some twenty of the first
     /// two.
     pub(crate) const BY_SPEED: [Self; 5] = [

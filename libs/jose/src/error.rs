@@ -53,6 +53,12 @@ pub enum KeysStale {
         /// The algorithm asked for.
         alg: Alg,
     },
+    /// The ring is promised a key of this algorithm, and nobody has asked for it yet.
+    #[error("the {alg} key of the ring is not made yet; it is made when it is asked for")]
+    NotMade {
+        /// The algorithm asked for.
+        alg: Alg,
+    },
     /// The active key is past the end the policy set it.
     #[error("key {kid} ({alg}) is past its hard end; it signs again after a rotation")]
     PastHardEnd {

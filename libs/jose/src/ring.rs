@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::digest::hkdf_sha256;
 use crate::header::CompactJws;
 use crate::public_key::PublicKey;
+use crate::verify_alg::VerifyAlg;
 use crate::{Alg, Claims, Expected, KeyId, SigningKey, VerifyError};
 
 /// All keys of one tenant at one moment, and the secret its other secrets derive from.
@@ -21,6 +22,9 @@ pub struct KeyRing {
     pub(crate) version: u64,
     pub(crate) secret: Secret<[u8; 32]>,
     pub(crate) keys: Vec<RingKey>,
+    /// Algorithms whose first key is made when somebody asks for it. Nobody has seen a JWK Set of this
+    /// ring: who asks for one asks for these keys.
+    pub(crate) promised: Vec<Alg>,
 }
 
 /// One key of a ring.
@@ -86,7 +90,7 @@ impl KeyRing {
     /// A ring without keys, version 0, with a fresh secret.
     pub fn empty(entropy: &dyn Entropy) -> Self {
         let secret = Secret::filled_by(|bytes| entropy.fill(bytes));
-        Self::assembled(0, secret, Vec::new())
+        Self::assembled(0, secret, Vec::new(), Vec::new())
     }
 
     /// Puts a ring together.
@@ -94,6 +98,7 @@ impl KeyRing {
         version: u64,
         secret: Secret<[u8; 32]>,
         mut keys: Vec<RingKey>,
+        promised: Vec<Alg>,
     ) -> Self {
         keys.sort_by_key(|key| match key.phase {
             Phase::Active { .. } => 0,
@@ -105,6 +110,7 @@ impl KeyRing {
             version,
             secret,
             keys,
+            promised,
         }
     }
 
@@ -116,6 +122,28 @@ impl KeyRing {
     /// The keys: active ones first, then announced, then retiring.
     pub fn keys(&self) -> &[RingKey] {
         &self.keys
+    }
+
+    /// The algorithms whose first key is made when it is asked for: by a token to be signed, or by the
+    /// first look at the JWK Set. That set must not be handed out, or only to be forgotten at once,
+    /// while there are any.
+    pub fn promised(&self) -> &[Alg] {
+        &self.promised
+    }
+
+    /// The promised algorithm of a token whose key this ring does not have: another process may have
+    /// made that key since this ring was read.
+    pub fn lacks_key_of(&self, token: &str) -> Option<Alg> {
+        if self.promised.is_empty() {
+            return None;
+        }
+        let jws = CompactJws::parse(token).ok()?;
+        let kid = jws.kid.as_deref()?;
+        if self.keys.iter().any(|key| key.kid().as_str() == kid) {
+            return None;
+        }
+        let mut promised = self.promised.iter().copied();
+        promised.find(|alg| VerifyAlg::from(*alg) == jws.alg)
     }
 
     /// The JWK Set as it is published, in the order of [`keys`](Self::keys).
@@ -181,6 +209,7 @@ impl fmt::Debug for KeyRing {
         shown
             .field("version", &self.version)
             .field("keys", &self.keys)
+            .field("promised", &self.promised)
             .finish_non_exhaustive()
     }
 }

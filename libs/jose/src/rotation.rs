@@ -5,6 +5,7 @@ use insula_ambient::Timestamp;
 
 use crate::{Alg, KeyId, KeyRing, KeysStale, Phase, RingKey, SigningKey};
 
+const LONG_AGO: Timestamp = Timestamp::from_millis(i64::MIN);
 const HOUR: Duration = Duration::from_hours(1);
 
 /// When keys of a tenant change.
@@ -47,6 +48,16 @@ pub struct RotationPlan {
     pub next_at: Timestamp,
 }
 
+/// What a plan minds beside the dates of keys.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Demand<'a> {
+    /// The promised algorithms that somebody asks for.
+    pub asked: &'a [Alg],
+    /// Somebody waits for the ring: keys that are slow to make and would only be announced are left
+    /// for the next look, which is due at once.
+    pub in_a_hurry: bool,
+}
+
 /// One change of a ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RotationStep {
@@ -58,6 +69,16 @@ pub enum RotationStep {
         alg: Alg,
         /// Whether it must sign at once, because no other can.
         activate: bool,
+    },
+    /// Make a key of this algorithm when it is asked for: [`KeyRing::promising`].
+    Promise {
+        /// The algorithm.
+        alg: Alg,
+    },
+    /// Promise it no more, because the policy dropped it: [`KeyRing::not_promising`].
+    Withdraw {
+        /// The algorithm.
+        alg: Alg,
     },
     /// Let this announced key sign: [`KeyRing::promoted`].
     Promote {
@@ -79,11 +100,28 @@ impl KeyRing {
     /// - Only when no key can sign does a new one sign at once: in an empty ring, or past the hard
     ///   end. The keys of the other algorithms of a new ring may do so too, if they are planned at
     ///   the very `now` at which the first became active: nobody has seen the ring before.
+    /// - A key that is slow to make is promised in a ring that nobody has seen, and made when it is
+    ///   asked for ([`Demand`]); it signs at once then, because the JWK Set was not handed out before.
     /// - An algorithm new in the policy is announced first; the former default signs meanwhile.
     /// - Keys of an algorithm the policy dropped retire when the default's next key is promoted,
     ///   and go at the latest when no token of theirs can be alive.
     pub fn plan(&self, now: Timestamp, policy: &RotationPolicy) -> RotationPlan {
+        self.plan_for(Demand::default(), now, policy)
+    }
+
+    /// The same, where somebody asks for keys or waits for the ring.
+    pub fn plan_for(
+        &self,
+        demand: Demand<'_>,
+        now: Timestamp,
+        policy: &RotationPolicy,
+    ) -> RotationPlan {
         let mut next_at = Timestamp::NEVER;
+        let dropped = self
+            .promised
+            .iter()
+            .filter(|alg| !policy.algs.contains(alg));
+        let withdrawn = dropped.map(|alg| (LONG_AGO, RotationStep::Withdraw { alg: *alg }));
         let goodbyes = self.keys.iter().filter_map(|key| {
             let step = RotationStep::Retire {
                 kid: key.kid().clone(),
@@ -93,12 +131,12 @@ impl KeyRing {
         let successions = policy
             .algs
             .iter()
-            .map(|alg| self.succession(*alg, now, policy));
-        for (due, step) in successions.chain(goodbyes) {
-            if due <= now {
+            .map(|alg| self.succession(*alg, demand, now, policy));
+        for (due, step) in successions.chain(goodbyes).chain(withdrawn) {
+            if due <= now && !(demand.in_a_hurry && step.can_wait()) {
                 return RotationPlan { step, next_at: now };
             }
-            next_at = next_at.min(due);
+            next_at = next_at.min(due.max(now));
         }
         RotationPlan {
             step: RotationStep::Nothing,
@@ -110,6 +148,7 @@ impl KeyRing {
     fn succession(
         &self,
         alg: Alg,
+        demand: Demand<'_>,
         now: Timestamp,
         policy: &RotationPolicy,
     ) -> (Timestamp, RotationStep) {
@@ -141,12 +180,18 @@ impl KeyRing {
                     },
                 )
             }
+            (None, None) if self.promised.contains(&alg) => {
+                let is_asked = demand.asked.contains(&alg);
+                let due = if is_asked { LONG_AGO } else { Timestamp::NEVER };
+                let activate = true;
+                (due, RotationStep::Generate { alg, activate })
+            }
+            (None, None) if alg.is_slow_to_make() && self.is_newborn(now) => {
+                (LONG_AGO, RotationStep::Promise { alg })
+            }
             (None, None) => {
                 let activate = now >= self.last_hard_end(policy) || self.is_newborn(now);
-                (
-                    Timestamp::from_millis(i64::MIN),
-                    RotationStep::Generate { alg, activate },
-                )
+                (LONG_AGO, RotationStep::Generate { alg, activate })
             }
         }
     }
@@ -162,6 +207,9 @@ impl KeyRing {
         now: Timestamp,
         policy: &RotationPolicy,
     ) -> Result<&Arc<SigningKey>, KeysStale> {
+        if self.promised.contains(&alg) {
+            return Err(KeysStale::NotMade { alg });
+        }
         let own = self.active(alg);
         let former = || {
             policy
@@ -196,6 +244,27 @@ impl KeyRing {
         let fastest = signing.find(|key| now < key.hard_end(policy));
         let key = fastest.and_then(|key| key.signing.as_ref());
         key.ok_or(KeysStale::NoActiveKey { alg: Alg::ES256 })
+    }
+
+    /// Since when the announced key of an algorithm that has no active one will sign, while another
+    /// stands in for it.
+    pub fn signs_from(&self, alg: Alg, policy: &RotationPolicy) -> Option<Timestamp> {
+        let (_, announced) = self.announced(alg).filter(|_| self.active(alg).is_none())?;
+        Some((announced + policy.publish_ahead).min(self.last_hard_end(policy)))
+    }
+
+    /// The successor that promises a key of `alg`.
+    pub fn promising(&self, alg: Alg) -> Self {
+        let mut ring = self.not_promising(alg);
+        ring.promised.push(alg);
+        ring
+    }
+
+    /// The successor that promises no key of `alg`.
+    pub fn not_promising(&self, alg: Alg) -> Self {
+        let mut ring = self.succeeded_by(self.keys.clone());
+        ring.promised.retain(|promised| *promised != alg);
+        ring
     }
 
     /// The successor in which `key` is published but does not sign yet.
@@ -277,6 +346,7 @@ impl KeyRing {
     }
 
     fn with_key(&self, key: Arc<SigningKey>, phase: Phase) -> Self {
+        let alg = key.alg();
         // Two keys of one name could not be told apart by a client.
         let mut keys: Vec<_> = self
             .keys
@@ -289,11 +359,14 @@ impl KeyRing {
             public: Arc::clone(key.public()),
             signing: Some(key),
         });
-        self.succeeded_by(keys)
+        let mut ring = self.succeeded_by(keys);
+        ring.promised.retain(|promised| *promised != alg);
+        ring
     }
 
     fn succeeded_by(&self, keys: Vec<RingKey>) -> Self {
-        Self::assembled(self.version.saturating_add(1), self.secret.clone(), keys)
+        let version = self.version.saturating_add(1);
+        Self::assembled(version, self.secret.clone(), keys, self.promised.clone())
     }
 
     /// The longest announced key of an algorithm.
@@ -324,7 +397,7 @@ impl KeyRing {
     /// When the last active key of whatever algorithm stops signing; long ago if there is none.
     fn last_hard_end(&self, policy: &RotationPolicy) -> Timestamp {
         let ends = self.actives().map(|key| key.hard_end(policy));
-        ends.max().unwrap_or(Timestamp::from_millis(i64::MIN))
+        ends.max().unwrap_or(LONG_AGO)
     }
 
     /// Whether all there is became active at this very instant, so that nobody can have seen it.
@@ -332,6 +405,13 @@ impl KeyRing {
         self.keys
             .iter()
             .all(|key| key.phase == Phase::Active { since: now })
+    }
+}
+
+impl RotationStep {
+    /// Whether nothing suffers if it is taken a moment later, and somebody would wait for it now.
+    const fn can_wait(&self) -> bool {
+        matches!(self, Self::Generate { alg, activate: false } if alg.is_slow_to_make())
     }
 }
 

@@ -7,7 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::public_key::PublicKey;
-use crate::{Alg, JoseError, KeyId, KeyRing, MasterKey, Phase, RingKey, SealError, SigningKey};
+use crate::{
+    Alg, JoseError, KeyId, KeyRing, MasterKey, Phase, RingKey, RsaKeys, SealError, SigningKey,
+};
 
 /// A key ring as a store keeps it: JSON, sealed for one tenant.
 ///
@@ -31,6 +33,9 @@ struct StoredRing {
     version: u64,
     secret: SecretText,
     keys: Vec<StoredKey>,
+    /// Absent in rings that were sealed before keys were promised, and where none is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    promised: Vec<Alg>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,6 +44,10 @@ struct StoredKey {
     kid: KeyId,
     phase: Phase,
     material: Material,
+    /// The public half of an RSA key that signs, so that it need not be parsed to be published.
+    /// Absent in rings that were sealed before it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    public_jwk: Option<Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,6 +78,7 @@ impl SealedKeyRing {
             version: ring.version,
             secret,
             keys,
+            promised: ring.promised.clone(),
         };
         let json = serde_json::to_vec(&stored).map_err(|cause| JoseError::Claims {
             cause: cause.to_string(),
@@ -78,6 +88,16 @@ impl SealedKeyRing {
 
     /// Opens what [`seal`](Self::seal) made for the same tenant.
     pub fn open(sealed: &[u8], master: &MasterKey, tenant: &str) -> Result<KeyRing, SealError> {
+        Self::open_parking(sealed, master, tenant, &RsaKeys::new(usize::MAX))
+    }
+
+    /// The same, for one of very many rings: the parsed forms of its RSA keys are of `parsed`.
+    pub fn open_parking(
+        sealed: &[u8],
+        master: &MasterKey,
+        tenant: &str,
+        parsed: &Arc<RsaKeys>,
+    ) -> Result<KeyRing, SealError> {
         let json = Secret::from(master.open(&context(tenant), sealed)?);
         let content = |cause: String| SealError::Content { cause };
         let stored: StoredRing =
@@ -92,12 +112,13 @@ impl SealedKeyRing {
         let keys = stored
             .keys
             .into_iter()
-            .map(StoredKey::into_ring)
+            .map(|key| key.into_ring(parsed))
             .collect::<Result<_, _>>();
         Ok(KeyRing::assembled(
             stored.version,
             secret,
             keys.map_err(content)?,
+            stored.promised,
         ))
     }
 }
@@ -112,26 +133,37 @@ impl StoredKey {
             Some(signing) => Material::Pkcs8(SecretText(signing.to_pkcs8()?)),
             None => Material::PublicJwk(key.public.value().clone()),
         };
+        let parses_slowly = key.signing.is_some() && key.alg().is_slow_to_make();
         Ok(Self {
             alg: key.alg(),
             kid: key.kid().clone(),
             phase: key.phase,
             material,
+            // Read anew, so that the ring does not hold that form from now on.
+            public_jwk: parses_slowly
+                .then(|| serde_json::from_str(&key.public.text).ok())
+                .flatten(),
         })
     }
 
-    fn into_ring(self) -> Result<RingKey, String> {
+    fn into_ring(self, parsed: &Arc<RsaKeys>) -> Result<RingKey, String> {
         let Self {
             alg,
             kid,
             phase,
             material,
+            public_jwk,
         } = self;
         match material {
             Material::Pkcs8(der) => {
-                let key =
-                    SigningKey::from_pkcs8(alg, kid, der.0.reveal()).map_err(|e| e.to_string())?;
-                let key = Arc::new(key);
+                let public = public_jwk.filter(|_| alg.is_slow_to_make());
+                let public = public.and_then(|jwk| PublicKey::from_stored(alg, kid.clone(), jwk));
+                let key = match public {
+                    Some(public) => SigningKey::stored_rsa(public, der.0, parsed),
+                    None => SigningKey::from_pkcs8(alg, kid, der.0.reveal())
+                        .and_then(|key| key.parked(parsed)),
+                };
+                let key = Arc::new(key.map_err(|e| e.to_string())?);
                 Ok(RingKey {
                     phase,
                     public: Arc::clone(key.public()),

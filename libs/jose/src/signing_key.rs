@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::public_key::PublicKey;
+use crate::rsa_keys::{ParkedRsa, RsaKeys};
 use crate::{Alg, JoseError, KeyId};
 
 /// A private key, ready to sign: everything that does not change from token to token is made once.
@@ -40,6 +42,7 @@ const ACCESS_TOKEN: &str = "at+jwt";
 
 enum Pair {
     Rsa(RsaKeyPair),
+    Parked(ParkedRsa),
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
 }
@@ -98,11 +101,32 @@ impl SigningKey {
         Self::from_pair(alg, kid, pair)
     }
 
+    /// The same key, whose parsed form is one of `parsed` if it is an RSA key.
+    pub fn parked(self, parsed: &Arc<RsaKeys>) -> Result<Self, JoseError> {
+        if !matches!(self.pair, Pair::Rsa(_)) {
+            return Ok(self);
+        }
+        let der = self.to_pkcs8()?;
+        Ok(Self {
+            pair: Pair::Parked(ParkedRsa::new(der, parsed)),
+            ..self
+        })
+    }
+
+    /// An RSA key as it was stored with its public half: it is parsed when it signs.
+    pub(crate) fn stored_rsa(
+        public: PublicKey,
+        der: Secret<[u8]>,
+        parsed: &Arc<RsaKeys>,
+    ) -> Result<Self, JoseError> {
+        Self::with_public(Pair::Parked(ParkedRsa::new(der, parsed)), public)
+    }
+
     fn from_pair(alg: Alg, kid: KeyId, pair: Pair) -> Result<Self, JoseError> {
-        let header = encoded_header(alg, &kid, None)?.into_boxed_str();
-        let access_token_header = encoded_header(alg, &kid, Some(ACCESS_TOKEN))?.into_boxed_str();
         let public = match &pair {
             Pair::Rsa(pair) => PublicKey::from_rsa(alg, kid, pair.public_key()),
+            // Comes with its public half.
+            Pair::Parked(_) => None,
             Pair::Ec(pair) => PublicKey::from_octets(alg, kid, pair.public_key().as_ref()),
             Pair::Ed(pair) => PublicKey::from_octets(alg, kid, pair.public_key().as_ref()),
         };
@@ -110,6 +134,13 @@ impl SigningKey {
             alg,
             cause: "its public half is not one we would accept".to_owned(),
         })?;
+        Self::with_public(pair, public)
+    }
+
+    fn with_public(pair: Pair, public: PublicKey) -> Result<Self, JoseError> {
+        let (alg, kid) = (public.alg, &public.kid);
+        let header = encoded_header(alg, kid, None)?.into_boxed_str();
+        let access_token_header = encoded_header(alg, kid, Some(ACCESS_TOKEN))?.into_boxed_str();
         Ok(Self {
             pair,
             public: Arc::new(public),
@@ -121,6 +152,7 @@ impl SigningKey {
     /// The private key as PKCS#8, wiped when dropped. To be sealed, never to be stored as it is.
     pub fn to_pkcs8(&self) -> Result<Secret<[u8]>, JoseError> {
         let der = match &self.pair {
+            Pair::Parked(parked) => Ok(parked.der().reveal().to_vec()),
             Pair::Rsa(pair) => pair.as_der().map(|der| der.as_ref().to_vec()),
             Pair::Ec(pair) => pair.to_pkcs8v1().map(|der| der.as_ref().to_vec()),
             Pair::Ed(pair) => pair.to_pkcs8v1().map(|der| der.as_ref().to_vec()),
@@ -181,16 +213,13 @@ impl SigningKey {
             kid: self.kid().clone(),
         };
         match &self.pair {
-            Pair::Rsa(pair) => {
-                let padding: &'static dyn signature::RsaEncoding = match self.alg() {
-                    Alg::PS256 => &signature::RSA_PSS_SHA256,
-                    _ => &signature::RSA_PKCS1_SHA256,
-                };
-                let mut bytes = vec![0; pair.public_modulus_len()];
-                let random = SystemRandom::new();
-                pair.sign(padding, &random, message, &mut bytes)
-                    .map_err(failed)?;
-                Ok(bytes)
+            Pair::Rsa(pair) => self.rsa_signature(pair, message).map_err(failed),
+            Pair::Parked(parked) => {
+                let pair = parked.pair().ok_or_else(|| JoseError::KeyRejected {
+                    alg: self.alg(),
+                    cause: "what is stored of it is no key".to_owned(),
+                })?;
+                self.rsa_signature(&pair, message).map_err(failed)
             }
             Pair::Ec(pair) => {
                 let signature = pair.sign(&SystemRandom::new(), message).map_err(failed)?;
@@ -201,6 +230,16 @@ impl SigningKey {
                 Ok(signature.as_ref().to_vec())
             }
         }
+    }
+
+    fn rsa_signature(&self, pair: &RsaKeyPair, message: &[u8]) -> Result<Vec<u8>, Unspecified> {
+        let padding: &'static dyn signature::RsaEncoding = match self.alg() {
+            Alg::PS256 => &signature::RSA_PSS_SHA256,
+            _ => &signature::RSA_PKCS1_SHA256,
+        };
+        let mut bytes = vec![0; pair.public_modulus_len()];
+        pair.sign(padding, &SystemRandom::new(), message, &mut bytes)?;
+        Ok(bytes)
     }
 }
 

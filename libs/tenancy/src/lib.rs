@@ -32,6 +32,7 @@ mod runtime;
 mod snapshot;
 mod snapshot_cell;
 mod source;
+mod spare_keys;
 mod status;
 mod supervisor;
 mod tenancy;

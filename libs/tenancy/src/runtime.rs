@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use insula_ambient::{Monotonic, Timestamp};
+use insula_jose::RsaKeys;
 use insula_model::TenantId;
 use insula_store::TellFacts;
 use tokio::sync::{Notify, Semaphore};
@@ -10,6 +11,7 @@ use crate::arbiters::Threads;
 use crate::background::Background;
 use crate::discovery::DiscoveryTexts;
 use crate::facts::{OpenFacts, TellAll};
+use crate::spare_keys::SpareKeys;
 use crate::{Directory, Metrics, TenancyDeps, TenancyOptions};
 
 /// How many tenants load at once: enough to keep the stores busy, few enough to leave room for
@@ -29,6 +31,10 @@ pub(crate) struct Runtime {
     pub(crate) threads: Threads,
     pub(crate) loading: Arc<Semaphore>,
     pub(crate) key_making: Arc<Semaphore>,
+    /// Made ahead of need.
+    pub(crate) spare_keys: SpareKeys,
+    /// The RSA keys of all tenants, as far as they are parsed.
+    pub(crate) rsa_keys: Arc<RsaKeys>,
     pub(crate) in_background: Background,
     /// What is remembered of the rows of awake tenants.
     pub(crate) facts: Arc<OpenFacts>,
@@ -79,6 +85,8 @@ impl Runtime {
         Arc::new(Self {
             in_background: Background::new(deps.io.clone()),
             on_last_good: ArcSwap::default(),
+            spare_keys: SpareKeys::default(),
+            rsa_keys: RsaKeys::new(options.parsed_rsa_keys),
             deps,
             options,
             metrics,

@@ -86,6 +86,10 @@ pub struct TenancyOptions {
     pub max_awake: usize,
     /// How long clients may keep a JWK Set; keys are announced at least this long.
     pub jwks_max_age: Duration,
+    /// How long a request waits for a key that is made when it is first needed.
+    pub key_patience: Duration,
+    /// How many RSA keys of all tenants may be parsed at once, some kilobytes each.
+    pub parsed_rsa_keys: usize,
     /// Whether all tenants are woken at the first scan, instead of by their first request.
     pub boot_all: bool,
 }
@@ -102,6 +106,8 @@ impl Default for TenancyOptions {
             io_timeout: Duration::from_secs(10),
             max_awake: 100_000,
             jwks_max_age: Duration::from_hours(1),
+            key_patience: Duration::from_secs(10),
+            parsed_rsa_keys: 1024,
             boot_all: false,
         }
     }

@@ -135,7 +135,10 @@ pub async fn front_door(
         (Route::Static(_), Ok(())) if let Some(file) = file => file,
         _ if is_preflight => cors::preflight(&request, &http.cors, rules.preflights),
         (Route::Discovery, Ok(())) if is_get(&method) => metadata::discovery(&snapshot),
-        (Route::Keys, Ok(())) if is_get(&method) => metadata::keys(&snapshot),
+        (Route::Keys, Ok(())) if is_get(&method) => {
+            let whole = metadata::with_all_keys(&handle, snapshot).await;
+            metadata::keys(&whole)
+        }
         (_, Ok(())) => {
             let ctx = Context {
                 request: request.clone(),

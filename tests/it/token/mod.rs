@@ -12,4 +12,5 @@ mod password;
 mod refresh;
 mod resources;
 mod revocation;
+mod signing;
 mod userinfo;

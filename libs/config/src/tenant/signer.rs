@@ -118,7 +118,7 @@ fn algorithms(
         }
     }
     if algorithms.is_empty() {
-        algorithms.push(defaults.algorithm.to_owned());
+        algorithms.extend(defaults.algorithms.iter().map(|&alg| alg.to_owned()));
     }
     algorithms
 }

@@ -22,7 +22,7 @@ fn where_our_file_is_silent_the_recommendations_of_rfc_9700_hold() {
     assert_eq!(spec.expiry.refresh.reuse_interval, Duration::from_secs(3));
     assert_eq!(spec.expiry.refresh.valid_if_not_used_for, Some(hours(2160)));
     assert_eq!(spec.expiry.refresh.absolute_lifetime, Some(hours(3960)));
-    assert_eq!(spec.signer.algorithms, ["ES256"]);
+    assert_eq!(spec.signer.algorithms, ["RS256", "ES256"]);
     assert_eq!(spec.signer.rotation_period, hours(720));
     assert_eq!(spec.signer.publish_ahead, hours(24));
     assert_eq!(spec.oauth2.pkce_methods, [CodeChallengeMethod::S256]);
@@ -126,6 +126,12 @@ fn a_key_is_announced_while_the_one_before_it_signs() {
 fn several_algorithms_may_be_named_of_which_the_first_signs() {
     let spec = ours("signer: { config: { algorithms: [EdDSA, rs256] } }\n").spec();
     assert_eq!(spec.signer.algorithms, ["EdDSA", "RS256"]);
+    let one = ours("signer: { config: { algorithm: ES256 } }\n").spec();
+    assert_eq!(
+        one.signer.algorithms,
+        ["ES256"],
+        "the one that is named, and no default beside it"
+    );
     assert!(
         ours("signer: { type: vault }\n")
             .only()

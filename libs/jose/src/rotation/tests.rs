@@ -56,6 +56,8 @@ impl Tenant {
                         self.ring.with_announced(key, now)
                     }
                 }
+                RotationStep::Promise { alg } => self.ring.promising(*alg),
+                RotationStep::Withdraw { alg } => self.ring.not_promising(*alg),
                 RotationStep::Promote { kid } => self.ring.promoted(kid, now, &self.policy),
                 RotationStep::Retire { kid } => self.ring.without(kid),
             };
@@ -325,3 +327,152 @@ fn a_policy_without_algorithms_plans_nothing_for_an_empty_ring() {
 }
 
 mod caching_clients;
+
+const BOTH: [Alg; 2] = [Alg::RS256, Alg::ES256];
+
+#[test]
+fn the_rsa_key_of_a_ring_nobody_has_seen_is_made_when_it_is_asked_for_and_signs_at_once() {
+    let mut tenant = Tenant::new(&BOTH);
+    let (done, next_at) = tenant.tick(START);
+    let es256 = |activate| RotationStep::Generate {
+        alg: Alg::ES256,
+        activate,
+    };
+    assert_eq!(
+        done,
+        [RotationStep::Promise { alg: Alg::RS256 }, es256(true)]
+    );
+    assert_eq!(next_at, START + 6 * DAY, "nothing is due for the promise");
+    let not_made = Err(KeysStale::NotMade { alg: Alg::RS256 });
+    assert_eq!(
+        tenant.signer(Alg::RS256, START),
+        not_made,
+        "no other stands in"
+    );
+    assert_eq!(tenant.signer(Alg::ES256, START), Ok("ES256-1"));
+
+    // The day it is asked for, whenever that is.
+    let asked = START + DAY;
+    let demand = Demand {
+        asked: &[Alg::RS256],
+        in_a_hurry: true,
+    };
+    let plan = tenant.ring.plan_for(demand, asked, &tenant.policy);
+    let step = RotationStep::Generate {
+        alg: Alg::RS256,
+        activate: true,
+    };
+    assert_eq!(plan.step, step);
+    let key = test_keys::key(Alg::RS256, "RS256-2");
+    tenant.ring = tenant.ring.with_active(key, asked, &tenant.policy);
+    assert_eq!(tenant.ring.promised(), []);
+    assert_eq!(tenant.signer(Alg::RS256, asked), Ok("RS256-2"));
+    let again = tenant.ring.plan_for(demand, asked, &tenant.policy);
+    assert_eq!(again.step, RotationStep::Nothing, "it is made once");
+
+    // From then on it rotates as any other.
+    let (done, _) = tenant.tick(START + 6 * DAY);
+    assert_eq!(done, [es256(false)]);
+    let (done, _) = tenant.tick(asked + 6 * DAY);
+    let announced = RotationStep::Generate {
+        alg: Alg::RS256,
+        activate: false,
+    };
+    assert!(done.contains(&announced), "{done:?}");
+}
+
+#[test]
+fn a_ring_of_rsa_alone_has_no_key_until_it_is_asked_for_one() {
+    let mut tenant = Tenant::new(&[Alg::RS256]);
+    let (done, next_at) = tenant.tick(START);
+    assert_eq!(done, [RotationStep::Promise { alg: Alg::RS256 }]);
+    assert_eq!((next_at, tenant.ring.keys().len()), (Timestamp::NEVER, 0));
+}
+
+#[test]
+fn a_promise_the_policy_dropped_is_withdrawn_and_comes_back_as_an_announcement() {
+    let mut tenant = Tenant::new(&BOTH);
+    tenant.tick(START);
+    tenant.policy = policy(&[Alg::ES256]);
+    let (done, _) = tenant.tick(START + MINUTE);
+    assert_eq!(done, [RotationStep::Withdraw { alg: Alg::RS256 }]);
+    // The set without it was handed out meanwhile.
+    tenant.policy = policy(&BOTH);
+    let back = START + 2 * MINUTE;
+    let (done, _) = tenant.tick(back);
+    let announced = RotationStep::Generate {
+        alg: Alg::RS256,
+        activate: false,
+    };
+    assert_eq!(done, [announced]);
+    assert_eq!(tenant.signer(Alg::RS256, back), Ok("ES256-1"));
+    let from = tenant.ring.signs_from(Alg::RS256, &tenant.policy);
+    assert_eq!(from, Some(back + DAY));
+    assert_eq!(tenant.ring.signs_from(Alg::ES256, &tenant.policy), None);
+    tenant.tick(back + DAY);
+    assert_eq!(tenant.signer(Alg::RS256, back + DAY), Ok("RS256-2"));
+}
+
+#[test]
+fn who_waits_for_a_ring_does_not_wait_for_an_rsa_key_that_would_only_be_announced() {
+    let mut tenant = Tenant::new(&[Alg::ES256]);
+    tenant.tick(START);
+    tenant.policy = policy(&[Alg::RS256, Alg::ES256, Alg::EdDSA]);
+    let now = START + DAY;
+    let hurried = Demand {
+        in_a_hurry: true,
+        ..Demand::default()
+    };
+    let plan = tenant.ring.plan_for(hurried, now, &tenant.policy);
+    let quick = RotationStep::Generate {
+        alg: Alg::EdDSA,
+        activate: false,
+    };
+    assert_eq!(plan.step, quick, "what is quick to make is made");
+    let key = test_keys::key(Alg::EdDSA, "EdDSA-2");
+    tenant.ring = tenant.ring.with_announced(key, now);
+    let plan = tenant.ring.plan_for(hurried, now, &tenant.policy);
+    assert_eq!(
+        (plan.step, plan.next_at),
+        (RotationStep::Nothing, now),
+        "due at once"
+    );
+    let plan = tenant.ring.plan(now, &tenant.policy);
+    assert!(matches!(
+        plan.step,
+        RotationStep::Generate {
+            alg: Alg::RS256,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_change_of_order_takes_effect_at_once_where_both_algorithms_have_their_keys() {
+    let mut tenant = Tenant::new(&[Alg::ES256, Alg::EdDSA]);
+    tenant.tick(START);
+    tenant.policy = policy(&[Alg::EdDSA, Alg::ES256]);
+    let (done, _) = tenant.tick(START + MINUTE);
+    assert_eq!(done, []);
+    let first = tenant.policy.algs[0];
+    assert_eq!(tenant.signer(first, START + MINUTE), Ok("EdDSA-2"));
+    assert_eq!(tenant.ring.signs_from(first, &tenant.policy), None);
+}
+
+#[test]
+fn the_fastest_key_is_one_that_signs_now() {
+    let mut tenant = Tenant::new(&[Alg::RS256, Alg::ES256, Alg::EdDSA]);
+    tenant.tick(START);
+    let fastest = |tenant: &Tenant, now| {
+        let key = tenant.ring.fastest_key_at(now, &tenant.policy);
+        key.map(|key| key.alg())
+    };
+    assert_eq!(fastest(&tenant, START), Ok(Alg::EdDSA));
+    // One the policy dropped is not asked, nor one that is promised or past its end.
+    tenant.policy = policy(&BOTH);
+    assert_eq!(fastest(&tenant, START), Ok(Alg::ES256));
+    tenant.policy = policy(&[Alg::RS256]);
+    assert!(fastest(&tenant, START).is_err());
+    tenant.policy = policy(&BOTH);
+    assert!(fastest(&tenant, START + 15 * DAY).is_err());
+}

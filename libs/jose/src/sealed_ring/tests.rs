@@ -115,3 +115,63 @@ fn content_that_opens_but_is_no_ring_is_named_and_not_quoted() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_ring_keeps_its_promises_and_one_sealed_before_there_were_any_is_read() {
+    let promising = ring().promising(Alg::PS256);
+    let sealed = |ring: &KeyRing| {
+        SealedKeyRing::seal(ring, &master(1), "acme", &SeededEntropy::new(2)).unwrap()
+    };
+    let again = SealedKeyRing::open(&sealed(&promising), &master(1), "acme").unwrap();
+    assert_eq!(again.promised(), [Alg::PS256]);
+
+    // As a version before this one wrote it.
+    let json = master(1).open("key-ring/acme", &sealed(&ring())).unwrap();
+    let mut old: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(
+        old.get("promised"),
+        None,
+        "nor does this one where there is none"
+    );
+    for key in old["keys"].as_array_mut().unwrap() {
+        key.as_object_mut().unwrap().remove("public_jwk");
+    }
+    let json = serde_json::to_vec(&old).unwrap();
+    let old = master(1).seal("key-ring/acme", &json, &SeededEntropy::new(3));
+    let old = SealedKeyRing::open(&old, &master(1), "acme").unwrap();
+    assert_eq!(old.jwks_json(), ring().jwks_json());
+    let token = old
+        .signing_key(Alg::RS256)
+        .unwrap()
+        .sign(None, &json!({"iss": "i"}));
+    assert!(
+        ring()
+            .verify(
+                &token.unwrap(),
+                NOW,
+                &Expected::from_issuer("i").even_expired()
+            )
+            .is_ok()
+    );
+}
+
+#[test]
+fn the_rsa_keys_of_a_reopened_ring_are_parsed_when_they_sign() {
+    let parsed = RsaKeys::new(8);
+    let ring = SealedKeyRing::open_parking(&sealed(), &master(1), "acme", &parsed).unwrap();
+    assert!(parsed.is_empty());
+    for (alg, len) in [
+        (Alg::ES256, 0),
+        (Alg::RS256, 1),
+        (Alg::RS256, 1),
+        (Alg::PS256, 2),
+    ] {
+        ring.signing_key(alg)
+            .unwrap()
+            .sign(None, &json!({}))
+            .unwrap();
+        assert_eq!(parsed.len(), len, "{alg}");
+    }
+    drop(ring);
+    assert!(parsed.is_empty());
+}

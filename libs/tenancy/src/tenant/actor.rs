@@ -8,7 +8,7 @@ use actix::{
     SpawnHandle, WrapFuture as _,
 };
 use insula_ambient::{Monotonic, Timestamp};
-use insula_jose::RotationStep;
+use insula_jose::{Alg, Demand, KeyRing, RotationStep};
 use insula_model::{TenantId, TenantSpec};
 use insula_store::{Change, ChangeKind};
 
@@ -48,6 +48,8 @@ pub(crate) struct TenantActor {
     /// What is being loaded to replace it.
     next: Next,
     epoch: u64,
+    /// The ring of the last snapshot.
+    published: Option<Arc<KeyRing>>,
     timer: Option<SpawnHandle>,
     spec_error: Option<String>,
     keys_error: Option<String>,
@@ -85,6 +87,7 @@ impl TenantActor {
             loaded: None,
             next: Next::default(),
             epoch: 0,
+            published: None,
             timer: None,
             spec_error: None,
             keys_error: None,
@@ -114,6 +117,9 @@ impl TenantActor {
                 events.extend(self.carry_out(command, now, ctx));
             }
         }
+        if let Some(ring) = &self.published {
+            self.stores.key_orders.deliver(ring);
+        }
     }
 
     fn carry_out(&mut self, command: Command, now: Now, ctx: &mut Context<Self>) -> Option<Event> {
@@ -122,7 +128,7 @@ impl TenantActor {
             Command::LoadKeys => self.load_keys(ctx),
             Command::OpenConnectors => self.open_connectors(ctx),
             Command::CompileTheme => self.compile_theme(ctx),
-            Command::PlanKeys { at } => return self.plan_keys(at),
+            Command::PlanKeys { at, in_a_hurry } => return self.plan_keys(at, in_a_hurry),
             Command::MakeKey { alg, activate, at } => {
                 let runtime = Arc::clone(&self.runtime);
                 let making = async move { rotation::make_key(&runtime, alg).await };
@@ -137,6 +143,8 @@ impl TenantActor {
                     } else {
                         ring.with_announced(key, at)
                     };
+                    let signs_from = ring.signs_from(alg, &policy);
+                    actor.tell_of_new_algorithm(alg, signs_from, at);
                     Event::KeyMade
                 });
             }
@@ -172,6 +180,7 @@ impl TenantActor {
             Command::RecordKeysOutcome(job_error) => {
                 if let Some(text) = &job_error {
                     tracing::error!(tenant.id = %self.id, "{text}");
+                    self.stores.key_orders.fail();
                 }
                 self.keys_error = job_error;
             }
@@ -292,12 +301,27 @@ impl TenantActor {
         });
     }
 
-    fn plan_keys(&mut self, at: Timestamp) -> Option<Event> {
+    fn plan_keys(&mut self, at: Timestamp, in_a_hurry: bool) -> Option<Event> {
         let policy = Arc::clone(&self.configured()?.rotation);
         let runtime = Arc::clone(&self.runtime);
-        Some(Event::KeysPlanned(
-            self.keys.draft(&runtime).plan(at, &policy),
-        ))
+        let demand = Demand {
+            asked: &self.stores.key_orders.asked(),
+            in_a_hurry,
+        };
+        let ring = self.keys.draft(&runtime);
+        Some(Event::KeysPlanned(ring.plan_for(demand, at, &policy)))
+    }
+
+    /// An algorithm that is new to the tenant signs later: whoever changed the configuration is told
+    /// when.
+    fn tell_of_new_algorithm(&self, alg: Alg, signs_from: Option<Timestamp>, now: Timestamp) {
+        let Some(from) = signs_from else {
+            return;
+        };
+        let minutes = from.since(now).as_secs().div_ceil(60);
+        tracing::info!(tenant.id = %self.id, key.alg = %alg, signs_from_s = from.as_secs(),
+            "tenant {} signs with {alg} in {minutes} minutes, when clients have its key; until then \
+             its keys of other algorithms sign", self.id);
     }
 
     fn change_ring(&mut self, step: &RotationStep, at: Timestamp) {
@@ -316,7 +340,10 @@ impl TenantActor {
                 tracing::info!(tenant.id = %self.id, key.id = %kid,
                     "tenant {} no longer publishes key {kid}", self.id);
             }
-            RotationStep::Nothing | RotationStep::Generate { .. } => {}
+            RotationStep::Nothing
+            | RotationStep::Generate { .. }
+            | RotationStep::Promise { .. }
+            | RotationStep::Withdraw { .. } => {}
         }
     }
 
@@ -398,6 +425,7 @@ impl TenantActor {
         match self.cell.publish(Arc::new(snapshot), now.count) {
             Ok(_) => {
                 self.epoch = epoch;
+                self.published = Some(Arc::clone(keys.ring()));
                 self.keep_last_good();
                 None
             }
@@ -480,6 +508,8 @@ impl Actor for TenantActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        let own = ctx.address().downgrade();
+        self.stores.key_orders.go_to(own.into());
         self.live(Event::Started, ctx);
     }
 }

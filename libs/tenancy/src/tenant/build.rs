@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use insula_ambient::Timestamp;
 use insula_flows::TenantView;
-use insula_jose::{Alg, KeyRing, RotationPolicy};
+use insula_jose::{Alg, KeyRing, KeysStale, RotationPolicy};
 use insula_model::{Issuer, Rules, TenantDocument, TenantId, TenantSpec};
 use insula_theming::{Theme, theme_request};
 
@@ -177,13 +177,18 @@ fn exact(text: String) -> Bytes {
     text.into_bytes().into_boxed_slice().into()
 }
 
-/// The algorithms whose keys sign now, the default first. While a new default is being announced,
+/// The algorithms whose keys sign now or are made when they are asked for, the default first. While a new default is being announced,
 /// the former one stands in for it.
 fn signing(keys: &KeyRing, policy: &RotationPolicy, now: Timestamp) -> Vec<Alg> {
     let mut signing = Vec::new();
     for alg in &policy.algs {
-        let signs = keys.signing_key_at(*alg, now, policy).map(|key| key.alg());
-        if let Ok(alg) = signs
+        let signs = keys.signing_key_at(*alg, now, policy);
+        let signs = match signs {
+            Ok(key) => Some(key.alg()),
+            Err(KeysStale::NotMade { alg }) => Some(alg),
+            Err(_) => None,
+        };
+        if let Some(alg) = signs
             && !signing.contains(&alg)
         {
             signing.push(alg);

@@ -266,7 +266,10 @@ impl TenantLife {
                 self.ring = Ring::MakingKey(draft);
                 todo.push(Command::MakeKey { alg, activate, at });
             }
-            step @ (RotationStep::Promote { .. } | RotationStep::Retire { .. }) => {
+            step @ (RotationStep::Promise { .. }
+            | RotationStep::Withdraw { .. }
+            | RotationStep::Promote { .. }
+            | RotationStep::Retire { .. }) => {
                 self.ring = Ring::Stepping(Draft { at, changed: true });
                 todo.push(Command::ChangeRing { step, at });
             }
@@ -382,7 +385,11 @@ impl TenantLife {
     fn plan(&mut self, now: Now, todo: &mut Vec<Command>) {
         let draft = self.ring.draft(now.wall);
         self.ring = Ring::Planning(draft);
-        todo.push(Command::PlanKeys { at: draft.at });
+        let in_a_hurry = !matches!(self.stage, Stage::Serving { .. });
+        todo.push(Command::PlanKeys {
+            at: draft.at,
+            in_a_hurry,
+        });
     }
 }
 

@@ -5,6 +5,7 @@ mod build;
 mod changes;
 mod connectors;
 mod hidden_clients;
+mod key_orders;
 mod life;
 mod owner;
 mod rotation;

@@ -47,9 +47,12 @@ impl Keys {
     }
 
     pub(crate) fn can_sign(&self) -> bool {
-        let is_active = |phase| matches!(phase, Phase::Active { .. });
+        let is_active = |key: &RingKey| matches!(key.phase(), Phase::Active { .. });
         let stored = self.stored.as_ref();
-        stored.is_some_and(|stored| stored.ring.keys().iter().any(|key| is_active(key.phase())))
+        stored.is_some_and(|stored| {
+            // A promised key is made when it is asked for.
+            !stored.ring.promised().is_empty() || stored.ring.keys().iter().any(is_active)
+        })
     }
 
     /// Takes over what is stored; answers whether it is another ring than before.
@@ -138,7 +141,8 @@ pub(crate) async fn load(
     if let Some(known) = known.filter(|known| known.version == version) {
         return Ok(Some(known));
     }
-    let opened = SealedKeyRing::open(&sealed, &runtime.deps.master_key, id.as_str());
+    let master = &runtime.deps.master_key;
+    let opened = SealedKeyRing::open_parking(&sealed, master, id.as_str(), &runtime.rsa_keys);
     let ring = opened.map_err(|error| {
         own_fault(format!(
             "the key ring of tenant {id} cannot be used: {error}; start with the master key it was \
@@ -151,18 +155,23 @@ pub(crate) async fn load(
     }))
 }
 
-/// Makes a key, on the blocking pool and a few at once.
-pub(crate) async fn make_key(runtime: &Runtime, alg: Alg) -> Result<SigningKey, JobError> {
+/// Takes a key that was made ahead, or makes one, on the blocking pool and a few at once.
+pub(crate) async fn make_key(runtime: &Arc<Runtime>, alg: Alg) -> Result<SigningKey, JobError> {
     let failed = |text: String| JobError {
         job: Job::NewKey,
         text,
         out_of_reach: false,
     };
+    if let Some(spare) = runtime.spare_keys.take(alg, runtime) {
+        let parked = spare.parked(&runtime.rsa_keys);
+        return parked.map_err(|error| failed(error.to_string()));
+    }
     let _permit = runtime.key_making.acquire().await;
     let kid = KeyId::random(&*runtime.deps.entropy);
     let made = tokio::task::spawn_blocking(move || SigningKey::generate(alg, kid)).await;
     let made = made.map_err(|error| failed(format!("no {alg} key could be made: {error}")))?;
-    made.map_err(|error| failed(error.to_string()))
+    let parked = made.and_then(|key| key.parked(&runtime.rsa_keys));
+    parked.map_err(|error| failed(error.to_string()))
 }
 
 /// The ring with one planned change more.
@@ -173,6 +182,8 @@ pub(crate) fn changed(
     policy: &RotationPolicy,
 ) -> KeyRing {
     match step {
+        RotationStep::Promise { alg } => ring.promising(*alg),
+        RotationStep::Withdraw { alg } => ring.not_promising(*alg),
         RotationStep::Promote { kid } => ring.promoted(kid, at, policy),
         RotationStep::Retire { kid } => ring.without(kid),
         RotationStep::Nothing | RotationStep::Generate { .. } => ring.clone(),

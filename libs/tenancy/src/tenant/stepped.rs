@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use insula_ambient::{Clock, Entropy, Monotonic, Timestamp};
 use insula_connector_kit::{OpenConnector, PasswordCheck};
-use insula_jose::{Alg, JoseError, MasterKey, SigningKey};
+use insula_jose::{Alg, Demand, JoseError, MasterKey, SigningKey};
 use insula_model::TenantId;
 use insula_store::{Cache, ChangeBus, ChangedFact, Durable, MemoryRegistry, TellFacts};
 use insula_theming::ThemeLibrary;
@@ -308,11 +308,14 @@ impl SteppedTenant {
                     configured.theme(&runtime).map(Done::Theme)
                 });
             }
-            Command::PlanKeys { at } => {
+            Command::PlanKeys { at, in_a_hurry } => {
                 let policy = Arc::clone(&self.current()?.rotation);
-                return Some(Event::KeysPlanned(
-                    self.keys.draft(&runtime).plan(at, &policy),
-                ));
+                let demand = Demand {
+                    asked: &self.stores.key_orders.asked(),
+                    in_a_hurry,
+                };
+                let ring = self.keys.draft(&runtime);
+                return Some(Event::KeysPlanned(ring.plan_for(demand, at, &policy)));
             }
             Command::MakeKey { alg, activate, at } => {
                 let policy = Arc::clone(&self.current()?.rotation);

@@ -7,12 +7,14 @@ use insula_store::{FactsUse, RememberedBound, TenantCache, TenantStore};
 use crate::RememberedStatus;
 use crate::facts::OwnFacts;
 use crate::runtime::Runtime;
+use crate::tenant::key_orders::KeyOrders;
 
 /// What a tenant's actor opens as it starts, lends to its snapshots, and closes as it ends.
 pub(crate) struct OwnStores {
     pub(crate) store: Arc<dyn TenantStore>,
     cache: Arc<dyn TenantCache>,
     facts: OwnFacts,
+    pub(crate) key_orders: Arc<KeyOrders>,
 }
 
 impl OwnStores {
@@ -21,6 +23,7 @@ impl OwnStores {
             store: runtime.deps.durable.tenant(id),
             cache: runtime.deps.cache.tenant(id),
             facts: runtime.facts.open(id, &runtime.told),
+            key_orders: KeyOrders::new(runtime.options.key_patience),
         }
     }
 
@@ -40,6 +43,7 @@ impl OwnStores {
             facts: Arc::clone(self.facts.facts()),
             clock: Arc::clone(&runtime.deps.clock),
             entropy: Arc::clone(&runtime.deps.entropy),
+            promised_keys: Arc::clone(&self.key_orders) as _,
         }
     }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insula_ambient::{Clock as _, SystemEntropy};
-use insula_jose::{MasterKey, Phase, SealedKeyRing};
+use insula_jose::{Alg, KeyRing, MasterKey, Phase, SealedKeyRing};
 use insula_store::{Durable as _, KeySwap, PlacedEvent, SealedKeys};
 
 use super::world::{World, id, in_world, quick, tenant, until, until_status};
@@ -182,8 +182,128 @@ fn an_algorithm_nobody_offers_is_no_configuration() {
     });
 }
 
+/// Asks for a tenant's RS256 key, as a token does that is to be signed with it.
+async fn ask(handle: &TenantHandle) -> Arc<KeyRing> {
+    let view = handle.snapshot().view.clone();
+    let ring = view.effects.promised_keys.ring_with(Alg::RS256).await;
+    ring.expect("the key is made in time")
+}
+
 #[test]
-fn a_dex_tenant_wakes_with_an_rsa_key() {
+fn an_rsa_key_is_made_once_for_all_processes_when_somebody_asks_for_it_and_published_then() {
+    in_world(async |world| {
+        let mut spec = tenant("acme");
+        spec.signer.algorithms = vec!["RS256".into(), "ES256".into()];
+        world.files.write(spec);
+        let one = world.process("one", quick()).await;
+        let two = world.process("two", quick()).await;
+        let acme = id("acme");
+        let (a, b) = tokio::join!(one.activate(&acme), two.activate(&acme));
+        let (a, b) = (a.unwrap(), b.unwrap());
+        for handle in [&a, &b] {
+            let snapshot = handle.snapshot();
+            assert_eq!(snapshot.view.keys.promised(), [Alg::RS256]);
+            assert_eq!(kids(handle).len(), 1, "only what signs fast is there");
+            let discovery = String::from_utf8(snapshot.discovery_json().to_vec()).unwrap();
+            assert!(discovery.contains(r#"["RS256","ES256"]"#), "{discovery}");
+        }
+
+        let rings = tokio::join!(ask(&a), ask(&b), ask(&a), ask(&b));
+        let names = |ring: &Arc<KeyRing>| ring.jwks_json();
+        assert_eq!(names(&rings.0), names(&rings.1), "one of them made it");
+        assert_eq!(names(&rings.0), names(&rings.2));
+        assert_eq!(names(&rings.1), names(&rings.3));
+        for handle in [&a, &b] {
+            let snapshot = handle.snapshot();
+            assert_eq!(snapshot.view.keys.promised(), []);
+            assert_eq!(kids(handle).len(), 2);
+            assert_eq!(
+                snapshot.jwks_json,
+                names(&rings.0),
+                "it is published before it signs"
+            );
+        }
+        // Whoever pinned an older snapshot is told as well.
+        assert_eq!(names(&ask(&a).await), names(&rings.0));
+        assert_eq!(told(&world).await, ["key_promoted", "key_promoted"]);
+        one.shutdown().await;
+        two.shutdown().await;
+    });
+}
+
+#[test]
+fn a_key_that_cannot_be_stored_is_refused_to_whoever_waits_and_made_for_who_asks_again() {
+    in_world(async |world| {
+        let mut spec = tenant("acme");
+        spec.signer.algorithms = vec!["RS256".into(), "ES256".into()];
+        world.files.write(spec);
+        let tenancy = world.tenancy().await;
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
+        let store = world.store.tenant(&id("acme"));
+        let stored = store.load_keys().await.unwrap().unwrap();
+        // What is stored is no ring any more.
+        let spoiled = SealedKeys {
+            version: stored.version + 1,
+            sealed: b"nonsense".to_vec(),
+        };
+        store
+            .swap_keys(Some(stored.version), &spoiled, &[])
+            .await
+            .unwrap();
+        let view = handle.snapshot().view.clone();
+        assert!(
+            view.effects
+                .promised_keys
+                .ring_with(Alg::RS256)
+                .await
+                .is_none()
+        );
+        let mended = SealedKeys {
+            version: spoiled.version + 1,
+            sealed: stored.sealed,
+        };
+        store
+            .swap_keys(Some(spoiled.version), &mended, &[])
+            .await
+            .unwrap();
+        assert_eq!(ask(&handle).await.promised(), []);
+        tenancy.shutdown().await;
+    });
+}
+
+#[test]
+fn an_algorithm_new_to_a_tenant_is_announced_without_anybody_waiting_for_its_key() {
+    in_world(async |world| {
+        let mut spec = tenant("acme");
+        spec.passivate_after = Duration::ZERO;
+        world.files.write(spec.clone());
+        let tenancy = world.tenancy().await;
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
+        let first = active(&handle);
+        // A moment later somebody may have seen its keys.
+        world.clock.advance(Duration::from_secs(1));
+        spec.signer.algorithms = vec!["RS256".into(), "ES256".into()];
+        world.files.write(spec);
+        tenancy.rescan().await.unwrap();
+        let key_of = |handle: &TenantHandle| {
+            let view = handle.snapshot().view.clone();
+            let key = view
+                .keys
+                .signing_key_at(Alg::RS256, world.clock.now(), &view.rotation);
+            key.unwrap().alg()
+        };
+        until(async || (kids(&handle).len() == 2).then_some(())).await;
+        assert_eq!(active(&handle), first);
+        assert_eq!(key_of(&handle), Alg::ES256, "which stands in for it");
+        world.clock.advance(Duration::from_hours(24));
+        tick(&[&tenancy]).await;
+        until(async || (key_of(&handle) == Alg::RS256).then_some(())).await;
+        tenancy.shutdown().await;
+    });
+}
+
+#[test]
+fn a_dex_tenant_promises_its_rsa_key_and_publishes_it_as_dex_does() {
     in_world(async |world| {
         let spec = insula_testkit::a_tenant()
             .dex()
@@ -191,6 +311,8 @@ fn a_dex_tenant_wakes_with_an_rsa_key() {
         world.files.write(spec.build());
         let tenancy = world.tenancy().await;
         let handle = tenancy.activate(&id("globex")).await.unwrap();
+        assert_eq!(kids(&handle), [""; 0]);
+        ask(&handle).await;
         let snapshot = handle.snapshot();
         let jwks = String::from_utf8(snapshot.jwks_json.to_vec()).unwrap();
         assert!(

@@ -1,11 +1,14 @@
 //! What is the same for everybody: discovery, keys, static files, the front page.
 
+use std::sync::Arc;
+
 use actix_web::http::header::{
     AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETag, Encoding, EntityTag,
     Header as _, HeaderValue, IfNoneMatch, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use insula_tenancy::TenantSnapshot;
+use insula_flows::have_promised_keys_made;
+use insula_tenancy::{TenantHandle, TenantSnapshot};
 use insula_theming::{AskedBy, Asset, Home, SignedIn, has_hash};
 
 use crate::context::Context;
@@ -25,10 +28,28 @@ pub(crate) fn discovery(snapshot: &TenantSnapshot) -> HttpResponse {
 /// The tenant's public keys. A key is announced for longer than this answer may be kept, so no
 /// client ever meets a `kid` it cannot know.
 pub(crate) fn keys(snapshot: &TenantSnapshot) -> HttpResponse {
-    let max_age = snapshot.jwks_max_age.as_secs();
+    let is_whole = snapshot.view.keys.promised().is_empty();
+    // A key that is still being made may sign as soon as it is: this set is not to be kept.
+    let max_age = if is_whole {
+        snapshot.jwks_max_age.as_secs()
+    } else {
+        0
+    };
     json()
         .insert_header((CACHE_CONTROL, format!("max-age={max_age}, must-revalidate")))
         .body(snapshot.jwks_json.clone())
+}
+
+/// The tenant with all keys it promises. Nobody was told its keys before, so that they are made now.
+pub(crate) async fn with_all_keys(
+    handle: &TenantHandle,
+    snapshot: Arc<TenantSnapshot>,
+) -> Arc<TenantSnapshot> {
+    if snapshot.view.keys.promised().is_empty() {
+        return snapshot;
+    }
+    have_promised_keys_made(&snapshot.view).await;
+    handle.snapshot()
 }
 
 /// Values that never change are not copied: these two answers are most of what is asked for.

@@ -601,7 +601,7 @@ pub(super) const OURS: &[Row] = &[
     (
         "signer.config.algorithms",
         "signer: { config: { HERE } }\n",
-        "algorithms: [RS256, ES256]",
+        "algorithms: [ES256, RS256]",
         Obeyed(&["what_is_issued_verifies_with_every_algorithm"]),
     ),
     (

@@ -76,13 +76,15 @@ pub(crate) enum Command {
     CompileTheme,
     PlanKeys {
         at: Timestamp,
+        /// Whether something waits for the plan to be carried out.
+        in_a_hurry: bool,
     },
     MakeKey {
         alg: Alg,
         activate: bool,
         at: Timestamp,
     },
-    /// Promote or retire a key of the ring.
+    /// Promote or retire a key of the ring, or change what it promises.
     ChangeRing {
         step: RotationStep,
         at: Timestamp,

@@ -91,7 +91,15 @@ fn then(before: Vec<Event>, more: impl IntoIterator<Item = Event>) -> Vec<Event>
     before.into_iter().chain(more).collect()
 }
 
-const PLAN: Command = C::PlanKeys { at: NOW };
+const PLAN: Command = C::PlanKeys {
+    at: NOW,
+    in_a_hurry: true,
+};
+/// The same where nothing waits for it.
+const PLAN_AT_LEISURE: Command = C::PlanKeys {
+    at: NOW,
+    in_a_hurry: false,
+};
 const IDLES: Command = C::SetTimer(Monotonic::from_start(Duration::from_secs(1_000 + 30 * 60)));
 
 /// What the count says at a wall time, where nobody set a clock since [`NOW`].
@@ -358,7 +366,7 @@ fn a_reload_ends_in_a_new_snapshot_or_keeps_the_old_one() {
             vec![
                 C::ForgetSpec,
                 C::RecordSpecOutcome(Some(said(Job::Spec))),
-                PLAN,
+                PLAN_AT_LEISURE,
             ],
         ),
         (
@@ -376,7 +384,7 @@ fn a_reload_ends_in_a_new_snapshot_or_keeps_the_old_one() {
             vec![
                 C::ForgetSpec,
                 C::RecordSpecOutcome(Some(said(Job::Theme))),
-                PLAN,
+                PLAN_AT_LEISURE,
             ],
         ),
         (
@@ -498,7 +506,13 @@ fn a_rotation_runs_while_the_tenant_serves() {
         ),
         [C::LoadKeys]
     );
-    assert_eq!(life.on(same_keys(), at(due)), [C::PlanKeys { at: due }]);
+    assert_eq!(
+        life.on(same_keys(), at(due)),
+        [C::PlanKeys {
+            at: due,
+            in_a_hurry: false
+        }]
+    );
     let announce = RotationStep::Generate {
         alg: Alg::ES256,
         activate: false,
@@ -516,7 +530,13 @@ fn a_rotation_runs_while_the_tenant_serves() {
     };
     assert_eq!(life.on(planned(announce), at(due)), [make]);
     assert_eq!(life.phase(), Serving);
-    assert_eq!(life.on(E::KeyMade, at(due)), [C::PlanKeys { at: due }]);
+    assert_eq!(
+        life.on(E::KeyMade, at(due)),
+        [C::PlanKeys {
+            at: due,
+            in_a_hurry: false
+        }]
+    );
     assert_eq!(
         life.on(planned(RotationStep::Nothing), at(due)),
         [C::SwapKeys]
@@ -578,7 +598,13 @@ fn a_rotation_that_fails_is_told_and_tried_again() {
         ),
         [C::LoadKeys]
     );
-    assert_eq!(life.on(same_keys(), at(retry)), [C::PlanKeys { at: retry }]);
+    assert_eq!(
+        life.on(same_keys(), at(retry)),
+        [C::PlanKeys {
+            at: retry,
+            in_a_hurry: false
+        }]
+    );
     assert_eq!(
         life.on(plan(RotationStep::Nothing), at(retry)).first(),
         Some(&C::RecordKeysOutcome(None)),
@@ -614,7 +640,13 @@ fn a_clock_that_is_set_neither_puts_a_tenant_to_sleep_nor_keeps_it_awake() {
     let todo = life.on(E::Tick { last_used }, leapt);
     assert_eq!(todo, [C::LoadKeys]);
     let todo = life.on(same_keys(), leapt);
-    assert_eq!(todo, [C::PlanKeys { at: leapt.wall }]);
+    assert_eq!(
+        todo,
+        [C::PlanKeys {
+            at: leapt.wall,
+            in_a_hurry: false
+        }]
+    );
 }
 
 #[test]
