@@ -11,7 +11,7 @@ import sys
 import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
-from authlib_client import TIME_OUT, lead_localhost_to_loopback
+from person import TIME_OUT, lead_localhost_to_loopback
 
 
 def run():
