@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use insula_tests::{Agent, Deployment, Process, free_port, program};
 use nix::unistd::Uid;
@@ -34,7 +35,10 @@ impl Guarded {
             "id: apache, name: Apache, secret: {SECRET}, redirectURIs: [\"{address}/callback\"]"
         );
         let deployment = both_dialects_with(
-            &format!("{{ {client}, postLogoutRedirectURIs: [\"{address}/out\"] }}"),
+            &format!(
+                "{{ {client}, postLogoutRedirectURIs: [\"{address}/out\"], \
+                 backchannelLogoutURI: \"{address}/callback?logout=backchannel\" }}"
+            ),
             &format!("{{ {client} }}"),
             "",
         );
@@ -178,6 +182,37 @@ async fn mod_auth_openidc_logs_in_refreshes_and_logs_out_at_a_tenant_of_ours() {
         "the session at the tenant is over"
     );
     browser.get(guarded.page("/secret")).await.expect(302);
+}
+
+#[tokio::test]
+async fn a_session_at_apache_ends_by_the_back_channel_when_the_person_logs_out_at_the_tenant() {
+    let Some(guarded) = Guarded::at("ours").await else {
+        return;
+    };
+    let browser = Agent::new();
+    let (page, back_at) = (guarded.page("/secret"), guarded.page("/callback"));
+    log_in(&browser, &page, &back_at, &SOMEBODY).await;
+    browser.get(&page).await.expect(200);
+
+    let asked = browser.get(format!("{}/logout", guarded.issuer)).await;
+    let asked = asked.expect(200);
+    let shown = asked.page();
+    let form = shown.form_with("submit-logout").unwrap();
+    let filled = form.filled(&[], "submit-logout");
+    let filled = filled
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let to = asked.url.join(&form.action).unwrap();
+    let done = browser.post(to, &filled.collect::<Vec<_>>()).await;
+    done.expect(200);
+
+    // The tenant answers before it has told anybody.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while browser.get(&page).await.status == 200 {
+        assert!(Instant::now() < deadline, "nobody told Apache");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    browser.get(&page).await.expect(302);
 }
 
 #[tokio::test]
