@@ -3,6 +3,7 @@
 mod backchannel;
 mod frontchannel;
 mod sessions;
+mod upstream;
 
 use insula_tests::{Agent, Answer, RelyingParty};
 use url::Url;

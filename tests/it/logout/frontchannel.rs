@@ -133,9 +133,8 @@ async fn leaves(clients: &[&str], javascript: &str) -> Option<(Value, u16)> {
         .env("PLAN", plan.to_string())
         .env("LOGIN", ADMIN.login)
         .env("PASSWORD", ADMIN.password)
-        .env("JAVASCRIPT", javascript);
-    let kept = std::env::var_os("INSULA_KEEP_SHOTS");
-    command.env("SHOTS_DIR", kept.unwrap_or_else(|| shots.path().into()));
+        .env("JAVASCRIPT", javascript)
+        .env("SHOTS_DIR", shots.path());
     let told = run(command).await;
     process.terminate().await;
     Some((told, port))
