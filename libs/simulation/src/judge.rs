@@ -6,6 +6,7 @@ use insula_ambient::Timestamp;
 use insula_engine::Refusal;
 use insula_engine::grants::RefreshToken;
 use insula_engine::issue::grant_of;
+use insula_engine::subject;
 use insula_flows::{Fault, FlowError, Outcome, Screen, Turn};
 use insula_model::GrantId;
 use insula_oauth::TokenResponse;
@@ -195,9 +196,9 @@ impl World {
             .specs
             .get(agent.tenant)
             .map(|spec| spec.issuer.as_str());
-        if text_of(claims, "iss") != issuer
-            || text_of(claims, "email") != Some(&address_of(&agent.name))
-        {
+        let subject = text_of(claims, "sub").and_then(subject::decode);
+        let is_theirs = subject.is_some_and(|(user, _)| user.as_str() == agent.name);
+        if text_of(claims, "iss") != issuer || !is_theirs {
             let what = format!("{} was given a token of {claims}", agent.name);
             return Err(Promise::WallsHold.broken(what));
         }
