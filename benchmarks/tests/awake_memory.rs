@@ -34,21 +34,24 @@ const MANY: u32 = 600;
 /// In bytes, of the 16 KiB that a tenant may take of the memory of a process: the rest is for the keys
 /// of the crypto library and what the allocator cannot use.
 const MOST: usize = 10 * 1024;
+/// The same of one with an RSA key, which is held as PKCS#8 and published.
+const MOST_WITH_RSA: usize = 12 * 1024;
 
 /// So few have an RSA key, each of which takes a tenth of a second and more to make.
 const FEW_WITH_RSA: u32 = 8;
 const MANY_WITH_RSA: u32 = 48;
 
 #[test]
-fn an_awake_tenant_of_one_client_and_one_connector_holds_no_more_than_10_kib_of_the_heap() {
+fn an_awake_tenant_of_one_client_and_one_connector_holds_10_kib_of_the_heap_at_most_and_12_with_an_rsa_key()
+ {
     let each = held_by_each(FEW..MANY, false);
     println!("{each} bytes");
     assert!(each <= MOST, "{each} bytes, more than {MOST}");
     let each = held_by_each(FEW_WITH_RSA..MANY_WITH_RSA, true);
     println!("{each} bytes with an RSA key");
     assert!(
-        each <= MOST,
-        "{each} bytes with an RSA key, more than {MOST}"
+        each <= MOST_WITH_RSA,
+        "{each} bytes with an RSA key, more than {MOST_WITH_RSA}"
     );
 }
 
