@@ -9,6 +9,11 @@ use serde_json::Value;
 use crate::browsers::{BCRYPT, HASH};
 use crate::shared_server::{self, JANE};
 
+/// A tenant that signs with one algorithm: its key is promoted before anybody logs in.
+fn with_one_key(tenant: &str) -> String {
+    format!("{tenant}signer: {{ type: local, config: {{ algorithms: [ES256] }} }}\n")
+}
+
 /// Runs `insula events` beside the process that serves; the lines it prints.
 async fn events(deployment: &Deployment, arguments: &[&str]) -> Vec<Value> {
     let output = deployment.run_with("events", arguments).await;
@@ -32,7 +37,7 @@ fn kinds(lines: &[Value]) -> Vec<&str> {
 #[tokio::test]
 async fn what_happened_at_a_tenant_is_printed_line_by_line_and_goes_on_from_a_position() {
     let deployment = Deployment::build()
-        .tenant("hooli", shared_server::HOOLI)
+        .tenant("hooli", &with_one_key(shared_server::HOOLI))
         .database("sqlite://insula.db")
         .done();
     let _process = deployment.open().await;
@@ -101,7 +106,7 @@ async fn who_is_not_let_in_is_told_and_nothing_of_what_they_typed() {
 #[tokio::test]
 async fn a_tenant_that_there_is_not_is_told_and_one_that_nobody_asked_for_yet_has_no_events() {
     let deployment = Deployment::build()
-        .tenant("hooli", shared_server::HOOLI)
+        .tenant("hooli", &with_one_key(shared_server::HOOLI))
         .tenant("sleeper", &shared_server::HOOLI.replace("hooli", "sleeper"))
         .database("sqlite://insula.db")
         .done();
@@ -130,7 +135,7 @@ async fn a_tenant_that_there_is_not_is_told_and_one_that_nobody_asked_for_yet_ha
 #[tokio::test]
 async fn commands_that_have_nothing_to_do_in_a_new_database_make_none() {
     let deployment = Deployment::build()
-        .tenant("hooli", shared_server::HOOLI)
+        .tenant("hooli", &with_one_key(shared_server::HOOLI))
         .database("sqlite://insula.db")
         .done();
     for (verb, arguments) in [
@@ -155,7 +160,7 @@ async fn commands_that_have_nothing_to_do_in_a_new_database_make_none() {
 #[tokio::test]
 async fn whoever_follows_is_told_what_happens_from_then_on() {
     let deployment = Deployment::build()
-        .tenant("hooli", shared_server::HOOLI)
+        .tenant("hooli", &with_one_key(shared_server::HOOLI))
         .database("sqlite://insula.db")
         .done();
     let _process = deployment.open().await;

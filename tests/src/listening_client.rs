@@ -6,8 +6,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Duration, timeout};
 
-/// How long anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything is waited for: a delivery whose process ended is taken up again after a minute.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// The server of a client: hears what is sent to it, and answers as it is told.
 #[derive(Debug)]
