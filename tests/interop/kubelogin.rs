@@ -1,11 +1,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use insula_tests::{Agent, claims_of, free_port};
+use insula_tests::{Agent, claims_of, free_port, walk_to};
 use serde_json::Value;
 
 use crate::program::{Program, address, command, log_in};
-use crate::{SOMEBODY, both_dialects};
+use crate::{SOMEBODY, both_dialects, both_dialects_with};
 
 const CLIENT: &str = "{ id: kubernetes, name: Kubernetes, secret: kube-secret, redirectURIs: [\"http://localhost:LISTEN\", \"http://127.0.0.1:LISTEN\"] }";
 
@@ -73,4 +73,44 @@ async fn kubelogin_logs_in_by_code_and_refreshes_at_a_tenant_of_ours() {
 #[tokio::test]
 async fn kubelogin_logs_in_by_code_and_refreshes_at_a_tenant_of_dex() {
     logs_in_by_code_at("dex").await;
+}
+
+async fn logs_in_on_another_device_at(tenant: &str) {
+    let Some(mut command) = command("kubelogin") else {
+        return;
+    };
+    let port = free_port();
+    // Where dex's tenants lead the browser of a device's person.
+    let client = "{ id: kubernetes, name: Kubernetes, public: true, redirectURIs: [\"http://127.0.0.1/callback\", \"/device/callback\"] }";
+    let ours = client.replace(", \"/device/callback\"", "");
+    let deployment = both_dialects_with(&ours, client, "");
+    let _process = deployment.open().await;
+    let issuer = format!("http://127.0.0.1:{}/{tenant}", deployment.port);
+    let cache = tempfile::tempdir().unwrap();
+    get_token(&mut command, &issuer, cache.path(), port);
+    command.args(["--grant-type=device-code", "--oidc-client-secret="]);
+    let mut kubelogin = Program::start(&mut command);
+    let there = kubelogin.says(address).await;
+    let browser = Agent::new();
+    let mut page = browser.get(&there).await.expect(200);
+    // Ours asks whether the code is of the person's own device; dex's has the form filled in.
+    if page.page().form_with("submit-approve").is_none() {
+        let form = page.page().form_with("user_code").unwrap().clone();
+        let code = form.value("user_code").unwrap_or_default();
+        let to = page.url.join(&form.action).unwrap();
+        page = browser.post(to, &[("user_code", code)]).await;
+    }
+    walk_to(&browser, page, "device-answer", &SOMEBODY).await;
+    let token = token_of(&kubelogin.answers().await);
+    assert_eq!(claims_of(&token)["email"], "kilgore@kilgore.trout");
+}
+
+#[tokio::test]
+async fn kubelogin_logs_in_on_another_device_at_a_tenant_of_ours() {
+    logs_in_on_another_device_at("ours").await;
+}
+
+#[tokio::test]
+async fn kubelogin_logs_in_on_another_device_at_a_tenant_of_dex() {
+    logs_in_on_another_device_at("dex").await;
 }

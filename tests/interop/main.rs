@@ -2,6 +2,7 @@
 //!
 //! Issuers are at 127.0.0.1 with a path: Go's resolver does not know `acme.localhost` on Linux.
 
+mod apiserver;
 mod go_oidc;
 mod idpyoidc;
 mod kubelogin;
@@ -21,8 +22,11 @@ const SOMEBODY: Person<'static> = Person {
     denies: false,
 };
 
-/// A tenant of ours and one of dex's with the same client, at `/ours` and `/dex`. Ours signs
-/// with RS256, for Spring Security and idpyoidc take nothing else.
+/// The grant of devices (RFC 8628 §3.4), as YAML.
+const DEVICE_CODE: &str = "\"urn:ietf:params:oauth:grant-type:device_code\"";
+
+/// A tenant of ours and one of dex's with the same client, at `/ours` and `/dex`. Neither says how
+/// it signs: Spring Security, idpyoidc and the API server take nothing but RS256.
 fn both_dialects(client: &str) -> Deployment {
     both_dialects_with(client, client, "")
 }
@@ -34,7 +38,7 @@ fn both_dialects_with(client_of_ours: &str, client_of_dex: &str, dex: &str) -> D
             "ours",
             &format!(
                 "issuer: http://127.0.0.1:PORT/ours
-signer: {{ config: {{ algorithm: RS256 }} }}
+oauth2: {{ grantTypes: [authorization_code, refresh_token, {DEVICE_CODE}] }}
 connectors: [{{ type: mockCallback, id: mock, name: Mock }}]
 staticClients:
   - {client_of_ours}

@@ -1,4 +1,4 @@
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -33,6 +33,12 @@ impl Program {
         hear(child.stdout.take().unwrap(), &said);
         hear(child.stderr.take().unwrap(), &said);
         Self { child, said }
+    }
+
+    /// Writes a line to its standard input.
+    pub(crate) fn tell(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().unwrap();
+        writeln!(input, "{line}").unwrap();
     }
 
     /// Waits for what `find` finds in one of its lines, and takes all lines up to that one.
