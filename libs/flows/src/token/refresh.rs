@@ -69,14 +69,17 @@ pub(super) async fn refresh(
             return Err(Refusal::RefreshSessionEnded { grant }.into());
         }
         let scopes = narrowed_scopes(request.scope.as_ref(), &grant.scopes)?;
-        let asked = Asked {
+        let peers = view.clients().peers(&scopes).await?;
+        let asker = Asker {
             client,
-            scopes: &scopes,
+            peers: &peers,
             resources: resources(view, &request.resources),
         };
+        // Who asks for what they may not have keeps the token they have.
+        refresh_plan(&grant, &scopes, asker, &view.spec)?;
         let connector = connector_of(view, client, &grant)?;
         let RefreshUse::Use { rotate } = how else {
-            return answer(view, &signers, &grant, &asked).await;
+            return answer(view, &signers, &grant, &scopes, asker).await;
         };
         was_current = true;
         let Some(login) = refreshed_login(view, client, connector, &grant).await? else {
@@ -93,7 +96,7 @@ pub(super) async fn refresh(
             Ok(RefreshRotation::Rotated) => {
                 // Userinfo of the new token must not tell what was known before.
                 view.effects.facts.people.forget(&next.grant_id);
-                return answer(view, &signers, &next, &asked).await;
+                return answer(view, &signers, &next, &scopes, asker).await;
             }
             Ok(RefreshRotation::Lost) => {}
             Err(error) => {
@@ -109,19 +112,13 @@ pub(super) async fn refresh(
     Err(contended.into())
 }
 
-/// Who refreshes, and for what of the grant.
-struct Asked<'a> {
-    client: &'a Client,
-    scopes: &'a Scopes,
-    resources: &'a [String],
-}
-
 /// Tells the current token of a grant.
 async fn answer(
     view: &TenantView,
     signers: &Signers<'_>,
     grant: &RefreshGrant,
-    asked: &Asked<'_>,
+    scopes: &Scopes,
+    asker: Asker<'_>,
 ) -> Result<TokenResponse, FlowError> {
     if !grant.answered && grant.generation > 0 {
         let store = &view.effects.store;
@@ -130,13 +127,7 @@ async fn answer(
             warn!(%error, "that a refresh token is given out could not be noted");
         }
     }
-    let peers = view.clients().peers(asked.scopes).await?;
-    let asker = Asker {
-        client: asked.client,
-        peers: &peers,
-        resources: asked.resources,
-    };
-    let plan = refresh_plan(grant, asked.scopes, asker, &view.spec)?;
+    let plan = refresh_plan(grant, scopes, asker, &view.spec)?;
     let tokens = signers.sign(&plan).await?;
     Ok(tokens.into_response(view.now()))
 }

@@ -1,4 +1,5 @@
 use insula_engine::Refusal;
+use insula_engine::grants::RefreshToken;
 use insula_model::CodeGrant;
 use insula_oauth::Params;
 use insula_oauth::Scopes;
@@ -83,6 +84,25 @@ async fn rfc_8707_2_2_a_code_and_each_refresh_narrow_to_what_was_granted() {
         refused,
         Refusal::ResourceNotGranted("https://other.test".to_owned())
     );
+}
+
+#[tokio::test]
+async fn whoever_refreshes_for_a_resource_that_was_not_granted_keeps_their_token() {
+    let (view, _) = view(tenant());
+    with_code(&view, "code", &granted()).await;
+    let (.., token) = told(&view, &code_form("code")).await;
+    let id = RefreshToken::parse(&token, view.rules()).unwrap().id;
+    let before = view.effects.store.find_refresh(&id).await.unwrap();
+    for more in [
+        [("resource", "https://other.test")],
+        [("scope", "openid stock:write")],
+    ] {
+        let one = form(&[("grant_type", "refresh_token"), ("refresh_token", &token)]);
+        let refused = exchange(&view, Some(&app()), &with(&one, &more)).await;
+        assert!(refused.is_err(), "{more:?}");
+        let after = view.effects.store.find_refresh(&id).await.unwrap();
+        assert_eq!(after, before, "{more:?}");
+    }
 }
 
 #[tokio::test]
