@@ -169,13 +169,11 @@ async fn claimed(view: &TenantView, presented: &Presented<'_>) -> Result<Claimed
     Ok(claimed)
 }
 
-/// Who presents a code: the client, which is proven, and all it sends beside the code.
+/// Who presents a code: the client, which is proven, and the evidence it sends beside the code. What it
+/// asks for is none: who asks for a wrong resource asks again for the right one.
 fn presenter(client: &Client, request: &CodeRequest) -> TokenHash {
     let verifier = request.code_verifier.as_ref().map(CodeVerifier::reveal);
     let parts = (client.id.as_str(), &request.redirect_uri, verifier);
-    if !request.resources.is_empty() {
-        return TokenHash::of(&format!("{parts:?} {:?}", request.resources));
-    }
     TokenHash::of(&format!("{parts:?}"))
 }
 

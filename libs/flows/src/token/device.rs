@@ -88,10 +88,7 @@ async fn redeem(
     let verifier = request.code_verifier.as_ref().map(CodeVerifier::reveal);
     let presented = Presented {
         hash: *hash,
-        presenter: TokenHash::of(&format!(
-            "{:?}",
-            (client.id.as_str(), verifier, &request.resources)
-        )),
+        presenter: TokenHash::of(&format!("{:?}", (client.id.as_str(), verifier))),
         bound_to: None,
         resources: &request.resources,
         judge: &judge,

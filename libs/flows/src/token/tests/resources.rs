@@ -87,6 +87,19 @@ async fn rfc_8707_2_2_a_code_and_each_refresh_narrow_to_what_was_granted() {
 }
 
 #[tokio::test]
+async fn whoever_redeems_for_a_resource_that_was_not_granted_may_ask_again() {
+    let (view, _) = view(tenant());
+    with_code(&view, "code", &granted()).await;
+    let wrong = with(&code_form("code"), &[("resource", "https://other.test")]);
+    let refused = refusal(exchange(&view, Some(&app()), &wrong).await);
+    let other = "https://other.test".to_owned();
+    assert_eq!(refused, Refusal::ResourceNotGranted(other));
+    let right = with(&code_form("code"), &[("resource", ORDERS)]);
+    let (aud, ..) = told(&view, &right).await;
+    assert_eq!(aud, json!(ORDERS));
+}
+
+#[tokio::test]
 async fn whoever_refreshes_for_a_resource_that_was_not_granted_keeps_their_token() {
     let (view, _) = view(tenant());
     with_code(&view, "code", &granted()).await;
