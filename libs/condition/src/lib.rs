@@ -6,8 +6,8 @@
 //!
 //! An expression is bounded before it is ever evaluated: its length, its nesting, its variables and
 //! its functions. No function of it makes a value larger than those it is given, and a loop holds no
-//! other loop, so that work and memory grow with the claims at most, which are bounded too. There is
-//! no clock to run out.
+//! other loop, so that memory grows with the claims at most, and work with their square (`in` within a
+//! loop). They are bounded: 16 KiB, of which each value takes 16 bytes. There is no clock to run out.
 
 mod check;
 mod value;

@@ -159,7 +159,7 @@ fn long_and_deep_texts_are_refused_without_being_read() {
 fn claims_that_are_too_large_are_not_judged() {
     let condition: Condition = "claims.a.exists(x, x == 1)".parse().unwrap();
     let mut claims = Map::new();
-    claims.insert("a".to_owned(), json!(vec![0; LARGEST_CLAIMS / 2]));
+    claims.insert("a".to_owned(), json!(vec![0; LARGEST_CLAIMS / 32]));
     assert_eq!(condition.holds(&claims), Ok(false));
     claims.insert("b".to_owned(), json!("x".repeat(LARGEST_CLAIMS)));
     assert_eq!(condition.holds(&claims), Err(NotJudged::TooLarge));
@@ -171,9 +171,27 @@ fn the_dearest_condition_over_the_largest_claims_ends() {
     let text = vec![one; 20].join(" && ");
     let condition: Condition = text.parse().unwrap();
     let mut claims = Map::new();
-    claims.insert("a".to_owned(), json!(vec!["yy"; 2_000]));
+    claims.insert("a".to_owned(), json!(vec!["yy"; 500]));
     claims.insert("t".to_owned(), json!("y".repeat(6_000)));
     assert_eq!(condition.holds(&claims), Ok(true));
+
+    // Each member of one list is looked for in the whole of another.
+    let one = r"!claims.a.exists(x, x in claims.b)";
+    let condition: Condition = vec![one; 20].join(" && ").parse().unwrap();
+    claims.insert("a".to_owned(), json!(vec![0; 500]));
+    claims.insert("b".to_owned(), json!(vec![1; 500]));
+    claims.remove("t");
+    assert_eq!(condition.holds(&claims), Ok(true));
+}
+
+#[test]
+fn lists_of_very_many_small_values_are_too_large() {
+    let condition: Condition = "size(claims.a) > 0".parse().unwrap();
+    let mut claims = Map::new();
+    claims.insert("a".to_owned(), json!(vec![0; 900]));
+    assert_eq!(condition.holds(&claims), Ok(true));
+    claims.insert("a".to_owned(), json!(vec![0; 1_100]));
+    assert_eq!(condition.holds(&claims), Err(NotJudged::TooLarge));
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! Claims as the language knows them.
 
+/// What a value costs beside its text, in bytes: so a list has a thousand members at most, and what
+/// compares all of them with all others a million steps.
+const EACH_VALUE: usize = 16;
+
 /// How much was written, against what may be.
 pub(crate) struct Written(usize);
 
@@ -23,7 +27,7 @@ pub(crate) mod cel_value {
     use cel::objects::{Key, Map};
     use serde_json::Value as Json;
 
-    use super::Written;
+    use super::{EACH_VALUE, Written};
 
     /// An object; `None` if it is too large.
     pub(crate) fn of_object(
@@ -41,8 +45,7 @@ pub(crate) mod cel_value {
     }
 
     fn of(json: &Json, written: &mut Written) -> Option<Value> {
-        // What an empty value costs.
-        written.more(1)?;
+        written.more(EACH_VALUE)?;
         Some(match json {
             Json::Null => Value::Null,
             Json::Bool(is) => Value::Bool(*is),
