@@ -134,7 +134,7 @@ impl Access {
     /// narrows that to resources that were granted, the issuer included where `openid` was
     /// ([RFC 8707 §2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2)).
     ///
-    /// What a client is allowed is asked again here, because it may have been withdrawn since: then
+    /// Which resources and scopes of them a client is allowed is asked again here, because it may have been withdrawn since: then
     /// the token is good for less, and where nothing is left there is none. Each audience has its
     /// own scopes and no other ones. Claims are carried if every resource of it is to have them.
     pub fn of(granted: Granted<'_>, client: &Client, spec: &TenantSpec) -> Result<Self, Refusal> {

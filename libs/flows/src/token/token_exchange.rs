@@ -78,7 +78,10 @@ async fn of_upstream(
     let requested = requested()?;
     let login = Login {
         connector_id: connector.id.clone(),
-        auth_time: identity.auth_time.unwrap_or_else(|| view.now()),
+        // An upstream's clock may be ahead; nobody logs in tomorrow.
+        auth_time: identity
+            .auth_time
+            .map_or(view.now(), |told| told.min(view.now())),
         claims: identity.identity.claims,
         amr: identity.identity.amr,
         acr: identity.identity.acr,
