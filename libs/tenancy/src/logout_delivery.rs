@@ -1,9 +1,11 @@
 //! Clients are told of logouts, each by a task of its own: one that is slow keeps nobody else waiting.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use insula_ambient::{Backoff, Monotonic};
 use insula_connector_kit::PostForm;
 use insula_flows::backchannel::{LogoutTold, tell_next};
@@ -11,7 +13,7 @@ use insula_model::{ClientId, TenantId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::Tenancy;
 use crate::runtime::Runtime;
@@ -120,7 +122,12 @@ impl LogoutDelivery {
 
     /// Tells a client of all that is due, one logout after the other, until one fails.
     async fn tell(&self, who: Who) {
-        let is_well = self.tell_all(&who).await;
+        // After a panic it is told again like one that could not be.
+        let telling = AssertUnwindSafe(self.tell_all(&who)).catch_unwind();
+        let is_well = telling.await.unwrap_or_else(|_| {
+            error!(tenant.id = %who.0, client_id = %who.1, "telling a client of logouts panicked");
+            false
+        });
         let mut clients = lock(&self.0.clients);
         if is_well {
             if let Some(before) = clients.remove(&who)

@@ -162,6 +162,12 @@ impl Tenancy {
         }))
     }
 
+    /// What its actors share.
+    #[cfg(test)]
+    pub(crate) fn runtime(&self) -> &Arc<Runtime> {
+        &self.0.runtime
+    }
+
     /// Who answers for which host and path.
     pub fn directory(&self) -> &Directory {
         &self.0.runtime.directory

@@ -37,9 +37,12 @@ impl KeyOrders {
         let _set = self.actor.set(actor);
     }
 
-    /// The algorithms that somebody waits for.
+    /// The algorithms that somebody waits for. Who left waits no more.
     pub(crate) fn asked(&self) -> Vec<Alg> {
-        let mut asked: Vec<Alg> = self.waiting().iter().map(|order| order.alg).collect();
+        let mut waiting = self.waiting();
+        waiting.retain(|order| !order.ready.is_closed());
+        let mut asked: Vec<Alg> = waiting.iter().map(|order| order.alg).collect();
+        drop(waiting);
         asked.sort_unstable();
         asked.dedup();
         asked
@@ -70,11 +73,47 @@ impl MakeKeys for KeyOrders {
     async fn ring_with(&self, alg: Alg) -> Option<Arc<KeyRing>> {
         let actor = self.actor.get()?.upgrade()?;
         let (ready, ring) = oneshot::channel();
-        self.waiting().push(Order { alg, ready });
+        {
+            let mut waiting = self.waiting();
+            waiting.retain(|order| !order.ready.is_closed());
+            waiting.push(Order { alg, ready });
+        }
         // The stored ring is read first: another process may have made the key.
         actor
             .try_send(ActorCommand::Reload(ReloadScope::Keys))
             .ok()?;
         tokio::time::timeout(self.patience, ring).await.ok()?.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix::{Actor, Context, Handler};
+
+    use super::*;
+
+    /// An actor that does nothing.
+    struct Deaf;
+
+    impl Actor for Deaf {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<ActorCommand> for Deaf {
+        type Result = ();
+
+        fn handle(&mut self, _: ActorCommand, _: &mut Self::Context) {}
+    }
+
+    #[actix::test]
+    async fn whoever_gave_up_waiting_is_forgotten() {
+        let orders = KeyOrders::new(Duration::from_millis(1));
+        let actor = Deaf.start();
+        orders.go_to(actor.clone().recipient().downgrade());
+        for _ in 0..20 {
+            assert!(orders.ring_with(Alg::RS256).await.is_none());
+        }
+        assert!(orders.waiting().len() <= 1);
+        assert_eq!(orders.asked(), [], "no key is made for nobody");
     }
 }

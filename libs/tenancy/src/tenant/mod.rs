@@ -8,7 +8,7 @@ mod hidden_clients;
 mod key_orders;
 mod life;
 mod owner;
-mod rotation;
+pub(crate) mod rotation;
 mod status_query;
 #[cfg(feature = "simulation")]
 mod stepped;

@@ -155,7 +155,9 @@ pub(crate) async fn load(
     }))
 }
 
-/// Takes a key that was made ahead, or makes one, on the blocking pool and a few at once.
+/// Takes a key that was made ahead, or makes one, on the blocking pool. Of those that are slow to make a
+/// few are made at once; who would wait long for a turn tries again later, for an actor takes no other
+/// change meanwhile.
 pub(crate) async fn make_key(runtime: &Arc<Runtime>, alg: Alg) -> Result<SigningKey, JobError> {
     let failed = |text: String| JobError {
         job: Job::NewKey,
@@ -166,7 +168,13 @@ pub(crate) async fn make_key(runtime: &Arc<Runtime>, alg: Alg) -> Result<Signing
         let parked = spare.parked(&runtime.rsa_keys);
         return parked.map_err(|error| failed(error.to_string()));
     }
-    let _permit = runtime.key_making.acquire().await;
+    let patience = runtime.options.io_timeout;
+    let _turn = if alg.is_slow_to_make() {
+        let turn = tokio::time::timeout(patience, runtime.key_making.acquire()).await;
+        Some(turn.map_err(|_| failed(format!("too many {alg} keys are being made")))?)
+    } else {
+        None
+    };
     let kid = KeyId::random(&*runtime.deps.entropy);
     let made = tokio::task::spawn_blocking(move || SigningKey::generate(alg, kid)).await;
     let made = made.map_err(|error| failed(format!("no {alg} key could be made: {error}")))?;

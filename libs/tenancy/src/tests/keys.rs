@@ -6,6 +6,7 @@ use insula_jose::{Alg, KeyRing, MasterKey, Phase, SealedKeyRing};
 use insula_store::{Durable as _, KeySwap, PlacedEvent, SealedKeys};
 
 use super::world::{World, id, in_world, quick, tenant, until, until_status};
+use crate::tenant::rotation::make_key;
 use crate::{Fault, Tenancy, TenancyOptions, TenantHandle, TenantPhase};
 
 fn kids(handle: &TenantHandle) -> Vec<String> {
@@ -386,6 +387,26 @@ fn a_ring_that_is_not_stored_counts_as_changed() {
         let known = [(id("acme"), version), (id("gone"), 1)];
         let (outdated, answered) = crate::key_versions::outdated(&world.store, &known).await;
         assert_eq!((outdated, answered.is_ok()), (vec![id("gone")], true));
+        tenancy.shutdown().await;
+    });
+}
+
+#[test]
+fn a_key_that_is_quick_to_make_waits_for_none_that_is_slow_and_those_wait_for_a_bounded_time() {
+    in_world(async |world| {
+        let options = TenancyOptions {
+            io_timeout: Duration::from_millis(20),
+            ..quick()
+        };
+        let tenancy = world.process("one", options).await;
+        let runtime = tenancy.runtime();
+        let making = Arc::clone(&runtime.key_making);
+        let all = u32::try_from(making.available_permits()).unwrap();
+        let turns = making.acquire_many(all).await.unwrap();
+        assert!(make_key(runtime, Alg::ES256).await.is_ok());
+        let slow = make_key(runtime, Alg::PS256).await.err().unwrap();
+        assert!(slow.text.contains("too many PS256 keys"), "{}", slow.text);
+        drop(turns);
         tenancy.shutdown().await;
     });
 }

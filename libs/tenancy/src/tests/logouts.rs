@@ -1,6 +1,7 @@
 //! Clients of many tenants are told of logouts.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ struct Hears {
     hanging: Mutex<Option<String>>,
     let_go: Semaphore,
     most_at_once: Mutex<(usize, usize)>,
+    /// Whether the next post panics.
+    panics: AtomicBool,
 }
 
 impl Hears {
@@ -29,6 +32,7 @@ impl Hears {
             hanging: Mutex::default(),
             let_go: Semaphore::new(0),
             most_at_once: Mutex::default(),
+            panics: AtomicBool::new(false),
         })
     }
 
@@ -40,6 +44,7 @@ impl Hears {
 #[async_trait]
 impl PostForm for Hears {
     async fn post_form(&self, url: &str, _: String) -> Result<u16, NotPosted> {
+        assert!(!self.panics.swap(false, Ordering::Relaxed), "as asked");
         {
             let mut at_once = self.most_at_once.lock().unwrap();
             at_once.0 += 1;
@@ -213,5 +218,25 @@ fn of_several_processes_one_tells_a_client() {
             task.await.unwrap();
         }
         assert_eq!(post.heard("https://acme.test/app"), 10);
+    });
+}
+
+#[test]
+fn a_panic_while_a_client_is_told_keeps_nobody_from_being_told_later() {
+    in_world(|world| async move {
+        with_clients(&world, "acme", &["app"]);
+        logs_out(&world, "acme", "one", &["app"]).await;
+        let post = Hears::new();
+        post.panics.store(true, Ordering::Relaxed);
+        let delivery = delivery(&world, "one", &post).await;
+        for task in delivery.round().await {
+            task.await.unwrap();
+        }
+        assert_eq!(post.heard("https://acme.test/app"), 0);
+        world.clock.advance(Duration::from_hours(1));
+        for task in delivery.round().await {
+            task.await.unwrap();
+        }
+        assert_eq!(post.heard("https://acme.test/app"), 1);
     });
 }
