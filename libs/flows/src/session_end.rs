@@ -234,7 +234,8 @@ pub(crate) async fn is_outlived(
     let login = &grant.login;
     let (connector, user) = (&login.connector_id, &login.claims.user_id);
     let store = &view.effects.store;
-    let standing = store.sessions_of(connector, user, view.now(), MOST_AT_ONCE);
+    // All of them: one that is not among the first of many is not for that ended.
+    let standing = store.sessions_of(connector, user, view.now(), u32::MAX);
     let standing = standing.await?;
     Ok(!standing.iter().any(|(_, session)| {
         session.is_called(sid.as_str()) && session::is_live(view, session, view.now())

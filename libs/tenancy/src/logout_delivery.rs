@@ -50,6 +50,9 @@ struct Inner {
     tenants: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
 }
 
+/// However often sessions end, it is looked no oftener.
+const LOOK_AT_MOST_EVERY: Duration = Duration::from_millis(100);
+
 /// How it goes with a client.
 #[derive(Debug, Clone, Copy, Default)]
 struct Progress {
@@ -77,6 +80,8 @@ impl LogoutDelivery {
     pub async fn run(self) {
         loop {
             self.round().await;
+            // Many sessions that end at once are one look.
+            tokio::time::sleep(LOOK_AT_MOST_EVERY).await;
             let rung = self.0.runtime.sessions_ended.notified();
             // Whether it was rung or took its time, it is time to look.
             let _either = timeout(LOOK_EVERY, rung).await;
@@ -86,9 +91,10 @@ impl LogoutDelivery {
     /// Looks who is to be told, and has each told by a task of its own that is not told already.
     pub(crate) async fn round(&self) -> Vec<JoinHandle<()>> {
         let deps = &self.0.runtime.deps;
-        let due = deps
-            .durable
-            .clients_due_logouts(deps.clock.now(), MOST_FOUND);
+        // Past those that are being told or rest, however long their words have been due.
+        let passed_over = u32::try_from(lock(&self.0.clients).len()).unwrap_or(u32::MAX);
+        let most = MOST_FOUND.saturating_add(passed_over);
+        let due = deps.durable.clients_due_logouts(deps.clock.now(), most);
         let due = match due.await {
             Ok(due) => due,
             Err(error) => {

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use insula_engine::Refusal;
-use insula_model::RefreshTokenLifetime;
+use insula_engine::grants::RefreshToken;
+use insula_model::{RefreshTokenLifetime, SessionId};
 use insula_store::LogoutNotice;
 use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_tenant};
 
@@ -167,6 +168,29 @@ async fn a_refresh_token_of_a_session_that_ran_out_is_refused() {
         matches!(refused, Refusal::RefreshSessionEnded { .. }),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn a_refresh_token_lives_on_with_its_session_among_very_many_of_one_person() {
+    let (view, _) = view(bound_to_session());
+    let mut person = Person::default();
+    let token = refresh_token(&view, &mut person).await;
+    let store = &view.effects.store;
+    let grant = RefreshToken::parse(&token, view.rules()).unwrap().id;
+    let login = store.find_refresh(&grant).await.unwrap().unwrap().login;
+    let of_person = (&login.connector_id, &login.claims.user_id);
+    let first = store.sessions_of(of_person.0, of_person.1, view.now(), 1);
+    let (_, first) = first.await.unwrap().remove(0);
+    for n in 0..150 {
+        let another = BrowserSession {
+            id: SessionId::parse(&format!("another{n}")).unwrap(),
+            expires_at: first.expires_at + Duration::from_secs(60),
+            ..first.clone()
+        };
+        let cookie = TokenHash::of(&format!("cookie{n}"));
+        store.save_session(&cookie, &another).await.unwrap();
+    }
+    assert!(refreshed(&view, &token).await.is_ok());
 }
 
 #[tokio::test]

@@ -36,6 +36,11 @@ impl MigrationTrait for Logouts {
             .primary_key(&mut key(&["tenant_id", "client_id", "session_id"]));
         let indexes = vec![
             index("logout_notice_by_due", "logout_notice", &["due_at"]),
+            index(
+                "logout_notice_by_client",
+                "logout_notice",
+                &["tenant_id", "client_id", "due_at"],
+            ),
             index("logout_notice_by_end", "logout_notice", &["expires_at"]),
         ];
         dialect.create(manager, notice, indexes).await?;

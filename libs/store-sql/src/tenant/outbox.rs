@@ -28,6 +28,8 @@ use crate::fault::Fault;
 use crate::sql::Sql;
 
 const WHAT: &str = "event";
+/// Databases bound how many values a statement has; SQLite has the lowest bound, 32,766.
+const NOTICES_OF_A_STATEMENT: usize = 1_000;
 
 #[async_trait]
 impl Outbox for SqlTenant {
@@ -191,8 +193,8 @@ async fn plan(
             events.extend(event.clone());
         }
     }
-    if !notices.is_empty() {
-        let leave = logouts::leaving(backend, tenant, &notices);
+    for part in notices.chunks(NOTICES_OF_A_STATEMENT) {
+        let leave = logouts::leaving(backend, tenant, part);
         plan.steps.push(Step::any(leave));
     }
     if !events.is_empty() {

@@ -110,6 +110,12 @@ pub(super) fn prolonging(
     let prolong = Entity::update_many()
         .col_expr(Column::SessionId, Expr::value(session.id.as_str()))
         .col_expr(Column::Body, Expr::value(body))
+        // A process of the version before leaves out whose it is.
+        .col_expr(
+            Column::ConnectorId,
+            Expr::value(session.connector_id.as_str()),
+        )
+        .col_expr(Column::UserId, Expr::value(session.claims.user_id.as_str()))
         .col_expr(
             Column::ExpiresAt,
             Expr::value(session.expires_at.as_millis()),

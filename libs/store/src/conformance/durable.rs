@@ -125,6 +125,7 @@ macro_rules! durable_conformance {
             no_tenant_sees_the_events_of_another,
             the_collector_takes_events_once_they_were_kept_for_their_time,
             a_session_that_ends_leaves_word_for_each_client_but_those_that_want_none,
+            sessions_of_very_many_logins_end_at_once,
             word_of_a_session_is_left_once_however_many_end_it,
             a_logout_is_claimed_by_one_and_is_due_again_if_they_end,
             a_logout_that_was_told_is_forgotten_and_one_that_was_not_waits,

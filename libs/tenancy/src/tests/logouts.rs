@@ -240,3 +240,27 @@ fn a_panic_while_a_client_is_told_keeps_nobody_from_being_told_later() {
         assert_eq!(post.heard("https://acme.test/app"), 1);
     });
 }
+
+#[test]
+fn very_many_clients_that_hang_are_looked_past() {
+    in_world(|world| async move {
+        let many: Vec<String> = (0..1_000).map(|n| format!("app{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        with_clients(&world, "acme", &many);
+        with_clients(&world, "globex", &["app"]);
+        logs_out(&world, "acme", "one", &many).await;
+        logs_out(&world, "globex", "one", &["app"]).await;
+        let post = Hears::new();
+        *post.hanging.lock().unwrap() = Some("https://acme.test/".to_owned());
+        let delivery = delivery(&world, "one", &post).await;
+        let hanging = delivery.round().await;
+        assert_eq!(hanging.len(), 1_000, "as many as a look finds");
+        for task in delivery.round().await {
+            task.await.unwrap();
+        }
+        assert_eq!(post.heard("https://globex.test/app"), 1);
+        for task in hanging {
+            task.abort();
+        }
+    });
+}

@@ -74,6 +74,22 @@ pub async fn a_session_that_ends_leaves_word_for_each_client_but_those_that_want
     assert_eq!(due(&store, "app", NOON - MS).await, None, "not due yet");
 }
 
+pub async fn sessions_of_very_many_logins_end_at_once(durable: Arc<dyn Durable>) {
+    let store = a_tenant(&durable);
+    let clients: Vec<String> = (0..100).map(|n| format!("app{n}")).collect();
+    let clients: Vec<&str> = clients.iter().map(String::as_str).collect();
+    let words: Vec<String> = (0..40).map(|n| format!("session{n}")).collect();
+    let mut all = Changes::default();
+    for word in &words {
+        let saved = of(word, &clients);
+        store.save_session(&cookie(word), &saved).await.unwrap();
+        all.ended.extend(ending(word, &[], NOON).ended);
+    }
+    let done = store.commit(&all).await.unwrap();
+    assert_eq!(done.ended.len(), words.len());
+    assert!(due(&store, "app99", NOON).await.is_some());
+}
+
 pub async fn word_of_a_session_is_left_once_however_many_end_it(durable: Arc<dyn Durable>) {
     let store = a_tenant(&durable);
     let saved = of("sid", &["app"]);
