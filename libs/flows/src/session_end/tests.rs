@@ -183,8 +183,8 @@ async fn a_refresh_token_lives_on_with_its_session_among_very_many_of_one_person
     let (_, first) = first.await.unwrap().remove(0);
     for n in 0..150 {
         let another = BrowserSession {
-            id: SessionId::parse(&format!("another{n}")).unwrap(),
-            expires_at: first.expires_at + Duration::from_secs(60),
+            id: SessionId::parse(format!("another{n}")).unwrap(),
+            expires_at: first.expires_at + Duration::from_mins(1),
             ..first.clone()
         };
         let cookie = TokenHash::of(&format!("cookie{n}"));

@@ -32,7 +32,7 @@ pub(crate) fn jane() -> IdentityClaims {
     }
 }
 
-fn session() -> BrowserSession {
+pub(crate) fn session() -> BrowserSession {
     BrowserSession {
         id: SessionId::parse("sid").unwrap(),
         connector_id: local(),

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use insula_model::TokenHash;
 use insula_store::{Durable as _, RefreshRotation, StoreError};
 use insula_store_sql::{SqlOptions, SqlStore};
 use prometheus::{Registry, TextEncoder};
 use sea_orm::ConnectionTrait as _;
 
-use crate::cost::{NOON, jane, local, refresh, tenant};
+use crate::cost::{NOON, jane, local, refresh, session, tenant};
 use crate::scratch::{IO, Scratch, Service};
 
 async fn open(url: &str) -> Result<SqlStore, StoreError> {
@@ -168,4 +169,22 @@ async fn a_store_that_was_closed_has_done_what_it_was_asked_for() {
     let found = tenant(&again).find_refresh(&refresh().id).await;
     assert!(found.unwrap().unwrap().answered);
     again.close().await;
+}
+
+#[tokio::test]
+async fn a_session_of_a_process_that_did_not_say_whose_it_is_says_it_once_it_is_used() {
+    let scratch = Scratch::of(Service::Sqlite).await.unwrap();
+    let store = scratch.store().await;
+    store.migrate().await.unwrap();
+    let acme = tenant(&store);
+    let (cookie, session) = (TokenHash::of("cookie"), session());
+    acme.save_session(&cookie, &session).await.unwrap();
+    let raw = scratch.raw().await;
+    let forget = "UPDATE browser_session SET connector_id = NULL, user_id = NULL";
+    let forgotten = IO.spawn(async move { raw.execute_unprepared(forget).await });
+    forgotten.await.unwrap().unwrap();
+    let of_person = || acme.sessions_of(&session.connector_id, &session.claims.user_id, NOON, 10);
+    assert_eq!(of_person().await.unwrap(), []);
+    assert!(acme.prolong_session(&cookie, &session).await.unwrap());
+    assert_eq!(of_person().await.unwrap().len(), 1);
 }
