@@ -134,7 +134,8 @@ pub fn refresh_token_of(
     if let Some(session) = &login.session_id {
         ext.insert("sid".to_owned(), session.as_str().into());
     }
-    let preferred = &login.claims.preferred_username;
+    let username = ext.get(Claim::PreferredUsername.name());
+    let username = username.and_then(Value::as_str).map(str::to_owned);
     Ok(IntrospectResponse {
         active: true,
         scope: ours.then(|| grant.scopes.to_string()),
@@ -144,7 +145,7 @@ pub fn refresh_token_of(
         iat: Some(grant.created_at.as_secs()),
         nbf: Some(grant.created_at.as_secs()),
         jti: None,
-        username: Some(preferred.clone()).filter(|name| !name.is_empty()),
+        username,
         acr: acr::of(Proof::of(login), spec)
             .filter(|_| ours)
             .map(str::to_owned),

@@ -181,6 +181,30 @@ async fn what_is_no_good_token_is_inactive_and_says_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_refresh_token_tells_a_username_only_where_the_profile_was_granted() {
+    for (scopes, username) in [
+        ("openid offline_access", None),
+        ("openid email offline_access", None),
+        ("openid profile offline_access", Some("jane")),
+    ] {
+        let (view, _) = view(a_tenant());
+        let grant = CodeGrant {
+            scopes: Scopes::parse(scopes),
+            ..a_code_grant()
+        };
+        with_code(&view, "code", &grant).await;
+        let answer = exchange(&view, Some(&app()), &code_form("code")).await;
+        let token = answer.unwrap().refresh_token.unwrap();
+        let told = told(&view, Some(&app()), &token).await;
+        assert!(told.active);
+        assert_eq!(told.username.as_deref(), username, "{scopes}");
+        let ext = told.ext.unwrap().0;
+        let named = ext.get("preferred_username").and_then(|name| name.as_str());
+        assert_eq!(named, username, "{scopes}");
+    }
+}
+
+#[tokio::test]
 async fn asking_about_a_replaced_refresh_token_revokes_nothing() {
     let (view, clock) = view(a_tenant());
     let first = tokens(&view).await.refresh_token.unwrap();
