@@ -7,7 +7,7 @@ use insula_ambient::Timestamp;
 use insula_model::{
     Claim, ClaimSet, Client, IntrospectionForm, IntrospectionScope, RefreshGrant, TenantSpec,
 };
-use insula_oauth::{ClientAuthMethod, IntrospectResponse, IntrospectionExt};
+use insula_oauth::{ClientAuthMethod, GrantType, IntrospectResponse, IntrospectionExt};
 use serde_json::{Map, Value};
 
 use crate::access_token::VerifiedToken;
@@ -15,7 +15,7 @@ use crate::acr::{self, Proof};
 use crate::audience::Audience;
 use crate::claims::PersonClaims;
 use crate::client_auth::ProvenClient;
-use crate::grants::{RefreshFacts, RefreshToken, refresh_token};
+use crate::grants::{RefreshFacts, RefreshToken, allowed, refresh_token, served};
 use crate::people::is_still_known;
 use crate::{Peers, Refusal, subject};
 
@@ -95,7 +95,8 @@ pub fn may_see_refresh(asker: &Client, grant: &RefreshGrant) -> bool {
 }
 
 /// The answer about a refresh token, of which `facts` hold its own client. It is active where that
-/// client could use it now. Asking condemns nobody, not even with a replaced secret.
+/// client could use it now, as far as the grant itself says; what its session and its connector say is
+/// the caller's to ask. Asking condemns nobody, not even with a replaced secret.
 ///
 /// dex says all claims of the person whatever was granted, and, of a token without an absolute end,
 /// that it ended when it began.
@@ -112,6 +113,8 @@ pub fn refresh_token_of(
         ..
     } = facts;
     refresh_token(presented, facts, now)?;
+    served(GrantType::RefreshToken, spec)?;
+    allowed(GrantType::RefreshToken, client, &spec.rules)?;
     let audience = Audience::of(&grant.scopes, &grant.client_id, peers)?;
     let login = &grant.login;
     if !is_still_known(spec, &login.connector_id, &login.claims.user_id) {

@@ -145,6 +145,9 @@ pub enum Refusal {
     RefreshConnectorGone {
         grant: GrantId,
     },
+    RefreshNotOfConnector {
+        grant: GrantId,
+    },
     RefreshDenied {
         grant: GrantId,
     },
@@ -269,6 +272,7 @@ impl Refusal {
             | Self::RefreshReused { .. }
             | Self::RefreshObsolete { .. }
             | Self::RefreshConnectorGone { .. }
+            | Self::RefreshNotOfConnector { .. }
             | Self::RefreshDenied { .. }
             | Self::RefreshSessionEnded { .. }
             | Self::WrongPassword
@@ -477,7 +481,9 @@ impl Refusal {
             Self::PasswordScopes(why) | Self::ExchangeScopes(why) => {
                 return why.plain_description();
             }
-            Self::GrantNotOfConnector(_) => "this connector does not serve this grant",
+            Self::GrantNotOfConnector(_) | Self::RefreshNotOfConnector { .. } => {
+                "this connector does not serve this grant"
+            }
             Self::ConnectorNotOfClient(_) => "this client may not use this connector",
             Self::ExchangeConnectorUnknown(_) => "connector_id names no connector with tokens",
             Self::SubjectTokenMissing => "subject_token is missing",

@@ -13,6 +13,7 @@ use tracing::info;
 
 use crate::client_authentication::authenticated;
 use crate::family::ended;
+use crate::refresh_grant::usable_at;
 use crate::signing::{default_key, with_key_of};
 use crate::{FlowError, TenantView};
 
@@ -129,8 +130,13 @@ async fn refresh_token(view: &TenantView, asker: Option<&Arc<Client>>, token: &s
         was_current: false,
     };
     let peers = view.clients().peers(&grant.scopes).await?;
-    let now = view.now();
-    Ok(introspect::refresh_token_of(&presented, facts, &peers, now))
+    let told = introspect::refresh_token_of(&presented, facts, &peers, view.now());
+    if told.is_ok()
+        && let Err(refusal) = usable_at(view, &client, &grant).await?
+    {
+        return Ok(Err(refusal.into()));
+    }
+    Ok(told)
 }
 
 /// The client of a token, which often is whoever asks.

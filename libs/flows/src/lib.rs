@@ -36,6 +36,7 @@ mod kept;
 mod log_in;
 mod login_log;
 mod outcome;
+mod refresh_grant;
 mod routes;
 mod sealed;
 mod session;

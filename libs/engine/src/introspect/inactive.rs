@@ -19,6 +19,10 @@ pub enum Inactive {
     PersonGone,
     /// The client it was issued to is gone.
     ClientGone,
+    /// It is a refresh token that ends with a session, which has ended.
+    SessionEnded,
+    /// It is a refresh token whose connector is gone, serves no refreshes or is not for its client.
+    ConnectorGone,
     /// It is none of those that whoever asks may ask about.
     NotForAsker,
     /// It is a refresh token that its own client could not use.
@@ -33,7 +37,14 @@ impl From<VerifyError> for Inactive {
 
 impl From<Refusal> for Inactive {
     fn from(why: Refusal) -> Self {
-        Self::Unusable(why)
+        match why {
+            Refusal::RefreshDenied { .. } => Self::PersonGone,
+            Refusal::RefreshSessionEnded { .. } => Self::SessionEnded,
+            Refusal::RefreshConnectorGone { .. }
+            | Refusal::RefreshNotOfConnector { .. }
+            | Refusal::ConnectorNotOfClient(_) => Self::ConnectorGone,
+            why => Self::Unusable(why),
+        }
     }
 }
 
@@ -45,6 +56,10 @@ impl fmt::Display for Inactive {
             Self::Revoked => "it was revoked",
             Self::PersonGone => "the person it is about was taken out of the configuration",
             Self::ClientGone => "the client it was issued to is gone",
+            Self::SessionEnded => "the session that it ends with has ended",
+            Self::ConnectorGone => {
+                "its connector is gone, serves no refreshes or may not be used by its client"
+            }
             Self::NotForAsker => {
                 "it is neither the asker's nor meant for it, and its introspection is not tenant"
             }

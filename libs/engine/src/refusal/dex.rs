@@ -21,6 +21,7 @@ impl Refusal {
             | Self::RefreshExpired { .. }
             | Self::RefreshScopeBeyond(_)
             | Self::RefreshConnectorGone { .. }
+            | Self::RefreshNotOfConnector { .. }
             | Self::RefreshDenied { .. } => Some(E::InvalidRequest),
             Self::DeviceCodeUnknown => Some(E::InvalidRequest),
             Self::MissingGrantType => Some(E::UnsupportedGrantType),
@@ -129,7 +130,7 @@ impl Refusal {
             }
             Self::PasswordLoginFailed(_) => "Could not login user".into(),
             Self::PasswordScopes(why) => return why.dex_description(),
-            Self::GrantNotOfConnector(_) => {
+            Self::GrantNotOfConnector(_) | Self::RefreshNotOfConnector { .. } => {
                 "Requested connector does not support this grant type.".into()
             }
             Self::ConnectorNotOfClient(_) => "Connector not allowed for this client.".into(),

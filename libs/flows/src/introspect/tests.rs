@@ -1,18 +1,19 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use insula_engine::Refusal;
 use insula_jose::Expected;
-use insula_model::{ClientId, CodeGrant, GrantId, IntrospectionScope, Resource};
-use insula_oauth::{IntrospectResponse, Scopes};
+use insula_model::{Client, ClientId, CodeGrant, GrantId, IntrospectionScope, Resource};
+use insula_oauth::{GrantType, IntrospectResponse, Scopes};
 use insula_testkit::{NOW, a_client, a_code_grant, a_resource, a_tenant};
 use serde_json::json;
 
 use super::{AnswerForm, Introspection};
-use crate::TenantView;
 use crate::testing::{
     app, basic, code_form, exchange, form, introspected, introspected_as, reconfigured, refusal,
-    tokens, userinfo_of, view, with_code,
+    tokens, userinfo_of, view, with_code, without_people,
 };
+use crate::{Connectors, TenantView};
 
 async fn told(view: &TenantView, header: Option<&str>, token: &str) -> IntrospectResponse {
     let asked = form(&[("token", token)]);
@@ -201,6 +202,61 @@ async fn a_refresh_token_tells_a_username_only_where_the_profile_was_granted() {
         let ext = told.ext.unwrap().0;
         let named = ext.get("preferred_username").and_then(|name| name.as_str());
         assert_eq!(named, username, "{scopes}");
+    }
+}
+
+/// The tenant, in which `change` was made to the client `app`.
+fn with_app(view: &TenantView, change: impl FnOnce(&mut Client)) -> TenantView {
+    reconfigured(view, |spec| {
+        let mut client = a_client().build();
+        change(&mut client);
+        spec.clients.insert(client.id.clone(), client.into());
+    })
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_the_token_endpoint_refuses_is_not_active() {
+    let (view, _) = view(a_tenant());
+    let token = tokens(&view).await.refresh_token.unwrap();
+    assert!(told(&view, Some(&app()), &token).await.active);
+    let mut unserved = view.connectors.as_ref().clone();
+    for connector in unserved.iter_mut() {
+        Arc::make_mut(&mut connector.spec).grant_types = vec![GrantType::AuthorizationCode];
+    }
+    let with_connectors = |connectors| TenantView {
+        connectors: Arc::new(connectors),
+        ..view.clone()
+    };
+    let cases = [
+        ("no connector", with_connectors(Connectors::default())),
+        ("a connector without refreshes", with_connectors(unserved)),
+        (
+            "a client that may not use the connector",
+            with_app(&view, |client| {
+                *client = a_client().allowing("another").build();
+            }),
+        ),
+        (
+            "a client without the grant",
+            with_app(&view, |client| {
+                *client = a_client()
+                    .with_grants(&[GrantType::AuthorizationCode])
+                    .build();
+            }),
+        ),
+        (
+            "a tenant without the grant",
+            reconfigured(&view, |spec| {
+                spec.oauth2.grant_types = vec![GrantType::AuthorizationCode];
+            }),
+        ),
+        ("nobody in the configuration", without_people(&view)),
+    ];
+    for (case, view) in cases {
+        let asked = told(&view, Some(&app()), &token).await;
+        assert_eq!(asked, IntrospectResponse::inactive(), "{case}");
+        let request = form(&[("grant_type", "refresh_token"), ("refresh_token", &token)]);
+        refusal(exchange(&view, Some(&app()), &request).await);
     }
 }
 

@@ -7,7 +7,9 @@ use insula_store::LogoutNotice;
 use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_tenant};
 
 use super::*;
-use crate::testing::{ASK, Person, app, exchange, form, refusal, view, with_connector};
+use crate::testing::{
+    ASK, Person, app, exchange, form, introspected, refusal, view, with_connector,
+};
 
 fn with_back(mut client: Client) -> Client {
     let uri = format!("https://{}.test/back", client.id);
@@ -158,11 +160,16 @@ async fn a_refresh_token_ends_with_its_session_where_its_client_wants_that() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_of_a_session_that_ran_out_is_refused() {
+async fn a_refresh_token_of_a_session_that_ran_out_is_not_active_and_is_refused() {
     let (view, clock) = view(bound_to_session());
     let mut person = Person::default();
     let token = refresh_token(&view, &mut person).await;
+    let asked = form(&[("token", &token)]);
+    let told = introspected(&view, Some(&app()), &asked).await.unwrap();
+    assert!(told.active);
     clock.advance(view.spec.sessions.valid_if_not_used_for + Duration::from_secs(1));
+    let told = introspected(&view, Some(&app()), &asked).await.unwrap();
+    assert!(!told.active);
     let refused = refusal(refreshed(&view, &token).await);
     assert!(
         matches!(refused, Refusal::RefreshSessionEnded { .. }),

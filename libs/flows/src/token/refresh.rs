@@ -6,17 +6,17 @@ use insula_engine::grants::{
     RefreshFacts, RefreshToken, RefreshUse, narrowed_scopes, refresh_plan, refresh_token,
     used_refresh_grant,
 };
-use insula_engine::people::is_still_known;
 use insula_engine::token_plan::Asker;
 use insula_model::{
     AuthRequestId, Client, IdentityClaims, Login, RefreshGrant, Revocation, TokenHash,
 };
-use insula_oauth::{GrantType, RefreshRequest, Scopes, TokenResponse};
+use insula_oauth::{RefreshRequest, Scopes, TokenResponse};
 use insula_store::{RefreshRotation, StoreError};
 use tracing::warn;
 
 use super::{Signers, refused, resources, revoke_family, signers};
-use crate::{Fault, FlowError, OpenedConnector, TenantView, sealed, session_end};
+use crate::refresh_grant::usable_at;
+use crate::{Fault, FlowError, OpenedConnector, TenantView, sealed};
 
 /// How often a grant is judged again after somebody else rotated it under our hands.
 const TRIES: usize = 3;
@@ -57,17 +57,10 @@ pub(super) async fn refresh(
             Ok(how) => how,
             Err(refusal) => return Err(refused(view, client, refusal).await),
         };
-        let login = &grant.login;
-        if !is_still_known(&view.spec, &login.connector_id, &login.claims.user_id) {
-            revoke_family(view, client, &grant.grant_id, Revocation::Denied).await?;
-            let grant = grant.grant_id;
-            return Err(Refusal::RefreshDenied { grant }.into());
-        }
-        if session_end::is_outlived(view, client, &grant).await? {
-            revoke_family(view, client, &grant.grant_id, Revocation::SessionEnded).await?;
-            let grant = grant.grant_id;
-            return Err(Refusal::RefreshSessionEnded { grant }.into());
-        }
+        let connector = match usable_at(view, client, &grant).await? {
+            Ok(connector) => connector,
+            Err(refusal) => return Err(given_up(view, client, &grant, refusal).await),
+        };
         let scopes = narrowed_scopes(request.scope.as_ref(), &grant.scopes)?;
         let peers = view.clients().peers(&scopes).await?;
         let asker = Asker {
@@ -77,7 +70,6 @@ pub(super) async fn refresh(
         };
         // Who asks for what they may not have keeps the token they have.
         refresh_plan(&grant, &scopes, asker, &view.spec)?;
-        let connector = connector_of(view, client, &grant)?;
         let RefreshUse::Use { rotate } = how else {
             return answer(view, &signers, &grant, &scopes, asker).await;
         };
@@ -132,20 +124,21 @@ async fn answer(
     Ok(tokens.into_response(view.now()))
 }
 
-/// The connector of the login, if it still is there, still serves refreshes and still is one this
-/// client may use.
-fn connector_of<'v>(
-    view: &'v TenantView,
+/// Ends the family of a grant that nothing can come of any more: its person or its session is gone. A
+/// connector that is gone may come back.
+async fn given_up(
+    view: &TenantView,
     client: &Client,
     grant: &RefreshGrant,
-) -> Result<&'v OpenedConnector, Refusal> {
-    let id = &grant.login.connector_id;
-    let connector = view.connectors.get(id);
-    connector
-        .filter(|c| c.spec.serves(GrantType::RefreshToken) && client.allows_connector(id))
-        .ok_or_else(|| Refusal::RefreshConnectorGone {
-            grant: grant.grant_id.clone(),
-        })
+    refusal: Refusal,
+) -> FlowError {
+    let reason = match refusal {
+        Refusal::RefreshDenied { .. } => Revocation::Denied,
+        Refusal::RefreshSessionEnded { .. } => Revocation::SessionEnded,
+        _ => return refusal.into(),
+    };
+    let revoked = revoke_family(view, client, &grant.grant_id, reason).await;
+    revoked.err().unwrap_or_else(|| refusal.into())
 }
 
 /// The use of a grant that the upstream is asked for: what it is asked with. When the grant was used

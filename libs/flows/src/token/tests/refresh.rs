@@ -1,10 +1,11 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use insula_connector_kit::{ConnectorError, UpstreamIdentity};
 use insula_engine::Refusal;
 use insula_engine::grants::RefreshToken;
-use insula_model::{CodeGrant, Login, RefreshGrant, Rules};
-use insula_oauth::TokenResponse;
+use insula_model::{CodeGrant, Login, RefreshGrant, RefusalForm, Rules};
+use insula_oauth::{GrantType, TokenResponse};
 use insula_testkit::{
     FakeConnector, TenantBuilder, a_client, a_code_grant, a_login, a_tenant, jane,
 };
@@ -353,16 +354,45 @@ async fn a_connector_that_is_gone_or_no_longer_allowed_ends_the_refreshes() {
     let (view, _) = view(a_tenant());
     let first = refresh_token(&tokens(&view).await);
     let gone = TenantView {
-        connectors: std::sync::Arc::default(),
+        connectors: Arc::default(),
         ..view.clone()
     };
     let elsewhere = reconfigured(&view, |spec| {
         let client = a_client().allowing("another").build();
         spec.clients.insert(client.id.clone(), client.into());
     });
-    for view in [gone, elsewhere] {
+    let mut unserved = view.connectors.as_ref().clone();
+    for connector in unserved.iter_mut() {
+        Arc::make_mut(&mut connector.spec).grant_types = vec![GrantType::AuthorizationCode];
+    }
+    let unserved = TenantView {
+        connectors: Arc::new(unserved),
+        ..view.clone()
+    };
+    for (view, word, dexs_word, dexs) in [
+        (
+            gone,
+            "invalid_grant",
+            "invalid_request",
+            "Requested connector does not exist.",
+        ),
+        (
+            elsewhere,
+            "invalid_grant",
+            "invalid_grant",
+            "Connector not allowed for this client.",
+        ),
+        (
+            unserved,
+            "invalid_grant",
+            "invalid_request",
+            "Requested connector does not support this grant type.",
+        ),
+    ] {
         let told = refusal(refreshed(&view, &first).await);
-        assert!(matches!(told, Refusal::RefreshConnectorGone { .. }));
+        assert_eq!(told.code(RefusalForm::Rfc).as_str(), word, "{dexs}");
+        assert_eq!(told.code(RefusalForm::Dex).as_str(), dexs_word, "{dexs}");
+        assert_eq!(told.description(RefusalForm::Dex), dexs);
     }
     assert!(refreshed(&view, &first).await.is_ok());
 }
