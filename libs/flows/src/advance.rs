@@ -41,8 +41,12 @@ pub(crate) async fn advance(
     arrival: Arrival,
 ) -> Result<Turn, FlowError> {
     let to = answer_goes_to(&conversation.auth);
+    let origin = conversation.auth.origin.clone();
     // On the heap, because every flow that takes a step would hold all that any step may need.
     let turn = Box::pin(step(view, browser, conversation, arrival)).await;
+    if let Err(FlowError::Refused(refused)) = &turn {
+        device::fail(view, &origin, &refused.refusal).await;
+    }
     turn.map_err(|error| told(view, error, to.as_ref()))
 }
 

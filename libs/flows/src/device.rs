@@ -6,7 +6,9 @@ mod confirm;
 mod entry;
 mod through_callback;
 
-use insula_model::{AuthRequest, Client, CodeGrant, DeviceOrigin};
+use insula_engine::Refusal;
+use insula_model::{AuthRequest, Client, CodeGrant, DeviceOrigin, Origin};
+use tracing::warn;
 
 use crate::under_way::give_up;
 use crate::{FlowError, Outcome, Screen, TenantView, Turn};
@@ -38,6 +40,21 @@ pub(crate) async fn deny(
     let denied = view.effects.cache.deny_device(&device.user_code).await?;
     give_up(view, &auth.id).await;
     Ok(Outcome::Show(answered(client, denied.then_some(false))).into())
+}
+
+/// A login ended in `refusal`. Where a client would hear of it in the browser, a device that its person
+/// confirmed hears of it when it polls (`access_denied`, RFC 8628 §3.5); what the person can mend by
+/// another try it waits for. A cache that fails leaves it to its end.
+pub(crate) async fn fail(view: &TenantView, origin: &Origin, refusal: &Refusal) {
+    let Origin::Device(device) = origin else {
+        return;
+    };
+    if device.unconfirmed.is_some() || !refusal.is_for_client(view.rules()) {
+        return;
+    }
+    if let Err(error) = view.effects.cache.deny_device(&device.user_code).await {
+        warn!(%error, "a device could not be told that its login failed");
+    }
 }
 
 /// What a person sees whose device may go on.

@@ -15,7 +15,7 @@ use tracing::warn;
 
 use crate::denied::{self, Denied};
 use crate::login_log;
-use crate::{Browser, CookieChange, Fault, FlowError, TenantView, kept};
+use crate::{Browser, CookieChange, Fault, FlowError, TenantView, device, kept};
 
 /// When it is worth asking again after a queue was full: it is served within seconds.
 pub(crate) const BUSY_FOR_S: u64 = 2;
@@ -104,7 +104,8 @@ pub(crate) fn not_begun(id: &ConnectorId, error: ConnectorError) -> FlowError {
 }
 
 /// What a connector's failure is to the person and to the client. In our dialect a client hears
-/// that its person was denied (RFC 6749 §4.1.2.1), and the login is over; dex never tells it. An
+/// that its person was denied (RFC 6749 §4.1.2.1), as does a device, and the login is over; dex never
+/// tells it. An
 /// answer that cannot be used may be a stranger's: it ends nothing.
 pub(crate) async fn failed(
     view: &TenantView,
@@ -138,6 +139,7 @@ pub(crate) async fn failed(
     };
     if refusal.is_for_client(view.rules()) {
         give_up(view, &auth.id).await;
+        device::fail(view, &auth.origin, &refusal).await;
     }
     told(view, refusal.into(), answer_goes_to(auth).as_ref())
 }

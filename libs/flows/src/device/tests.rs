@@ -4,14 +4,15 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use insula_ambient::ManualClock;
+use insula_connector_kit::ConnectorError;
 use insula_engine::device::{WRONG_CODES, WRONG_CODES_OF_ADDRESS};
 use insula_engine::{Evidence, Refusal};
 use insula_oauth::{DeviceAuthorizationResponse, GrantType, Params, TokenResponse};
-use insula_testkit::{CHALLENGE, TenantBuilder, VERIFIER, a_client, a_tenant};
+use insula_testkit::{CHALLENGE, FakeConnector, TenantBuilder, VERIFIER, a_client, a_tenant};
 
 use crate::testing::{
-    Person, Trouble, app, basic, claims_of, elsewhere, exchange, fault, form, kinds, refusal,
-    userinfo_of, view, watched,
+    Person, Trouble, app, basic, claims_of, elsewhere, exchange, fault, form, kinds, reconfigured,
+    refusal, userinfo_of, view, watched, with_connector,
 };
 use crate::{DeviceTrouble, FlowError, Outcome, Screen, TenantView, device};
 
@@ -281,6 +282,49 @@ async fn whoever_says_no_has_the_device_told_whether_to_the_question_or_to_conse
         let again = person.enters(&view, &told.user_code).await;
         assert_eq!(trouble(&again), Some(DeviceTrouble::Expired));
     }
+}
+
+#[tokio::test]
+async fn a_device_hears_of_a_login_that_failed_for_good_and_waits_where_its_person_may_try_again() {
+    let bad_reply = || ConnectorError::BadReply("no code".to_owned());
+    for (error, expected) in [
+        (
+            ConnectorError::Denied("no".to_owned()),
+            Refusal::DeviceDenied,
+        ),
+        (ConnectorError::Declined, Refusal::DeviceDenied),
+        (ConnectorError::NotInGroup, Refusal::DevicePending),
+        (bad_reply(), Refusal::DevicePending),
+    ] {
+        let (view, _) = view(a_tenant_with_devices());
+        let fake = FakeConnector::redirecting().on_login(Err(error));
+        let (view, _) = with_connector(&view, "mock", fake);
+        let told = tv(&view).await;
+        let mut person = Person::default();
+        let shown = person.enters(&view, &told.user_code).await;
+        let sent = person.confirms(&view, &shown, true).await.unwrap();
+        let failed = refusal(person.logs_in(&view, &sent).await);
+        let polled = refusal(polls(&view, &told.device_code).await);
+        assert_eq!(polled, expected, "{failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_whose_login_cannot_go_on_hears_so_once_it_is_confirmed() {
+    let (view, _) = view(a_tenant_with_devices());
+    let told = tv(&view).await;
+    let view = reconfigured(&view, |spec| {
+        let tv = a_client().named("tv").public().allowing("another").build();
+        spec.clients.insert(tv.id.clone(), tv.into());
+    });
+    let mut person = Person::default();
+    let shown = person.enters(&view, &told.user_code).await;
+    let pending = refusal(polls(&view, &told.device_code).await);
+    assert_eq!(pending, Refusal::DevicePending);
+    let failed = refusal(person.confirms(&view, &shown, true).await);
+    assert_eq!(failed, Refusal::NoConnectorForClient);
+    let polled = refusal(polls(&view, &told.device_code).await);
+    assert_eq!(polled, Refusal::DeviceDenied);
 }
 
 #[tokio::test]
