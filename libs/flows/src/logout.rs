@@ -193,10 +193,11 @@ async fn told(
             ui_locales: request.ui_locales.clone(),
         };
         if let Some(upstream) = upstream_logout::address(view, session, &back).await {
-            (to, see_other) = (Some(upstream), true);
+            (to, see_other, client) = (Some(upstream), true, None);
         }
     }
     Ok(match to {
+    let mut client = client;
         Some(to) if frames.is_empty() => Outcome::Redirect { to, see_other },
         return_to => Outcome::Show(Screen::LoggedOut {
             client_name: client

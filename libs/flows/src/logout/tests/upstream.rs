@@ -1,6 +1,6 @@
 use insula_model::Rules;
 use insula_oauth::Params;
-use insula_testkit::{FakeConnector, TenantBuilder, a_tenant};
+use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_tenant};
 
 use super::*;
 use crate::testing::{Person, destination, heard, state_in, view, with_connector};
@@ -38,6 +38,32 @@ async fn a_person_is_logged_out_at_the_upstream_and_comes_back_to_go_on() {
         let back = returned(&view, Some(&state), &nobody).await.unwrap();
         assert_eq!(destination(&back.outcome), "https://app.test/bye?state=xyz");
     }
+}
+
+#[tokio::test]
+async fn a_link_to_the_upstream_is_not_called_the_way_back_to_the_client() {
+    let mut app = a_client().build();
+    app.logout.frontchannel_logout_uri = Some("https://app.test/out".to_owned());
+    let tenant = a_tenant().with_client(app).by(Rules {
+        logs_out_upstream_unless_told: true,
+        ..Rules::STANDARD
+    });
+    let (view, person, hint) = Box::pin(at_upstream(tenant)).await;
+    let asked = request(Some(&hint), Some(BYE));
+    let turn = leaves(&view, &asked, None, &person).await.unwrap();
+    let Outcome::Show(Screen::LoggedOut {
+        client_name,
+        return_to,
+        frames,
+        ..
+    }) = turn.outcome
+    else {
+        panic!("not the page with frames: {:?}", turn.outcome);
+    };
+    assert_eq!(frames.len(), 1);
+    let return_to = return_to.unwrap();
+    assert!(return_to.starts_with("https://upstream.test/logout?"));
+    assert_eq!(client_name, None, "{return_to} is not the client's");
 }
 
 #[tokio::test]
