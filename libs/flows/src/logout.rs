@@ -6,7 +6,7 @@ use insula_engine::logout::{
 use insula_engine::{Refusal, Step, proof_of, proves};
 use insula_model::{BrowserSession, Client, RefusalForm, SessionEnd};
 use insula_oauth::LogoutRequest;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::session_end::{self, clients_of, of_same_person};
 use crate::signing::with_key_of;
@@ -184,9 +184,20 @@ async fn told(
     then: Option<String>,
     ended: &[BrowserSession],
 ) -> Result<Outcome, FlowError> {
-    let frames = frames(view, ended).await?;
+    let Frames {
+        addresses: frames,
+        left_out,
+    } = frames(view, ended).await?;
+    if left_out > 0 {
+        warn!(
+            clients = left_out,
+            "{left_out} clients of a logout are not told by the browser, which loads {MOST_FRAMES} \
+             frames at most; give them a backchannelLogoutURI, by which all are told"
+        );
+    }
     let mut see_other = view.rules().leaves_logout_with_see_other;
     let mut to = then;
+    let mut client = client;
     if let Some(session) = ended.first() {
         let back = Return {
             then: to.clone(),
@@ -197,7 +208,6 @@ async fn told(
         }
     }
     Ok(match to {
-    let mut client = client;
         Some(to) if frames.is_empty() => Outcome::Redirect { to, see_other },
         return_to => Outcome::Show(Screen::LoggedOut {
             client_name: client
@@ -236,18 +246,29 @@ pub async fn returned(
     }
 }
 
+/// What a browser is to load after a logout.
+struct Frames {
+    addresses: Vec<String>,
+    /// How many more would be too many.
+    left_out: usize,
+}
+
 /// What the browser loads to tell clients that want to be told so
 /// ([Front-Channel Logout §3](https://openid.net/specs/openid-connect-frontchannel-1_0.html#OPLogout)).
-async fn frames(view: &TenantView, ended: &[BrowserSession]) -> Result<Vec<String>, FlowError> {
+async fn frames(view: &TenantView, ended: &[BrowserSession]) -> Result<Frames, FlowError> {
     let clients = clients_of(view, ended).await?;
-    let mut frames = Vec::new();
+    let mut addresses = Vec::new();
     for (sid, id) in ended.iter().flat_map(BrowserSession::logins) {
         let client = clients.get(id);
         let url = client.and_then(|client| frontchannel_url(client, sid, &view.spec));
-        frames.extend(url.filter(|url| !frames.contains(url)));
+        addresses.extend(url.filter(|url| !addresses.contains(url)));
     }
-    frames.truncate(MOST_FRAMES);
-    Ok(frames)
+    let left_out = addresses.len().saturating_sub(MOST_FRAMES);
+    addresses.truncate(MOST_FRAMES);
+    Ok(Frames {
+        addresses,
+        left_out,
+    })
 }
 
 fn gone(request: &LogoutRequest) -> Screen {

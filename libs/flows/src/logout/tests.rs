@@ -2,7 +2,7 @@ mod upstream;
 
 use insula_engine::subject;
 use insula_jose::Alg;
-use insula_model::{Rules, SessionCookie};
+use insula_model::{ClientId, Rules, SessionCookie};
 use insula_testkit::{NOW, a_client, a_tenant, test_key};
 use serde_json::json;
 
@@ -363,6 +363,26 @@ async fn a_browser_tells_the_clients_that_want_frames_before_it_goes_on() {
     assert_eq!(turn.outcome, Outcome::Show(expected));
     assert_eq!(turn.cookies, [CookieChange::LogOut]);
     assert!(!has_session(&view, &person).await);
+}
+
+#[tokio::test]
+async fn clients_beyond_the_frames_of_a_page_are_counted_and_not_dropped_in_silence() {
+    let mut tenant = a_tenant();
+    for n in 0..40 {
+        let mut client = a_client().named(&format!("app{n}")).build();
+        client.logout.frontchannel_logout_uri = Some(format!("https://app{n}.test/out"));
+        tenant = tenant.with_client(client);
+    }
+    let (view, _) = view(tenant);
+    let (person, _) = logged_in(&view).await;
+    let live = session::live(&view, &person.browser).await.unwrap();
+    let mut session = live.unwrap().session.as_ref().clone();
+    session
+        .clients
+        .extend((0..40).map(|n| ClientId::parse(format!("app{n}")).unwrap()));
+    let frames = frames(&view, &[session]).await.unwrap();
+    assert_eq!((frames.addresses.len(), frames.left_out), (MOST_FRAMES, 8));
+    assert!(frames.addresses[0].starts_with("https://app0.test/out?"));
 }
 
 #[tokio::test]
