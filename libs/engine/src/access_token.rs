@@ -12,7 +12,7 @@ use crate::people::is_still_known;
 use crate::subject;
 
 /// By how much the clocks of our own processes may differ.
-const LEEWAY: Duration = Duration::from_secs(5);
+pub(crate) const LEEWAY: Duration = Duration::from_secs(5);
 
 /// A token of this tenant whose signature, issuer, kind and times were checked. Whether its family
 /// was revoked meanwhile is the caller's to ask, by [`grant`](Self::grant).
@@ -63,6 +63,12 @@ impl VerifiedToken {
     /// The family it belongs to.
     pub fn grant(&self) -> Option<GrantId> {
         self.claims.str("jti").and_then(crate::issue::grant_of)
+    }
+
+    /// When it is dead to all of our processes.
+    pub fn dead_at(&self) -> Timestamp {
+        let ends = self.claims.timestamp("exp");
+        ends.map_or(Timestamp::NEVER, |ends| ends + LEEWAY)
     }
 
     /// Whether the tenant still knows the person it is about.

@@ -10,6 +10,7 @@ use insula_model::{AccessToken, AccessTokenForm, ClaimSet, GrantId, Login, Sessi
 use insula_oauth::TokenResponse;
 use serde::Serialize;
 
+use crate::access_token::LEEWAY;
 use crate::claims::PersonClaims;
 use crate::grants::RefreshToken;
 use crate::token_plan::{Actor, Audience, IdTokenPlan, Subject, TokenPlan};
@@ -377,9 +378,12 @@ pub fn grant_of(jti: &str) -> Option<GrantId> {
     GrantId::parse(grant).ok()
 }
 
-/// After how long the last token of a family that is revoked now is dead anyway.
-pub fn longest_token_life(spec: &TenantSpec) -> Duration {
-    spec.expiry.id_tokens.max(spec.expiry.access_tokens)
+/// Until when a family that is revoked at `now` is to be known as such: after that, the last of its tokens
+/// is dead to all of our processes. A token that was signed while tokens lived longer than they do now is
+/// minded: the ring remembers how long they ever were to live.
+pub fn revoked_until(spec: &TenantSpec, keys: &KeyRing, now: Timestamp) -> Timestamp {
+    let configured = spec.expiry.id_tokens.max(spec.expiry.access_tokens);
+    now + configured.max(keys.longest_token_life()) + LEEWAY
 }
 
 #[cfg(test)]

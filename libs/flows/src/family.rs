@@ -1,9 +1,10 @@
 //! The family of all tokens that came of one grant: whether it still stands, and how it ends.
 
+use insula_ambient::Timestamp;
 use insula_engine::Refusal;
 use insula_engine::access_token::VerifiedToken;
 use insula_engine::introspect::Inactive;
-use insula_engine::issue::longest_token_life;
+use insula_engine::issue::revoked_until;
 use insula_model::{Client, EventKind, GrantId, Revocation};
 use insula_store::{Changes, RevocationFact, RevokedGrant};
 
@@ -17,6 +18,17 @@ pub(crate) async fn revoke_family(
     grant: &GrantId,
     reason: Revocation,
 ) -> Result<(), FlowError> {
+    revoke_family_until(view, client, grant, reason, view.now()).await
+}
+
+/// The same, until `until` at least.
+pub(crate) async fn revoke_family_until(
+    view: &TenantView,
+    client: &Client,
+    grant: &GrantId,
+    reason: Revocation,
+    until: Timestamp,
+) -> Result<(), FlowError> {
     let told = EventKind::GrantRevoked {
         grant: grant.clone(),
         client: client.id.clone(),
@@ -24,7 +36,7 @@ pub(crate) async fn revoke_family(
     };
     let revoked = RevokedGrant {
         grant: grant.clone(),
-        until: view.now() + longest_token_life(&view.spec),
+        until: until.max(revoked_until(&view.spec, &view.keys, view.now())),
         event: Some(event(view, told)),
     };
     let changes = Changes {

@@ -1,5 +1,6 @@
 //! The revocation endpoint.
 
+use insula_ambient::Timestamp;
 use insula_engine::access_token::VerifiedToken;
 use insula_engine::grants::RefreshToken;
 use insula_engine::{Evidence, Refusal, revoke as rules};
@@ -7,7 +8,7 @@ use insula_model::{Client, GrantId, Revocation};
 use insula_oauth::RevokeRequest;
 
 use crate::client_authentication::authenticated;
-use crate::family::revoke_family;
+use crate::family::revoke_family_until;
 use crate::introspect::is_jwt;
 use crate::signing::with_key_of;
 use crate::{FlowError, TenantView};
@@ -29,19 +30,27 @@ pub async fn revoke(view: &TenantView, evidence: &Evidence<'_>) -> Result<(), Fl
         family_of_refresh_token(view, client, token).await?
     };
     match family {
-        Some(grant) => revoke_family(view, client, &grant, Revocation::Asked).await,
+        Some((grant, until)) => {
+            revoke_family_until(view, client, &grant, Revocation::Asked, until).await
+        }
         None => Ok(()),
     }
 }
+
+/// A family to be revoked, and until when at least: the token that was shown is dead by then.
+type Ending = Option<(GrantId, Timestamp)>;
 
 fn family_of_access_token(
     view: &TenantView,
     client: &Client,
     token: &str,
-) -> Result<Option<GrantId>, Refusal> {
+) -> Result<Ending, Refusal> {
     let (spec, keys, now) = (&view.spec, &view.keys, view.now());
     match VerifiedToken::verify(token, spec, keys, now) {
-        Some(verified) => rules::access_token(&verified, client),
+        Some(verified) => {
+            let family = rules::access_token(&verified, client)?;
+            Ok(family.map(|grant| (grant, verified.dead_at())))
+        }
         None if VerifiedToken::is_another_kind(token, spec, keys, now) => {
             Err(Refusal::UnsupportedTokenType)
         }
@@ -53,16 +62,15 @@ async fn family_of_refresh_token(
     view: &TenantView,
     client: &Client,
     token: &str,
-) -> Result<Option<GrantId>, FlowError> {
+) -> Result<Ending, FlowError> {
     let Some(presented) = RefreshToken::parse(token, view.rules()) else {
         return Ok(None);
     };
     let Some(grant) = view.effects.store.find_refresh(&presented.id).await? else {
         return Ok(None);
     };
-    Ok(rules::refresh_token(
-        &presented, client, &grant, &view.keys,
-    )?)
+    let family = rules::refresh_token(&presented, client, &grant, &view.keys)?;
+    Ok(family.map(|grant| (grant, view.now())))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use insula_ambient::{Entropy, Timestamp};
 use insula_secret::Secret;
@@ -25,6 +26,8 @@ pub struct KeyRing {
     /// Algorithms whose first key is made when somebody asks for it. Nobody has seen a JWK Set of this
     /// ring: who asks for one asks for these keys.
     pub(crate) promised: Vec<Alg>,
+    /// The longest that a token of this tenant was ever to live.
+    pub(crate) longest_token_life: Duration,
 }
 
 /// One key of a ring.
@@ -90,7 +93,7 @@ impl KeyRing {
     /// A ring without keys, version 0, with a fresh secret.
     pub fn empty(entropy: &dyn Entropy) -> Self {
         let secret = Secret::filled_by(|bytes| entropy.fill(bytes));
-        Self::assembled(0, secret, Vec::new(), Vec::new())
+        Self::assembled(0, secret, Vec::new(), Vec::new(), Duration::ZERO)
     }
 
     /// Puts a ring together.
@@ -99,6 +102,7 @@ impl KeyRing {
         secret: Secret<[u8; 32]>,
         mut keys: Vec<RingKey>,
         promised: Vec<Alg>,
+        longest_token_life: Duration,
     ) -> Self {
         keys.sort_by_key(|key| match key.phase {
             Phase::Active { .. } => 0,
@@ -111,7 +115,14 @@ impl KeyRing {
             secret,
             keys,
             promised,
+            longest_token_life,
         }
+    }
+
+    /// The longest that a token of this tenant was ever to live. It does not shrink with the
+    /// configuration: a token that was signed before lives on, and its revocation and its key with it.
+    pub fn longest_token_life(&self) -> Duration {
+        self.longest_token_life
     }
 
     /// Grows by one with every change; what a compare-and-swap compares.

@@ -20,20 +20,24 @@ pub struct RotationPolicy {
     pub rotation_period: Duration,
     /// How long a key is published before it signs.
     pub publish_ahead: Duration,
-    /// How long it stays published after: the longest life of a token plus the cache time.
+    /// How long it stays published after: the longest life of a token plus the cache time. It is longer
+    /// where a token was ever to live longer.
     pub keep_retired_for: Duration,
+    /// How long a token lives at most.
+    pub longest_token_life: Duration,
     /// After this long as the active key it signs no more, even if no successor came.
     pub hard_end_after: Duration,
 }
 
 impl Default for RotationPolicy {
-    /// ES256, a new key every thirty days, announced a day before, kept two days after.
+    /// ES256, a new key every thirty days, announced a day before, kept two days after; tokens of a day.
     fn default() -> Self {
         Self {
             algs: vec![Alg::ES256],
             rotation_period: 30 * 24 * HOUR,
             publish_ahead: 24 * HOUR,
             keep_retired_for: 48 * HOUR,
+            longest_token_life: 24 * HOUR,
             hard_end_after: 60 * 24 * HOUR,
         }
     }
@@ -80,6 +84,8 @@ pub enum RotationStep {
         /// The algorithm.
         alg: Alg,
     },
+    /// Remember that tokens live as long as the policy has it: [`KeyRing::noting_token_life`].
+    NoteTokenLife,
     /// Let this announced key sign: [`KeyRing::promoted`].
     Promote {
         /// The key.
@@ -126,13 +132,17 @@ impl KeyRing {
             let step = RotationStep::Retire {
                 kid: key.kid().clone(),
             };
-            Some((key.drop_at(policy)?, step))
+            Some((self.drop_at(key, policy)?, step))
         });
+        // Without a key nothing was signed, and the first key brings it along.
+        let is_longer = policy.longest_token_life > self.longest_token_life;
+        let is_noted_now = is_longer && !self.keys.is_empty();
+        let noted = is_noted_now.then_some((LONG_AGO, RotationStep::NoteTokenLife));
         let successions = policy
             .algs
             .iter()
             .map(|alg| self.succession(*alg, demand, now, policy));
-        for (due, step) in successions.chain(goodbyes).chain(withdrawn) {
+        for (due, step) in successions.chain(goodbyes).chain(withdrawn).chain(noted) {
             if due <= now && !(demand.in_a_hurry && step.can_wait()) {
                 return RotationPlan { step, next_at: now };
             }
@@ -267,6 +277,14 @@ impl KeyRing {
         ring
     }
 
+    /// The successor that remembers tokens as long as those of `policy`, if it knows of none that were
+    /// to live longer.
+    pub fn noting_token_life(&self, policy: &RotationPolicy) -> Self {
+        let mut ring = self.succeeded_by(self.keys.clone());
+        ring.learn_token_life(policy);
+        ring
+    }
+
     /// The successor in which `key` is published but does not sign yet.
     pub fn with_announced(&self, key: impl Into<Arc<SigningKey>>, now: Timestamp) -> Self {
         self.with_key(key.into(), Phase::Announced { since: now })
@@ -285,6 +303,7 @@ impl KeyRing {
         // One change, one version.
         let mut ring = announced.promoted(&kid, now, policy);
         ring.version = announced.version;
+        ring.learn_token_life(policy);
         ring
     }
 
@@ -319,7 +338,7 @@ impl KeyRing {
             }
             let phase = Phase::Retiring {
                 since: now,
-                until: now + policy.keep_retired_for,
+                until: now + self.keep_retired_for(policy),
             };
             RingKey {
                 phase,
@@ -366,7 +385,38 @@ impl KeyRing {
 
     fn succeeded_by(&self, keys: Vec<RingKey>) -> Self {
         let version = self.version.saturating_add(1);
-        Self::assembled(version, self.secret.clone(), keys, self.promised.clone())
+        Self::assembled(
+            version,
+            self.secret.clone(),
+            keys,
+            self.promised.clone(),
+            self.longest_token_life,
+        )
+    }
+
+    fn learn_token_life(&mut self, policy: &RotationPolicy) {
+        self.longest_token_life = self.longest_token_life.max(policy.longest_token_life);
+    }
+
+    /// How long a retired key stays: by so much longer than the policy has it as tokens ever lived longer.
+    fn keep_retired_for(&self, policy: &RotationPolicy) -> Duration {
+        let longer = self
+            .longest_token_life
+            .saturating_sub(policy.longest_token_life);
+        policy.keep_retired_for.saturating_add(longer)
+    }
+
+    /// When a key can leave the ring; `None` while its end is not known.
+    fn drop_at(&self, key: &RingKey, policy: &RotationPolicy) -> Option<Timestamp> {
+        let wanted = policy.algs.contains(&key.alg());
+        match key.phase {
+            Phase::Retiring { until, .. } => Some(until),
+            // It never signed, and never will.
+            Phase::Announced { since } => (!wanted).then_some(since),
+            Phase::Active { .. } => {
+                (!wanted).then(|| key.hard_end(policy) + self.keep_retired_for(policy))
+            }
+        }
     }
 
     /// The longest announced key of an algorithm.
@@ -427,19 +477,6 @@ impl RingKey {
 
     fn hard_end(&self, policy: &RotationPolicy) -> Timestamp {
         self.entered() + policy.hard_end_after
-    }
-
-    /// When it can leave the ring; `None` while its end is not known.
-    fn drop_at(&self, policy: &RotationPolicy) -> Option<Timestamp> {
-        let wanted = policy.algs.contains(&self.alg());
-        match self.phase {
-            Phase::Retiring { until, .. } => Some(until),
-            // It never signed, and never will.
-            Phase::Announced { since } => (!wanted).then_some(since),
-            Phase::Active { .. } => {
-                (!wanted).then(|| self.hard_end(policy) + policy.keep_retired_for)
-            }
-        }
     }
 }
 

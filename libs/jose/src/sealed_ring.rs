@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use data_encoding::BASE64;
 use insula_ambient::Entropy;
@@ -36,6 +37,9 @@ struct StoredRing {
     /// Absent in rings that were sealed before keys were promised, and where none is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     promised: Vec<Alg>,
+    /// In milliseconds. Absent in rings that were sealed before it was kept.
+    #[serde(default)]
+    longest_token_life: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +83,7 @@ impl SealedKeyRing {
             secret,
             keys,
             promised: ring.promised.clone(),
+            longest_token_life: millis(ring.longest_token_life),
         };
         let json = serde_json::to_vec(&stored).map_err(|cause| JoseError::Claims {
             cause: cause.to_string(),
@@ -119,8 +124,13 @@ impl SealedKeyRing {
             secret,
             keys.map_err(content)?,
             stored.promised,
+            Duration::from_millis(stored.longest_token_life),
         ))
     }
+}
+
+fn millis(life: Duration) -> u64 {
+    u64::try_from(life.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn context(tenant: &str) -> String {

@@ -2,16 +2,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use insula_ambient::Clock as _;
 use insula_engine::Refusal;
+use insula_jose::RotationPolicy;
 use insula_oauth::Params;
-use insula_store::FACTS_GOOD_FOR;
-use insula_testkit::a_tenant;
+use insula_store::{Durable as _, FACTS_GOOD_FOR, MemoryStore};
+use insula_testkit::{a_tenant, test_keys, test_rotation};
 
-use crate::TenantView;
 use crate::testing::{
-    Something, Trouble, app, elsewhere, form, introspected, refusal, revoked, tokens, userinfo_of,
-    view, watched,
+    Something, Trouble, app, elsewhere, form, introspected, reconfigured, refusal, revoked, tokens,
+    userinfo_of, view, watched,
 };
+use crate::{Effects, TenantView};
 
 fn token(token: &str) -> Params {
     form(&[("token", token)])
@@ -85,6 +87,69 @@ async fn a_revocation_whose_end_nobody_heard_is_seen_by_the_next_who_asks() {
         let answer = Box::pin(revoking).now_or_never();
         assert!(answer.is_none_or(|answer| answer.is_err()));
         assert!(!is_active(&view, &access).await);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_revoked_stays_so_when_tokens_were_made_shorter_before() {
+    let day = Duration::from_hours(24);
+    for by_access_token in [true, false] {
+        let long = a_tenant().with(|spec| {
+            spec.expiry.access_tokens = day;
+            spec.expiry.refresh.absolute_lifetime = None;
+        });
+        let (long, clock) = view(long);
+        let policy = RotationPolicy {
+            longest_token_life: day,
+            ..test_rotation()
+        };
+        let durable = MemoryStore::new();
+        let long = TenantView {
+            keys: Arc::new(long.keys.noting_token_life(&policy)),
+            effects: Effects {
+                store: durable.tenant(&long.spec.id),
+                ..long.effects
+            },
+            ..long
+        };
+        let answer = tokens(&long).await;
+        let access = answer.access_token;
+        let short = reconfigured(&long, |spec| {
+            spec.expiry.access_tokens = Duration::from_mins(10);
+            spec.expiry.id_tokens = Duration::from_mins(10);
+        });
+        // A ring that was stored before it remembered anything: the token itself says how long it lives.
+        let short = TenantView {
+            keys: if by_access_token {
+                Arc::new(test_keys())
+            } else {
+                short.keys
+            },
+            ..short
+        };
+        let shown = if by_access_token {
+            access.clone()
+        } else {
+            answer.refresh_token.unwrap()
+        };
+        revoked(&short, Some(&app()), &token(&shown)).await.unwrap();
+        for after in [
+            Duration::from_mins(11),
+            Duration::from_hours(23),
+            Duration::from_mins(49),
+        ] {
+            clock.advance(after);
+            while durable.collect_expired(clock.now(), 100).await.unwrap() > 0 {}
+            assert!(
+                !is_active(&short, &access).await,
+                "{by_access_token} {after:?}"
+            );
+        }
+        clock.advance(Duration::from_secs(4));
+        let late = introspected(&short, Some(&app()), &token(&access))
+            .await
+            .unwrap();
+        assert!(!late.active, "and in the seconds that clocks may differ");
     }
 }
 

@@ -15,6 +15,7 @@ fn policy(algs: &[Alg]) -> RotationPolicy {
         rotation_period: 7 * DAY,
         publish_ahead: DAY,
         keep_retired_for: 2 * DAY,
+        longest_token_life: DAY,
         hard_end_after: 14 * DAY,
     }
 }
@@ -58,6 +59,7 @@ impl Tenant {
                 }
                 RotationStep::Promise { alg } => self.ring.promising(*alg),
                 RotationStep::Withdraw { alg } => self.ring.not_promising(*alg),
+                RotationStep::NoteTokenLife => self.ring.noting_token_life(&self.policy),
                 RotationStep::Promote { kid } => self.ring.promoted(kid, now, &self.policy),
                 RotationStep::Retire { kid } => self.ring.without(kid),
             };
@@ -108,6 +110,31 @@ fn the_first_key_of_a_ring_signs_at_once() {
     );
     assert_eq!(tenant.signer(Alg::EdDSA, START), Ok("EdDSA-1"));
     assert_eq!(next_at, START + 6 * DAY);
+}
+
+#[test]
+fn a_ring_remembers_the_longest_tokens_and_keeps_keys_until_they_are_dead() {
+    let mut tenant = Tenant::new(&[Alg::EdDSA]);
+    tenant.tick(START);
+    assert_eq!(tenant.ring.longest_token_life(), DAY);
+    tenant.policy.longest_token_life = 3 * DAY;
+    let (done, _) = tenant.tick(START + MINUTE);
+    assert_eq!(done, [RotationStep::NoteTokenLife]);
+    tenant.policy.longest_token_life = MINUTE;
+    tenant.policy.keep_retired_for = 2 * MINUTE;
+    let (done, _) = tenant.tick(START + 2 * MINUTE);
+    assert_eq!(done, [], "shorter tokens leave the longer ones alive");
+    assert_eq!(tenant.ring.longest_token_life(), 3 * DAY);
+    tenant.tick(START + 6 * DAY);
+    tenant.tick(START + 7 * DAY);
+    let first = KeyId::new("EdDSA-1");
+    tenant.tick(START + 10 * DAY);
+    assert!(
+        tenant.kids().contains(&first),
+        "its last token may be alive"
+    );
+    tenant.tick(START + 10 * DAY + MINUTE);
+    assert!(!tenant.kids().contains(&first));
 }
 
 #[test]

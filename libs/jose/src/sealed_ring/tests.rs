@@ -37,6 +37,7 @@ fn a_ring_comes_back_as_it_was() {
     assert_eq!(again.version(), ring.version());
     assert_eq!(again.jwks_json(), ring.jwks_json());
     assert_eq!(again.derive("x"), ring.derive("x"));
+    assert_eq!(again.longest_token_life(), Duration::from_hours(24));
     assert_eq!(format!("{again:?}"), format!("{ring:?}"));
     for (a, b) in again.keys().iter().zip(ring.keys()) {
         assert_eq!(a.key().is_some(), b.key().is_some(), "{}", a.kid());

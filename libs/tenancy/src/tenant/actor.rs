@@ -343,6 +343,7 @@ impl TenantActor {
             RotationStep::Nothing
             | RotationStep::Generate { .. }
             | RotationStep::Promise { .. }
+            | RotationStep::NoteTokenLife
             | RotationStep::Withdraw { .. } => {}
         }
     }

@@ -268,6 +268,7 @@ impl TenantLife {
             }
             step @ (RotationStep::Promise { .. }
             | RotationStep::Withdraw { .. }
+            | RotationStep::NoteTokenLife
             | RotationStep::Promote { .. }
             | RotationStep::Retire { .. }) => {
                 self.ring = Ring::Stepping(Draft { at, changed: true });

@@ -108,6 +108,7 @@ pub(crate) fn policy(
         rotation_period: in_time,
         publish_ahead,
         keep_retired_for: longest_token + options.jwks_max_age + SLACK,
+        longest_token_life: longest_token,
         hard_end_after: in_time.saturating_mul(2),
     })
 }
@@ -192,6 +193,7 @@ pub(crate) fn changed(
     match step {
         RotationStep::Promise { alg } => ring.promising(*alg),
         RotationStep::Withdraw { alg } => ring.not_promising(*alg),
+        RotationStep::NoteTokenLife => ring.noting_token_life(policy),
         RotationStep::Promote { kid } => ring.promoted(kid, at, policy),
         RotationStep::Retire { kid } => ring.without(kid),
         RotationStep::Nothing | RotationStep::Generate { .. } => ring.clone(),
