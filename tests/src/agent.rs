@@ -258,6 +258,13 @@ impl Answer {
         assert_eq!(self.status, status, "{}: {}", self.url, self.words());
         self
     }
+
+    /// Fails unless whoever carries it is told not to keep it (RFC 6749 §5.1).
+    #[track_caller]
+    pub fn assert_uncached(&self) {
+        let told = ["cache-control", "pragma"].map(|name| self.header(name));
+        assert_eq!(told, ["no-store", "no-cache"], "{}", self.url);
+    }
 }
 
 /// `application/x-www-form-urlencoded`.

@@ -192,7 +192,7 @@ impl RelyingParty {
 
     /// Verifies an answer of the token endpoint.
     pub async fn read(&self, answer: &Answer) -> Tokens {
-        assert_eq!(answer.header("cache-control"), "no-store", "RFC 6749 §5.1");
+        answer.assert_uncached();
         Tokens::read(self, &answer.json(), &self.keys().await)
     }
 
@@ -253,10 +253,12 @@ impl RelyingParty {
         Keys::read(&self.http.get(self.at("/keys")).await.expect(200).json())
     }
 
-    /// A request to an endpoint that authenticates clients.
+    /// A request to an endpoint that authenticates clients, whose answers nobody keeps.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         let attempt = self.try_post(path, form).await;
-        attempt.unwrap_or_else(|error| panic!("{path}: {error:?}"))
+        let answer = attempt.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        answer.assert_uncached();
+        answer
     }
 
     /// The same, where nobody may answer.

@@ -169,6 +169,7 @@ pub(crate) fn introspection_jwt(signed: String) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, HeaderValue::from_static(INTROSPECTION_JWT)))
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .insert_header((PRAGMA, HeaderValue::from_static("no-cache")))
         .insert_header((VARY, HeaderValue::from_static("Accept")))
         .insert_header((X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
         .body(signed)
@@ -333,6 +334,7 @@ pub(crate) fn indented(body: &impl Serialize, indent: &[u8], end: &str) -> HttpR
         .insert_header((CONTENT_TYPE, "application/json"))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((PRAGMA, "no-cache"))
         .body(text)
 }
 

@@ -12,7 +12,7 @@ async fn the_answer_is_dex_s_to_the_byte() {
     let party = server.kubelogin();
     let answer = party.post("/device/code", &[]).await.expect(200);
     assert_eq!(answer.header("content-type"), "application/json");
-    assert_eq!(answer.header("cache-control"), "no-store");
+    answer.assert_uncached();
     let told = answer.json();
     let text = |name: &str| told[name].as_str().unwrap();
     let issuer = &party.issuer;

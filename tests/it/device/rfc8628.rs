@@ -13,7 +13,7 @@ async fn an_answer_holds_what_the_rfc_requires() {
         let answer = party.post("/device/code", &[("scope", "openid")]).await;
         let answer = answer.expect(200);
         assert_eq!(answer.header("content-type"), "application/json");
-        assert_eq!(answer.header("cache-control"), "no-store");
+        answer.assert_uncached();
         let told = answer.json();
         let user_code = told["user_code"].as_str().unwrap();
         let page = party.at("/device");
@@ -137,6 +137,8 @@ async fn what_is_missing_or_unknown_is_said_in_registered_words() {
     let twice = [("scope", "openid"), ("scope", "email")];
     let twice = party.post("/device/code", &twice).await.expect(400);
     assert_eq!(twice.error(), "invalid_request");
+    let odd = [("scope", ""), ("nobody_knows", "this")];
+    party.post("/device/code", &odd).await.expect(200);
     let get = Agent::new().get(party.at("/device/code")).await;
     assert_eq!((get.status, get.header("allow")), (405, "POST"));
 }

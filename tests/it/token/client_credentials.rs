@@ -19,7 +19,7 @@ async fn a_client_of_ours_has_one_access_token_for_the_resource_it_names() {
     let nightly = shared_server.of_apis("nightly");
     let asked = [("resource", ORDERS), ("scope", "orders:read")];
     let answer = asks(&nightly, &asked).await.expect(200);
-    assert_eq!(answer.header("cache-control"), "no-store", "RFC 6749 §5.1");
+    answer.assert_uncached();
     let answer = answer.json();
     for absent in ["refresh_token", "id_token"] {
         assert_eq!(answer[absent], Value::Null, "RFC 6749 §4.4.3: {absent}");

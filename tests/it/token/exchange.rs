@@ -169,7 +169,7 @@ async fn a_token_of_an_upstream_is_exchanged_by_the_clients_whose_policy_says_so
         let more = [SCOPE, ("requested_token_type", requested)];
         let answer = exchange(&deploy, "github-actions", (kind, &job), &more).await;
         let answer = answer.expect(200);
-        assert_eq!(answer.header("cache-control"), "no-store");
+        answer.assert_uncached();
         let json = answer.json();
         assert_eq!(json["issued_token_type"], issued);
         assert_eq!(json["token_type"], "Bearer");

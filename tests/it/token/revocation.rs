@@ -29,7 +29,9 @@ async fn a_revoked_access_token_is_worth_nothing_anywhere() {
 #[tokio::test]
 async fn a_token_nobody_knows_is_as_dead_as_was_wished_for() {
     let portal = shared_server().await.portal();
-    portal.revoke("nobody-knows-this").await.expect(200);
+    let answer = portal.revoke("nobody-knows-this").await.expect(200);
+    answer.assert_uncached();
+    assert_eq!(answer.body, "", "RFC 7009 §2.2");
     portal.revoke("a.b.c").await.expect(200);
     let answer = portal.post("/revoke", &[]).await.expect(400);
     assert_eq!(answer.error(), "invalid_request");

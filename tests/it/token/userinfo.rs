@@ -9,7 +9,7 @@ async fn the_bearer_learns_what_the_scopes_release() {
     let portal = shared_server().await.portal();
     let tokens = portal.log_in(&Agent::new(), &JANE).await;
     let answer = portal.userinfo(&tokens.access_token).await.expect(200);
-    assert_eq!(answer.header("cache-control"), "no-store");
+    answer.assert_uncached();
     let claims = answer.json();
     assert_eq!(claims["sub"], *tokens.claim("sub"));
     assert_eq!(claims["email"], "jane@acme.example");

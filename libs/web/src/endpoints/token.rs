@@ -82,6 +82,7 @@ pub(crate) async fn revoke(ctx: &Context, payload: &mut web::Payload) -> HttpRes
     match answer.await {
         Ok(()) => HttpResponse::Ok()
             .insert_header(("Cache-Control", "no-store"))
+            .insert_header(("Pragma", "no-cache"))
             .finish(),
         Err(failure) => fail(ctx, Surface::Program, failure),
     }
