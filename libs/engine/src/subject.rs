@@ -1,8 +1,12 @@
 //! `sub`: who a token is about, in dex's form.
 
-use insula_model::{ClientId, ConnectorId, Rules, UserId};
+use insula_model::{ClientId, ConnectorId, Login, Rules, UserId};
 
-use crate::string_pair;
+use crate::{Refusal, string_pair};
+
+/// The longest `sub` that an ID token may have
+/// ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
+const LONGEST: usize = 255;
 
 /// The `sub` of a person: their id upstream and the connector they came through
 /// ([OpenID Connect Core §2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
@@ -20,6 +24,22 @@ use crate::string_pair;
 /// ```
 pub fn encode(user: &UserId, connector: &ConnectorId) -> String {
     string_pair::encode(user.as_str(), connector.as_str())
+}
+
+/// Whether an ID token may name this person. A client that has room for what the specification allows
+/// would cut a longer `sub` off, and take two people for one.
+pub(crate) fn must_fit_id_token(login: &Login, rules: &Rules) -> Result<(), Refusal> {
+    let length = encode(&login.claims.user_id, &login.connector_id).len();
+    if !rules.limits_length_of_sub || length <= LONGEST {
+        return Ok(());
+    }
+    Err(Refusal::UpstreamReply {
+        connector: login.connector_id.to_string(),
+        why: format!(
+            "its id of this person is too long: sub would have {length} characters, and may have \
+             {LONGEST}; name a shorter claim in userIDKey of the connector"
+        ),
+    })
 }
 
 /// The `sub` of a client that has tokens of its own: its id
@@ -44,6 +64,8 @@ pub fn decode(sub: &str) -> Option<(UserId, ConnectorId)> {
 
 #[cfg(test)]
 mod tests {
+    use insula_testkit::a_login;
+
     use super::*;
 
     #[test]
@@ -62,6 +84,24 @@ mod tests {
             assert_eq!(encode(&user, &connector), sub);
             assert_eq!(decode(sub), Some((user, connector)));
         }
+    }
+
+    #[test]
+    fn no_id_token_has_a_sub_of_more_than_255_characters_but_dexs() {
+        let told = |length: usize, rules| {
+            let mut login = a_login();
+            login.claims.user_id = UserId::parse("u".repeat(length)).unwrap();
+            let sub = encode(&login.claims.user_id, &login.connector_id).len();
+            (sub, must_fit_id_token(&login, rules))
+        };
+        assert_eq!(told(182, &Rules::STANDARD), (255, Ok(())));
+        let (sub, refused) = told(183, &Rules::STANDARD);
+        let Err(Refusal::UpstreamReply { connector, why }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!((sub, connector.as_str()), (256, "mock"));
+        assert!(why.contains("sub would have 256 characters"), "{why}");
+        assert_eq!(told(255, &Rules::DEX).1, Ok(()));
     }
 
     #[test]

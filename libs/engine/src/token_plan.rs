@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::access::{Access, Granted};
 pub use crate::audience::Audience;
-use crate::{Peers, Refusal};
+use crate::{Peers, Refusal, subject};
 
 /// Whom tokens are about.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -133,6 +133,9 @@ impl<'a> TokenPlan<'a> {
             AccessTokenForm::LikeIdTokens => Access::like_id_token(audience.clone(), login.scopes),
         };
         let has_id_token = spec.rules.gives_id_token_without_openid || login.scopes.openid();
+        if has_id_token {
+            subject::must_fit_id_token(login.login, &spec.rules)?;
+        }
         let id_token = has_id_token.then_some(IdTokenPlan {
             audience,
             lifetime: spec.expiry.id_tokens,

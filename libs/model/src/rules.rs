@@ -76,6 +76,8 @@ pub struct Rules {
     pub session_begins_with_proof: bool,
     /// Consent is asked for on a page with an address of its own; else where the login ends.
     pub asks_consent_on_page_of_its_own: bool,
+    /// Nobody gets an ID token whose `sub` is longer than OpenID Connect Core §2 allows.
+    pub limits_length_of_sub: bool,
     /// What a person allowed is remembered where there are no browser sessions, too.
     pub remembers_consent_without_sessions: bool,
     /// Clients are told what a page alone tells else: refusals after a request was found good, and

@@ -257,6 +257,9 @@ fn known(
     if !is_strong_enough(request, Proof::of(login), spec) {
         return Err(Refusal::UnmetAuthentication);
     }
+    if request.scopes.openid() {
+        subject::must_fit_id_token(login, &spec.rules)?;
+    }
     let consented = match consent {
         Consent::Now => return Ok(Next::Issue),
         Consent::Before(scopes) => scopes,

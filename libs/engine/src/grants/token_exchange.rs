@@ -160,6 +160,7 @@ pub fn upstream_exchange_plan<'a>(
 
 /// An ID token is asked for by its type, whatever the scopes.
 fn id_token<'a>(grant: &ExchangeGrant<'a>, spec: &TenantSpec) -> Result<IdTokenPlan<'a>, Refusal> {
+    crate::subject::must_fit_id_token(grant.login, &spec.rules)?;
     Ok(IdTokenPlan {
         audience: crate::token_plan::Audience::of(grant.scopes, &grant.client.id, grant.peers)?,
         lifetime: spec.expiry.id_tokens,

@@ -622,6 +622,13 @@ fn consent_is_asked_once_and_again_when_forced_or_not_enough() {
             Ok(Next::Consent),
         ),
         (
+            "§11 offline_access was not allowed before",
+            a_tenant(),
+            |r| r.scopes = Scopes::parse("openid email profile offline_access"),
+            Some(all),
+            Ok(Next::Consent),
+        ),
+        (
             "skipApprovalScreen",
             tenant_skips(a_tenant()),
             as_is,
@@ -861,6 +868,25 @@ fn a_claim_is_not_had_without_the_consent_its_scope_would_need() {
         assert_eq!(told(&request, "email"), Ok(Next::Issue));
         request.prompts = NONE;
         assert_eq!(told(&request, ""), Err(Refusal::ConsentRequired));
+    }
+}
+
+#[test]
+fn somebody_whose_sub_would_be_too_long_is_told_before_they_are_asked_anything() {
+    let (spec, mut login) = (a_tenant().build(), a_login());
+    login.claims.user_id = insula_model::UserId::parse("u".repeat(255)).unwrap();
+    let client = spec.client("app").unwrap();
+    for (scopes, is_refused) in [("openid", true), ("email", false)] {
+        for consent in [Consent::Before(None), Consent::Now] {
+            let request = asking(|r| r.scopes = Scopes::parse(scopes));
+            let standing = Standing::Known {
+                login: &login,
+                consent,
+            };
+            let told = next(&request, client, &spec, standing, NOW);
+            let refused = matches!(told, Err(Refusal::UpstreamReply { .. }));
+            assert_eq!(refused, is_refused, "OIDC Core §2, {scopes}");
+        }
     }
 }
 

@@ -206,6 +206,22 @@ fn a_code_is_good_for_its_client_the_peers_it_names_and_what_it_was_settled_to_b
 }
 
 #[test]
+fn no_code_becomes_an_id_token_with_a_sub_that_is_too_long() {
+    let mut grant = a_code_grant();
+    grant.login.claims.user_id = insula_model::UserId::parse("u".repeat(255)).unwrap();
+    let told = |spec: &TenantSpec, grant: &CodeGrant| planned(spec, grant, false).err();
+    let (ours, dexs) = (a_tenant().build(), a_tenant().dex().build());
+    let refused = told(&ours, &grant);
+    assert!(
+        matches!(refused, Some(Refusal::UpstreamReply { .. })),
+        "OpenID Connect Core §2: {refused:?}"
+    );
+    assert_eq!(told(&dexs, &grant), None, "as dex");
+    grant.scopes = Scopes::parse("email");
+    assert_eq!(told(&ours, &grant), None, "an access token has room");
+}
+
+#[test]
 fn a_code_of_somebody_who_was_taken_out_of_the_configuration_is_good_for_nothing() {
     let mut local = a_connector("mock");
     "local".clone_into(&mut local.kind);
