@@ -99,7 +99,7 @@ async fn each_response_type_brings_what_it_names_in_the_fragment_bound_together(
             assert_eq!(back.get("token_type"), "Bearer");
             assert_eq!(back.get("expires_in"), "600");
             let said = party.userinfo(token).await.expect(200).json();
-            assert!(sub.is_none_or(|sub| said["sub"] == sub));
+            assert!(sub.as_ref().is_none_or(|sub| said["sub"] == *sub));
             assert!(party.is_active(token).await);
         }
         if code.is_some() {
@@ -107,6 +107,8 @@ async fn each_response_type_brings_what_it_names_in_the_fragment_bound_together(
             assert_ne!(Some(&tokens.access_token), access);
             // OpenID Connect Core §3.3.3.6
             assert_eq!(tokens.claim("iss"), party.issuer.as_str());
+            let again = tokens.claim("sub").as_str();
+            assert!(sub.as_deref().is_none_or(|sub| Some(sub) == again));
         }
     }
 }

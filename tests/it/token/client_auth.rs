@@ -134,6 +134,22 @@ async fn what_is_not_a_form_of_a_known_grant_is_refused() {
 }
 
 #[tokio::test]
+async fn what_nobody_knows_and_what_is_empty_is_passed_over() {
+    let hooli = shared_server().await.hooli();
+    let (login, back) = hooli.code(&Agent::new(), &MOCK).await;
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", back.code()),
+        ("redirect_uri", login.redirect_uri.as_str()),
+        ("code_verifier", login.verifier.as_deref().unwrap()),
+        ("scope", ""),
+        ("client_secret", ""),
+        ("nobody_knows", "this"),
+    ];
+    hooli.post("/token", &form).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_client_gets_only_the_grants_it_is_registered_for() {
     let shared_server = shared_server().await;
     let mut kiosk = shared_server.portal();

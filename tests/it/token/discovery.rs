@@ -114,7 +114,9 @@ async fn authorization_server_metadata_is_found_in_both_spellings() {
     // RFC 8414 §3.1: the well-known part stands before the issuer's path.
     let rfc =
         format!("http://login.localhost:{port}/.well-known/oauth-authorization-server/initech");
-    assert_eq!(Agent::new().get(rfc).await.expect(200).body, of_issuer.body);
+    let by_rfc = Agent::new().get(rfc).await.expect(200);
+    assert_eq!(by_rfc.body, of_issuer.body);
+    assert_eq!(by_rfc.header("content-type"), "application/json");
     let root = shared_server
         .portal()
         .at("/.well-known/oauth-authorization-server");

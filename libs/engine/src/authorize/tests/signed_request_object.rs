@@ -197,6 +197,49 @@ fn an_object_is_signed_with_what_its_client_is_registered_for() {
 }
 
 #[test]
+fn rfc_9101_6_3_what_a_signed_object_asks_for_is_judged_like_any_other_request() {
+    let app = Some("https://app.test/cb".to_owned());
+    for (changes, why, told_at) in [
+        (
+            json!({"redirect_uri": "https://evil.test/cb"}),
+            Refusal::RedirectUriMismatch,
+            None,
+        ),
+        (
+            json!({"redirect_uri": null}),
+            Refusal::MissingRedirectUri,
+            None,
+        ),
+        (
+            json!({"response_type": null}),
+            Refusal::MissingResponseType,
+            app.clone(),
+        ),
+        (
+            json!({"response_type": "id_token"}),
+            Refusal::ResponseTypeNotServed("id_token".into()),
+            app.clone(),
+        ),
+        (
+            json!({"scope": null}),
+            Refusal::MissingOpenIdScope,
+            app.clone(),
+        ),
+        (
+            json!({"code_challenge": "short"}),
+            Refusal::PkceMalformed,
+            app.clone(),
+        ),
+    ] {
+        let object = key().sign(None, &claims(&changes)).unwrap();
+        // What stands outside would do.
+        let outside = "redirect_uri=https://app.test/cb&response_type=code&scope=openid";
+        let told = refusal(asked(&registered(), outside, &object));
+        assert_eq!(told, Some((why, told_at)), "{changes}");
+    }
+}
+
+#[test]
 fn dex_refuses_every_object_unread() {
     let client = registered();
     let spec = a_tenant().dex().with_client(client.clone()).build();
