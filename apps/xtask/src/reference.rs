@@ -86,7 +86,7 @@ fn faults(clause: &Clause, sources: &mut Sources) -> Vec<String> {
 /// The sources of tests, read once for each binary.
 struct Sources<'a> {
     root: &'a Path,
-    read: BTreeMap<String, String>,
+    read: BTreeMap<String, Vec<Source>>,
 }
 
 impl<'a> Sources<'a> {
@@ -99,14 +99,17 @@ impl<'a> Sources<'a> {
         let Some((binary, path)) = test.split_once(' ') else {
             return false;
         };
-        let Some(function) = path.rsplit("::").next() else {
+        let Some((module, function)) = path.rsplit_once("::") else {
             return false;
         };
         let root = self.root;
-        let sources = self.read.entry(binary.to_owned());
-        let sources = sources.or_insert_with(|| text_of(&folder_of(root, binary)));
+        let files = self.read.entry(binary.to_owned());
+        let files = files.or_insert_with(|| files_of(&folder_of(root, binary)));
         let (before, after) = (format!("fn {function}("), format!("\"{function}\""));
-        sources.contains(&before) || sources.contains(&after)
+        files.iter().any(|file| {
+            let is_there = file.module == module || format!("{}::tests", file.module) == module;
+            is_there && (file.text.contains(&before) || file.text.contains(&after))
+        })
     }
 }
 
@@ -122,18 +125,38 @@ fn folder_of(root: &Path, binary: &str) -> PathBuf {
     found.unwrap_or(first).clone()
 }
 
-/// All of Rust below a folder, in one text.
-fn text_of(folder: &Path) -> String {
-    let mut text = String::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            text.push_str(&text_of(&path));
-        } else if path.extension().is_some_and(|kind| kind == "rs") {
-            text.push_str(&fs::read_to_string(&path).unwrap_or_default());
+/// A file of Rust, and the module that it is.
+struct Source {
+    module: String,
+    text: String,
+}
+
+/// All of Rust below the folder of a binary.
+fn files_of(folder: &Path) -> Vec<Source> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                files.push(Source {
+                    module: module_of(path.strip_prefix(folder).unwrap_or(&path)),
+                    text: fs::read_to_string(&path).unwrap_or_default(),
+                });
+            }
         }
     }
-    text
+    files
+}
+
+/// The module that a file is, by where it lies.
+fn module_of(file: &Path) -> String {
+    let named = file.with_extension("");
+    let parts = named.iter().map(|part| part.to_string_lossy());
+    let parts = parts.filter(|part| !matches!(part.as_ref(), "src" | "mod" | "lib" | "main"));
+    parts.collect::<Vec<_>>().join("::")
 }
 
 fn page(clauses: &[Clause]) -> String {
@@ -211,6 +234,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let mut sources = Sources::of(&root);
         let here = "xtask reference::tests::a_clause_names_a_test_that_exists_or_says_why_it_does_not_apply";
+        let elsewhere = here.replace("reference::", "coverage::");
         for (clause, is_good) in [
             (clause(&[here], None), true),
             (clause(&[], Some("why")), true),
@@ -218,6 +242,7 @@ mod tests {
                 clause(&["xtask reference::tests::no_such_test"], None),
                 false,
             ),
+            (clause(&[&elsewhere], None), false),
             (clause(&["nowhere a::b"], None), false),
             (clause(&[], None), false),
             (clause(&[here], Some("why")), false),
