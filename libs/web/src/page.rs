@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    AcceptLanguage, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, Header as _, Quality,
+    AcceptLanguage, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, Header as _, PRAGMA, Quality,
     RETRY_AFTER, VARY,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -72,6 +72,7 @@ pub(crate) fn answer_in(
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CONTENT_LANGUAGE, lang))
         .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((PRAGMA, "no-cache"))
         .insert_header((VARY, "Accept-Language, Cookie"));
     if let Some(seconds) = retry_after_s(page) {
         builder.insert_header((RETRY_AFTER, seconds.to_string()));

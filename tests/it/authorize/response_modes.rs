@@ -31,7 +31,7 @@ async fn the_page_of_form_post_holds_one_form_and_it_goes_to_the_client() {
     assert_eq!(form.value("error"), Some("login_required"));
     assert_eq!(form.value("state"), Some(login.state.as_str()));
     assert_eq!(form.value("iss"), Some(hooli.issuer.as_str()));
-    assert_eq!(answer.header("cache-control"), "no-store");
+    answer.assert_uncached();
 }
 
 #[tokio::test]
@@ -94,6 +94,6 @@ async fn the_query_a_redirect_uri_has_is_kept() {
 async fn no_redirect_is_kept_or_told_on() {
     let hooli = shared_server().await.hooli();
     let answer = Agent::new().get(hooli.begin().url).await.expect(303);
-    assert_eq!(answer.header("cache-control"), "no-store");
+    answer.assert_uncached();
     assert_eq!(answer.header("referrer-policy"), "no-referrer");
 }

@@ -1,7 +1,7 @@
 //! What a client hears at its redirect URI.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, LOCATION, PRAGMA};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use insula_engine::authorize::ReplyTo;
 use insula_oauth::{ErrorCode, ResponseMode, encode_pairs};
@@ -81,7 +81,7 @@ fn with_query(uri: &str, pairs: &str) -> String {
     format!("{front}{joiner}{pairs}{fragment}")
 }
 
-/// Sends the browser elsewhere. Never cached: the URL may carry a code.
+/// Sends the browser elsewhere. Never cached: the URL may carry a code or tokens (RFC 6749 §5.1).
 pub(crate) fn redirect(to: &str, see_other: bool) -> HttpResponse {
     let status = if see_other {
         StatusCode::SEE_OTHER
@@ -94,6 +94,7 @@ pub(crate) fn redirect(to: &str, see_other: bool) -> HttpResponse {
             utf8_percent_encode(to, NOT_IN_HEADERS).to_string(),
         ))
         .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((PRAGMA, "no-cache"))
         .insert_header(("Referrer-Policy", "no-referrer"))
         .finish()
 }

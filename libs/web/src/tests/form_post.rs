@@ -32,6 +32,7 @@ fn fields(answer: &Answer) -> Vec<(String, String)> {
     assert_eq!(answer.status, 200, "{text}");
     assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
     assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("pragma"), "no-cache", "RFC 6749 §5.1");
     assert_eq!(answer.header("location"), "");
     assert_eq!(text.matches("<form").count(), 1, "{text}");
     assert!(

@@ -45,10 +45,12 @@ async fn a_tenant_asked_too_often_says_when_to_come_back() {
         let answer = world.ask(request.insert_header(("accept", accepted))).await;
         assert_eq!(answer.header("content-type"), kind, "{accepted}");
     }
-    let post = TestRequest::post().uri("/token").insert_header(FORM);
-    let token = world.ask(post).await;
-    assert_eq!((token.status, token.header("retry-after")), (429, "30"));
-    assert_eq!(token.header("www-authenticate"), "");
+    for path in ["/token", "/revoke", "/token/introspect"] {
+        let post = TestRequest::post().uri(path).insert_header(FORM);
+        let told = world.ask(post).await;
+        assert_eq!((told.status, told.header("retry-after")), (429, "30"));
+        assert_eq!(told.header("www-authenticate"), "", "{path}");
+    }
     let userinfo = world.get("/userinfo").await;
     assert_eq!(userinfo.status, 429);
     assert_eq!(userinfo.header("www-authenticate"), "");

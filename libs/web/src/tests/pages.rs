@@ -27,6 +27,7 @@ async fn every_page_has_the_headers_that_guard_it() {
         for (name, value) in [
             ("content-type", "text/html; charset=utf-8"),
             ("cache-control", "no-store"),
+            ("pragma", "no-cache"),
             ("x-content-type-options", "nosniff"),
             ("x-frame-options", "DENY"),
             ("referrer-policy", "no-referrer"),

@@ -27,6 +27,7 @@ async fn location(tenant: &str, to: &ReplyTo) -> String {
     let answer = Answer::of(reply(&ctx, to, code())).await;
     assert_eq!(answer.status, 303);
     assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("pragma"), "no-cache");
     answer.header("location").to_owned()
 }
 
