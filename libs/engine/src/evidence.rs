@@ -1,6 +1,9 @@
 use std::net::IpAddr;
 
+use insula_model::Rules;
 use insula_oauth::Params;
+
+use crate::Refusal;
 
 /// What a request brings along to prove who sends it, read from the wire once and judged by
 /// [`client_auth`](crate::client_auth) and [`bearer`](crate::bearer).
@@ -32,5 +35,16 @@ impl<'r> Evidence<'r> {
     pub fn with_authorization(mut self, header: &'r str) -> Self {
         self.authorization.push(Some(header));
         self
+    }
+
+    /// Whether each parameter of the form comes once
+    /// ([RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)): of two tokens one would be
+    /// judged, and the client would believe it of the other.
+    pub fn must_not_repeat(&self, rules: &Rules) -> Result<(), Refusal> {
+        let repeated = self.form.duplicate();
+        let repeated = repeated.filter(|_| rules.refuses_repeated_parameters);
+        repeated.map_or(Ok(()), |name| {
+            Err(Refusal::DuplicateParameter(name.to_owned()))
+        })
     }
 }

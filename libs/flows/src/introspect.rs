@@ -44,6 +44,7 @@ pub async fn answer(
     evidence: &Evidence<'_>,
     form: AnswerForm,
 ) -> Result<Introspection, FlowError> {
+    evidence.must_not_repeat(view.rules())?;
     let asker = match view.rules().introspection {
         IntrospectionForm::Rfc7662 => {
             let asker = authenticated(view, evidence).await?;

@@ -18,6 +18,7 @@ use crate::{FlowError, TenantView};
 ///
 /// A token nobody knows is a success: it is as dead as was wished for (RFC 7009 §2.2).
 pub async fn revoke(view: &TenantView, evidence: &Evidence<'_>) -> Result<(), FlowError> {
+    evidence.must_not_repeat(view.rules())?;
     let proven = authenticated(view, evidence).await?;
     let client = proven.client();
     let token = RevokeRequest::from_params(&evidence.form).token;

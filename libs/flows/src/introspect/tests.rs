@@ -98,6 +98,10 @@ async fn rfc_7662_2_1_who_asks_must_prove_who_they_are() {
     assert_eq!(told, Refusal::ClientCredentials);
     let without = refusal(introspected(&view, Some(&app()), &asked(&[])).await);
     assert_eq!(without, Refusal::MissingToken);
+    let twice = asked(&[token, ("token", "y")]);
+    let told = refusal(introspected(&view, Some(&app()), &twice).await);
+    let expected = Refusal::DuplicateParameter("token".into());
+    assert_eq!(told, expected, "RFC 6749 §3.2");
 }
 
 #[tokio::test]

@@ -96,6 +96,23 @@ async fn who_revokes_must_be_a_client_and_name_a_token() {
 }
 
 #[tokio::test]
+async fn rfc_6749_3_2_of_two_tokens_in_one_request_neither_is_taken_and_in_dex_the_first_is() {
+    for tenant in [a_tenant(), a_tenant().dex()] {
+        let (view, _) = view(tenant);
+        let tokens = tokens(&view).await;
+        let (access, refresh) = (tokens.access_token, tokens.refresh_token.unwrap());
+        let both = form(&[("token", "garbage"), ("token", &access)]);
+        let told = revoked(&view, Some(&app()), &both).await;
+        if view.rules().refuses_repeated_parameters {
+            assert_eq!(refusal(told), Refusal::DuplicateParameter("token".into()));
+        } else {
+            told.unwrap();
+        }
+        assert_eq!(is_alive(&view, &access, &refresh).await, [true; 2]);
+    }
+}
+
+#[tokio::test]
 async fn an_id_token_cannot_be_revoked_and_we_say_so() {
     let (view, _) = view(a_tenant());
     let id_token = tokens(&view).await.id_token.unwrap();
