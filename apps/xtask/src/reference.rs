@@ -167,7 +167,8 @@ fn page(clauses: &[Clause]) -> String {
     let mut page = String::from(
         "# What the specifications demand, and the test that proves it\n\n\
          Made by `cargo xtask reference` of `tests/clauses.toml`. Every clause that binds a server of this kind\n\
-         names its tests, or says why it does not apply.\n\n\
+         names its tests, or says why it does not apply. They hold for tenants of our format; where a tenant follows\n\
+         dex it does what dex does, and where that differs is a field of `insula_model::Rules`.\n\n\
          | specification | clauses | proven | do not apply |\n| --- | --- | --- | --- |\n",
     );
     for (spec, clauses) in &by_spec {
