@@ -184,6 +184,10 @@ pub enum Refusal {
     BearerLacksOpenId,
     BearerOfAnotherAudience,
     MissingToken,
+    /// dex says what introspection expects instead.
+    IntrospectionByMethod(String),
+    /// dex tells it from a form without a token.
+    IntrospectionOfNothing,
     UnsupportedTokenType,
     TokenOfAnotherClient,
     BadLogoutHint,
@@ -510,7 +514,7 @@ impl Refusal {
             Self::BearerInvalid => "the access token is malformed, expired or revoked",
             Self::BearerLacksOpenId => "the access token was not granted the openid scope",
             Self::BearerOfAnotherAudience => "the access token is not meant for userinfo",
-            Self::MissingToken => "token is missing",
+            Self::MissingToken | Self::IntrospectionOfNothing => "token is missing",
             Self::UnsupportedTokenType => "tokens of this type cannot be revoked",
             Self::TokenOfAnotherClient => "the token was issued to another client",
             Self::BadLogoutHint => "id_token_hint is not an ID token of this issuer",
@@ -522,7 +526,7 @@ impl Refusal {
             }
             Self::LogoutClientUnknown => "no client with this client_id is registered",
             Self::NoLogoutInProgress => "no logout is in progress here",
-            Self::MethodNotAllowed(method) => {
+            Self::MethodNotAllowed(method) | Self::IntrospectionByMethod(method) => {
                 return format!("method {method} is not allowed here").into();
             }
             Self::MalformedBody(why) => return format!("the request cannot be read: {why}").into(),

@@ -51,6 +51,9 @@ pub async fn answer(
             introspect::may_ask(&asker)?;
             Some(asker)
         }
+        IntrospectionForm::Dex if evidence.form.is_empty() => {
+            return Err(Refusal::IntrospectionOfNothing.into());
+        }
         IntrospectionForm::Dex => None,
     };
     let asker = asker.map(ProvenClient::into_client);

@@ -202,7 +202,9 @@ fn program_status(refusal: &Refusal, form: RefusalForm) -> StatusCode {
     match refusal {
         Refusal::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        Refusal::MethodNotAllowed(_) if !dex => StatusCode::METHOD_NOT_ALLOWED,
+        Refusal::MethodNotAllowed(_) | Refusal::IntrospectionByMethod(_) if !dex => {
+            StatusCode::METHOD_NOT_ALLOWED
+        }
         Refusal::ClientCredentials | Refusal::UnknownClient => StatusCode::UNAUTHORIZED,
         Refusal::ClientAuth(_) if refusal.code(form) == ErrorCode::InvalidClient => {
             StatusCode::UNAUTHORIZED

@@ -64,8 +64,34 @@ async fn nobody_may_try_out_tokens_without_saying_who_they_are_but_in_dex() {
     assert_eq!(facts["client_id"], "example-app");
     assert_eq!(facts["ext"]["email"], "kilgore@kilgore.trout");
     assert_eq!(facts["scope"], Value::Null);
-    let answer = Agent::new().post(&url, &[]).await.expect(400);
-    assert_eq!(answer.error(), "invalid_request");
+}
+
+#[tokio::test]
+async fn dex_says_what_is_wrong_with_a_question_in_its_own_words() {
+    let globex = shared_server().await.globex();
+    let url = globex.at("/token/introspect");
+    let agent = Agent::new();
+    let hint = ("token_type_hint", "access_token");
+    for (answer, words) in [
+        (
+            agent.get(&url).await,
+            r#"HTTP method is "GET", expected "POST"."#,
+        ),
+        (
+            agent.post(&url, &[]).await,
+            "The POST body can not be empty.",
+        ),
+        (
+            agent.post(&url, &[hint]).await,
+            "The POST body doesn't contain 'token' parameter.",
+        ),
+    ] {
+        let answer = answer.expect(400);
+        assert_eq!(answer.error(), "invalid_request");
+        assert_eq!(answer.json()["error_description"], words);
+    }
+    let ours = shared_server().await.portal().at("/token/introspect");
+    agent.get(&ours).await.expect(405);
 }
 
 #[tokio::test]

@@ -140,6 +140,11 @@ impl Refusal {
             Self::SubjectTokenRefused(_) | Self::ExchangeScopes(_) => "".into(),
             Self::BearerMissing | Self::BearerInvalid => "Invalid bearer token.".into(),
             Self::MissingToken => "The POST body doesn't contain 'token' parameter.".into(),
+            Self::IntrospectionByMethod(method) => {
+                let method = repeatable(method);
+                format!(r#"HTTP method is "{method}", expected "POST"."#).into()
+            }
+            Self::IntrospectionOfNothing => "The POST body can not be empty.".into(),
             Self::MethodNotAllowed(_) => "method not allowed".into(),
             Self::LogoutRedirectNeedsHint => {
                 "post_logout_redirect_uri requires id_token_hint.".into()

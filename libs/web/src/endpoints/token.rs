@@ -44,6 +44,10 @@ pub(crate) async fn token(
 /// `POST /token/introspect`.
 pub(crate) async fn introspect(ctx: &Context, payload: &mut web::Payload) -> HttpResponse {
     let answer = async {
+        let method = ctx.request.method();
+        if method != Method::POST {
+            return Err(Refusal::IntrospectionByMethod(method.to_string()).into());
+        }
         let evidence = posted(ctx, payload).await?;
         let form = answer_form(&ctx.request);
         insula_flows::introspect::answer(&ctx.snapshot.view, &evidence, form).await

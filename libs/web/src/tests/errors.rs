@@ -134,6 +134,8 @@ pub(super) fn every_refusal() -> Vec<Refusal> {
         Refusal::PublicClientHasNoCredentials,
         Refusal::ClientIsCalledAsPerson,
         Refusal::MissingToken,
+        Refusal::IntrospectionByMethod(word()),
+        Refusal::IntrospectionOfNothing,
         Refusal::UnsupportedTokenType,
         Refusal::TokenOfAnotherClient,
         Refusal::BadLogoutHint,
@@ -186,6 +188,8 @@ async fn a_program_hears_every_refusal_with_the_status_the_rfcs_and_dex_give_it(
         (Refusal::MissingToken, 400, 400),
         // everywhere
         (Refusal::MethodNotAllowed("GET".into()), 405, 400),
+        (Refusal::IntrospectionByMethod("GET".into()), 405, 400),
+        (Refusal::IntrospectionOfNothing, 400, 400),
         (Refusal::MalformedBody("x".into()), 400, 400),
         (Refusal::TooManyRequests { retry_after_s: 7 }, 429, 429),
         (Refusal::Overloaded { retry_after_s: 7 }, 503, 503),
