@@ -162,16 +162,26 @@ impl Provider {
             return Err(refused("has no \"iat\", or one that is no time"));
         }
         let told = claims.audience();
-        let is_for_us = match audience {
+        let is_client = |one: &str| !us.client_id.is_empty() && one == us.client_id;
+        let is_meant = |one: &str| match audience {
             SubjectTokenAudience::Anybody => true,
-            SubjectTokenAudience::OneOf(names) => names.iter().any(|one| told.contains(&&**one)),
-            SubjectTokenAudience::Us(issuer) => {
-                let is_client = |one: &&str| !us.client_id.is_empty() && *one == us.client_id;
-                told.contains(&issuer) || told.iter().any(is_client)
-            }
+            SubjectTokenAudience::OneOf(names) => names.iter().any(|name| name == one),
+            SubjectTokenAudience::Us(issuer) => one == issuer || is_client(one),
         };
-        if !is_for_us {
+        let is_for_anybody = matches!(audience, SubjectTokenAudience::Anybody);
+        if !is_for_anybody && !told.iter().any(|one| is_meant(one)) {
             return Err(refused("was made for somebody else: \"aud\" names them"));
+        }
+        // One for several was given to whoever asked for it: that must be one of ours, as Core §2 has it of
+        // ID tokens, or any of its audiences could show it here.
+        if let Some(azp) = claims
+            .get("azp")
+            .filter(|_| told.len() > 1 && !is_for_anybody)
+        {
+            let is_ours = |azp: &str| is_meant(azp) || is_client(azp);
+            if !azp.as_str().is_some_and(is_ours) {
+                return Err(refused("was made for another client: \"azp\" names it"));
+            }
         }
         Ok(claims)
     }

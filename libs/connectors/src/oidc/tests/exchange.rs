@@ -176,6 +176,51 @@ async fn for_whom_a_token_must_be_made_is_said_by_who_asks() {
 }
 
 #[tokio::test]
+async fn a_token_for_several_that_another_client_asked_for_is_refused_where_audiences_count() {
+    let lab = Lab::new().await;
+    let oidc = lab.open(&json!({"userNameKey": "sub", "scopes": ["openid"]}));
+    let named = [
+        "https://jobs.test".to_owned(),
+        "https://batch.test".to_owned(),
+    ];
+    let (us, anybody) = (
+        SubjectTokenAudience::Us(ISSUER),
+        SubjectTokenAudience::Anybody,
+    );
+    let one = SubjectTokenAudience::OneOf(&named);
+    let (jobs, batch) = ("https://jobs.test", "https://batch.test");
+    for (aud, azp, audience, is_taken) in [
+        (json!([ISSUER, "other"]), json!("other"), us, false),
+        (json!([CLIENT, "other"]), json!("other"), us, false),
+        (json!([CLIENT, "other"]), json!(7), us, false),
+        (json!([CLIENT, "other"]), json!(CLIENT), us, true),
+        (json!([ISSUER, "other"]), json!(CLIENT), us, true),
+        (json!([ISSUER, "other"]), json!(ISSUER), us, true),
+        (json!([ISSUER, "other"]), json!(null), us, true),
+        (json!([jobs, "other"]), json!("other"), one, false),
+        (json!([jobs, "other"]), json!(jobs), one, true),
+        (json!([jobs, batch]), json!(batch), one, true),
+        (json!([jobs, "other"]), json!(CLIENT), one, true),
+        // Made for one alone: whoever asked for it was given it for that one.
+        (json!(jobs), json!("other"), one, true),
+        (json!([jobs]), json!("other"), one, true),
+        (json!([jobs, "other"]), json!("other"), anybody, true),
+    ] {
+        let claims = merged(a_job(&lab), &json!({"aud": aud, "azp": azp}));
+        let token = lab.key.sign(None, &claims).unwrap();
+        let shown = SubjectToken {
+            audience,
+            ..shown(&token)
+        };
+        let told = oidc.exchange(shown).await;
+        assert_eq!(told.is_ok(), is_taken, "{aud} {azp} {audience:?}");
+        if let Err(why) = told {
+            assert!(why.to_string().contains("\"azp\""), "{why}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_access_token_is_worth_what_userinfo_says_where_it_is_asked() {
     let lab = Lab::new().await;
     let userinfo = json!({"sub": "jane-1", "name": "Jane", "email": "jane@idp.test",
