@@ -14,15 +14,22 @@ use crate::route::below;
 /// Names the sealed parameters of a form that another site posted.
 const POSTED: &str = "posted";
 
-/// Marks a form that was sent once more from a page of ours.
+/// Says from which kind of site a request comes.
+const FETCH_SITE: &str = "sec-fetch-site";
+
+/// Marks a form that was sent once more from a page of ours. Anybody can set it, and it gives nobody more
+/// than they have without it.
 const AGAIN: &str = "posted_again";
 
 /// What was asked, or how the browser is led to ask it again with its cookies.
 pub(crate) enum Asked {
     /// In a query.
     Query(Params),
-    /// In a form.
+    /// In a form of ours, or of a program.
     Form(Params),
+    /// In a form that another site began and that was sent once more, from a page of ours or from there:
+    /// it comes with cookies, and is nobody's word.
+    Resent(Params),
     /// Another site posted it: nothing can be judged before the browser asks again.
     Again(Outcome),
 }
@@ -53,9 +60,12 @@ pub(crate) async fn asked(
     } else {
         form
     };
-    if params.get(AGAIN).is_some() {
-        let own = params.pairs().filter(|(name, _)| *name != AGAIN);
-        return Ok(Asked::Form(Params::from_pairs(own)));
+    let is_marked = params.get(AGAIN).is_some();
+    let own = params.pairs().filter(|(name, _)| *name != AGAIN);
+    let params = Params::from_pairs(own);
+    // A browser that does not tell by fetch metadata is not sent around in a circle.
+    if is_marked && !is_told_to_be_from_elsewhere(ctx) {
+        return Ok(Asked::Resent(params));
     }
     if !is_from_elsewhere(ctx) {
         return Ok(Asked::Form(params));
@@ -84,13 +94,18 @@ fn fields_again(params: &Params) -> Vec<(String, String)> {
 /// then a cookie of ours says that no other site began it. A program sends neither header.
 pub(crate) fn is_from_elsewhere(ctx: &Context) -> bool {
     let headers = ctx.request.headers();
-    match text(headers, "sec-fetch-site") {
-        Some(site) => !matches!(site, "same-origin" | "none"),
+    match text(headers, FETCH_SITE) {
+        Some(_) => is_told_to_be_from_elsewhere(ctx),
         None => match text(headers, ORIGIN.as_str()) {
             Some(origin) => !is_own(ctx, origin) && !has_cookies(ctx),
             None => false,
         },
     }
+}
+
+fn is_told_to_be_from_elsewhere(ctx: &Context) -> bool {
+    let site = text(ctx.request.headers(), FETCH_SITE);
+    site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
 }
 
 fn is_own(ctx: &Context, origin: &str) -> bool {

@@ -35,7 +35,7 @@ pub(crate) async fn start(ctx: &Context, payload: &mut web::Payload, at: Option<
     let mut login = None;
     let walk = async {
         let params = match posted::asked(ctx, payload, true).await? {
-            Asked::Query(params) | Asked::Form(params) => params,
+            Asked::Query(params) | Asked::Form(params) | Asked::Resent(params) => params,
             Asked::Again(outcome) => return Ok(outcome.into()),
         };
         login = insula_flows::authorize::named(&params).map(str::to_owned);
@@ -83,7 +83,7 @@ pub(crate) async fn callback(
     let walk = async {
         let returned = match posted::asked(ctx, payload, false).await? {
             Asked::Query(params) => Returned::Query(params),
-            Asked::Form(params) => Returned::Form(params),
+            Asked::Form(params) | Asked::Resent(params) => Returned::Form(params),
             Asked::Again(outcome) => return Ok(outcome.into()),
         };
         login = returned.state().map(str::to_owned);
@@ -120,13 +120,13 @@ pub(crate) async fn approval(ctx: &Context, payload: &mut web::Payload) -> Walke
 /// `GET`/`POST /logout`.
 pub(crate) async fn logout(ctx: &Context, payload: &mut web::Payload) -> Walked {
     let walk = async {
-        let params = match posted::asked(ctx, payload, true).await? {
-            Asked::Query(params) | Asked::Form(params) => params,
+        // Only a form of ours can have been posted with a proof; a link with one proves nothing.
+        let (params, is_posted) = match posted::asked(ctx, payload, true).await? {
+            Asked::Query(params) | Asked::Resent(params) => (params, false),
+            Asked::Form(params) => (params, !is_get(ctx)),
             Asked::Again(outcome) => return Ok(outcome.into()),
         };
         let request = LogoutRequest::from_params(&params);
-        // Only a form of ours can have been posted with a proof; a link with one proves nothing.
-        let is_posted = !is_get(ctx);
         let answer = LogoutAnswer {
             proof: params.get("hmac").filter(|_| is_posted),
             everywhere: params.get("everywhere").is_some(),
@@ -142,7 +142,7 @@ pub(crate) async fn logout(ctx: &Context, payload: &mut web::Payload) -> Walked 
 pub(crate) async fn logged_out_upstream(ctx: &Context, payload: &mut web::Payload) -> Walked {
     let walk = async {
         let params = match posted::asked(ctx, payload, true).await? {
-            Asked::Query(params) | Asked::Form(params) => params,
+            Asked::Query(params) | Asked::Form(params) | Asked::Resent(params) => params,
             Asked::Again(outcome) => return Ok(outcome.into()),
         };
         let (view, browser) = (&ctx.snapshot.view, ctx.browser());

@@ -67,7 +67,7 @@ pub(crate) async fn page(ctx: &Context, payload: &mut web::Payload) -> Walked {
             Asked::Query(query) => {
                 return device::show(view, query.get("user_code"), &browser).await;
             }
-            Asked::Form(form) => form,
+            Asked::Form(form) | Asked::Resent(form) => form,
             Asked::Again(outcome) => return Ok(outcome.into()),
         };
         match form.get("req") {
