@@ -16,7 +16,7 @@ use crate::{FlowError, Outcome, Screen, TenantView, Turn};
 pub use authorization::authorize;
 pub use confirm::answer;
 pub(crate) use confirm::ask;
-pub use entry::{enter, show, show_form};
+pub use entry::{enter, show, show_filled};
 pub use through_callback::{complete, enter_and_return};
 
 /// Has a device that still waits get what `grant` stands for; whether it waited.

@@ -54,8 +54,8 @@ pub use configured_people::ConfiguredPeople;
 pub use connectors::{Connectors, OpenedConnector};
 pub use error::{Fault, FlowError, Refused};
 pub use outcome::{
-    AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, DeviceTrouble, Outcome,
-    PasswordTrouble, Screen, Turn,
+    AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, DeviceAsked, DeviceTrouble,
+    Outcome, PasswordTrouble, Screen, Turn,
 };
 pub use signing::have_promised_keys_made;
 pub use view::{Browser, Effects, MakeKeys, TenantView};

@@ -72,6 +72,17 @@ pub enum PasswordTrouble {
     },
 }
 
+/// A device that waits to be confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceAsked {
+    /// The client that it asked for.
+    pub client_name: String,
+    /// From where, where that is known.
+    pub asked_from: Option<String>,
+    /// How many minutes ago.
+    pub minutes_ago: u64,
+}
+
 /// What was wrong with a user code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceTrouble {
@@ -156,6 +167,8 @@ pub enum Screen {
         action: String,
         /// What was wrong before.
         trouble: Option<DeviceTrouble>,
+        /// Who asks with the code in the field, where the form's address brought one.
+        asked: Option<DeviceAsked>,
     },
     /// Is this your device?
     ConfirmDevice {

@@ -36,10 +36,10 @@ pub use csp::content_security_policy;
 pub use error::ThemeError;
 pub use library::{ThemeLibrary, ThemeRequest};
 pub use page::{
-    Chooser, ConnectorChoice, Consent, DeviceAnswer, DeviceAnswered, DeviceCode, DeviceConfirm,
-    DeviceError, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm, LoggedOut,
-    LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, ScopeItem, SignedIn,
-    Unavailable,
+    Chooser, ConnectorChoice, Consent, DeviceAnswer, DeviceAnswered, DeviceAsked, DeviceCode,
+    DeviceConfirm, DeviceError, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm,
+    LoggedOut, LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, ScopeItem,
+    SignedIn, Unavailable,
 };
 pub use palette::{Colors, Scheme, Tokens};
 pub use plain::plain_error;

@@ -185,6 +185,19 @@ pub struct DeviceCode {
     pub error: Option<DeviceError>,
     /// Minutes until the next try, with [`DeviceError::Throttled`].
     pub retry_after_min: Option<u64>,
+    /// Who asks with this code, where it came with the address and no question follows.
+    pub asked: Option<DeviceAsked>,
+}
+
+/// A device that waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DeviceAsked {
+    /// The client's name.
+    pub client_name: String,
+    /// The address it asked from, where that is known.
+    pub asked_from: Option<String>,
+    /// How many minutes ago it asked.
+    pub minutes_ago: u64,
 }
 
 /// Why the code of a device was not accepted.

@@ -3,8 +3,9 @@
 use actix_web::HttpResponse;
 use insula_flows::{ConsentScope, DeviceTrouble, Outcome, PasswordTrouble, Screen, Turn};
 use insula_theming::{
-    Chooser, ConnectorChoice, Consent, DeviceAnswer, DeviceAnswered, DeviceCode, DeviceConfirm,
-    DeviceError, FormPost, LoggedOut, LogoutConfirm, Page, Password, PasswordError, ScopeItem,
+    Chooser, ConnectorChoice, Consent, DeviceAnswer, DeviceAnswered, DeviceAsked, DeviceCode,
+    DeviceConfirm, DeviceError, FormPost, LoggedOut, LogoutConfirm, Page, Password, PasswordError,
+    ScopeItem,
 };
 use tracing::error;
 
@@ -125,6 +126,7 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
             user_code,
             action,
             trouble,
+            asked,
         } => {
             let page = DeviceCode {
                 user_code,
@@ -136,6 +138,11 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
                     }
                     _ => None,
                 },
+                asked: asked.map(|asked| DeviceAsked {
+                    client_name: asked.client_name,
+                    asked_from: asked.asked_from,
+                    minutes_ago: asked.minutes_ago,
+                }),
             };
             return respond::show(ctx, &page.into());
         }

@@ -170,6 +170,10 @@ async fn the_form_is_filled_in_and_says_that_a_code_is_wrong() {
     assert_eq!(field(&empty), "");
     let filled = Agent::new().get(&codes.complete).await.expect(200);
     assert_eq!(field(&filled), codes.user);
+    let page = filled.page();
+    assert!(page.has("device-client") && page.has("device-when"));
+    assert!(filled.words().contains("127.0.0.1"), "{}", filled.words());
+    assert!(!empty.page().has("device-client"));
     let invalid = format!("{}?user_code=BBBB-BBBB&invalid=true", codes.page);
     let invalid = Agent::new().get(invalid).await.expect(400);
     assert_eq!(field(&invalid), "BBBB-BBBB");

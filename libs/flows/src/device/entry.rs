@@ -7,7 +7,9 @@ use crate::advance::{Arrival, advance};
 use crate::conversation::Conversation;
 use crate::guesses::Guesses;
 use crate::under_way::client;
-use crate::{Browser, DeviceTrouble, FlowError, Outcome, Screen, TenantView, Turn, login_log};
+use crate::{
+    Browser, DeviceAsked, DeviceTrouble, FlowError, Outcome, Screen, TenantView, Turn, login_log,
+};
 
 /// The page where a user code is typed. With the code in its address
 /// (`verification_uri_complete`, RFC 8628 §3.3.1) it goes on to the question whether the device is
@@ -23,8 +25,54 @@ pub async fn show(
     }
 }
 
+/// dex's form, as its address fills it in. What follows it is the login and no question, so that it says
+/// itself who asks with this code, from where and when: somebody may have sent the person the code of
+/// another device ([RFC 8628 §5.4](https://www.rfc-editor.org/rfc/rfc8628#section-5.4)). A code that no
+/// device waits with looks as it does in dex, and is counted.
+pub async fn show_filled(
+    view: &TenantView,
+    user_code: String,
+    trouble: Option<DeviceTrouble>,
+    browser: &Browser,
+) -> Result<Turn, FlowError> {
+    let asked = match trouble {
+        None => asked_with(view, &user_code, browser).await?,
+        Some(_) => None,
+    };
+    Ok(form(view, user_code, trouble, asked))
+}
+
+async fn asked_with(
+    view: &TenantView,
+    typed: &str,
+    browser: &Browser,
+) -> Result<Option<DeviceAsked>, FlowError> {
+    let Ok((_, device)) = found(view, typed, browser).await? else {
+        return Ok(None);
+    };
+    let client = view.clients().find(device.client_id.as_str()).await?;
+    Ok(client.map(|client| DeviceAsked {
+        client_name: client.name.clone(),
+        asked_from: device.asked_from.map(|address| address.to_string()),
+        minutes_ago: view.now().since(device.asked_at).as_secs() / 60,
+    }))
+}
+
 /// The form alone.
-pub fn show_form(view: &TenantView, user_code: String, trouble: Option<DeviceTrouble>) -> Turn {
+pub(super) fn show_form(
+    view: &TenantView,
+    user_code: String,
+    trouble: Option<DeviceTrouble>,
+) -> Turn {
+    form(view, user_code, trouble, None)
+}
+
+fn form(
+    view: &TenantView,
+    user_code: String,
+    trouble: Option<DeviceTrouble>,
+    asked: Option<DeviceAsked>,
+) -> Turn {
     let action = match view.rules().devices {
         insula_model::DeviceForm::Rfc8628 => PAGE,
         insula_model::DeviceForm::Dex => "/device/auth/verify_code",
@@ -33,6 +81,7 @@ pub fn show_form(view: &TenantView, user_code: String, trouble: Option<DeviceTro
         user_code,
         action: action.to_owned(),
         trouble,
+        asked,
     })
     .into()
 }

@@ -1,10 +1,10 @@
 //! Pages with speaking data, one per state.
 
 use super::{
-    Chooser, ConnectorChoice, Consent, DeviceAnswer, DeviceAnswered, DeviceCode, DeviceConfirm,
-    DeviceError, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm, LoggedOut,
-    LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, ScopeItem, SignedIn,
-    Unavailable,
+    Chooser, ConnectorChoice, Consent, DeviceAnswer, DeviceAnswered, DeviceAsked, DeviceCode,
+    DeviceConfirm, DeviceError, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm,
+    LoggedOut, LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, ScopeItem,
+    SignedIn, Unavailable,
 };
 
 const CLIENT: &str = "Acme Portal";
@@ -255,12 +255,18 @@ fn device(error: Option<DeviceError>, retry_after_min: Option<u64>) -> DeviceCod
         action: "/device".into(),
         error,
         retry_after_min,
+        asked: None,
     }
 }
 
 fn device_known() -> DeviceCode {
     DeviceCode {
         user_code: "WDJB-MJHT".into(),
+        asked: Some(DeviceAsked {
+            client_name: CLIENT.into(),
+            asked_from: Some("192.0.2.7".into()),
+            minutes_ago: 2,
+        }),
         ..device(None, None)
     }
 }

@@ -60,7 +60,7 @@ pub(crate) async fn page(ctx: &Context, payload: &mut web::Payload) -> Walked {
             let is_invalid = query.get("invalid").is_some_and(is_true);
             let typed = query.take("user_code").unwrap_or_default();
             let trouble = is_invalid.then_some(DeviceTrouble::Wrong);
-            return Ok(device::show_form(view, typed, trouble));
+            return device::show_filled(view, typed, trouble, &ctx.browser()).await;
         }
         let browser = ctx.browser();
         let form = match from_elsewhere::asked(ctx, payload, false).await? {

@@ -3,6 +3,7 @@
 use insula_oauth::Params;
 
 use super::*;
+use crate::DeviceAsked;
 use crate::testing::{destination, heard};
 
 fn dexs() -> TenantBuilder {
@@ -244,6 +245,42 @@ async fn the_form_says_what_is_wrong_with_a_code() {
     clock.advance(view.spec.expiry.device_requests);
     let expired = person.types_code(&view, &told.user_code).await;
     assert_eq!(trouble(&expired), Some(DeviceTrouble::Expired));
+}
+
+#[tokio::test]
+async fn a_form_that_its_address_filled_in_says_who_asks_and_from_where() {
+    let (view, clock) = view(dexs());
+    let told = tv(&view).await;
+    clock.advance(Duration::from_mins(2));
+    let asked = async |view: &TenantView, typed: &str, trouble| {
+        let browser = crate::Browser {
+            address: Some("192.0.2.99".parse().unwrap()),
+            ..crate::Browser::default()
+        };
+        let turn = device::show_filled(view, typed.to_owned(), trouble, &browser).await;
+        match turn.unwrap().outcome {
+            Outcome::Show(Screen::DeviceCode { asked, .. }) => asked,
+            other => panic!("not the form: {other:?}"),
+        }
+    };
+    let tv = DeviceAsked {
+        client_name: "The App".to_owned(),
+        asked_from: Some(LIVING_ROOM.to_owned()),
+        minutes_ago: 2,
+    };
+    assert_eq!(asked(&view, &told.user_code, None).await, Some(tv));
+    let wrong = Some(DeviceTrouble::Wrong);
+    assert_eq!(asked(&view, &told.user_code, wrong).await, None);
+    for other in ["", "x", "BBBB-BBBB"] {
+        assert_eq!(asked(&view, other, None).await, None, "{other}");
+    }
+    let without = reconfigured(&view, |spec| spec.clients.clear());
+    assert_eq!(asked(&without, &told.user_code, None).await, None);
+    // Who tries out codes here is counted as who types them.
+    for _ in 0..WRONG_CODES_OF_ADDRESS.count {
+        asked(&view, "BBBB-BBBB", None).await;
+    }
+    assert_eq!(asked(&view, &told.user_code, None).await, None);
 }
 
 #[tokio::test]
