@@ -1,7 +1,11 @@
 // Logs in to several clients, leaves, and tells what the browser loaded and where it ended. One JSON
 // line out.
 //
-// INSULA_TEST_CHROMIUM  LOGIN  PASSWORD  SHOTS_DIR  JAVASCRIPT=on|off
+// INSULA_TEST_CHROMIUM  LOGIN  PASSWORD  SHOTS_DIR  JAVASCRIPT=on|off|late
+//
+// `late` holds the script back until frames that do not wait for it have loaded, and stops the timer by
+// which the page would go on in any case.
+//
 // PLAN: { "port": …, "logins": [URL…], "logout": URL, "end": URL }
 //
 // A listener here stands in for every client: `/cb` ends a login, `/out` is a frame, `/never` is one
@@ -49,6 +53,23 @@ async function until(look) {
   throw new Error('what was waited for did not come');
 }
 
+async function holdBack(page, haveLoaded) {
+  await page.evaluateOnNewDocument(() => {
+    const set = window.setTimeout;
+    window.setTimeout = (run, ms, ...rest) => (ms >= 3000 ? 0 : set(run, ms, ...rest));
+  });
+  await page.setRequestInterception(true);
+  page.on('request', async (request) => {
+    if (/logged-out/.test(request.url()) && request.resourceType() === 'script') {
+      for (let tries = 0; tries < 20 && !haveLoaded(); tries += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    await request.continue();
+  });
+}
+
 async function logIn(page, url) {
   await page.goto(url, { waitUntil: 'load' });
   if (await page.$('#login')) {
@@ -79,6 +100,7 @@ await report('chromium', async () => {
     await page.goto(plan.logout, { waitUntil: 'load' });
     await page.screenshot({ path: join(required('SHOTS_DIR'), 'confirm.png') });
     const expected = plan.logins.length;
+    if (process.env.JAVASCRIPT === 'late') await holdBack(page, () => frames.length === expected);
     await page.click('#submit-logout', { noWaitAfter: true });
     await until(() => frames.length === expected);
     let clicked = false;

@@ -63,19 +63,19 @@ async fn the_page_after_a_logout_loads_what_the_clients_want_and_nothing_else() 
     ];
     let answer = agent.get(logout_url(&app, &params)).await.expect(200);
     let policy = answer.header("content-security-policy");
-    let frames = format!("frame-src http://app.localhost:{port} http://wiki.localhost:{port}");
-    assert!(policy.ends_with(&frames), "{policy}");
+    let allowed = format!("frame-src http://app.localhost:{port} http://wiki.localhost:{port}");
+    assert!(policy.ends_with(&allowed), "{policy}");
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     let page = answer.page();
     let issuer = url::form_urlencoded::byte_serialize(app.issuer.as_bytes()).collect::<String>();
     let sid = tokens.claim("sid").as_str().unwrap();
-    assert_eq!(
-        page.attributes("iframe", "src"),
-        [
-            format!("http://app.localhost:{port}/out?app=1&iss={issuer}&sid={sid}"),
-            format!("http://wiki.localhost:{port}/out"),
-        ]
-    );
+    let frames = [
+        format!("http://app.localhost:{port}/out?app=1&iss={issuer}&sid={sid}"),
+        format!("http://wiki.localhost:{port}/out"),
+    ];
+    assert_eq!(page.attributes("iframe", "data-src"), frames);
+    let without_script = answer.body.matches("<noscript><iframe src=\"http").count();
+    assert_eq!(without_script, 2, "{}", answer.body);
     assert_eq!(
         page.attributes("#return", "href"),
         [format!("{bye}?state=s")]
@@ -168,6 +168,19 @@ async fn chromium_tells_every_client_and_goes_on() {
         format!("http://app.localhost:{port}/bye?state=s")
     );
     assert_eq!(told["clicked"], false, "{told}");
+}
+
+#[tokio::test]
+async fn chromium_goes_on_once_all_have_loaded_however_late_the_script_comes() {
+    let Some((told, port)) = leaves(&["app", "wiki"], "late").await else {
+        return;
+    };
+    assert_eq!(told["frames"].as_array().unwrap().len(), 2, "{told}");
+    assert_eq!(told["violations"], json!([]), "{told}");
+    assert_eq!(
+        told["url"],
+        format!("http://app.localhost:{port}/bye?state=s")
+    );
 }
 
 #[tokio::test]
