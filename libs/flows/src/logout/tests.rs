@@ -193,6 +193,35 @@ async fn without_a_session_there_is_nothing_to_ask_and_a_stale_cookie_goes() {
 }
 
 #[tokio::test]
+async fn a_good_hint_of_another_session_leads_to_its_page_after_a_yes_and_a_forged_one_does_not() {
+    for is_forged in [false, true] {
+        let (view, _) = view(a_tenant());
+        let (_, mut hint) = logged_in(&view).await;
+        if is_forged {
+            hint.push('A');
+        }
+        let (person, _) = logged_in(&view).await;
+        let asked = request(Some(&hint), Some(BYE));
+        let page = leaves(&view, &asked, None, &person).await.unwrap();
+        let proof = proof_in(&page.outcome).expect("a question");
+        assert!(has_session(&view, &person).await);
+        let gone = leaves(&view, &asked, Some(&proof), &person).await.unwrap();
+        assert!(!has_session(&view, &person).await);
+        let to = "https://app.test/bye?state=xyz".to_owned();
+        let went = Outcome::Redirect {
+            to,
+            see_other: true,
+        };
+        let expected = if is_forged {
+            shown(&["de", "en"])
+        } else {
+            went
+        };
+        assert_eq!(gone.outcome, expected);
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_is_not_registered_is_not_gone_to_and_the_person_is_asked() {
     let (view, _) = view(a_tenant());
     let (person, hint) = logged_in(&view).await;

@@ -154,6 +154,9 @@ async fn a_refresh_token_ends_with_its_session_where_its_client_wants_that() {
         end_all(&view, &person.browser, SessionEnd::LoggedOut)
             .await
             .unwrap();
+        let access = form(&[("token", &second.access_token)]);
+        let told = introspected(&view, Some(&app()), &access).await.unwrap();
+        assert_eq!(told.active, !ends, "access tokens go along");
         let second = second.refresh_token.unwrap();
         assert_eq!(refreshed(&view, &second).await.is_err(), ends);
     }
@@ -164,10 +167,17 @@ async fn a_refresh_token_of_a_session_that_ran_out_is_not_active_and_is_refused(
     let (view, clock) = view(bound_to_session());
     let mut person = Person::default();
     let token = refresh_token(&view, &mut person).await;
+    let idle = view.spec.sessions.valid_if_not_used_for;
+    clock.advance(idle.saturating_sub(Duration::from_secs(1)));
+    let tokens = refreshed(&view, &token).await.unwrap();
+    let token = tokens.refresh_token.unwrap();
     let asked = form(&[("token", &token)]);
     let told = introspected(&view, Some(&app()), &asked).await.unwrap();
     assert!(told.active);
-    clock.advance(view.spec.sessions.valid_if_not_used_for + Duration::from_secs(1));
+    clock.advance(Duration::from_secs(2));
+    let access = form(&[("token", &tokens.access_token)]);
+    let told = introspected(&view, Some(&app()), &access).await.unwrap();
+    assert!(told.active, "an access token is good until its end");
     let told = introspected(&view, Some(&app()), &asked).await.unwrap();
     assert!(!told.active);
     let refused = refusal(refreshed(&view, &token).await);
