@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::awake::{self, AwakeOptions};
@@ -47,6 +47,26 @@ pub struct Options {
     /// How many of them are woken.
     #[arg(long, default_value_t = 100)]
     awake: u32,
+    /// Take only these figures, print them and write nothing.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+}
+
+/// What can be measured by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// One idle tenant.
+    Idle,
+    /// Discovery and keys.
+    Metadata,
+    /// Codes and refresh tokens.
+    Tokens,
+    /// Tokens of clients themselves.
+    Machines,
+    /// Whole logins.
+    Logins,
+    /// Very many tenants.
+    Crowd,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -94,11 +114,16 @@ pub fn run(options: Options) -> Result<()> {
     };
     let mut report = Report::new(Machine::find(&plan.cores));
     let runtime = client_runtime(&plan.cores)?;
-    let measured =
-        runtime.block_on(async { tokio::time::timeout(LIMIT, measure(&plan, &mut report)).await });
+    let only = options.only.as_slice();
+    let measured = runtime
+        .block_on(async { tokio::time::timeout(LIMIT, measure(&plan, only, &mut report)).await });
     match measured {
         Ok(measured) => measured?,
         Err(_) => bail!("not done after {LIMIT:?}; nothing was written"),
+    }
+    if !only.is_empty() {
+        println!("{}", report.written_over(""));
+        return Ok(());
     }
     let criterion = options.criterion.or_else(beside_this_program);
     report.add_functions(criterion.as_deref());
@@ -113,18 +138,30 @@ pub fn run(options: Options) -> Result<()> {
     std::fs::write(&options.out, text).with_context(|| format!("{shown} cannot be written"))
 }
 
-/// Everything, one after the other.
-pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
-    idle::measure(plan, report)
-        .await
-        .context("one idle tenant")?;
-    metadata::measure(plan, report).await.context("metadata")?;
-    tokens::measure(plan, report).await.context("tokens")?;
-    machines::measure(plan, report)
-        .await
-        .context("client_credentials")?;
-    logins::measure(plan, report).await.context("logins")?;
-    crowd::measure(plan, report).await.context("many tenants")
+/// One after the other: those parts, or everything where none is named.
+pub(crate) async fn measure(plan: &Plan, only: &[Part], report: &mut Report) -> Result<()> {
+    let wanted = |part: Part| only.is_empty() || only.contains(&part);
+    if wanted(Part::Idle) {
+        let done = idle::measure(plan, report).await;
+        done.context("one idle tenant")?;
+    }
+    if wanted(Part::Metadata) {
+        metadata::measure(plan, report).await.context("metadata")?;
+    }
+    if wanted(Part::Tokens) {
+        tokens::measure(plan, report).await.context("tokens")?;
+    }
+    if wanted(Part::Machines) {
+        let done = machines::measure(plan, report).await;
+        done.context("client_credentials")?;
+    }
+    if wanted(Part::Logins) {
+        logins::measure(plan, report).await.context("logins")?;
+    }
+    if wanted(Part::Crowd) {
+        crowd::measure(plan, report).await.context("many tenants")?;
+    }
+    Ok(())
 }
 
 /// The runtime that asks. It stays on its own cores.

@@ -16,6 +16,8 @@ use crate::wire::Wire;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const A_MOMENT: Duration = Duration::from_millis(2);
+/// A process that used no more than two hundredths of a second in this time has nothing left to do.
+const A_BREATH: Duration = Duration::from_millis(400);
 /// `/proc` counts time in hundredths of a second, on every Linux there is.
 const TICKS_PER_SECOND: u32 = 100;
 
@@ -102,6 +104,22 @@ impl Process {
     pub(crate) fn processor_time(&self) -> Option<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
         Some(used(&stat)?.1)
+    }
+
+    /// Waits until it has nothing left to do by itself, such as making RSA keys ahead.
+    pub(crate) async fn at_rest(&self) -> Result<()> {
+        let asked = Instant::now();
+        while let Some(before) = self.processor_time() {
+            sleep(A_BREATH).await;
+            let after = self.processor_time().unwrap_or(before);
+            if after.saturating_sub(before) <= 2 * Duration::from_secs(1) / TICKS_PER_SECOND {
+                break;
+            }
+            if asked.elapsed() > PATIENCE {
+                bail!("the server has not come to rest after {PATIENCE:?}");
+            }
+        }
+        Ok(())
     }
 
     /// Processor time used so far by its threads, by their names, where the system tells.

@@ -47,6 +47,15 @@ impl Signer {
         Self::of(Pair::P256(pair), token)
     }
 
+    /// For a token of this algorithm.
+    pub(crate) fn of_algorithm(algorithm: &str, token: &str) -> Result<Self> {
+        match algorithm {
+            "RS256" => Self::for_token(token),
+            "ES256" => Self::es256_for_token(token),
+            other => Err(anyhow!("{other} is not among what is compared")),
+        }
+    }
+
     fn of(pair: Pair, token: &str) -> Result<Self> {
         let (message, _) = token
             .rsplit_once('.')
@@ -78,25 +87,29 @@ impl Signer {
         })
     }
 
-    fn sign_for(&self, span: Duration) -> Result<Rate> {
+    /// One signature.
+    pub(crate) fn sign(&self) -> Result<Vec<u8>> {
         let random = SystemRandom::new();
-        let mut signature = match &self.pair {
-            Pair::Rsa(pair) => vec![0; pair.public_modulus_len()],
-            Pair::P256(_) => Vec::new(),
+        let signed = match &self.pair {
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, &self.message, &mut signature)
+                    .map(|()| signature)
+            }
+            Pair::P256(pair) => {
+                let signature = pair.sign(&random, &self.message);
+                signature.map(|signature| signature.as_ref().to_vec())
+            }
         };
+        signed.map_err(|_| anyhow!("the key does not sign"))
+    }
+
+    fn sign_for(&self, span: Duration) -> Result<Rate> {
         let mut made = 0_u32;
         let before = own_processor_time();
         let began = Instant::now();
         while began.elapsed() < span {
-            let signed = match &self.pair {
-                Pair::Rsa(pair) => {
-                    pair.sign(&RSA_PKCS1_SHA256, &random, &self.message, &mut signature)
-                }
-                Pair::P256(pair) => pair.sign(&random, &self.message).map(|signature| {
-                    std::hint::black_box(signature);
-                }),
-            };
-            signed.map_err(|_| anyhow!("the key does not sign"))?;
+            std::hint::black_box(self.sign()?);
             made += 1;
         }
         let took = began.elapsed().as_secs_f64();

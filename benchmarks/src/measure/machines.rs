@@ -1,10 +1,12 @@
-//! Tokens of clients themselves, one signature each and nothing written, against the signatures that the
-//! crypto library makes on the same cores when nothing else is asked of it.
+//! Tokens of clients themselves, one signature each and nothing written: against the signatures that the
+//! crypto library makes on the same cores when nothing else is asked of it, and against a bare handler
+//! that makes one for each answer.
 
 use anyhow::{Context as _, Result};
 use data_encoding::BASE64;
 use serde_json::Value;
 
+use crate::bare;
 use crate::deployment::{CLIENT, Deployment, RESOURCE, SECRET};
 use crate::load::Plan;
 use crate::raw::Signer;
@@ -26,43 +28,53 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
         deployment.add_tenant("one", algorithm)?;
         let mut server = deployment.open(&plan.cores.server)?;
         let (mut wire, _) = server.ready().await?;
-        let request = request(&deployment.host("one"));
+        let host = deployment.host("one");
+        let request = request(&host);
         let answer = wire.ask(&request).await?.expect(200)?;
         let length = answer.body.len();
         let body: Value = serde_json::from_slice(answer.body)?;
         let token = body.get("access_token").and_then(Value::as_str);
         let token = token.context("no access token came")?;
-        let signer = match algorithm {
-            "RS256" => Signer::for_token(token)?,
-            _ => Signer::es256_for_token(token)?,
-        };
-        let (mut tokens, mut raws, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        let signer = Signer::of_algorithm(algorithm, token)?;
+        let mut bare = bare::start(plan, &server, &deployment, &host, Some(algorithm))?;
+        bare.ready().await?;
+        server.at_rest().await?;
+        let (mut tokens, mut raws, mut bares) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..plan.rounds.min(MOST_ROUNDS) {
             let round = storm(&server, &request, length, plan.connections, plan.span).await?;
+            let theirs = storm(&bare, &request, length, plan.connections, plan.span).await?;
             let raw = signer.rate(&plan.cores.server, plan.span / 2)?;
             tokens.push(round.per_second());
+            bares.push(theirs.per_second());
             raws.push(raw.per_second);
-            ratios.push(round.per_second() / raw.per_second);
         }
-        report.add(Figure {
-            what: format!(
-                "{algorithm} tokens by client_credentials, one signature each, to the raw signing rate"
-            ),
-            value: format!(
-                "{} ({} to {}; {})",
-                ratio(median(&ratios)),
-                rate(median(&tokens)),
-                rate(median(&raws)),
-                spread(&ratios)
-            ),
-            target: Some(Target::new(shown, median(&ratios) >= goal)),
-        });
+        let what = format!("{algorithm} tokens by client_credentials, one signature each");
+        for (to, others) in [
+            ("the raw signing rate", raws),
+            ("a bare handler that signs", bares),
+        ] {
+            let pairs = tokens.iter().zip(&others);
+            let ratios: Vec<f64> = pairs.map(|(ours, theirs)| ours / theirs).collect();
+            report.add(Figure {
+                what: format!("{what}, to {to}"),
+                value: format!(
+                    "{} ({} to {}; {})",
+                    ratio(median(&ratios)),
+                    rate(median(&tokens)),
+                    rate(median(&others)),
+                    spread(&ratios)
+                ),
+                target: Some(Target::new(shown, median(&ratios) >= goal)),
+            });
+        }
+        bare.stop().await?;
         server.stop().await?;
     }
     Ok(())
 }
 
-fn request(host: &str) -> Vec<u8> {
+/// The request for such a token.
+pub(crate) fn request(host: &str) -> Vec<u8> {
     let basic = BASE64.encode(format!("{CLIENT}:{SECRET}").as_bytes());
     let form = format!("grant_type=client_credentials&resource={RESOURCE}");
     format!(

@@ -1,11 +1,10 @@
 //! Discovery and keys, against a bare handler that answers the same bytes.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use crate::bare::{DISCOVERY, KEYS};
+use crate::bare::{self, DISCOVERY, KEYS};
 use crate::deployment::Deployment;
 use crate::load::Plan;
 use crate::process::Process;
@@ -22,7 +21,7 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     let host = deployment.host(TENANT);
     let mut server = deployment.open(&plan.cores.server)?;
     server.ready().await?;
-    let mut bare = start_bare(plan, &server, &deployment, &host)?;
+    let mut bare = bare::start(plan, &server, &deployment, &host, None)?;
     bare.ready().await?;
     for (what, target) in [("Discovery", DISCOVERY), ("JWKS", KEYS)] {
         eprintln!("{what} against a bare handler …");
@@ -76,20 +75,6 @@ fn add(report: &mut Report, what: &str, length: usize, pairs: &[(Round, Round)])
             target: Some(Target::new("at least 0.8", median(&ratios) >= 0.8)),
         });
     }
-}
-
-fn start_bare(plan: &Plan, like: &Process, deployment: &Deployment, host: &str) -> Result<Process> {
-    let port = insula_free_port::free_port()?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command
-        .args(["bare", "--host", host, "--port"])
-        .arg(port.to_string())
-        .arg("--like")
-        .arg(like.port.to_string())
-        .arg("--workers")
-        .arg(plan.cores.server.len().to_string());
-    let log = deployment.folder().join("bare.log");
-    Process::start(&mut command, port, &log, &plan.cores.server)
 }
 
 /// Checks that both answer the same, and says how many bytes that is.

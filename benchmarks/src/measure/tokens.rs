@@ -47,6 +47,15 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
     let signer = Signer::for_token(tokens.id_token.as_deref().context("no ID token came")?)?;
     let signatures = f64::from(tokens.rsa_signatures);
     ensure!(signatures > 0.0, "no token is signed");
+    // RSA keys are made when a tenant is first asked to sign, and as many made ahead for the next.
+    let rounds = (0..plan.rounds).map(of_round);
+    for tenant in rounds.chain([USUAL.to_owned()]) {
+        let wire = Wire::open(server.port).await?;
+        Browser::new(wire, &deployment.host(&tenant))
+            .log_in(ONLINE)
+            .await?;
+    }
+    server.at_rest().await?;
 
     eprintln!("codes for RS256 tokens, against raw signatures …");
     let mut pairs = Vec::new();
@@ -57,7 +66,8 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
         pairs.push((round, signer.rate(&plan.cores.server, plan.span / 2)?));
     }
     let what = "RS256 token responses for codes";
-    add(report, what, signatures, &pairs, true);
+    let target = |ratio: f64| Some(Target::new("at least 0.7", ratio >= 0.7));
+    add(report, what, signatures, &pairs, target);
 
     eprintln!("refresh tokens for RS256 tokens, against raw signatures …");
     let mut seats = seats(plan, &server, &host).await?;
@@ -67,33 +77,52 @@ pub(crate) async fn measure(plan: &Plan, report: &mut Report) -> Result<()> {
         pairs.push((round, signer.rate(&plan.cores.server, plan.span / 2)?));
     }
     let what = "RS256 token responses for refresh tokens, each rotated in SQLite";
-    add(report, what, signatures, &pairs, false);
+    add(report, what, signatures, &pairs, |_| None);
 
     eprintln!("refresh tokens at the usual algorithms, against raw signatures …");
     let host = deployment.host(USUAL);
     let mut first = Browser::new(Wire::open(server.port).await?, &host);
-    let signatures = f64::from(first.log_in(ONLINE).await?.rsa_signatures);
-    ensure!(signatures > 0.0, "no token is signed with RS256");
+    let rsa = first.log_in(ONLINE).await?.rsa_signatures;
+    ensure!(rsa == 1, "{rsa} signatures are RS256's, not one of two");
     let mut usual = self::seats(plan, &server, &host).await?;
-    let mut pairs = Vec::new();
+    let mut ratios = Vec::new();
+    let mut rates = Vec::new();
     for _ in 0..plan.rounds {
         let round = refresh(plan, &server, &mut usual).await?;
-        pairs.push((round, signer.rate(&plan.cores.server, plan.span / 2)?));
+        let raw = signer.rate(&plan.cores.server, plan.span / 2)?;
+        ratios.push(round.per_second() * 2.0 / raw.per_second);
+        rates.push((round.per_second(), raw.per_second / 2.0));
     }
-    let what = "token responses for refresh tokens where RS256 stands before ES256, each rotated in SQLite";
-    add(report, what, signatures, &pairs, false);
+    let (responses, raw): (Vec<f64>, Vec<f64>) = rates.into_iter().unzip();
+    report.add(Figure {
+        what: "Token responses for refresh tokens at the algorithms of a silent file: the ID token by RS256, \
+               the access token by ES256, each rotated in SQLite, to half the raw signing rate of RS256"
+            .to_owned(),
+        value: format!(
+            "{} ({} to {}; {})",
+            ratio(median(&ratios)),
+            rate(median(&responses)),
+            rate(median(&raw)),
+            spread(&ratios)
+        ),
+        target: Some(Target::new("at least 0.85", median(&ratios) >= 0.85)),
+    });
     server.stop().await
 }
 
-fn add(report: &mut Report, what: &str, signatures: f64, pairs: &[(Round, Rate)], is_goal: bool) {
+fn add(
+    report: &mut Report,
+    what: &str,
+    signatures: f64,
+    pairs: &[(Round, Rate)],
+    target: impl Fn(f64) -> Option<Target>,
+) {
     let responses: Vec<f64> = pairs.iter().map(|(round, _)| round.per_second()).collect();
     let raw: Vec<f64> = pairs.iter().map(|(_, raw)| raw.per_second).collect();
     let ratios: Vec<f64> = pairs
         .iter()
         .map(|(round, raw)| round.per_second() * signatures / raw.per_second)
         .collect();
-    let target =
-        |ratios: &[f64]| is_goal.then(|| Target::new("at least 0.7", median(ratios) >= 0.7));
     report.add(Figure {
         what: format!("{what}, {signatures} RSA signatures each, to the raw signing rate"),
         value: format!(
@@ -103,7 +132,7 @@ fn add(report: &mut Report, what: &str, signatures: f64, pairs: &[(Round, Rate)]
             rate(median(&raw)),
             spread(&ratios)
         ),
-        target: target(&ratios),
+        target: target(median(&ratios)),
     });
     let costs: Vec<(f64, f64)> = pairs
         .iter()
@@ -126,7 +155,7 @@ fn add(report: &mut Report, what: &str, signatures: f64, pairs: &[(Round, Rate)]
             median(&raw),
             spread(&ratios)
         ),
-        target: target(&ratios),
+        target: target(median(&ratios)),
     });
 }
 
