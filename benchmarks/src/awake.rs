@@ -36,6 +36,9 @@ pub(crate) struct AwakeOptions {
     /// For how long nobody comes, in seconds.
     #[arg(long, default_value_t = 30)]
     idle_s: u64,
+    /// What they sign with, as a tenant's file lists it.
+    #[arg(long, default_value = "ES256")]
+    algorithms: String,
 }
 
 /// What all answers of one kind took, in milliseconds.
@@ -54,7 +57,7 @@ pub(crate) async fn run(
     eprintln!("{all} tenants …");
     let deployment = Arc::new(Deployment::new(server, cores.server.len())?);
     for number in 0..all {
-        deployment.add_tenant(&name(number), "ES256")?;
+        deployment.add_tenant(&name(number), &options.algorithms)?;
     }
     println!("| what | figure |\n| --- | --- |");
 
@@ -97,38 +100,16 @@ pub(crate) async fn run(
         memory(&process, none, awake, &format!("{awake} awake"));
     }
 
-    let (took, asked) = ask_all(options, &deployment, &process, 0..all, true).await?;
-    row(
-        "Discovery, once at each",
-        &latencies(&asked.discovery, took),
-    );
-    row(
-        "A login at each, 3 requests",
-        &latencies(&asked.login, took),
-    );
-    sleep(SETTLE).await;
-    memory(
-        &process,
-        none,
-        all,
-        &format!("{all} awake, a login at each"),
-    );
-    let (took, asked) = ask_all(options, &deployment, &process, 0..all, true).await?;
-    row(
-        "Discovery, once more at each",
-        &latencies(&asked.discovery, took),
-    );
-    row(
-        "One more login at each, 3 requests",
-        &latencies(&asked.login, took),
-    );
-    sleep(SETTLE).await;
-    memory(
-        &process,
-        none,
-        all,
-        &format!("{all} awake, two logins at each"),
-    );
+    for (how_often, logins) in [("", "a login"), (" more", "two logins")] {
+        let (took, asked) = ask_all(options, &deployment, &process, 0..all, true).await?;
+        let figure = latencies(&asked.discovery, took);
+        row(&format!("Discovery, once{how_often} at each"), &figure);
+        let figure = latencies(&asked.login, took);
+        row(&format!("One{how_often} login at each, 3 requests"), &figure);
+        sleep(SETTLE).await;
+        let when = format!("{all} awake, {logins} at each");
+        memory(&process, none, all, &when);
+    }
 
     let rest = Duration::from_secs(options.idle_s);
     let before = process.threads();

@@ -63,6 +63,7 @@ impl Runtime {
     }
 
     /// One whose word of changed rows goes another way.
+    #[cfg(feature = "simulation")]
     pub(crate) fn telling(
         deps: TenancyDeps,
         options: TenancyOptions,
