@@ -105,7 +105,10 @@ pub(crate) async fn run(
         let figure = latencies(&asked.discovery, took);
         row(&format!("Discovery, once{how_often} at each"), &figure);
         let figure = latencies(&asked.login, took);
-        row(&format!("One{how_often} login at each, 3 requests"), &figure);
+        row(
+            &format!("One{how_often} login at each, 3 requests"),
+            &figure,
+        );
         sleep(SETTLE).await;
         let when = format!("{all} awake, {logins} at each");
         memory(&process, none, all, &when);

@@ -32,8 +32,11 @@ pub enum LogoutTold {
     Unwanted,
     /// Somebody else tells it.
     ByAnother,
-    /// It did not take it, and is told again later.
+    /// It could not be told, and is told again later.
     Failed,
+    /// It answered that it does not take this one (Back-Channel Logout §2.8). That one is told again
+    /// later, and says nothing of others.
+    Refused,
     /// It did not take it for so long that it is told no more.
     GivenUp,
 }
@@ -63,15 +66,23 @@ pub async fn tell_next(
         return Ok(Some(LogoutTold::Unwanted));
     };
     let form = encode_pairs([("logout_token", token(view, known, &notice).await?.as_str())]);
-    let why = match post.post_form(address, form).await {
+    let (kind, why) = match post.post_form(address, form).await {
         Ok(status) if (200..300).contains(&status) => {
             store.settle_logout(&notice).await?;
             return Ok(Some(LogoutTold::Told));
         }
-        Ok(status) => format!("it answered {status}"),
-        Err(error) => error.to_string(),
+        Ok(status) if is_refusal(status) => (LogoutTold::Refused, format!("it answered {status}")),
+        Ok(status) => (LogoutTold::Failed, format!("it answered {status}")),
+        Err(error) => (LogoutTold::Failed, error.to_string()),
     };
-    not_told(view, &notice, &why).await.map(Some)
+    not_told(view, &notice, kind, &why).await.map(Some)
+}
+
+/// Whether a client looked at a logout token and did not take it, rather than being in trouble.
+fn is_refusal(status: u16) -> bool {
+    const REQUEST_TIMEOUT: u16 = 408;
+    const TOO_MANY_REQUESTS: u16 = 429;
+    (400..500).contains(&status) && ![REQUEST_TIMEOUT, TOO_MANY_REQUESTS].contains(&status)
 }
 
 fn address(client: &Client) -> Option<&str> {
@@ -97,6 +108,7 @@ async fn token(
 async fn not_told(
     view: &TenantView,
     notice: &LogoutNotice,
+    kind: LogoutTold,
     why: &str,
 ) -> Result<LogoutTold, FlowError> {
     let store = &view.effects.store;
@@ -111,7 +123,7 @@ async fn not_told(
     }
     store.postpone_logout(notice, next).await?;
     debug!(client_id = %client, "client {client} could not be told that somebody logged out: {why}");
-    Ok(LogoutTold::Failed)
+    Ok(kind)
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ const MOST_FOUND: u32 = 1_000;
 /// How many are told at once, of all tenants and of one.
 const CALLS: usize = 64;
 const CALLS_OF_TENANT: usize = 8;
+/// Of these, so many are for clients that could not be told before: the others wait behind none of them.
+const PART_FOR_FAILED: usize = 2;
 /// How long a client rests in this process that could not be told.
 const RESTS: Backoff = Backoff {
     first: Duration::from_secs(5),
@@ -45,9 +47,34 @@ struct Inner {
     runtime: Arc<Runtime>,
     tenancy: Tenancy,
     post: Arc<dyn PostForm>,
-    calls: Arc<Semaphore>,
+    calls: Arc<Places>,
     clients: Mutex<HashMap<Who, Progress>>,
-    tenants: Mutex<HashMap<TenantId, Arc<Semaphore>>>,
+    tenants: Mutex<HashMap<TenantId, Arc<Places>>>,
+}
+
+/// Room for calls, and which part of it those may take that failed before.
+struct Places {
+    all: Arc<Semaphore>,
+    for_failed: Arc<Semaphore>,
+}
+
+impl Places {
+    fn new(calls: usize) -> Arc<Self> {
+        Arc::new(Self {
+            all: Arc::new(Semaphore::new(calls)),
+            for_failed: Arc::new(Semaphore::new(calls / PART_FOR_FAILED)),
+        })
+    }
+
+    /// Waits for one; `None` never, for neither is ever closed.
+    async fn take(&self, has_failed: bool) -> Option<Vec<OwnedSemaphorePermit>> {
+        let mut held = Vec::new();
+        if has_failed {
+            held.push(Arc::clone(&self.for_failed).acquire_owned().await.ok()?);
+        }
+        held.push(Arc::clone(&self.all).acquire_owned().await.ok()?);
+        Some(held)
+    }
 }
 
 /// However often sessions end, it is looked no oftener.
@@ -60,6 +87,8 @@ struct Progress {
     is_told: bool,
     /// How often in a row it could not be.
     failures: u32,
+    /// Whether it refused some that are to be told again.
+    refuses: bool,
     /// Until when it is left alone.
     rests_until: Option<Monotonic>,
 }
@@ -70,7 +99,7 @@ impl LogoutDelivery {
             runtime,
             tenancy,
             post,
-            calls: Arc::new(Semaphore::new(CALLS)),
+            calls: Places::new(CALLS),
             clients: Mutex::default(),
             tenants: Mutex::default(),
         }))
@@ -126,18 +155,18 @@ impl LogoutDelivery {
         true
     }
 
-    /// Tells a client of all that is due, one logout after the other, until one fails.
+    /// Tells a client of all that is due, one logout after the other, until it cannot be told.
     async fn tell(&self, who: Who) {
         // After a panic it is told again like one that could not be.
         let telling = AssertUnwindSafe(self.tell_all(&who)).catch_unwind();
-        let is_well = telling.await.unwrap_or_else(|_| {
+        let outcome = telling.await.unwrap_or_else(|_| {
             error!(tenant.id = %who.0, client_id = %who.1, "telling a client of logouts panicked");
-            false
+            Outcome::Rests
         });
         let mut clients = lock(&self.0.clients);
-        if is_well {
+        if outcome == Outcome::Well {
             if let Some(before) = clients.remove(&who)
-                && before.failures > 0
+                && (before.failures > 0 || before.refuses)
             {
                 let (tenant, client) = &who;
                 info!(tenant.id = %tenant, client_id = %client,
@@ -146,22 +175,36 @@ impl LogoutDelivery {
             return;
         }
         let progress = clients.entry(who).or_default();
+        progress.is_told = false;
+        if outcome == Outcome::Refused {
+            progress.failures = 0;
+            progress.refuses = true;
+            return;
+        }
         let rest = RESTS.pause(progress.failures);
         progress.rests_until = Some(self.0.runtime.monotonic() + rest);
         progress.failures = progress.failures.saturating_add(1);
-        progress.is_told = false;
     }
 
-    /// `false` if it is to rest.
-    async fn tell_all(&self, who: &Who) -> bool {
+    async fn tell_all(&self, who: &Who) -> Outcome {
         let (tenant, client) = who;
-        let Ok(handle) = self.0.tenancy.activate(tenant).await else {
-            self.0.runtime.metrics.logout_told(None);
-            return false;
-        };
+        let mut outcome = Outcome::Well;
+        let mut awake = None;
         loop {
-            let _turn = self.turn(tenant).await;
+            // Before the tenant is woken, so that no more are than can be told of.
+            let _turn = self.turn(who).await;
+            let handle = match awake.take() {
+                Some(handle) => handle,
+                None => match self.0.tenancy.activate(tenant).await {
+                    Ok(handle) => handle,
+                    Err(_) => {
+                        self.0.runtime.metrics.logout_told(None);
+                        return Outcome::Rests;
+                    }
+                },
+            };
             let snapshot = handle.snapshot();
+            awake = Some(handle);
             let told = tell_next(&snapshot.view, client, self.0.post.as_ref()).await;
             match &told {
                 Ok(Some(told)) => self.0.runtime.metrics.logout_told(Some(*told)),
@@ -169,46 +212,69 @@ impl LogoutDelivery {
                 Err(_) => self.0.runtime.metrics.logout_told(None),
             }
             match told {
-                Ok(None) => return true,
+                Ok(None) => return outcome,
                 Ok(Some(LogoutTold::Failed | LogoutTold::GivenUp)) => {
                     self.say_once(who);
-                    return false;
+                    return Outcome::Rests;
+                }
+                Ok(Some(LogoutTold::Refused)) => {
+                    if outcome == Outcome::Well {
+                        self.say_once(who);
+                    }
+                    outcome = Outcome::Refused;
                 }
                 Ok(Some(_)) => {}
                 Err(error) => {
                     warn!(tenant.id = %tenant, client_id = %client, ?error,
                         "client {client} of tenant {tenant} could not be told of a logout; it is tried again");
-                    return false;
+                    return Outcome::Rests;
                 }
             }
         }
     }
 
     /// A client that fails is told of when it begins to, not for each logout.
-    fn say_once(&self, (tenant, client): &Who) {
-        let key = (tenant.clone(), client.clone());
-        let clients = lock(&self.0.clients);
-        let before = clients.get(&key).map_or(0, |progress| progress.failures);
-        if before == 0 {
+    fn say_once(&self, who: &Who) {
+        let before = self.progress(who);
+        if before.failures == 0 && !before.refuses {
+            let (tenant, client) = who;
             warn!(tenant.id = %tenant, client_id = %client,
                 "client {client} of tenant {tenant} does not take word of a logout; it is told again \
                  after growing pauses, for a day");
         }
     }
 
-    /// Waits until there is room for one more call, of this tenant and of all.
-    async fn turn(&self, tenant: &TenantId) -> Option<[OwnedSemaphorePermit; 2]> {
+    fn progress(&self, who: &Who) -> Progress {
+        lock(&self.0.clients).get(who).copied().unwrap_or_default()
+    }
+
+    /// Waits until there is room for one more call, of this client's tenant and of all.
+    async fn turn(&self, who: &Who) -> Option<[Vec<OwnedSemaphorePermit>; 2]> {
+        let (tenant, _) = who;
+        let has_failed = self.progress(who).failures > 0;
         let own = {
             let mut tenants = lock(&self.0.tenants);
             tenants.retain(|id, calls| id == tenant || Arc::strong_count(calls) > 1);
             let calls = tenants.entry(tenant.clone());
-            Arc::clone(calls.or_insert_with(|| Arc::new(Semaphore::new(CALLS_OF_TENANT))))
+            Arc::clone(calls.or_insert_with(|| Places::new(CALLS_OF_TENANT)))
         };
-        // Neither is ever closed.
-        let own = own.acquire_owned().await.ok()?;
-        let all = Arc::clone(&self.0.calls).acquire_owned().await.ok()?;
-        Some([own, all])
+        let held = [
+            own.take(has_failed).await?,
+            self.0.calls.take(has_failed).await?,
+        ];
+        Some(held)
     }
+}
+
+/// What came of telling a client of all that was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing is left.
+    Well,
+    /// It refused some, which are told again by themselves.
+    Refused,
+    /// It could not be told, and is left alone for a while.
+    Rests,
 }
 
 impl std::fmt::Debug for LogoutDelivery {

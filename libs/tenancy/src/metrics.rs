@@ -167,6 +167,7 @@ impl Metrics {
         let outcome = match told {
             Some(LogoutTold::Told) => "told",
             Some(LogoutTold::Failed) => "failed",
+            Some(LogoutTold::Refused) => "refused",
             Some(LogoutTold::GivenUp) => "given_up",
             Some(LogoutTold::Unwanted) => "unwanted",
             Some(LogoutTold::ByAnother) => return,

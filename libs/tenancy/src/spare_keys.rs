@@ -9,11 +9,13 @@ use crate::runtime::Runtime;
 const MOST: usize = 8;
 
 /// RS256 keys that are made before a tenant needs them, since each takes a tenth of a second and more.
-/// As many as were taken so far are kept ready, within [`MOST`]: a process of one tenant makes one.
+/// As many as were taken so far are kept ready, within [`MOST`], and one as soon as a tenant promises such a
+/// key: a process of one tenant makes two.
 #[derive(Default)]
 pub(crate) struct SpareKeys {
     ready: Mutex<Vec<SigningKey>>,
-    taken: AtomicUsize,
+    /// How many are to be ready.
+    wanted: AtomicUsize,
     is_filling: AtomicBool,
 }
 
@@ -23,14 +25,31 @@ impl SpareKeys {
         if alg != Alg::RS256 {
             return None;
         }
-        self.taken.fetch_add(1, Ordering::Relaxed);
+        self.wanted.fetch_add(1, Ordering::Relaxed);
         let spare = self.lock().pop();
         self.fill(runtime);
         spare
     }
 
+    /// Has one made, unless one was before: a tenant promised such a key, and whoever asks for it first
+    /// is not to wait for it.
+    pub(crate) fn make_first(&self, runtime: &Arc<Runtime>) {
+        let first = self
+            .wanted
+            .compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed);
+        if first.is_ok() {
+            self.fill(runtime);
+        }
+    }
+
+    /// How many are ready, if any are to be.
+    #[cfg(test)]
+    pub(crate) fn ready(&self) -> Option<usize> {
+        (self.wanted.load(Ordering::Relaxed) > 0).then(|| self.lock().len())
+    }
+
     fn lacks_some(&self) -> bool {
-        self.lock().len() < self.taken.load(Ordering::Relaxed).min(MOST)
+        self.lock().len() < self.wanted.load(Ordering::Relaxed).min(MOST)
     }
 
     fn fill(&self, runtime: &Arc<Runtime>) {

@@ -120,7 +120,7 @@ async fn a_client_that_does_not_take_it_is_told_again_after_growing_pauses() {
     let away = NotPosted("app.test cannot be reached".to_owned());
     let client = Hears::answering(Err(away));
     let mut pauses = Vec::new();
-    for answer in [Ok(500), Ok(400), Ok(302), Ok(200)] {
+    for answer in [Ok(500), Ok(429), Ok(302), Ok(200)] {
         assert_eq!(told(&view, &client).await, Some(LogoutTold::Failed));
         let failed_at = view.now();
         while told_nothing(&view, &client).await {
@@ -134,6 +134,28 @@ async fn a_client_that_does_not_take_it_is_told_again_after_growing_pauses() {
     clock.advance(Duration::from_hours(2));
     assert_eq!(told(&view, &client).await, None);
     assert_eq!(client.heard(), 5);
+}
+
+#[tokio::test]
+async fn a_client_that_refuses_one_logout_is_told_of_that_one_alone_later() {
+    for (status, told_as) in [
+        (400, LogoutTold::Refused),
+        (404, LogoutTold::Refused),
+        (408, LogoutTold::Failed),
+        (429, LogoutTold::Failed),
+        (503, LogoutTold::Failed),
+    ] {
+        let (view, clock) = view(tenant());
+        logged_out(&view).await;
+        let client = Hears::answering(Ok(status));
+        assert_eq!(told(&view, &client).await, Some(told_as), "{status}");
+        logged_out(&view).await;
+        client.answers(Ok(200));
+        assert_eq!(told(&view, &client).await, Some(LogoutTold::Told));
+        assert_eq!(told(&view, &client).await, None, "the other is not due");
+        clock.advance(Duration::from_secs(5));
+        assert_eq!(told(&view, &client).await, Some(LogoutTold::Told));
+    }
 }
 
 /// Whether nothing is due.

@@ -426,6 +426,9 @@ impl TenantActor {
         match self.cell.publish(Arc::new(snapshot), now.count) {
             Ok(_) => {
                 self.epoch = epoch;
+                if keys.ring().promised().contains(&Alg::RS256) {
+                    self.runtime.spare_keys.make_first(&self.runtime);
+                }
                 self.published = Some(Arc::clone(keys.ring()));
                 self.keep_last_good();
                 None

@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use actix::WeakRecipient;
+use actix::prelude::SendError;
 use async_trait::async_trait;
 use insula_flows::MakeKeys;
 use insula_jose::{Alg, KeyRing};
@@ -79,9 +80,12 @@ impl MakeKeys for KeyOrders {
             waiting.push(Order { alg, ready });
         }
         // The stored ring is read first: another process may have made the key.
-        actor
-            .try_send(ActorCommand::Reload(ReloadScope::Keys))
-            .ok()?;
+        match actor.try_send(ActorCommand::Reload(ReloadScope::Keys)) {
+            Ok(()) => {}
+            Err(SendError::Closed(_)) => return None,
+            // Of many who come at once each has a place; there are no more than requests under way.
+            Err(SendError::Full(reload)) => actor.do_send(reload),
+        }
         tokio::time::timeout(self.patience, ring).await.ok()?.ok()
     }
 }
@@ -89,6 +93,7 @@ impl MakeKeys for KeyOrders {
 #[cfg(test)]
 mod tests {
     use actix::{Actor, Context, Handler};
+    use insula_ambient::SystemEntropy;
 
     use super::*;
 
@@ -103,6 +108,32 @@ mod tests {
         type Result = ();
 
         fn handle(&mut self, _: ActorCommand, _: &mut Self::Context) {}
+    }
+
+    /// An actor that hands out the ring it was given, at each word.
+    struct Gives(Arc<KeyOrders>, Arc<KeyRing>);
+
+    impl Actor for Gives {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<ActorCommand> for Gives {
+        type Result = ();
+
+        fn handle(&mut self, _: ActorCommand, _: &mut Self::Context) {
+            self.0.deliver(&self.1);
+        }
+    }
+
+    #[actix::test]
+    async fn two_hundred_who_come_at_once_all_get_the_key() {
+        let orders = KeyOrders::new(Duration::from_secs(30));
+        let ring = Arc::new(KeyRing::empty(&SystemEntropy));
+        let actor = Gives(Arc::clone(&orders), ring).start();
+        orders.go_to(actor.clone().recipient().downgrade());
+        let all = (0..200).map(|_| orders.ring_with(Alg::RS256));
+        let got = futures_util::future::join_all(all).await;
+        assert_eq!(got.iter().filter(|ring| ring.is_some()).count(), 200);
     }
 
     #[actix::test]

@@ -191,6 +191,37 @@ async fn ask(handle: &TenantHandle) -> Arc<KeyRing> {
 }
 
 #[test]
+fn the_first_tenant_that_promises_an_rsa_key_has_one_made_before_it_is_asked_for() {
+    in_world(async |world| {
+        let mut spec = tenant("acme");
+        spec.signer.algorithms = vec!["ES256".into()];
+        world.files.write(spec.clone());
+        let tenancy = world.process("one", quick()).await;
+        tenancy.activate(&id("acme")).await.unwrap();
+        assert_eq!(
+            tenancy.runtime().spare_keys.ready(),
+            None,
+            "nobody will need one"
+        );
+        spec.id = id("globex");
+        spec.issuer = tenant("globex").issuer;
+        spec.signer.algorithms = vec!["RS256".into(), "ES256".into()];
+        world.files.write(spec);
+        tenancy.rescan().await.unwrap();
+        tenancy.activate(&id("globex")).await.unwrap();
+        until(async || {
+            tenancy
+                .runtime()
+                .spare_keys
+                .ready()
+                .filter(|ready| *ready == 1)
+        })
+        .await;
+        tenancy.shutdown().await;
+    });
+}
+
+#[test]
 fn an_rsa_key_is_made_once_for_all_processes_when_somebody_asks_for_it_and_published_then() {
     in_world(async |world| {
         let mut spec = tenant("acme");

@@ -1,7 +1,7 @@
 //! Clients of many tenants are told of logouts.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ struct Hears {
     most_at_once: Mutex<(usize, usize)>,
     /// Whether the next post panics.
     panics: AtomicBool,
+    /// What is answered.
+    status: AtomicU16,
 }
 
 impl Hears {
@@ -33,6 +35,7 @@ impl Hears {
             let_go: Semaphore::new(0),
             most_at_once: Mutex::default(),
             panics: AtomicBool::new(false),
+            status: AtomicU16::new(200),
         })
     }
 
@@ -61,7 +64,7 @@ impl PostForm for Hears {
             .unwrap()
             .entry(url.to_owned())
             .or_default() += 1;
-        Ok(200)
+        Ok(self.status.load(Ordering::Relaxed))
     }
 }
 
@@ -197,6 +200,61 @@ fn a_tenant_whose_clients_all_hang_leaves_room_for_others() {
         for task in hanging {
             task.await.unwrap();
         }
+    });
+}
+
+#[test]
+fn clients_that_failed_before_keep_one_that_did_not_waiting_for_nothing() {
+    in_world(|world| async move {
+        let dead: Vec<String> = (0..9).map(|n| format!("dead{n}")).collect();
+        let dead: Vec<&str> = dead.iter().map(String::as_str).collect();
+        let all: Vec<&str> = dead.iter().copied().chain(["good"]).collect();
+        with_clients(&world, "acme", &all);
+        let post = Hears::new();
+        post.status.store(503, Ordering::Relaxed);
+        let delivery = delivery(&world, "one", &post).await;
+        logs_out(&world, "acme", "one", &dead).await;
+        for task in delivery.round().await {
+            task.await.unwrap();
+        }
+        post.status.store(200, Ordering::Relaxed);
+        *post.hanging.lock().unwrap() = Some("https://acme.test/dead".to_owned());
+        world.clock.advance(Duration::from_hours(1));
+        let hanging = delivery.round().await;
+        assert_eq!(hanging.len(), dead.len());
+        logs_out(&world, "acme", "two", &["good"]).await;
+        for task in delivery.round().await {
+            task.await.unwrap();
+        }
+        assert_eq!(post.heard("https://acme.test/good"), 1);
+        post.let_go.add_permits(100);
+        for task in hanging {
+            task.await.unwrap();
+        }
+        assert_eq!(post.heard("https://acme.test/dead8"), 2);
+    });
+}
+
+#[test]
+fn a_client_that_refuses_a_logout_hears_of_the_next_at_once() {
+    in_world(|world| async move {
+        with_clients(&world, "acme", &["app"]);
+        let post = Hears::new();
+        post.status.store(400, Ordering::Relaxed);
+        let delivery = delivery(&world, "one", &post).await;
+        for n in 0..3 {
+            logs_out(&world, "acme", &format!("s{n}"), &["app"]).await;
+        }
+        for task in delivery.round().await {
+            task.await.unwrap();
+        }
+        assert_eq!(post.heard("https://acme.test/app"), 3);
+        post.status.store(200, Ordering::Relaxed);
+        logs_out(&world, "acme", "next", &["app"]).await;
+        for task in delivery.round().await {
+            task.await.unwrap();
+        }
+        assert_eq!(post.heard("https://acme.test/app"), 4);
     });
 }
 
