@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use insula_ambient::{Clock as _, ManualClock, Monotonic, Timestamp};
 use insula_model::{AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, GrantId, Login, TokenHash};
-use insula_store::{ClaimedCode, Finish, LeaveToAnswer};
+use insula_store::{ClaimedCode, Failures, Finish, LeaveToAnswer, Pace};
 
 use self::devices::Device;
 use crate::Defect;
@@ -246,5 +246,31 @@ impl TenantEntries {
 
     pub(crate) fn counted(&self, key: &str, now: Monotonic) -> u64 {
         living(self.counters.get(key), now).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn count_failures(
+        &mut self,
+        names: &[(String, Pace)],
+        now: Monotonic,
+    ) -> Vec<Failures> {
+        let counted = names.iter().map(|(name, pace)| {
+            let stands = self.counters.get(name).filter(|(_, ends)| now < *ends);
+            let (before, ends) = stands.copied().unwrap_or((0, now + pace.within));
+            let remembered = pace.remembered(before + 1, ends.since(now));
+            let counter = (before + 1, now + remembered);
+            self.counters.insert(name.clone(), counter);
+            pace.standing(before + 1, remembered)
+        });
+        counted.collect()
+    }
+
+    pub(crate) fn failures(&self, names: &[(String, Pace)], now: Monotonic) -> Vec<Failures> {
+        let standing = names.iter().map(|(name, pace)| {
+            let found = self.counters.get(name).filter(|(_, ends)| now < *ends);
+            found.map_or_else(Failures::default, |(count, ends)| {
+                pace.standing(*count, ends.since(now))
+            })
+        });
+        standing.collect()
     }
 }

@@ -7,8 +7,8 @@ use insula_model::{
     TokenHash,
 };
 use insula_store::{
-    Cache, CacheLimits, ClaimedCode, DeviceLife, DevicePace, DevicePoll, Finish, FoundDevice,
-    LeaveToAnswer, LoginRoom, StoreError, TenantCache,
+    Cache, CacheLimits, ClaimedCode, DeviceLife, DevicePace, DevicePoll, Failures, Finish,
+    FoundDevice, LeaveToAnswer, LoginRoom, Pace, StoreError, TenantCache,
 };
 use prometheus::Registry;
 use redis::cmd;
@@ -401,6 +401,67 @@ impl TenantCache for OfTenant {
             None => Ok(0),
         }
     }
+
+    async fn count_failures(&self, names: &[(String, Pace)]) -> Result<Vec<Failures>, StoreError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let counters = names.iter().map(|(name, _)| self.counter(name));
+        let keys: Vec<_> = std::iter::once(format!("{}:counts", self.prefix))
+            .chain(counters)
+            .collect();
+        let mut args = vec![
+            number(self.limits.counters),
+            format!("{}:count:", self.prefix).into_bytes(),
+            text(Pace::DOUBLINGS),
+        ];
+        for (name, pace) in names {
+            args.extend([
+                TokenHash::of(name).to_text().into_bytes(),
+                text(pace.free),
+                text(millis(pace.within)),
+                text(pace.step.max(1)),
+                text(millis(pace.first())),
+                text(millis(pace.longest())),
+            ]);
+        }
+        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        let args: Vec<_> = args.iter().map(Vec::as_slice).collect();
+        let script = &script::COUNT_FAILURES;
+        let run = self.link.run("count_failures", script, &keys, &args);
+        let told: Vec<i64> = run.await?;
+        standing(names, &told)
+    }
+
+    async fn failures(&self, names: &[(String, Pace)]) -> Result<Vec<Failures>, StoreError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = names.iter().map(|(name, _)| self.counter(name));
+        let keys: Vec<_> = keys.collect();
+        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        let run = self.link.run("failures", &script::FAILURES, &keys, &[]);
+        let told: Vec<i64> = run.await?;
+        standing(names, &told)
+    }
+}
+
+/// What a script tells of each name: the count, and for how many milliseconds it is remembered.
+fn standing(names: &[(String, Pace)], told: &[i64]) -> Result<Vec<Failures>, StoreError> {
+    let strange = || corrupt(COUNTER, STRANGE_HEAD);
+    if told.len() != names.len() * 2 {
+        return Err(strange());
+    }
+    let pairs = names.iter().zip(told.chunks_exact(2));
+    let standing = pairs.map(|((_, pace), pair)| {
+        let [count, remembered] = *pair else {
+            return Err(strange());
+        };
+        let count = u64::try_from(count).map_err(|_| strange())?;
+        let remembered = Duration::from_millis(u64::try_from(remembered).unwrap_or(0));
+        Ok(pace.standing(count, remembered))
+    });
+    standing.collect()
 }
 
 /// What a script answers where a list is full.

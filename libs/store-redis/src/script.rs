@@ -36,7 +36,7 @@ impl Script {
 }
 
 /// All of them, to be loaded as soon as a server is reached.
-pub(crate) fn all() -> [&'static Script; 13] {
+pub(crate) fn all() -> [&'static Script; 15] {
     [
         &PUT,
         &ADVANCE,
@@ -51,6 +51,8 @@ pub(crate) fn all() -> [&'static Script; 13] {
         &DENY_DEVICE,
         &POLL_DEVICE,
         &COUNT,
+        &COUNT_FAILURES,
+        &FAILURES,
     ]
 }
 
@@ -284,4 +286,67 @@ redis.call('SET', KEYS[1], '1|1|', 'PX', ARGV[1])
 enlist(KEYS[2], ARGV[2], ARGV[1])
 return 1"
     ))
+});
+
+/// `KEYS` list of counters, and the counter of each name; `ARGV` the greatest number of the list, what
+/// comes before the name in the key of a counter, the most doublings, and for each name it itself and its pace: how many
+/// are free, the while, how many more double the rest, the first rest and the longest. Answers for each
+/// the count and for how long it is remembered, or a count of -1 where it cannot be read. Where the list
+/// is full the counter goes that would end first. The reckoning is that of `insula_store::Pace`.
+pub(crate) static COUNT_FAILURES: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(with_lists!(
+        r"redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', at(0))
+local told = {}
+for i = 2, #KEYS do
+  local own = 4 + (i - 2) * 6
+  local name, free, while_ms = ARGV[own], tonumber(ARGV[own + 1]), tonumber(ARGV[own + 2])
+  local step, first, longest = tonumber(ARGV[own + 3]), tonumber(ARGV[own + 4]), tonumber(ARGV[own + 5])
+  local record = redis.call('GET', KEYS[i])
+  local count, ttl = 1, while_ms
+  if record then
+    local before = string.match(record, '^1|(%d+)|$')
+    if not before then return {-1, 0} end
+    count = tonumber(before) + 1
+    ttl = redis.call('PTTL', KEYS[i])
+  else
+    redis.call('ZREM', KEYS[1], name)
+    local beyond = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[1])
+    if beyond >= 0 then
+      for _, other in ipairs(redis.call('ZRANGE', KEYS[1], 0, math.min(beyond, 255))) do
+        redis.call('DEL', ARGV[2] .. other)
+        redis.call('ZREM', KEYS[1], other)
+      end
+    end
+  end
+  if count >= free then
+    local doublings = math.min(tonumber(ARGV[3]), math.floor((count - free) / step))
+    ttl = math.min(longest, first * 2 ^ doublings) + while_ms
+  end
+  ttl = string.format('%.0f', math.max(1, ttl))
+  redis.call('SET', KEYS[i], string.format('1|%.0f|', count), 'PX', ttl)
+  enlist(KEYS[1], name, ttl)
+  told[#told + 1] = count
+  told[#told + 1] = tonumber(ttl)
+end
+return told"
+    ))
+});
+
+/// `KEYS` the counter of each name. Answers for each the count and for how long it is remembered, or a
+/// count of -1 where it cannot be read.
+pub(crate) static FAILURES: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"local told = {}
+for _, key in ipairs(KEYS) do
+  local record = redis.call('GET', key)
+  local count, ttl = 0, 0
+  if record then
+    count = tonumber(string.match(record, '^1|(%d+)|$') or '-1')
+    ttl = redis.call('PTTL', key)
+  end
+  told[#told + 1] = count
+  told[#told + 1] = ttl
+end
+return told",
+    )
 });

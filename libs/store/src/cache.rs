@@ -7,7 +7,7 @@ use insula_model::{
     TokenHash,
 };
 
-use crate::{DeviceLife, DevicePace, DevicePoll, FoundDevice, StoreError};
+use crate::{DeviceLife, DevicePace, DevicePoll, Failures, FoundDevice, Pace, StoreError};
 
 /// The short-lived half: what lives minutes. Losing it makes logins under way start again; it logs
 /// nobody out and revives nothing revoked.
@@ -218,4 +218,11 @@ pub trait TenantCache: Send + Sync + 'static {
 
     /// How many events stand under `key`, without counting one.
     async fn counted(&self, key: &str) -> Result<u64, StoreError>;
+
+    /// Counts one more failure against each of these names, each by its own pace, and answers what
+    /// stands against each then, in their order. One atomic step.
+    async fn count_failures(&self, names: &[(String, Pace)]) -> Result<Vec<Failures>, StoreError>;
+
+    /// What stands against each of these names, in their order, without counting one.
+    async fn failures(&self, names: &[(String, Pace)]) -> Result<Vec<Failures>, StoreError>;
 }

@@ -9,7 +9,7 @@ use insula_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Changes, Fact, Remembered, RememberedBound, RememberedTotals, RememberedUse};
+use crate::{Changes, Fact, Remembered, RememberedBound, RememberedTotals, RememberedUse, Rests};
 
 /// How long what was read may be used, counted from when its statement began. Within this time a
 /// logout and a revocation are final on every node, whatever word is lost.
@@ -131,6 +131,8 @@ pub struct TenantFacts {
     pub clients: Remembered<ClientFact>,
     /// People that tokens are about, by the family of the tokens.
     pub people: Remembered<PersonFact>,
+    /// Which clients rest at which address, after wrong secrets.
+    pub rests: Rests,
     told: Arc<dyn TellFacts>,
 }
 
@@ -148,6 +150,7 @@ impl TenantFacts {
             revocations: Remembered::new(bound, Arc::clone(&totals.revocations)),
             clients: Remembered::new(bound, Arc::clone(&totals.clients)),
             people: Remembered::new(bound, Arc::clone(&totals.people)),
+            rests: Rests::default(),
             told,
         }
     }

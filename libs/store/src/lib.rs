@@ -21,10 +21,12 @@ mod logouts;
 mod memory;
 mod outbox;
 mod owners;
+mod pace;
 mod people;
 mod registry;
 mod registry_index;
 mod remembered;
+mod rests;
 mod sessions;
 
 pub use bus::{Change, ChangeBus, ChangeKind, ChangeStream};
@@ -49,6 +51,7 @@ pub use outbox::{
     RecordedLogin, RedeemedCode, RevokedGrant, RotatedGrant, SessionEnding, SwappedKeys,
 };
 pub use owners::{Owner, Owners};
+pub use pace::{Failures, Pace};
 pub use people::{People, UpgradedPassword};
 pub use registry::{
     EditTenants, RegisteredDocument, SealDocuments, TenantChange, TenantChanges, TenantEntry,
@@ -56,4 +59,5 @@ pub use registry::{
 };
 pub use registry_index::TenantIndex;
 pub use remembered::{Fact, Reading, Remembered, RememberedBound, RememberedTotals, RememberedUse};
+pub use rests::Rests;
 pub use sessions::Sessions;

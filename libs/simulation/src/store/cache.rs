@@ -3,8 +3,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_model::{AuthRequest, AuthRequestId, CodeGrant, DeviceRequest, Login, TokenHash};
 use insula_store::{
-    ClaimedCode, DeviceLife, DevicePace, DevicePoll, Finish, FoundDevice, LeaveToAnswer, LoginRoom,
-    TenantCache,
+    ClaimedCode, DeviceLife, DevicePace, DevicePoll, Failures, Finish, FoundDevice, LeaveToAnswer,
+    LoginRoom, Pace, TenantCache,
 };
 
 use super::{Answer, Link, lock};
@@ -197,6 +197,18 @@ impl TenantCache for NodeCache {
 
     async fn counted(&self, key: &str) -> Answer<u64> {
         self.call("counted", |entries, at| entries.counted(key, at))
+            .await
+    }
+
+    async fn count_failures(&self, names: &[(String, Pace)]) -> Answer<Vec<Failures>> {
+        self.call("count_failures", |entries, at| {
+            entries.count_failures(names, at)
+        })
+        .await
+    }
+
+    async fn failures(&self, names: &[(String, Pace)]) -> Answer<Vec<Failures>> {
+        self.call("failures", |entries, at| entries.failures(names, at))
             .await
     }
 }

@@ -9,7 +9,7 @@ use insula_model::{
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 use insula_store::{
     Cache as _, ClaimedCode, DeviceLife, DevicePace, DevicePoll, FoundDevice, LeaveToAnswer,
-    LoginRoom, StoreError,
+    LoginRoom, Pace, StoreError,
 };
 use insula_store_redis::RedisCache;
 use redis::AsyncCommands as _;
@@ -193,6 +193,17 @@ async fn every_verb_is_one_round_trip() {
     one_more("count");
     tenant.counted("key").await.unwrap();
     one_more("counted");
+    let pace = Pace {
+        free: 1,
+        within: MINUTE,
+        step: 1,
+        longest: MINUTE,
+    };
+    let names = ["jane", "john"].map(|name| (name.to_owned(), pace));
+    tenant.count_failures(&names).await.unwrap();
+    one_more("count_failures");
+    tenant.failures(&names).await.unwrap();
+    one_more("failures");
     cache.ping().await.unwrap();
     one_more("ping");
 

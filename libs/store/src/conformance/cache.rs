@@ -108,6 +108,8 @@ macro_rules! cache_conformance {
             a_tenant_full_of_devices_lets_its_oldest_go_and_no_neighbours
             a_refreshed_login_is_kept_and_replaced
             counters_count_within_the_window_that_began_with_the_first_event
+            failures_rest_longer_each_time_and_are_forgotten_after_a_quiet_while
+            failures_of_several_names_are_counted_in_one_step
             a_hundred_events_at_once_are_a_hundred_events
             counters_of_different_keys_do_not_mix
             no_method_of_one_tenant_touches_another

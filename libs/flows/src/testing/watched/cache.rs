@@ -4,8 +4,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use insula_model::{AuthRequest, AuthRequestId, CodeGrant, DeviceRequest, Login, TokenHash};
 use insula_store::{
-    ClaimedCode, DeviceLife, DevicePace, DevicePoll, Finish, FoundDevice, LeaveToAnswer, LoginRoom,
-    StoreError, TenantCache,
+    ClaimedCode, DeviceLife, DevicePace, DevicePoll, Failures, Finish, FoundDevice, LeaveToAnswer,
+    LoginRoom, Pace, StoreError, TenantCache,
 };
 
 use super::WatchedCache;
@@ -192,5 +192,15 @@ impl TenantCache for WatchedCache {
 
     async fn counted(&self, key: &str) -> Result<u64, StoreError> {
         self.1.watch("counted", self.0.counted(key)).await
+    }
+
+    async fn count_failures(&self, names: &[(String, Pace)]) -> Result<Vec<Failures>, StoreError> {
+        self.1
+            .watch("count_failures", self.0.count_failures(names))
+            .await
+    }
+
+    async fn failures(&self, names: &[(String, Pace)]) -> Result<Vec<Failures>, StoreError> {
+        self.1.watch("failures", self.0.failures(names)).await
     }
 }

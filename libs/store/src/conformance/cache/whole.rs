@@ -5,7 +5,7 @@ use super::{
     CROWD, CacheOnTrial, DEVICE_LIFE, LIFE, MINUTE, PACE, ROOM, a_device, a_grant, a_hash, a_login,
     a_request, a_tenant, a_tenant_id, claim, fine, later, next, redeem, told,
 };
-use crate::{ClaimedCode, DevicePoll, Finish, FoundDevice, LeaveToAnswer};
+use crate::{ClaimedCode, DevicePoll, Failures, Finish, FoundDevice, LeaveToAnswer, Pace};
 
 /// See its name.
 pub async fn a_refreshed_login_is_kept_and_replaced(trial: &dyn CacheOnTrial) {
@@ -58,6 +58,84 @@ pub async fn a_hundred_events_at_once_are_a_hundred_events(trial: &dyn CacheOnTr
         .collect();
     heard.sort_unstable();
     assert_eq!(heard, (1..=CROWD as u64).collect::<Vec<_>>());
+}
+
+/// See its name.
+pub async fn failures_rest_longer_each_time_and_are_forgotten_after_a_quiet_while(
+    trial: &dyn CacheOnTrial,
+) {
+    let tenant = a_tenant(trial);
+    let pace = Pace {
+        free: 2,
+        within: later(40),
+        step: 1,
+        longest: later(60),
+    };
+    let names = [("jane".to_owned(), pace)];
+    let fails = || async { fine(tenant.count_failures(&names).await) };
+    let stands = || async { fine(tenant.failures(&names).await) };
+    assert_near(&stands().await, 0, 0);
+    assert_near(&fails().await, 1, 0);
+    assert_near(&stands().await, 1, 0);
+    trial.advance(later(30)).await;
+    assert_near(&fails().await, 2, 20);
+    trial.advance(later(5)).await;
+    assert_near(&stands().await, 2, 15);
+    trial.advance(later(15)).await;
+    assert_near(&stands().await, 2, 0);
+    assert_near(&fails().await, 3, 40);
+    assert_near(&fails().await, 4, 60);
+    assert_near(&fails().await, 5, 60);
+    trial.advance(later(90)).await;
+    assert_near(&stands().await, 5, 0);
+    trial.advance(later(10)).await;
+    assert_near(&stands().await, 0, 0);
+    assert_near(&fails().await, 1, 0);
+    // The free ones are of a while that began with the first.
+    trial.advance(later(40)).await;
+    assert_near(&fails().await, 1, 0);
+}
+
+/// A backend with a clock of its own may be past the moment by a little.
+fn assert_near(told: &[Failures], count: u64, seconds: u64) {
+    let (slack, rest) = (later(5), later(seconds));
+    assert_eq!(told.len(), 1, "one name: {told:?}");
+    for one in told {
+        assert_eq!(one.count, count, "{told:?}");
+        let is_near = one.rest <= rest && one.rest + slack >= rest;
+        assert!(is_near, "{told:?}, not {rest:?}");
+    }
+}
+
+/// See its name.
+pub async fn failures_of_several_names_are_counted_in_one_step(trial: &dyn CacheOnTrial) {
+    let (tenant, other) = (a_tenant(trial), a_tenant(trial));
+    let pace = Pace {
+        free: 1,
+        within: later(600),
+        step: 5,
+        longest: later(600),
+    };
+    let wide = Pace { free: 1000, ..pace };
+    let both = [("jane".to_owned(), pace), ("all".to_owned(), wide)];
+    let failing = (0..CROWD).map(|_| {
+        let (tenant, both) = (tenant.clone(), both.clone());
+        tokio::spawn(async move { fine(tenant.count_failures(&both).await) })
+    });
+    let told = join_all(failing).await.into_iter();
+    let mut told: Vec<_> = told
+        .map(|of_both| of_both.expect("no failure panics"))
+        .map(|of_both| of_both.iter().map(|one| one.count).collect::<Vec<_>>())
+        .collect();
+    told.sort_unstable();
+    let expected: Vec<_> = (1..=CROWD as u64).map(|n| vec![n, n]).collect();
+    assert_eq!(told, expected);
+    let stands = fine(tenant.failures(&both).await);
+    let rests: Vec<_> = stands.iter().map(|one| one.rest > later(500)).collect();
+    assert_eq!(rests, [true, false], "{stands:?}");
+    assert_eq!(fine(other.failures(&both).await), [Failures::default(); 2]);
+    assert_eq!(fine(tenant.failures(&[]).await), []);
+    assert_eq!(fine(tenant.count_failures(&[]).await), []);
 }
 
 /// See its name.
@@ -197,6 +275,15 @@ pub async fn every_entry_has_an_end(trial: &dyn CacheOnTrial) {
     fine(tenant.poll_device(&device, PACE).await);
     fine(tenant.approve_device(&approved, &grant, MINUTE).await);
     fine(tenant.deny_device(&denied).await);
+    let pace = Pace {
+        free: 1,
+        within: later(60),
+        step: 1,
+        longest: later(60),
+    };
+    for _ in 0..3 {
+        fine(tenant.count_failures(&[("jane".to_owned(), pace)]).await);
+    }
     assert_eq!(trial.entries_without_end().await, Vec::<String>::new());
 }
 

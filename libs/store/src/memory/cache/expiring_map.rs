@@ -50,6 +50,12 @@ impl<K: Clone + Eq + Hash, V> ExpiringMap<K, V> {
         (now < slot.ends).then_some(&slot.value)
     }
 
+    /// An entry, and when it ends.
+    pub(super) fn get_with_end(&self, key: &K, now: Monotonic) -> Option<(&V, Monotonic)> {
+        let slot = self.slots.get(key)?;
+        (now < slot.ends).then_some((&slot.value, slot.ends))
+    }
+
     pub(super) fn get_mut(&mut self, key: &K, now: Monotonic) -> Option<&mut V> {
         let slot = self.slots.get_mut(key)?;
         (now < slot.ends).then_some(&mut slot.value)

@@ -10,8 +10,8 @@ use insula_model::{
 use super::expiring_map::ExpiringMap;
 use super::{Code, Shared, TenantEntries, lock};
 use crate::{
-    ClaimedCode, DeviceLife, DevicePace, DevicePoll, Finish, FoundDevice, LeaveToAnswer, LoginRoom,
-    StoreError, TenantCache,
+    ClaimedCode, DeviceLife, DevicePace, DevicePoll, Failures, Finish, FoundDevice, LeaveToAnswer,
+    LoginRoom, Pace, StoreError, TenantCache,
 };
 
 /// How many ended entries a write removes while it is there.
@@ -330,6 +330,39 @@ impl TenantCache for OfTenant {
             .get(&TokenHash::of(key), now)
             .copied()
             .unwrap_or_default())
+    }
+
+    async fn count_failures(&self, names: &[(String, Pace)]) -> Result<Vec<Failures>, StoreError> {
+        let now = self.now();
+        let counters = &mut lock(&self.entries.counters);
+        counters.expire(now, IN_PASSING);
+        let counted = names.iter().map(|(name, pace)| {
+            let key = TokenHash::of(name);
+            let stands = counters.take(&key).filter(|(_, ends)| now < *ends);
+            let (before, ends) = stands.unwrap_or((0, now + pace.within));
+            if before == 0
+                && (counters.len() >= self.shared.limits.counters || self.shared.is_full())
+            {
+                counters.drop_first_to_end();
+            }
+            let count = before.saturating_add(1);
+            let remembered = pace.remembered(count, ends.since(now));
+            counters.put(key, count, now + remembered);
+            pace.standing(count, remembered)
+        });
+        Ok(counted.collect())
+    }
+
+    async fn failures(&self, names: &[(String, Pace)]) -> Result<Vec<Failures>, StoreError> {
+        let now = self.now();
+        let counters = lock(&self.entries.counters);
+        let standing = names.iter().map(|(name, pace)| {
+            let found = counters.get_with_end(&TokenHash::of(name), now);
+            found.map_or_else(Failures::default, |(count, ends)| {
+                pace.standing(*count, ends.since(now))
+            })
+        });
+        Ok(standing.collect())
     }
 }
 

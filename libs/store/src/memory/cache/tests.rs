@@ -7,7 +7,7 @@ use insula_model::{ClientId, ConnectorId, IdentityClaims, Login, Origin, UserId}
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 
 use crate::conformance::cache::CacheOnTrial;
-use crate::{ClaimedCode, LeaveToAnswer, LoginRoom};
+use crate::{ClaimedCode, LeaveToAnswer, LoginRoom, Pace};
 
 const NOON: Timestamp = Timestamp::from_secs(1_800_000_000);
 
@@ -234,6 +234,17 @@ async fn counters_are_bounded_too() {
     }
     assert_eq!(trial.cache.entries(), 2);
     assert_eq!(tenant.counted("49").await.unwrap(), 1);
+    let pace = Pace {
+        free: 1,
+        within: MINUTE,
+        step: 1,
+        longest: MINUTE,
+    };
+    for n in 0..50 {
+        let names = ["a", "b", "c"].map(|name| (format!("{name}{n}"), pace));
+        tenant.count_failures(&names).await.unwrap();
+    }
+    assert_eq!(trial.cache.entries(), 2);
 }
 
 #[tokio::test]
