@@ -8,6 +8,11 @@ async fn password_guesses_at_one_tenant_leave_its_neighbours_logins_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn passwords_guessed_from_many_addresses_are_slowed_down_and_keep_no_owner_out() {
+    assert_held(&attack::passwords_guessed_from_many_addresses(Scale::Short).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn logins_that_nobody_finishes_cost_their_tenants_neighbours_no_login() {
     let proofs = attack::logins_that_nobody_finishes(Scale::Short).await;
     if insula_tests::service("INSULA_TEST_REDIS").is_some() {

@@ -7,6 +7,7 @@
 mod connections;
 mod floods;
 mod frames;
+mod guessing;
 mod http2;
 mod lost_cache;
 mod memory;
@@ -26,6 +27,7 @@ use futures_util::FutureExt as _;
 
 pub use connections::{attacks_over_http2, silent_connections};
 pub use floods::{logins_that_nobody_finishes, one_address_that_asks_without_a_pause};
+pub use guessing::passwords_guessed_from_many_addresses;
 pub use http2::{Http2Attack, Taken, attack_over_http2};
 pub use lost_cache::{codes_of_a_cache_set_back, ends_while_the_cache_is_away};
 pub use memory::{MemoryWatch, resident_bytes};
@@ -115,6 +117,7 @@ pub async fn all(scale: Scale, names: &[String]) -> Result<Vec<Proof>, String> {
         dear_password_guesses_at_one_tenant,
         password_guesses_at_a_server_with_one_processor,
         dear_password_guesses_at_a_server_with_one_processor,
+        passwords_guessed_from_many_addresses,
         logins_that_nobody_finishes,
         one_address_that_asks_without_a_pause,
         themes_that_take_everything,

@@ -48,6 +48,16 @@ pub(crate) const LIMITS: Limits = Limits {
         count: 100,
         per: Duration::from_mins(10),
     },
+    password_failures_per_tenant: Rate {
+        count: 5_000,
+        per: Duration::from_mins(10),
+    },
+    client_failures: Rate {
+        count: 20,
+        per: Duration::from_mins(10),
+    },
+    longest_delay: Duration::from_mins(15),
+    known_devices: Duration::from_hours(90 * 24),
     password_hashes: 4,
     upstream_calls: 16,
 };

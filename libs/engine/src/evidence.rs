@@ -1,6 +1,8 @@
+use std::fmt::Debug;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use insula_model::Rules;
+use insula_model::{ClientId, Rules};
 use insula_oauth::Params;
 
 use crate::Refusal;
@@ -19,6 +21,14 @@ pub struct Evidence<'r> {
     pub address: Option<IpAddr>,
     /// Whether that is a proxy which nobody named as trusted: everybody comes from there.
     pub address_is_shared: bool,
+    /// What the tenant still admits of its clients; any number where it is nothing.
+    pub budget: Option<&'r dyn ClientBudget>,
+}
+
+/// A tenant's budget of requests, as its clients share it.
+pub trait ClientBudget: Debug + Send + Sync {
+    /// Admits a request of a client that proved who it is, or says how long to wait.
+    fn admit(&self, client: &ClientId) -> Result<(), Duration>;
 }
 
 impl<'r> Evidence<'r> {

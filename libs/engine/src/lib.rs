@@ -34,7 +34,7 @@ mod string_pair;
 
 pub use acr::asked_of_upstream;
 pub use audience::MOST_AUDIENCES;
-pub use evidence::Evidence;
+pub use evidence::{ClientBudget, Evidence};
 pub use peers::Peers;
 pub use proof::{Step, proof_of, proves};
 pub use refusal::{Refusal, repeatable};

@@ -14,7 +14,9 @@ use crate::guesses::Guesses;
 use crate::login_log;
 use crate::routes::password_route;
 use crate::under_way::{client, failed, not_begun, opened, under_way};
-use crate::{Browser, FlowError, Outcome, PasswordTrouble, Screen, TenantView, Turn, consent};
+use crate::{
+    Browser, FlowError, Outcome, PasswordTrouble, Screen, TenantView, Turn, consent, known_device,
+};
 
 /// dex's words, which rules of log watchers look for.
 pub(crate) const WRONG: &str = "Invalid credentials.";
@@ -65,8 +67,9 @@ pub async fn show(
 }
 
 /// Checks what was typed. A wrong name and a wrong password look the same and take as long; after
-/// too many wrong ones for one name, whoever asks, the name rests, and after too many from one
-/// address, whatever the names, so does the address.
+/// too many wrong ones for one name, whoever asks, the name rests, longer each time; so does an address
+/// that tries many names, and a tenant that is guessed at from many. A browser that logged in with the
+/// name before is held up by its own alone.
 pub async fn submit(
     view: &TenantView,
     at_connector: &str,
@@ -118,7 +121,12 @@ pub async fn submit(
                 return wrong(view, &form, username, throttled).await;
             }
             let id = connector_id.clone();
-            advance::proven(view, browser, auth, &id, identity, Arrival::Post).await
+            let known = known_device::remember(view, browser, at_connector, &username);
+            let turn = advance::proven(view, browser, auth, &id, identity, Arrival::Post).await;
+            turn.map(|mut turn| {
+                turn.cookies.extend(known);
+                turn
+            })
         }
         Err(ConnectorError::WrongPassword) => {
             let throttled = guesses.count().await?;

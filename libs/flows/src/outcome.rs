@@ -47,6 +47,19 @@ pub enum Outcome {
     Show(Screen),
 }
 
+impl Outcome {
+    /// Whether it is a password form that tells somebody to wait.
+    pub const fn is_throttled(&self) -> bool {
+        matches!(
+            self,
+            Self::Show(Screen::Password {
+                trouble: Some(PasswordTrouble::Throttled { .. }),
+                ..
+            })
+        )
+    }
+}
+
 /// A way to log in, as the chooser shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectorChoice {
@@ -243,6 +256,13 @@ pub enum CookieChange {
     },
     /// The login is over, and the browser carries nothing any more.
     Release,
+    /// Have the browser be known to a name that logged in with a password.
+    KnowDevice {
+        /// The cookie's value, sealed.
+        value: String,
+        /// How long it lives.
+        max_age: Duration,
+    },
     /// Log the browser in.
     LogIn {
         /// The cookie's value.

@@ -32,6 +32,16 @@ pub(crate) fn open_for(view: &TenantView, id: &AuthRequestId, sealed: &str) -> O
     key(view, REQUEST).open(&context, &sealed).ok()
 }
 
+/// Seals what only this tenant opens, for one purpose.
+pub(crate) fn seal_as(view: &TenantView, purpose: &str, plain: &[u8]) -> Vec<u8> {
+    key(view, purpose).seal(purpose, plain, view.effects.entropy.as_ref())
+}
+
+/// Opens it; nothing if this tenant did not seal it for that purpose.
+pub(crate) fn open_as(view: &TenantView, purpose: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    key(view, purpose).open(purpose, sealed).ok()
+}
+
 fn key(view: &TenantView, purpose: &str) -> MasterKey {
     MasterKey::from_bytes(view.keys.derive(purpose))
 }

@@ -108,6 +108,8 @@ pub struct Browser {
     pub carried: Vec<String>,
     /// What proves that codes of devices were typed in it, where that is told by a cookie.
     pub entered: Vec<String>,
+    /// What it carries of the names that logged in there with a password; sealed.
+    pub devices: Vec<String>,
     /// The address it asks from, proxies seen through; for the log and for limits, never a proof.
     pub address: Option<IpAddr>,
     /// Whether that is a proxy which nobody named as trusted: everybody comes from there, so nobody

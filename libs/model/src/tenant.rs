@@ -271,6 +271,14 @@ pub struct Limits {
     pub password_failures: Rate,
     /// Failed password attempts per client address, over all login names.
     pub password_failures_per_address: Rate,
+    /// Failed password attempts of the whole tenant, from browsers that are not known.
+    pub password_failures_per_tenant: Rate,
+    /// Failed client authentications per client and address.
+    pub client_failures: Rate,
+    /// The longest time one failure holds up the next attempt.
+    pub longest_delay: Duration,
+    /// For how long a browser is known in which somebody logged in with a password; zero for never.
+    pub known_devices: Duration,
     /// Password hashes computed at once.
     pub password_hashes: u32,
     /// Calls at once to one upstream.

@@ -145,6 +145,7 @@ impl Agent {
                 CookieChange::Carry { value, .. } => self.browser.carried = vec![value],
                 CookieChange::EnterDevice { value, .. } => self.browser.entered.push(value),
                 CookieChange::Release => self.browser.carried.clear(),
+                CookieChange::KnowDevice { value, .. } => self.browser.devices = vec![value],
                 CookieChange::LogIn { cookie, .. } => {
                     self.browser.sessions = vec![cookie.clone()];
                     self.session = Some(Session {

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use insula_ambient::Monotonic;
@@ -12,7 +12,7 @@ const MOST: usize = 1_024;
 /// Which names rest after failures, as this process heard it from the cache: asking costs no round
 /// trip, so that those who make no mistakes pay nothing for those who do.
 #[derive(Debug, Default)]
-pub struct Rests(Mutex<HashMap<TokenHash, Rest>>);
+pub struct Rests(OnceLock<Box<Mutex<HashMap<TokenHash, Rest>>>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Rest {
@@ -23,16 +23,24 @@ struct Rest {
 }
 
 impl Rests {
+    /// What is remembered, where anything ever was.
+    fn known(&self) -> Option<MutexGuard<'_, HashMap<TokenHash, Rest>>> {
+        let rests = self.0.get()?;
+        Some(rests.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// How long a name still rests, if it does.
     pub fn rest(&self, name: &TokenHash, now: Monotonic) -> Option<Duration> {
-        let rests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rests = self.known()?;
         let rest = rests.get(name).filter(|rest| now < rest.until)?;
         Some(rest.until.since(now))
     }
 
     /// Whether this is what failed last under a name: the same mistake again is no further guess.
     pub fn is_repeated(&self, name: &TokenHash, what: &TokenHash, now: Monotonic) -> bool {
-        let rests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(rests) = self.known() else {
+            return false;
+        };
         let known = rests.get(name);
         known.is_some_and(|rest| now < rest.remembered_until && rest.last == *what)
     }
@@ -45,7 +53,8 @@ impl Rests {
         (rest, remembered): (Duration, Duration),
         now: Monotonic,
     ) {
-        let mut rests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rests = self.0.get_or_init(Box::default);
+        let mut rests = rests.lock().unwrap_or_else(PoisonError::into_inner);
         if rests.len() >= MOST && !rests.contains_key(&name) {
             rests.retain(|_, rest| now < rest.remembered_until);
         }
@@ -98,10 +107,10 @@ mod tests {
         for number in 1..5_000 {
             rests.note(hash(number), hash(0), (MINUTE, MINUTE), START);
         }
-        assert_eq!(rests.0.lock().unwrap().len(), MOST);
+        assert_eq!(rests.known().unwrap().len(), MOST);
         assert!(rests.rest(&hash(0), START).is_some());
         let later = START + 2 * MINUTE;
         rests.note(hash(9_999), hash(0), (MINUTE, MINUTE), later);
-        assert_eq!(rests.0.lock().unwrap().len(), 2, "what ended makes room");
+        assert_eq!(rests.known().unwrap().len(), 2, "what ended makes room");
     }
 }

@@ -1,13 +1,13 @@
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use insula_ambient::Monotonic;
-use insula_model::Rate;
+use insula_model::{ClientId, Rate};
 
-/// How many shares there are. Addresses that fall on the same one have it together; which do, no
+/// How many shares there are for addresses, and as many for clients. Those that fall on the same one have it together; which do, no
 /// stranger can work out.
 const SHARES: usize = 512;
 /// Which part of the budget one address may use while the budget is scarce.
@@ -21,7 +21,8 @@ const PART: i64 = 8;
 /// the crate governor lacks for this.
 ///
 /// While more than half of the budget is used, each address may use an eighth of it at most. So one
-/// address alone can have nearly everything, and no address can leave nothing to the others.
+/// address alone can have nearly everything, and no address can leave nothing to the others. The
+/// same holds for clients that proved who they are, from however many addresses they ask.
 #[derive(Debug)]
 pub struct TenantLimits {
     whole: Bucket,
@@ -32,6 +33,13 @@ pub struct TenantLimits {
     cost: AtomicI64,
     /// The whole budget, in nanoseconds.
     budget: AtomicI64,
+}
+
+/// Whose share it is: addresses have the first half of them, clients the other.
+#[derive(Debug, Clone, Copy)]
+enum Whose {
+    Address = 0,
+    Client = 1,
 }
 
 /// When what was taken will have come back, in nanoseconds since the process began.
@@ -72,9 +80,9 @@ impl TenantLimits {
         if cost == 0 {
             return Ok(());
         }
-        let share = (self.whole.used(now) > budget / 2).then(|| self.share(from));
-        // A share is worth one request at least, however small the budget is.
-        let part = cost.saturating_mul(PART).min(budget.max(cost));
+        let is_scarce = self.whole.used(now) > budget / 2;
+        let share = is_scarce.then(|| self.share(Whose::Address, from.map(network)));
+        let part = part(cost, budget);
         if let Some(share) = share {
             share.take(now, part, budget)?;
         }
@@ -85,14 +93,30 @@ impl TenantLimits {
         admitted
     }
 
-    fn share(&self, from: Option<IpAddr>) -> &Bucket {
-        let shares = self
-            .shares
-            .get_or_init(|| (0..SHARES).map(|_| Bucket::default()).collect());
-        let index = self.hasher.hash_one(from.map(network)) % SHARES as u64;
+    /// Admits a request, which [`admit`](Self::admit) let in already, of a client that proved who it is;
+    /// or says how long to wait and takes nothing of the budget for it.
+    pub fn admit_client(&self, client: &ClientId, now: Monotonic) -> Result<(), Duration> {
+        let now = nanos(now.since_start());
+        let cost = self.cost.load(Ordering::Relaxed);
+        let budget = self.budget.load(Ordering::Relaxed);
+        if cost == 0 || self.whole.used(now) <= budget / 2 {
+            return Ok(());
+        }
+        let share = self.share(Whose::Client, client);
+        let admitted = share.take(now, part(cost, budget), budget);
+        if admitted.is_err() {
+            self.whole.give_back(cost);
+        }
+        admitted
+    }
+
+    fn share(&self, kind: Whose, whose: impl Hash) -> &Bucket {
+        let make = || (0..2 * SHARES).map(|_| Bucket::default()).collect();
+        let shares = self.shares.get_or_init(make);
+        let index = self.hasher.hash_one(whose) % SHARES as u64;
         let share = usize::try_from(index)
             .ok()
-            .and_then(|index| shares.get(index));
+            .and_then(|index| shares.get(index + kind as usize * SHARES));
         share.unwrap_or(&self.whole)
     }
 }
@@ -125,6 +149,11 @@ impl Bucket {
     fn give_back(&self, cost: i64) {
         self.0.fetch_sub(cost, Ordering::Relaxed);
     }
+}
+
+/// What a request costs of a share, which is worth one request at least, however small the budget is.
+fn part(cost: i64, budget: i64) -> i64 {
+    cost.saturating_mul(PART).min(budget.max(cost))
 }
 
 /// What counts as one address: of IPv6 the 64 bits that a network is given (RFC 4291 §2.5.1), for

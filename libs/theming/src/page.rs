@@ -114,6 +114,8 @@ pub struct Password {
     pub error: Option<PasswordError>,
     /// Seconds until the next try, with [`PasswordError::Throttled`].
     pub retry_after_s: Option<u64>,
+    /// The same in minutes, where it is that long.
+    pub retry_after_minutes: Option<u64>,
     /// The way to the other methods, or to a new start with [`PasswordError::Expired`].
     pub back: Option<String>,
     /// Where a forgotten password is reset, if it can be.

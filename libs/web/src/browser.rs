@@ -13,6 +13,9 @@ const CARRIED: &str = "insula_request";
 /// Proves that the code of a device was typed in this browser.
 const DEVICE: &str = "insula_device";
 
+/// Says which names logged in there with a password.
+const KNOWN_DEVICE: &str = "insula_known_device";
+
 /// Browsers keep no longer cookie (RFC 6265 §6.1).
 const LONGEST_COOKIE: usize = 4096;
 
@@ -33,6 +36,7 @@ pub(crate) fn read(request: &HttpRequest, spec: &TenantSpec) -> Browser {
         sessions: sessions.into_iter().map(SessionCookie::new).collect(),
         entered: names(DEVICE),
         carried: values(request, &full_name(spec, CARRIED), LONGEST_COOKIE),
+        devices: values(request, &full_name(spec, KNOWN_DEVICE), LONGEST_COOKIE),
         address: None,
         address_is_shared: false,
     }
@@ -73,6 +77,10 @@ pub(crate) fn cookie(change: &CookieChange, spec: &TenantSpec) -> Cookie<'static
         CookieChange::Release => {
             let age = Some(CookieAge::ZERO);
             bake(spec, full_name(spec, CARRIED), String::new(), age)
+        }
+        CookieChange::KnowDevice { value, max_age } => {
+            let age = CookieAge::try_from(*max_age).ok();
+            bake(spec, full_name(spec, KNOWN_DEVICE), value.clone(), age)
         }
         CookieChange::LogIn { cookie, max_age } => {
             let age = max_age.and_then(|age| CookieAge::try_from(age).ok());

@@ -25,12 +25,12 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, debug, info_span};
 
 use crate::client_address::client_address;
-use crate::context::Context;
+use crate::context::{Budget, Context};
 use crate::cors;
 use crate::endpoints::{authorize, device, metadata, token};
 use crate::headers;
 use crate::host::{TwoHosts, requested_host};
-use crate::metrics::WebMetrics;
+use crate::metrics::{Throttled, WebMetrics};
 use crate::page;
 use crate::respond::{self, Surface};
 use crate::route::{Probe, Route, below, metadata_of};
@@ -131,7 +131,10 @@ pub async fn front_door(
         handle.limits().admit(client_address, now)
     };
     let mut answer = match (&route, admitted) {
-        (_, Err(wait)) => respond::throttled(heard_by(&route, &request), wait),
+        (_, Err(wait)) => {
+            state.metrics.throttled(Throttled::Requests);
+            respond::throttled(heard_by(&route, &request), wait)
+        }
         (Route::Static(_), Ok(())) if let Some(file) = file => file,
         _ if is_preflight => cors::preflight(&request, &http.cors, rules.preflights),
         (Route::Discovery, Ok(())) if is_get(&method) => metadata::discovery(&snapshot),
@@ -143,6 +146,10 @@ pub async fn front_door(
             let ctx = Context {
                 request: request.clone(),
                 snapshot,
+                budget: Budget {
+                    of: handle.clone(),
+                    now: state.clock.monotonic(),
+                },
                 client_address,
                 request_id: state.entropy.word(10).into(),
             };
@@ -285,8 +292,8 @@ async fn dispatch(
         Route::DeviceCode => return device::authorization(ctx, payload).await,
         Route::DeviceToken => return device::token(ctx, payload).await,
         Route::Token => return token::token(ctx, payload, &state.metrics).await,
-        Route::Introspect => return token::introspect(ctx, payload).await,
-        Route::Revoke => return token::revoke(ctx, payload).await,
+        Route::Introspect => return token::introspect(ctx, payload, &state.metrics).await,
+        Route::Revoke => return token::revoke(ctx, payload, &state.metrics).await,
         Route::UserInfo => return token::userinfo(ctx, payload).await,
         Route::Static(_) => return respond::show(ctx, &ErrorPage::not_found().into()),
         Route::Home => return metadata::home(ctx).await,
@@ -303,6 +310,11 @@ async fn dispatch(
     };
     if let Some(result) = result {
         state.metrics.login(result);
+    }
+    if let Ok(turn) = &walked.result
+        && turn.outcome.is_throttled()
+    {
+        state.metrics.throttled(Throttled::Passwords);
     }
     authorize::carry(ctx, walked).await
 }

@@ -20,12 +20,34 @@ pub struct WebMetrics {
     sizes: HistogramVec,
     tokens: IntCounterVec,
     logins: IntCounterVec,
+    throttled: IntCounterVec,
     tenants: IntCounterVec,
     tenant_labels: usize,
     known_tenants: ArcSwap<HashMap<String, IntCounter>>,
     learning: Mutex<()>,
     /// The counter of all tenants beyond the limit.
     others: OnceLock<IntCounter>,
+}
+
+/// What there was too much of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Throttled {
+    /// Requests at one tenant.
+    Requests,
+    /// Wrong passwords.
+    Passwords,
+    /// Wrong secrets of a client, or its requests.
+    Clients,
+}
+
+impl Throttled {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Passwords => "passwords",
+            Self::Clients => "clients",
+        }
+    }
 }
 
 /// The series of one route, method and status.
@@ -86,6 +108,11 @@ impl WebMetrics {
                 "insula_logins_total",
                 "Steps of a login that ended it, by result: code, refused, fault.",
                 &["result"],
+            )?,
+            throttled: counter(
+                "insula_throttled_total",
+                "Requests that were told to wait, by what there was too much of: requests of a tenant, wrong passwords, or wrong secrets or requests of one client.",
+                &["what"],
             )?,
             tenants: counter(
                 "insula_tenant_requests_total",
@@ -163,6 +190,10 @@ impl WebMetrics {
         let grant = grant.map_or("unknown", GrantType::as_str);
         let result = if is_ok { "ok" } else { "error" };
         self.tokens.with_label_values(&[grant, result]).inc();
+    }
+
+    pub(crate) fn throttled(&self, what: Throttled) {
+        self.throttled.with_label_values(&[what.label()]).inc();
     }
 
     pub(crate) fn login(&self, result: &str) {

@@ -71,7 +71,6 @@ pub(crate) async fn evidence<'r>(
             Some(payload) => form(request, payload).await?,
             None => Params::default(),
         },
-        address: None,
-        address_is_shared: false,
+        ..Evidence::default()
     })
 }

@@ -121,10 +121,17 @@ pub(crate) fn refuse(
     answer
 }
 
+/// A wait in whole seconds, as `Retry-After` tells it: never too short.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    let seconds = wait.as_secs();
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    (seconds + begun).max(1)
+}
+
 /// What those hear whose requests are too many: a few bytes, made without a theme, so that refusing
 /// is cheaper than asking.
 pub(crate) fn throttled(surface: Surface, wait: Duration) -> HttpResponse {
-    let retry_after_s = wait.as_secs().max(1);
+    let retry_after_s = whole_seconds(wait);
     let refusal = Refusal::TooManyRequests { retry_after_s };
     let mut answer = if surface == Surface::Browser {
         let message = "Too many people are signing in here, or you asked too often. \

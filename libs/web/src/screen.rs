@@ -35,6 +35,11 @@ pub(crate) fn carry(ctx: &Context, turn: Turn) -> HttpResponse {
     answer
 }
 
+/// A wait in minutes, where seconds would be hard to read.
+fn whole_minutes(seconds: u64) -> Option<u64> {
+    (seconds > 90).then(|| seconds.div_ceil(60))
+}
+
 fn show(ctx: &Context, screen: Screen) -> HttpResponse {
     let (page, ui_locales): (Page, Vec<String>) = match screen {
         Screen::Choose {
@@ -77,7 +82,15 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
                 action: ctx.link(&action),
                 error: trouble.map(password_error),
                 retry_after_s: match trouble {
-                    Some(PasswordTrouble::Throttled { retry_after }) => Some(retry_after.as_secs()),
+                    Some(PasswordTrouble::Throttled { retry_after }) => {
+                        Some(respond::whole_seconds(retry_after))
+                    }
+                    _ => None,
+                },
+                retry_after_minutes: match trouble {
+                    Some(PasswordTrouble::Throttled { retry_after }) => {
+                        whole_minutes(respond::whole_seconds(retry_after))
+                    }
                     _ => None,
                 },
                 back: back.map(|route| ctx.link(&route)),

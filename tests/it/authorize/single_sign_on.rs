@@ -63,8 +63,8 @@ async fn cookies_are_for_this_tenant_and_for_no_script() {
     let names: Vec<_> = cookies.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(
         names.len(),
-        3,
-        "browser, session, finished logins: {names:?}"
+        4,
+        "browser, known device, session, finished logins: {names:?}"
     );
     for cookie in cookies {
         assert!(cookie.http_only, "{}", cookie.name);

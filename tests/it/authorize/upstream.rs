@@ -34,7 +34,15 @@ async fn people_of_initech_log_in_at_acme() {
         .into_iter()
         .map(|c| (c.host, c.name))
         .collect();
-    assert_eq!(names.len(), 6, "a session at each: {names:?}");
+    assert_eq!(names.len(), 7, "a session at each: {names:?}");
+    let devices = names
+        .iter()
+        .filter(|(_, name)| name.contains("insula_known_device"));
+    assert_eq!(
+        devices.count(),
+        1,
+        "where the password was typed: {names:?}"
+    );
     let finished = names
         .iter()
         .filter(|(_, name)| name.contains("insula_finished"));

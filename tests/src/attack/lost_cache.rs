@@ -36,7 +36,7 @@ staticPasswords:
 {}staticClients:
   - {{ id: app, name: App, secret: s, redirectURIs: ['{REDIRECT_URI}'], skipApprovalScreen: true }}
   - {{ id: seen-{seen}, secret: s, redirectURIs: ['{REDIRECT_URI}'] }}
-limits: {{ requests: 100000/s, passwordFailures: 1000/s, passwordFailuresPerAddress: 1000/s }}
+limits: {{ requests: 100000/s, passwordFailures: 1000/s, passwordFailuresPerAddress: 1000/s, passwordFailuresPerTenant: 1000/s }}
 ",
         people.collect::<String>()
     )

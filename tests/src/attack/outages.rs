@@ -106,7 +106,7 @@ connectors: [{{ type: mockCallback, id: mock, name: Mock }}]
 enablePasswordDB: true
 staticPasswords:
 {people}staticClients: [{{ id: app, name: App, secret: s, redirectURIs: ['{REDIRECT_URI}'] }}]
-limits: {{ requests: 100000/s, passwordFailures: 1000/s, passwordFailuresPerAddress: 1000/s }}
+limits: {{ requests: 100000/s, passwordFailures: 1000/s, passwordFailuresPerAddress: 1000/s, passwordFailuresPerTenant: 1000/s }}
 "
         );
         let deployment = Deployment::build()

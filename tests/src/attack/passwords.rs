@@ -31,7 +31,7 @@ enablePasswordDB: true
 staticPasswords: [{{ email: jane@{name}.example, userID: '1', hash: '{hash}' }}]
 staticClients:
   - {{ id: app, name: App, secret: s, redirectURIs: ['{REDIRECT_URI}'], skipApprovalScreen: true }}
-limits: {{ requests: 100000/s, passwordFailures: 1000000/s, passwordFailuresPerAddress: 1000000/s }}
+limits: {{ requests: 100000/s, passwordFailures: 1000000/s, passwordFailuresPerAddress: 1000000/s, passwordFailuresPerTenant: 1000000/s }}
 "
     )
 }

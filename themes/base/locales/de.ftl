@@ -29,6 +29,10 @@ password-throttled-for = { $seconds ->
     [one] Das war ein Versuch zu viel. Warten Sie eine Sekunde und versuchen Sie es dann noch einmal.
    *[other] Das war ein Versuch zu viel. Warten Sie { $seconds } Sekunden und versuchen Sie es dann noch einmal.
 }
+password-throttled-minutes = { $minutes ->
+    [one] Das war ein Versuch zu viel. Warten Sie eine Minute und versuchen Sie es dann noch einmal.
+   *[other] Das war ein Versuch zu viel. Warten Sie { $minutes } Minuten und versuchen Sie es dann noch einmal.
+}
 password-expired = Das hat eine Weile gedauert; zum Schutz Ihres Kontos haben wir abgebrochen. Beginnen Sie von vorn, um sich anzumelden.
 
 ## Einwilligung

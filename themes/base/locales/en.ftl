@@ -29,6 +29,10 @@ password-throttled-for = { $seconds ->
     [one] That was one try too many. Wait a second, then try again.
    *[other] That was one try too many. Wait { $seconds } seconds, then try again.
 }
+password-throttled-minutes = { $minutes ->
+    [one] That was one try too many. Wait a minute, then try again.
+   *[other] That was one try too many. Wait { $minutes } minutes, then try again.
+}
 password-expired = This took a while, so we stopped to keep your account safe. Start again to sign in.
 
 ## Consent

@@ -29,6 +29,10 @@ password-throttled-for = { $seconds ->
     [one] C’était un essai de trop. Attendez { $seconds } seconde, puis réessayez.
    *[other] C’était un essai de trop. Attendez { $seconds } secondes, puis réessayez.
 }
+password-throttled-minutes = { $minutes ->
+    [one] C’était un essai de trop. Attendez une minute, puis réessayez.
+   *[other] C’était un essai de trop. Attendez { $minutes } minutes, puis réessayez.
+}
 password-expired = Cela a pris un moment ; nous avons interrompu la connexion pour protéger votre compte. Recommencez pour vous connecter.
 
 ## Consentement

@@ -30,6 +30,10 @@ pub(super) fn read_over(top: &mut Section<'_>, base: Limits, reading: &mut Readi
     let remembered_rows = remembered_rows(&mut section, reading);
     let password_failures = rate(&mut section, "passwordFailures", reading);
     let per_address = rate(&mut section, "passwordFailuresPerAddress", reading);
+    let per_tenant = rate(&mut section, "passwordFailuresPerTenant", reading);
+    let client_failures = rate(&mut section, "clientFailures", reading);
+    let longest_delay = longest_delay(&mut section, reading);
+    let known_devices = known_devices(&mut section, reading);
     let password_hashes = at_once(&mut section, "passwordHashes", 64, reading);
     let upstream_calls = at_once(&mut section, "upstreamCalls", 1024, reading);
     if let Some(entry) = section.entry("mails") {
@@ -43,6 +47,10 @@ pub(super) fn read_over(top: &mut Section<'_>, base: Limits, reading: &mut Readi
         remembered_rows: remembered_rows.unwrap_or(base.remembered_rows),
         password_failures: password_failures.unwrap_or(base.password_failures),
         password_failures_per_address: per_address.unwrap_or(base.password_failures_per_address),
+        password_failures_per_tenant: per_tenant.unwrap_or(base.password_failures_per_tenant),
+        client_failures: client_failures.unwrap_or(base.client_failures),
+        longest_delay: longest_delay.unwrap_or(base.longest_delay),
+        known_devices: known_devices.unwrap_or(base.known_devices),
         password_hashes: password_hashes.unwrap_or(base.password_hashes),
         upstream_calls: upstream_calls.unwrap_or(base.upstream_calls),
     }
@@ -119,6 +127,38 @@ fn remembered_rows(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Opti
         return None;
     }
     Some(number.value)
+}
+
+/// `longestDelay`: between a second, which no guesser notices, and a day, which locks people out.
+fn longest_delay(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Duration> {
+    let span = section.duration("longestDelay", reading)?;
+    let (least, most) = (Duration::from_secs(1), Duration::from_hours(24));
+    if !(least..=most).contains(&span.value) {
+        let cause = format!("{} is not between 1s and 24h", span.shown);
+        let next = "write how long wrong passwords may hold up the next attempt; 15m is usual";
+        reading.error(span.at, &span.key, cause, next);
+        return None;
+    }
+    Some(span.value)
+}
+
+/// `knownDevices`: as long as browsers keep cookies at most.
+fn known_devices(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Duration> {
+    let span = section.duration("knownDevices", reading)?;
+    if span.value > Duration::from_hours(400 * 24) {
+        let cause = format!(
+            "{} is longer than browsers keep a cookie, which is 400 days",
+            span.shown
+        );
+        reading.error(
+            span.at,
+            &span.key,
+            cause,
+            "write 9600h at most; 0s for never",
+        );
+        return None;
+    }
+    Some(span.value)
 }
 
 fn at_once(

@@ -230,7 +230,8 @@ fn hosts_are_bare_names_each_once() {
 fn limits_are_rates_and_counts() {
     let spec = ours(
         "limits: { requests: 5/s, loginsUnderWay: 500, rememberedRows: 0, passwordFailures: 3/15m, \
-         passwordFailuresPerAddress: 30/h, \
+         passwordFailuresPerAddress: 30/h, passwordFailuresPerTenant: 900/h, clientFailures: 9/h, \
+         longestDelay: 20m, knownDevices: 48h, \
          passwordHashes: 2, upstreamCalls: 8 }\n",
     )
     .spec();
@@ -247,6 +248,28 @@ fn limits_are_rates_and_counts() {
     assert_eq!(spec.limits.password_failures.count, 3);
     assert_eq!(spec.limits.password_failures.per, Duration::from_mins(15));
     assert_eq!(spec.limits.password_failures_per_address.count, 30);
+    assert_eq!(spec.limits.password_failures_per_tenant.count, 900);
+    assert_eq!(spec.limits.client_failures.count, 9);
+    assert_eq!(spec.limits.longest_delay, Duration::from_mins(20));
+    assert_eq!(spec.limits.known_devices, Duration::from_hours(48));
+    assert!(
+        ours("limits: { knownDevices: 0s }\n")
+            .spec()
+            .limits
+            .known_devices
+            .is_zero()
+    );
+    for (bad, why) in [
+        ("longestDelay: 999ms", "is not between 1s and 24h"),
+        ("longestDelay: 25h", "is not between 1s and 24h"),
+        (
+            "knownDevices: 9601h",
+            "is longer than browsers keep a cookie",
+        ),
+    ] {
+        let said = ours(&format!("limits: {{ {bad} }}\n")).only();
+        assert!(said.contains(why), "{said}");
+    }
     assert_eq!(
         (spec.limits.password_hashes, spec.limits.upstream_calls),
         (2, 8)

@@ -122,7 +122,13 @@ pub(super) async fn found(
         return Ok(Err(DeviceTrouble::Throttled { retry_after }));
     }
     let trouble = match view.effects.cache.find_device(&user_code.hash()).await? {
-        FoundDevice::Waiting(device) => return Ok(Ok((user_code, *device))),
+        FoundDevice::Waiting(device) => {
+            // Guesses sent at once are all let in above; those beyond the limit must not be told apart.
+            return Ok(match guesses.exceeded().await? {
+                Some(retry_after) => Err(DeviceTrouble::Throttled { retry_after }),
+                None => Ok((user_code, *device)),
+            });
+        }
         FoundDevice::Settled | FoundDevice::Expired => DeviceTrouble::Expired,
         FoundDevice::Unknown => DeviceTrouble::Wrong,
     };

@@ -501,7 +501,7 @@ async fn wrong_codes_are_counted_by_address_and_for_the_tenant_as_a_whole() {
     for typed in ["BBBB-BBBB", &told.user_code] {
         let shown = guesser.enters(&view, typed).await;
         let throttled = Some(DeviceTrouble::Throttled {
-            retry_after: WRONG_CODES_OF_ADDRESS.per,
+            retry_after: WRONG_CODES_OF_ADDRESS.per / WRONG_CODES_OF_ADDRESS.count,
         });
         assert_eq!(trouble(&shown), throttled, "even the right one");
     }
@@ -524,6 +524,69 @@ async fn wrong_codes_are_counted_by_address_and_for_the_tenant_as_a_whole() {
     clock.advance(WRONG_CODES.per);
     let told = tv(&view).await;
     confirmation(&neighbour.enters(&view, &told.user_code).await);
+}
+
+#[tokio::test]
+async fn a_right_code_among_guesses_sent_at_once_is_not_told_apart_beyond_the_limit() {
+    let (view, _) = view(a_tenant_with_devices());
+    let (view, _, cache) = watched(&view);
+    let told = tv(&view).await;
+    let there = view.clone();
+    let guesses = move || -> futures_util::future::BoxFuture<'static, ()> {
+        let view = there.clone();
+        Box::pin(async move {
+            for _ in 0..WRONG_CODES_OF_ADDRESS.count {
+                let mut guesser = Person::default();
+                guesser.browser.address = Some(LIVING_ROOM.parse().unwrap());
+                guesser.enters(&view, "BBBB-BBBB").await;
+            }
+        })
+    };
+    // They were all let in before the first of them was counted.
+    cache.trouble(
+        "find_device",
+        Trouble::Meanwhile(std::sync::Arc::new(guesses)),
+    );
+    let mut person = Person::default();
+    person.browser.address = Some(LIVING_ROOM.parse().unwrap());
+    let shown = person.enters(&view, &told.user_code).await;
+    let is_throttled = matches!(trouble(&shown), Some(DeviceTrouble::Throttled { .. }));
+    assert!(is_throttled, "{shown:?}");
+}
+
+#[tokio::test]
+async fn strangers_who_guess_codes_keep_no_browser_waiting_that_is_known() {
+    let (view, _) = view(a_tenant_with_devices());
+    let told = tv(&view).await;
+    for n in 0..WRONG_CODES.count {
+        let mut stranger = Person::default();
+        let address = [203, 0, 113, u8::try_from(n / 10).unwrap()];
+        stranger.browser.address = Some(IpAddr::from(address));
+        stranger.enters(&view, "BBBB-BBBB").await;
+    }
+    let mut person = Person::default();
+    person.browser.address = Some(LIVING_ROOM.parse().unwrap());
+    let shown = person.enters(&view, &told.user_code).await;
+    let everybody_waits = matches!(trouble(&shown), Some(DeviceTrouble::Throttled { .. }));
+    assert!(everybody_waits, "who is not known waits: {shown:?}");
+    person.browser.devices = vec![known_cookie(&view)];
+    confirmation(&person.enters(&view, &told.user_code).await);
+    for _ in 0..WRONG_CODES_OF_ADDRESS.count {
+        person.browser.address = None;
+        person.enters(&view, "BBBB-BBBB").await;
+    }
+    let shown = person.enters(&view, &told.user_code).await;
+    let waits = matches!(trouble(&shown), Some(DeviceTrouble::Throttled { .. }));
+    assert!(waits, "for its own wrong codes: {shown:?}");
+}
+
+/// What a browser carries in which somebody logged in with a password.
+fn known_cookie(view: &TenantView) -> String {
+    let browser = crate::Browser::default();
+    match crate::known_device::remember(view, &browser, "mock", "jane") {
+        Some(crate::CookieChange::KnowDevice { value, .. }) => value,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

@@ -131,6 +131,7 @@ impl Person {
                 CookieChange::Carry { value, .. } => self.browser.carried = vec![value],
                 CookieChange::EnterDevice { value, .. } => self.browser.entered.push(value),
                 CookieChange::Release => self.browser.carried.clear(),
+                CookieChange::KnowDevice { value, .. } => self.browser.devices = vec![value],
                 CookieChange::LogIn { cookie, .. } => self.browser.sessions = vec![cookie],
                 CookieChange::LogOut => self.browser.sessions.clear(),
             }

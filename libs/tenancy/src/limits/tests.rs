@@ -128,7 +128,7 @@ fn an_address_is_the_same_however_it_is_written() {
 #[test]
 fn a_tenant_that_is_not_flooded_pays_sixty_four_bytes_for_its_limits() {
     assert!(size_of::<TenantLimits>() <= 64);
-    assert_eq!(SHARES * size_of::<Bucket>(), 4096, "of one that is");
+    assert_eq!(2 * SHARES * size_of::<Bucket>(), 8192, "of one that is");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn shares_take_no_memory_before_the_budget_is_scarce() {
     assert!(limits.shares.get().is_none());
     admitted(&limits, v4(1), 90, START);
     let made = limits.shares.get().map(|shares| shares.len());
-    assert_eq!(made, Some(SHARES));
+    assert_eq!(made, Some(2 * SHARES));
 }
 
 #[test]
@@ -154,4 +154,49 @@ fn a_wall_clock_that_is_set_back_refuses_nobody() {
         clock.step_forward(step);
         assert_eq!(from_everywhere(&limits, clock.monotonic()), 0);
     }
+}
+
+fn client(number: usize) -> ClientId {
+    ClientId::parse(format!("client-{number}")).unwrap()
+}
+
+/// How many of `of` requests of one client are admitted, from fifty addresses of its own.
+fn of_client(limits: &TenantLimits, number: usize, of: u32, now: Monotonic) -> usize {
+    let client = client(number);
+    let first = u32::try_from(number).unwrap() * 1_000;
+    let asked = (0..of).filter(|asked| {
+        let address = v4(first + asked % 50);
+        let comes_in = limits.admit(Some(address), now).is_ok();
+        comes_in && limits.admit_client(&client, now).is_ok()
+    });
+    asked.count()
+}
+
+#[test]
+fn a_client_that_floods_from_everywhere_leaves_a_part_of_the_budget_to_each_other() {
+    let limits = per_second(200);
+    let flood = of_client(&limits, 0, 10_000, START);
+    assert!((100..=130).contains(&flood), "half, and its share: {flood}");
+    for other in 1..=2 {
+        // One in ten of its addresses has a share with one of the flood's.
+        assert!(of_client(&limits, other, 20, START) >= 10, "{other}");
+    }
+}
+
+#[test]
+fn one_client_alone_has_nearly_the_whole_rate() {
+    let limits = per_second(200);
+    let admitted: usize = (0..200)
+        .map(|tick| {
+            let now = START + Duration::from_millis(100) * tick;
+            of_client(&limits, 0, 100, now)
+        })
+        .sum();
+    assert!(admitted > 170 * 20, "{admitted} in 20 s");
+}
+
+#[test]
+fn clients_of_a_tenant_without_a_budget_are_all_admitted() {
+    let limits = TenantLimits::new(None);
+    assert_eq!(of_client(&limits, 0, 10_000, START), 10_000);
 }

@@ -32,6 +32,14 @@ pub(super) fn all() -> Vec<(&'static str, Page)> {
             password_with(PasswordError::Throttled, Some(60)).into(),
         ),
         (
+            "password-throttled-long",
+            Password {
+                retry_after_minutes: Some(15),
+                ..password_with(PasswordError::Throttled, Some(900))
+            }
+            .into(),
+        ),
+        (
             "password-throttled-untold",
             password_with(PasswordError::Throttled, None).into(),
         ),

@@ -204,6 +204,7 @@ fn hostile_pages() -> Vec<Page> {
             fields: fields(),
             error: Some(PasswordError::Wrong),
             retry_after_s: None,
+            retry_after_minutes: None,
             back: Some(text()),
             reset: Some(text()),
             remember_me: Some(true),

@@ -13,7 +13,7 @@ use insula_oauth::GrantType;
 
 use super::device;
 use crate::context::Context;
-use crate::metrics::WebMetrics;
+use crate::metrics::{Throttled, WebMetrics};
 use crate::read;
 use crate::respond::{Cacheable, INTROSPECTION_JWT, Surface, fail, introspection_jwt, json};
 
@@ -37,12 +37,16 @@ pub(crate) async fn token(
             device::tokens_of_dex(&tokens)
         }
         Ok(tokens) => json(StatusCode::OK, &tokens, Cacheable::No),
-        Err(failure) => fail(ctx, Surface::Program, failure),
+        Err(failure) => failed(ctx, metrics, failure),
     }
 }
 
 /// `POST /token/introspect`.
-pub(crate) async fn introspect(ctx: &Context, payload: &mut web::Payload) -> HttpResponse {
+pub(crate) async fn introspect(
+    ctx: &Context,
+    payload: &mut web::Payload,
+    metrics: &WebMetrics,
+) -> HttpResponse {
     let answer = async {
         let method = ctx.request.method();
         if method != Method::POST {
@@ -55,7 +59,7 @@ pub(crate) async fn introspect(ctx: &Context, payload: &mut web::Payload) -> Htt
     match answer.await {
         Ok(Introspection::Json(facts)) => json(StatusCode::OK, &facts, Cacheable::No),
         Ok(Introspection::Jwt(signed)) => introspection_jwt(signed),
-        Err(failure) => fail(ctx, Surface::Program, failure),
+        Err(failure) => failed(ctx, metrics, failure),
     }
 }
 
@@ -78,7 +82,11 @@ fn answer_form(request: &HttpRequest) -> AnswerForm {
 }
 
 /// `POST /revoke`.
-pub(crate) async fn revoke(ctx: &Context, payload: &mut web::Payload) -> HttpResponse {
+pub(crate) async fn revoke(
+    ctx: &Context,
+    payload: &mut web::Payload,
+    metrics: &WebMetrics,
+) -> HttpResponse {
     let answer = async {
         let evidence = posted(ctx, payload).await?;
         insula_flows::revoke::revoke(&ctx.snapshot.view, &evidence).await
@@ -88,7 +96,7 @@ pub(crate) async fn revoke(ctx: &Context, payload: &mut web::Payload) -> HttpRes
             .insert_header(("Cache-Control", "no-store"))
             .insert_header(("Pragma", "no-cache"))
             .finish(),
-        Err(failure) => fail(ctx, Surface::Program, failure),
+        Err(failure) => failed(ctx, metrics, failure),
     }
 }
 
@@ -107,6 +115,16 @@ pub(crate) async fn userinfo(ctx: &Context, payload: &mut web::Payload) -> HttpR
     }
 }
 
+/// Tells a program that its client was refused, and counts where it was told to wait.
+fn failed(ctx: &Context, metrics: &WebMetrics, failure: FlowError) -> HttpResponse {
+    if let FlowError::Refused(refused) = &failure
+        && matches!(refused.refusal, Refusal::TooManyRequests { .. })
+    {
+        metrics.throttled(Throttled::Clients);
+    }
+    fail(ctx, Surface::Program, failure)
+}
+
 pub(super) async fn posted<'r>(
     ctx: &'r Context,
     payload: &mut web::Payload,
@@ -114,10 +132,10 @@ pub(super) async fn posted<'r>(
     if ctx.request.method() != Method::POST {
         return Err(Refusal::MethodNotAllowed(ctx.request.method().to_string()).into());
     }
-    let browser = ctx.browser();
     Ok(Evidence {
-        address: browser.address,
-        address_is_shared: browser.address_is_shared,
+        address: ctx.client_address,
+        address_is_shared: ctx.address_is_shared(),
+        budget: Some(&ctx.budget),
         ..read::evidence(&ctx.request, Some(payload)).await?
     })
 }

@@ -60,7 +60,7 @@ fn a_login_to_be_remembered_says_for_how_long_and_a_logout_ends_it_at_once() {
 #[test]
 fn a_cookie_that_a_sibling_host_could_plant_counts_for_nothing_over_tls() {
     let mut planted = TestRequest::get();
-    for name in ["insula_browser", "insula_session"] {
+    for name in ["insula_browser", "insula_session", "insula_known_device"] {
         for prefix in ["", "__Secure-", "__host-", "__HOST-"] {
             let name = format!("{prefix}{name}.acme");
             planted = planted.cookie(Cookie::new(name, "planted"));
@@ -72,6 +72,7 @@ fn a_cookie_that_a_sibling_host_could_plant_counts_for_nothing_over_tls() {
     for issuer in ["https://a.test", "https://a.test/dex"] {
         let browser = read(&planted, &at(issuer));
         assert!(browser.bindings.is_empty() && browser.sessions.is_empty());
+        assert!(browser.devices.is_empty());
     }
 }
 

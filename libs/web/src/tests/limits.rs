@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::test::TestRequest;
 use insula_model::Rate;
-use insula_testkit::a_tenant;
+use insula_testkit::{a_client, a_tenant};
 
 use super::world::{AUTHORIZE, Answer, World, connecting};
 use crate::WebSettings;
@@ -257,4 +257,76 @@ async fn a_query_that_is_not_utf_8_is_refused_on_a_page() {
         assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
     }
     assert_eq!(world.get("/auth?ui_locales=%ff").await.status, 400);
+}
+
+/// A request to the token endpoint that fails on its code alone, if the secret is right.
+fn at_the_token_endpoint(client: &str, secret: &str) -> TestRequest {
+    let body = format!(
+        "grant_type=authorization_code&code=none&redirect_uri=https%3A%2F%2Fapp.test%2Fcb\
+         &client_id={client}&client_secret={secret}"
+    );
+    TestRequest::post()
+        .uri("/token")
+        .insert_header(FORM)
+        .set_payload(body)
+}
+
+#[actix_web::test]
+async fn a_program_that_guesses_a_secret_is_told_when_to_come_back() {
+    for tenant in [a_tenant(), a_tenant().dex()] {
+        let tenant = tenant.with(|spec| {
+            spec.limits.client_failures = Rate {
+                count: 2,
+                per: Duration::from_mins(10),
+            };
+        });
+        let world = World::of([tenant.build()]).await;
+        let ask = async |secret: &str, peer: &str| {
+            let request = at_the_token_endpoint("app", secret);
+            world.ask(request.peer_addr(peer.parse().unwrap())).await
+        };
+        for guess in ["one", "two"] {
+            let told = ask(guess, "192.0.2.1:999").await;
+            assert_eq!((told.status, told.header("retry-after")), (401, ""));
+            assert_eq!(told.json()["error"], "invalid_client");
+        }
+        for secret in ["three", "app-secret"] {
+            let told = ask(secret, "192.0.2.1:1000").await;
+            assert_eq!((told.status, told.header("retry-after")), (429, "300"));
+            assert_eq!(told.json()["error"], "temporarily_unavailable");
+            assert_eq!(told.header("www-authenticate"), "");
+        }
+        let elsewhere = ask("app-secret", "192.0.2.2:999").await;
+        assert_eq!(elsewhere.json()["error"], "invalid_grant");
+        world.clock.advance(Duration::from_mins(5));
+        let later = ask("app-secret", "192.0.2.1:999").await;
+        assert_eq!(later.json()["error"], "invalid_grant");
+    }
+}
+
+#[actix_web::test]
+async fn a_client_that_floods_from_many_addresses_leaves_the_tenants_requests_to_others() {
+    let other = a_client().named("other").with_secret("others-secret");
+    let tenant = a_tenant().with_client(other.build()).with(|spec| {
+        spec.limits.requests = Some(Rate {
+            count: 40,
+            per: Duration::from_hours(1),
+        });
+    });
+    let world = World::of([tenant.build()]).await;
+    let ask = async |client: &str, secret: &str, number: u8| {
+        let peer = std::net::SocketAddr::from(([192, 0, 2, number], 999));
+        let request = at_the_token_endpoint(client, secret).peer_addr(peer);
+        world.ask(request).await.status
+    };
+    let mut served = 0;
+    for number in 0..200 {
+        served += usize::from(ask("app", "app-secret", number).await == 400);
+    }
+    assert!((20..=26).contains(&served), "{served}");
+    for number in 201..205 {
+        let told = ask("other", "others-secret", number).await;
+        assert_eq!(told, 400, "only its code is wrong: {number}");
+    }
+    assert_eq!(ask("app", "app-secret", 210).await, 429);
 }

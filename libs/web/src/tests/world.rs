@@ -20,7 +20,7 @@ use insula_theming::ThemeLibrary;
 use prometheus::Registry;
 use tokio::runtime::Runtime;
 
-use crate::context::Context;
+use crate::context::{Budget, Context};
 use crate::{WebMetrics, WebSettings, WebState, front_door};
 
 static THEMES: LazyLock<Arc<ThemeLibrary>> =
@@ -147,6 +147,10 @@ impl World {
         Context {
             request: request.to_http_request(),
             snapshot: handle.snapshot(),
+            budget: Budget {
+                of: handle,
+                now: self.state.clock.monotonic(),
+            },
             client_address: None,
             request_id: "incident-1".into(),
         }

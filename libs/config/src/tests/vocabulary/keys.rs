@@ -701,6 +701,30 @@ pub(super) const OURS: &[Row] = &[
         Obeyed(&["after_too_many_wrong_passwords_from_one_address_it_rests_whatever_the_name"]),
     ),
     (
+        "limits.passwordFailuresPerTenant",
+        "limits: { HERE }\n",
+        "passwordFailuresPerTenant: 7/h",
+        Obeyed(&["beyond_the_tenants_wrong_passwords_unknown_browsers_wait_and_known_ones_do_not"]),
+    ),
+    (
+        "limits.clientFailures",
+        "limits: { HERE }\n",
+        "clientFailures: 7/h",
+        Obeyed(&["guesses_at_a_clients_secret_from_one_address_are_slowed_down_there_alone"]),
+    ),
+    (
+        "limits.longestDelay",
+        "limits: { HERE }\n",
+        "longestDelay: 7m",
+        Obeyed(&["each_further_wrong_password_doubles_the_wait_up_to_the_longest"]),
+    ),
+    (
+        "limits.knownDevices",
+        "limits: { HERE }\n",
+        "knownDevices: 7h",
+        Obeyed(&["a_browser_is_known_for_as_long_as_the_tenant_says"]),
+    ),
+    (
         "limits.passwordHashes",
         "limits: { HERE }\n",
         "passwordHashes: 7",
