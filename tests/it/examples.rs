@@ -88,9 +88,9 @@ async fn people_log_in_at_every_example_tenant_through_the_example_client() {
     move_in(&examples, &deployment.folder().join("tenants"), &ports);
     let process = deployment.open().await;
     let issuers = [
-        format!("http://acme.localhost:{}", deployment.port),
-        format!("http://globex.localhost:{}", deployment.port),
-        format!("http://login.localhost:{}/initech", deployment.port),
+        format!("http://127.0.0.1:{}/acme", deployment.port),
+        format!("http://127.0.0.1:{}/globex", deployment.port),
+        format!("http://initech.localhost:{}", deployment.port),
     ];
     let guest = Guest::start(client_port, &issuers).await;
     let people = [
@@ -147,4 +147,37 @@ async fn one_visit(guest: &Guest, issuer: &str, person: &Person<'_>) {
     page_after(&agent, left).await;
     let home = agent.get(guest.at("/")).await.expect(200);
     assert!(home.page().has("login-form"), "{issuer}: {}", home.words());
+}
+
+/// Go, Python and Node ask the system for names, and on most Linux systems it knows none below
+/// `.localhost`: what such a program is told must be an address. Beside it a host name leads to the same.
+#[tokio::test]
+async fn programs_that_know_no_names_below_localhost_reach_the_first_tenants_by_address() {
+    let deployment = Deployment::build().done();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tenants.example");
+    let ports = [(":5556", deployment.port)];
+    move_in(&examples, &deployment.folder().join("tenants"), &ports);
+    let process = deployment.open().await;
+    let agent = Agent::new();
+    for tenant in ["acme", "globex"] {
+        let issuer = format!("http://127.0.0.1:{}/{tenant}", deployment.port);
+        let at = format!("{issuer}/.well-known/openid-configuration");
+        let document = agent.get(at).await.expect(200).json();
+        assert_eq!(document["issuer"], issuer.as_str());
+        let members = document.as_object().unwrap().values();
+        let urls: Vec<_> = members
+            .filter_map(|value| value.as_str())
+            .filter(|text| text.starts_with("http"))
+            .collect();
+        assert!(urls.len() >= 5, "{urls:?}");
+        for url in urls {
+            assert!(url.starts_with(&issuer), "{url}");
+        }
+    }
+    let issuer = format!("http://127.0.0.1:{}/acme", deployment.port);
+    let by_name = format!("http://acme.localhost:{}/acme", deployment.port);
+    let at = format!("{by_name}/.well-known/openid-configuration");
+    let document = agent.get(at).await.expect(200).json();
+    assert_eq!(document["issuer"], issuer.as_str());
+    process.terminate().await;
 }

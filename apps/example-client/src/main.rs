@@ -37,9 +37,9 @@ struct Arguments {
     url: Url,
     /// An issuer to offer; may be given several times.
     #[arg(long = "issuer", default_values_t = [
-        "http://acme.localhost:5556".to_owned(),
-        "http://globex.localhost:5556".to_owned(),
-        "http://login.localhost:5556/initech".to_owned(),
+        "http://127.0.0.1:5556/acme".to_owned(),
+        "http://127.0.0.1:5556/globex".to_owned(),
+        "http://initech.localhost:5556".to_owned(),
     ])]
     issuers: Vec<String>,
     /// The client id that the issuers know.

@@ -219,7 +219,7 @@ mod tests {
         fs::create_dir(from.path().join("acme")).unwrap();
         fs::write(
             from.path().join("acme/tenant.yaml"),
-            "issuer: http://acme.localhost:5556\n",
+            "issuer: http://127.0.0.1:5556/acme\n",
         )
         .unwrap();
         fs::write(from.path().join("logo.png"), [0xff, 0xfe, 0x00]).unwrap();
@@ -232,7 +232,7 @@ mod tests {
         copy_tenants(from.path(), to.path(), ports).unwrap();
 
         let copied = fs::read_to_string(to.path().join("acme/tenant.yaml")).unwrap();
-        assert_eq!(copied, "issuer: http://acme.localhost:7001\n");
+        assert_eq!(copied, "issuer: http://127.0.0.1:7001/acme\n");
         assert_eq!(
             fs::read(to.path().join("logo.png")).unwrap(),
             [0xff, 0xfe, 0x00]

@@ -76,9 +76,9 @@ impl Ports {
     pub(super) fn issuers(self) -> [String; 3] {
         let port = self.server;
         [
-            format!("http://acme.localhost:{port}"),
-            format!("http://globex.localhost:{port}"),
-            format!("http://login.localhost:{port}/initech"),
+            format!("http://127.0.0.1:{port}/acme"),
+            format!("http://127.0.0.1:{port}/globex"),
+            format!("http://initech.localhost:{port}"),
         ]
     }
 
@@ -109,9 +109,9 @@ pub(super) fn told(ports: Ports, tenants: &Path) -> String {
     {client}      the example client; pick a tenant and follow the buttons
 
   Tenants
-    acme      {acme}           a tenant file of our own
-    globex    {globex}         an unmodified dex config
-    initech   {initech}  an issuer with a path
+    acme      {acme}     a tenant file of our own
+    globex    {globex}   an unmodified dex config
+    initech   {initech}  a host name of its own
 
   People                           password
 {people}
