@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use insula_ambient::Timestamp;
 use insula_jose::{Claims, Expected, KeyRing, VerifyError};
-use insula_model::{AccessTokenForm, ClientId, GrantId, TenantSpec};
+use insula_model::{AccessTokenForm, ClientId, ConnectorId, GrantId, TenantSpec, UserId};
 use insula_oauth::Scopes;
+use serde::Deserialize as _;
 
 use crate::issue::TYP;
 use crate::people::is_still_known;
 use crate::subject;
+use crate::token_plan::{Actor, EarlierSubject, EarlierWho};
 
 /// By how much the clocks of our own processes may differ.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(5);
@@ -63,6 +65,45 @@ impl VerifiedToken {
     /// The family it belongs to.
     pub fn grant(&self) -> Option<GrantId> {
         self.claims.str("jti").and_then(crate::issue::grant_of)
+    }
+
+    /// The families of the tokens that were exchanged for it, the newest first; none for one that came of
+    /// a grant. `None` if what it says of them cannot be read.
+    pub fn exchanged_from(&self) -> Option<Vec<GrantId>> {
+        let Some(named) = self.claims.get("exchanged_from") else {
+            return Some(Vec::new());
+        };
+        let named = named.as_array()?.iter();
+        named
+            .map(|one| GrantId::parse(one.as_str()?).ok())
+            .collect()
+    }
+
+    /// Who acts for its subject, if somebody does.
+    pub(crate) fn actor(&self) -> Result<Option<Actor>, serde_json::Error> {
+        let act = self.claims.get("act");
+        act.map(Actor::deserialize).transpose()
+    }
+
+    /// What another token says of its subject, who is `who`; it ends with any of `families`.
+    pub fn earlier(&self, who: EarlierWho, families: &[GrantId]) -> EarlierSubject {
+        let text = |name: &str| self.claims.str(name).map(str::to_owned);
+        let amr = self.claims.strings("amr").into_iter();
+        EarlierSubject {
+            sub: text("sub").unwrap_or_default(),
+            auth_time: self.claims.timestamp("auth_time").map(Timestamp::as_secs),
+            session: text("sid"),
+            amr: amr.map(str::to_owned).collect(),
+            acr: text("acr"),
+            who,
+            families: families.to_vec(),
+        }
+    }
+
+    /// Its `sub`, and the person it names, if it names one.
+    pub fn subject(&self) -> Option<(&str, Option<(UserId, ConnectorId)>)> {
+        let sub = self.claims.str("sub")?;
+        Some((sub, subject::decode(sub)))
     }
 
     /// When it is dead to all of our processes.

@@ -76,6 +76,7 @@ pub fn access_token(
         iss: text("iss"),
         token_type: Some("Bearer"),
         token_use: Some("access_token"),
+        act: claims.get("act").filter(|_| ours).cloned(),
         ext: Some(IntrospectionExt(ext)),
     })
 }
@@ -157,6 +158,7 @@ pub fn refresh_token_of(
         iss: Some(spec.issuer.as_str().to_owned()),
         token_type: (!ours).then_some("Bearer"),
         token_use: Some("refresh_token"),
+        act: None,
         ext: Some(IntrospectionExt(ext)),
     })
 }

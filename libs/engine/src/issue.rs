@@ -13,7 +13,9 @@ use serde::Serialize;
 use crate::access_token::LEEWAY;
 use crate::claims::PersonClaims;
 use crate::grants::RefreshToken;
-use crate::token_plan::{Actor, Audience, IdTokenPlan, Subject, TokenPlan};
+use crate::token_plan::{
+    Actor, Audience, EarlierSubject, EarlierWho, IdTokenPlan, Subject, TokenPlan,
+};
 use crate::{acr, subject};
 
 pub use front_channel::{FrontChannelTokens, issue_in_front_channel};
@@ -134,6 +136,9 @@ struct AccessTokenClaims<'a> {
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     act: Option<&'a Actor>,
+    /// The families of the tokens that were exchanged for this one (ADR 0066).
+    #[serde(skip_serializing_if = "<[GrantId]>::is_empty")]
+    exchanged_from: &'a [GrantId],
     /// The names of the claims that were asked for userinfo one by one, which reads them here.
     #[serde(skip_serializing_if = "String::is_empty")]
     userinfo_claims: String,
@@ -207,6 +212,15 @@ pub fn issue_id_token(
     })
 }
 
+/// How a subject proved who they are.
+#[derive(Default)]
+struct Told<'a> {
+    auth_time: Option<i64>,
+    session: Option<&'a str>,
+    amr: &'a [String],
+    acr: Option<&'a str>,
+}
+
 struct Maker<'a> {
     plan: &'a TokenPlan<'a>,
     spec: &'a TenantSpec,
@@ -227,6 +241,7 @@ impl<'a> Maker<'a> {
         let sub = match plan.subject {
             Subject::Person(login) => subject::encode(&login.claims.user_id, &login.connector_id),
             Subject::Client(client) => subject::of_client(&client.id, &spec.rules),
+            Subject::Earlier(earlier) => earlier.sub.clone(),
         };
         Self {
             plan,
@@ -259,7 +274,7 @@ impl<'a> Maker<'a> {
     }
 
     fn access_token_of_rfc_9068(&self) -> Result<String, JoseError> {
-        let login = self.login();
+        let told = self.told();
         let body = AccessTokenClaims {
             iss: self.spec.issuer.as_str(),
             sub: &self.sub,
@@ -269,11 +284,12 @@ impl<'a> Maker<'a> {
             jti: self.jti(),
             client_id: self.plan.client_id.as_str(),
             scope: self.plan.access_scopes.to_string(),
-            auth_time: login.map(|login| login.auth_time.as_secs()),
-            sid: login.and_then(session_of),
-            amr: login.map_or(&[], |login| &login.amr),
-            acr: login.and_then(|login| acr::of(acr::Proof::of(login), self.spec)),
+            auth_time: told.auth_time,
+            sid: told.session,
+            amr: told.amr,
+            acr: told.acr,
             act: self.plan.actor.as_ref(),
+            exchanged_from: self.exchanged_from(),
             userinfo_claims: self.asked_of_userinfo(),
             person: self.carried(),
         };
@@ -313,7 +329,33 @@ impl<'a> Maker<'a> {
     fn login(&self) -> Option<&'a Login> {
         match self.plan.subject {
             Subject::Person(login) => Some(login),
-            Subject::Client(_) => None,
+            Subject::Client(_) | Subject::Earlier(_) => None,
+        }
+    }
+
+    /// How the subject proved who they are.
+    fn told(&self) -> Told<'a> {
+        match self.plan.subject {
+            Subject::Person(login) => Told {
+                auth_time: Some(login.auth_time.as_secs()),
+                session: session_of(login),
+                amr: &login.amr,
+                acr: acr::of(acr::Proof::of(login), self.spec),
+            },
+            Subject::Client(_) => Told::default(),
+            Subject::Earlier(earlier) => Told {
+                auth_time: earlier.auth_time,
+                session: earlier.session.as_deref(),
+                amr: &earlier.amr,
+                acr: earlier.acr.as_deref(),
+            },
+        }
+    }
+
+    fn exchanged_from(&self) -> &'a [GrantId] {
+        match self.plan.subject {
+            Subject::Earlier(earlier) => &earlier.families,
+            Subject::Person(_) | Subject::Client(_) => &[],
         }
     }
 
@@ -338,6 +380,17 @@ impl<'a> Maker<'a> {
                 PersonClaims::released(carried & granted, &login.connector_id, &login.claims)
             }
             Subject::Client(client) => PersonClaims::of_client(carried, client),
+            // What was granted is said by the token that was exchanged; a resource has no more of it.
+            Subject::Earlier(earlier) => Self::of_earlier(carried, earlier),
+        }
+    }
+
+    fn of_earlier(claims: ClaimSet, earlier: &'a EarlierSubject) -> PersonClaims<'a> {
+        match &earlier.who {
+            EarlierWho::Person(connector, person) => {
+                PersonClaims::released(claims, connector, person)
+            }
+            EarlierWho::Client(client) => PersonClaims::of_client(claims, client),
         }
     }
 
@@ -355,6 +408,7 @@ impl<'a> Maker<'a> {
                 PersonClaims::released(released, &login.connector_id, &login.claims)
             }
             Subject::Client(client) => PersonClaims::of_client(released, client),
+            Subject::Earlier(earlier) => Self::of_earlier(released, earlier),
         }
     }
 

@@ -1,14 +1,15 @@
 //! What a grant comes to: everything that tokens are made of, before any is signed.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use insula_model::{
-    AccessTokenForm, ClaimSet, Client, ClientId, GrantId, Login, RefreshGrant, RequestedClaims,
-    TenantSpec,
+    AccessTokenForm, ClaimSet, Client, ClientId, ConnectorId, GrantId, IdentityClaims, Login,
+    RefreshGrant, RequestedClaims, TenantSpec,
 };
 use insula_oauth::Scopes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::access::{Access, Granted};
 pub use crate::audience::Audience;
@@ -22,17 +23,55 @@ pub enum Subject<'a> {
     /// The client that gets the tokens: nobody logged in
     /// ([RFC 6749 §4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
     Client(&'a Client),
+    /// Whom an earlier token of ours was about.
+    Earlier(&'a EarlierSubject),
+}
+
+/// Whom an earlier token of ours was about, and how that one says they had proved who they are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EarlierSubject {
+    /// Its `sub`.
+    pub sub: String,
+    /// Its `auth_time`.
+    pub auth_time: Option<i64>,
+    /// Its `sid`.
+    pub session: Option<String>,
+    /// Its `amr`.
+    pub amr: Vec<String>,
+    /// Its `acr`.
+    pub acr: Option<String>,
+    /// Who that is.
+    pub who: EarlierWho,
+    /// The families of the tokens that were exchanged for it, the newest first. The new token ends with
+    /// any of them.
+    pub families: Vec<GrantId>,
+}
+
+/// Who the subject of an earlier token is, as far as a new token is to tell of them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EarlierWho {
+    /// A person.
+    Person(ConnectorId, Arc<IdentityClaims>),
+    /// A client.
+    Client(Arc<Client>),
 }
 
 /// Who acts for the subject, and for whom they act in turn
 /// ([RFC 8693 §4.1](https://www.rfc-editor.org/rfc/rfc8693#section-4.1)).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// The actor's `sub`.
     pub sub: String,
     /// Who acted before.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Box<Actor>>,
+}
+
+impl Actor {
+    /// How many act, one for the other.
+    pub fn depth(&self) -> usize {
+        1 + self.act.as_ref().map_or(0, |before| before.depth())
+    }
 }
 
 /// The ID token of a plan.

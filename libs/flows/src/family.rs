@@ -78,7 +78,8 @@ pub(crate) async fn ended(
     if !token.is_of_a_known_person(&view.spec) {
         return Ok(Some(Inactive::PersonGone));
     }
-    let Some(grant) = token.grant() else {
+    let families = token.grant().zip(token.exchanged_from());
+    let Some((own, before)) = families else {
         return Ok(Some(Inactive::Unknown));
     };
     let Effects {
@@ -87,9 +88,15 @@ pub(crate) async fn ended(
         clock,
         ..
     } = &view.effects;
-    let read = async { store.is_revoked(&grant).await.map(RevocationFact) };
-    let RevocationFact(is_revoked) = facts.revocations.recall(&grant, &**clock, read).await?;
-    Ok(is_revoked.then_some(Inactive::Revoked))
+    // An exchanged token ends with those it was exchanged for.
+    for grant in std::iter::once(own).chain(before) {
+        let read = async { store.is_revoked(&grant).await.map(RevocationFact) };
+        let RevocationFact(is_revoked) = facts.revocations.recall(&grant, &**clock, read).await?;
+        if is_revoked {
+            return Ok(Some(Inactive::Revoked));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub async fn exchange(
             password::log_in(view, client, request, &from).await
         }
         TokenRequest::TokenExchange(request) => {
-            token_exchange::exchange(view, client, &request).await
+            token_exchange::exchange(view, &proven, &request).await
         }
     }
 }

@@ -6,7 +6,7 @@ use insula_engine::access_token::VerifiedToken;
 use insula_engine::grants::first_refresh_id;
 use insula_engine::userinfo::{Disclosure, Userinfo, judge};
 use insula_engine::{Evidence, Refusal, bearer};
-use insula_model::{IdentityClaims, Login};
+use insula_model::{ConnectorId, GrantId, IdentityClaims, Login, UserId};
 use insula_store::{PersonFact, StoreError};
 use serde_json::{Map, Value};
 
@@ -45,6 +45,16 @@ async fn person(
     view: &TenantView,
     asked: &Disclosure,
 ) -> Result<Option<Arc<IdentityClaims>>, StoreError> {
+    known_person(view, asked.family.clone(), &asked.connector, &asked.user).await
+}
+
+/// The same of a person by a family of tokens that are about them.
+pub(crate) async fn known_person(
+    view: &TenantView,
+    family: GrantId,
+    connector: &ConnectorId,
+    user: &UserId,
+) -> Result<Option<Arc<IdentityClaims>>, StoreError> {
     let Effects {
         store,
         facts,
@@ -52,21 +62,20 @@ async fn person(
         ..
     } = &view.effects;
     let read = async {
-        let id = first_refresh_id(&asked.family, &view.keys);
+        let id = first_refresh_id(&family, &view.keys);
         let refreshed = store.find_refresh(&id).await?.map(|grant| grant.login);
-        let is_theirs = |login: &Login| {
-            login.connector_id == asked.connector && login.claims.user_id == asked.user
-        };
+        let is_theirs =
+            |login: &Login| login.connector_id == *connector && login.claims.user_id == *user;
         let claims = match refreshed.filter(is_theirs) {
             Some(login) => Some(login.claims),
             None => {
-                let known = store.find_identity(&asked.connector, &asked.user).await?;
+                let known = store.find_identity(connector, user).await?;
                 known.map(|identity| identity.claims)
             }
         };
         Ok(PersonFact(claims.map(Arc::new)))
     };
-    let PersonFact(claims) = facts.people.recall(&asked.family, &**clock, read).await?;
+    let PersonFact(claims) = facts.people.recall(&family, &**clock, read).await?;
     Ok(claims)
 }
 

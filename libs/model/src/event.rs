@@ -101,6 +101,9 @@ pub enum EventKind {
         audience: Vec<String>,
         /// The family the new token begins.
         grant: GrantId,
+        /// The family of the token it was exchanged for, if that was one of ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<GrantId>,
     },
     /// The hash of a person's password was replaced by a better one.
     PasswordUpgraded {

@@ -71,5 +71,7 @@ pub use tenant::{
     Dialect, Expiry, Frontend, Limits, Links, OAuth2Policy, PasswordRecord, Rate, RefreshPolicy,
     SessionPolicy, SignerPolicy, SsoDefault, TenantSpec,
 };
-pub use token_exchange::{ExchangeConnector, SubjectTokens, TokenExchange};
+pub use token_exchange::{
+    AccessTokensOf, ExchangeAccessTokens, ExchangeConnector, SubjectTokens, TokenExchange,
+};
 pub use written_length::written_length;

@@ -1,7 +1,7 @@
 use insula_condition::Condition;
 use serde::{Deserialize, Serialize};
 
-use crate::ConnectorId;
+use crate::{ClientId, ConnectorId};
 
 /// Whose tokens a client may exchange, and for what
 /// ([RFC 8693](https://www.rfc-editor.org/rfc/rfc8693)). What is not listed is refused.
@@ -10,6 +10,35 @@ pub struct TokenExchange {
     /// Tokens of upstreams that are taken in place of a login.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connectors: Vec<ExchangeConnector>,
+    /// Access tokens of this tenant that are taken, so that one service calls another for somebody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub access_tokens: Vec<ExchangeAccessTokens>,
+}
+
+/// Access tokens of this tenant that a client may exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExchangeAccessTokens {
+    /// Which.
+    pub which: AccessTokensOf,
+    /// What it may ask for with them beyond what they are good for themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// The clients whose tokens may say who acts; none: nobody is said to act.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<ClientId>,
+    /// Whether somebody must be said to act.
+    #[serde(default)]
+    pub requires_actor: bool,
+}
+
+/// Which access tokens of this tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessTokensOf {
+    /// Those that are for a resource, which the client serves.
+    Resource(String),
+    /// Those that were issued to a client.
+    Client(ClientId),
 }
 
 /// An upstream whose tokens a client may exchange.
@@ -30,10 +59,20 @@ impl TokenExchange {
 
     /// All its texts, for whoever counts them.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.connectors.iter().flat_map(|one| {
+        let of_upstreams = self.connectors.iter().flat_map(|one| {
             let condition = one.condition.as_ref().map(Condition::text);
             std::iter::once(one.id.as_str()).chain(condition)
-        })
+        });
+        let own = self.access_tokens.iter().flat_map(|one| {
+            let which = match &one.which {
+                AccessTokensOf::Resource(identifier) => identifier.as_str(),
+                AccessTokensOf::Client(id) => id.as_str(),
+            };
+            let scopes = one.scopes.iter().map(String::as_str);
+            let actors = one.actors.iter().map(ClientId::as_str);
+            std::iter::once(which).chain(scopes).chain(actors)
+        });
+        of_upstreams.chain(own)
     }
 }
 

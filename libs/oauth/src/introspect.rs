@@ -29,7 +29,7 @@ impl std::fmt::Debug for IntrospectRequest {
 }
 
 /// The answer ([RFC 7662 §2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)), with `acr` and
-/// `auth_time` ([RFC 9470 §6.2](https://www.rfc-editor.org/rfc/rfc9470#section-6.2)) and dex's
+/// `auth_time` ([RFC 9470 §6.2](https://www.rfc-editor.org/rfc/rfc9470#section-6.2)), `act` (RFC 8693 §7) and dex's
 /// `token_use` and `ext`. An inactive token is `{"active":false}` and nothing else.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[expect(missing_docs, reason = "each field is the member of its name")]
@@ -63,6 +63,8 @@ pub struct IntrospectResponse {
     pub token_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_use: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ext: Option<IntrospectionExt>,
 }

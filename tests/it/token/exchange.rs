@@ -1,6 +1,7 @@
 //! Token exchange (RFC 8693): somebody else's token for ours.
 
 mod issuer;
+mod of_ours;
 
 use std::time::{Duration, Instant};
 

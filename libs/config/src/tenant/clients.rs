@@ -123,7 +123,7 @@ fn draft(
     let exchange = if reading.lenient {
         None
     } else {
-        token_exchange::of_client(&mut section, known.connectors, reading)
+        token_exchange::of_client(&mut section, (id.as_ref(), public), known, reading)
     };
     let introspection = introspection(&mut section, public, defaults.dialect, reading);
     let request_objects = request_objects::read(&mut section, defaults.dialect, reading);

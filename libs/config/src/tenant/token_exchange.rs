@@ -1,12 +1,17 @@
 //! Whose tokens may be exchanged: of a client, and of an upstream.
 
 use insula_condition::Condition;
-use insula_model::{ConnectorId, ConnectorSpec, ExchangeConnector, SubjectTokens, TokenExchange};
+use insula_model::{
+    AccessTokensOf, ClientId, ConnectorId, ConnectorSpec, ExchangeAccessTokens, ExchangeConnector,
+    Resource, SubjectTokens, TokenExchange,
+};
 use insula_oauth::GrantType;
 
-use crate::reading::Reading;
+use crate::reading::{Reading, Spot};
 use crate::section::{Section, suggestion};
 use crate::tree::Node;
+
+use super::clients::Known;
 
 /// Issuers that sign tokens for everybody's jobs: without a condition, a stranger's job would do.
 const ISSUERS_OF_EVERYBODY: [&str; 7] = [
@@ -22,25 +27,113 @@ const ISSUERS_OF_EVERYBODY: [&str; 7] = [
 /// Reads `tokenExchange` of a client.
 pub(super) fn of_client(
     client: &mut Section<'_>,
-    connectors: &[ConnectorSpec],
+    (id, public): (Option<&ClientId>, bool),
+    known: &Known<'_>,
     reading: &mut Reading<'_>,
 ) -> Option<TokenExchange> {
     client.node("tokenExchange")?;
     let mut section = client.section("tokenExchange", reading);
     let (at, key) = (section.at(), client.key("tokenExchange"));
     let items = section.items("connectors", reading);
-    let read = items
+    let connectors = items
         .into_iter()
-        .filter_map(|(node, key)| connector(node, &key, connectors, reading));
+        .filter_map(|(node, key)| connector(node, &key, known.connectors, reading));
+    let connectors = connectors.collect();
+    let items = section.items("accessTokens", reading);
+    let access_tokens = items
+        .into_iter()
+        .filter_map(|(node, key)| access_tokens(node, &key, (id, known.resources), reading));
     let policy = TokenExchange {
-        connectors: read.collect(),
+        connectors,
+        access_tokens: access_tokens.collect(),
     };
     section.finish(reading);
-    if policy.connectors.is_empty() {
+    if policy.connectors.is_empty() && policy.access_tokens.is_empty() {
         let cause = "names no tokens that may be exchanged";
-        reading.error(at, &key, cause, "list connectors");
+        reading.error(at, &key, cause, "list connectors or accessTokens");
+    }
+    if public && !policy.access_tokens.is_empty() {
+        let cause = "lets a client exchange access tokens that cannot prove who it is";
+        let key = format!("{key}.accessTokens");
+        reading.error(at, &key, cause, "give the client a secret or keys");
     }
     Some(policy)
+}
+
+/// Access tokens of this tenant: those for a resource, or those of a client.
+fn access_tokens(
+    node: &Node,
+    key: &str,
+    (own_id, resources): (Option<&ClientId>, &[Resource]),
+    reading: &mut Reading<'_>,
+) -> Option<ExchangeAccessTokens> {
+    let mut section = Section::open(node, key, reading);
+    let resource = section.text("resource", reading);
+    let client = section.text("client", reading);
+    let scopes = section.texts("scopes", reading);
+    let actors = section.texts("actors", reading);
+    let requires_actor = section.flag("requireActor", reading).unwrap_or(false);
+    section.finish(reading);
+    let which = match (resource, client) {
+        (Some(identifier), None) => {
+            let mut declared = resources.iter();
+            let declared = declared.find(|one| one.identifier == identifier.value);
+            let serves = |one: &Resource| own_id.is_none_or(|id| one.servers.contains(id));
+            if declared.is_some_and(|one| !serves(one)) {
+                let cause = format!("this client does not serve {}", identifier.shown);
+                let next = "list it under servers of the resource";
+                reading.error(identifier.at, &identifier.key, cause, next);
+            }
+            if declared.is_none() {
+                let cause = format!("no resource has the identifier {}", identifier.shown);
+                let known: Vec<&str> = resources
+                    .iter()
+                    .map(|one| one.identifier.as_str())
+                    .collect();
+                let next = suggestion(&identifier.value, &known);
+                reading.error(identifier.at, &identifier.key, cause, &next);
+            }
+            AccessTokensOf::Resource(identifier.value)
+        }
+        (None, Some(id)) => AccessTokensOf::Client(client_id(&id, reading)?),
+        _ => {
+            let cause = "says not whose access tokens";
+            let next = "write either the resource they are for or the client they were issued to";
+            reading.error(node.at, key, cause, next);
+            return None;
+        }
+    };
+    for scope in &scopes {
+        if !resources
+            .iter()
+            .any(|one| one.scope(&scope.value).is_some())
+        {
+            let cause = format!("{} is a scope of no resource", scope.shown);
+            let next = "list it at the resource it belongs to";
+            reading.error(scope.at, &scope.key, cause, next);
+        }
+    }
+    if requires_actor && actors.is_empty() {
+        let cause = "nobody may be the actor it asks for";
+        let next = "list under actors the clients whose tokens may say who acts";
+        reading.error(node.at, &format!("{key}.requireActor"), cause, next);
+    }
+    let ids = actors.iter().filter_map(|id| client_id(id, reading));
+    Some(ExchangeAccessTokens {
+        which,
+        actors: ids.collect(),
+        scopes: scopes.into_iter().map(|scope| scope.value).collect(),
+        requires_actor,
+    })
+}
+
+fn client_id(id: &Spot<String>, reading: &mut Reading<'_>) -> Option<ClientId> {
+    let read = ClientId::parse(&id.value).ok();
+    if read.is_none() {
+        let cause = format!("{} is no client_id", id.shown);
+        reading.error(id.at, &id.key, cause, "write the id of a client");
+    }
+    read
 }
 
 fn connector(

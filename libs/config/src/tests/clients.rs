@@ -1,4 +1,6 @@
-use insula_model::{ClientLogout, IntrospectionScope, RefreshTokenLifetime};
+use insula_model::{
+    AccessTokensOf, ClientId, ClientLogout, IntrospectionScope, RefreshTokenLifetime,
+};
 use insula_oauth::GrantType;
 
 use super::{dexs, ours};
@@ -281,6 +283,7 @@ fn exchanger(policy: &str) -> super::Folder {
     ours(&format!(
         "connectors: [{{ type: mockCallback, id: mock, name: Mock }}, {{ type: mockCallback, id: closed, name: Closed, grantTypes: [authorization_code] }}, {{ type: oidc, id: github-actions, config: {{ issuer: 'https://token.actions.githubusercontent.com' }} }}]\n\
          oauth2: {{ grantTypes: [authorization_code, '{EXCHANGE}'] }}\n\
+         resources: [{{ identifier: 'https://api.test', scopes: ['api:read'], servers: [gateway] }}, {{ identifier: 'https://other.test' }}]\n\
          staticClients:\n  - {{ id: app, secret: s, redirectURIs: ['https://app.test/cb'] }}\n  \
          - id: gateway\n    secret: s\n    redirectURIs: ['https://gw.test/cb']\n    \
          tokenExchange:\n{policy}"
@@ -303,6 +306,33 @@ fn the_exchange_policy_of_a_client_is_read_with_its_conditions_compiled() {
 }
 
 #[test]
+fn a_policy_for_access_tokens_of_the_tenant_is_read() {
+    let policy = "      accessTokens:\n        - { resource: 'https://api.test', scopes: ['api:read'], actors: [gateway], requireActor: true }\n        - { client: app }\n";
+    let spec = exchanger(policy).load().spec.unwrap();
+    let policy = spec.client("gateway").unwrap().token_exchange.clone();
+    let [first, second] = policy.unwrap().access_tokens.try_into().unwrap();
+    let api = AccessTokensOf::Resource("https://api.test".to_owned());
+    assert_eq!((first.which, first.requires_actor), (api, true));
+    assert_eq!(first.scopes, ["api:read"]);
+    assert_eq!(first.actors[0].as_str(), "gateway");
+    let app = AccessTokensOf::Client(ClientId::parse("app").unwrap());
+    assert_eq!((second.which, second.requires_actor), (app, false));
+    assert!(second.scopes.is_empty() && second.actors.is_empty());
+}
+
+#[test]
+fn a_client_that_proves_nothing_exchanges_no_access_tokens() {
+    let told = ours(&format!(
+        "oauth2: {{ grantTypes: [authorization_code, '{EXCHANGE}'] }}\n\
+         connectors: [{{ type: mockCallback, id: mock, name: Mock }}]\n\
+         staticClients: [{{ id: spa, public: true, redirectURIs: ['https://spa.test/cb'], tokenExchange: {{ accessTokens: [{{ client: spa }}] }} }}]\n"
+    ))
+    .load();
+    let told = format!("{:?}", told.problems);
+    assert!(told.contains("cannot prove who it is"), "{told}");
+}
+
+#[test]
 fn an_exchange_policy_that_cannot_be_meant_is_refused_with_its_line() {
     for (policy, why) in [
         (
@@ -321,6 +351,26 @@ fn an_exchange_policy_that_cannot_be_meant_is_refused_with_its_line() {
         (
             "      connectors: [{ id: github-actions }]\n",
             "signs for everybody's jobs",
+        ),
+        (
+            "      accessTokens: [{ scopes: [] }]\n",
+            "says not whose access tokens",
+        ),
+        (
+            "      accessTokens: [{ resource: 'https://nowhere.test' }]\n",
+            "no resource has the identifier",
+        ),
+        (
+            "      accessTokens: [{ resource: 'https://other.test' }]\n",
+            "this client does not serve",
+        ),
+        (
+            "      accessTokens: [{ client: app, scopes: [nothing] }]\n",
+            "is a scope of no resource",
+        ),
+        (
+            "      accessTokens: [{ client: app, requireActor: true }]\n",
+            "nobody may be the actor it asks for",
         ),
         (
             "      connectors:\n        - id: mock\n          condition: claims.ref ==\n",

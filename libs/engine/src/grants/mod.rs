@@ -4,6 +4,7 @@ mod authorization_code;
 mod client_credentials;
 mod device_code;
 mod front_channel;
+mod own_exchange;
 mod password;
 mod redemption;
 mod refresh_token;
@@ -18,6 +19,9 @@ pub use authorization_code::{CodeFacts, authorization_code, code_plan, remember_
 pub use client_credentials::{ClientCredentialsFacts, client_credentials, client_credentials_plan};
 pub use device_code::device_code;
 pub use front_channel::{FrontChannelFacts, front_channel_plan};
+pub use own_exchange::{
+    OwnExchange, OwnExchanged, own_exchange, own_exchange_plan, own_requested_type,
+};
 pub use password::{PasswordFacts, PasswordGrant, password_plan, password_scopes};
 pub use redemption::{Leave, RedemptionNote, RedemptionVerdict, redemption};
 pub use refresh_token::{

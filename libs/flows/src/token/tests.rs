@@ -2,6 +2,7 @@ mod client_credentials;
 mod clock;
 mod code;
 mod once;
+mod own_exchange;
 mod refresh;
 mod resources;
 mod trouble;

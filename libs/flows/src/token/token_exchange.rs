@@ -1,9 +1,14 @@
+//! Exchanges one token for another: of an upstream in place of a login, or one of ours.
+
+mod of_ours;
+
 use std::sync::Arc;
 
 use insula_connector_kit::{
     Connector, ConnectorError, ExchangedIdentity, SubjectToken, SubjectTokenAudience,
     SubjectTokenKind,
 };
+use insula_engine::client_auth::ProvenClient;
 use insula_engine::grants::{
     ExchangeGrant, exchange_connector, must_meet_policy, requested_type, subject_token_type,
     upstream_exchange_plan, upstream_exchange_scopes,
@@ -23,12 +28,16 @@ use crate::{Fault, FlowError, TenantView, login_log};
 /// Exchanges a token for another ([RFC 8693 §2](https://www.rfc-editor.org/rfc/rfc8693#section-2)).
 pub(super) async fn exchange(
     view: &TenantView,
-    client: &Client,
+    proven: &ProvenClient,
     request: &TokenExchangeRequest,
 ) -> Result<TokenResponse, FlowError> {
+    let client = proven.client();
     let kind = subject_token_type(request, view.rules())?;
     let token = request.subject_token.as_ref();
     let token = token.ok_or(Refusal::SubjectTokenMissing)?.reveal();
+    if view.rules().exchanges_tokens_by_policy && request.connector_id.is_none() {
+        return of_ours::exchange(view, proven, request, (kind, token)).await;
+    }
     let connector = request.connector_id.as_deref().unwrap_or_default();
     of_upstream(
         view,
@@ -108,8 +117,9 @@ async fn of_upstream(
         actor: None,
         audience: audience(&plan),
         grant: grant_id.clone(),
+        of: None,
     };
-    let answer = answered(view, &signers, &plan, requested, exchanged, &login).await?;
+    let answer = answered(view, &signers, &plan, requested, exchanged, Some(&login)).await?;
     login_log::exchanged(view, client, Some(shown.connector), &sub);
     Ok(answer)
 }
@@ -142,7 +152,7 @@ async fn answered(
     plan: &TokenPlan<'_>,
     requested: TokenType,
     exchanged: EventKind,
-    login: &Login,
+    login: Option<&Login>,
 ) -> Result<TokenResponse, FlowError> {
     let tokens = match &plan.id_token {
         None => signers.sign(plan).await?,
@@ -153,12 +163,14 @@ async fn answered(
         && plan.scopes.openid()
         && plan.audience.contains(view.spec.issuer.as_str());
     let changes = Changes {
-        login: is_for_userinfo.then(|| RecordedLogin {
-            connector: login.connector_id.clone(),
-            claims: login.claims.clone(),
-            consent: None,
-            at: login.auth_time,
-        }),
+        login: login
+            .filter(|_| is_for_userinfo)
+            .map(|login| RecordedLogin {
+                connector: login.connector_id.clone(),
+                claims: login.claims.clone(),
+                consent: None,
+                at: login.auth_time,
+            }),
         events: vec![event(view, exchanged)],
         ..Changes::default()
     };

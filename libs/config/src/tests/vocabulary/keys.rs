@@ -9,6 +9,9 @@ const CONNECTOR: &str = "connectors: [{ type: mockCallback, id: mock, name: Mock
 const RESOURCE: &str = "resources: [{ identifier: 'https://api.test', HERE }]\n";
 const EXCHANGER: &str = "connectors: [{ type: mockCallback, id: mock, name: Mock }]\noauth2: { grantTypes: [authorization_code, 'urn:ietf:params:oauth:grant-type:token-exchange'] }\nstaticClients: [{ id: app, secret: s, redirectURIs: ['https://app.test/cb'] }, { id: cli, secret: s, redirectURIs: ['https://cli.test/cb'], tokenExchange: { connectors: [{ HERE }] } }]\n";
 const EXCHANGER_OF_MOCK: &str = "connectors: [{ type: mockCallback, id: mock, name: Mock }]\noauth2: { grantTypes: [authorization_code, 'urn:ietf:params:oauth:grant-type:token-exchange'] }\nstaticClients: [{ id: app, secret: s, redirectURIs: ['https://app.test/cb'] }, { id: cli, secret: s, redirectURIs: ['https://cli.test/cb'], tokenExchange: { connectors: [{ id: mock, HERE }] } }]\n";
+const EXCHANGER_OF_OURS: &str = "connectors: [{ type: mockCallback, id: mock, name: Mock }]\noauth2: { grantTypes: [authorization_code, 'urn:ietf:params:oauth:grant-type:token-exchange'] }\nresources: [{ identifier: 'https://api.test', scopes: ['api:read'], servers: [api] }]\nstaticClients: [{ id: app, secret: s, redirectURIs: ['https://app.test/cb'] }, { id: api, secret: s, redirectURIs: ['https://api.test/cb'], tokenExchange: { accessTokens: [{ HERE }] } }]\n";
+const EXCHANGER_FOR_APP: &str = "connectors: [{ type: mockCallback, id: mock, name: Mock }]\noauth2: { grantTypes: [authorization_code, 'urn:ietf:params:oauth:grant-type:token-exchange'] }\nresources: [{ identifier: 'https://api.test', scopes: ['api:read'], servers: [api] }]\nstaticClients: [{ id: app, secret: s, redirectURIs: ['https://app.test/cb'] }, { id: api, secret: s, redirectURIs: ['https://api.test/cb'], tokenExchange: { accessTokens: [{ client: app, HERE }] } }]\n";
+const EXCHANGER_WITH_ACTOR: &str = "connectors: [{ type: mockCallback, id: mock, name: Mock }]\noauth2: { grantTypes: [authorization_code, 'urn:ietf:params:oauth:grant-type:token-exchange'] }\nresources: [{ identifier: 'https://api.test', scopes: ['api:read'], servers: [api] }]\nstaticClients: [{ id: app, secret: s, redirectURIs: ['https://app.test/cb'] }, { id: api, secret: s, redirectURIs: ['https://api.test/cb'], tokenExchange: { accessTokens: [{ client: app, actors: [api], HERE }] } }]\n";
 const PERSON: &str =
     "staticPasswords: [{ email: jane@acme.test, hash: 'HASH', userID: '1', HERE }]\n";
 
@@ -435,6 +438,36 @@ pub(super) const OURS: &[Row] = &[
         EXCHANGER_OF_MOCK,
         "condition: 'claims.repository == \"acme/shop\"'",
         Obeyed(&["another_repository_of_the_same_issuer_gets_nothing"]),
+    ),
+    (
+        "staticClients[].tokenExchange.accessTokens[].resource",
+        EXCHANGER_OF_OURS,
+        "resource: 'https://api.test'",
+        Obeyed(&["a_service_gets_a_token_for_the_next_that_is_about_whoever_called_it"]),
+    ),
+    (
+        "staticClients[].tokenExchange.accessTokens[].client",
+        EXCHANGER_OF_OURS,
+        "client: app",
+        Obeyed(&["a_token_is_exchanged_a_bounded_number_of_times"]),
+    ),
+    (
+        "staticClients[].tokenExchange.accessTokens[].scopes",
+        EXCHANGER_FOR_APP,
+        "scopes: ['api:read']",
+        Obeyed(&["a_service_gets_a_token_for_the_next_that_is_about_whoever_called_it"]),
+    ),
+    (
+        "staticClients[].tokenExchange.accessTokens[].actors",
+        EXCHANGER_FOR_APP,
+        "actors: [api]",
+        Obeyed(&["who_acts_is_told_by_act_and_kept_in_every_later_token"]),
+    ),
+    (
+        "staticClients[].tokenExchange.accessTokens[].requireActor",
+        EXCHANGER_WITH_ACTOR,
+        "requireActor: true",
+        Obeyed(&["an_actor_is_taken_only_as_the_policy_says_and_with_its_type"]),
     ),
     (
         "staticClients[].jwks",

@@ -47,6 +47,7 @@ fn policy_for(connector: &str, condition: Option<&str>) -> TokenExchange {
             id: ConnectorId::parse(connector).unwrap(),
             condition: condition.map(|text| text.parse().unwrap()),
         }],
+        ..TokenExchange::default()
     }
 }
 

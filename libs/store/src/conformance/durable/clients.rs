@@ -75,6 +75,7 @@ fn full(name: &str) -> Client {
                 id: connector("Büro"),
                 condition: "claims.repository == \"acme/shop\"".parse().ok(),
             }],
+            ..TokenExchange::default()
         })),
         introspection: IntrospectionScope::Tenant,
         request_objects: Some(Box::new(RequestObjects {
