@@ -27,6 +27,7 @@ pub enum Refusal {
     },
     RequestObjectNotSupported,
     BadRequestObject(String),
+    RequestObjectMissing,
     RequestUriNotSupported,
     RegistrationNotSupported,
     MissingResponseType,
@@ -221,6 +222,7 @@ impl Refusal {
         match self {
             Self::RequestObjectNotSupported => E::RequestNotSupported,
             Self::BadRequestObject(_) => E::InvalidRequestObject,
+            Self::RequestObjectMissing => E::InvalidRequest,
             Self::RequestUriNotSupported => E::RequestUriNotSupported,
             Self::RegistrationNotSupported => E::RegistrationNotSupported,
             Self::ResponseTypeNotServed(_) | Self::UnknownResponseType(_) => {
@@ -343,6 +345,9 @@ impl Refusal {
             Self::RequestObjectNotSupported => "request objects are not supported",
             Self::BadRequestObject(why) => {
                 return format!("the request object is not taken: {why}").into();
+            }
+            Self::RequestObjectMissing => {
+                "this client signs its requests, and this one has no request object"
             }
             Self::RequestUriNotSupported => "request_uri is not supported",
             Self::RegistrationNotSupported => "the registration parameter is not supported",

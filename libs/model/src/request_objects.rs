@@ -12,6 +12,10 @@ pub struct RequestObjects {
     /// nothing. Without it, whatever fits a key of its set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alg: Option<String>,
+    /// `require_signed_request_object` (RFC 9101 §10.5): a request without one is refused, so that
+    /// whoever leads the browser cannot leave it away and write parameters instead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub required: bool,
 }
 
 impl RequestObjects {

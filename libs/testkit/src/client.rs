@@ -168,7 +168,16 @@ impl ClientBuilder {
         self.0.request_objects = Some(Box::new(RequestObjects {
             jwks: jwks.map(str::to_owned),
             alg: alg.map(str::to_owned),
+            required: false,
         }));
+        self
+    }
+
+    /// All its requests are signed.
+    pub fn requiring_request_objects(mut self) -> Self {
+        if let Some(objects) = &mut self.0.request_objects {
+            objects.required = true;
+        }
         self
     }
 

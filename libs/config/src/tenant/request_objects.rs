@@ -5,7 +5,7 @@ use super::expand;
 use crate::reading::Reading;
 use crate::section::{Section, suggestion};
 
-/// Reads `jwks` and `requestObjectSigningAlg` of a client, which dex's files do not have.
+/// Reads `jwks`, `requestObjectSigningAlg` and `requireSignedRequestObject` of a client, which dex's files do not have.
 pub(super) fn read(
     section: &mut Section<'_>,
     dialect: Dialect,
@@ -15,7 +15,11 @@ pub(super) fn read(
         return None;
     }
     if dialect == Dialect::Dex {
-        for key in ["jwks", "requestObjectSigningAlg"] {
+        for key in [
+            "jwks",
+            "requestObjectSigningAlg",
+            "requireSignedRequestObject",
+        ] {
             if let Some(node) = section.node(key) {
                 let cause = "has no effect with profile: dex, which refuses request objects";
                 reading.error(node.at, &section.key(key), cause, "remove it");
@@ -54,8 +58,25 @@ pub(super) fn read(
             );
         }
     }
+    let required = section
+        .flag("requireSignedRequestObject", reading)
+        .unwrap_or(false);
+    if required
+        && jwks.is_none()
+        && let Some(node) = section.node("requireSignedRequestObject")
+    {
+        let key = section.key("requireSignedRequestObject");
+        let cause = "needs jwks to verify with";
+        reading.error(node.at, &key, cause, "list the public keys of the client");
+    }
     let alg = alg.map(|alg| alg.value);
-    (jwks.is_some() || alg.is_some()).then(|| Box::new(RequestObjects { jwks, alg }))
+    (jwks.is_some() || alg.is_some()).then(|| {
+        Box::new(RequestObjects {
+            jwks,
+            alg,
+            required,
+        })
+    })
 }
 
 /// The client's public keys, as the JSON of a JWK Set.

@@ -408,6 +408,15 @@ fn the_keys_of_a_client_are_kept_as_a_jwk_set() {
     let both = format!("{base}, jwks: {keys}, requestObjectSigningAlg: none");
     let said = ours(&client(&both)).only();
     assert!(said.contains("no key would ever be asked"), "{said}");
+    let strict = format!("{base}, jwks: {keys}, requireSignedRequestObject: true");
+    let spec = ours(&client(&strict)).spec();
+    let objects = spec.client("a").unwrap().request_objects.clone();
+    assert!(objects.unwrap().required);
+    let said = ours(&client(&format!(
+        "{base}, requireSignedRequestObject: true"
+    )))
+    .only();
+    assert!(said.contains("needs jwks"), "{said}");
     let unsigned = format!("{base}, requestObjectSigningAlg: none");
     let spec = ours(&client(&unsigned)).spec();
     let objects = spec.client("a").unwrap().request_objects.clone().unwrap();

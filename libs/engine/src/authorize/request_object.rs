@@ -38,17 +38,22 @@ pub fn unpacked(
 ) -> Result<Option<AuthorizeRequest>, Rejection> {
     let registered = client.request_objects.as_deref();
     let registered = registered.filter(|_| spec.rules.reads_request_objects);
-    let (Some(object), Some(registered), None) = (&request.request, registered, &request.duplicate)
-    else {
+    let (Some(registered), None) = (registered, &request.duplicate) else {
         return Ok(None);
     };
+    if request.request.is_none() && !registered.required {
+        return Ok(None);
+    }
+    let object = request.request.as_deref();
     let inside = if request.request_uri.is_some() {
         Err(Refusal::RequestUriNotSupported)
-    } else {
+    } else if let Some(object) = object {
         let claims = believed(object, registered, client, spec, now);
         claims
             .map(parameters::of)
             .map_err(Refusal::BadRequestObject)
+    } else {
+        Err(Refusal::RequestObjectMissing)
     };
     inside.map(Some).map_err(|refusal| {
         // Where it goes is read without asking who signed it, as for every object that is refused.

@@ -35,6 +35,7 @@ fn of_the_authorization_endpoint() -> Vec<(R, Told, Told)> {
         ),
         (R::RequestObjectNotSupported, told(E::RequestNotSupported)),
         (R::BadRequestObject(text()), told(E::InvalidRequestObject)),
+        (R::RequestObjectMissing, told(E::InvalidRequest)),
         (R::RequestUriNotSupported, told(E::RequestUriNotSupported)),
         (
             R::RegistrationNotSupported,

@@ -31,6 +31,7 @@ pub(super) fn every_refusal() -> Vec<Refusal> {
         },
         Refusal::RequestObjectNotSupported,
         Refusal::BadRequestObject(word()),
+        Refusal::RequestObjectMissing,
         Refusal::RequestUriNotSupported,
         Refusal::RegistrationNotSupported,
         Refusal::MissingResponseType,

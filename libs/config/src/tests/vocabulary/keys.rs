@@ -482,6 +482,14 @@ pub(super) const OURS: &[Row] = &[
         Obeyed(&["an_object_is_signed_with_what_its_client_is_registered_for"]),
     ),
     (
+        "staticClients[].requireSignedRequestObject",
+        CLIENT,
+        "jwks: { keys: [{ kty: EC, crv: P-256, x: f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU, y: x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0 }] }, requireSignedRequestObject: true",
+        Obeyed(&[
+            "rfc_9101_10_5_nobody_leaves_away_the_object_of_a_client_that_signs_all_its_requests",
+        ]),
+    ),
+    (
         "staticClients[].introspection",
         CLIENT,
         "introspection: own",

@@ -197,6 +197,26 @@ fn an_object_is_signed_with_what_its_client_is_registered_for() {
 }
 
 #[test]
+fn rfc_9101_10_5_nobody_leaves_away_the_object_of_a_client_that_signs_all_its_requests() {
+    let strict = a_client().with_request_objects(Some(&jwks()), None);
+    let strict = strict.requiring_request_objects().build();
+    let plain = "client_id=app&redirect_uri=https://app.test/cb&response_type=code&scope=openid";
+    let app = Some("https://app.test/cb".to_owned());
+    for (client, told) in [
+        (&registered(), None),
+        (&strict, Some((Refusal::RequestObjectMissing, app))),
+    ] {
+        let request = AuthorizeRequest::from_params(&Params::parse(plain).unwrap());
+        let spec = a_tenant().with_client(client.clone()).build();
+        let seen = unpacked(&request, client, &spec, NOW).err();
+        let seen = seen.map(|no| (no.refusal, no.reply_to.map(|to| to.redirect_uri)));
+        assert_eq!(seen, told);
+        let signed = key().sign(None, &claims(&json!({}))).unwrap();
+        assert_eq!(refusal(asked(client, "", &signed)), None);
+    }
+}
+
+#[test]
 fn rfc_9101_6_3_what_a_signed_object_asks_for_is_judged_like_any_other_request() {
     let app = Some("https://app.test/cb".to_owned());
     for (changes, why, told_at) in [

@@ -79,6 +79,7 @@ fn full(name: &str) -> Client {
         })),
         introspection: IntrospectionScope::Tenant,
         request_objects: Some(Box::new(RequestObjects {
+            required: true,
             jwks: Some(r#"{"keys":[]}"#.to_owned()),
             alg: Some("ES256".to_owned()),
         })),
