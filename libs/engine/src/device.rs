@@ -17,6 +17,10 @@ use crate::{Peers, Refusal, grants};
 /// The least time between two polls of a device (RFC 8628 §3.2).
 pub const INTERVAL: Duration = Duration::from_secs(5);
 
+/// By how much sooner a poll may arrive: a device that keeps to the interval measures it by its own clock,
+/// and one poll may take less time on its way than the one before.
+pub const TOLERANCE: Duration = Duration::from_millis(500);
+
 /// By how much more that is after each poll that came too soon (RFC 8628 §3.5).
 pub const SLOWER_BY: Duration = Duration::from_secs(5);
 

@@ -75,6 +75,13 @@ pub(crate) fn problems(client: &Client, view: &TenantView) -> Vec<String> {
     let mut objections = to_client(client, view.spec.dialect);
     objections.extend(to_algorithms(client, &view.spec.signer.algorithms));
     let mut problems: Vec<String> = objections.iter().map(ToString::to_string).collect();
+    if view.spec.resource(client.id.as_str()).is_some() {
+        // An access token for it would pass for the client's ID token.
+        problems.push(format!(
+            "{:?} is the identifier of a resource",
+            client.id.as_str()
+        ));
+    }
     let size = size(client);
     if size > LARGEST {
         problems.push(format!(

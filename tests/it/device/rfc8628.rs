@@ -29,6 +29,29 @@ async fn an_answer_holds_what_the_rfc_requires() {
 }
 
 #[tokio::test]
+async fn codes_of_one_tenant_are_nothing_to_another_and_stay_good_at_home() {
+    let server = device_server().await;
+    let [(ours, jane), (dexs, admin)] = both(server);
+    for (home, person, other) in [(&ours, jane, &dexs), (&dexs, admin, &ours)] {
+        let codes = asks(home).await;
+        let own = asks(other).await;
+        let typed = types(&Agent::new(), &own.page, &codes.user).await;
+        assert_eq!(typed.status, 400, "{}", typed.body);
+        let agent = Agent::new();
+        assert_eq!(connects(&agent, &codes, &person).await.status, 200);
+        let stolen = polls(other, &codes).await;
+        assert_eq!(stolen.status, 400, "{}", stolen.body);
+        let error = if other.issuer == ours.issuer {
+            "invalid_grant"
+        } else {
+            "invalid_request"
+        };
+        assert_eq!(stolen.error(), error);
+        polls(home, &codes).await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn a_device_gets_its_tokens_once_a_person_has_typed_its_code_and_logged_in() {
     let server = device_server().await;
     for (party, person) in both(server) {

@@ -164,3 +164,21 @@ async fn a_tenant_that_follows_dex_takes_what_dex_takes() {
     view.effects.facts.clear();
     assert!(view.clients().find("odd").await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn a_client_called_like_a_resource_is_not_stored_and_an_older_one_is_served_no_more() {
+    const API: &str = "https://api.test";
+    let (view, _) = view(a_tenant());
+    let client = a_client().named(API).build();
+    put(&view, &client, None).await.unwrap();
+    assert!(view.clients().find(API).await.unwrap().is_some());
+    let with_api = crate::testing::elsewhere(&reconfigured(&view, |spec| {
+        spec.resources
+            .push(insula_testkit::a_resource(API, &["jobs:run"]));
+    }));
+    assert!(with_api.clients().find(API).await.unwrap().is_none());
+    delete(&with_api, &id(API)).await.unwrap();
+    let refused = put(&with_api, &client, None).await.unwrap_err();
+    let told = format!("{refused:?}");
+    assert!(told.contains("is the identifier of a resource"), "{told}");
+}

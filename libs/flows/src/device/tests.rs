@@ -239,6 +239,17 @@ async fn a_device_that_polls_too_fast_is_told_to_slow_down() {
 }
 
 #[tokio::test]
+async fn a_device_that_keeps_to_the_interval_may_arrive_a_moment_early() {
+    let (view, clock) = view(a_tenant_with_devices());
+    let told = tv(&view).await;
+    for _ in 0..20 {
+        let pending = refusal(polls(&view, &told.device_code).await);
+        assert_eq!(pending, Refusal::DevicePending);
+        clock.advance(Duration::from_millis(4_600));
+    }
+}
+
+#[tokio::test]
 async fn both_codes_of_a_device_last_as_long_as_the_tenant_says() {
     let (view, clock) = view(a_tenant_with_devices().with(|spec| {
         spec.expiry.device_requests = Duration::from_mins(7);

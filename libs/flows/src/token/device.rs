@@ -1,5 +1,5 @@
 use insula_engine::Refusal;
-use insula_engine::device::{INTERVAL, SLOWER_BY};
+use insula_engine::device::{INTERVAL, SLOWER_BY, TOLERANCE};
 use insula_engine::grants::{allowed, device_code};
 use insula_model::{Client, CodeGrant, DeviceCode, DeviceForm, TokenHash};
 use insula_oauth::{CodeVerifier, DeviceCodeRequest, GrantType, TokenResponse};
@@ -62,7 +62,7 @@ fn presented(request: &DeviceCodeRequest) -> Result<DeviceCode, Refusal> {
 
 async fn must_be_approved(view: &TenantView, hash: &TokenHash) -> Result<(), FlowError> {
     let pace = DevicePace {
-        interval: INTERVAL,
+        interval: INTERVAL.saturating_sub(TOLERANCE),
         slower_by: SLOWER_BY,
         is_forgiving: view.rules().devices == DeviceForm::Dex,
     };
