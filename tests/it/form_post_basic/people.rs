@@ -1,6 +1,6 @@
 //! What scopes and single claims release.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Client;
 
@@ -49,8 +49,19 @@ async fn the_scope_email_releases_its_claims() {
 }
 
 #[tokio::test]
-async fn the_scope_address_releases_its_claim() {
+async fn the_scope_address_releases_each_member_of_its_claim() {
     assert_releases("openid address", &["address"]).await;
+    let client = Client::new().await.with_scope("openid address");
+    let tokens = client.log_in(&[]).await;
+    let written = json!({
+        "formatted": "Am Platz 1, 10115 Berlin",
+        "street_address": "Am Platz 1",
+        "locality": "Berlin",
+        "region": "Berlin State",
+        "postal_code": "10115",
+        "country": "Germany",
+    });
+    assert_eq!(client.userinfo(&tokens).await["address"], written);
 }
 
 #[tokio::test]

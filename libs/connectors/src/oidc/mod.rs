@@ -101,10 +101,9 @@ impl Oidc {
     ) -> Result<Self, ConnectorError> {
         let reading = Settings::read(&spec.config);
         let settings = reading.usable(|settings| settings.problems(spec, &ctx.issuer))?;
-        if settings.ignores_allowed_groups() {
+        for ignored in settings.ignored() {
             let id = &spec.id;
-            warn!(connector.id = %id, "connector {id} has allowedGroups without \
-                insecureEnableGroups: no group is required of anybody");
+            warn!(connector.id = %id, "of connector {id} is without effect: {ignored}");
         }
         let root_cas: Result<Vec<_>, _> = settings.root_cas.iter().map(|ca| root_ca(ca)).collect();
         let trust = Trust {

@@ -58,6 +58,8 @@ pub(super) struct Overrides {
     pub(super) userinfo: String,
     #[serde(rename = "endSessionURL")]
     pub(super) end_session: String,
+    #[serde(rename = "deviceAuthURL")]
+    device_authorization: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -95,7 +97,6 @@ const OVERRIDES: &[Setting] = &[
     Setting("jwksURL", Kind::Text),
     Setting("userInfoURL", Kind::Text),
     Setting("endSessionURL", Kind::Text),
-    // Known, so that a dex file is read without complaint; nothing here asks this endpoint.
     Setting("deviceAuthURL", Kind::Text),
 ];
 const CLAIM_MAPPING: &[Setting] = &[
@@ -281,9 +282,22 @@ impl Settings {
         })
     }
 
-    /// Whether `allowedGroups` is written but has no effect.
-    pub(super) fn ignores_allowed_groups(&self) -> bool {
-        !self.allowed_groups.is_empty() && !self.insecure_enable_groups
+    /// What is written but has no effect, and why.
+    pub(super) fn ignored(&self) -> Vec<&'static str> {
+        let mut ignored = Vec::new();
+        if !self.allowed_groups.is_empty() && !self.insecure_enable_groups {
+            ignored.push(
+                "allowedGroups without insecureEnableGroups: no group is required of anybody",
+            );
+        }
+        if !self
+            .provider_discovery_overrides
+            .device_authorization
+            .is_empty()
+        {
+            ignored.push("providerDiscoveryOverrides.deviceAuthURL: no login asks there");
+        }
+        ignored
     }
 
     /// How claims become an identity.

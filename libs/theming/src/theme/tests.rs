@@ -376,6 +376,28 @@ fn a_hostile_base_path_stays_in_its_attribute() {
 }
 
 #[test]
+fn the_name_and_the_links_of_a_tenant_stand_on_its_pages() {
+    let plain = draw(&theme_of(Branding::named("Initech")), sample("password"));
+    assert!(plain.contains("Initech"), "{plain}");
+    let mut branding = Branding::named("Initech");
+    branding.links = Links {
+        terms: Some("https://initech.test/terms".into()),
+        privacy: Some("https://initech.test/privacy".into()),
+        support: Some("mailto:help@initech.test".into()),
+    };
+    let body = draw(&theme_of(branding), sample("password"));
+    for (to, text) in [
+        ("https://initech.test/terms", "Terms"),
+        ("https://initech.test/privacy", "Privacy"),
+        ("mailto:help@initech.test", "Help"),
+    ] {
+        let link = format!("<a href=\"{to}\">{text}</a>");
+        assert!(body.contains(&link), "{link}: {body}");
+        assert!(!plain.contains(&format!(">{text}</a>")), "{plain}");
+    }
+}
+
+#[test]
 fn a_link_that_would_run_as_code_leads_nowhere() {
     let page = LoggedOut {
         client_name: None,
