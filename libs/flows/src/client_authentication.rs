@@ -7,9 +7,9 @@ use insula_oauth::ClientAuthMethod;
 use crate::client_guesses::{ClientGuesses, too_many};
 use crate::{FlowError, TenantView, login_log};
 
-/// The client of a request to the token, revocation or introspection endpoint, proven. Wrong secrets
-/// slow it down at the address they come from. Once proven it asks for its part of what the tenant admits: before, anybody
-/// could use up another's.
+/// The client of a request to an endpoint for programs, proven: tokens, revocation, introspection, devices
+/// that ask. Wrong secrets slow it down at the address they come from. Once proven it asks for its part of
+/// what the tenant admits: before, anybody could use up another's.
 pub(crate) async fn authenticated(
     view: &TenantView,
     evidence: &Evidence<'_>,

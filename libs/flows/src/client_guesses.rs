@@ -4,10 +4,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use insula_engine::Refusal;
-use insula_model::{Client, TokenHash};
+use insula_model::{Client, ClientId, EventKind, TokenHash};
 use insula_oauth::PresentedClient;
-use insula_store::Pace;
+use insula_store::{Changes, Pace, StoreError};
+use tracing::warn;
 
+use crate::commit::event;
+use crate::denied::{COUNTED_FOR, is_told};
 use crate::guesses::{network, pace};
 use crate::{FlowError, TenantView};
 
@@ -16,11 +19,12 @@ use crate::{FlowError, TenantView};
 ///
 /// Only what comes from one address counts together, so that nobody keeps a client from its tokens
 /// elsewhere. The same wrong secret again is no further guess: a program that was left with an old one
-/// asks for ever, and may share its address with those that have the new one. What is counted lies in the cache, for all processes; how long
-/// the client rests at that address is remembered here, so that a client that makes no mistakes costs
+/// asks for ever, and may share its address with those that have the new one. What is counted lies in the
+/// cache, for all processes; how long the client rests at that address is remembered here, so that a client that makes no mistakes costs
 /// no round trip.
 pub(crate) struct ClientGuesses<'v> {
     view: &'v TenantView,
+    client: ClientId,
     name: String,
     key: TokenHash,
     guess: TokenHash,
@@ -43,6 +47,7 @@ impl<'v> ClientGuesses<'v> {
         let name = format!("client-failures:{id}:{}", network(address?));
         Some(Self {
             view,
+            client: client.id.clone(),
             key: TokenHash::of(&name),
             name,
             guess: TokenHash::of(secret),
@@ -71,12 +76,43 @@ impl<'v> ClientGuesses<'v> {
         let counters = [(self.name.clone(), self.pace)];
         let counted = effects.cache.count_failures(&counters).await?;
         let rest = counted.first().map_or(Duration::ZERO, |failed| failed.rest);
+        if !rest.is_zero() {
+            self.tell().await;
+        }
         let remembered = rest + self.pace.within;
         let now = effects.clock.monotonic();
         rests.note(self.key, self.guess, (rest, remembered), now);
         Ok(())
     }
 }
+
+impl ClientGuesses<'_> {
+    /// Tells that the client waits, if it is one of those that are told. It waits whatever becomes of this.
+    async fn tell(&self) {
+        let told = async {
+            let count = self.view.effects.cache.count(COUNTER, COUNTED_FOR).await?;
+            if !is_told(count) {
+                return Ok(());
+            }
+            let client = self.client.clone();
+            let changes = Changes {
+                events: vec![event(
+                    self.view,
+                    EventKind::ClientSlowedDown { client, count },
+                )],
+                ..Changes::default()
+            };
+            self.view.effects.store.commit(&changes).await.map(|_| ())
+        };
+        let told: Result<(), StoreError> = told.await;
+        if let Err(error) = told {
+            warn!(%error, "that a client is slowed down could not be told among the events");
+        }
+    }
+}
+
+/// They are counted by this, for all clients of a tenant.
+const COUNTER: &str = "clients-slowed-down";
 
 /// What a program is told to wait for.
 pub(crate) fn too_many(wait: Duration) -> Refusal {

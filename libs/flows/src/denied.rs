@@ -16,7 +16,7 @@ use crate::{FlowError, TenantView};
 /// So many are told one by one.
 const ONE_BY_ONE: u64 = 100;
 /// They are counted anew after this long.
-const COUNTED_FOR: Duration = Duration::from_hours(1);
+pub(crate) const COUNTED_FOR: Duration = Duration::from_hours(1);
 const COUNTER: &str = "login-denials";
 
 /// A login that was denied.
@@ -62,7 +62,8 @@ async fn told(view: &TenantView, denied: Denied<'_>) -> Result<(), FlowError> {
     Ok(())
 }
 
-const fn is_told(count: u64) -> bool {
+/// Whether the so-manieth of a flood is told.
+pub(crate) const fn is_told(count: u64) -> bool {
     count <= ONE_BY_ONE || count.is_power_of_two()
 }
 

@@ -57,7 +57,7 @@ pub use connectors::{Connectors, OpenedConnector};
 pub use error::{Fault, FlowError, Refused};
 pub use outcome::{
     AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, DeviceAsked, DeviceTrouble,
-    Outcome, PasswordTrouble, Screen, Turn,
+    Outcome, PasswordTrouble, Screen, TooMany, Turn,
 };
 pub use signing::have_promised_keys_made;
 pub use view::{Browser, Effects, MakeKeys, TenantView};

@@ -48,16 +48,29 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether it is a password form that tells somebody to wait.
-    pub const fn is_throttled(&self) -> bool {
-        matches!(
-            self,
+    /// What there were too many wrong ones of, where somebody is told to wait.
+    pub const fn too_many(&self) -> Option<TooMany> {
+        match self {
             Self::Show(Screen::Password {
                 trouble: Some(PasswordTrouble::Throttled { .. }),
                 ..
-            })
-        )
+            }) => Some(TooMany::Passwords),
+            Self::Show(Screen::DeviceCode {
+                trouble: Some(DeviceTrouble::Throttled { .. }),
+                ..
+            }) => Some(TooMany::UserCodes),
+            _ => None,
+        }
     }
+}
+
+/// What people type wrong until they must wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TooMany {
+    /// Passwords.
+    Passwords,
+    /// Codes of devices.
+    UserCodes,
 }
 
 /// A way to log in, as the chooser shows it.

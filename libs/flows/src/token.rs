@@ -10,7 +10,8 @@ mod token_exchange;
 use insula_engine::{Evidence, Refusal, grants};
 use insula_model::DeviceForm;
 use insula_oauth::{
-    DeviceCodeRequest, GrantType, Params, TokenRequest, TokenRequestError, TokenResponse,
+    ClientAuthMethod, DeviceCodeRequest, GrantType, Params, TokenRequest, TokenRequestError,
+    TokenResponse,
 };
 
 pub(crate) use self::code::gets_refresh;
@@ -43,9 +44,12 @@ pub async fn exchange(
         }
         TokenRequest::DeviceCode(request) => device::poll(view, client, &request).await,
         TokenRequest::Password(request) => {
+            // A client that proves who it is asks from a server of its own, whoever typed the password there: by
+            // address one of its people would hold up all others.
+            let is_a_server = proven.method() != ClientAuthMethod::None;
             let from = Browser {
                 address: evidence.address,
-                address_is_shared: evidence.address_is_shared,
+                address_is_shared: evidence.address_is_shared || is_a_server,
                 ..Browser::default()
             };
             password::log_in(view, client, request, &from).await

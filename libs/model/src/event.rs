@@ -85,6 +85,14 @@ pub enum EventKind {
         /// How many were denied at this tenant within the hour so far, this one included.
         count: u64,
     },
+    /// Wrong secrets of a client have it wait at the address they come from. Of a flood of these not each
+    /// is told: `count` says how many there were at the tenant within the hour.
+    ClientSlowedDown {
+        /// Whose secret was guessed at, or is an old one.
+        client: ClientId,
+        /// How many of these there were so far, this one included.
+        count: u64,
+    },
     /// A token was exchanged for another (RFC 8693).
     TokenExchanged {
         /// By which client.

@@ -289,7 +289,7 @@ async fn dispatch(
             Ok(walked) => walked,
             Err(answer) => return answer,
         },
-        Route::DeviceCode => return device::authorization(ctx, payload).await,
+        Route::DeviceCode => return device::authorization(ctx, payload, &state.metrics).await,
         Route::DeviceToken => return device::token(ctx, payload).await,
         Route::Token => return token::token(ctx, payload, &state.metrics).await,
         Route::Introspect => return token::introspect(ctx, payload, &state.metrics).await,
@@ -311,10 +311,9 @@ async fn dispatch(
     if let Some(result) = result {
         state.metrics.login(result);
     }
-    if let Ok(turn) = &walked.result
-        && turn.outcome.is_throttled()
-    {
-        state.metrics.throttled(Throttled::Passwords);
+    let too_many = walked.result.as_ref().ok();
+    if let Some(what) = too_many.and_then(|turn| turn.outcome.too_many()) {
+        state.metrics.throttled(Throttled::Typed(what));
     }
     authorize::carry(ctx, walked).await
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use arc_swap::ArcSwap;
+use insula_flows::TooMany;
 use insula_oauth::GrantType;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
@@ -34,18 +35,19 @@ pub struct WebMetrics {
 pub(crate) enum Throttled {
     /// Requests at one tenant.
     Requests,
-    /// Wrong passwords.
-    Passwords,
-    /// Wrong secrets of a client, or its requests.
-    Clients,
+    /// What people typed wrong.
+    Typed(TooMany),
+    /// Told to a program: wrong secrets of a client, its requests, or passwords it sent.
+    Programs,
 }
 
 impl Throttled {
     const fn label(self) -> &'static str {
         match self {
             Self::Requests => "requests",
-            Self::Passwords => "passwords",
-            Self::Clients => "clients",
+            Self::Typed(TooMany::Passwords) => "passwords",
+            Self::Typed(TooMany::UserCodes) => "user_codes",
+            Self::Programs => "programs",
         }
     }
 }
@@ -111,7 +113,7 @@ impl WebMetrics {
             )?,
             throttled: counter(
                 "insula_throttled_total",
-                "Requests that were told to wait, by what there was too much of: requests of a tenant, wrong passwords, or wrong secrets or requests of one client.",
+                "Requests that were told to wait, by what there was too much of: requests of a tenant, passwords or user_codes typed wrong, or what programs sent: wrong secrets, requests of one client, wrong passwords.",
                 &["what"],
             )?,
             tenants: counter(

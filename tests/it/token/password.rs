@@ -1,6 +1,6 @@
 //! The password grant (RFC 6749 §4.3).
 
-use insula_tests::{Deployment, Process, RelyingParty};
+use insula_tests::{ClientAuth, Deployment, Process, RelyingParty};
 use serde_json::Value;
 
 use crate::shared_server;
@@ -12,7 +12,8 @@ oauth2: { grantTypes: [authorization_code, refresh_token, password], passwordCon
 staticClients:
   - { id: app, secret: app-secret, redirectURIs: ["https://app.example/cb"], grantTypes: [password, refresh_token] }
   - { id: web, secret: web-secret, redirectURIs: ["https://web.example/cb"] }
-limits: { passwordFailures: 3/h }
+  - { id: phone, public: true, redirectURIs: ["https://phone.example/cb"], grantTypes: [password] }
+limits: { passwordFailures: 3/h, passwordFailuresPerAddress: 5/h }
 "#;
 
 const SILENT: &str = r#"
@@ -154,6 +155,32 @@ async fn a_wrong_password_is_refused_and_too_many_make_the_name_rest() {
         let answer = answer.expect(429);
         assert!(!answer.header("retry-after").is_empty());
     }
+}
+
+#[tokio::test]
+async fn wrong_passwords_at_the_form_of_an_app_do_not_hold_up_its_other_people() {
+    let (deployment, process) = opened().await;
+    let app = party(&deployment, "acme", "app");
+    // They all come from the server of the app, whoever typed them there.
+    for n in 0..8 {
+        let name = format!("nobody{n}");
+        let wrong = form(&name, "salmon", "openid");
+        app.post("/token", &wrong).await.expect(400);
+    }
+    let kilgore = form("kilgore", "trout", "openid");
+    app.post("/token", &kilgore).await.expect(200);
+    // Who proves nothing about the client is counted by address, as at our own form.
+    let phone = party(&deployment, "acme", "phone").with_auth(ClientAuth::None);
+    for n in 0..5 {
+        let name = format!("nobody{n}");
+        let wrong = form(&name, "salmon", "openid");
+        phone.post("/token", &wrong).await.expect(400);
+    }
+    let waits = phone.post("/token", &kilgore).await.expect(429);
+    assert!(!waits.header("retry-after").is_empty());
+    let metrics = process.metrics().await;
+    let told = metrics.sum("insula_throttled_total", &["what=\"programs\""]);
+    assert!(told >= 1.0, "{told}");
 }
 
 #[tokio::test]

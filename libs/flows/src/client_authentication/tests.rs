@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use insula_ambient::ManualClock;
 use insula_engine::{ClientBudget, Refusal};
-use insula_model::{ClientId, Rate};
+use insula_model::{ClientId, EventKind, Rate};
 use insula_testkit::{a_client, a_tenant};
 
 use super::*;
@@ -71,6 +71,42 @@ async fn guesses_at_a_clients_secret_from_one_address_are_slowed_down_there_alon
     }
     clock.advance(15 * MINUTE);
     assert!(is_let_in(&view, here).await);
+}
+
+#[tokio::test]
+async fn that_a_client_is_slowed_down_is_an_event_and_a_flood_of_these_is_counted() {
+    let (view, clock) = guarded();
+    let sender = &from("192.0.2.1");
+    let told = async || {
+        let events = view.effects.store.events_after(0, 1_000).await.unwrap();
+        let counts = events
+            .into_iter()
+            .filter_map(|placed| match placed.event.kind {
+                EventKind::ClientSlowedDown { client, count } if client.as_str() == "app" => {
+                    Some(count)
+                }
+                _ => None,
+            });
+        counts.collect::<Vec<_>>()
+    };
+    for guess in 0..4 {
+        guesses(&view, sender, guess).await;
+    }
+    assert!(told().await.is_empty(), "it does not wait yet");
+    guesses(&view, sender, 4).await;
+    guesses(&view, sender, 5).await;
+    assert_eq!(told().await, [1], "during a wait nothing is looked at");
+    clock.advance(2 * MINUTE);
+    guesses(&view, sender, 6).await;
+    assert_eq!(told().await, [1, 2]);
+    for n in 0..300 {
+        let elsewhere = &from(&format!("198.51.{}.{}", n / 200, n % 200));
+        for guess in 0..5 {
+            guesses(&view, elsewhere, guess).await;
+        }
+    }
+    let told = told().await;
+    assert_eq!((told.len(), told.last()), (102, Some(&256)), "{told:?}");
 }
 
 #[tokio::test]

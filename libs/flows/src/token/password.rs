@@ -12,6 +12,7 @@ use insula_store::{Changes, RecordedLogin};
 
 use super::code::gets_refresh;
 use super::{resources, signers};
+use crate::client_guesses::too_many;
 use crate::commit::{event, write};
 use crate::denied::{self, Denied};
 use crate::guesses::Guesses;
@@ -175,11 +176,6 @@ async fn rests(
     };
     typed.denied(view, Denial::TooMany).await;
     Err(too_many(wait).into())
-}
-
-fn too_many(wait: std::time::Duration) -> Refusal {
-    let retry_after_s = wait.as_secs().max(1);
-    Refusal::TooManyRequests { retry_after_s }
 }
 
 /// What a connector's failure is to the client. dex calls each an invalid request.

@@ -9,8 +9,9 @@ use insula_model::DeviceForm;
 use insula_oauth::encode_pairs;
 
 use super::authorize::Walked;
-use super::token::posted;
+use super::token::{failed, posted};
 use crate::context::Context;
+use crate::metrics::WebMetrics;
 use crate::posted::{self as from_elsewhere, Asked};
 use crate::read;
 use crate::respond::{Cacheable, Surface, fail, indented, json};
@@ -20,7 +21,11 @@ const DEXS_INDENT: &[u8] = b"   ";
 const DEXS_TOKEN_INDENT: &[u8] = b"  ";
 
 /// `POST /device/code`.
-pub(crate) async fn authorization(ctx: &Context, payload: &mut web::Payload) -> HttpResponse {
+pub(crate) async fn authorization(
+    ctx: &Context,
+    payload: &mut web::Payload,
+    metrics: &WebMetrics,
+) -> HttpResponse {
     let browser = ctx.browser();
     let asked_from = browser.address.filter(|_| !browser.address_is_shared);
     let answer = async {
@@ -30,7 +35,7 @@ pub(crate) async fn authorization(ctx: &Context, payload: &mut web::Payload) -> 
     match answer.await {
         Ok(codes) if is_dexs(ctx) => indented(&codes, DEXS_INDENT, "\n"),
         Ok(codes) => json(StatusCode::OK, &codes, Cacheable::No),
-        Err(failure) => fail(ctx, Surface::Program, failure),
+        Err(failure) => failed(ctx, metrics, failure),
     }
 }
 

@@ -116,11 +116,11 @@ pub(crate) async fn userinfo(ctx: &Context, payload: &mut web::Payload) -> HttpR
 }
 
 /// Tells a program that its client was refused, and counts where it was told to wait.
-fn failed(ctx: &Context, metrics: &WebMetrics, failure: FlowError) -> HttpResponse {
+pub(super) fn failed(ctx: &Context, metrics: &WebMetrics, failure: FlowError) -> HttpResponse {
     if let FlowError::Refused(refused) = &failure
         && matches!(refused.refusal, Refusal::TooManyRequests { .. })
     {
-        metrics.throttled(Throttled::Clients);
+        metrics.throttled(Throttled::Programs);
     }
     fail(ctx, Surface::Program, failure)
 }
