@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use insula_tests::{Deployment, insula};
 
 use crate::shared_server;
+use crate::tls::until_it_says;
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -223,4 +224,67 @@ async fn a_master_key_is_made_for_its_owner_alone() {
     assert!(log.contains("WARN") && log.contains("master key"), "{log}");
     let secret = std::fs::read_to_string(&key).unwrap();
     assert!(!log.contains(secret.trim()));
+}
+
+fn with_algorithms(names: &str) -> String {
+    format!(
+        "{}\nsigner: {{ type: local, config: {{ algorithms: [{names}] }} }}\n",
+        shared_server::HOOLI
+    )
+}
+
+async fn checked(deployment: &Deployment) -> String {
+    let output = deployment.run("check").await;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    said
+}
+
+#[tokio::test]
+async fn a_check_tells_when_a_changed_algorithm_signs_by_the_keys_that_are_stored() {
+    let deployment = Deployment::build()
+        .tenant("hooli", &with_algorithms("ES256"))
+        .database("sqlite://insula.db")
+        .done();
+    let party = shared_server::hooli(deployment.port);
+    let unserved = checked(&deployment).await;
+    assert!(
+        !unserved.contains(" signs "),
+        "no key is stored: {unserved}"
+    );
+
+    let mut process = deployment.open().await;
+    party.keys().await;
+    let unchanged = checked(&deployment).await;
+    assert!(
+        !unchanged.contains(" signs "),
+        "nothing changes: {unchanged}"
+    );
+
+    // What holds unless written, which this tenant has no key for.
+    deployment.write_tenant("hooli", shared_server::HOOLI);
+    let changed = checked(&deployment).await;
+    let rule = "signer.config.algorithms: RS256 signs 1440 minutes after a server loaded this";
+    assert!(changed.contains(rule), "{changed}");
+    assert!(!changed.contains("ES256 signs"), "{changed}");
+
+    deployment.restart(&mut process).await;
+    party.keys().await;
+    until_it_says(&process, "signs with RS256 in", 1).await;
+    let announced = checked(&deployment).await;
+    let is_counted = (1_430..=1_440)
+        .any(|minutes| announced.contains(&format!("RS256 signs in {minutes} minutes")));
+    assert!(is_counted, "{announced}");
+}
+
+#[tokio::test]
+async fn a_check_beside_a_database_that_cannot_be_read_says_so_and_checks_the_files() {
+    let deployment = Deployment::build()
+        .tenant("hooli", shared_server::HOOLI)
+        .database("sqlite://insula.db")
+        .done();
+    std::fs::write(deployment.folder().join("insula.db"), "no database").unwrap();
+    let said = checked(&deployment).await;
+    assert!(said.contains("insula.db: "), "{said}");
+    assert!(said.contains("in the server's log"), "{said}");
 }

@@ -7,9 +7,10 @@ use tokio::runtime::Builder;
 
 use crate::exit::Exit;
 use crate::tls::Certificates;
-use crate::{master_key, wiring};
+use crate::{algorithms, master_key, wiring};
 
-/// Validates what `serve` would read. Opens no socket and no database, prints no secret.
+/// Validates what `serve` would read, and changes nothing; prints no secret. The database is read, where
+/// there is one, for when algorithms would sign.
 pub(crate) fn run(config: &ServerConfig) -> Result<(), Exit> {
     wiring::install_crypto();
     let io = Builder::new_current_thread()
@@ -29,9 +30,12 @@ pub(crate) fn run(config: &ServerConfig) -> Result<(), Exit> {
         println!("error: {problem:#}");
         errors += 1;
     }
-    let problems = specs.check();
+    let (problems, tenants) = specs.check();
     for problem in &problems {
         println!("{}: {problem}", problem.severity);
+    }
+    for told in io.block_on(algorithms::check(config, &tenants, io.handle())) {
+        println!("info: {told}");
     }
     errors += problems.iter().filter(|p| p.is_error()).count();
     if errors > 0 {
@@ -48,8 +52,11 @@ fn of_the_server(config: &ServerConfig) -> Vec<anyhow::Error> {
         Some(_) => Certificates::load(&config.tls).map(|_| ()),
         None => Ok(()),
     };
-    [master_key::check(&config.master_key), certificates]
-        .into_iter()
-        .filter_map(Result::err)
-        .collect()
+    [
+        master_key::read(&config.master_key).map(|_| ()),
+        certificates,
+    ]
+    .into_iter()
+    .filter_map(Result::err)
+    .collect()
 }

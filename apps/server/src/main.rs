@@ -5,6 +5,7 @@
 
 mod admin;
 mod adopt;
+mod algorithms;
 mod awake_limit;
 mod cache_lease;
 mod check;

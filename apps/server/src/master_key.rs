@@ -81,12 +81,11 @@ fn refused(what: &str, stated: Option<&str>, database: &(dyn Display + Sync)) ->
     .context(Misconfigured)
 }
 
-/// Reads the master key where it is said to be, and makes none: for `check`, before the first
-/// start.
-pub(crate) fn check(reference: &SecretRef) -> Result<()> {
+/// Reads the master key where it is said to be, and makes none; `None` before the first start.
+pub(crate) fn read(reference: &SecretRef) -> Result<Option<MasterKey>> {
     match reference {
-        SecretRef::File(path) if !path.exists() => Ok(()),
-        _ => look(reference).map(|_| ()),
+        SecretRef::File(path) if !path.exists() => Ok(None),
+        _ => look(reference).map(Some),
     }
 }
 

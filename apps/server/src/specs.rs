@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use insula_config::{
-    JWKS_MAX_AGE, Loaded, Problem, Severity, TenantSource, check_defaults, check_tenants,
-};
+use insula_config::{Loaded, Problem, Severity, TenantSource, check_defaults, check_tenants};
 use insula_connectors::Registry;
 use insula_model::{
-    ConnectorId, ConnectorSpec, Dialect, DocumentFormat, SignerPolicy, TenantDocument, TenantId,
-    TenantSpec,
+    ConnectorId, ConnectorSpec, DocumentFormat, TenantDocument, TenantId, TenantSpec,
 };
 use insula_tenancy::{LoadedSpec, SpecError, SpecSource};
 use insula_tenant_files::{ConnectorKinds, FileRegistry, Folders, Inspect};
@@ -63,8 +60,11 @@ impl FileSpecs {
 
     /// Every problem of every tenant, for `insula check`: what the files say, what connectors and
     /// themes make of it, and tenants that are in each other's way.
-    pub(crate) fn check(&self) -> Vec<Problem> {
+    ///
+    /// With them, the tenants that would be served.
+    pub(crate) fn check(&self) -> (Vec<Problem>, Vec<(TenantSource, TenantSpec)>) {
         let mut problems = Vec::new();
+        let mut sources = Vec::new();
         let mut specs = Vec::new();
         let mut marks = Vec::new();
         let of_folders = self.files.read_all(|source, loaded| {
@@ -73,7 +73,7 @@ impl FileSpecs {
             if let Ok(spec) = loaded.spec {
                 problems.extend(self.inspection.connectors(source, &spec));
                 problems.extend(self.inspection.theme(source, &spec));
-                problems.extend(of_algorithms(source, &spec));
+                sources.push(source.clone());
                 specs.push(spec);
             } else {
                 let goes_on = "a server that has served this tenant goes on with its last good \
@@ -84,7 +84,7 @@ impl FileSpecs {
         problems.splice(0..0, of_folders);
         problems.extend(check_tenants(&specs));
         problems.extend(check_defaults(&marks));
-        problems
+        (problems, sources.into_iter().zip(specs).collect())
     }
 }
 
@@ -109,33 +109,6 @@ impl SpecSource for FileSpecs {
             .map_err(|_| SpecError(vec!["the document could not be read".to_owned()]))?;
         of_loaded(loaded.map_err(|error| SpecError(vec![error]))?)
     }
-}
-
-/// When a change of algorithms takes effect. What a running server has announced is not known here, so
-/// that this is told of every tenant that does not go by what holds unless written.
-fn of_algorithms(source: &TenantSource, spec: &TenantSpec) -> Option<Problem> {
-    let SignerPolicy {
-        algorithms,
-        publish_ahead,
-        ..
-    } = &spec.signer;
-    let (first, more) = algorithms.split_first()?;
-    if first == "RS256" && (spec.dialect == Dialect::Dex || more.contains(&"ES256".to_owned())) {
-        return None;
-    }
-    let minutes = publish_ahead.max(&JWKS_MAX_AGE).as_secs() / 60;
-    let cause = format!(
-        "tokens are signed with {}; an algorithm that a running server does not serve this tenant \
-         with yet signs {minutes} minutes after it was loaded, and the former ones until then",
-        algorithms.join(", ")
-    );
-    Some(problem(
-        source,
-        Severity::Info,
-        "signer.config.algorithms",
-        cause,
-        "",
-    ))
 }
 
 fn of_loaded(loaded: Loaded) -> Result<LoadedSpec, SpecError> {
@@ -188,7 +161,7 @@ impl Inspection {
     }
 }
 
-fn problem(
+pub(crate) fn problem(
     source: &TenantSource,
     severity: Severity,
     key: &str,

@@ -265,11 +265,9 @@ fn own_files(master_key: &SecretRef, tls: &Tls, database: &ServiceUrl) -> Vec<Pa
         SecretRef::File(path) => Some(path.clone()),
         SecretRef::Plain(_) | SecretRef::Env(_) => None,
     };
-    let database = database.reveal().strip_prefix("sqlite://");
-    let database = database.and_then(|file| file.split('?').next());
     let hosts = tls.certificates.iter().map(|host| host.key.clone());
     let keys = master_key.into_iter().chain(tls.key.clone()).chain(hosts);
-    keys.chain(database.map(PathBuf::from)).collect()
+    keys.chain(database.file().map(PathBuf::from)).collect()
 }
 
 /// Under an orchestrator a balancer sends requests for some seconds more; elsewhere whoever ends the

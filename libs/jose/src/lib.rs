@@ -63,7 +63,7 @@ pub use header::{UNSIGNED, named_alg, read_unsigned};
 pub use jwks::Jwks;
 pub use key_id::KeyId;
 pub use ring::{KeyRing, Phase, RingKey};
-pub use rotation::{Demand, RotationPlan, RotationPolicy, RotationStep};
+pub use rotation::{Demand, Readiness, RotationPlan, RotationPolicy, RotationStep};
 pub use rsa_keys::RsaKeys;
 pub use seal::MasterKey;
 pub use sealed_ring::SealedKeyRing;

@@ -62,6 +62,17 @@ pub struct Demand<'a> {
     pub in_a_hurry: bool,
 }
 
+/// From when on an algorithm signs ([`KeyRing::readiness`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// A key of it signs, or does as soon as somebody asks for one.
+    Now,
+    /// Its key is announced, and signs from then on.
+    At(Timestamp),
+    /// It has no key: this long after one is announced.
+    OnceAnnounced(Duration),
+}
+
 /// One change of a ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RotationStep {
@@ -254,6 +265,18 @@ impl KeyRing {
         let fastest = signing.find(|key| now < key.hard_end(policy));
         let key = fastest.and_then(|key| key.signing.as_ref());
         key.ok_or(KeysStale::NoActiveKey { alg: Alg::ES256 })
+    }
+
+    /// From when on `alg` signs, under a policy that this ring may not have been planned by yet.
+    pub fn readiness(&self, alg: Alg, policy: &RotationPolicy) -> Readiness {
+        let is_ready = self.keys.is_empty() || self.promised.contains(&alg);
+        if is_ready || self.active(alg).is_some() {
+            return Readiness::Now;
+        }
+        match self.signs_from(alg, policy) {
+            Some(at) => Readiness::At(at),
+            None => Readiness::OnceAnnounced(policy.publish_ahead),
+        }
     }
 
     /// Since when the announced key of an algorithm that has no active one will sign, while another

@@ -52,9 +52,9 @@ pub use snapshot::TenantSnapshot;
 pub use source::{LoadedSpec, SpecError, SpecSource};
 pub use status::{ConnectorHealth, KeyStatus, RememberedStatus, TenantPhase, TenantStatus};
 pub use tenancy::{HashingShare, Tenancy, TenancyDeps, TenancyOptions, Unavailable};
-pub use tenant::another_owner;
 #[cfg(feature = "simulation")]
 pub use tenant::{MakeKey, SteppedProcess, SteppedServices, SteppedTenant};
+pub use tenant::{another_owner, rotation_policy};
 
 #[cfg(test)]
 mod tests;

@@ -95,7 +95,7 @@ fn builder(certificate: &Certificate) -> ClientBuilder {
 }
 
 /// Waits until the server said this so many times.
-async fn until_it_says(process: &Process, words: &str, times: usize) {
+pub(crate) async fn until_it_says(process: &Process, words: &str, times: usize) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while process.log().matches(words).count() < times {
         assert!(

@@ -50,7 +50,7 @@ async fn sealed_under(key: &MasterKey) -> MemoryStore {
 async fn the_first_start_makes_a_key_for_its_owner_alone_and_the_next_finds_it() {
     let (_folder, path) = folder();
     let reference = SecretRef::File(path.clone());
-    check(&reference).unwrap();
+    read(&reference).unwrap();
     assert!(!path.exists(), "check makes nothing");
     let store = MemoryStore::new();
     let made = found(&reference, &store).await.unwrap();
@@ -59,7 +59,7 @@ async fn the_first_start_makes_a_key_for_its_owner_alone_and_the_next_finds_it()
     let again = found(&reference, &store).await.unwrap();
     assert_eq!(text_of(&made), text_of(&again));
     assert_eq!(fs::read_to_string(&path).unwrap(), text_of(&made));
-    check(&reference).unwrap();
+    read(&reference).unwrap();
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_file_that_holds_something_else_is_told_by_name_and_left_alone() {
         assert!(said.contains("insula.key"), "{said}");
         assert!(said.contains("32 bytes"), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
-        assert!(check(&reference).is_err());
+        assert!(read(&reference).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
     }
 }

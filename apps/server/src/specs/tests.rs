@@ -115,7 +115,7 @@ fn a_password_hash_passes_check_if_and_only_if_a_login_computes_it() {
                  - {{ email: j@acme.test, userID: '1', hash: '{hash}' }}\n"
             ),
         );
-        let is_accepted = !desk.specs.check().iter().any(Problem::is_error);
+        let is_accepted = !desk.specs.check().0.iter().any(Problem::is_error);
         let login = share.check(Password::new("x"), Some(hash.clone()));
         let is_computed = desk.io.block_on(login).is_ok();
         assert_eq!(is_accepted, is_computed, "{hash}");
@@ -135,7 +135,7 @@ fn two_default_tenants_are_an_error_with_file_and_line() {
         TenantChange::Removed(_) => false,
     });
     assert_eq!(are_default.collect::<Vec<_>>(), [true, true]);
-    let problems = desk.specs.check();
+    let (problems, _) = desk.specs.check();
     let [problem] = problems.as_slice() else {
         panic!("{problems:?}")
     };
@@ -155,7 +155,13 @@ fn a_check_finds_what_files_connectors_and_neighbours_have_wrong() {
         "issuer: https://odd.test\nfrontend: { theme: no-such-theme }\n\
          connectors: [{ type: oidc, id: up, name: Up, config: {} }]\n",
     );
-    let problems: Vec<String> = desk.specs.check().iter().map(Problem::to_string).collect();
+    let problems: Vec<String> = desk
+        .specs
+        .check()
+        .0
+        .iter()
+        .map(Problem::to_string)
+        .collect();
     let said = problems.join("\n");
     for word in ["no-such-theme", "connectors", "acme.test"] {
         assert!(said.contains(word), "{word} is not in:\n{said}");

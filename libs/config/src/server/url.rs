@@ -24,6 +24,12 @@ impl ServiceUrl {
         self.0.reveal()
     }
 
+    /// The file of an SQLite database.
+    pub fn file(&self) -> Option<&Path> {
+        let file = self.reveal().strip_prefix("sqlite://")?;
+        file.split('?').next().map(Path::new)
+    }
+
     /// What stands before `:`.
     pub fn scheme(&self) -> &str {
         let url = self.reveal();

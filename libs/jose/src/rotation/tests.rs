@@ -503,3 +503,34 @@ fn the_fastest_key_is_one_that_signs_now() {
     tenant.policy = policy(&BOTH);
     assert!(fastest(&tenant, START + 15 * DAY).is_err());
 }
+
+#[test]
+fn whoever_asks_beforehand_is_told_when_an_algorithm_that_is_added_signs() {
+    let both = policy(&[Alg::RS256, Alg::ES256]);
+    let newborn = Tenant::new(&[Alg::ES256]);
+    assert_eq!(newborn.ring.readiness(Alg::RS256, &both), Readiness::Now);
+
+    let mut tenant = Tenant::new(&[Alg::ES256]);
+    tenant.tick(START);
+    assert_eq!(tenant.ring.readiness(Alg::ES256, &both), Readiness::Now);
+    assert_eq!(
+        tenant.ring.readiness(Alg::RS256, &both),
+        Readiness::OnceAnnounced(DAY)
+    );
+
+    tenant.policy = both.clone();
+    tenant.tick(START + DAY);
+    let ready = tenant.ring.readiness(Alg::RS256, &both);
+    assert_eq!(ready, Readiness::At(START + 2 * DAY));
+    tenant.tick(START + 2 * DAY);
+    assert_eq!(tenant.ring.readiness(Alg::RS256, &both), Readiness::Now);
+}
+
+#[test]
+fn an_algorithm_whose_key_is_made_when_asked_for_signs_now() {
+    let mut tenant = Tenant::new(&[Alg::ES256, Alg::RS256]);
+    tenant.tick(START);
+    let policy = tenant.policy.clone();
+    assert_eq!(tenant.ring.promised(), [Alg::RS256]);
+    assert_eq!(tenant.ring.readiness(Alg::RS256, &policy), Readiness::Now);
+}

@@ -79,7 +79,7 @@ impl Configured {
                 &[format!("its configuration is that of {other}")],
             ));
         }
-        let rotation = rotation::policy(&loaded.spec, &runtime.options);
+        let rotation = rotation::rotation_policy(&loaded.spec, runtime.options.jwks_max_age);
         Ok(Self {
             spec: loaded.spec,
             rotation: Arc::new(rotation.map_err(|problems| refused(id, &problems))?),

@@ -22,4 +22,5 @@ pub(crate) use actor::{ActorCommand, TenantActor};
 pub(crate) use life::ReloadScope;
 pub use owner::another_owner;
 pub(crate) use owner::note_leaving;
+pub use rotation::rotation_policy;
 pub(crate) use status_query::StatusQuery;

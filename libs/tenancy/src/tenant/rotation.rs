@@ -9,7 +9,6 @@ use insula_jose::{
 use insula_model::{Event, EventId, EventKind, TenantId, TenantSpec};
 use insula_store::{KeySwap, SealedKeys, TenantStore};
 
-use crate::TenancyOptions;
 use crate::runtime::Runtime;
 use crate::tenant::life::{Job, JobError};
 
@@ -80,9 +79,9 @@ impl Keys {
 
 /// The rotation a tenant's configuration asks for. Keys are announced for at least as long as
 /// clients may keep a JWK Set, and stay until the last token they signed is dead and out of caches.
-pub(crate) fn policy(
+pub fn rotation_policy(
     spec: &TenantSpec,
-    options: &TenancyOptions,
+    jwks_max_age: Duration,
 ) -> Result<RotationPolicy, Vec<String>> {
     let mut problems = Vec::new();
     let mut algs = Vec::new();
@@ -100,14 +99,14 @@ pub(crate) fn policy(
         return Err(problems);
     }
     let rotation_period = spec.signer.rotation_period;
-    let publish_ahead = spec.signer.publish_ahead.max(options.jwks_max_age);
+    let publish_ahead = spec.signer.publish_ahead.max(jwks_max_age);
     let longest_token = spec.expiry.id_tokens.max(spec.expiry.access_tokens);
     let in_time = rotation_period.max(publish_ahead);
     Ok(RotationPolicy {
         algs,
         rotation_period: in_time,
         publish_ahead,
-        keep_retired_for: longest_token + options.jwks_max_age + SLACK,
+        keep_retired_for: longest_token + jwks_max_age + SLACK,
         longest_token_life: longest_token,
         hard_end_after: in_time.saturating_mul(2),
     })
