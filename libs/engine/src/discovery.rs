@@ -1,7 +1,7 @@
 //! Discovery: what a tenant serves, so that clients need not guess.
 
 use insula_jose::{Alg, UNSIGNED, VERIFIED_ALGS};
-use insula_model::{Claim, RequestObjects, TenantSpec};
+use insula_model::{Claim, Client, RequestObjects, TenantSpec};
 use insula_oauth::{GrantType, Prompt, ProviderMetadata, ResponseMode};
 
 use crate::{acr, grants};
@@ -12,13 +12,18 @@ use crate::{acr, grants};
 ///
 /// Only what is served is said. `signing` are the algorithms whose keys sign, the default first;
 /// dex names that one alone. In dex's dialect there are dex's members and no more, also where the
-/// tenant could do more: clients of dex know none of it.
-pub fn metadata(spec: &TenantSpec, signing: &[Alg]) -> ProviderMetadata {
+/// tenant could do more: clients of dex know none of it. `request_objects` are what
+/// [`request_object_algs`] answers for the tenant's clients.
+pub fn metadata(
+    spec: &TenantSpec,
+    signing: &[Alg],
+    request_objects: Vec<String>,
+) -> ProviderMetadata {
     let dex = dexs(spec, signing);
     if spec.rules.announces_members_of_dex_only {
         dex
     } else {
-        ours(spec, signing, dex)
+        ours(spec, signing, request_objects, dex)
     }
 }
 
@@ -78,8 +83,12 @@ fn dexs(spec: &TenantSpec, signing: &[Alg]) -> ProviderMetadata {
     }
 }
 
-fn ours(spec: &TenantSpec, signing: &[Alg], dex: ProviderMetadata) -> ProviderMetadata {
-    let request_objects = request_object_algs(spec);
+fn ours(
+    spec: &TenantSpec,
+    signing: &[Alg],
+    request_objects: Vec<String>,
+    dex: ProviderMetadata,
+) -> ProviderMetadata {
     let confidential = words(&["client_secret_basic", "client_secret_post"]);
     let all = words(&["client_secret_basic", "client_secret_post", "none"]);
     let mut claims = words(&[
@@ -180,10 +189,9 @@ fn served_response_modes(spec: &TenantSpec) -> Vec<String> {
         .collect()
 }
 
-/// What request objects may be signed with, where a configured client is registered to send any:
+/// What request objects may be signed with, where one of `clients` is registered to send any:
 /// what fits a key of its own, or nothing at all for one that signs none.
-fn request_object_algs(spec: &TenantSpec) -> Vec<String> {
-    let clients = spec.clients.values();
+pub fn request_object_algs<'a>(clients: impl Iterator<Item = &'a Client>) -> Vec<String> {
     let registered: Vec<_> = clients
         .filter_map(|client| client.request_objects.as_deref())
         .collect();

@@ -1,13 +1,22 @@
 use insula_jose::Alg;
-use insula_model::Resource;
-use insula_oauth::{GrantType, ResponseType};
+use insula_model::{Resource, TenantSpec};
+use insula_oauth::{GrantType, ProviderMetadata, ResponseType};
 use insula_testkit::{a_client, a_resource, a_tenant};
 
-use super::metadata;
+use super::{metadata, request_object_algs};
+
+/// The metadata of a tenant that has the configured clients alone.
+fn announced(spec: &TenantSpec, signing: &[Alg]) -> ProviderMetadata {
+    metadata(
+        spec,
+        signing,
+        request_object_algs(spec.clients.values().map(AsRef::as_ref)),
+    )
+}
 
 #[test]
 fn our_metadata_says_all_that_is_served_and_no_more() {
-    let metadata = metadata(&a_tenant().build(), &[Alg::ES256, Alg::RS256]);
+    let metadata = announced(&a_tenant().build(), &[Alg::ES256, Alg::RS256]);
     insta::assert_json_snapshot!(metadata);
 }
 
@@ -17,7 +26,7 @@ fn dexs_metadata_has_dexs_members_alone() {
         .dex()
         .at("globex", "https://globex.test/dex/")
         .build();
-    let metadata = metadata(&spec, &[Alg::RS256, Alg::ES256]);
+    let metadata = announced(&spec, &[Alg::RS256, Alg::ES256]);
     insta::assert_json_snapshot!(metadata);
 }
 
@@ -30,7 +39,7 @@ fn discovery_names_scopes_of_resources_that_are_to_be_found() {
     let tenant = a_tenant()
         .with_resource(api("https://open.test", "open:use", true))
         .with_resource(api("https://inner.test", "inner:use", false));
-    let told = metadata(&tenant.build(), &[Alg::ES256]).scopes_supported;
+    let told = announced(&tenant.build(), &[Alg::ES256]).scopes_supported;
     assert!(told.contains(&"open:use".to_owned()), "{told:?}");
     assert!(!told.contains(&"inner:use".to_owned()), "{told:?}");
 }
@@ -39,14 +48,14 @@ fn discovery_names_scopes_of_resources_that_are_to_be_found() {
 fn what_is_configured_but_not_served_yet_is_not_advertised() {
     let all = GrantType::ALL.to_vec();
     let spec = a_tenant().with(|t| t.oauth2.grant_types = all).build();
-    let metadata = metadata(&spec, &[]);
+    let metadata = announced(&spec, &[]);
     let served: Vec<_> = GrantType::served().map(GrantType::as_str).collect();
     assert_eq!(metadata.grant_types_supported, served);
 }
 
 #[test]
 fn where_devices_ask_is_said_by_a_tenant_that_serves_them_and_by_dex_always() {
-    let endpoint = |spec| metadata(&spec, &[]).device_authorization_endpoint;
+    let endpoint = |spec| announced(&spec, &[]).device_authorization_endpoint;
     assert_eq!(endpoint(a_tenant().build()), None);
     let serving = a_tenant().with(|t| t.oauth2.grant_types.push(GrantType::DeviceCode));
     let url = Some("https://acme.test/device/code".to_owned());
@@ -70,12 +79,12 @@ fn the_response_types_that_are_served_are_advertised_and_the_query_only_where_on
             .map(|text| ResponseType::parse(text).unwrap())
             .collect();
         let tenant = a_tenant().with(|t| t.oauth2.response_types = types);
-        let ours = metadata(&tenant.clone().build(), &[]);
+        let ours = announced(&tenant.clone().build(), &[]);
         assert_eq!(ours.response_types_supported, told);
         assert_eq!(ours.response_modes_supported.len(), modes, "{told:?}");
         let has_query = ours.response_modes_supported.contains(&"query".to_owned());
         assert_eq!(has_query, modes == 3);
-        let dex = metadata(&tenant.dex().build(), &[]);
+        let dex = announced(&tenant.dex().build(), &[]);
         assert_eq!(dex.response_types_supported, told);
         assert!(dex.response_modes_supported.is_empty());
     }
@@ -89,7 +98,7 @@ fn request_objects_are_advertised_where_a_client_may_send_them() {
             let client = a_client().named(&format!("c{n}"));
             tenant = tenant.with_client(client.with_request_objects(*jwks, *alg));
         }
-        let told = metadata(&tenant.build(), &[]);
+        let told = announced(&tenant.build(), &[]);
         let algs = told.request_object_signing_alg_values_supported;
         let has = |alg: &str| algs.iter().any(|known| known == alg);
         let is_supported = told.request_parameter_supported;
@@ -102,6 +111,6 @@ fn request_objects_are_advertised_where_a_client_may_send_them() {
     assert_eq!(told(&[unsigned]), (true, false, true));
     assert_eq!(told(&[keys, unsigned]), (true, true, true));
     let client = a_client().with_request_objects(Some("{}"), None);
-    let dex = metadata(&a_tenant().dex().with_client(client).build(), &[]);
+    let dex = announced(&a_tenant().dex().with_client(client).build(), &[]);
     assert_eq!(dex.request_parameter_supported, None);
 }

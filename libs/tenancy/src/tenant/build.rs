@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use insula_ambient::Timestamp;
+use insula_engine::discovery;
 use insula_flows::TenantView;
 use insula_jose::{Alg, KeyRing, KeysStale, RotationPolicy};
 use insula_model::{Issuer, Rules, TenantDocument, TenantId, TenantSpec};
@@ -136,8 +137,11 @@ impl LoadedTenant {
         } = &self.configured;
         let (keys, keys_version) = (Arc::clone(keys.ring()), keys.version());
         let signing = signing(&keys, rotation, now);
-        let discovery = insula_engine::discovery::metadata(spec, &signing);
-        let discovery = json(&discovery, &spec.rules)?;
+        // Stored clients are not counted: the document would change with each of them.
+        let request_objects =
+            discovery::request_object_algs(spec.clients.values().map(AsRef::as_ref));
+        let metadata = discovery::metadata(spec, &signing, request_objects);
+        let discovery = json(&metadata, &spec.rules)?;
         Ok(TenantSnapshot {
             discovery: runtime.discovery.share(&discovery, spec.issuer.as_str()),
             jwks_json: if spec.rules.indents_documents {
