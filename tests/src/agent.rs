@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method};
+use reqwest::{Certificate, Client, ClientBuilder, Method};
 use serde_json::Value;
 use url::Url;
 
@@ -21,6 +21,7 @@ pub struct Agent {
     turn: AtomicUsize,
     headers: Vec<(String, String)>,
     takes_cookies: bool,
+    speaks_tls: bool,
 }
 
 /// What came back.
@@ -56,18 +57,27 @@ impl Agent {
             let _ = rustls::crypto::ring::default_provider().install_default();
         });
         Self {
-            http: client(Duration::from_secs(30)),
+            http: client().build().unwrap(),
             jar: Jar::default(),
             ports: ports.to_vec(),
             turn: AtomicUsize::new(0),
             headers: Vec::new(),
             takes_cookies: true,
+            speaks_tls: false,
         }
     }
 
     /// As one that gives up on an answer after so long.
     pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.http = client(patience);
+        self.http = client().timeout(patience).build().unwrap();
+        self
+    }
+
+    /// As one that does TLS by itself, and trusts this authority, too.
+    pub fn trusting(mut self, authority: Certificate) -> Self {
+        let client = client().tls_certs_merge([authority]);
+        self.http = client.build().unwrap();
+        self.speaks_tls = true;
         self
     }
 
@@ -154,7 +164,9 @@ impl Agent {
     ) -> reqwest::Result<Answer> {
         let url = Url::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
         let mut target = url.clone();
-        target.set_scheme("http").unwrap();
+        if !self.speaks_tls {
+            target.set_scheme("http").unwrap();
+        }
         target.set_host(Some("127.0.0.1")).unwrap();
         target.set_port(Some(self.port_for(&url))).unwrap();
         let host = match url.port() {
@@ -201,13 +213,11 @@ impl Agent {
     }
 }
 
-fn client(patience: Duration) -> Client {
-    let client = Client::builder()
+fn client() -> ClientBuilder {
+    Client::builder()
         .redirect(Policy::none())
         .no_proxy()
-        .timeout(patience)
-        .build();
-    client.unwrap()
+        .timeout(Duration::from_secs(30))
 }
 
 impl Answer {

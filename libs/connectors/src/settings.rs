@@ -21,6 +21,19 @@ pub(crate) enum Kind {
 /// A setting by its name as dex spells it.
 pub(crate) struct Setting(pub(crate) &'static str, pub(crate) Kind);
 
+/// The paths of all settings, `group.setting`, but for those that only hold others.
+#[cfg(test)]
+pub(crate) fn paths(shape: &[Setting]) -> std::collections::BTreeSet<String> {
+    let below = |Setting(name, kind): &Setting| match kind {
+        Kind::Group(inner) | Kind::Groups(inner) => {
+            let inner = paths(inner).into_iter();
+            inner.map(|path| format!("{name}.{path}")).collect()
+        }
+        Kind::Text | Kind::Flag | Kind::Texts => vec![(*name).to_owned()],
+    };
+    shape.iter().flat_map(below).collect()
+}
+
 /// A connector's settings as they were read, and what is wrong with how they are written.
 #[derive(Debug)]
 pub(crate) struct Reading<T> {

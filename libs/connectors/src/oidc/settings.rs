@@ -121,7 +121,8 @@ const CLAIM_MODIFICATIONS: &[Setting] = &[
         Kind::Group(&[Setting("prefix", Kind::Text), Setting("suffix", Kind::Text)]),
     ),
 ];
-const SETTINGS: &[Setting] = &[
+/// Every setting there is.
+pub(super) const SETTINGS: &[Setting] = &[
     Setting("issuer", Kind::Text),
     Setting("issuerAlias", Kind::Text),
     Setting("clientID", Kind::Text),

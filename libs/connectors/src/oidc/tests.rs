@@ -5,6 +5,7 @@ mod login;
 mod logout;
 mod refresh;
 mod request;
+mod settings;
 
 use serde_json::json;
 
