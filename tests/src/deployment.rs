@@ -86,6 +86,17 @@ impl Deployment {
         self.start(self.port).await
     }
 
+    /// The same by another wall clock, so much ahead of the real one or behind it as libfaketime is told:
+    /// `-3h`, `+25h`. `library` is preloaded; the clock that nobody sets stays as it is.
+    pub async fn open_by_another_clock(&self, library: &Path, offset: &str) -> Process {
+        let mut command = self.command("serve");
+        command
+            .env("LD_PRELOAD", library)
+            .env("FAKETIME", offset)
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        self.started(command, self.port, free_port()).await
+    }
+
     /// Starts one more process beside it, on a port of its own.
     pub async fn open_another(&self) -> Process {
         self.start(free_port()).await
@@ -114,8 +125,12 @@ impl Deployment {
 
     async fn start_with(&self, port: u16, telemetry: u16, arguments: &[&str]) -> Process {
         let mut command = self.command("serve");
+        command.args(arguments);
+        self.started(command, port, telemetry).await
+    }
+
+    async fn started(&self, mut command: Command, port: u16, telemetry: u16) -> Process {
         command
-            .args(arguments)
             .arg("--listen.http")
             .arg(format!("127.0.0.1:{port}"))
             .arg("--listen.telemetry")

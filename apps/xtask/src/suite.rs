@@ -165,6 +165,7 @@ impl Scene {
             ("INSULA_TEST_GO", self.go.clone()),
             ("INSULA_TEST_JAVA", self.java.clone()),
             ("INSULA_TEST_APACHE", packages::apache()),
+            ("INSULA_TEST_FAKETIME", packages::faketime()),
             ("INSULA_TEST_CHROMIUM", tools::on_path("chromium")),
             ("INSULA_TEST_FIREFOX", tools::on_path("firefox-esr")),
             ("INSULA_TEST_CHROMEDRIVER", tools::on_path("chromedriver")),

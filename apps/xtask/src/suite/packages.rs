@@ -112,6 +112,11 @@ const NEEDED: &[Needed] = &[
         is_there: || apache().is_some(),
     },
     Needed {
+        program: "libfaketime",
+        packages: &["libfaketime"],
+        is_there: || faketime().is_some(),
+    },
+    Needed {
         program: "javac",
         packages: &["default-jdk-headless"],
         is_there: || tools::on_path("javac").is_some(),
@@ -194,6 +199,14 @@ pub(super) fn apache() -> Option<PathBuf> {
     let module = Path::new("/usr/lib/apache2/modules/mod_auth_openidc.so");
     let usual = PathBuf::from("/usr/sbin/apache2");
     (module.is_file() && usual.is_file()).then_some(usual)
+}
+
+/// Where the library is that shows a program another time; its folder is named after the machine.
+pub(super) fn faketime() -> Option<PathBuf> {
+    let folders = Path::new("/usr/lib").read_dir().ok()?;
+    let libraries = folders.flatten();
+    let mut libraries = libraries.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+    libraries.find(|library| library.is_file())
 }
 
 fn has_venv() -> bool {
