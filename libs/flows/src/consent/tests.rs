@@ -9,10 +9,10 @@ use insula_testkit::{CHALLENGE, a_client, a_resource, a_tenant, jane};
 
 use super::*;
 use crate::testing::{
-    ASK, Person, Trouble, app, claims_of, code_form, code_in, consent_fields, exchange, form,
-    heard, kinds, reconfigured, told, userinfo_of, view, watched,
+    ASK, Person, Trouble, app, claims_of, code_form, code_in, consent_fields, exchange, fault,
+    form, heard, kinds, reconfigured, told, userinfo_of, view, watched,
 };
-use crate::{ConsentScope, Screen};
+use crate::{ConsentScope, Fault, Screen};
 
 /// A person before the consent page.
 async fn asked(view: &TenantView) -> (Person, Outcome) {
@@ -204,7 +204,10 @@ async fn a_login_that_cannot_be_finished_leaves_no_session() {
         let (mut person, shown) = asked(&view).await;
         cache.trouble("finish_auth_request", trouble);
         store.calls();
-        assert!(person.answers(&view, &shown, true).await.is_err());
+        assert!(matches!(
+            fault(person.answers(&view, &shown, true).await),
+            Fault::Store(_)
+        ));
         assert_eq!(store.calls(), ["commit", "commit"]);
         let told = told(&view).await;
         let [

@@ -10,10 +10,10 @@ use insula_store::{Durable as _, FACTS_GOOD_FOR, MemoryStore};
 use insula_testkit::{a_tenant, test_keys, test_rotation};
 
 use crate::testing::{
-    Something, Trouble, app, elsewhere, form, introspected, reconfigured, refusal, revoked, tokens,
-    userinfo_of, view, watched,
+    Something, Trouble, app, elsewhere, fault, form, introspected, reconfigured, refusal, revoked,
+    tokens, userinfo_of, view, watched,
 };
-use crate::{Effects, TenantView};
+use crate::{Effects, Fault, TenantView};
 
 fn token(token: &str) -> Params {
     form(&[("token", token)])
@@ -175,7 +175,10 @@ async fn what_cannot_be_read_is_not_remembered() {
     let access = tokens(&view).await.access_token;
     let (view, store, _) = watched(&view);
     store.set_down(true);
-    assert!(userinfo_of(&view, &access).await.is_err());
+    assert!(matches!(
+        fault(userinfo_of(&view, &access).await),
+        Fault::Store(_)
+    ));
     store.set_down(false);
     assert!(userinfo_of(&view, &access).await.is_ok());
 }

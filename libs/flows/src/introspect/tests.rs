@@ -362,7 +362,10 @@ async fn rfc_9701_an_answer_can_be_had_as_a_jwt_for_whoever_asked_that_is_no_tok
         for absent in ["sub", "exp", "active"] {
             assert_eq!(claims.get(absent), None, "{absent}");
         }
-        assert!(userinfo_of(&view, &signed).await.is_err());
+        assert_eq!(
+            refusal(userinfo_of(&view, &signed).await),
+            Refusal::BearerInvalid
+        );
     }
     let (dex, _) = crate::testing::view(a_tenant().dex());
     let asked = form(&[("token", "garbage")]);

@@ -4,7 +4,10 @@ use insula_model::{ConnectorId, TokenHash};
 use insula_store::FACTS_GOOD_FOR;
 use insula_testkit::{FakeConnector, PASSWORD, a_tenant, jane};
 
-use crate::testing::{ASK, Person, code_in, destination, kinds, view, watched, with_connector};
+use crate::Fault;
+use crate::testing::{
+    ASK, Person, code_in, destination, fault, kinds, view, watched, with_connector,
+};
 
 const WRITES: [&str; 2] = ["commit", "upgrade_password"];
 
@@ -117,7 +120,10 @@ async fn a_cache_that_is_down_fails_the_login_and_logs_nobody_in() {
     let mut person = Person::default();
     let sent = person.asks(&ours, ASK).await.unwrap();
     cache.set_down(true);
-    assert!(person.logs_in(&ours, &sent).await.is_err());
+    assert!(matches!(
+        fault(person.logs_in(&ours, &sent).await),
+        Fault::Store(_)
+    ));
     assert!(person.session().is_none());
     assert!(store.calls().is_empty());
     cache.set_down(false);

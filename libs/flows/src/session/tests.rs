@@ -9,10 +9,10 @@ use insula_testkit::{FakeConnector, TenantBuilder, a_client, a_tenant, jane};
 use super::*;
 use crate::session_end::end_all;
 use crate::testing::{
-    ASK, Person, Trouble, code_in, consent_fields, destination, elsewhere, heard, view, watched,
-    with_connector, without_people,
+    ASK, Person, Trouble, code_in, consent_fields, destination, elsewhere, fault, heard, view,
+    watched, with_connector, without_people,
 };
-use crate::{Outcome, Screen};
+use crate::{Fault, Outcome, Screen};
 
 /// Another client of the tenant, which asks nobody for consent.
 fn with_shop(tenant: TenantBuilder) -> TenantBuilder {
@@ -364,7 +364,10 @@ async fn a_login_that_fails_leaves_the_session_that_was_there() {
         let sent = person.asks(&view, &again).await.unwrap();
         let (troubled, store, _) = watched(&view);
         store.trouble("commit", trouble);
-        assert!(person.logs_in(&troubled, &sent).await.is_err());
+        assert!(matches!(
+            fault(person.logs_in(&troubled, &sent).await),
+            Fault::Store(_)
+        ));
         assert_eq!(person.session(), before.as_deref());
         let session = live(&view, &person.browser).await.unwrap();
         assert!(session.is_some(), "nobody was logged out");
@@ -379,7 +382,10 @@ async fn a_login_waits_once_for_a_database_that_does_not_answer() {
     let sent = person.asks(&view, &again).await.unwrap();
     let (troubled, store, _) = watched(&view);
     store.trouble("commit", Trouble::AnswerLost);
-    assert!(person.logs_in(&troubled, &sent).await.is_err());
+    assert!(matches!(
+        fault(person.logs_in(&troubled, &sent).await),
+        Fault::Store(_)
+    ));
     let calls = store.calls();
     let commits = calls.iter().filter(|call| **call == "commit");
     assert_eq!(commits.count(), 1, "{calls:?}");

@@ -2,13 +2,14 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use insula_ambient::SeededEntropy;
-use insula_engine::Evidence;
+use insula_engine::{Evidence, Refusal};
 use insula_jose::RotationPolicy;
 use insula_testkit::{NOW, a_client, a_code_grant, a_tenant, test_key, test_rotation};
 
 use super::*;
 use crate::testing::{
-    NoKeys, app, claims_of, code_form, exchange, fault, tokens, userinfo_of, view, with_code,
+    NoKeys, app, claims_of, code_form, exchange, fault, refusal, tokens, userinfo_of, view,
+    with_code,
 };
 use crate::{Effects, MakeKeys, userinfo};
 
@@ -116,17 +117,20 @@ async fn a_token_whose_key_another_process_made_is_known_here() {
     assert_eq!(known["sub"], claims_of(&token)["sub"]);
     // A key nobody promised is not asked for, nor one by a token that is none.
     for stranger in ["e30.e30.e30", "nonsense"] {
-        assert!(userinfo_of(&here, stranger).await.is_err());
+        assert_eq!(
+            refusal(userinfo_of(&here, stranger).await),
+            Refusal::BearerInvalid
+        );
     }
     assert_eq!(*actor.asked.lock().unwrap(), [Alg::RS256]);
     // Where it cannot be had the token is unknown, and no fault.
     let nowhere = with_ring(&plain, promising, Arc::new(NoKeys));
-    assert!(
-        userinfo::answer(&nowhere, &Evidence::default())
-            .await
-            .is_err()
+    let without = userinfo::answer(&nowhere, &Evidence::default()).await;
+    assert_eq!(refusal(without), Refusal::BearerMissing);
+    assert_eq!(
+        refusal(userinfo_of(&nowhere, &token).await),
+        Refusal::BearerInvalid
     );
-    assert!(userinfo_of(&nowhere, &token).await.is_err());
 }
 
 #[tokio::test]

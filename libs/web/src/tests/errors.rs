@@ -418,7 +418,6 @@ async fn whatever_strangers_send_comes_back_harmless() {
             }
             for surface in [Surface::Browser, Surface::Program, Surface::Bearer] {
                 let answer = told(&world, tenant, surface, &refusal).await;
-                assert!((400..=503).contains(&answer.status), "{refusal:?}");
                 assert_eq!(answer.header("x-evil"), "");
                 assert_eq!(answer.header("x-content-type-options"), "nosniff");
                 if surface == Surface::Browser {

@@ -8,7 +8,7 @@ use insula_testkit::{TenantBuilder, VERIFIER, a_client, a_tenant};
 
 use super::*;
 use crate::testing::{
-    app, code_form, exchange, fault, form, heard, introspected, revoked, userinfo_of,
+    app, code_form, exchange, fault, form, heard, introspected, refusal, revoked, userinfo_of,
 };
 use crate::{Fault, Outcome, TenantView};
 
@@ -125,7 +125,10 @@ async fn an_access_token_of_no_grant_that_is_stored_is_revoked_like_every_other(
         assert!(is_active(&view, access).await);
         let given = form(&[("token", access)]);
         revoked(&view, Some(&app()), &given).await.unwrap();
-        assert!(userinfo_of(&view, access).await.is_err());
+        assert_eq!(
+            refusal(userinfo_of(&view, access).await),
+            Refusal::BearerInvalid
+        );
         assert!(!is_active(&view, access).await);
     }
 }
