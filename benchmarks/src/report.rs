@@ -214,7 +214,7 @@ What is compared runs in turns (ours, theirs, ours, …), and the ratio of each 
 table shows the one in the middle, and the smallest and largest. The bare handler is an actix-web
 application of a few lines with as many workers and the same allocator; it first asks the server for
 what it is to repeat, headers included. Where the client cannot ask faster than a server answers,
-requests/s flatter the slower one, and where the machine has other work, both suffer by chance: the
+requests/s flatter the slower one, and where the machine has other work, both vary by chance: the
 lines on processor time tell what a request costs each of them.
 
 Signatures/s are compared: token responses times the signatures in each. The raw rate is that of a loop

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use insula_tests::{Mishap, Relay};
+use insula_tests::{ConnectionFault, Relay};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -63,15 +63,18 @@ async fn requests_are_counted_by_what_they_carry_also_where_it_comes_in_two_piec
 
 #[tokio::test]
 async fn a_cut_before_a_request_keeps_it_from_the_service_and_one_after_it_keeps_the_answer() {
-    for (mishap, heard_of_it) in [(Mishap::CutBefore, ""), (Mishap::CutAfter, "ours 2")] {
+    for (fault, heard_of_it) in [
+        (ConnectionFault::CutBefore, ""),
+        (ConnectionFault::CutAfter, "ours 2"),
+    ] {
         let (url, heard) = echo().await;
         let (relay, _) = Relay::before(&url).await;
         relay.watch_for("ours");
-        relay.strike_at(2, mishap);
+        relay.strike_at(2, fault);
         let (mut wire, mut beside) = (connected(&relay).await, connected(&relay).await);
         assert_eq!(ask(&mut beside, "x").await, "x");
         assert_eq!(ask(&mut wire, "ours 1").await, "ours 1");
-        assert_eq!(ask(&mut wire, "ours 2").await, "", "{mishap:?}");
+        assert_eq!(ask(&mut wire, "ours 2").await, "", "{fault:?}");
         assert!(relay.has_struck());
         assert_eq!(*heard.lock().unwrap(), format!("xours 1{heard_of_it}"));
         assert_eq!(ask(&mut beside, "x").await, "", "all connections end");
@@ -83,19 +86,19 @@ async fn a_cut_before_a_request_keeps_it_from_the_service_and_one_after_it_keeps
 
 #[tokio::test]
 async fn a_stall_holds_its_direction_and_then_lets_go_of_every_byte() {
-    for mishap in [
-        Mishap::StallRequests(LONG),
-        Mishap::StallAnswers(LONG),
-        Mishap::StallConnection(LONG),
+    for fault in [
+        ConnectionFault::StallRequests(LONG),
+        ConnectionFault::StallAnswers(LONG),
+        ConnectionFault::StallConnection(LONG),
     ] {
         let (url, _) = echo().await;
         let (relay, _) = Relay::before(&url).await;
         relay.watch_for("ours");
-        relay.strike_at(1, mishap);
+        relay.strike_at(1, fault);
         let mut wire = connected(&relay).await;
         let began = Instant::now();
         assert_eq!(ask(&mut wire, "ours").await, "ours");
-        assert!(began.elapsed() >= LONG, "{mishap:?}");
+        assert!(began.elapsed() >= LONG, "{fault:?}");
         relay.flows().await;
     }
     let (url, _) = echo().await;
@@ -113,7 +116,7 @@ async fn what_a_stall_holds_arrives_although_its_sender_has_left() {
     let (url, heard) = echo().await;
     let (relay, _) = Relay::before(&url).await;
     relay.watch_for("ours");
-    relay.strike_at(1, Mishap::StallConnection(LONG));
+    relay.strike_at(1, ConnectionFault::StallConnection(LONG));
     let mut wire = connected(&relay).await;
     wire.write_all(b"ours").await.unwrap();
     drop(wire);

@@ -32,7 +32,7 @@ pub use metrics::Metrics;
 pub use page::{Form, Page};
 pub use process::Process;
 pub use redis_server::{Memory, RedisServer};
-pub use relay::{Mishap, Relay};
+pub use relay::{ConnectionFault, Relay};
 pub use relying_party::{ClientAuth, Login, RelyingParty};
 pub use services::{example_client, insula, program, service};
 pub use tokens::{Keys, Tokens, Verified, claims_of, header_of, left_half, members_of};

@@ -23,7 +23,7 @@ pub struct Relay {
 
 /// What can happen to a wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mishap {
+pub enum ConnectionFault {
     /// Every connection ends before the request is passed on: it never arrives.
     CutBefore,
     /// The request is passed on, and every connection ends once the service answers: it is carried
@@ -54,7 +54,7 @@ struct Watched {
     /// How many requests carried the mark.
     requests: usize,
     /// What happens at which of them.
-    at: Option<(usize, Mishap)>,
+    at: Option<(usize, ConnectionFault)>,
     has_struck: bool,
 }
 
@@ -135,9 +135,9 @@ impl Relay {
         self.wire.watched.lock().unwrap().requests
     }
 
-    /// Has the `number`th request that is watched for, counted from 1, meet a mishap.
-    pub fn strike_at(&self, number: usize, mishap: Mishap) {
-        self.wire.watched.lock().unwrap().at = Some((number, mishap));
+    /// Has the `number`th request that is watched for, counted from 1, meet a fault.
+    pub fn strike_at(&self, number: usize, fault: ConnectionFault) {
+        self.wire.watched.lock().unwrap().at = Some((number, fault));
     }
 
     /// Lets every request pass from now on.
@@ -145,7 +145,7 @@ impl Relay {
         self.wire.watched.lock().unwrap().at = None;
     }
 
-    /// Whether the mishap has happened.
+    /// Whether the fault has happened.
     pub fn has_struck(&self) -> bool {
         self.wire.watched.lock().unwrap().has_struck
     }
@@ -179,7 +179,7 @@ impl Wire {
 
     /// Looks at a piece of what is sent to the service, whose predecessor ended with `before`;
     /// answers what is to happen to it.
-    fn look_at(&self, before: &mut Vec<u8>, piece: &[u8]) -> Option<Mishap> {
+    fn look_at(&self, before: &mut Vec<u8>, piece: &[u8]) -> Option<ConnectionFault> {
         let mut watched = self.watched.lock().unwrap();
         let length = watched.mark.len();
         if length == 0 {
@@ -193,12 +193,12 @@ impl Wire {
         }
         before.clear();
         watched.requests += 1;
-        let (number, mishap) = watched.at?;
+        let (number, fault) = watched.at?;
         if watched.has_struck || watched.requests < number {
             return None;
         }
         watched.has_struck = true;
-        Some(mishap)
+        Some(fault)
     }
 }
 
@@ -240,18 +240,20 @@ async fn carry_requests(
         let piece = &piece[..length];
         match wire.look_at(&mut before, piece) {
             None => {}
-            Some(Mishap::CutBefore) => {
+            Some(ConnectionFault::CutBefore) => {
                 wire.end_connections();
                 return std::future::pending().await;
             }
-            Some(Mishap::CutAfter) => connection.ends_at_answer.store(true, Ordering::SeqCst),
-            Some(Mishap::StallRequests(long)) => {
+            Some(ConnectionFault::CutAfter) => {
+                connection.ends_at_answer.store(true, Ordering::SeqCst)
+            }
+            Some(ConnectionFault::StallRequests(long)) => {
                 wire.hold(|held, until| held.requests = Some(until), long);
             }
-            Some(Mishap::StallAnswers(long)) => {
+            Some(ConnectionFault::StallAnswers(long)) => {
                 wire.hold(|held, until| held.answers = Some(until), long);
             }
-            Some(Mishap::StallConnection(long)) => {
+            Some(ConnectionFault::StallConnection(long)) => {
                 wire.hold(|held, until| held.one = Some(until), long);
                 tokio::time::sleep(long).await;
             }

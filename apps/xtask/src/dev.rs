@@ -1,6 +1,6 @@
 //! `cargo xtask dev`: the server on `tenants.example` and the example client, ready to be tried.
 
-mod guests;
+mod child;
 mod scene;
 
 use std::fs;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use self::guests::Guest;
+use self::child::Child;
 use self::scene::Ports;
 use crate::process;
 use crate::repository::Repository;
@@ -63,13 +63,13 @@ pub(crate) fn run(repository: &Repository, stop: &Stop, options: &Options) -> an
     fs::create_dir_all(&state).context("could not make .dev")?;
     let tenants = tenants(repository, ports)?;
 
-    let mut guests = [
-        Guest::start("insula", &mut server(repository, &tenants, ports))?,
-        Guest::start("example-client", &mut example_client(repository, ports))?,
+    let mut children = [
+        Child::start("insula", &mut server(repository, &tenants, ports))?,
+        Child::start("example-client", &mut example_client(repository, ports))?,
     ];
-    wait_until_all_answer(&mut guests, ports, stop)?;
+    wait_until_all_answer(&mut children, ports, stop)?;
     println!("{}", scene::told(ports, &tenants));
-    stay(&mut guests, stop)
+    stay(&mut children, stop)
 }
 
 /// The folder of tenants: the one in the repository, so that an edit is seen at once; with other
@@ -129,7 +129,7 @@ fn example_client(repository: &Repository, ports: Ports) -> Command {
     command
 }
 
-fn wait_until_all_answer(guests: &mut [Guest], ports: Ports, stop: &Stop) -> anyhow::Result<()> {
+fn wait_until_all_answer(children: &mut [Child], ports: Ports, stop: &Stop) -> anyhow::Result<()> {
     let addresses = [
         ("insula", loopback(ports.telemetry), "/healthz/ready"),
         ("the example client", loopback(ports.client), "/"),
@@ -140,7 +140,7 @@ fn wait_until_all_answer(guests: &mut [Guest], ports: Ports, stop: &Stop) -> any
             stop,
             READY,
             || {
-                all_live(guests)?;
+                all_live(children)?;
                 Ok((wait::http_status(address, path) == Some(200)).then_some(()))
             },
         )?;
@@ -149,33 +149,33 @@ fn wait_until_all_answer(guests: &mut [Guest], ports: Ports, stop: &Stop) -> any
 }
 
 /// Until Ctrl-C, or until one of the two ends by itself.
-fn stay(guests: &mut [Guest], stop: &Stop) -> anyhow::Result<()> {
+fn stay(children: &mut [Child], stop: &Stop) -> anyhow::Result<()> {
     while !stop.is_asked() {
-        all_live(guests)?;
+        all_live(children)?;
         wait::a_moment();
     }
     println!("\nstopping; requests under way are answered first …");
-    for guest in guests.iter_mut() {
-        guest.ask_to_end();
+    for child in children.iter_mut() {
+        child.ask_to_end();
     }
-    for guest in guests {
-        match guest.end() {
+    for child in children {
+        match child.end() {
             Some(status) if status.success() => {}
-            Some(status) => bail!("{} did not end well ({status})", guest.name()),
-            None => bail!("nobody knows how {} ended", guest.name()),
+            Some(status) => bail!("{} did not end well ({status})", child.name()),
+            None => bail!("nobody knows how {} ended", child.name()),
         }
     }
     println!("all stopped");
     Ok(())
 }
 
-fn all_live(guests: &mut [Guest]) -> anyhow::Result<()> {
-    for guest in guests {
-        if let Some(status) = guest.ended() {
-            let last_lines = guest.last_lines();
+fn all_live(children: &mut [Child]) -> anyhow::Result<()> {
+    for child in children {
+        if let Some(status) = child.ended() {
+            let last_lines = child.last_lines();
             bail!(
                 "{} ended by itself ({status}); its last lines:\n{last_lines}",
-                guest.name()
+                child.name()
             );
         }
     }

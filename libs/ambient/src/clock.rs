@@ -40,12 +40,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until a test moves it. Clones share their hands.
+/// A clock that stands still until a test moves it. Clones share their readings.
 #[derive(Debug, Clone)]
-pub struct ManualClock(Arc<Hands>);
+pub struct ManualClock(Arc<Readings>);
 
 #[derive(Debug)]
-struct Hands {
+struct Readings {
     wall_ms: AtomicI64,
     monotonic_ns: AtomicU64,
 }
@@ -53,14 +53,14 @@ struct Hands {
 impl ManualClock {
     /// A clock standing at `start`, in a process that has run for a while.
     pub fn at(start: Timestamp) -> Self {
-        let hands = Hands {
+        let readings = Readings {
             wall_ms: AtomicI64::new(start.as_millis()),
             monotonic_ns: AtomicU64::new(nanos(Duration::from_secs(1_000))),
         };
-        Self(Arc::new(hands))
+        Self(Arc::new(readings))
     }
 
-    /// Time goes on: both hands move forward.
+    /// Time goes on: both readings move forward.
     pub fn advance(&self, by: Duration) {
         self.step_forward(by);
         self.0.monotonic_ns.fetch_add(nanos(by), Ordering::SeqCst);
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clones_of_a_manual_clock_share_their_hands() {
+    fn clones_of_a_manual_clock_share_their_readings() {
         let clock = ManualClock::at(Timestamp::from_secs(100));
         let other = clock.clone();
         let before = other.monotonic();

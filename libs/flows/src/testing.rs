@@ -22,7 +22,7 @@ pub(crate) use person::{
     ASK, Person, at_callback, code_in, consent_fields, destination, heard, state_in,
 };
 pub(crate) use program::{exchange, introspected, introspected_as, revoked, userinfo_of};
-pub(crate) use watched::{Something, Spy, Trouble, watched};
+pub(crate) use watched::{CallLog, Something, Trouble, watched};
 
 /// A tenant in which every connector is a [`FakeConnector::redirecting`], and the clock under it,
 /// standing at [`NOW`].

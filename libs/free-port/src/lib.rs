@@ -1,4 +1,4 @@
-//! Ports for servers that tests, chores and benchmarks start.
+//! Ports for servers that tests, tasks and benchmarks start.
 //!
 //! Owns which port a process is given that begins to listen only later. Owns no process.
 

@@ -482,7 +482,7 @@ impl KeyRing {
 }
 
 impl RotationStep {
-    /// Whether nothing suffers if it is taken a moment later, and somebody would wait for it now.
+    /// Whether it may as well be taken a moment later, when nobody waits for it.
     const fn can_wait(&self) -> bool {
         matches!(self, Self::Generate { alg, activate: false } if alg.is_slow_to_make())
     }

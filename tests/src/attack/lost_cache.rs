@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::{Proof, Scale};
 use crate::{
-    Agent, Answer, Back, Deployment, Login, Memory, Mishap, Person, Process, RedisServer, Relay,
-    RelyingParty, Tokens, service, unique, walk,
+    Agent, Answer, Back, ConnectionFault, Deployment, Login, Memory, Person, Process, RedisServer,
+    Relay, RelyingParty, Tokens, service, unique, walk,
 };
 
 const REDIRECT_URI: &str = "https://app.example/callback";
@@ -179,7 +179,7 @@ impl Scene {
             }
             Again::AfterAFailure => {
                 self.relay.watch_for(":code:");
-                self.relay.strike_at(1, Mishap::CutAfter);
+                self.relay.strike_at(1, ConnectionFault::CutAfter);
                 let first = here.redeem(login, code).await;
                 assert_ne!(first.status, 200, "it was redeemed before");
                 assert!(self.relay.has_struck(), "the way to Redis was cut");

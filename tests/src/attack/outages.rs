@@ -11,7 +11,9 @@ use futures_util::future::join_all;
 
 use super::retrying::Retrying;
 use super::{Proof, Scale};
-use crate::{Agent, Deployment, Mishap, Person, Process, Relay, RelyingParty, service, unique};
+use crate::{
+    Agent, ConnectionFault, Deployment, Person, Process, Relay, RelyingParty, service, unique,
+};
 
 const REDIRECT_URI: &str = "https://app.example/callback";
 /// argon2id of "password".
@@ -38,13 +40,13 @@ enum Backend {
 /// The ways to log in that are walked: a password, and an upstream that calls back.
 const WAYS: [&str; 2] = ["local", "mock"];
 
-/// One mishap at one request of one login and what follows it.
+/// One fault at one request of one login and what follows it.
 #[derive(Debug, Clone, Copy)]
 struct Case {
     backend: Backend,
     way: &'static str,
     at: usize,
-    mishap: Mishap,
+    fault: ConnectionFault,
 }
 
 /// What a case came to.
@@ -184,7 +186,7 @@ limits: {{ requests: 100000/s, passwordFailures: 1000/s, passwordFailuresPerAddr
         }
     }
 
-    /// A whole life of a login, with a mishap or without. Answers how many requests it made of the
+    /// A whole life of a login, with a fault or without. Answers how many requests it made of the
     /// backend meanwhile.
     async fn live(
         &self,
@@ -192,17 +194,17 @@ limits: {{ requests: 100000/s, passwordFailures: 1000/s, passwordFailuresPerAddr
         backend: Backend,
         way: &str,
         at: usize,
-        mishap: Option<Mishap>,
+        fault: Option<ConnectionFault>,
     ) -> Lived {
         self.settle().await;
         let relay = self.relay(backend);
         relay.watch_for(&self.tenant);
-        if let Some(mishap) = mishap {
-            relay.strike_at(at, mishap);
+        if let Some(fault) = fault {
+            relay.strike_at(at, fault);
         }
         let waits = !matches!(
-            mishap,
-            Some(Mishap::StallAnswers(_) | Mishap::StallConnection(_))
+            fault,
+            Some(ConnectionFault::StallAnswers(_) | ConnectionFault::StallConnection(_))
         );
         let Visitor { party, agent } = if waits {
             &self.patient
@@ -253,14 +255,14 @@ limits: {{ requests: 100000/s, passwordFailures: 1000/s, passwordFailuresPerAddr
     }
 
     /// `None` if there was no such request: now and then a note is sent together with another.
-    async fn suffer(&self, scale: Scale, case: Case) -> Option<Outcome> {
+    async fn run(&self, scale: Scale, case: Case) -> Option<Outcome> {
         let Case {
             backend,
             way,
             at,
-            mishap,
+            fault,
         } = case;
-        let lived = self.live(scale, backend, way, at, Some(mishap)).await;
+        let lived = self.live(scale, backend, way, at, Some(fault)).await;
         for wrong in &lived.wrongs {
             eprintln!("   {case:?}: {wrong}");
         }
@@ -282,38 +284,38 @@ struct Lived {
 }
 
 /// The mishaps, the longest first, so that the last ones to run are short.
-fn mishaps(scale: Scale) -> Vec<Mishap> {
+fn mishaps(scale: Scale) -> Vec<ConnectionFault> {
     let seconds = Duration::from_secs;
     if scale == Scale::Short {
-        let stall = Mishap::StallAnswers(seconds(1));
-        return vec![stall, Mishap::CutBefore, Mishap::CutAfter];
+        let stall = ConnectionFault::StallAnswers(seconds(1));
+        return vec![stall, ConnectionFault::CutBefore, ConnectionFault::CutAfter];
     }
     let mut mishaps = Vec::new();
     for long in [30, 9, 5, 1].map(seconds) {
-        mishaps.push(Mishap::StallRequests(long));
-        mishaps.push(Mishap::StallAnswers(long));
+        mishaps.push(ConnectionFault::StallRequests(long));
+        mishaps.push(ConnectionFault::StallAnswers(long));
         if long < seconds(30) {
-            mishaps.push(Mishap::StallConnection(long));
+            mishaps.push(ConnectionFault::StallConnection(long));
         }
     }
-    mishaps.extend([Mishap::CutBefore, Mishap::CutAfter]);
+    mishaps.extend([ConnectionFault::CutBefore, ConnectionFault::CutAfter]);
     mishaps
 }
 
-/// Every mishap at every request. The longest stalls are for one way to log in: they would take an
+/// Every fault at every request. The longest stalls are for one way to log in: they would take an
 /// hour for both.
 fn cases(scale: Scale, requests: &BTreeMap<(Backend, &'static str), usize>) -> VecDeque<Case> {
     let mut cases = VecDeque::new();
-    for mishap in mishaps(scale) {
+    for fault in mishaps(scale) {
         for (&(backend, way), &most) in requests {
-            if seconds(mishap) == Some(30) && way != WAYS[0] {
+            if seconds(fault) == Some(30) && way != WAYS[0] {
                 continue;
             }
             cases.extend((1..=most).map(|at| Case {
                 backend,
                 way,
                 at,
-                mishap,
+                fault,
             }));
         }
     }
@@ -356,7 +358,7 @@ pub async fn outages(scale: Scale) -> Vec<Proof> {
         loop {
             let case = cases.lock().unwrap().pop_front();
             let Some(case) = case else { return outcomes };
-            outcomes.extend(scene.suffer(scale, case).await);
+            outcomes.extend(scene.run(scale, case).await);
         }
     });
     let outcomes: Vec<_> = join_all(working).await.into_iter().flatten().collect();
@@ -377,12 +379,15 @@ pub async fn outages(scale: Scale) -> Vec<Proof> {
         .collect()
 }
 
-fn is_stall(mishap: Mishap) -> bool {
-    !matches!(mishap, Mishap::CutBefore | Mishap::CutAfter)
+fn is_stall(fault: ConnectionFault) -> bool {
+    !matches!(
+        fault,
+        ConnectionFault::CutBefore | ConnectionFault::CutAfter
+    )
 }
 
 fn proof(backend: Backend, most: usize, kind: &str, outcomes: &[&Outcome]) -> Proof {
-    let of_kind = |o: &&&Outcome| is_stall(o.case.mishap) == (kind == "stalls");
+    let of_kind = |o: &&&Outcome| is_stall(o.case.fault) == (kind == "stalls");
     let outcomes: Vec<_> = outcomes.iter().filter(of_kind).collect();
     let wrongs: Vec<_> = outcomes
         .iter()
@@ -406,7 +411,7 @@ fn proof(backend: Backend, most: usize, kind: &str, outcomes: &[&Outcome]) -> Pr
     } else {
         let mut long: Vec<_> = outcomes
             .iter()
-            .filter_map(|o| seconds(o.case.mishap))
+            .filter_map(|o| seconds(o.case.fault))
             .collect();
         long.sort_unstable();
         long.dedup();
@@ -430,11 +435,11 @@ fn proof(backend: Backend, most: usize, kind: &str, outcomes: &[&Outcome]) -> Pr
     }
 }
 
-fn seconds(mishap: Mishap) -> Option<u64> {
-    match mishap {
-        Mishap::StallRequests(long)
-        | Mishap::StallAnswers(long)
-        | Mishap::StallConnection(long) => Some(long.as_secs()),
-        Mishap::CutBefore | Mishap::CutAfter => None,
+fn seconds(fault: ConnectionFault) -> Option<u64> {
+    match fault {
+        ConnectionFault::StallRequests(long)
+        | ConnectionFault::StallAnswers(long)
+        | ConnectionFault::StallConnection(long) => Some(long.as_secs()),
+        ConnectionFault::CutBefore | ConnectionFault::CutAfter => None,
     }
 }

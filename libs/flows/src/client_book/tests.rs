@@ -10,8 +10,8 @@ use insula_testkit::{NOW, TenantBuilder, a_client, a_code_grant, a_tenant};
 use super::*;
 use crate::logout::LogoutAnswer;
 use crate::testing::{
-    ASK, Person, Spy, Trouble, app, basic, code_form, code_in, destination, exchange, fault, form,
-    heard, introspected, reconfigured, refusal, revoked, view, watched, with_code,
+    ASK, CallLog, Person, Trouble, app, basic, code_form, code_in, destination, exchange, fault,
+    form, heard, introspected, reconfigured, refusal, revoked, view, watched, with_code,
 };
 use crate::{Browser, Fault, Outcome, Screen, logout};
 
@@ -29,8 +29,8 @@ async fn storing(view: &TenantView, clients: &[Client]) -> TenantView {
 }
 
 /// How many clients were looked up in the store since this was last asked.
-fn lookups(spy: &Spy) -> usize {
-    let calls = spy.calls();
+fn lookups(log: &CallLog) -> usize {
+    let calls = log.calls();
     calls.iter().filter(|call| **call == "find_client").count()
 }
 

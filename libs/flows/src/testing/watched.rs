@@ -38,7 +38,7 @@ pub(crate) enum Trouble {
 
 /// Notes every call, fails them all while it is down, and brings trouble to single ones.
 #[derive(Default)]
-pub(crate) struct Spy {
+pub(crate) struct CallLog {
     calls: Mutex<Vec<&'static str>>,
     down: AtomicBool,
     troubles: Mutex<Vec<(&'static str, Trouble)>>,
@@ -46,7 +46,7 @@ pub(crate) struct Spy {
     tells_no_epoch: AtomicBool,
 }
 
-impl Spy {
+impl CallLog {
     /// What was called since this was last asked.
     pub(crate) fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut *self.calls.lock().unwrap())
@@ -123,8 +123,8 @@ fn away() -> StoreError {
 }
 
 /// The same tenant, whose store and cache are watched.
-pub(crate) fn watched(view: &TenantView) -> (TenantView, Arc<Spy>, Arc<Spy>) {
-    let (store, cache) = (Arc::new(Spy::default()), Arc::new(Spy::default()));
+pub(crate) fn watched(view: &TenantView) -> (TenantView, Arc<CallLog>, Arc<CallLog>) {
+    let (store, cache) = (Arc::new(CallLog::default()), Arc::new(CallLog::default()));
     let effects = &view.effects;
     let view = TenantView {
         effects: Effects {
@@ -137,6 +137,6 @@ pub(crate) fn watched(view: &TenantView) -> (TenantView, Arc<Spy>, Arc<Spy>) {
     (view, store, cache)
 }
 
-struct WatchedStore(Arc<dyn TenantStore>, Arc<Spy>);
+struct WatchedStore(Arc<dyn TenantStore>, Arc<CallLog>);
 
-struct WatchedCache(Arc<dyn TenantCache>, Arc<Spy>);
+struct WatchedCache(Arc<dyn TenantCache>, Arc<CallLog>);

@@ -13,7 +13,7 @@ use insula_testkit::{FakeConnector, a_code_grant, a_tenant};
 use super::refresh::SECONDS;
 use super::trouble::{lives, redeemed, without_refresh};
 use crate::testing::{
-    Something, Spy, Trouble, fault, refusal, view, watched, with_code, with_connector,
+    CallLog, Something, Trouble, fault, refusal, view, watched, with_code, with_connector,
 };
 use crate::{FlowError, TenantView};
 
@@ -92,20 +92,20 @@ async fn set_back(
     view: &TenantView,
     clock: &ManualClock,
     code: Option<&CodeGrant>,
-    spies: &[&Spy],
+    logs: &[&CallLog],
 ) {
     let past = another_cache(view, clock, code).await;
-    for spy in spies {
-        spy.set_back(Arc::clone(&past));
+    for log in logs {
+        log.set_back(Arc::clone(&past));
     }
 }
 
 /// The cache of both is set back to another, before a call arrives.
-fn both_set_back(to: Arc<dyn TenantCache>, spies: [&Arc<Spy>; 2]) -> Trouble {
-    let spies = spies.map(Arc::clone);
+fn both_set_back(to: Arc<dyn TenantCache>, logs: [&Arc<CallLog>; 2]) -> Trouble {
+    let logs = logs.map(Arc::clone);
     Trouble::Meanwhile(Arc::new(move || {
-        for spy in &spies {
-            spy.set_back(Arc::clone(&to));
+        for log in &logs {
+            log.set_back(Arc::clone(&to));
         }
         async {}.boxed()
     }))
@@ -153,8 +153,8 @@ async fn of_two_who_present_a_redeemed_code_at_once_after_the_cache_was_set_back
             let (two, _, of_two) = watched(&plain);
             set_back(&plain, &clock, Some(&grant), &[&of_one, &of_two]).await;
             let (second, told) = beside(&two);
-            let spy = if call == "answer_code" { of_one } else { store };
-            spy.trouble(call, Trouble::Meanwhile(second));
+            let log = if call == "answer_code" { of_one } else { store };
+            log.trouble(call, Trouble::Meanwhile(second));
             assert_eq!(refusal(redeemed(&one).await), taken_over(&grant), "{call}");
             let second = refusal(heard(&told));
             assert!(matches!(second, Refusal::CodeReplayed { .. }), "{call}");
@@ -172,8 +172,8 @@ async fn a_code_is_replayed_although_the_cache_was_set_back_and_the_first_to_pre
             let before = redeemed(&plain).await.unwrap();
             let (again, store, cache) = watched(&plain);
             set_back(&plain, &clock, Some(&grant), &[&cache]).await;
-            let spy = if of_cache { &cache } else { &store };
-            spy.trouble(call, Trouble::AnswerLost);
+            let log = if of_cache { &cache } else { &store };
+            log.trouble(call, Trouble::AnswerLost);
             fault(redeemed(&again).await);
             ends_by_replay(&again, &before, call).await;
         }

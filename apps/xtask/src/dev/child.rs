@@ -14,7 +14,7 @@ const REMEMBERED: usize = 20;
 
 /// A process whose output is shown under its name.
 #[derive(Debug)]
-pub(super) struct Guest {
+pub(super) struct Child {
     running: Running,
     tail: Tail,
     readers: Vec<JoinHandle<()>>,
@@ -24,7 +24,7 @@ pub(super) struct Guest {
 #[derive(Clone, Debug, Default)]
 struct Tail(Arc<Mutex<VecDeque<String>>>);
 
-impl Guest {
+impl Child {
     pub(super) fn start(name: &str, command: &mut Command) -> anyhow::Result<Self> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut running = Running::start(name, command, Signal::SIGTERM)?;
@@ -115,10 +115,10 @@ mod tests {
     fn what_a_process_said_last_is_remembered() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo hello; echo oops >&2; exit 3"]);
-        let mut guest = Guest::start("speaker", &mut command).unwrap();
-        let text = guest.last_lines();
+        let mut child = Child::start("speaker", &mut command).unwrap();
+        let text = child.last_lines();
         assert!(text.contains("hello") && text.contains("oops"), "{text}");
-        assert_eq!(guest.end().and_then(|status| status.code()), Some(3));
+        assert_eq!(child.end().and_then(|status| status.code()), Some(3));
     }
 
     #[test]
