@@ -12,7 +12,7 @@ mod oidc_client_ts;
 mod program;
 mod spring_security;
 
-use insula_tests::{Deployment, Person};
+use insula_tests::{Deployment, DeploymentBuilder, Person};
 
 /// Somebody the mock upstream knows: Kilgore Trout, in the group `authors`.
 const SOMEBODY: Person<'static> = Person {
@@ -33,6 +33,10 @@ fn both_dialects(client: &str) -> Deployment {
 
 /// The same with a client for each, and more lines for dex's.
 fn both_dialects_with(client_of_ours: &str, client_of_dex: &str, dex: &str) -> Deployment {
+    build_both_dialects(client_of_ours, client_of_dex, dex).done()
+}
+
+fn build_both_dialects(client_of_ours: &str, client_of_dex: &str, dex: &str) -> DeploymentBuilder {
     Deployment::build()
         .tenant(
             "ours",
@@ -59,5 +63,4 @@ staticClients:
 "
             ),
         )
-        .done()
 }

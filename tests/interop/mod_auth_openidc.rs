@@ -12,9 +12,43 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::program::{Program, log_in, wait_until_it_listens};
-use crate::{SOMEBODY, both_dialects_with};
+use crate::{SOMEBODY, both_dialects_with, build_both_dialects};
 
 const SECRET: &str = "secret-of-the-page";
+
+/// Where Apache logs people in.
+#[derive(Clone, Copy)]
+enum Tenant {
+    Ours,
+    /// As the released dex, which has neither sessions nor a logout.
+    Dex,
+    /// As the next dex with its flag.
+    DexWithSessions,
+}
+
+impl Tenant {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Dex | Self::DexWithSessions => "dex",
+        }
+    }
+
+    fn session_cookie(self) -> &'static str {
+        match self {
+            Self::Ours => "insula_session.ours",
+            Self::Dex | Self::DexWithSessions => "dex_session.dex",
+        }
+    }
+
+    /// How the logout sends the browser on.
+    fn redirect(self) -> u16 {
+        match self {
+            Self::Ours => 303,
+            Self::Dex | Self::DexWithSessions => 302,
+        }
+    }
+}
 
 /// Apache in front of a page, and the tenant it logs people in at.
 struct Guarded {
@@ -27,23 +61,27 @@ struct Guarded {
 }
 
 impl Guarded {
-    async fn at(tenant: &str) -> Option<Self> {
+    async fn at(tenant: Tenant) -> Option<Self> {
         let apache = program("INSULA_TEST_APACHE")?;
         let port = free_port();
         let address = format!("http://127.0.0.1:{port}");
         let client = format!(
             "id: apache, name: Apache, secret: {SECRET}, redirectURIs: [\"{address}/callback\"]"
         );
-        let deployment = both_dialects_with(
-            &format!(
-                "{{ {client}, postLogoutRedirectURIs: [\"{address}/out\"], \
-                 backchannelLogoutURI: \"{address}/callback?logout=backchannel\" }}"
-            ),
-            &format!("{{ {client} }}"),
-            "",
+        let with_logout = format!(
+            "{{ {client}, postLogoutRedirectURIs: [\"{address}/out\"], \
+             backchannelLogoutURI: \"{address}/callback?logout=backchannel\" }}"
         );
+        let deployment = match tenant {
+            Tenant::Dex => both_dialects_with(&with_logout, &format!("{{ {client} }}"), ""),
+            Tenant::Ours | Tenant::DexWithSessions => {
+                build_both_dialects(&with_logout, &with_logout, "")
+                    .variable("DEX_SESSIONS_ENABLED", "true")
+                    .done()
+            }
+        };
         let server = deployment.open().await;
-        let issuer = format!("http://127.0.0.1:{}/{tenant}", deployment.port);
+        let issuer = format!("http://127.0.0.1:{}/{}", deployment.port, tenant.path());
         let folder = laid_out(port, &address, &issuer);
         let mut command = Command::new(apache);
         command
@@ -140,7 +178,7 @@ OIDCInfoHook access_token refresh_token id_token
     )
 }
 
-async fn shows_the_page_and_refreshes_at(tenant: &str) -> Option<(Guarded, Agent)> {
+async fn shows_the_page_and_refreshes_at(tenant: Tenant) -> Option<(Guarded, Agent)> {
     let guarded = Guarded::at(tenant).await?;
     let browser = Agent::new();
     let (page, back_at) = (guarded.page("/secret"), guarded.page("/callback"));
@@ -163,30 +201,31 @@ async fn shows_the_page_and_refreshes_at(tenant: &str) -> Option<(Guarded, Agent
     Some((guarded, browser))
 }
 
-#[tokio::test]
-async fn mod_auth_openidc_logs_in_refreshes_and_logs_out_at_a_tenant_of_ours() {
-    let Some((guarded, browser)) = shows_the_page_and_refreshes_at("ours").await else {
+async fn logs_in_refreshes_and_logs_out_at(tenant: Tenant) {
+    let Some((guarded, browser)) = shows_the_page_and_refreshes_at(tenant).await else {
         return;
     };
+    assert!(has_session(&browser, tenant));
     let out = guarded.page("/out");
     let logout = guarded.page(&format!("/callback?logout={out}"));
     let to_us = browser.get(logout).await.expect(302).location();
     assert!(to_us.as_str().starts_with(&guarded.issuer), "{to_us}");
-    let back = browser.get(&to_us).await.expect(303);
+    let back = browser.get(&to_us).await.expect(tenant.redirect());
     assert_eq!(back.location().as_str(), out);
-    assert!(
-        browser
-            .cookies()
-            .iter()
-            .all(|cookie| cookie.name != "insula_session.ours"),
-        "the session at the tenant is over"
-    );
+    assert!(!has_session(&browser, tenant));
     browser.get(guarded.page("/secret")).await.expect(302);
 }
 
-#[tokio::test]
-async fn a_session_at_apache_ends_by_the_back_channel_when_the_person_logs_out_at_the_tenant() {
-    let Some(guarded) = Guarded::at("ours").await else {
+fn has_session(browser: &Agent, tenant: Tenant) -> bool {
+    let cookies = browser.cookies();
+    cookies
+        .iter()
+        .any(|cookie| cookie.name == tenant.session_cookie())
+}
+
+/// The person says at the tenant that they leave, and Apache hears of it.
+async fn ends_by_the_back_channel_at(tenant: Tenant) {
+    let Some(guarded) = Guarded::at(tenant).await else {
         return;
     };
     let browser = Agent::new();
@@ -216,6 +255,26 @@ async fn a_session_at_apache_ends_by_the_back_channel_when_the_person_logs_out_a
 }
 
 #[tokio::test]
+async fn mod_auth_openidc_logs_in_refreshes_and_logs_out_at_a_tenant_of_ours() {
+    logs_in_refreshes_and_logs_out_at(Tenant::Ours).await;
+}
+
+#[tokio::test]
+async fn mod_auth_openidc_logs_in_refreshes_and_logs_out_at_a_tenant_of_dex_with_sessions() {
+    logs_in_refreshes_and_logs_out_at(Tenant::DexWithSessions).await;
+}
+
+#[tokio::test]
+async fn a_session_at_apache_ends_by_the_back_channel_when_the_person_logs_out_at_the_tenant() {
+    ends_by_the_back_channel_at(Tenant::Ours).await;
+}
+
+#[tokio::test]
+async fn a_session_at_apache_ends_by_the_back_channel_of_a_tenant_of_dex_with_sessions() {
+    ends_by_the_back_channel_at(Tenant::DexWithSessions).await;
+}
+
+#[tokio::test]
 async fn mod_auth_openidc_logs_in_and_refreshes_at_a_tenant_of_dex() {
-    shows_the_page_and_refreshes_at("dex").await;
+    shows_the_page_and_refreshes_at(Tenant::Dex).await;
 }
