@@ -97,8 +97,9 @@ def filled_in(form):
     return values
 
 
-def log_in(start, redirect_uri):
-    """Logs in, starting at `start`; answers the URL that leads back to the client."""
+def log_in(start, redirect_uri=None, done=None):
+    """Logs in, starting at `start`; answers the URL that leads back to the client, or that of the page
+    that has an element of the id `done`."""
     person = requests.Session()
     connector = os.environ.get("CONNECTOR")
     steps = []
@@ -114,10 +115,12 @@ def log_in(start, redirect_uri):
         steps.append(f"{method} {urlsplit(url).path} {response.status_code}")
         if response.is_redirect:
             url = urljoin(url, response.headers["location"])
-            if url.split("?")[0].split("#")[0] == redirect_uri:
+            if redirect_uri and url.split("?")[0].split("#")[0] == redirect_uri:
                 return url, steps
             method, values = "GET", None
             continue
+        if done and f'id="{done}"' in response.text:
+            return url, steps
         page = Forms()
         page.feed(response.text)
         link = next(

@@ -110,6 +110,10 @@ impl DeviceServer {
     fn kubelogin(&self) -> RelyingParty {
         dexs(self.port, "kubelogin", "")
     }
+
+    fn of_dex_with_secret(&self) -> RelyingParty {
+        dexs(self.port, "cli", "cli-secret")
+    }
 }
 
 fn ours(port: u16, id: &str, secret: &str) -> RelyingParty {
