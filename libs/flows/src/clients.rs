@@ -72,7 +72,7 @@ fn must_not_be_configured(view: &TenantView, id: &ClientId) -> Result<(), Client
 
 /// Why a client may not be served, one text for each reason.
 pub(crate) fn problems(client: &Client, view: &TenantView) -> Vec<String> {
-    let mut objections = to_client(client, view.spec.dialect);
+    let mut objections = to_client(client, &view.spec.rules);
     objections.extend(to_algorithms(client, &view.spec.signer.algorithms));
     let mut problems: Vec<String> = objections.iter().map(ToString::to_string).collect();
     if view.spec.resource(client.id.as_str()).is_some() {

@@ -52,6 +52,13 @@ pub struct Rules {
     /// `resource` is obeyed (RFC 8707), and tokens can be for a resource.
     pub obeys_resource_indicators: bool,
 
+    // who may be a client, and what people see
+    /// Clients are judged as RFC 6749, RFC 8252 and RFC 9700 have it: their redirect URIs, where they
+    /// are told of logouts, what public ones may have; else nearly everything is taken.
+    pub is_strict_about_clients: bool,
+    /// A logo on another host, which pages do not load, is left away; else it is refused.
+    pub leaves_out_logo_of_another_host: bool,
+
     // the way through a login
     /// The choice of connectors that is always shown is shown to those who have a session, too.
     pub asks_for_connector_despite_session: bool,

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use insula_model::{Dialect, Frontend, TenantSpec};
+use insula_model::{Frontend, TenantSpec};
 
 use crate::{Branding, Color, Colors, Links, ThemeRequest, Tokens};
 
@@ -50,7 +50,7 @@ fn links(frontend: &Frontend) -> Links {
 fn logo(spec: &TenantSpec) -> Option<String> {
     let logo = spec.frontend.logo_url.clone()?;
     let is_elsewhere = logo.contains(':') && !logo.starts_with("data:");
-    if spec.dialect == Dialect::Dex && is_elsewhere {
+    if spec.rules.leaves_out_logo_of_another_host && is_elsewhere {
         tracing::warn!(tenant.id = %spec.id,
             "tenant {} is shown without its logo, which is on another host; put the file into a \
              theme folder beside the tenant's file", spec.id);
@@ -111,10 +111,12 @@ mod tests {
 
     #[test]
     fn a_logo_elsewhere_is_left_out_for_dex_and_refused_for_ours() {
-        let mut spec = a_tenant().build();
-        spec.frontend.logo_url = Some("https://cdn.test/logo.png".into());
-        assert!(theme_request(&spec).is_err());
-        spec.dialect = Dialect::Dex;
-        assert_eq!(theme_request(&spec).unwrap().branding.logo, None);
+        let elsewhere = |spec: &mut TenantSpec| {
+            spec.frontend.logo_url = Some("https://cdn.test/logo.png".into());
+        };
+        let ours = a_tenant().with(elsewhere).build();
+        assert!(theme_request(&ours).is_err());
+        let dexs = a_tenant().dex().with(elsewhere).build();
+        assert_eq!(theme_request(&dexs).unwrap().branding.logo, None);
     }
 }

@@ -8,7 +8,7 @@ use insula_model::registration::{
 };
 use insula_model::{
     Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect, IntrospectionScope,
-    Resource, SignerPolicy,
+    Resource, Rules, SignerPolicy,
 };
 use insula_oauth::{GrantType, Scope};
 
@@ -157,7 +157,7 @@ fn draft(
         let cause = "has no effect: pages show a client's name and load nothing from elsewhere";
         reading.warn(logo.at, &logo.key, cause, "remove it for now");
     }
-    let missing = to_no_redirect_uri(&redirect_uris, &grant_types, defaults.dialect);
+    let missing = to_no_redirect_uri(&redirect_uris, &grant_types, &Rules::of(defaults.dialect));
     if let Some(objection) = missing {
         let key = format!("{key}.redirectURIs");
         reading.error(node.at, &key, objection.cause, objection.next_step);
@@ -301,7 +301,7 @@ fn must_be_of_use(
     if text.value != grant.as_str() {
         return;
     }
-    if let Some(objection) = to_grants(&[grant], public, Dialect::Standard) {
+    if let Some(objection) = to_grants(&[grant], public, &Rules::STANDARD) {
         reading.error(text.at, &text.key, objection.cause, objection.next_step);
     }
     if !known.grant_types.contains(&grant) {
@@ -445,12 +445,12 @@ fn secrets(
         );
     }
     let has_any = is_written || variable.is_some() || !more.is_empty();
-    let dialect = if reading.lenient {
-        Dialect::Dex
+    let rules = if reading.lenient {
+        Rules::DEX
     } else {
-        Dialect::Standard
+        Rules::STANDARD
     };
-    if let Some(objection) = to_secrets(has_any, public, dialect) {
+    if let Some(objection) = to_secrets(has_any, public, &rules) {
         if has_any {
             reading.error(at, &key, objection.cause, objection.next_step);
         } else {

@@ -157,7 +157,7 @@ async fn a_tenant_that_follows_dex_takes_what_dex_takes() {
     let stored = put(&view, &odd, None).await;
     assert!(matches!(stored.unwrap(), ClientPut::Stored(_)));
     let ours = reconfigured(&view, |spec| {
-        spec.dialect = insula_model::Dialect::Standard;
+        spec.rules = insula_model::Rules::STANDARD;
     });
     view.effects.facts.clear();
     assert!(ours.clients().find("odd").await.unwrap().is_none());

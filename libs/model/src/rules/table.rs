@@ -32,6 +32,9 @@ impl Rules {
         is_strict_about_scopes: false,
         obeys_resource_indicators: true,
 
+        is_strict_about_clients: true,
+        leaves_out_logo_of_another_host: false,
+
         asks_for_connector_despite_session: false,
         sorts_choice_of_connectors: false,
         carries_request_in_links: false,
@@ -111,6 +114,9 @@ impl Rules {
         loopback_redirects: LoopbackRedirects::AnyWhereNoneIsRegistered,
         is_strict_about_scopes: true,
         obeys_resource_indicators: false,
+
+        is_strict_about_clients: false,
+        leaves_out_logo_of_another_host: true,
 
         asks_for_connector_despite_session: true,
         sorts_choice_of_connectors: true,
