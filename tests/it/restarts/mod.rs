@@ -3,6 +3,7 @@
 mod adopt;
 mod between_steps;
 mod embedded;
+mod guesses;
 mod last_good;
 mod master_key;
 mod one_cache;
