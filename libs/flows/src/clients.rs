@@ -120,8 +120,6 @@ fn size(client: &Client) -> usize {
         .iter()
         .chain(&client.post_logout_redirect_uris)
         .chain(client.sso_shared_with.iter().flatten())
-        .chain(&client.id_token_signed_response_alg)
-        .chain(&client.access_token_signed_response_alg)
         .chain(client.scopes.iter().flatten())
         .chain(&client.resources)
         .chain(&client.own_groups)

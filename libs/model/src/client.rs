@@ -1,3 +1,4 @@
+use insula_jose::Alg;
 use insula_oauth::GrantType;
 
 use serde::{Deserialize, Serialize};
@@ -32,11 +33,11 @@ pub struct Client {
     pub require_pkce: bool,
     /// Clients that may reuse a login made for this one: `None` for the tenant's default.
     pub sso_shared_with: Option<Vec<String>>,
-    /// `id_token_signed_response_alg`, by its JOSE name: `None` for the tenant's first.
-    pub id_token_signed_response_alg: Option<String>,
-    /// What signs access tokens that others than our userinfo endpoint verify, by its JOSE name:
-    /// `None` for the tenant's first.
-    pub access_token_signed_response_alg: Option<String>,
+    /// `id_token_signed_response_alg`: `None` for the tenant's first.
+    pub id_token_signed_response_alg: Option<Alg>,
+    /// What signs access tokens that others than our userinfo endpoint verify: `None` for the
+    /// tenant's first.
+    pub access_token_signed_response_alg: Option<Alg>,
     /// What it wants done when its people log out.
     pub logout: ClientLogout,
     /// The scopes it may ask for (`scope` of RFC 7591 §2); `None` for all that are about a person

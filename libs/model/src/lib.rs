@@ -37,6 +37,9 @@ pub use auth_request::{
     Asked, AuthRequest, AuthorizationRequest, Login, Origin, Proof, ProvenPerson, WrongStage,
 };
 pub use cache_epoch::{CacheEpoch, CodeClaim};
+/// A client names algorithms.
+pub use insula_jose::Alg;
+
 pub use claim::{Claim, ClaimSet, ClaimsRequest, RequestedClaims};
 pub use client::{Client, IntrospectionScope};
 pub use client_logout::{ClientLogout, RefreshTokenLifetime};

@@ -83,15 +83,15 @@ pub fn to_algorithms(client: &Client, signed_with: &[String]) -> Vec<ClientObjec
     let asked = [
         (
             "id_token_signed_response_alg",
-            &client.id_token_signed_response_alg,
+            client.id_token_signed_response_alg,
         ),
         (
             "access_token_signed_response_alg",
-            &client.access_token_signed_response_alg,
+            client.access_token_signed_response_alg,
         ),
     ];
     let objections = asked.into_iter().filter_map(|(member, asked)| {
-        let asked = asked.as_ref()?;
+        let asked = asked?.as_str();
         Some(ClientObjection {
             member: format!("{member} {asked:?}"),
             objection: to_algorithm(asked, signed_with)?,

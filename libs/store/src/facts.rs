@@ -364,8 +364,8 @@ fn bytes_of_client(client: &Client) -> usize {
         skip_approval: _,
         require_pkce: _,
         sso_shared_with,
-        id_token_signed_response_alg,
-        access_token_signed_response_alg,
+        id_token_signed_response_alg: _,
+        access_token_signed_response_alg: _,
         logout,
         scopes,
         resources,
@@ -378,8 +378,6 @@ fn bytes_of_client(client: &Client) -> usize {
         .iter()
         .chain(post_logout_redirect_uris)
         .chain(sso_shared_with.iter().flatten())
-        .chain(id_token_signed_response_alg)
-        .chain(access_token_signed_response_alg)
         .chain(&logout.backchannel_logout_uri)
         .chain(&logout.frontchannel_logout_uri)
         .chain(scopes.iter().flatten())

@@ -1,7 +1,7 @@
 use insula_ambient::Timestamp;
 use insula_model::{
-    Client, ClientId, ClientLogout, ClientSecret, ConnectorId, IntrospectionScope, RequestObjects,
-    TokenExchange,
+    Alg, Client, ClientId, ClientLogout, ClientSecret, ConnectorId, IntrospectionScope,
+    RequestObjects, TokenExchange,
 };
 use insula_oauth::GrantType;
 
@@ -114,14 +114,14 @@ impl ClientBuilder {
     }
 
     /// Its ID tokens are signed with this algorithm.
-    pub fn with_id_tokens_by(mut self, alg: &str) -> Self {
-        self.0.id_token_signed_response_alg = Some(alg.to_owned());
+    pub fn with_id_tokens_by(mut self, alg: Alg) -> Self {
+        self.0.id_token_signed_response_alg = Some(alg);
         self
     }
 
     /// Its access tokens for others than the issuer are signed with this algorithm.
-    pub fn with_access_tokens_by(mut self, alg: &str) -> Self {
-        self.0.access_token_signed_response_alg = Some(alg.to_owned());
+    pub fn with_access_tokens_by(mut self, alg: Alg) -> Self {
+        self.0.access_token_signed_response_alg = Some(alg);
         self
     }
 

@@ -7,7 +7,7 @@ use insula_model::registration::{
     to_algorithm, to_grants, to_no_redirect_uri, to_redirect_uri, to_secrets,
 };
 use insula_model::{
-    Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect, IntrospectionScope,
+    Alg, Client, ClientId, ClientSecret, ConnectorId, ConnectorSpec, Dialect, IntrospectionScope,
     Resource, Rules, SignerPolicy,
 };
 use insula_oauth::{GrantType, Scope};
@@ -203,13 +203,13 @@ fn draft(
     })
 }
 
-/// `idTokenSignedResponseAlg` and `accessTokenSignedResponseAlg`, under their JOSE names.
+/// `idTokenSignedResponseAlg` and `accessTokenSignedResponseAlg`.
 fn algorithms(
     section: &mut Section<'_>,
     signer: &SignerPolicy,
     defaults: &Defaults,
     reading: &mut Reading<'_>,
-) -> [Option<String>; 2] {
+) -> [Option<Alg>; 2] {
     if reading.lenient {
         return [None, None];
     }
@@ -218,7 +218,7 @@ fn algorithms(
             let asked = section.text(key, reading)?;
             let known = signer.algorithms.iter();
             let mut known = known.filter(|known| known.eq_ignore_ascii_case(&asked.value));
-            let alg = known.next().cloned();
+            let alg = known.next().and_then(|known| known.parse().ok());
             if alg.is_none()
                 && let Some(objection) = to_algorithm(&asked.value, &signer.algorithms)
             {

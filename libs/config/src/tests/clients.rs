@@ -1,5 +1,5 @@
 use insula_model::{
-    AccessTokensOf, ClientId, ClientLogout, IntrospectionScope, RefreshTokenLifetime,
+    AccessTokensOf, Alg, ClientId, ClientLogout, IntrospectionScope, RefreshTokenLifetime,
 };
 use insula_oauth::GrantType;
 
@@ -69,14 +69,8 @@ fn a_client_says_how_its_tokens_are_signed_and_one_of_profile_dex_only_how_its_i
                 signer: { config: { algorithms: [EdDSA, ES256] } }\n";
     let spec = ours(asks).spec();
     let client = spec.client("a").unwrap();
-    assert_eq!(
-        client.id_token_signed_response_alg.as_deref(),
-        Some("ES256")
-    );
-    assert_eq!(
-        client.access_token_signed_response_alg.as_deref(),
-        Some("EdDSA")
-    );
+    assert_eq!(client.id_token_signed_response_alg, Some(Alg::ES256));
+    assert_eq!(client.access_token_signed_response_alg, Some(Alg::EdDSA));
 
     let said = ours(&format!("profile: dex\n{asks}")).only();
     assert!(

@@ -72,9 +72,9 @@ fn kid_of(token: &str) -> String {
 async fn a_key_that_is_promised_is_asked_for_by_the_first_token_it_signs_and_by_no_other() {
     for (asks_for, kid, asked) in [
         (None, "rs", vec![Alg::RS256]),
-        (Some("ES256"), "es", vec![]),
+        (Some(Alg::ES256), "es", vec![]),
     ] {
-        let mut client = a_client().with_access_tokens_by("ES256");
+        let mut client = a_client().with_access_tokens_by(Alg::ES256);
         if let Some(alg) = asks_for {
             client = client.with_id_tokens_by(alg);
         }
@@ -158,7 +158,7 @@ async fn while_an_algorithm_is_announced_the_first_stands_in_for_it_and_nobody_i
     let ring = ring.with_announced(test_key(Alg::EdDSA, "ed"), NOW);
     let promoted = ring.promoted(&insula_jose::KeyId::new("ed"), NOW, &both);
     for (ring, kid) in [(ring, "es"), (promoted, "ed")] {
-        let client = a_client().with_id_tokens_by("EdDSA");
+        let client = a_client().with_id_tokens_by(Alg::EdDSA);
         let (plain, _) = view(a_tenant().with_client(client));
         let view = TenantView {
             keys: Arc::new(ring),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{ClientId, ClientLogout, ClientSecret, IntrospectionScope};
+use crate::{Alg, ClientId, ClientLogout, ClientSecret, IntrospectionScope};
 
 #[test]
 fn https_loopback_and_private_schemes_are_taken() {
@@ -176,27 +176,32 @@ fn a_client_is_told_of_each_of_its_members_that_may_not_be() {
 #[test]
 fn a_client_gets_no_algorithm_but_those_its_tenant_signs_with() {
     let signed_with = ["RS256".to_owned(), "ES256".to_owned()];
-    let told = |id_token: Option<&str>, access_token: Option<&str>| {
+    let told = |id_token_signed_response_alg, access_token_signed_response_alg| {
         let client = Client {
-            id_token_signed_response_alg: id_token.map(str::to_owned),
-            access_token_signed_response_alg: access_token.map(str::to_owned),
+            id_token_signed_response_alg,
+            access_token_signed_response_alg,
             ..a_client()
         };
         let told = to_algorithms(&client, &signed_with);
         told.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(told(None, None), [""; 0]);
-    assert_eq!(told(Some("ES256"), Some("RS256")), [""; 0]);
+    assert_eq!(told(Some(Alg::ES256), Some(Alg::RS256)), [""; 0]);
     let next = "is not an algorithm the tenant signs with; name one of \
                 signer.config.algorithms, or add it there";
-    for unknown in ["EdDSA", "none", "HS256", "es256"] {
+    for unknown in [Alg::EdDSA, Alg::PS256] {
+        let name = unknown.as_str();
         assert_eq!(
             told(Some(unknown), Some(unknown)),
             [
-                format!("id_token_signed_response_alg {unknown:?} {next}"),
-                format!("access_token_signed_response_alg {unknown:?} {next}"),
+                format!("id_token_signed_response_alg {name:?} {next}"),
+                format!("access_token_signed_response_alg {name:?} {next}"),
             ]
         );
+    }
+    for unknown in ["EdDSA", "none", "HS256", "es256"] {
+        let Objection { cause, next_step } = to_algorithm(unknown, &signed_with).unwrap();
+        assert_eq!(format!("{cause}; {next_step}"), next);
     }
 }
 

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use insula_ambient::Timestamp;
 use insula_model::{
-    Client, ClientId, ClientLogout, ClientSecret, ConnectorId, IntrospectionScope, RequestObjects,
-    TenantId, TokenExchange, TokenHash,
+    Alg, Client, ClientId, ClientLogout, ClientSecret, ConnectorId, IntrospectionScope,
+    RequestObjects, TenantId, TokenExchange, TokenHash,
 };
 use insula_oauth::GrantType;
 use insula_store::{ClientPut, Clients, StoreError, StoredClient};
@@ -76,9 +76,9 @@ struct Metadata {
     sso_shared_with: Option<Vec<String>>,
     /// Absent in rows that were written before there was a choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    id_token_signed_response_alg: Option<String>,
+    id_token_signed_response_alg: Option<Alg>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    access_token_signed_response_alg: Option<String>,
+    access_token_signed_response_alg: Option<Alg>,
     #[serde(default, flatten)]
     logout: ClientLogout,
     /// Rows of older versions have none of these.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use insula_engine::Refusal;
 use insula_engine::grants::RefreshToken;
-use insula_model::{ClientId, CodeGrant, Rules, TokenHash};
+use insula_model::{Alg, ClientId, CodeGrant, Rules, TokenHash};
 use insula_oauth::Scopes;
 use insula_store::ClaimedCode;
 use insula_testkit::{FakeConnector, NOW, VERIFIER, a_client, a_code_grant, a_tenant};
@@ -46,7 +46,7 @@ fn alg_of(token: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn an_id_token_is_signed_as_its_client_asked_and_dexs_access_token_like_it() {
-    for asked in [None, Some("RS256"), Some("EdDSA")] {
+    for asked in [None, Some(Alg::RS256), Some(Alg::EdDSA)] {
         let mut client = a_client();
         if let Some(alg) = asked {
             client = client.with_id_tokens_by(alg);
@@ -60,7 +60,7 @@ async fn an_id_token_is_signed_as_its_client_asked_and_dexs_access_token_like_it
             algorithms(spec);
             let (view, _) = view(spec.clone());
             let answer = tokens(&view).await;
-            let expected = asked.unwrap_or("ES256");
+            let expected = asked.unwrap_or(Alg::ES256).as_str();
             assert_eq!(alg_of(answer.id_token.as_deref().unwrap()), expected);
             if is_dexs {
                 assert_eq!(alg_of(&answer.access_token), expected);

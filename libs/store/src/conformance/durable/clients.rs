@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use insula_model::{
-    Client, ClientLogout, ClientSecret, ExchangeConnector, IntrospectionScope,
+    Alg, Client, ClientLogout, ClientSecret, ExchangeConnector, IntrospectionScope,
     RefreshTokenLifetime, RequestObjects, TokenExchange,
 };
 use insula_oauth::GrantType;
@@ -58,8 +58,8 @@ fn full(name: &str) -> Client {
         skip_approval: true,
         require_pkce: true,
         sso_shared_with: Some(vec!["*".to_owned()]),
-        id_token_signed_response_alg: Some("ES256".to_owned()),
-        access_token_signed_response_alg: Some("RS256".to_owned()),
+        id_token_signed_response_alg: Some(Alg::ES256),
+        access_token_signed_response_alg: Some(Alg::RS256),
         logout: ClientLogout {
             backchannel_logout_uri: Some("https://app.test/back".to_owned()),
             backchannel_logout_session_required: false,
