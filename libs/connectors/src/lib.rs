@@ -5,13 +5,16 @@
 //! login is worth (`engine`), keeps no state of a login (`flows` hands it back) and never sees an
 //! HTTP request of ours (`web`).
 
+mod callback;
 mod hashing;
 mod http;
 mod local;
 mod mock;
+mod oauth_client;
 mod oidc;
 mod registry;
 mod settings;
+mod token_endpoint;
 
 pub use hashing::{HashingPool, hash_password};
 pub use http::{OutboundPolicy, UpstreamHttp};

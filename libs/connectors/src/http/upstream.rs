@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use insula_ambient::{Backoff, Breaker, Clock};
 use insula_connector_kit::{ConnectorError, Document};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
@@ -92,9 +92,35 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,
     content_type: String,
+    headers: HeaderMap,
 }
 
 impl Answer {
+    /// A header's text; empty where there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value.and_then(|value| value.to_str().ok()).unwrap_or("")
+    }
+
+    /// The answer, unless it says that the upstream takes the token no more (401), that too much is
+    /// asked of it (429, or 403 with a word on when to come back), or that it fails (5xx).
+    pub(crate) fn unless_it_failed(self, what: &str) -> Result<Self, ConnectorError> {
+        let status = self.status.as_u16();
+        let is_spent = self.header("x-ratelimit-remaining") == "0";
+        let is_told_to_wait = !self.header("retry-after").is_empty() || is_spent;
+        match status {
+            401 => Err(ConnectorError::Denied(format!(
+                "it takes the token no more when asked for its {what}"
+            ))),
+            429 => Err(too_much(what)),
+            403 if is_told_to_wait => Err(too_much(what)),
+            500.. => Err(ConnectorError::Upstream(format!(
+                "it answered {status} when asked for its {what}"
+            ))),
+            _ => Ok(self),
+        }
+    }
+
     /// The body as a JSON object.
     pub(crate) fn document(&self, what: &'static str) -> Result<Document, ConnectorError> {
         Document::parse(what, &self.body)
@@ -123,6 +149,12 @@ impl Answer {
             "it answered {status} when asked for its {what}"
         )))
     }
+}
+
+fn too_much(what: &str) -> ConnectorError {
+    ConnectorError::Upstream(format!(
+        "it answered that too much is asked of it, when asked for its {what}; try again later"
+    ))
 }
 
 /// How one connector speaks to its upstream.
@@ -306,6 +338,7 @@ impl Caller {
         }
         Ok(Answer {
             status: response.status(),
+            headers: response.headers().clone(),
             body,
             content_type,
         })

@@ -6,7 +6,6 @@ mod groups;
 mod identity;
 mod provider;
 mod settings;
-mod token_endpoint;
 
 use std::sync::Arc;
 
@@ -28,10 +27,11 @@ use tracing::warn;
 use self::identity::ClaimRules;
 use self::provider::{Provider, RelyingParty, USERINFO};
 use self::settings::Settings;
-use self::token_endpoint::{KnownCredentials, NoTokens, redeem};
+use crate::callback;
 use crate::http::{
     Answer, Ask, Remembered, Trust, Upstream, UpstreamHttp, UpstreamSettings, root_ca,
 };
+use crate::token_endpoint::{ClientAt, KnownCredentials, NoTokens, redeem};
 
 /// Everything that is wrong with the settings, found without the network.
 pub(crate) fn check(spec: &ConnectorSpec, issuer: &Issuer) -> Vec<String> {
@@ -136,10 +136,7 @@ impl Oidc {
     }
 
     fn check_callback(&self, ctx: &LoginContext) -> Result<(), ConnectorError> {
-        match self.settings.wrong_callback(&ctx.callback_url) {
-            None => Ok(()),
-            Some(problem) => Err(ConnectorError::Settings(problem)),
-        }
+        callback::must_be(&self.settings.redirect_uri, &ctx.callback_url)
     }
 
     async fn redeem(
@@ -150,7 +147,11 @@ impl Oidc {
         redeem(
             &self.upstream,
             provider.token_endpoint.as_ref().map_err(Clone::clone)?,
-            &self.settings,
+            ClientAt {
+                id: &self.settings.client_id,
+                secret: self.settings.client_secret.reveal(),
+                never_basic: self.settings.never_basic(),
+            },
             &self.credentials,
             provider.only_body_auth,
             grant,

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::groups::{GroupRules, NewGroup};
 use super::identity::ClaimRules;
+use crate::callback;
 use crate::settings::{Kind, Reading, Setting, read};
 
 /// dex's settings of an `oidc` connector, by dex's names.
@@ -199,10 +200,7 @@ impl Settings {
                 ));
             }
         }
-        // A callback of its own, or the one that connectors of dex share.
-        if self.redirect_uri != issuer.url(&spec.callback_route()) {
-            problems.extend(self.wrong_callback(&issuer.url("/callback")));
-        }
+        problems.extend(callback::wrong(&self.redirect_uri, spec, issuer));
         if !self.hosted_domains.is_empty() {
             problems.push(
                 "hostedDomains is not served by type oidc; remove it, and restrict people by \
@@ -217,17 +215,6 @@ impl Settings {
             problems.push(cause);
         }
         problems
-    }
-
-    /// What is wrong with the redirect URI, if it is not this tenant's callback.
-    pub(super) fn wrong_callback(&self, callback_url: &str) -> Option<String> {
-        let configured = &self.redirect_uri;
-        (!configured.is_empty() && configured != callback_url).then(|| {
-            format!(
-                "redirectURI is {configured:?}, but the upstream's answers arrive at \
-                 {callback_url:?}; write that one, here and at the upstream"
-            )
-        })
     }
 
     /// Whether it says nothing of a client that we would be at the upstream, so that nobody can be

@@ -4,8 +4,16 @@ use insula_connector_kit::{ConnectorError, UpstreamTokens, refused_with, what_he
 use insula_oauth::encode_pairs;
 use url::Url;
 
-use super::settings::Settings;
 use crate::http::{Ask, Upstream};
+
+/// What we are at an upstream.
+#[derive(Clone, Copy)]
+pub(crate) struct ClientAt<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) secret: &'a str,
+    /// The upstream takes the credentials in the body alone.
+    pub(crate) never_basic: bool,
+}
 
 /// How the client proves itself (RFC 6749 §2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +24,7 @@ enum Credentials {
 
 /// Which of the two the upstream took last; 0 while nobody knows.
 #[derive(Default)]
-pub(super) struct KnownCredentials(AtomicU8);
+pub(crate) struct KnownCredentials(AtomicU8);
 
 impl KnownCredentials {
     fn get(&self) -> Option<Credentials> {
@@ -34,7 +42,7 @@ impl KnownCredentials {
 
 /// Why a token endpoint gave nothing.
 #[derive(Debug)]
-pub(super) enum NoTokens {
+pub(crate) enum NoTokens {
     /// `invalid_grant` (RFC 6749 §5.2): the code or refresh token is worth nothing.
     InvalidGrant,
     /// Anything else.
@@ -51,15 +59,15 @@ impl From<ConnectorError> for NoTokens {
 ///
 /// Where it is not known how the upstream wants the client's credentials, HTTP Basic is tried, then
 /// the body. A refused client costs no code: RFC 6749 §5.2 has the client judged first.
-pub(super) async fn redeem(
+pub(crate) async fn redeem(
     upstream: &Upstream,
     endpoint: &Url,
-    settings: &Settings,
+    us: ClientAt<'_>,
     known: &KnownCredentials,
     only_body_auth: bool,
     grant: &[(&str, &str)],
 ) -> Result<UpstreamTokens, NoTokens> {
-    let body_only = settings.never_basic() || settings.client_secret.reveal().is_empty();
+    let body_only = us.never_basic || us.secret.is_empty();
     let tries: &[Credentials] = match known.get() {
         _ if body_only => &[Credentials::Body],
         Some(Credentials::Basic) => &[Credentials::Basic],
@@ -69,7 +77,7 @@ pub(super) async fn redeem(
     };
     let mut refusal = None;
     for &credentials in tries {
-        let ask = request(endpoint, settings, credentials, grant);
+        let ask = request(endpoint, us, credentials, grant);
         let answer = upstream.ask(ask).await?;
         if answer.status.is_success() {
             known.set(credentials);
@@ -95,11 +103,11 @@ pub(super) async fn redeem(
 
 fn request(
     endpoint: &Url,
-    settings: &Settings,
+    us: ClientAt<'_>,
     credentials: Credentials,
     grant: &[(&str, &str)],
 ) -> Ask {
-    let (id, secret) = (settings.client_id.as_str(), settings.client_secret.reveal());
+    let ClientAt { id, secret, .. } = us;
     let mut pairs = grant.to_vec();
     if credentials == Credentials::Body {
         pairs.push(("client_id", id));

@@ -1,0 +1,280 @@
+//! What connectors share whose upstream speaks plain OAuth 2.0: people are sent to it for a code, the
+//! code is redeemed, and the API of the upstream is asked with the token who they are.
+
+use std::sync::Arc;
+
+use insula_ambient::Entropy;
+use insula_connector_kit::{
+    Challenge, ConnectorError, Document, LoginContext, Memory, OpenContext, PkcePair, RedirectFrom,
+    Reply, UpstreamTokens, authorization_url, read_code,
+};
+use insula_model::{ConnectorSpec, Issuer};
+use insula_oauth::CodeChallengeMethod;
+use insula_secret::Secret;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use url::Url;
+
+use crate::callback;
+use crate::http::{Answer, Ask, Trust, Upstream, UpstreamHttp, UpstreamSettings};
+use crate::token_endpoint::{ClientAt, KnownCredentials, NoTokens, redeem};
+
+/// What we are at the upstream, as every such connector's settings say it.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Registration {
+    #[serde(rename = "clientID")]
+    pub(crate) client_id: String,
+    pub(crate) client_secret: Secret<str>,
+    #[serde(rename = "redirectURI")]
+    pub(crate) redirect_uri: String,
+}
+
+impl Registration {
+    /// What is missing, or leads elsewhere.
+    pub(crate) fn problems(&self, spec: &ConnectorSpec, issuer: &Issuer) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.client_id.is_empty() {
+            problems.push("clientID is missing".to_owned());
+        }
+        if self.client_secret.reveal().is_empty() {
+            problems.push("clientSecret is missing".to_owned());
+        }
+        problems.extend(callback::wrong(&self.redirect_uri, spec, issuer));
+        problems
+    }
+}
+
+/// Where the upstream is asked what, and how.
+pub(crate) struct Endpoints {
+    pub(crate) authorization: Url,
+    pub(crate) token: Url,
+    /// Whether it takes the credentials of a client in the body alone.
+    pub(crate) never_basic: bool,
+    /// Whether it takes a code challenge (RFC 7636).
+    pub(crate) takes_challenge: bool,
+}
+
+/// A client of one upstream.
+pub(crate) struct OAuthClient {
+    registration: Registration,
+    endpoints: Endpoints,
+    upstream: Upstream,
+    credentials: KnownCredentials,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// What is kept of a login between the question and the answer.
+#[derive(Serialize, Deserialize)]
+struct Asked {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verifier: Option<String>,
+}
+
+impl OAuthClient {
+    pub(crate) fn open(
+        http: &UpstreamHttp,
+        spec: &ConnectorSpec,
+        ctx: &OpenContext,
+        registration: Registration,
+        endpoints: Endpoints,
+        trust: Trust,
+    ) -> Result<Self, ConnectorError> {
+        let upstream = UpstreamSettings {
+            connector: spec.id.as_str().to_owned(),
+            timeout: spec.timeout,
+            calls: ctx.upstream_calls,
+            trust,
+            clock: Arc::clone(&ctx.clock),
+        };
+        Ok(Self {
+            registration,
+            endpoints,
+            upstream: Upstream::open(http, upstream)?,
+            credentials: KnownCredentials::default(),
+            entropy: Arc::clone(&ctx.entropy),
+        })
+    }
+
+    /// Sends the browser to the upstream (RFC 6749 §4.1.1), with what the vendor wants beside the
+    /// usual parameters.
+    pub(crate) fn begin(
+        &self,
+        ctx: &LoginContext,
+        scope: &str,
+        more: &[(&str, &str)],
+    ) -> Result<Challenge, ConnectorError> {
+        callback::must_be(&self.registration.redirect_uri, &ctx.callback_url)?;
+        let pkce = self
+            .endpoints
+            .takes_challenge
+            .then(|| PkcePair::generate(CodeChallengeMethod::S256, self.entropy.as_ref()));
+        let challenge = pkce.as_ref().map(PkcePair::challenge);
+        let mut parameters = vec![
+            ("client_id", self.registration.client_id.as_str()),
+            ("redirect_uri", &ctx.callback_url),
+            ("response_type", "code"),
+            ("state", ctx.state.as_str()),
+        ];
+        if !scope.is_empty() {
+            parameters.push(("scope", scope));
+        }
+        if let Some(challenge) = &challenge {
+            parameters.push(("code_challenge", challenge));
+            parameters.push(("code_challenge_method", "S256"));
+        }
+        parameters.extend(more);
+        let asked = Asked {
+            verifier: pkce.as_ref().map(|pair| pair.reveal_verifier().to_owned()),
+        };
+        Ok(Challenge::Redirect {
+            to: authorization_url(self.endpoints.authorization.as_str(), &parameters)?,
+            memory: json!(asked),
+        })
+    }
+
+    /// Redeems the code that came back (RFC 6749 §4.1.3).
+    pub(crate) async fn complete(
+        &self,
+        ctx: &LoginContext,
+        memory: &Memory,
+        reply: Reply,
+    ) -> Result<UpstreamTokens, ConnectorError> {
+        let bad = |what: &str| ConnectorError::BadReply(what.to_owned());
+        let Reply::Query(params) = reply else {
+            return Err(bad("a redirect with a query was expected"));
+        };
+        callback::must_be(&self.registration.redirect_uri, &ctx.callback_url)?;
+        let asked: Asked = serde_json::from_value(memory.clone())
+            .map_err(|_| bad("nothing is remembered of this login"))?;
+        let code = read_code(&params, RedirectFrom::default())?;
+        let mut grant = vec![
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", &ctx.callback_url),
+        ];
+        if let Some(verifier) = &asked.verifier {
+            grant.push(("code_verifier", verifier));
+        }
+        match self.redeem(&grant).await {
+            Ok(tokens) => Ok(tokens),
+            Err(NoTokens::InvalidGrant) => Err(bad("the upstream refuses its own code")),
+            Err(NoTokens::Failed(cause)) => Err(cause),
+        }
+    }
+
+    /// Refreshes (RFC 6749 §6). A token the upstream takes no more ends the login.
+    pub(crate) async fn refresh(
+        &self,
+        refresh_token: &Secret<str>,
+    ) -> Result<UpstreamTokens, ConnectorError> {
+        let grant = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token.reveal()),
+        ];
+        match self.redeem(&grant).await {
+            Ok(tokens) => Ok(tokens),
+            Err(NoTokens::InvalidGrant) => Err(ConnectorError::Denied(
+                "the upstream ended the login".to_owned(),
+            )),
+            Err(NoTokens::Failed(cause)) => Err(cause),
+        }
+    }
+
+    async fn redeem(&self, grant: &[(&str, &str)]) -> Result<UpstreamTokens, NoTokens> {
+        let us = ClientAt {
+            id: &self.registration.client_id,
+            secret: self.registration.client_secret.reveal(),
+            never_basic: self.endpoints.never_basic,
+        };
+        let (upstream, endpoint) = (&self.upstream, &self.endpoints.token);
+        redeem(upstream, endpoint, us, &self.credentials, false, grant).await
+    }
+
+    /// Asks the upstream's API with a token of a person's. What its status means is the vendor's to
+    /// say, but for three: the token is refused, too much was asked, the upstream fails.
+    pub(crate) async fn ask(
+        &self,
+        ask: Ask,
+        token: &Secret<str>,
+        what: &str,
+    ) -> Result<Answer, ConnectorError> {
+        let ask = ask.with_bearer(token.reveal().to_owned());
+        let answer = self.upstream.ask(ask).await?;
+        answer.unless_it_failed(what)
+    }
+
+    /// A document of the upstream's API about the person whose token it is.
+    pub(crate) async fn document(
+        &self,
+        url: Url,
+        token: &Secret<str>,
+        what: &'static str,
+    ) -> Result<Document, ConnectorError> {
+        let answer = self.ask(Ask::get(url), token, what).await?;
+        answer.ok(what)?.document(what)
+    }
+}
+
+/// What is kept of a person to refresh them: the tokens of the upstream, by the names dex gives them.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(crate) struct KeptTokens {
+    #[serde(rename = "accessToken", alias = "AccessToken", default)]
+    access_token: String,
+    #[serde(
+        rename = "refreshToken",
+        alias = "RefreshToken",
+        default,
+        skip_serializing_if = "String::is_empty"
+    )]
+    refresh_token: String,
+}
+
+impl KeptTokens {
+    /// Reads what was kept at the login.
+    pub(crate) fn read(data: Option<&[u8]>) -> Result<Self, ConnectorError> {
+        let kept: Option<Self> = data.and_then(|bytes| serde_json::from_slice(bytes).ok());
+        kept.filter(|kept| !kept.access_token.is_empty() || !kept.refresh_token.is_empty())
+            .ok_or_else(|| {
+                ConnectorError::Denied("nothing is kept of the login at the upstream".to_owned())
+            })
+    }
+
+    /// The tokens of a login or a refresh. A refresh token that was not replaced stays (RFC 6749 §6).
+    pub(crate) fn of(tokens: &UpstreamTokens, before: Option<&Self>) -> Self {
+        let new = tokens.refresh_token.as_ref().map(Secret::reveal);
+        let old = before.map(|kept| kept.refresh_token.as_str());
+        Self {
+            access_token: tokens.access_token.reveal().to_owned(),
+            refresh_token: new.or(old).unwrap_or_default().to_owned(),
+        }
+    }
+
+    pub(crate) fn access_token(&self) -> Secret<str> {
+        Secret::new(self.access_token.as_str())
+    }
+
+    /// Where the upstream gives one.
+    pub(crate) fn refresh_token(&self) -> Option<Secret<str>> {
+        let token = Some(self.refresh_token.as_str()).filter(|token| !token.is_empty());
+        token.map(Secret::new)
+    }
+
+    pub(crate) fn to_data(&self) -> Vec<u8> {
+        json!(self).to_string().into_bytes()
+    }
+}
+
+/// The tokens of today: refreshed where the upstream gave a refresh token, else those of the login.
+pub(crate) async fn renewed(
+    client: &OAuthClient,
+    kept: &KeptTokens,
+) -> Result<KeptTokens, ConnectorError> {
+    match kept.refresh_token() {
+        Some(token) => {
+            let tokens = client.refresh(&token).await?;
+            Ok(KeptTokens::of(&tokens, Some(kept)))
+        }
+        None => Ok(kept.clone()),
+    }
+}
