@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use insula_ambient::{Clock, Entropy};
-use insula_model::{ConnectorSpec, Issuer};
+use insula_model::{ConnectorSpec, Issuer, Rules};
 
 use crate::{Connector, ConnectorError, PasswordBook, PasswordCheck};
 
@@ -11,6 +11,8 @@ use crate::{Connector, ConnectorError, PasswordBook, PasswordCheck};
 pub struct OpenContext {
     /// The tenant's issuer.
     pub issuer: Issuer,
+    /// The tenant's rules.
+    pub rules: Rules,
     /// The people of the tenant's password DB.
     pub passwords: Arc<dyn PasswordBook>,
     /// The tenant's share of the hashing pool.

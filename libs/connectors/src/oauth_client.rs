@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use insula_ambient::Entropy;
 use insula_connector_kit::{
-    Challenge, ConnectorError, Document, LoginContext, Memory, OpenContext, PkcePair, RedirectFrom,
-    Reply, UpstreamTokens, authorization_url, read_code,
+    Challenge, ConnectorError, LoginContext, Memory, OpenContext, PkcePair, RedirectFrom, Reply,
+    UpstreamIdentity, UpstreamTokens, authorization_url, read_code,
 };
 use insula_model::{ConnectorSpec, Issuer};
 use insula_oauth::CodeChallengeMethod;
@@ -203,17 +204,6 @@ impl OAuthClient {
         let answer = self.upstream.ask(ask).await?;
         answer.unless_it_failed(what)
     }
-
-    /// A document of the upstream's API about the person whose token it is.
-    pub(crate) async fn document(
-        &self,
-        url: Url,
-        token: &Secret<str>,
-        what: &'static str,
-    ) -> Result<Document, ConnectorError> {
-        let answer = self.ask(Ask::get(url), token, what).await?;
-        answer.ok(what)?.document(what)
-    }
 }
 
 /// What is kept of a person to refresh them: the tokens of the upstream, by the names dex gives them.
@@ -265,16 +255,38 @@ impl KeptTokens {
     }
 }
 
-/// The tokens of today: refreshed where the upstream gave a refresh token, else those of the login.
-pub(crate) async fn renewed(
+/// Who a person is, says the upstream's API to whoever shows their tokens.
+#[async_trait]
+pub(crate) trait Identify: Sync {
+    async fn identity(
+        &self,
+        ctx: &LoginContext,
+        kept: &KeptTokens,
+    ) -> Result<UpstreamIdentity, ConnectorError>;
+}
+
+/// Who a person is now, by the tokens of today. The token of the login is tried first; one
+/// that the upstream takes no more is renewed, where it gave a refresh token, and asked with again.
+pub(crate) async fn refreshed(
     client: &OAuthClient,
-    kept: &KeptTokens,
-) -> Result<KeptTokens, ConnectorError> {
-    match kept.refresh_token() {
-        Some(token) => {
+    connector: &dyn Identify,
+    ctx: &LoginContext,
+    known: &UpstreamIdentity,
+) -> Result<UpstreamIdentity, ConnectorError> {
+    let kept = KeptTokens::read(known.connector_data.as_deref())?;
+    let told = connector.identity(ctx, &kept).await;
+    let told = match (told, kept.refresh_token()) {
+        (Err(ConnectorError::Denied(_)), Some(token)) => {
             let tokens = client.refresh(&token).await?;
-            Ok(KeptTokens::of(&tokens, Some(kept)))
+            let renewed = KeptTokens::of(&tokens, Some(&kept));
+            connector.identity(ctx, &renewed).await?
         }
-        None => Ok(kept.clone()),
+        (told, _) => told?,
+    };
+    if told.claims.user_id != known.claims.user_id {
+        return Err(ConnectorError::Denied(
+            "the refresh tells of another person".to_owned(),
+        ));
     }
+    Ok(told)
 }

@@ -7,6 +7,7 @@ use insula_connector_kit::{Connector, ConnectorError, OpenConnector, OpenContext
 use insula_model::{ConnectorSpec, Issuer};
 use url::Url;
 
+use crate::github::{self, Github};
 use crate::http::UpstreamHttp;
 use crate::local::{self, Local};
 use crate::mock::{self, MockCallback, MockPassword};
@@ -31,6 +32,12 @@ type Opened = Result<Arc<dyn Connector>, ConnectorError>;
 
 /// One entry per kind; nothing else names them.
 const KINDS: &[Kind] = &[
+    Kind {
+        name: "github",
+        certificates: &["rootCA"],
+        check: github::check,
+        open: |http, spec, ctx| Ok(Arc::new(Github::open(http, spec, ctx)?)),
+    },
     Kind {
         name: "local",
         certificates: &[],

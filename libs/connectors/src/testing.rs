@@ -1,5 +1,7 @@
 //! What the tests of connectors share.
 
+mod fake_upstream;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,12 +13,15 @@ use insula_connector_kit::{
     PasswordVerdict,
 };
 use insula_model::{
-    AuthRequestId, ClockSkew, ConnectorId, ConnectorSpec, Issuer, Password, PasswordRecord, UserId,
+    AuthRequestId, ClockSkew, ConnectorId, ConnectorSpec, Issuer, Password, PasswordRecord, Rules,
+    UserId,
 };
 use serde_json::Value;
 use tokio::runtime::Handle;
 
 use crate::http::{OutboundPolicy, UpstreamHttp};
+
+pub(crate) use fake_upstream::{FakeUpstream, asked, form, log_in};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 pub(crate) const CALLBACK: &str = "https://acme.test/callback";
@@ -60,6 +65,7 @@ pub(crate) fn an_issuer() -> Issuer {
 pub(crate) fn an_open_context(clock: &ManualClock) -> OpenContext {
     OpenContext {
         issuer: an_issuer(),
+        rules: Rules::STANDARD,
         passwords: Arc::new(FakeBook::default()),
         hashing: Arc::new(FakeHashing),
         upstream_calls: 4,

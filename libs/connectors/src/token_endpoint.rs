@@ -55,6 +55,14 @@ impl From<ConnectorError> for NoTokens {
     }
 }
 
+/// What is said of a code or a refresh token that is worth nothing; GitHub has words of its own, and
+/// says them with 200.
+const SPENT: [&str; 3] = [
+    "invalid_grant",
+    "bad_verification_code",
+    "bad_refresh_token",
+];
+
 /// Asks a token endpoint.
 ///
 /// Where it is not known how the upstream wants the client's credentials, HTTP Basic is tried, then
@@ -79,13 +87,13 @@ pub(crate) async fn redeem(
     for &credentials in tries {
         let ask = request(endpoint, us, credentials, grant);
         let answer = upstream.ask(ask).await?;
+        let word = refused_with(&answer.body);
+        if word.as_deref().is_some_and(|word| SPENT.contains(&word)) {
+            return Err(NoTokens::InvalidGrant);
+        }
         if answer.status.is_success() {
             known.set(credentials);
             return Ok(UpstreamTokens::parse(&answer.body)?);
-        }
-        let word = refused_with(&answer.body);
-        if word.as_deref() == Some("invalid_grant") {
-            return Err(NoTokens::InvalidGrant);
         }
         let status = answer.status.as_u16();
         let word = word.unwrap_or_else(|| "no error code".to_owned());

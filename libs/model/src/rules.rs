@@ -56,6 +56,10 @@ pub struct Rules {
     /// Clients are judged as RFC 6749, RFC 8252 and RFC 9700 have it: their redirect URIs, where they
     /// are told of logouts, what public ones may have; else nearly everything is taken.
     pub is_strict_about_clients: bool,
+    /// Numbers that an upstream of the type `oauth` gives people as their ids become text as Go prints
+    /// a float, `1.2345678e+07`, because that is in the `sub` of everybody who came from dex; else their
+    /// digits do.
+    pub writes_numeric_ids_as_floats: bool,
     /// A logo on another host, which pages do not load, is left away; else it is refused.
     pub leaves_out_logo_of_another_host: bool,
 

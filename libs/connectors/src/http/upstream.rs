@@ -6,6 +6,7 @@ use insula_ambient::{Backoff, Breaker, Clock};
 use insula_connector_kit::{ConnectorError, Document};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
+use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 use url::Url;
@@ -35,6 +36,7 @@ pub(crate) struct Ask {
     basic: Option<(String, String)>,
     bearer: Option<String>,
     accept: &'static str,
+    header: Option<(&'static str, &'static str)>,
     follows: bool,
 }
 
@@ -48,6 +50,7 @@ impl Ask {
             basic: None,
             bearer: None,
             accept: "application/json",
+            header: None,
             follows: false,
         }
     }
@@ -76,6 +79,12 @@ impl Ask {
     /// Says what may be answered, where that is more than JSON.
     pub(crate) fn accepting(mut self, media_types: &'static str) -> Self {
         self.accept = media_types;
+        self
+    }
+
+    /// With one header more, which a vendor wants.
+    pub(crate) fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.header = Some((name, value));
         self
     }
 
@@ -124,6 +133,18 @@ impl Answer {
     /// The body as a JSON object.
     pub(crate) fn document(&self, what: &'static str) -> Result<Document, ConnectorError> {
         Document::parse(what, &self.body)
+    }
+
+    /// The body as a list of JSON objects; `null` is an empty one.
+    pub(crate) fn documents(&self, what: &'static str) -> Result<Vec<Document>, ConnectorError> {
+        let list: Option<Option<Vec<Map<String, Value>>>> = serde_json::from_slice(&self.body).ok();
+        let list = list.ok_or_else(|| {
+            ConnectorError::BadReply(format!("its {what} are not a JSON list of objects"))
+        })?;
+        let documents = list.unwrap_or_default().into_iter();
+        Ok(documents
+            .map(|members| Document::of(what, members))
+            .collect())
     }
 
     /// The body, if it is said to be a JWT (RFC 7519 §10.3.1).
@@ -302,6 +323,9 @@ impl Caller {
             .request(ask.method.clone(), ask.url.clone())
             .timeout(self.timeout)
             .header(ACCEPT, HeaderValue::from_static(ask.accept));
+        if let Some((name, value)) = ask.header {
+            request = request.header(name, value);
+        }
         if let Some(form) = &ask.form {
             request = request
                 .header("content-type", "application/x-www-form-urlencoded")

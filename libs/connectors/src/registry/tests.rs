@@ -16,6 +16,7 @@ async fn every_kind_opens_without_its_upstream() {
     let oidc = json!({"issuer": "https://idp.test", "clientID": "us", "clientSecret": "s",
         "redirectURI": "https://acme.test/callback"});
     for (kind, config) in [
+        ("github", json!({"clientID": "us", "clientSecret": "s"})),
         ("local", Value::Null),
         ("mockCallback", Value::Null),
         ("mockPassword", json!({"username": "u", "password": "p"})),
@@ -36,7 +37,7 @@ async fn an_unknown_kind_is_told_with_what_may_be_meant() {
         problems,
         [
             "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
-          (known: local, mockCallback, mockPassword, oidc)"
+          (known: github, local, mockCallback, mockPassword, oidc)"
         ]
     );
     let opened = a_registry()

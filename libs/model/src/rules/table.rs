@@ -33,6 +33,7 @@ impl Rules {
         obeys_resource_indicators: true,
 
         is_strict_about_clients: true,
+        writes_numeric_ids_as_floats: false,
         leaves_out_logo_of_another_host: false,
 
         asks_for_connector_despite_session: false,
@@ -116,6 +117,7 @@ impl Rules {
         obeys_resource_indicators: false,
 
         is_strict_about_clients: false,
+        writes_numeric_ids_as_floats: true,
         leaves_out_logo_of_another_host: true,
 
         asks_for_connector_despite_session: true,

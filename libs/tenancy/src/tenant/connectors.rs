@@ -31,6 +31,7 @@ impl Opened {
             then.limits.password_hashes == spec.limits.password_hashes
                 && then.limits.upstream_calls == spec.limits.upstream_calls
                 && then.issuer == spec.issuer
+                && then.rules == spec.rules
         };
         let (people, hashing, kept) = match before {
             Some((then, opened)) if is_kept(&then) => {
@@ -47,6 +48,7 @@ impl Opened {
         };
         let context = OpenContext {
             issuer: spec.issuer.clone(),
+            rules: spec.rules,
             passwords: Arc::clone(&people) as _,
             hashing: Arc::clone(&hashing),
             upstream_calls: spec.limits.upstream_calls,
