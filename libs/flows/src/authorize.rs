@@ -38,36 +38,38 @@ pub async fn start(
         return choose(view, id, at_connector, browser).await;
     }
     let mut asked = AuthorizeRequest::from_params(params);
-    let client_id = asked.client_id.as_deref();
+    let client_id = asked.client_id;
     login_log::about_client(view, client_id.unwrap_or_default());
     let client = match client_id {
         Some(id) => view.clients().find(id).await?,
         None => None,
     };
-    if let Some(client) = &client {
-        let inside = unpacked(&asked, client, &view.spec, view.now());
-        if let Some(inside) = inside.map_err(|rejection| rejected(view, rejection, false))? {
-            asked = inside;
-        }
+    let inside = match &client {
+        Some(client) => unpacked(&asked, client, &view.spec, view.now()),
+        None => Ok(None),
+    };
+    let inside = inside.map_err(|rejection| rejected(view, rejection, false))?;
+    if let Some(inside) = &inside {
+        asked = AuthorizeRequest::from_params(inside);
     }
     let insists = asked.connector_id.is_some();
     let mut choice = Choice::Open;
     if let Some(id) = at_connector {
         choice = Choice::Made(connector_of_path(view, &asked, id)?);
-        asked.connector_id = Some(id.to_owned());
+        asked.connector_id = Some(id);
     }
-    let peers = match (&client, &asked.scope) {
+    let peers = match (&client, asked.scope) {
         (Some(_), Some(scope)) => view.clients().peers(&Scopes::parse(scope)).await?,
         _ => Peers::default(),
     };
-    let hint = asked.id_token_hint.as_deref();
-    let hinted = with_key_of(view, hint.unwrap_or_default()).await;
+    let hint = asked.id_token_hint.unwrap_or_default();
+    let hinted = with_key_of(view, hint).await;
     let (spec, keys, now) = (&view.spec, &hinted.keys, view.now());
     let validated = validate(&asked, client.as_deref(), &peers, spec, keys, now);
     let mut request = validated.map_err(|rejection| {
         if rejection.reply_to.is_none() {
-            let to = asked.redirect_uri.as_deref();
-            login_log::about_redirect_uri(view, to.unwrap_or_default());
+            let to = asked.redirect_uri.unwrap_or_default();
+            login_log::about_redirect_uri(view, to);
         }
         rejected(view, rejection, at_connector.is_some() && insists)
     })?;
@@ -131,11 +133,11 @@ fn rejected(view: &TenantView, rejection: Rejection, insists_at_path: bool) -> F
 
 fn connector_of_path(
     view: &TenantView,
-    asked: &AuthorizeRequest,
+    asked: &AuthorizeRequest<'_>,
     id: &str,
 ) -> Result<ConnectorId, FlowError> {
     let known = known_connector(view, id)?;
-    match &asked.connector_id {
+    match asked.connector_id {
         Some(other) if other != id => Err(Refusal::WrongConnector.into()),
         _ => Ok(known),
     }

@@ -1,4 +1,5 @@
-use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
 
 use insula_secret::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -21,9 +22,20 @@ pub enum ParamsError {
 /// is treated as omitted, and none may be included more than once. The second rule is only noted
 /// here ([`Params::duplicate`]), because where its refusal may be delivered is the engine's to say.
 ///
-/// Any value may be a password, a code or a token: none is printed, and all are wiped.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Params(Vec<(String, Secret<str>)>);
+/// Any value may be a password, a code or a token: none is printed, and all are wiped. All of them
+/// stand in one text, and whoever reads a parameter borrows its part of it.
+#[derive(Clone, Default)]
+pub struct Params {
+    text: Secret<str>,
+    pairs: Vec<Pair>,
+}
+
+/// Where a name and its value stand.
+#[derive(Clone)]
+struct Pair {
+    name: Range<usize>,
+    value: Range<usize>,
+}
 
 impl Params {
     /// More pairs than this are refused.
@@ -31,35 +43,60 @@ impl Params {
 
     /// Reads `name=value` pairs joined by `&`; `+` is a blank.
     pub fn parse(encoded: &str) -> Result<Self, ParamsError> {
-        let mut pairs = Vec::new();
-        for pair in encoded.split('&').filter(|p| !p.is_empty()) {
-            if pairs.len() == Self::MAX {
-                return Err(ParamsError::TooMany(Self::MAX));
+        // What is decoded is never longer, so that the bytes stay in one place, which is wiped.
+        let mut decoded = Vec::with_capacity(encoded.len());
+        let read = decode_pairs(encoded, &mut decoded);
+        let pairs = match read {
+            Ok(pairs) => pairs,
+            Err(why) => {
+                drop(Secret::<[u8]>::from(decoded));
+                return Err(why);
             }
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            pairs.push((decode(name)?, Secret::new(decode(value)?)));
-        }
-        Ok(Self(pairs))
+        };
+        let text = String::from_utf8(decoded).map_err(|_| ParamsError::NotUtf8)?;
+        Ok(Self {
+            text: Secret::new(text),
+            pairs,
+        })
     }
 
     /// From pairs that are already decoded.
-    pub fn from_pairs<N: Into<String>, V: Into<String>>(
+    pub fn from_pairs<N: AsRef<str>, V: AsRef<str>>(
         pairs: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(n, v)| (n.into(), Secret::new(v)))
-                .collect(),
-        )
+        let given: Vec<(N, V)> = pairs.into_iter().collect();
+        let lengths = given.iter();
+        let lengths = lengths.map(|(n, v)| n.as_ref().len() + v.as_ref().len());
+        let mut text = String::with_capacity(lengths.sum());
+        let mut append = |part: &str| {
+            let start = text.len();
+            text.push_str(part);
+            start..text.len()
+        };
+        let pairs = given.iter().map(|(name, value)| Pair {
+            name: append(name.as_ref()),
+            value: append(value.as_ref()),
+        });
+        let pairs = pairs.collect();
+        Self {
+            text: Secret::new(text),
+            pairs,
+        }
+    }
+
+    /// All but those of one name.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        let text = self.text.reveal();
+        self.pairs.retain(|pair| part(text, &pair.name) != name);
+        self
     }
 
     /// The first value of `name`; an empty one counts as omitted.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, v)| v.reveal())
+        self.pairs()
+            .find(|(n, _)| *n == name)
+            .map(|(_, v)| v)
             .filter(|v| !v.is_empty())
     }
 
@@ -75,55 +112,99 @@ impl Params {
 
     /// Every non-empty value of `name`, for the parameters that may repeat (RFC 8707 `resource`).
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(n, _)| n == name)
-            .map(|(_, v)| v.reveal())
+        self.pairs()
+            .filter(move |(n, _)| *n == name)
+            .map(|(_, v)| v)
             .filter(|v| !v.is_empty())
     }
 
     /// The first name that is included more than once, but for those that may repeat.
     pub fn duplicate(&self) -> Option<&str> {
-        self.0.iter().enumerate().find_map(|(at, (name, _))| {
-            let repeats = self.0.iter().skip(at + 1).any(|(n, _)| n == name);
-            (repeats && !matches!(name.as_str(), "resource" | "audience")).then_some(name.as_str())
+        self.pairs().enumerate().find_map(|(at, (name, _))| {
+            let repeats = self.pairs().skip(at + 1).any(|(n, _)| n == name);
+            (repeats && !matches!(name, "resource" | "audience")).then_some(name)
         })
     }
 
     /// Whether no parameter came at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pairs.is_empty()
     }
 
     /// All pairs in the order they came.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(n, v)| (n.as_str(), v.reveal()))
+        let text = self.text.reveal();
+        let pairs = self.pairs.iter();
+        pairs.map(|pair| (part(text, &pair.name), part(text, &pair.value)))
     }
 }
 
-fn decode(text: &str) -> Result<String, ParamsError> {
-    let spaced: Cow<'_, str> = if text.contains('+') {
-        text.replace('+', " ").into()
-    } else {
-        text.into()
-    };
-    match percent_decode_str(&spaced).decode_utf8() {
-        Ok(Cow::Owned(decoded)) => Ok(decoded),
-        Ok(Cow::Borrowed(_)) => Ok(spaced.into_owned()),
-        Err(_) => Err(ParamsError::NotUtf8),
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(self.pairs().map(|(name, _)| name))
+            .finish()
     }
+}
+
+impl PartialEq for Params {
+    fn eq(&self, other: &Self) -> bool {
+        self.pairs().eq(other.pairs())
+    }
+}
+
+impl Eq for Params {}
+
+fn part<'a>(text: &'a str, at: &Range<usize>) -> &'a str {
+    text.get(at.clone()).unwrap_or_default()
+}
+
+fn decode_pairs(encoded: &str, decoded: &mut Vec<u8>) -> Result<Vec<Pair>, ParamsError> {
+    let mut pairs = Vec::new();
+    for pair in encoded.split('&').filter(|p| !p.is_empty()) {
+        if pairs.len() == Params::MAX {
+            return Err(ParamsError::TooMany(Params::MAX));
+        }
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        pairs.push(Pair {
+            name: decode(name, decoded)?,
+            value: decode(value, decoded)?,
+        });
+    }
+    Ok(pairs)
+}
+
+/// Appends what is decoded, and tells where it stands.
+fn decode(text: &str, decoded: &mut Vec<u8>) -> Result<Range<usize>, ParamsError> {
+    let start = decoded.len();
+    for (at, word) in text.split('+').enumerate() {
+        if at > 0 {
+            decoded.push(b' ');
+        }
+        decoded.extend(percent_decode_str(word));
+    }
+    // Each by itself: two halves of a letter in two values are none.
+    let bytes = decoded.get(start..).unwrap_or_default();
+    std::str::from_utf8(bytes).map_err(|_| ParamsError::NotUtf8)?;
+    Ok(start..decoded.len())
 }
 
 /// Every `resource` of a request ([RFC 8707 §2](https://www.rfc-editor.org/rfc/rfc8707#section-2)),
 /// each once, in the order they came.
-pub(crate) fn resources(params: &Params) -> Vec<String> {
-    let mut named: Vec<String> = Vec::new();
+pub(crate) fn named_resources(params: &Params) -> Vec<&str> {
+    let mut named = Vec::new();
     for resource in params.all("resource") {
-        if !named.iter().any(|known| known == resource) {
-            named.push(resource.to_owned());
+        if !named.contains(&resource) {
+            named.push(resource);
         }
     }
     named
+}
+
+/// The same, owned.
+pub(crate) fn resources(params: &Params) -> Vec<String> {
+    let named = named_resources(params).into_iter();
+    named.map(str::to_owned).collect()
 }
 
 /// Writes pairs as `application/x-www-form-urlencoded` (WHATWG URL §5.2), the form of queries,
@@ -195,6 +276,26 @@ mod tests {
         assert_eq!(params.get("scope"), Some("openid email groups"));
         assert_eq!(params.get("x"), Some("é"));
         assert_eq!(Params::parse("x=%ff"), Err(ParamsError::NotUtf8));
+        let raw = Params::parse("a=%+41&b=%4+1&c=%zz").unwrap();
+        let raw: Vec<_> = raw.pairs().collect();
+        assert_eq!(raw, [("a", "% 41"), ("b", "%4 1"), ("c", "%zz")]);
+    }
+
+    #[test]
+    fn a_letter_is_not_put_together_of_two_parameters() {
+        for halves in ["a=%C3&%A9=x", "%C3=%A9", "a=%C3+%A9"] {
+            assert_eq!(Params::parse(halves), Err(ParamsError::NotUtf8), "{halves}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_one_name_are_left_out_and_the_others_stay_where_they_are() {
+        let params = Params::parse("mark=1&a=x+y&mark=2&b=").unwrap();
+        let whole = params.text.reveal().as_ptr();
+        let rest = params.without("mark");
+        assert_eq!(rest, Params::from_pairs([("a", "x y"), ("b", "")]));
+        assert_eq!(rest.text.reveal().as_ptr(), whole);
+        assert!(Params::parse("mark").unwrap().without("mark").is_empty());
     }
 
     #[test]

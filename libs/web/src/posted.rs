@@ -61,8 +61,7 @@ pub(crate) async fn asked(
         form
     };
     let is_marked = params.get(AGAIN).is_some();
-    let own = params.pairs().filter(|(name, _)| *name != AGAIN);
-    let params = Params::from_pairs(own);
+    let params = params.without(AGAIN);
     // A browser that does not tell by fetch metadata is not sent around in a circle.
     if is_marked && !is_told_to_be_from_elsewhere(ctx) {
         return Ok(Asked::Resent(params));

@@ -1,4 +1,6 @@
-use insula_model::ClientId;
+use std::borrow::Cow;
+
+use insula_model::{Client, ClientId};
 use insula_oauth::ResponseMode;
 
 /// Where an answer to an authorization request may go: made only of a redirect URI that is proven
@@ -23,5 +25,29 @@ impl ReplyTo {
     /// Whether the answer is shown to the person instead of sent to the client.
     pub fn is_out_of_band(&self) -> bool {
         self.redirect_uri == OUT_OF_BAND
+    }
+}
+
+/// The same, proven, while its texts are still those of the request.
+#[derive(Debug)]
+pub(super) struct Proven<'a> {
+    pub client: &'a Client,
+    pub redirect_uri: Cow<'a, str>,
+    pub response_mode: ResponseMode,
+    pub state: Option<Cow<'a, str>>,
+}
+
+impl Proven<'_> {
+    pub(super) fn is_out_of_band(&self) -> bool {
+        self.redirect_uri == OUT_OF_BAND
+    }
+
+    pub(super) fn into_reply_to(self) -> ReplyTo {
+        ReplyTo {
+            client_id: self.client.id.clone(),
+            redirect_uri: self.redirect_uri.into_owned(),
+            response_mode: self.response_mode,
+            state: self.state.map(Cow::into_owned),
+        }
     }
 }

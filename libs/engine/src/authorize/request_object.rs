@@ -1,5 +1,6 @@
 mod parameters;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -8,7 +9,7 @@ use insula_jose::{
     Claims, Expected, Jwks, TypRule, UNSIGNED, VerifyError, named_alg, read_unsigned,
 };
 use insula_model::{Client, RequestObjects, Rules, TenantSpec};
-use insula_oauth::AuthorizeRequest;
+use insula_oauth::{AuthorizeRequest, Params};
 use serde_json::{Map, Value};
 
 use super::Rejection;
@@ -31,20 +32,20 @@ const TYPES: [&str; 2] = ["JWT", "oauth-authz-req+jwt"];
 /// inside count (§6.3): whoever leads the browser here cannot add to what the client signed, nor
 /// take away. OpenID Connect Core §6.1 would add those outside, which its clients repeat inside.
 pub fn unpacked(
-    request: &AuthorizeRequest,
+    request: &AuthorizeRequest<'_>,
     client: &Client,
     spec: &TenantSpec,
     now: Timestamp,
-) -> Result<Option<AuthorizeRequest>, Rejection> {
+) -> Result<Option<Params>, Rejection> {
     let registered = client.request_objects.as_deref();
     let registered = registered.filter(|_| spec.rules.reads_request_objects);
-    let (Some(registered), None) = (registered, &request.duplicate) else {
+    let (Some(registered), None) = (registered, request.duplicate) else {
         return Ok(None);
     };
     if request.request.is_none() && !registered.required {
         return Ok(None);
     }
-    let object = request.request.as_deref();
+    let object = request.request;
     let inside = if request.request_uri.is_some() {
         Err(Refusal::RequestUriNotSupported)
     } else if let Some(object) = object {
@@ -58,9 +59,9 @@ pub fn unpacked(
     inside.map(Some).map_err(|refusal| {
         // Where it goes is read without asking who signed it, as for every object that is refused.
         match proven(request, client, spec) {
-            Ok(reply_to) => Rejection {
+            Ok(proven) => Rejection {
                 refusal,
-                reply_to: Some(Box::new(reply_to)),
+                reply_to: Some(Box::new(proven.into_reply_to())),
             },
             Err(unproven) => unproven.into(),
         }
@@ -137,32 +138,33 @@ fn verified(
 /// are read without asking who signed them: nothing is granted on their word, and a redirect URI
 /// must be the client's whoever names it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct ReturnAddress {
-    pub redirect_uri: Option<String>,
-    pub response_type: Option<String>,
-    pub response_mode: Option<String>,
-    pub state: Option<String>,
+pub(super) struct ReturnAddress<'a> {
+    pub redirect_uri: Option<Cow<'a, str>>,
+    pub response_type: Option<Cow<'a, str>>,
+    pub response_mode: Option<Cow<'a, str>>,
+    pub state: Option<Cow<'a, str>>,
 }
 
-impl ReturnAddress {
+impl<'a> ReturnAddress<'a> {
     /// That of a request: of its parameters, and of its object what they lack. dex reads no object.
-    pub(super) fn of(request: &AuthorizeRequest, rules: &Rules) -> Self {
+    pub(super) fn of(request: &AuthorizeRequest<'a>, rules: &Rules) -> Self {
         let object = request
             .request
-            .as_deref()
             .filter(|_| rules.reads_request_objects)
             .and_then(payload)
             .unwrap_or_default();
-        let either = |plain: &Option<String>, name: &str| {
+        let either = |plain: Option<&'a str>, name: &str| {
             let said = || object.get(name).and_then(Value::as_str);
             let filled = || said().filter(|text| !text.is_empty()).map(str::to_owned);
-            plain.clone().or_else(filled)
+            plain
+                .map(Cow::Borrowed)
+                .or_else(|| filled().map(Cow::Owned))
         };
         Self {
-            redirect_uri: either(&request.redirect_uri, "redirect_uri"),
-            response_type: either(&request.response_type, "response_type"),
-            response_mode: either(&request.response_mode, "response_mode"),
-            state: either(&request.state, "state"),
+            redirect_uri: either(request.redirect_uri, "redirect_uri"),
+            response_type: either(request.response_type, "response_type"),
+            response_mode: either(request.response_mode, "response_mode"),
+            state: either(request.state, "state"),
         }
     }
 }

@@ -1,7 +1,7 @@
 use insula_model::{AuthorizationRequest, Client, Rules, TenantSpec};
 use insula_oauth::{AuthorizeRequest, GrantType, ResponseMode, ResponseType, Scopes};
 
-use super::ReplyTo;
+use super::reply_to::Proven;
 use crate::Refusal;
 
 /// The response type of a request, if the tenant serves it and the client may ask for it.
@@ -13,16 +13,13 @@ use crate::Refusal;
 /// in our dialect `implicit` by name: a tenant that has one old app to serve opens nothing for the
 /// others ([RFC 9700 §2.1.2](https://www.rfc-editor.org/rfc/rfc9700#section-2.1.2)).
 pub(super) fn allowed(
-    request: &AuthorizeRequest,
+    request: &AuthorizeRequest<'_>,
     scopes: &Scopes,
-    reply_to: &ReplyTo,
+    reply_to: &Proven<'_>,
     client: &Client,
     spec: &TenantSpec,
 ) -> Result<ResponseType, Refusal> {
-    let text = request
-        .response_type
-        .as_deref()
-        .ok_or(Refusal::MissingResponseType)?;
+    let text = request.response_type.ok_or(Refusal::MissingResponseType)?;
     let asked = ResponseType::parse(text).map_err(Refusal::UnknownResponseType)?;
     if asked.is_empty() {
         return Err(Refusal::MissingResponseType);
@@ -70,8 +67,8 @@ fn may_use(client: &Client, grant: GrantType, rules: &Rules) -> bool {
 }
 
 /// Whether a request asks for a code, or for something that cannot be read and may be one.
-pub(super) fn may_bring_code(request: &AuthorizeRequest) -> bool {
-    let text = request.response_type.as_deref().unwrap_or_default();
+pub(super) fn may_bring_code(request: &AuthorizeRequest<'_>) -> bool {
+    let text = request.response_type.unwrap_or_default();
     ResponseType::parse(text).map_or(true, |asked| asked.code || asked.is_empty())
 }
 

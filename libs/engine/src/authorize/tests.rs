@@ -1,4 +1,5 @@
 mod answers;
+mod copies;
 mod request_object;
 mod response_types;
 mod signed_request_object;
@@ -22,8 +23,9 @@ const GOOD: &str =
     "client_id=app&redirect_uri=https://app.test/cb&response_type=code&scope=openid&state=xyz";
 
 fn validated(query: &str, spec: &TenantSpec) -> Result<AuthorizationRequest, Rejection> {
-    let request = AuthorizeRequest::from_params(&Params::parse(query).unwrap());
-    let client = request.client_id.as_deref().and_then(|id| spec.client(id));
+    let params = Params::parse(query).unwrap();
+    let request = AuthorizeRequest::from_params(&params);
+    let client = request.client_id.and_then(|id| spec.client(id));
     let peers = spec.clients.values().cloned().collect();
     validate(&request, client, &peers, spec, &test_keys(), NOW)
 }

@@ -5,6 +5,7 @@ use insula_oauth::{
     AuthorizeRequest, CodeChallenge, CodeChallengeMethod, Prompts, ResponseMode, ResponseType,
 };
 
+use super::reply_to::Proven;
 use super::request_object::ReturnAddress;
 use super::{ReplyTo, claims_parameter, length, redirect_uri, response_type, scope};
 use crate::{Peers, Refusal};
@@ -35,41 +36,41 @@ impl From<Refusal> for Rejection {
 /// check answers to that URI, in the mode and with the state that the parameters or, where they do
 /// not say, a refused request object names. `peers` are the clients that its scopes name.
 pub fn validate(
-    request: &AuthorizeRequest,
+    request: &AuthorizeRequest<'_>,
     client: Option<&Client>,
     peers: &Peers,
     spec: &TenantSpec,
     keys: &KeyRing,
     now: Timestamp,
 ) -> Result<AuthorizationRequest, Rejection> {
-    if let Some(name @ ("client_id" | "redirect_uri")) = request.duplicate.as_deref() {
+    if let Some(name @ ("client_id" | "redirect_uri")) = request.duplicate {
         return Err(Refusal::DuplicateParameter(name.to_owned()).into());
     }
     if request.client_id.is_none() {
         return Err(Refusal::MissingClientId.into());
     }
     let client = client.ok_or(Refusal::UnknownClient)?;
-    let reply_to = proven(request, client, spec)?;
-    checked(request, client, peers, spec, keys, now, &reply_to).map_err(|refusal| Rejection {
+    let proven = proven(request, client, spec)?;
+    checked(request, peers, spec, keys, now, &proven).map_err(|refusal| Rejection {
         refusal,
-        reply_to: Some(Box::new(reply_to)),
+        reply_to: Some(Box::new(proven.into_reply_to())),
     })
 }
 
 /// Where a request may be answered.
-pub(super) fn proven(
-    request: &AuthorizeRequest,
-    client: &Client,
+pub(super) fn proven<'a>(
+    request: &AuthorizeRequest<'a>,
+    client: &'a Client,
     spec: &TenantSpec,
-) -> Result<ReplyTo, Refusal> {
+) -> Result<Proven<'a>, Refusal> {
     let address = ReturnAddress::of(request, &spec.rules);
     let response_mode = asked_mode(&address, &spec.rules);
     let redirect_uri = address.redirect_uri.ok_or(Refusal::MissingRedirectUri)?;
     if !redirect_uri::is_registered(&redirect_uri, client, spec) {
         return Err(Refusal::RedirectUriMismatch);
     }
-    Ok(ReplyTo {
-        client_id: client.id.clone(),
+    Ok(Proven {
+        client,
         redirect_uri,
         response_mode,
         state: address.state,
@@ -77,17 +78,16 @@ pub(super) fn proven(
 }
 
 fn checked(
-    request: &AuthorizeRequest,
-    client: &Client,
+    request: &AuthorizeRequest<'_>,
     peers: &Peers,
     spec: &TenantSpec,
     keys: &KeyRing,
     now: Timestamp,
-    reply_to: &ReplyTo,
+    reply_to: &Proven<'_>,
 ) -> Result<AuthorizationRequest, Refusal> {
-    let rules = &spec.rules;
-    if let (true, Some(name)) = (rules.refuses_repeated_parameters, &request.duplicate) {
-        return Err(Refusal::DuplicateParameter(name.clone()));
+    let (client, rules) = (reply_to.client, &spec.rules);
+    if let (true, Some(name)) = (rules.refuses_repeated_parameters, request.duplicate) {
+        return Err(Refusal::DuplicateParameter(name.to_owned()));
     }
     length::check(request)?;
     let connector_id = connector(request, client, spec)?;
@@ -101,25 +101,22 @@ fn checked(
         return Err(Refusal::RegistrationNotSupported);
     }
     let code_challenge = pkce(request, client, spec)?;
-    let resources: &[String] = if rules.obeys_resource_indicators {
-        &request.resources
-    } else {
-        &[]
-    };
-    let scopes = scope::allowed(request.scope.as_deref(), resources, client, peers, spec)?;
+    let resources = request.resources.iter();
+    let resources = resources.filter(|_| rules.obeys_resource_indicators);
+    let resources: Vec<String> = resources.map(|&one| one.to_owned()).collect();
+    let scopes = scope::allowed(request.scope, &resources, client, peers, spec)?;
     let response_type = response_type::allowed(request, &scopes, reply_to, client, spec)?;
     let scopes = scope::that_count(scopes, response_type, rules);
     let response_mode = response_mode(request, response_type, reply_to, rules)?;
-    let mut prompts = Prompts::parse(request.prompt.as_deref().unwrap_or_default())
-        .map_err(Refusal::BadPrompt)?;
+    let mut prompts =
+        Prompts::parse(request.prompt.unwrap_or_default()).map_err(Refusal::BadPrompt)?;
     // Without browser sessions dex does not know the parameter: whoever comes is asked.
     prompts.none &= rules.obeys_prompt_none_without_sessions || spec.sessions.enabled;
     let max_age = request
         .max_age
-        .as_deref()
         .map(|text| seconds(text).ok_or(Refusal::BadMaxAge))
         .transpose()?;
-    let claims = match &request.claims {
+    let claims = match request.claims {
         // It belongs to OpenID Connect; dex does not know it.
         Some(text) if rules.obeys_claims_parameter && scopes.openid() => {
             claims_parameter::read(text)?
@@ -129,23 +126,23 @@ fn checked(
     let hinted_sub = hinted_sub(request, spec, keys, now)?;
     Ok(AuthorizationRequest {
         client_id: client.id.clone(),
-        redirect_uri: reply_to.redirect_uri.clone(),
+        redirect_uri: reply_to.redirect_uri.clone().into_owned(),
         response_type,
         response_mode,
         scopes,
-        resources: resources.to_vec(),
-        state: request.state.clone(),
-        nonce: request.nonce.clone(),
+        resources,
+        state: request.state.map(str::to_owned),
+        nonce: request.nonce.map(str::to_owned),
         code_challenge,
         prompts,
         max_age,
-        login_hint: request.login_hint.clone(),
-        ui_locales: words(request.ui_locales.as_deref()),
-        acr_values: words(request.acr_values.as_deref()),
+        login_hint: request.login_hint.map(str::to_owned),
+        ui_locales: words(request.ui_locales),
+        acr_values: words(request.acr_values),
         claims,
         hinted_sub,
         connector_id,
-        force_approval: request.approval_prompt.as_deref() == Some("force"),
+        force_approval: request.approval_prompt == Some("force"),
     })
 }
 
@@ -166,7 +163,7 @@ fn words(text: Option<&str>) -> Vec<String> {
 /// even if the response type is not served; what is asked for tokens never travels in the query
 /// ([OAuth 2.0 Multiple Response Types §3 and
 /// §5](https://openid.net/specs/oauth-v2-multiple-response-types-1_0.html#id_token)).
-fn asked_mode(address: &ReturnAddress, rules: &Rules) -> ResponseMode {
+fn asked_mode(address: &ReturnAddress<'_>, rules: &Rules) -> ResponseMode {
     if !rules.obeys_response_mode {
         return ResponseMode::Query;
     }
@@ -184,21 +181,21 @@ fn asked_mode(address: &ReturnAddress, rules: &Rules) -> ResponseMode {
 }
 
 fn connector(
-    request: &AuthorizeRequest,
+    request: &AuthorizeRequest<'_>,
     client: &Client,
     spec: &TenantSpec,
 ) -> Result<Option<ConnectorId>, Refusal> {
-    let Some(id) = &request.connector_id else {
+    let Some(id) = request.connector_id else {
         return Ok(None);
     };
     let known = spec
         .connector(id)
-        .ok_or_else(|| Refusal::UnknownConnector(id.clone()))?;
-    let response_type = request.response_type.as_deref().unwrap_or_default();
+        .ok_or_else(|| Refusal::UnknownConnector(id.to_owned()))?;
+    let response_type = request.response_type.unwrap_or_default();
     let response_type = ResponseType::parse(response_type).unwrap_or_default();
     let grant = response_type.grant_at_connector();
     if !client.allows_connector(&known.id) || !known.serves(grant) {
-        return Err(Refusal::ConnectorNotAllowed(id.clone()));
+        return Err(Refusal::ConnectorNotAllowed(id.to_owned()));
     }
     Ok(Some(known.id.clone()))
 }
@@ -208,12 +205,12 @@ fn connector(
 /// ([RFC 9700 §2.1.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1.1)); dex's need not. Where
 /// no code is asked for, there is nothing that it could protect.
 fn pkce(
-    request: &AuthorizeRequest,
+    request: &AuthorizeRequest<'_>,
     client: &Client,
     spec: &TenantSpec,
 ) -> Result<Option<CodeChallenge>, Refusal> {
     let rules = &spec.rules;
-    let Some(value) = request.code_challenge.clone() else {
+    let Some(value) = request.code_challenge else {
         if rules.checks_form_of_pkce && request.code_challenge_method.is_some() {
             return Err(Refusal::PkceRequired);
         }
@@ -226,10 +223,11 @@ fn pkce(
             Ok(None)
         };
     };
-    let named = request.code_challenge_method.as_deref().unwrap_or("plain");
+    let named = request.code_challenge_method.unwrap_or("plain");
     let method = CodeChallengeMethod::parse(named)
         .filter(|method| spec.oauth2.pkce_methods.contains(method))
         .ok_or_else(|| Refusal::PkceMethodNotSupported(named.to_owned()))?;
+    let value = value.to_owned();
     let challenge = CodeChallenge { method, value };
     if rules.checks_form_of_pkce && !challenge.is_well_formed() {
         return Err(Refusal::PkceMalformed);
@@ -239,16 +237,13 @@ fn pkce(
 
 /// `response_mode`; dex does not know the parameter.
 fn response_mode(
-    request: &AuthorizeRequest,
+    request: &AuthorizeRequest<'_>,
     response_type: ResponseType,
-    reply_to: &ReplyTo,
+    reply_to: &Proven<'_>,
     rules: &Rules,
 ) -> Result<ResponseMode, Refusal> {
-    let Some(word) = request
-        .response_mode
-        .as_deref()
-        .filter(|_| rules.obeys_response_mode)
-    else {
+    let asked = request.response_mode.filter(|_| rules.obeys_response_mode);
+    let Some(word) = asked else {
         return Ok(reply_to.response_mode);
     };
     match ResponseMode::parse(word) {
@@ -263,12 +258,12 @@ fn response_mode(
 /// Who the client says is logged in. Signature and issuer count, age and audience do not
 /// (OpenID Connect Core §3.1.2.1).
 fn hinted_sub(
-    request: &AuthorizeRequest,
+    request: &AuthorizeRequest<'_>,
     spec: &TenantSpec,
     keys: &KeyRing,
     now: Timestamp,
 ) -> Result<Option<String>, Refusal> {
-    let Some(hint) = request.id_token_hint.as_deref() else {
+    let Some(hint) = request.id_token_hint else {
         return Ok(None);
     };
     let expected = Expected::from_issuer(spec.issuer.as_str()).even_expired();

@@ -1,5 +1,5 @@
 use insula_jose::Claims;
-use insula_oauth::{AuthorizeRequest, Params};
+use insula_oauth::Params;
 use serde_json::Value;
 
 /// The claims of RFC 7519 §4.1, which say something of the object and nothing of the request.
@@ -8,7 +8,7 @@ const OF_THE_OBJECT: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti
 /// The parameters that an object holds, read as those of an address would be: numbers as their
 /// digits, objects such as `claims` as their JSON, lists as parameters that come several times
 /// ([RFC 9101 §4](https://www.rfc-editor.org/rfc/rfc9101#section-4)).
-pub(super) fn of(claims: Claims) -> AuthorizeRequest {
+pub(super) fn of(claims: Claims) -> Params {
     let mut pairs = Vec::new();
     for (name, value) in claims.into_map() {
         if OF_THE_OBJECT.contains(&name.as_str()) {
@@ -22,7 +22,7 @@ pub(super) fn of(claims: Claims) -> AuthorizeRequest {
             value => pairs.extend(text(value).map(|text| (name, text))),
         }
     }
-    AuthorizeRequest::from_params(&Params::from_pairs(pairs))
+    Params::from_pairs(pairs)
 }
 
 fn text(value: Value) -> Option<String> {

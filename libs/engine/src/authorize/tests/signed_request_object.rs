@@ -44,9 +44,11 @@ fn unsigned(claims: &Value) -> String {
 /// What comes of a request with this object, and with these parameters outside.
 fn asked(client: &Client, outside: &str, object: &str) -> Result<AuthorizationRequest, Rejection> {
     let query = format!("client_id=app&{outside}&request={object}");
-    let request = AuthorizeRequest::from_params(&Params::parse(&query).unwrap());
+    let params = Params::parse(&query).unwrap();
+    let request = AuthorizeRequest::from_params(&params);
     let spec = a_tenant().with_client(client.clone()).build();
     let inside = unpacked(&request, client, &spec, NOW)?;
+    let inside = inside.as_ref().map(AuthorizeRequest::from_params);
     let request = inside.unwrap_or(request);
     let peers = spec.clients.values().cloned().collect();
     validate(&request, Some(client), &peers, &spec, &test_keys(), NOW)
@@ -206,7 +208,8 @@ fn rfc_9101_10_5_nobody_leaves_away_the_object_of_a_client_that_signs_all_its_re
         (&registered(), None),
         (&strict, Some((Refusal::RequestObjectMissing, app))),
     ] {
-        let request = AuthorizeRequest::from_params(&Params::parse(plain).unwrap());
+        let params = Params::parse(plain).unwrap();
+        let request = AuthorizeRequest::from_params(&params);
         let spec = a_tenant().with_client(client.clone()).build();
         let seen = unpacked(&request, client, &spec, NOW).err();
         let seen = seen.map(|no| (no.refusal, no.reply_to.map(|to| to.redirect_uri)));
@@ -265,7 +268,8 @@ fn dex_refuses_every_object_unread() {
     let spec = a_tenant().dex().with_client(client.clone()).build();
     let object = key().sign(None, &claims(&json!({}))).unwrap();
     let query = format!("{GOOD}&request={object}");
-    let request = AuthorizeRequest::from_params(&Params::parse(&query).unwrap());
+    let params = Params::parse(&query).unwrap();
+    let request = AuthorizeRequest::from_params(&params);
     assert_eq!(unpacked(&request, &client, &spec, NOW), Ok(None));
     assert_eq!(
         refused(&query, &spec),
