@@ -11,6 +11,7 @@ mod hashing;
 mod http;
 mod local;
 mod mock;
+mod oauth;
 mod oauth_client;
 mod oidc;
 mod registry;

@@ -11,6 +11,7 @@ use crate::github::{self, Github};
 use crate::http::UpstreamHttp;
 use crate::local::{self, Local};
 use crate::mock::{self, MockCallback, MockPassword};
+use crate::oauth::{self, Oauth};
 use crate::oidc::{self, Oidc};
 use crate::settings::nearest;
 
@@ -55,6 +56,12 @@ const KINDS: &[Kind] = &[
         certificates: &[],
         check: |spec, _| mock::check_password(spec),
         open: |_, spec, _| Ok(Arc::new(MockPassword::open(spec)?)),
+    },
+    Kind {
+        name: "oauth",
+        certificates: &["rootCAs"],
+        check: oauth::check,
+        open: |http, spec, ctx| Ok(Arc::new(Oauth::open(http, spec, ctx)?)),
     },
     Kind {
         name: "oidc",

@@ -15,11 +15,15 @@ fn check(kind: &str, config: Value) -> Vec<String> {
 async fn every_kind_opens_without_its_upstream() {
     let oidc = json!({"issuer": "https://idp.test", "clientID": "us", "clientSecret": "s",
         "redirectURI": "https://acme.test/callback"});
+    let oauth = json!({"clientID": "us", "clientSecret": "s",
+        "authorizationURL": "https://idp.test/a", "tokenURL": "https://idp.test/t",
+        "userInfoURL": "https://idp.test/me"});
     for (kind, config) in [
         ("github", json!({"clientID": "us", "clientSecret": "s"})),
         ("local", Value::Null),
         ("mockCallback", Value::Null),
         ("mockPassword", json!({"username": "u", "password": "p"})),
+        ("oauth", oauth),
         ("oidc", oidc),
     ] {
         assert_eq!(check(kind, config.clone()), Vec::<String>::new(), "{kind}");
@@ -37,7 +41,7 @@ async fn an_unknown_kind_is_told_with_what_may_be_meant() {
         problems,
         [
             "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
-          (known: github, local, mockCallback, mockPassword, oidc)"
+          (known: github, local, mockCallback, mockPassword, oauth, oidc)"
         ]
     );
     let opened = a_registry()
