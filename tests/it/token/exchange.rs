@@ -1,5 +1,6 @@
 //! Token exchange (RFC 8693): somebody else's token for ours.
 
+mod floods;
 mod issuer;
 mod of_ours;
 

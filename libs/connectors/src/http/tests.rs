@@ -152,6 +152,19 @@ async fn beyond_its_calls_at_once_an_upstream_is_busy() {
 }
 
 #[tokio::test]
+async fn exchanges_leave_half_of_the_calls_to_logins() {
+    let server = serving("/", ResponseTemplate::new(200)).await;
+    let upstream = an_upstream();
+    let held = [(); 2].map(|()| upstream.enter_as_exchange().unwrap());
+    let refused = upstream.ask(get(&server, "/").of_an_exchange()).await;
+    assert!(matches!(refused.err(), Some(ConnectorError::Busy(_))));
+    assert!(upstream.ask(get(&server, "/")).await.is_ok());
+    drop(held);
+    let exchange = upstream.ask(get(&server, "/").of_an_exchange()).await;
+    assert!(exchange.is_ok());
+}
+
+#[tokio::test]
 async fn an_upstream_that_keeps_failing_is_left_alone_and_tried_again() {
     let server = MockServer::start().await;
     let failing = Mock::given(path("/"))

@@ -38,6 +38,7 @@ pub(crate) struct Ask {
     accept: &'static str,
     header: Option<(&'static str, &'static str)>,
     follows: bool,
+    is_of_an_exchange: bool,
 }
 
 impl Ask {
@@ -52,6 +53,7 @@ impl Ask {
             accept: "application/json",
             header: None,
             follows: false,
+            is_of_an_exchange: false,
         }
     }
 
@@ -92,6 +94,13 @@ impl Ask {
     /// nothing secret may travel with it.
     pub(crate) fn following_redirects(mut self) -> Self {
         self.follows = true;
+        self
+    }
+
+    /// For a program that shows a token. What it shows costs a call however worthless it is, so these
+    /// take no more than half of the calls: the others are for people who log in.
+    pub(crate) fn of_an_exchange(mut self) -> Self {
+        self.is_of_an_exchange = true;
         self
     }
 }
@@ -192,6 +201,8 @@ pub(crate) struct UpstreamSettings {
 pub(crate) struct Upstream {
     caller: Arc<Caller>,
     calls: Arc<Semaphore>,
+    /// Those of them that exchanges may take.
+    exchanges: Arc<Semaphore>,
     io: tokio::runtime::Handle,
 }
 
@@ -211,6 +222,7 @@ impl Upstream {
         settings: UpstreamSettings,
     ) -> Result<Self, ConnectorError> {
         let calls = usize::try_from(settings.calls.max(1)).unwrap_or(usize::MAX);
+        let calls = calls.min(Semaphore::MAX_PERMITS);
         Ok(Self {
             caller: Arc::new(Caller {
                 client: http.client_trusting(&settings.trust)?,
@@ -220,7 +232,8 @@ impl Upstream {
                 breaker: Breaker::new(FAILURES, PAUSES),
                 clock: settings.clock,
             }),
-            calls: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))),
+            calls: Arc::new(Semaphore::new(calls)),
+            exchanges: Arc::new(Semaphore::new(calls.div_ceil(2))),
             io: http.io().clone(),
         })
     }
@@ -228,13 +241,14 @@ impl Upstream {
     /// Asks, once. A refusal by the guard, a full queue and an open circuit are told at once;
     /// nothing is ever asked twice here.
     pub(crate) async fn ask(&self, ask: Ask) -> Result<Answer, ConnectorError> {
-        let permit = self.enter()?;
+        let of_exchanges = ask.is_of_an_exchange.then(|| self.enter_as_exchange());
+        let permits = (of_exchanges.transpose()?, self.enter()?);
         self.caller.admit()?;
         let caller = Arc::clone(&self.caller);
         let call = self.io.spawn(async move {
             let answered = caller.call(ask).await;
             caller.report(&answered);
-            drop(permit);
+            drop(permits);
             answered
         });
         call.await
@@ -243,10 +257,21 @@ impl Upstream {
     }
 
     pub(super) fn enter(&self) -> Result<OwnedSemaphorePermit, ConnectorError> {
-        Arc::clone(&self.calls)
-            .try_acquire_owned()
-            .map_err(|_| ConnectorError::Busy("all calls to the upstream are in use"))
+        taken(&self.calls, "all calls to the upstream are in use")
     }
+
+    pub(crate) fn enter_as_exchange(&self) -> Result<OwnedSemaphorePermit, ConnectorError> {
+        let busy = "all calls to the upstream that token exchanges may take are in use";
+        taken(&self.exchanges, busy)
+    }
+}
+
+fn taken(
+    calls: &Arc<Semaphore>,
+    busy: &'static str,
+) -> Result<OwnedSemaphorePermit, ConnectorError> {
+    let permit = Arc::clone(calls).try_acquire_owned();
+    permit.map_err(|_| ConnectorError::Busy(busy))
 }
 
 /// Why there is no answer.

@@ -22,7 +22,8 @@ impl Oidc {
             && self.settings.get_user_info
             && shown.by_userinfo;
         let document = if asks_userinfo {
-            let answer = self.ask_userinfo(&provider, shown.token).await?;
+            let ask = Self::userinfo_of(&provider, shown.token)?;
+            let answer = self.upstream.ask(ask.of_an_exchange()).await?;
             if answer.status == 401 || answer.status == 403 {
                 let why = "its userinfo refuses the access token".to_owned();
                 return Err(ConnectorError::BadReply(why));

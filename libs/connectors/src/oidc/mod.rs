@@ -199,22 +199,18 @@ impl Oidc {
         access_token: &str,
         now: Timestamp,
     ) -> Result<Document, ConnectorError> {
-        let answer = self.ask_userinfo(provider, access_token).await?;
+        let ask = Self::userinfo_of(provider, access_token)?;
+        let answer = self.upstream.ask(ask).await?;
         self.read_userinfo(provider, answer, now).await
     }
 
-    async fn ask_userinfo(
-        &self,
-        provider: &Provider,
-        access_token: &str,
-    ) -> Result<Answer, ConnectorError> {
+    fn userinfo_of(provider: &Provider, access_token: &str) -> Result<Ask, ConnectorError> {
         let endpoint = provider.userinfo_endpoint.clone().map_err(|cause| {
             ConnectorError::Upstream(format!("getUserInfo is set, but {cause}"))
         })?;
-        let ask = Ask::get(endpoint)
+        Ok(Ask::get(endpoint)
             .with_bearer(access_token.to_owned())
-            .accepting("application/json, application/jwt");
-        self.upstream.ask(ask).await
+            .accepting("application/json, application/jwt"))
     }
 
     async fn read_userinfo(

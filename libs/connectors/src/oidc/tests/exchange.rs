@@ -262,3 +262,29 @@ async fn an_access_token_that_userinfo_refuses_is_nobodys() {
     let told = oidc.exchange(shown).await;
     assert!(matches!(told, Err(ConnectorError::BadReply(_))), "{told:?}");
 }
+
+#[tokio::test]
+async fn while_exchanges_use_up_their_calls_people_log_in_and_signed_tokens_are_taken() {
+    let (lab, jobs) = a_job_issuer().await;
+    let people = Lab::new().await;
+    let userinfo = json!({"sub": "jane-1", "name": "Jane", "email": "jane@idp.test",
+        "email_verified": true});
+    people.serve_userinfo(userinfo).await;
+    let oidc = people.open(&json!({"getUserInfo": true}));
+    people.log_in(&oidc, json!({})).await.unwrap();
+    let opaque = SubjectToken {
+        kind: SubjectTokenKind::AccessToken,
+        ..shown("opaque")
+    };
+    let held: Vec<_> = std::iter::from_fn(|| oidc.upstream.enter_as_exchange().ok()).collect();
+    let told = oidc.exchange(opaque).await;
+    assert!(matches!(told, Err(ConnectorError::Busy(_))), "{told:?}");
+    people.log_in(&oidc, json!({})).await.unwrap();
+    drop(held);
+    oidc.exchange(opaque).await.unwrap();
+
+    exchanged(&lab, &jobs, json!({})).await.unwrap();
+    let held: Vec<_> = std::iter::from_fn(|| jobs.upstream.enter_as_exchange().ok()).collect();
+    exchanged(&lab, &jobs, json!({})).await.unwrap();
+    drop(held);
+}
