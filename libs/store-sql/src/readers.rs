@@ -16,7 +16,8 @@ use sea_orm::sqlx::{
 };
 use sea_orm::{ConnAcquireErr, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The connections that read one file. Clones share them.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ struct Kept {
     connect: SqliteConnectOptions,
     most: u32,
     /// One for each connection that may be in use.
-    places: Semaphore,
+    places: Arc<Semaphore>,
     idle: Mutex<Vec<SqliteConnection>>,
 }
 
@@ -37,28 +38,30 @@ impl Readers {
         Self(Arc::new(Kept {
             connect,
             most,
-            places: Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)),
+            places: Arc::new(Semaphore::new(
+                usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS),
+            )),
             idle: Mutex::new(vec![first]),
         }))
     }
 
     pub(crate) async fn one(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let mut held = self.hold().await?;
-        let row = query(statement).fetch_optional(&mut held.connection).await;
+        let row = query(statement).fetch_optional(held.connection()?).await;
         let row = held.keep_after(row).map_err(query_failed)?;
         Ok(row.map(QueryResult::from))
     }
 
     pub(crate) async fn all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let mut held = self.hold().await?;
-        let rows = query(statement).fetch_all(&mut held.connection).await;
+        let rows = query(statement).fetch_all(held.connection()?).await;
         let rows = held.keep_after(rows).map_err(query_failed)?;
         Ok(rows.into_iter().map(QueryResult::from).collect())
     }
 
     pub(crate) async fn execute(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let mut held = self.hold().await?;
-        let done = query(statement).execute(&mut held.connection).await;
+        let done = query(statement).execute(held.connection()?).await;
         let done = held.keep_after(done).map_err(execution_failed)?;
         Ok(done.into())
     }
@@ -66,7 +69,7 @@ impl Readers {
     pub(crate) async fn execute_unprepared(&self, text: &str) -> Result<ExecResult, DbErr> {
         let mut held = self.hold().await?;
         let text = AssertSqlSafe(text.to_owned());
-        let done = held.connection.execute(text).await;
+        let done = held.connection()?.execute(text).await;
         let done = held.keep_after(done).map_err(execution_failed)?;
         Ok(done.into())
     }
@@ -101,9 +104,8 @@ impl Readers {
     }
 
     async fn hold(&self) -> Result<Held<'_>, DbErr> {
-        let place = self.0.places.acquire().await;
-        let place =
-            place.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?;
+        let place = Arc::clone(&self.0.places).acquire_owned().await;
+        let place = place.map_err(|_| closed())?;
         let idle = self.0.idle().pop();
         let connection = match idle {
             Some(connection) => connection,
@@ -111,8 +113,7 @@ impl Readers {
         };
         Ok(Held {
             kept: &self.0,
-            connection,
-            _place: place,
+            in_use: Some((connection, place)),
         })
     }
 }
@@ -127,18 +128,48 @@ impl Kept {
 /// come.
 struct Held<'a> {
     kept: &'a Kept,
-    connection: SqliteConnection,
-    _place: SemaphorePermit<'a>,
+    /// With its place. There until it is given back.
+    in_use: Option<(SqliteConnection, OwnedSemaphorePermit)>,
 }
 
 impl Held<'_> {
+    fn connection(&mut self) -> Result<&mut SqliteConnection, DbErr> {
+        let in_use = self.in_use.as_mut();
+        in_use.map(|(connection, _)| connection).ok_or_else(closed)
+    }
+
     /// Gives the connection back with what it answered, unless its thread is gone.
-    fn keep_after<T>(self, answer: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        if !matches!(answer, Err(sqlx::Error::WorkerCrashed)) {
-            self.kept.idle().push(self.connection);
+    fn keep_after<T>(mut self, answer: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        if matches!(answer, Err(sqlx::Error::WorkerCrashed)) {
+            return answer;
+        }
+        if let Some((connection, place)) = self.in_use.take() {
+            self.kept.idle().push(connection);
+            drop(place);
         }
         answer
     }
+}
+
+impl Drop for Held<'_> {
+    /// The thread of a connection works on after its reader gave up. Until it has ended, the
+    /// connection counts and nobody else has its place.
+    fn drop(&mut self) {
+        let Some((connection, place)) = self.in_use.take() else {
+            return;
+        };
+        // Without a runtime nobody reads any more.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                let _ = connection.close().await;
+                drop(place);
+            });
+        }
+    }
+}
+
+fn closed() -> DbErr {
+    DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)
 }
 
 fn query(statement: Statement) -> Query<'static, Sqlite, SqlxValues> {
@@ -209,6 +240,30 @@ mod tests {
         assert!(poll!(&mut given_up).is_pending());
         drop(given_up);
         assert_eq!(one(&readers, "SELECT 7").await, 7);
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_keeps_the_place_until_the_connection_is_at_rest() {
+        let readers = readers(1).await;
+        let mut given_up = Box::pin(readers.one(ask(SLOW)));
+        assert!(poll!(&mut given_up).is_pending());
+        drop(given_up);
+        assert_eq!((readers.open(), readers.idle()), (1, 0));
+        let next = readers.hold().await.unwrap();
+        assert_eq!((readers.open(), readers.idle()), (1, 0));
+        drop(next);
+    }
+
+    #[tokio::test]
+    async fn closing_waits_for_a_read_that_was_given_up() {
+        let readers = readers(1).await;
+        let mut given_up = Box::pin(readers.one(ask(SLOW)));
+        assert!(poll!(&mut given_up).is_pending());
+        drop(given_up);
+        let mut closing = Box::pin(readers.close());
+        assert!(poll!(&mut closing).is_pending());
+        closing.await;
+        assert_eq!(readers.open(), 0);
     }
 
     #[tokio::test]
