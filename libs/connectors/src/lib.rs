@@ -6,6 +6,7 @@
 //! HTTP request of ours (`web`).
 
 mod callback;
+mod crowd;
 mod github;
 mod hashing;
 mod http;

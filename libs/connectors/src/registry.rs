@@ -7,6 +7,7 @@ use insula_connector_kit::{Connector, ConnectorError, OpenConnector, OpenContext
 use insula_model::{ConnectorSpec, Issuer};
 use url::Url;
 
+use crate::crowd::{self, Crowd};
 use crate::github::{self, Github};
 use crate::http::UpstreamHttp;
 use crate::local::{self, Local};
@@ -33,6 +34,12 @@ type Opened = Result<Arc<dyn Connector>, ConnectorError>;
 
 /// One entry per kind; nothing else names them.
 const KINDS: &[Kind] = &[
+    Kind {
+        name: "atlassian-crowd",
+        certificates: &[],
+        check: |spec, _| crowd::check(spec),
+        open: |http, spec, ctx| Ok(Arc::new(Crowd::open(http, spec, ctx)?)),
+    },
     Kind {
         name: "github",
         certificates: &["rootCA"],

@@ -32,7 +32,8 @@ const PAUSES: Backoff = Backoff {
 pub(crate) struct Ask {
     method: Method,
     url: Url,
-    form: Option<String>,
+    body: Option<String>,
+    media_type: &'static str,
     basic: Option<(String, String)>,
     bearer: Option<String>,
     accept: &'static str,
@@ -47,7 +48,8 @@ impl Ask {
         Self {
             method: Method::GET,
             url,
-            form: None,
+            body: None,
+            media_type: "application/x-www-form-urlencoded",
             basic: None,
             bearer: None,
             accept: "application/json",
@@ -61,8 +63,16 @@ impl Ask {
     pub(crate) fn post_form(url: Url, form: String) -> Self {
         Self {
             method: Method::POST,
-            form: Some(form),
+            body: Some(form),
             ..Self::get(url)
+        }
+    }
+
+    /// Posts a JSON document.
+    pub(crate) fn post_json(url: Url, document: &Value) -> Self {
+        Self {
+            media_type: "application/json",
+            ..Self::post_form(url, document.to_string())
         }
     }
 
@@ -351,10 +361,10 @@ impl Caller {
         if let Some((name, value)) = ask.header {
             request = request.header(name, value);
         }
-        if let Some(form) = &ask.form {
+        if let Some(body) = &ask.body {
             request = request
-                .header("content-type", "application/x-www-form-urlencoded")
-                .body(form.clone());
+                .header(CONTENT_TYPE, ask.media_type)
+                .body(body.clone());
         }
         if let Some((name, password)) = &ask.basic {
             request = request.basic_auth(name, Some(password));

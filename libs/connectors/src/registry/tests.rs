@@ -19,6 +19,10 @@ async fn every_kind_opens_without_its_upstream() {
         "authorizationURL": "https://idp.test/a", "tokenURL": "https://idp.test/t",
         "userInfoURL": "https://idp.test/me"});
     for (kind, config) in [
+        (
+            "atlassian-crowd",
+            json!({"baseURL": "https://crowd.test/", "clientID": "us", "clientSecret": "s"}),
+        ),
         ("github", json!({"clientID": "us", "clientSecret": "s"})),
         ("local", Value::Null),
         ("mockCallback", Value::Null),
@@ -41,7 +45,7 @@ async fn an_unknown_kind_is_told_with_what_may_be_meant() {
         problems,
         [
             "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
-          (known: github, local, mockCallback, mockPassword, oauth, oidc)"
+          (known: atlassian-crowd, github, local, mockCallback, mockPassword, oauth, oidc)"
         ]
     );
     let opened = a_registry()
