@@ -12,6 +12,7 @@ mod check;
 mod clients;
 mod connections;
 mod device;
+mod dex_home;
 mod events;
 mod examples;
 mod form_post_basic;

@@ -96,9 +96,13 @@ async fn read(
 }
 
 pub(crate) fn is_live(view: &TenantView, session: &BrowserSession, now: Timestamp) -> bool {
-    let idle_end = session.last_seen_at + view.spec.sessions.valid_if_not_used_for;
     let is_known = is_still_known(&view.spec, &session.connector_id, &session.claims.user_id);
-    now < session.expires_at && now < idle_end && is_known
+    now < session.expires_at && now < idle_end(view, session) && is_known
+}
+
+/// When it ends if it is not used.
+pub(crate) fn idle_end(view: &TenantView, session: &BrowserSession) -> Timestamp {
+    session.last_seen_at + view.spec.sessions.valid_if_not_used_for
 }
 
 /// A session that begins, once it is written, and the cookie that will stand for it.

@@ -326,8 +326,18 @@ pub struct SignedIn {
     pub person: String,
     /// Their mail address; empty where it is not known.
     pub email: String,
+    /// Whether the way they came in vouches for that address.
+    pub email_verified: bool,
+    /// The groups they are in.
+    pub groups: Vec<String>,
     /// The way they came in.
     pub connector_name: String,
+    /// How long ago they came, in whole minutes.
+    pub minutes_since: u64,
+    /// How long they stay signed in, in whole minutes.
+    pub minutes_left: u64,
+    /// Whether they stay longer if they use it until then.
+    pub longer_if_used: bool,
     /// Where they sign out.
     pub logout_url: String,
 }

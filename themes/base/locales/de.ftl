@@ -162,6 +162,20 @@ home-title-plain = Die Anmeldung läuft
 home-lead = Hierher kommt man über seine Anwendungen. Wenn Sie eine anbinden möchten, beginnen Sie hier.
 home-signed-in = Sie sind angemeldet als
 home-email = E-Mail
+home-unverified = nicht bestätigt
+home-groups = Gruppen
+home-since = Angemeldet
+home-since-hours = Vor { $hours } Stunden
+home-since-days = Vor { $days } Tagen
+home-left = Bleibt angemeldet
+home-left-moment = Weniger als eine Minute
+home-left-minutes = { $minutes ->
+    [one] Eine Minute
+   *[other] { $minutes } Minuten
+}
+home-left-hours = { $hours } Stunden
+home-left-days = { $days } Tage
+home-left-unused = , bei Nutzung länger
 home-connector = Angemeldet über
 home-issuer = Aussteller
 home-discovery = Discovery-Dokument

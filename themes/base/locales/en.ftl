@@ -162,6 +162,20 @@ home-title-plain = Sign-in is running
 home-lead = People reach this page through their apps. If you’re connecting one, start here.
 home-signed-in = You’re signed in as
 home-email = Email
+home-unverified = not confirmed
+home-groups = Groups
+home-since = Signed in
+home-since-hours = { $hours } hours ago
+home-since-days = { $days } days ago
+home-left = Stays signed in for
+home-left-moment = Less than a minute
+home-left-minutes = { $minutes ->
+    [one] A minute
+   *[other] { $minutes } minutes
+}
+home-left-hours = { $hours } hours
+home-left-days = { $days } days
+home-left-unused = , longer while you use it
 home-connector = Signed in with
 home-issuer = Issuer
 home-discovery = Discovery document

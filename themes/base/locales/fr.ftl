@@ -162,6 +162,20 @@ home-title-plain = La connexion est en service
 home-lead = On arrive ici par ses applications. Pour en raccorder une, commencez ici.
 home-signed-in = Vous êtes connecté en tant que
 home-email = E-mail
+home-unverified = non confirmé
+home-groups = Groupes
+home-since = Connecté
+home-since-hours = Il y a { $hours } heures
+home-since-days = Il y a { $days } jours
+home-left = Reste connecté
+home-left-moment = Moins d’une minute
+home-left-minutes = { $minutes ->
+    [one] Une minute
+   *[other] { $minutes } minutes
+}
+home-left-hours = { $hours } heures
+home-left-days = { $days } jours
+home-left-unused = , davantage en cas d’utilisation
 home-connector = Connecté avec
 home-issuer = Émetteur
 home-discovery = Document de découverte

@@ -351,7 +351,12 @@ fn home_of_somebody() -> Home {
         signed_in: Some(SignedIn {
             person: "Jane Doe".into(),
             email: "jane@acme.example".into(),
+            email_verified: true,
+            groups: vec!["staff".into(), "engineering".into()],
             connector_name: "Acme staff".into(),
+            minutes_since: 12,
+            minutes_left: 59,
+            longer_if_used: true,
             logout_url: "/logout".into(),
         }),
         ..home()

@@ -259,12 +259,53 @@ fn hostile_pages() -> Vec<Page> {
             signed_in: Some(SignedIn {
                 person: text(),
                 email: text(),
+                email_verified: false,
+                groups: vec![text()],
                 connector_name: text(),
+                minutes_since: 0,
+                minutes_left: 0,
+                longer_if_used: true,
                 logout_url: text(),
             }),
         }
         .into(),
     ]
+}
+
+#[test]
+fn the_front_page_tells_spans_in_words_and_who_vouches_for_an_address() {
+    let drawn = |since, left, email_verified| {
+        let signed_in = SignedIn {
+            person: "jane@acme.example".into(),
+            email: "jane@acme.example".into(),
+            email_verified,
+            minutes_since: since,
+            minutes_left: left,
+            ..SignedIn::default()
+        };
+        let home = Home {
+            signed_in: Some(signed_in),
+            ..Home::default()
+        };
+        draw(&acme(), home)
+    };
+    for (minutes, since, left) in [
+        (0, "Less than a minute ago", "Less than a minute"),
+        (1, "A minute ago", "A minute"),
+        (119, "119 minutes ago", "119 minutes"),
+        (120, "2 hours ago", "2 hours"),
+        (2879, "47 hours ago", "47 hours"),
+        (2880, "2 days ago", "2 days"),
+    ] {
+        let page = drawn(minutes, minutes, true);
+        assert!(
+            page.contains(&format!("id=\"since\">{since}</dd>")),
+            "{page}"
+        );
+        assert!(page.contains(&format!("id=\"left\">{left}</dd>")), "{page}");
+        assert!(!page.contains("id=\"email\""), "it is told already: {page}");
+    }
+    assert!(drawn(0, 0, false).contains("jane@acme.example</bdi> (not confirmed)"));
 }
 
 #[test]

@@ -155,7 +155,12 @@ pub(crate) async fn home(ctx: &Context) -> HttpResponse {
         signed_in: signed_in.map(|known| SignedIn {
             person: known.person,
             email: known.email,
+            email_verified: known.email_verified,
+            groups: known.groups,
             connector_name: known.connector_name,
+            minutes_since: known.since.as_secs() / 60,
+            minutes_left: known.left.as_secs() / 60,
+            longer_if_used: known.longer_if_used,
             logout_url: ctx.link("/logout"),
         }),
     };
