@@ -3,6 +3,7 @@
 //! Issuers are at 127.0.0.1 with a path: Go's resolver does not know `acme.localhost` on Linux.
 
 mod apiserver;
+mod authproxy;
 mod go_oidc;
 mod idpyoidc;
 mod kubelogin;

@@ -11,6 +11,7 @@ mod budget;
 mod check;
 mod clients;
 mod connections;
+mod connectors;
 mod device;
 mod dex_home;
 mod events;

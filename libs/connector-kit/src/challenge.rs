@@ -38,6 +38,14 @@ pub enum Reply {
     Query(Params),
     /// The upstream had the browser post a form.
     Form(Params),
+    /// A proxy in front of us let the browser through, and says in headers whose it is.
+    Vouched {
+        /// The query.
+        params: Params,
+        /// The lines of the headers the connector wants, by its names, where a proxy that may say so
+        /// wrote any.
+        headers: Vec<(String, String)>,
+    },
     /// The person typed.
     Password {
         /// The login name as typed.

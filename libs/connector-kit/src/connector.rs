@@ -68,6 +68,12 @@ pub trait Connector: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// Headers that a proxy in front of us writes about the person; with any, answers come as
+    /// [`Reply::Vouched`].
+    fn wanted_headers(&self) -> &[String] {
+        &[]
+    }
+
     /// What to ask of a person who wants to log in.
     async fn begin(&self, ctx: &LoginContext) -> Result<Challenge, ConnectorError>;
 

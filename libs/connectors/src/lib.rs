@@ -5,6 +5,7 @@
 //! login is worth (`engine`), keeps no state of a login (`flows` hands it back) and never sees an
 //! HTTP request of ours (`web`).
 
+mod authproxy;
 mod callback;
 mod crowd;
 mod github;

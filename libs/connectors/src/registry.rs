@@ -7,6 +7,7 @@ use insula_connector_kit::{Connector, ConnectorError, OpenConnector, OpenContext
 use insula_model::{ConnectorSpec, Issuer};
 use url::Url;
 
+use crate::authproxy::{self, AuthProxy};
 use crate::crowd::{self, Crowd};
 use crate::github::{self, Github};
 use crate::http::UpstreamHttp;
@@ -39,6 +40,12 @@ const KINDS: &[Kind] = &[
         certificates: &[],
         check: |spec, _| crowd::check(spec),
         open: |http, spec, ctx| Ok(Arc::new(Crowd::open(http, spec, ctx)?)),
+    },
+    Kind {
+        name: "authproxy",
+        certificates: &[],
+        check: |spec, _| authproxy::check(spec),
+        open: |_, spec, ctx| Ok(Arc::new(AuthProxy::open(spec, ctx)?)),
     },
     Kind {
         name: "github",

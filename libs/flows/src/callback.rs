@@ -16,16 +16,31 @@ pub enum Returned {
     Query(Params),
     /// With a posted form; the login is named by `RelayState`, else by `state`.
     Form(Params),
+    /// With a query, through a proxy that says whose browser it is.
+    Vouched {
+        /// The query; the login is named by `state`.
+        params: Params,
+        /// The lines of the headers that [`wanted_headers`] names.
+        headers: Vec<(String, String)>,
+    },
 }
 
 impl Returned {
     /// What names the login.
     pub fn state(&self) -> Option<&str> {
         match self {
-            Self::Query(params) => params.get("state"),
+            Self::Query(params) | Self::Vouched { params, .. } => params.get("state"),
             Self::Form(params) => params.get("RelayState").or_else(|| params.get("state")),
         }
     }
+}
+
+/// Headers that the connector of a callback reads a person from.
+pub fn wanted_headers(view: &TenantView, at_connector: Option<&str>) -> Vec<String> {
+    let id = at_connector.and_then(|id| ConnectorId::parse(id).ok());
+    let known = id.and_then(|id| view.connectors.get(&id));
+    let opened = known.and_then(|known| known.opened.as_ref().ok());
+    opened.map_or_else(Vec::new, |connector| connector.wanted_headers().to_vec())
 }
 
 /// Hears what an upstream says of a person.
@@ -59,6 +74,7 @@ pub async fn complete(
     let (reply, arrival) = match returned {
         Returned::Query(params) => (Reply::Query(params), Arrival::Get),
         Returned::Form(params) => (Reply::Form(params), Arrival::FromElsewhere),
+        Returned::Vouched { params, headers } => (Reply::Vouched { params, headers }, Arrival::Get),
     };
     let connector = opened(view, &connector_id)?;
     match connector.complete(&ctx, &memory, reply).await {

@@ -60,6 +60,9 @@ pub struct Rules {
     /// a float, `1.2345678e+07`, because that is in the `sub` of everybody who came from dex; else their
     /// digits do.
     pub writes_numeric_ids_as_floats: bool,
+    /// Headers that say who a person is (connector `authproxy`) are taken of whoever sends them; else of
+    /// a proxy that is named as trusted.
+    pub takes_identity_headers_of_anybody: bool,
     /// A logo on another host, which pages do not load, is left away; else it is refused.
     pub leaves_out_logo_of_another_host: bool,
 

@@ -129,7 +129,7 @@ impl Connector for FakeConnector {
             Reply::Password { password, .. } if password.reveal() != PASSWORD => {
                 return Err(ConnectorError::WrongPassword);
             }
-            Reply::Query(params) | Reply::Form(params) => {
+            Reply::Query(params) | Reply::Form(params) | Reply::Vouched { params, .. } => {
                 if let Some(error) = params.get("error") {
                     return Err(ConnectorError::Denied(error.to_owned()));
                 }

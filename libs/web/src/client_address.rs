@@ -35,9 +35,18 @@ pub(crate) fn client_address(
         address
     };
     let hops = elements(headers, &name).map(|hop| hop.and_then(read));
-    let own = tenants.map_or(&[][..], |tenants| &tenants.trusted_proxies);
-    let is_proxy = |ip| is_trusted(ip, trusted) || is_trusted(ip, own);
+    let is_proxy = |ip| is_proxy(ip, trusted, tenants);
     Some(nearest_untrusted(peer, hops, is_proxy))
+}
+
+/// Whether an address is that of a proxy the process or the tenant trusts.
+pub(crate) fn is_proxy(
+    address: IpAddr,
+    trusted: &[IpNet],
+    tenants: Option<&ClientAddressHeader>,
+) -> bool {
+    let own = tenants.map_or(&[][..], |tenants| &tenants.trusted_proxies);
+    is_trusted(address, trusted) || is_trusted(address, own)
 }
 
 /// Whether an address is a trusted proxy's. A dual-stack socket tells IPv4 peers as

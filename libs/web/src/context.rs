@@ -33,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) budget: Budget,
     /// Where the request comes from, proxies seen through.
     pub(crate) client_address: Option<IpAddr>,
+    /// Whether whoever speaks to us is a proxy that somebody named as trusted.
+    pub(crate) is_from_trusted_proxy: bool,
     /// Names this request in the log; a fault's page shows it as the incident.
     pub(crate) request_id: Arc<str>,
 }

@@ -24,7 +24,7 @@ use ipnet::IpNet;
 use tracing::field::Empty;
 use tracing::{Instrument as _, debug, info_span};
 
-use crate::client_address::client_address;
+use crate::client_address::{client_address, is_proxy};
 use crate::context::{Budget, Context};
 use crate::cors;
 use crate::endpoints::{authorize, device, metadata, token};
@@ -151,6 +151,8 @@ pub async fn front_door(
                     now: state.clock.monotonic(),
                 },
                 client_address,
+                is_from_trusted_proxy: peer
+                    .is_some_and(|peer| is_proxy(peer, trusted, tenants_header)),
                 request_id: state.entropy.word(10).into(),
             };
             let span = info_span!(

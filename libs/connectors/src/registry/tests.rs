@@ -23,6 +23,7 @@ async fn every_kind_opens_without_its_upstream() {
             "atlassian-crowd",
             json!({"baseURL": "https://crowd.test/", "clientID": "us", "clientSecret": "s"}),
         ),
+        ("authproxy", Value::Null),
         ("github", json!({"clientID": "us", "clientSecret": "s"})),
         ("local", Value::Null),
         ("mockCallback", Value::Null),
@@ -45,7 +46,7 @@ async fn an_unknown_kind_is_told_with_what_may_be_meant() {
         problems,
         [
             "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
-          (known: atlassian-crowd, github, local, mockCallback, mockPassword, oauth, oidc)"
+          (known: atlassian-crowd, authproxy, github, local, mockCallback, mockPassword, oauth, oidc)"
         ]
     );
     let opened = a_registry()

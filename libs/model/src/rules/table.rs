@@ -34,6 +34,7 @@ impl Rules {
 
         is_strict_about_clients: true,
         writes_numeric_ids_as_floats: false,
+        takes_identity_headers_of_anybody: false,
         leaves_out_logo_of_another_host: false,
 
         asks_for_connector_despite_session: false,
@@ -118,6 +119,7 @@ impl Rules {
 
         is_strict_about_clients: false,
         writes_numeric_ids_as_floats: true,
+        takes_identity_headers_of_anybody: true,
         leaves_out_logo_of_another_host: true,
 
         asks_for_connector_despite_session: true,

@@ -81,17 +81,39 @@ pub(crate) async fn callback(
 ) -> Walked {
     let mut login = None;
     let walk = async {
+        let view = &ctx.snapshot.view;
         let returned = match posted::asked(ctx, payload, false).await? {
-            Asked::Query(params) => Returned::Query(params),
+            Asked::Query(params) => match insula_flows::callback::wanted_headers(view, at) {
+                wanted if wanted.is_empty() => Returned::Query(params),
+                wanted => Returned::Vouched {
+                    params,
+                    headers: vouched(ctx, &wanted),
+                },
+            },
             Asked::Form(params) | Asked::Resent(params) => Returned::Form(params),
             Asked::Again(outcome) => return Ok(outcome.into()),
         };
         login = returned.state().map(str::to_owned);
         let browser = ctx.browser();
-        insula_flows::callback::complete(&ctx.snapshot.view, at, returned, &browser).await
+        insula_flows::callback::complete(view, at, returned, &browser).await
     };
     let result = walk.await;
     Walked { result, login }
+}
+
+/// What a proxy says of the person in headers of these names. A stranger can write headers as well, so
+/// that they are read of a trusted proxy alone; dex reads them of anybody.
+fn vouched(ctx: &Context, wanted: &[String]) -> Vec<(String, String)> {
+    let is_believed = ctx.is_from_trusted_proxy || ctx.rules().takes_identity_headers_of_anybody;
+    if !is_believed {
+        return Vec::new();
+    }
+    let lines = wanted.iter().flat_map(|name| {
+        let values = ctx.request.headers().get_all(name.as_str());
+        let texts = values.filter_map(|value| str::from_utf8(value.as_bytes()).ok());
+        texts.map(|text| (name.clone(), text.to_owned()))
+    });
+    lines.collect()
 }
 
 /// `GET`/`POST /approval`.

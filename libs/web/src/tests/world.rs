@@ -152,6 +152,7 @@ impl World {
                 now: self.state.clock.monotonic(),
             },
             client_address: None,
+            is_from_trusted_proxy: false,
             request_id: "incident-1".into(),
         }
     }

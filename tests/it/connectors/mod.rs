@@ -1,0 +1,3 @@
+//! Logins at each kind of upstream.
+
+mod authproxy;
