@@ -35,51 +35,39 @@ const SETTINGS: &[Setting] = &[
     Setting("staticGroups", Kind::Texts),
 ];
 
-/// What each header is called unless the settings say otherwise.
-const USER_ID: usize = 0;
-const USER: usize = 1;
-const USER_NAME: usize = 2;
-const EMAIL: usize = 3;
-const GROUP: usize = 4;
-const USUAL: [&str; 5] = [
-    "X-Remote-User-Id",
-    "X-Remote-User",
-    "X-Remote-User-Name",
-    "X-Remote-User-Email",
-    "X-Remote-Group",
-];
+/// What each header is called.
+struct Headers {
+    user_id: String,
+    user: String,
+    user_name: String,
+    email: String,
+    group: String,
+}
 
 impl Settings {
-    fn headers(&self) -> [String; 5] {
-        let written = [
-            &self.user_id_header,
-            &self.user_header,
-            &self.user_name_header,
-            &self.email_header,
-            &self.group_header,
-        ];
-        std::array::from_fn(|n| {
-            if written[n].is_empty() {
-                USUAL[n].to_owned()
-            } else {
-                written[n].clone()
-            }
-        })
+    fn headers(&self) -> Headers {
+        let or = |written: &String, usual: &str| {
+            if written.is_empty() { usual } else { written }.to_owned()
+        };
+        Headers {
+            user_id: or(&self.user_id_header, "X-Remote-User-Id"),
+            user: or(&self.user_header, "X-Remote-User"),
+            user_name: or(&self.user_name_header, "X-Remote-User-Name"),
+            email: or(&self.email_header, "X-Remote-User-Email"),
+            group: or(&self.group_header, "X-Remote-Group"),
+        }
     }
 
     fn problems(&self) -> Vec<String> {
-        let names = [
-            "userIDHeader",
-            "userHeader",
-            "userNameHeader",
-            "emailHeader",
-            "groupHeader",
-        ];
         let headers = self.headers();
-        let odd = names
-            .iter()
-            .zip(&headers)
-            .filter(|(_, header)| !is_header(header));
+        let named = [
+            ("userIDHeader", &headers.user_id),
+            ("userHeader", &headers.user),
+            ("userNameHeader", &headers.user_name),
+            ("emailHeader", &headers.email),
+            ("groupHeader", &headers.group),
+        ];
+        let odd = named.iter().filter(|(_, header)| !is_header(header));
         odd.map(|(name, _)| format!("{name} is no name of a header"))
             .collect()
     }
@@ -98,8 +86,8 @@ pub(crate) fn check(spec: &ConnectorSpec) -> Vec<String> {
 
 /// Sends people to our own callback, which the proxy guards, and reads there whom it let through.
 pub(crate) struct AuthProxy {
-    /// By the order of [`USUAL`].
-    headers: [String; 5],
+    headers: Headers,
+    wanted: Vec<String>,
     separator: String,
     static_groups: Vec<String>,
     callback_url: String,
@@ -108,9 +96,21 @@ pub(crate) struct AuthProxy {
 impl AuthProxy {
     pub(crate) fn open(spec: &ConnectorSpec, ctx: &OpenContext) -> Result<Self, ConnectorError> {
         let settings = read(&spec.config, SETTINGS).usable(Settings::problems)?;
+        let headers = settings.headers();
         let separator = &settings.group_header_separator;
+        let mut wanted = vec![
+            headers.user_id.clone(),
+            headers.user.clone(),
+            headers.user_name.clone(),
+            headers.email.clone(),
+            headers.group.clone(),
+        ];
+        // One header may say two things; its lines are wanted once.
+        wanted.sort();
+        wanted.dedup();
         Ok(Self {
-            headers: settings.headers(),
+            headers,
+            wanted,
             separator: if separator.is_empty() { "," } else { separator }.to_owned(),
             static_groups: settings.static_groups,
             // Not the callback that connectors of dex share: the proxy guards this one alone.
@@ -118,17 +118,9 @@ impl AuthProxy {
         })
     }
 
-    /// The first line of a header that says something.
-    fn line<'a>(&self, told: &'a [(String, String)], header: usize) -> Option<&'a str> {
-        let mut lines = told
-            .iter()
-            .filter(|(name, _)| *name == self.headers[header]);
-        lines.find_map(|(_, text)| Some(text.trim()).filter(|text| !text.is_empty()))
-    }
-
     /// The groups of all lines of their header, and those everybody is given.
     fn groups(&self, told: &[(String, String)]) -> Vec<String> {
-        let lines = told.iter().filter(|(name, _)| *name == self.headers[GROUP]);
+        let lines = told.iter().filter(|(name, _)| *name == self.headers.group);
         let groups = lines.flat_map(|(_, text)| text.split(&*self.separator));
         let groups = groups.map(str::trim).filter(|group| !group.is_empty());
         groups
@@ -138,6 +130,12 @@ impl AuthProxy {
     }
 }
 
+/// The first line of a header that says something.
+fn line<'a>(told: &'a [(String, String)], header: &str) -> Option<&'a str> {
+    let mut lines = told.iter().filter(|(name, _)| name == header);
+    lines.find_map(|(_, text)| Some(text.trim()).filter(|text| !text.is_empty()))
+}
+
 #[async_trait]
 impl Connector for AuthProxy {
     fn capabilities(&self) -> Capabilities {
@@ -145,7 +143,7 @@ impl Connector for AuthProxy {
     }
 
     fn wanted_headers(&self) -> &[String] {
-        &self.headers
+        &self.wanted
     }
 
     async fn begin(&self, ctx: &LoginContext) -> Result<Challenge, ConnectorError> {
@@ -166,20 +164,20 @@ impl Connector for AuthProxy {
         let Reply::Vouched { headers, .. } = reply else {
             return Err(bad("a request through the proxy was expected".to_owned()));
         };
-        let Some(user) = self.line(&headers, USER) else {
+        let Some(user) = line(&headers, &self.headers.user) else {
             return Err(bad(format!(
                 "the header {} is missing; the proxy must write it and be listed in trustedProxies",
-                self.headers[USER]
+                self.headers.user
             )));
         };
-        let or_user = |header| self.line(&headers, header).unwrap_or(user).to_owned();
-        let user_id = UserId::parse(&or_user(USER_ID))
+        let or_user = |name: &str| line(&headers, name).unwrap_or(user).to_owned();
+        let user_id = UserId::parse(or_user(&self.headers.user_id))
             .map_err(|_| bad("the person's id is longer than 255 or not printable".to_owned()))?;
         Ok(UpstreamIdentity {
             claims: IdentityClaims {
                 username: user.to_owned(),
-                preferred_username: or_user(USER_NAME),
-                email: or_user(EMAIL),
+                preferred_username: or_user(&self.headers.user_name),
+                email: or_user(&self.headers.email),
                 email_verified: true,
                 groups: self.groups(&headers),
                 ..IdentityClaims::of(user_id)
