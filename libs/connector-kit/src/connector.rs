@@ -33,6 +33,8 @@ pub struct LoginContext {
     pub login_hint: Option<String>,
     /// Contexts of the proof that the client asked for, the best first, in the upstream's words.
     pub acr_values: Vec<String>,
+    /// Whether whose entry in a directory has another DN than at the login is gone at a refresh.
+    pub moved_entry_is_gone: bool,
     /// The present.
     pub now: Timestamp,
 }

@@ -35,6 +35,7 @@ pub(crate) fn a_login() -> LoginContext {
         force_login: false,
         login_hint: None,
         acr_values: Vec::new(),
+        moved_entry_is_gone: false,
         now: NOW,
     }
 }

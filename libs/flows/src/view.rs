@@ -82,6 +82,7 @@ impl TenantView {
             force_login: false,
             login_hint: None,
             acr_values: Vec::new(),
+            moved_entry_is_gone: self.rules().moved_entry_is_gone,
             now: self.now(),
         }
     }

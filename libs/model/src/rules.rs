@@ -162,6 +162,9 @@ pub struct Rules {
     pub repeats_current_refresh_token: bool,
     /// What a refresh token that was replaced does.
     pub replaced_refresh_token: ReplacedRefreshToken,
+    /// Whose entry in a directory has another DN than at the login is gone; else it is the id that
+    /// says who somebody is.
+    pub moved_entry_is_gone: bool,
 
     // what is told of a token
     /// Userinfo says all that the token says; else `sub` and what was released of the person.

@@ -82,6 +82,7 @@ impl Rules {
         rotates_for_public_clients: true,
         repeats_current_refresh_token: false,
         replaced_refresh_token: ReplacedRefreshToken::EndsFamily,
+        moved_entry_is_gone: false,
 
         userinfo_is_whole_token: false,
         introspection: IntrospectionForm::Rfc7662,
@@ -167,6 +168,7 @@ impl Rules {
         rotates_for_public_clients: false,
         repeats_current_refresh_token: true,
         replaced_refresh_token: ReplacedRefreshToken::IsRefused,
+        moved_entry_is_gone: true,
 
         userinfo_is_whole_token: true,
         introspection: IntrospectionForm::Dex,
