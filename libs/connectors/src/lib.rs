@@ -11,6 +11,7 @@ mod crowd;
 mod github;
 mod hashing;
 mod http;
+mod ldap;
 mod local;
 mod mock;
 mod oauth;

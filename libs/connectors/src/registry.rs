@@ -11,6 +11,7 @@ use crate::authproxy::{self, AuthProxy};
 use crate::crowd::{self, Crowd};
 use crate::github::{self, Github};
 use crate::http::UpstreamHttp;
+use crate::ldap::{self, Ldap};
 use crate::local::{self, Local};
 use crate::mock::{self, MockCallback, MockPassword};
 use crate::oauth::{self, Oauth};
@@ -52,6 +53,12 @@ const KINDS: &[Kind] = &[
         certificates: &["rootCA"],
         check: github::check,
         open: |http, spec, ctx| Ok(Arc::new(Github::open(http, spec, ctx)?)),
+    },
+    Kind {
+        name: "ldap",
+        certificates: &["rootCA", "clientCert", "clientKey"],
+        check: |spec, _| ldap::check(spec),
+        open: |http, spec, ctx| Ok(Arc::new(Ldap::open(http, spec, ctx)?)),
     },
     Kind {
         name: "local",
@@ -113,7 +120,7 @@ impl Registry {
         let ours = |name: &str| name.eq_ignore_ascii_case("redirectURI");
         let urls = settings
             .filter(|(name, _)| !ours(name))
-            .filter_map(|(name, value)| Some((name, Url::parse(value.as_str()?).ok()?)));
+            .filter_map(|(name, value)| Some((name, address(name, value.as_str()?)?)));
         let refused = urls.filter_map(|(name, url)| {
             let why = self.http.policy().out_of_reach(&url)?;
             Some(format!("{name}: {why}"))
@@ -137,6 +144,16 @@ impl Registry {
                 said
             })
     }
+}
+
+/// The address that a setting holds, if it does: a URL, or a `host` with or without a port.
+fn address(name: &str, value: &str) -> Option<Url> {
+    let url = if name.eq_ignore_ascii_case("host") {
+        Url::parse(&format!("https://{value}"))
+    } else {
+        Url::parse(value)
+    };
+    url.ok()
 }
 
 #[async_trait]

@@ -1,3 +1,4 @@
 //! Logins at each kind of upstream.
 
 mod authproxy;
+mod ldap;

@@ -112,6 +112,11 @@ const NEEDED: &[Needed] = &[
         is_there: || apache().is_some(),
     },
     Needed {
+        program: "slapd",
+        packages: &["slapd"],
+        is_there: || slapd().is_some(),
+    },
+    Needed {
         program: "libfaketime",
         packages: &["libfaketime"],
         is_there: || faketime().is_some(),
@@ -192,6 +197,12 @@ fn install_command(packages: &[&str]) -> anyhow::Result<Command> {
 pub(super) fn haproxy() -> Option<PathBuf> {
     let usual = PathBuf::from("/usr/sbin/haproxy");
     tools::on_path("haproxy").or_else(|| usual.is_file().then_some(usual))
+}
+
+/// Where OpenLDAP's server is; Debian puts it where only root's path leads.
+pub(super) fn slapd() -> Option<PathBuf> {
+    let usual = PathBuf::from("/usr/sbin/slapd");
+    tools::on_path("slapd").or_else(|| usual.is_file().then_some(usual))
 }
 
 /// Where Apache is, if it has the module that logs people in.

@@ -13,7 +13,8 @@ mod upstream;
 pub use client::UpstreamHttp;
 pub use policy::OutboundPolicy;
 pub(crate) use remembered::Remembered;
-pub(crate) use tls::{Trust, root_ca};
+pub(crate) use resolver::{NoAddress, resolve};
+pub(crate) use tls::{Trust, pem, root_ca};
 pub(crate) use upstream::{Answer, Ask, Upstream, UpstreamSettings};
 
 #[cfg(test)]

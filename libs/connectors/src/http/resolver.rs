@@ -3,8 +3,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use thiserror::Error;
 
-use super::policy::OutboundPolicy;
+use super::policy::{OutboundPolicy, Refused};
 
 /// Resolves names and hands on only addresses that may be connected to. The connection is made to
 /// these very addresses, so a name cannot be public when asked and private when used.
@@ -14,31 +15,49 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let policy = Arc::clone(&self.0);
         Box::pin(async move {
-            let host = name.as_str();
-            let found: Vec<SocketAddr> = if is_localhost(host) {
-                vec![(Ipv4Addr::LOCALHOST, 0).into()]
-            } else {
-                tokio::net::lookup_host((host, 0)).await?.collect()
-            };
-            let mut refused = None;
-            let mut usable = Vec::with_capacity(found.len());
-            for address in found {
-                match policy.check_address(host, address.ip()) {
-                    Ok(()) => usable.push(address),
-                    Err(why) => refused = Some(why),
-                }
-            }
-            if usable.is_empty() {
-                return Err(match refused {
-                    Some(why) => why.into(),
-                    None => {
-                        io::Error::new(io::ErrorKind::NotFound, "the name has no address").into()
-                    }
-                });
-            }
+            let usable = resolve(&policy, name.as_str(), 0).await?;
             let addresses: Addrs = Box::new(usable.into_iter());
             Ok(addresses)
         })
+    }
+}
+
+/// Why a host leads nowhere.
+#[derive(Debug, Error)]
+pub(crate) enum NoAddress {
+    /// To no address that may be connected to.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// To none at all, as far as is known.
+    #[error(transparent)]
+    Unknown(#[from] io::Error),
+}
+
+/// The addresses of a host, a name or a literal, that may be connected to: at least one.
+pub(crate) async fn resolve(
+    policy: &OutboundPolicy,
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, NoAddress> {
+    let found: Vec<SocketAddr> = if is_localhost(host) {
+        vec![(Ipv4Addr::LOCALHOST, port).into()]
+    } else {
+        tokio::net::lookup_host((host, port)).await?.collect()
+    };
+    let mut refused = None;
+    let mut usable = Vec::with_capacity(found.len());
+    for address in found {
+        match policy.check_address(host, address.ip()) {
+            Ok(()) => usable.push(address),
+            Err(why) => refused = Some(why),
+        }
+    }
+    match (usable.is_empty(), refused) {
+        (false, _) => Ok(usable),
+        (true, Some(why)) => Err(why.into()),
+        (true, None) => {
+            Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into())
+        }
     }
 }
 

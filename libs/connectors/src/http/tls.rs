@@ -59,9 +59,14 @@ pub(super) fn build(
     })
 }
 
-/// A certificate authority as dex takes it, PEM or base64 of PEM. What the file of a path holds was
-/// put in its place when the tenant was read: no connector opens a file.
+/// A certificate authority as dex takes it: see [`pem`].
 pub(crate) fn root_ca(text: &str) -> Result<String, ConnectorError> {
+    pem("rootCAs", text).map_err(ConnectorError::Settings)
+}
+
+/// What a setting holds as dex takes it, PEM or base64 of PEM. What the file of a path holds was put
+/// in its place when the tenant was read: no connector opens a file.
+pub(crate) fn pem(setting: &str, text: &str) -> Result<String, String> {
     const BEGIN: &str = "-----BEGIN";
     if text.contains(BEGIN) {
         return Ok(text.to_owned());
@@ -69,9 +74,9 @@ pub(crate) fn root_ca(text: &str) -> Result<String, ConnectorError> {
     let decoded = read_base64(text.trim());
     let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
     decoded.filter(|pem| pem.contains(BEGIN)).ok_or_else(|| {
-        ConnectorError::Settings(
-            "rootCAs holds neither PEM nor base64 of PEM, nor the path of a file that could be read"
-                .to_owned(),
+        format!(
+            "{setting} holds neither PEM nor base64 of PEM, nor the path of a file that could be \
+             read"
         )
     })
 }

@@ -46,7 +46,7 @@ async fn an_unknown_kind_is_told_with_what_may_be_meant() {
         problems,
         [
             "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
-          (known: atlassian-crowd, authproxy, github, local, mockCallback, mockPassword, oauth, oidc)"
+          (known: atlassian-crowd, authproxy, github, ldap, local, mockCallback, mockPassword, oauth, oidc)"
         ]
     );
     let opened = a_registry()
@@ -84,6 +84,26 @@ async fn every_problem_of_an_oidc_connector_is_told_at_once() {
         assert!(all.contains(part), "{part} is not in:\n{all}");
     }
     assert!(!all.contains("4711"), "a value was printed");
+}
+
+#[tokio::test]
+async fn an_inner_address_that_is_not_allowed_is_told_before_anybody_logs_in() {
+    for (kind, config, is_told) in [
+        ("oidc", json!({"issuer": "http://10.0.0.1"}), true),
+        ("oidc", json!({"issuer": "https://idp.test"}), false),
+        (
+            "oidc",
+            json!({"redirectURI": "http://127.0.0.1/callback"}),
+            false,
+        ),
+        ("ldap", json!({"host": "10.0.0.1:636"}), true),
+        ("ldap", json!({"HOST": "[fd00::1]"}), true),
+        ("ldap", json!({"host": "localhost:389"}), true),
+        ("ldap", json!({"host": "ldap.test:389"}), false),
+    ] {
+        let told = a_registry().out_of_reach(&a_spec(kind, config.clone()));
+        assert_eq!(told.len(), usize::from(is_told), "{config}: {told:?}");
+    }
 }
 
 #[tokio::test]

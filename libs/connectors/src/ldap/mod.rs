@@ -1,0 +1,338 @@
+//! People of a directory: LDAP (RFC 4511), Active Directory.
+
+mod directory;
+mod entry;
+mod groups;
+mod person;
+mod server;
+mod settings;
+mod tls;
+mod trouble;
+mod wall;
+mod wire;
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use data_encoding::HEXLOWER;
+use insula_connector_kit::{
+    Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, OpenContext, Reply,
+    UpstreamIdentity,
+};
+use insula_model::{ConnectorSpec, Password};
+use ldap3::Scope;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use self::directory::{Directory, Session, Verdict};
+use self::entry::Entry;
+use self::groups::GroupRules;
+use self::person::PersonRules;
+use self::server::Server;
+use self::settings::Settings;
+use self::trouble::Trouble;
+use self::wall::Wall;
+use crate::http::UpstreamHttp;
+
+/// Parts of an attribute that are fetched at most; Active Directory gives 1500 values at once.
+const MOST_PARTS: usize = 64;
+
+/// One question to a directory.
+#[derive(Debug, Clone)]
+struct Search {
+    base: String,
+    scope: Scope,
+    filter: String,
+    attributes: Vec<String>,
+    /// More than one entry would be one too many.
+    is_of_one: bool,
+}
+
+/// What answers questions.
+#[async_trait]
+trait Searches: Send {
+    async fn search(&mut self, search: &Search) -> Result<Vec<Entry>, Trouble>;
+}
+
+/// Everything that is wrong with the settings.
+pub(crate) fn check(spec: &ConnectorSpec) -> Vec<String> {
+    Settings::read(&spec.config).problems(Settings::problems)
+}
+
+/// Asks for a name and a password, and a directory whether they belong together.
+pub(crate) struct Ldap {
+    prompt: String,
+    wall: Wall,
+    people: Arc<People>,
+}
+
+/// The people of a directory.
+struct People {
+    directory: Directory,
+    person: PersonRules,
+    groups: Option<GroupRules>,
+}
+
+/// What is needed to find somebody again.
+#[derive(Serialize, Deserialize)]
+struct Known {
+    dn: String,
+    /// What they typed.
+    username: String,
+    /// Their id as the directory holds it, in hexadecimal.
+    id: String,
+}
+
+impl Ldap {
+    pub(crate) fn open(
+        http: &UpstreamHttp,
+        spec: &ConnectorSpec,
+        ctx: &OpenContext,
+    ) -> Result<Self, ConnectorError> {
+        let settings = Settings::read(&spec.config).usable(Settings::problems)?;
+        let id = spec.id.as_str();
+        for ignored in settings.ignored() {
+            warn!(connector.id = %id, "of connector {id} is without effect: {ignored}");
+        }
+        let place = settings.place().map_err(ConnectorError::Settings)?;
+        let directory = Directory {
+            connector: id.to_owned(),
+            server: Server {
+                place: place.clone(),
+                tls: tls::client_config(&settings).map_err(ConnectorError::Settings)?,
+                policy: Arc::clone(http.policy()),
+                // So that a second address has its turn before the person is told.
+                patience: spec.timeout / 2,
+            },
+            account: settings.bind_dn.clone(),
+            password: settings.bind_pw.clone(),
+            kept: Mutex::default(),
+            most: usize::try_from(ctx.upstream_calls.max(1)).unwrap_or(1),
+            clock: Arc::clone(&ctx.clock),
+        };
+        Ok(Self {
+            prompt: settings.prompt(),
+            wall: Wall::new(place, http, spec, ctx),
+            people: Arc::new(People {
+                directory,
+                person: settings.person_rules(),
+                groups: settings.group_rules(),
+            }),
+        })
+    }
+}
+
+#[async_trait]
+impl Connector for Ldap {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            refresh: true,
+            password: true,
+            exchange: false,
+        }
+    }
+
+    async fn begin(&self, _ctx: &LoginContext) -> Result<Challenge, ConnectorError> {
+        Ok(Challenge::AskPassword {
+            label: self.prompt.clone(),
+        })
+    }
+
+    async fn complete(
+        &self,
+        ctx: &LoginContext,
+        _memory: &Memory,
+        reply: Reply,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        let Reply::Password { username, password } = reply else {
+            return Err(ConnectorError::BadReply(
+                "a password was asked for".to_owned(),
+            ));
+        };
+        let username = username.trim().to_owned();
+        // A directory takes an empty password for an anonymous bind, and says yes (RFC 4513 §5.1.2).
+        if username.is_empty() || password.reveal().is_empty() {
+            return Err(ConnectorError::WrongPassword);
+        }
+        let (people, groups) = (Arc::clone(&self.people), ctx.groups);
+        let found = self
+            .wall
+            .run(async move { people.log_in(&username, &password, groups).await })
+            .await?;
+        found.ok_or(ConnectorError::WrongPassword)
+    }
+
+    async fn refresh(
+        &self,
+        ctx: &LoginContext,
+        known: &UpstreamIdentity,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        let data = known.connector_data.as_deref().unwrap_or_default();
+        let Ok(before) = serde_json::from_slice::<Known>(data) else {
+            return Err(gone("nothing is kept to find the person by"));
+        };
+        let (people, groups) = (Arc::clone(&self.people), ctx.groups);
+        let must_stay = ctx.moved_entry_is_gone;
+        let found = self
+            .wall
+            .run(async move { people.find_again(before, must_stay, groups).await })
+            .await?;
+        let Some(mut now) = found else {
+            return Err(gone(
+                "the person's entry is gone, or no longer where it was",
+            ));
+        };
+        let (then, id) = (&known.claims.user_id, &mut now.claims.user_id);
+        if !then.as_str().eq_ignore_ascii_case(id.as_str()) {
+            return Err(gone("the login name belongs to another person now"));
+        }
+        // A directory that rewrites an id in other letters means the same person.
+        *id = then.clone();
+        now.amr.clone_from(&known.amr);
+        Ok(now)
+    }
+}
+
+fn gone(why: &str) -> ConnectorError {
+    ConnectorError::Denied(why.to_owned())
+}
+
+impl People {
+    /// Who has this name and this password; nobody, if they do not belong together.
+    async fn log_in(
+        &self,
+        username: &str,
+        password: &Password,
+        groups: bool,
+    ) -> Result<Option<UpstreamIdentity>, Trouble> {
+        let mut session = self.directory.open().await?;
+        let filter = self.person.filter_by_name(username);
+        let Some(entry) = self.one(&mut session, filter).await? else {
+            session.keep();
+            // An unknown name must take as long as a wrong password.
+            let nobody = format!("cn=nobody has this name,{}", self.person.base);
+            self.directory.check(&nobody, password).await?;
+            return Ok(None);
+        };
+        if self.directory.check(&entry.dn, password).await? == Verdict::Wrong {
+            session.keep();
+            return Ok(None);
+        }
+        let identity = self.identity(&mut session, entry, username, groups).await?;
+        session.keep();
+        Ok(Some(identity))
+    }
+
+    /// Finds a person by their id; where that is their DN, by their name, as dex does. An entry that
+    /// must stay where it was is not found elsewhere.
+    async fn find_again(
+        &self,
+        known: Known,
+        must_stay: bool,
+        groups: bool,
+    ) -> Result<Option<UpstreamIdentity>, Trouble> {
+        let id = HEXLOWER.decode(known.id.as_bytes()).unwrap_or_default();
+        let filter = self.person.filter_by_id(&id);
+        let filter = filter.unwrap_or_else(|| self.person.filter_by_name(&known.username));
+        let mut session = self.directory.open().await?;
+        let identity = match self.one(&mut session, filter).await? {
+            None => None,
+            Some(entry) if must_stay && !entry.dn.eq_ignore_ascii_case(&known.dn) => None,
+            Some(entry) => {
+                let name = &known.username;
+                Some(self.identity(&mut session, entry, name, groups).await?)
+            }
+        };
+        session.keep();
+        Ok(identity)
+    }
+
+    /// The one entry that fits. Of several none is taken: the first would be anybody's.
+    async fn one(
+        &self,
+        session: &mut Session<'_>,
+        filter: String,
+    ) -> Result<Option<Entry>, Trouble> {
+        let more = self.groups.iter().flat_map(GroupRules::of_person);
+        let search = Search {
+            base: self.person.base.clone(),
+            scope: self.person.scope,
+            filter,
+            attributes: self.person.attributes(more),
+            is_of_one: true,
+        };
+        let mut found = session.search(&search).await?;
+        if found.len() > 1 {
+            let id = &self.directory.connector;
+            let dns: Vec<_> = found.iter().map(|entry| entry.dn.as_str()).collect();
+            warn!(
+                connector.id = %id, dns = ?dns,
+                "connector {id}: a login name leads to more than one entry: {}", dns.join(" and ")
+            );
+            return Err(Trouble::Unusable(
+                "the login name leads to more than one entry; narrow userSearch by its filter or \
+                 baseDN"
+                    .to_owned(),
+            ));
+        }
+        let Some(mut entry) = found.pop() else {
+            return Ok(None);
+        };
+        whole(&mut entry, session).await?;
+        Ok(Some(entry))
+    }
+
+    async fn identity(
+        &self,
+        session: &mut Session<'_>,
+        entry: Entry,
+        username: &str,
+        groups: bool,
+    ) -> Result<UpstreamIdentity, Trouble> {
+        let groups = match &self.groups {
+            Some(rules) if groups => rules.groups(&entry, session).await?,
+            _ => Vec::new(),
+        };
+        let claims = self.person.claims(&entry, groups).inspect_err(|why| {
+            let id = &self.directory.connector;
+            warn!(connector.id = %id, dn = %entry.dn, ?why, "connector {id}: an entry cannot be used");
+        })?;
+        let id = self.person.raw_id(&entry).unwrap_or_default();
+        let known = Known {
+            username: username.to_owned(),
+            id: HEXLOWER.encode(id),
+            dn: entry.dn,
+        };
+        Ok(UpstreamIdentity {
+            claims,
+            connector_data: serde_json::to_vec(&known).ok(),
+            amr: vec!["pwd".to_owned()],
+            acr: None,
+        })
+    }
+}
+
+/// Fetches the rest of attributes with so many values that the directory gave some.
+async fn whole(entry: &mut Entry, directory: &mut dyn Searches) -> Result<(), Trouble> {
+    for _ in 0..MOST_PARTS {
+        let Some((base, next)) = entry.unfinished() else {
+            return Ok(());
+        };
+        let search = Search {
+            base: entry.dn.clone(),
+            scope: Scope::Base,
+            filter: "(objectClass=*)".to_owned(),
+            attributes: vec![next],
+            is_of_one: true,
+        };
+        let part = directory.search(&search).await?.pop();
+        let Some(part) = part else {
+            return Ok(());
+        };
+        entry.take_more(&base, part);
+    }
+    Err(Trouble::TooMany)
+}
+
+#[cfg(test)]
+mod tests;
