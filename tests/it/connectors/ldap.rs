@@ -85,10 +85,41 @@ uid: jane
 mail: jane@acme.test
 userPassword: secret
 
+dn: ou=abroad,ou=people,dc=acme,dc=test
+objectClass: organizationalUnit
+ou: abroad
+
+dn: cn=Twin,ou=people,dc=acme,dc=test
+objectClass: inetOrgPerson
+cn: Twin
+sn: Twin
+uid: twin
+mail: twin@acme.test
+userPassword: twin
+
+dn: cn=Twin,ou=abroad,ou=people,dc=acme,dc=test
+objectClass: inetOrgPerson
+cn: Twin
+sn: Twin
+uid: twin
+mail: twin@acme.test
+userPassword: twin
+
 dn: cn=developers,ou=groups,dc=acme,dc=test
 objectClass: groupOfNames
 cn: developers
 member: cn=Jane Doe,ou=people,dc=acme,dc=test
+";
+
+/// Jane under her new name.
+const JANE_ROE: &str = "\
+dn: cn=Jane Roe,ou=people,dc=acme,dc=test
+objectClass: inetOrgPerson
+cn: Jane Roe
+sn: Roe
+uid: jane
+mail: jane@acme.test
+userPassword: secret
 ";
 
 /// A directory of one test, which ends with it.
@@ -123,13 +154,8 @@ impl Directory {
              access to * by dn.exact=\"cn=reader,dc=acme,dc=test\" read by anonymous auth\n"
         );
         fs::write(at.join("slapd.conf"), settings).unwrap();
-        fs::write(at.join("entries.ldif"), ENTRIES).unwrap();
         fs::create_dir(at.join("db")).unwrap();
-        let mut load = Command::new(&program);
-        load.args(["-T", "add", "-f"]).arg(at.join("slapd.conf"));
-        let loaded = load.arg("-l").arg(at.join("entries.ldif")).output();
-        let loaded = loaded.unwrap();
-        assert!(loaded.status.success(), "{loaded:?}");
+        change(&program, at, "add", ENTRIES);
         let (ldap, ldaps) = (free_port(), free_port());
         let directory = Self {
             child: launch(&program, at, ldap, ldaps),
@@ -145,6 +171,14 @@ impl Directory {
     fn end(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Takes an entry out and puts another in its place, while nobody is served.
+    fn replace(&self, dn: &str, by: &str) {
+        let at = self.folder.path();
+        let gone = format!("dn: {dn}\nchangetype: delete\n");
+        change(&self.program, at, "modify", &gone);
+        change(&self.program, at, "add", by);
     }
 
     async fn start_again(&mut self) {
@@ -174,6 +208,18 @@ impl Drop for Directory {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Has the server's own tool change what the directory holds.
+fn change(program: &Path, folder: &Path, tool: &str, entries: &str) {
+    let file = folder.join("entries.ldif");
+    fs::write(&file, entries).unwrap();
+    let mut command = Command::new(program);
+    command
+        .args(["-T", tool, "-f"])
+        .arg(folder.join("slapd.conf"));
+    let changed = command.arg("-l").arg(file).output().unwrap();
+    assert!(changed.status.success(), "{changed:?}");
 }
 
 fn launch(program: &Path, folder: &Path, ldap: u16, ldaps: u16) -> Child {
@@ -298,6 +344,48 @@ async fn a_wrong_password_is_asked_for_again_and_a_lost_directory_is_no_wrong_pa
     directory.start_again().await;
     party.refresh(&token, &[]).await.expect(200);
     party.log_in(&Agent::new(), &jane("secret")).await;
+}
+
+#[tokio::test]
+async fn a_name_of_two_entries_lets_nobody_in_and_the_log_names_both() {
+    let Some(directory) = Directory::start().await else {
+        return;
+    };
+    let deployment = deployment(&directory);
+    let process = deployment.open().await;
+    let answer = types(&party(&deployment, "acme"), "twin", "twin").await;
+    assert!(answer.status >= 500, "{}", answer.status);
+    assert!(
+        !answer.body.contains("ou=abroad"),
+        "the page tells of entries"
+    );
+    process.says("cn=Twin,ou=people,dc=acme,dc=test").await;
+    process
+        .says("cn=Twin,ou=abroad,ou=people,dc=acme,dc=test")
+        .await;
+}
+
+#[tokio::test]
+async fn whose_entry_was_renamed_stays_logged_in_but_not_at_dex() {
+    let Some(mut directory) = Directory::start().await else {
+        return;
+    };
+    let deployment = deployment(&directory);
+    let _process = deployment.open().await;
+    let (acme, globex) = (party(&deployment, "acme"), party(&deployment, "globex"));
+    let at_acme = acme.log_in(&Agent::new(), &jane("secret")).await;
+    let at_globex = globex.log_in(&Agent::new(), &jane("secret")).await;
+
+    directory.end();
+    directory.replace("cn=Jane Doe,ou=people,dc=acme,dc=test", JANE_ROE);
+    directory.start_again().await;
+
+    let answer = acme.refresh(at_acme.refresh(), &[]).await.expect(200);
+    let tokens = acme.read(&answer).await;
+    assert_eq!(tokens.claim("name"), "Jane Roe");
+    assert_eq!(tokens.claim("sub"), at_acme.claim("sub"));
+    let refused = globex.refresh(at_globex.refresh(), &[]).await;
+    assert_ne!(refused.status, 200, "{}", refused.body);
 }
 
 #[tokio::test]
