@@ -14,8 +14,9 @@ use super::server::Server;
 use super::trouble::{Trouble, of_result};
 use super::{Search, Searches};
 
-/// Firewalls and directories drop what says nothing for long.
-const IDLE: Duration = Duration::from_mins(1);
+/// How long a connection is kept. Firewalls and directories drop what says nothing for long, and a service
+/// account that was shut out is to be shut out here, too.
+const KEPT: Duration = Duration::from_mins(1);
 
 /// A directory as the service account sees it, over connections that are kept.
 pub(super) struct Directory {
@@ -48,22 +49,22 @@ pub(super) enum Verdict {
 impl Directory {
     /// A connection that the service account is bound to: one that is kept, or a new one.
     pub(super) async fn open(&self) -> Result<Session<'_>, Trouble> {
-        let (ldap, is_kept) = match self.take() {
-            Some(ldap) => (ldap, true),
+        let (connection, is_kept) = match self.take() {
+            Some(kept) => (kept, true),
             None => (self.bound().await?, false),
         };
         Ok(Session {
             directory: self,
-            ldap,
+            connection,
             is_kept,
         })
     }
 
-    fn take(&self) -> Option<Ldap> {
+    fn take(&self) -> Option<Kept> {
         let now = self.clock.monotonic();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain_mut(|one| now.since(one.since) < IDLE && !one.ldap.is_closed());
-        kept.pop().map(|one| one.ldap)
+        kept.retain_mut(|one| now.since(one.since) < KEPT && !one.ldap.is_closed());
+        kept.pop()
     }
 
     fn forget(&self) {
@@ -71,12 +72,13 @@ impl Directory {
         kept.unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    async fn bound(&self) -> Result<Ldap, Trouble> {
+    async fn bound(&self) -> Result<Kept, Trouble> {
+        let since = self.clock.monotonic();
         let mut ldap = self.server.connect().await?;
         let (dn, password) = (&self.account, self.password.reveal());
         let bound = self.server.bind(&mut ldap, dn, password).await?;
         match bound.code {
-            0 => Ok(ldap),
+            0 => Ok(Kept { ldap, since }),
             48 | 49 => Err(Trouble::Unusable(format!(
                 "it refuses the service account (result code {}); check bindDN and bindPW",
                 bound.code
@@ -118,21 +120,17 @@ impl Directory {
 /// A conversation over one connection. If it ends in trouble, the connection ends with it.
 pub(super) struct Session<'a> {
     directory: &'a Directory,
-    ldap: Ldap,
+    connection: Kept,
     is_kept: bool,
 }
 
 impl Session<'_> {
     /// Keeps the connection for the next.
     pub(super) fn keep(self) {
-        let since = self.directory.clock.monotonic();
         let kept = self.directory.kept.lock();
         let mut kept = kept.unwrap_or_else(PoisonError::into_inner);
         if kept.len() < self.directory.most {
-            kept.push(Kept {
-                ldap: self.ldap,
-                since,
-            });
+            kept.push(self.connection);
         }
     }
 }
@@ -144,16 +142,16 @@ impl Searches for Session<'_> {
         let server = &self.directory.server;
         if self.is_kept {
             // One that a firewall forgot says nothing at all: time must be left for another.
-            let asked = server.search(&mut self.ldap, search);
+            let asked = server.search(&mut self.connection.ldap, search);
             match timeout(server.patience, asked).await {
                 Ok(Err(Trouble::Silent(_))) | Err(_) => {}
                 Ok(found) => return found,
             }
             // The others are as old.
             self.directory.forget();
-            self.ldap = self.directory.bound().await?;
+            self.connection = self.directory.bound().await?;
             self.is_kept = false;
         }
-        server.search(&mut self.ldap, search).await
+        server.search(&mut self.connection.ldap, search).await
     }
 }

@@ -113,6 +113,7 @@ async fn what_people_type_is_never_a_part_of_the_filter() {
     let weird = log_in(&ldap, "we(i)rd\\na,me*\u{f6}", "p\u{e4}ss\u{fc}ord").await;
     let weird = weird.unwrap().claims;
     assert_eq!(weird.username, "W\u{f6}rd, W=1 + <3>");
+    assert_eq!(weird.groups, ["odd"]);
     assert_eq!(weird.user_id.as_str(), "we(i)rd\\na,me*\u{f6}");
 }
 

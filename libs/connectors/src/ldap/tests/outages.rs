@@ -78,9 +78,12 @@ async fn connections_of_the_service_account_are_kept_for_a_while() {
         drop(log_in(&ldap, "jane", password).await);
     }
     assert_eq!(service_binds(), 1);
-    clock.advance(Duration::from_mins(2));
-    assert!(log_in(&ldap, "jane", "secret").await.is_ok());
-    assert_eq!(service_binds(), 2);
+    // However much they are used.
+    for binds in [1, 2] {
+        clock.advance(Duration::from_secs(40));
+        assert!(log_in(&ldap, "jane", "secret").await.is_ok());
+        assert_eq!(service_binds(), binds);
+    }
 }
 
 #[tokio::test]
