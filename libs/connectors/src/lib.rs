@@ -6,9 +6,11 @@
 //! HTTP request of ours (`web`).
 
 mod authproxy;
+mod base_url;
 mod callback;
 mod crowd;
 mod github;
+mod gitlab;
 mod hashing;
 mod http;
 mod ldap;

@@ -10,6 +10,7 @@ use url::Url;
 use crate::authproxy::{self, AuthProxy};
 use crate::crowd::{self, Crowd};
 use crate::github::{self, Github};
+use crate::gitlab::{self, Gitlab};
 use crate::http::UpstreamHttp;
 use crate::ldap::{self, Ldap};
 use crate::local::{self, Local};
@@ -53,6 +54,12 @@ const KINDS: &[Kind] = &[
         certificates: &["rootCA"],
         check: github::check,
         open: |http, spec, ctx| Ok(Arc::new(Github::open(http, spec, ctx)?)),
+    },
+    Kind {
+        name: "gitlab",
+        certificates: &["rootCAData"],
+        check: gitlab::check,
+        open: |http, spec, ctx| Ok(Arc::new(Gitlab::open(http, spec, ctx)?)),
     },
     Kind {
         name: "ldap",

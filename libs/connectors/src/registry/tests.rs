@@ -25,6 +25,7 @@ async fn every_kind_opens_without_its_upstream() {
         ),
         ("authproxy", Value::Null),
         ("github", json!({"clientID": "us", "clientSecret": "s"})),
+        ("gitlab", json!({"clientID": "us", "clientSecret": "s"})),
         ("local", Value::Null),
         ("mockCallback", Value::Null),
         ("mockPassword", json!({"username": "u", "password": "p"})),
@@ -46,7 +47,7 @@ async fn an_unknown_kind_is_told_with_what_may_be_meant() {
         problems,
         [
             "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
-          (known: atlassian-crowd, authproxy, github, ldap, local, mockCallback, mockPassword, oauth, oidc)"
+          (known: atlassian-crowd, authproxy, github, gitlab, ldap, local, mockCallback, mockPassword, oauth, oidc)"
         ]
     );
     let opened = a_registry()
