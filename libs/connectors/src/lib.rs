@@ -9,6 +9,7 @@ mod authproxy;
 mod base_url;
 mod callback;
 mod crowd;
+mod gitea;
 mod github;
 mod gitlab;
 mod hashing;

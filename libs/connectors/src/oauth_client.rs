@@ -62,6 +62,8 @@ pub(crate) struct OAuthClient {
     endpoints: Endpoints,
     upstream: Upstream,
     credentials: KnownCredentials,
+    /// What the vendor says of refresh tokens that are worth nothing, beside `invalid_grant`.
+    spent: &'static [&'static str],
     entropy: Arc<dyn Entropy>,
 }
 
@@ -93,8 +95,15 @@ impl OAuthClient {
             endpoints,
             upstream: Upstream::open(http, upstream)?,
             credentials: KnownCredentials::default(),
+            spent: &[],
             entropy: Arc::clone(&ctx.entropy),
         })
+    }
+
+    /// For a vendor who has words of its own for a refresh token that is worth nothing.
+    pub(crate) fn with_spent_words(mut self, words: &'static [&'static str]) -> Self {
+        self.spent = words;
+        self
     }
 
     /// Sends the browser to the upstream (RFC 6749 §4.1.1), with what the vendor wants beside the
@@ -160,7 +169,7 @@ impl OAuthClient {
         match self.redeem(&grant).await {
             Ok(tokens) => Ok(tokens),
             Err(NoTokens::InvalidGrant) => Err(bad("the upstream refuses its own code")),
-            Err(NoTokens::Failed(cause)) => Err(cause),
+            Err(NoTokens::Refused(_, cause) | NoTokens::Failed(cause)) => Err(cause),
         }
     }
 
@@ -173,12 +182,17 @@ impl OAuthClient {
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.reveal()),
         ];
+        let ended = || ConnectorError::Denied("the upstream ended the login".to_owned());
         match self.redeem(&grant).await {
             Ok(tokens) => Ok(tokens),
-            Err(NoTokens::InvalidGrant) => Err(ConnectorError::Denied(
-                "the upstream ended the login".to_owned(),
-            )),
-            Err(NoTokens::Failed(cause)) => Err(cause),
+            Err(NoTokens::InvalidGrant) => Err(ended()),
+            // From an upstream that took our credentials before, the word cannot be about them.
+            Err(NoTokens::Refused(word, _))
+                if self.credentials.are_taken() && self.spent.contains(&word.as_str()) =>
+            {
+                Err(ended())
+            }
+            Err(NoTokens::Refused(_, cause) | NoTokens::Failed(cause)) => Err(cause),
         }
     }
 

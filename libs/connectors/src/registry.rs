@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::authproxy::{self, AuthProxy};
 use crate::crowd::{self, Crowd};
+use crate::gitea::{self, Gitea};
 use crate::github::{self, Github};
 use crate::gitlab::{self, Gitlab};
 use crate::http::UpstreamHttp;
@@ -48,6 +49,12 @@ const KINDS: &[Kind] = &[
         certificates: &[],
         check: |spec, _| authproxy::check(spec),
         open: |_, spec, ctx| Ok(Arc::new(AuthProxy::open(spec, ctx)?)),
+    },
+    Kind {
+        name: "gitea",
+        certificates: &[],
+        check: gitea::check,
+        open: |http, spec, ctx| Ok(Arc::new(Gitea::open(http, spec, ctx)?)),
     },
     Kind {
         name: "github",

@@ -27,6 +27,11 @@ enum Credentials {
 pub(crate) struct KnownCredentials(AtomicU8);
 
 impl KnownCredentials {
+    /// Whether the upstream ever took one of them.
+    pub(crate) fn are_taken(&self) -> bool {
+        self.get().is_some()
+    }
+
     fn get(&self) -> Option<Credentials> {
         match self.0.load(Ordering::Relaxed) {
             1 => Some(Credentials::Basic),
@@ -45,6 +50,8 @@ impl KnownCredentials {
 pub(crate) enum NoTokens {
     /// `invalid_grant` (RFC 6749 §5.2): the code or refresh token is worth nothing.
     InvalidGrant,
+    /// Another error code, and what it means unless the upstream means something else by it.
+    Refused(String, ConnectorError),
     /// Anything else.
     Failed(ConnectorError),
 }
@@ -98,15 +105,16 @@ pub(crate) async fn redeem(
         let status = answer.status.as_u16();
         let word = word.unwrap_or_else(|| "no error code".to_owned());
         let next = what_helps(&word);
-        refusal = Some(format!(
-            "its token endpoint answered {status} with {word}{next}"
-        ));
+        let said = format!("its token endpoint answered {status} with {word}{next}");
+        refusal = Some(NoTokens::Refused(word, ConnectorError::Upstream(said)));
         if !answer.status.is_client_error() {
             break;
         }
     }
-    let refusal = refusal.unwrap_or_else(|| "its token endpoint was not asked".to_owned());
-    Err(NoTokens::Failed(ConnectorError::Upstream(refusal)))
+    Err(refusal.unwrap_or_else(|| {
+        let said = "its token endpoint was not asked".to_owned();
+        NoTokens::Failed(ConnectorError::Upstream(said))
+    }))
 }
 
 fn request(

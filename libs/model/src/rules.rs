@@ -63,6 +63,8 @@ pub struct Rules {
     /// Headers that say who a person is (connector `authproxy`) are taken of whoever sends them; else of
     /// a proxy that is named as trusted.
     pub takes_identity_headers_of_anybody: bool,
+    /// A connector `gitea` lets members of an organisation in who are in none of its listed teams.
+    pub takes_gitea_members_of_other_teams: bool,
     /// A logo on another host, which pages do not load, is left away; else it is refused.
     pub leaves_out_logo_of_another_host: bool,
 

@@ -358,7 +358,7 @@ impl Connector for Oidc {
         let tokens = match self.redeem(&provider, &grant).await {
             Ok(tokens) => tokens,
             Err(NoTokens::InvalidGrant) => return Err(bad("the upstream refuses its own code")),
-            Err(NoTokens::Failed(cause)) => return Err(cause),
+            Err(NoTokens::Refused(_, cause) | NoTokens::Failed(cause)) => return Err(cause),
         };
         let id_token = tokens.id_token.as_ref().map(Secret::reveal);
         let id_token = id_token.ok_or_else(|| bad("its token response has no \"id_token\""))?;
@@ -420,7 +420,7 @@ impl Connector for Oidc {
                     "the upstream ended the login".to_owned(),
                 ));
             }
-            Err(NoTokens::Failed(cause)) => return Err(cause),
+            Err(NoTokens::Refused(_, cause) | NoTokens::Failed(cause)) => return Err(cause),
         };
         // OpenID Connect Core §12.2: the answer need not contain an ID token.
         let access_token = tokens.access_token.reveal();

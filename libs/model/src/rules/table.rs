@@ -35,6 +35,7 @@ impl Rules {
         is_strict_about_clients: true,
         writes_numeric_ids_as_floats: false,
         takes_identity_headers_of_anybody: false,
+        takes_gitea_members_of_other_teams: false,
         leaves_out_logo_of_another_host: false,
 
         asks_for_connector_despite_session: false,
@@ -121,6 +122,7 @@ impl Rules {
         is_strict_about_clients: false,
         writes_numeric_ids_as_floats: true,
         takes_identity_headers_of_anybody: true,
+        takes_gitea_members_of_other_teams: true,
         leaves_out_logo_of_another_host: true,
 
         asks_for_connector_despite_session: true,
