@@ -28,6 +28,11 @@ impl BaseUrl {
         }
         url
     }
+
+    /// Whether an address is one of this server's: who is asked there may see its tokens.
+    pub(crate) fn has(&self, url: &Url) -> bool {
+        self.0.origin() == url.origin()
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +72,20 @@ mod tests {
             "https://git.test/#a",
         ] {
             assert!(BaseUrl::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_host_port_or_scheme_is_another_server() {
+        let base = BaseUrl::parse("https://git.test/below").unwrap();
+        assert!(base.has(&Url::parse("https://git.test/page/2").unwrap()));
+        for other in [
+            "http://git.test/",
+            "https://git.test:8443/",
+            "https://git.test.evil.test/",
+            "https://evil.test/",
+        ] {
+            assert!(!base.has(&Url::parse(other).unwrap()), "{other}");
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod authproxy;
 mod base_url;
+mod bitbucket_cloud;
 mod callback;
 mod crowd;
 mod gitea;

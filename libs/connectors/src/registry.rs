@@ -8,6 +8,7 @@ use insula_model::{ConnectorSpec, Issuer};
 use url::Url;
 
 use crate::authproxy::{self, AuthProxy};
+use crate::bitbucket_cloud::{self, BitbucketCloud};
 use crate::crowd::{self, Crowd};
 use crate::gitea::{self, Gitea};
 use crate::github::{self, Github};
@@ -49,6 +50,12 @@ const KINDS: &[Kind] = &[
         certificates: &[],
         check: |spec, _| authproxy::check(spec),
         open: |_, spec, ctx| Ok(Arc::new(AuthProxy::open(spec, ctx)?)),
+    },
+    Kind {
+        name: "bitbucket-cloud",
+        certificates: &[],
+        check: bitbucket_cloud::check,
+        open: |http, spec, ctx| Ok(Arc::new(BitbucketCloud::open(http, spec, ctx)?)),
     },
     Kind {
         name: "gitea",

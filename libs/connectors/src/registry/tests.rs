@@ -24,6 +24,10 @@ async fn every_kind_opens_without_its_upstream() {
             json!({"baseURL": "https://crowd.test/", "clientID": "us", "clientSecret": "s"}),
         ),
         ("authproxy", Value::Null),
+        (
+            "bitbucket-cloud",
+            json!({"clientID": "us", "clientSecret": "s"}),
+        ),
         ("gitea", json!({"clientID": "us", "clientSecret": "s"})),
         ("github", json!({"clientID": "us", "clientSecret": "s"})),
         ("gitlab", json!({"clientID": "us", "clientSecret": "s"})),
@@ -48,7 +52,7 @@ async fn an_unknown_kind_is_told_with_what_may_be_meant() {
         problems,
         [
             "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
-          (known: atlassian-crowd, authproxy, gitea, github, gitlab, ldap, local, mockCallback, mockPassword, oauth, oidc)"
+          (known: atlassian-crowd, authproxy, bitbucket-cloud, gitea, github, gitlab, ldap, local, mockCallback, mockPassword, oauth, oidc)"
         ]
     );
     let opened = a_registry()
