@@ -21,6 +21,7 @@ mod mock;
 mod oauth;
 mod oauth_client;
 mod oidc;
+mod openshift;
 mod registry;
 mod settings;
 mod token_endpoint;

@@ -56,10 +56,11 @@ pub(crate) struct Endpoints {
     pub(crate) takes_challenge: bool,
 }
 
-/// A client of one upstream.
-pub(crate) struct OAuthClient {
+/// A client of one upstream. Where its endpoints are told by the upstream itself it has none of its
+/// own, `()`.
+pub(crate) struct OAuthClient<E = Endpoints> {
     registration: Registration,
-    endpoints: Endpoints,
+    endpoints: E,
     upstream: Upstream,
     credentials: KnownCredentials,
     /// What the vendor says of refresh tokens that are worth nothing, beside `invalid_grant`.
@@ -74,13 +75,13 @@ struct Asked {
     verifier: Option<String>,
 }
 
-impl OAuthClient {
+impl<E> OAuthClient<E> {
     pub(crate) fn open(
         http: &UpstreamHttp,
         spec: &ConnectorSpec,
         ctx: &OpenContext,
         registration: Registration,
-        endpoints: Endpoints,
+        endpoints: E,
         trust: Trust,
     ) -> Result<Self, ConnectorError> {
         let upstream = UpstreamSettings {
@@ -108,15 +109,15 @@ impl OAuthClient {
 
     /// Sends the browser to the upstream (RFC 6749 §4.1.1), with what the vendor wants beside the
     /// usual parameters.
-    pub(crate) fn begin(
+    pub(crate) fn begin_at(
         &self,
+        endpoints: &Endpoints,
         ctx: &LoginContext,
         scope: &str,
         more: &[(&str, &str)],
     ) -> Result<Challenge, ConnectorError> {
         callback::must_be(&self.registration.redirect_uri, &ctx.callback_url)?;
-        let pkce = self
-            .endpoints
+        let pkce = endpoints
             .takes_challenge
             .then(|| PkcePair::generate(CodeChallengeMethod::S256, self.entropy.as_ref()));
         let challenge = pkce.as_ref().map(PkcePair::challenge);
@@ -138,14 +139,15 @@ impl OAuthClient {
             verifier: pkce.as_ref().map(|pair| pair.reveal_verifier().to_owned()),
         };
         Ok(Challenge::Redirect {
-            to: authorization_url(self.endpoints.authorization.as_str(), &parameters)?,
+            to: authorization_url(endpoints.authorization.as_str(), &parameters)?,
             memory: json!(asked),
         })
     }
 
     /// Redeems the code that came back (RFC 6749 §4.1.3).
-    pub(crate) async fn complete(
+    pub(crate) async fn complete_at(
         &self,
+        endpoints: &Endpoints,
         ctx: &LoginContext,
         memory: &Memory,
         reply: Reply,
@@ -166,43 +168,24 @@ impl OAuthClient {
         if let Some(verifier) = &asked.verifier {
             grant.push(("code_verifier", verifier));
         }
-        match self.redeem(&grant).await {
+        match self.redeem(endpoints, &grant).await {
             Ok(tokens) => Ok(tokens),
             Err(NoTokens::InvalidGrant) => Err(bad("the upstream refuses its own code")),
             Err(NoTokens::Refused(_, cause) | NoTokens::Failed(cause)) => Err(cause),
         }
     }
 
-    /// Refreshes (RFC 6749 §6). A token the upstream takes no more ends the login.
-    pub(crate) async fn refresh(
+    async fn redeem(
         &self,
-        refresh_token: &Secret<str>,
-    ) -> Result<UpstreamTokens, ConnectorError> {
-        let grant = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh_token.reveal()),
-        ];
-        let ended = || ConnectorError::Denied("the upstream ended the login".to_owned());
-        match self.redeem(&grant).await {
-            Ok(tokens) => Ok(tokens),
-            Err(NoTokens::InvalidGrant) => Err(ended()),
-            // From an upstream that took our credentials before, the word cannot be about them.
-            Err(NoTokens::Refused(word, _))
-                if self.credentials.are_taken() && self.spent.contains(&word.as_str()) =>
-            {
-                Err(ended())
-            }
-            Err(NoTokens::Refused(_, cause) | NoTokens::Failed(cause)) => Err(cause),
-        }
-    }
-
-    async fn redeem(&self, grant: &[(&str, &str)]) -> Result<UpstreamTokens, NoTokens> {
+        endpoints: &Endpoints,
+        grant: &[(&str, &str)],
+    ) -> Result<UpstreamTokens, NoTokens> {
         let us = ClientAt {
             id: &self.registration.client_id,
             secret: self.registration.client_secret.reveal(),
-            never_basic: self.endpoints.never_basic,
+            never_basic: endpoints.never_basic,
         };
-        let (upstream, endpoint) = (&self.upstream, &self.endpoints.token);
+        let (upstream, endpoint) = (&self.upstream, &endpoints.token);
         redeem(upstream, endpoint, us, &self.credentials, false, grant).await
     }
 
@@ -218,16 +201,72 @@ impl OAuthClient {
         let answer = self.upstream.ask(ask).await?;
         answer.unless_it_failed(what)
     }
+
+    /// Asks for what the upstream tells anybody.
+    pub(crate) async fn ask_openly(&self, ask: Ask) -> Result<Answer, ConnectorError> {
+        self.upstream.ask(ask).await
+    }
+}
+
+impl OAuthClient {
+    /// Sends the browser to the upstream; see [`begin_at`](Self::begin_at).
+    pub(crate) fn begin(
+        &self,
+        ctx: &LoginContext,
+        scope: &str,
+        more: &[(&str, &str)],
+    ) -> Result<Challenge, ConnectorError> {
+        self.begin_at(&self.endpoints, ctx, scope, more)
+    }
+
+    /// Redeems the code that came back.
+    pub(crate) async fn complete(
+        &self,
+        ctx: &LoginContext,
+        memory: &Memory,
+        reply: Reply,
+    ) -> Result<UpstreamTokens, ConnectorError> {
+        self.complete_at(&self.endpoints, ctx, memory, reply).await
+    }
+
+    /// Refreshes (RFC 6749 §6). A token the upstream takes no more ends the login.
+    pub(crate) async fn refresh(
+        &self,
+        refresh_token: &Secret<str>,
+    ) -> Result<UpstreamTokens, ConnectorError> {
+        let grant = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token.reveal()),
+        ];
+        let ended = || ConnectorError::Denied("the upstream ended the login".to_owned());
+        match self.redeem(&self.endpoints, &grant).await {
+            Ok(tokens) => Ok(tokens),
+            Err(NoTokens::InvalidGrant) => Err(ended()),
+            // From an upstream that took our credentials before, the word cannot be about them.
+            Err(NoTokens::Refused(word, _))
+                if self.credentials.are_taken() && self.spent.contains(&word.as_str()) =>
+            {
+                Err(ended())
+            }
+            Err(NoTokens::Refused(_, cause) | NoTokens::Failed(cause)) => Err(cause),
+        }
+    }
 }
 
 /// What is kept of a person to refresh them: the tokens of the upstream, by the names dex gives them.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct KeptTokens {
-    #[serde(rename = "accessToken", alias = "AccessToken", default)]
+    #[serde(
+        rename = "accessToken",
+        alias = "AccessToken",
+        alias = "access_token",
+        default
+    )]
     access_token: String,
     #[serde(
         rename = "refreshToken",
         alias = "RefreshToken",
+        alias = "refresh_token",
         default,
         skip_serializing_if = "String::is_empty"
     )]
@@ -297,6 +336,14 @@ pub(crate) async fn refreshed(
         }
         (told, _) => told?,
     };
+    same_person(known, told)
+}
+
+/// What is told now, if it is of who is known.
+pub(crate) fn same_person(
+    known: &UpstreamIdentity,
+    told: UpstreamIdentity,
+) -> Result<UpstreamIdentity, ConnectorError> {
     if told.claims.user_id != known.claims.user_id {
         return Err(ConnectorError::Denied(
             "the refresh tells of another person".to_owned(),

@@ -19,6 +19,7 @@ use crate::local::{self, Local};
 use crate::mock::{self, MockCallback, MockPassword};
 use crate::oauth::{self, Oauth};
 use crate::oidc::{self, Oidc};
+use crate::openshift::{self, Openshift};
 use crate::settings::nearest;
 
 /// Every kind of connector there is, by the name configurations call it.
@@ -110,6 +111,12 @@ const KINDS: &[Kind] = &[
         certificates: &["rootCAs"],
         check: oidc::check,
         open: |http, spec, ctx| Ok(Arc::new(Oidc::open(http, spec, ctx)?)),
+    },
+    Kind {
+        name: "openshift",
+        certificates: &["rootCA"],
+        check: openshift::check,
+        open: |http, spec, ctx| Ok(Arc::new(Openshift::open(http, spec, ctx)?)),
     },
 ];
 

@@ -36,6 +36,10 @@ async fn every_kind_opens_without_its_upstream() {
         ("mockPassword", json!({"username": "u", "password": "p"})),
         ("oauth", oauth),
         ("oidc", oidc),
+        (
+            "openshift",
+            json!({"issuer": "https://api.test:6443", "clientID": "us", "clientSecret": "s"}),
+        ),
     ] {
         assert_eq!(check(kind, config.clone()), Vec::<String>::new(), "{kind}");
         let opened = a_registry()
@@ -52,7 +56,7 @@ async fn an_unknown_kind_is_told_with_what_may_be_meant() {
         problems,
         [
             "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
-          (known: atlassian-crowd, authproxy, bitbucket-cloud, gitea, github, gitlab, ldap, local, mockCallback, mockPassword, oauth, oidc)"
+          (known: atlassian-crowd, authproxy, bitbucket-cloud, gitea, github, gitlab, ldap, local, mockCallback, mockPassword, oauth, oidc, openshift)"
         ]
     );
     let opened = a_registry()
