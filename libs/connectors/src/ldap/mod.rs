@@ -4,6 +4,7 @@ mod directory;
 mod entry;
 mod groups;
 mod person;
+mod searches;
 mod server;
 mod settings;
 mod tls;
@@ -99,7 +100,11 @@ impl Ldap {
             connector: id.to_owned(),
             server: Server {
                 place: place.clone(),
-                tls: tls::client_config(&settings).map_err(ConnectorError::Settings)?,
+                tls: if settings.is_encrypted() {
+                    Some(tls::client_config(&settings).map_err(ConnectorError::Settings)?)
+                } else {
+                    None
+                },
                 policy: Arc::clone(http.policy()),
                 // So that a second address has its turn before the person is told.
                 patience: spec.timeout / 2,
@@ -115,8 +120,8 @@ impl Ldap {
             wall: Wall::new(place, http, spec, ctx),
             people: Arc::new(People {
                 directory,
-                person: settings.person_rules(),
-                groups: settings.group_rules(),
+                person: settings.user_search.rules(),
+                groups: settings.group_search.rules(),
             }),
         })
     }

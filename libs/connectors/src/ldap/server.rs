@@ -96,7 +96,8 @@ impl Place {
 /// The way to a directory.
 pub(super) struct Server {
     pub(super) place: Place,
-    pub(super) tls: Arc<ClientConfig>,
+    /// How it is encrypted, if it is.
+    pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) policy: Arc<OutboundPolicy>,
     /// How long one address may take to answer at all.
     pub(super) patience: Duration,
@@ -120,7 +121,11 @@ impl Server {
         let name = ServerName::try_from(self.place.host.clone()).map_err(|_| {
             Trouble::Forbidden("host cannot be the name in a certificate".to_owned())
         })?;
-        let encrypted = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream);
+        let tls = self
+            .tls
+            .clone()
+            .ok_or_else(|| Trouble::Forbidden("nothing is said of how to encrypt".to_owned()))?;
+        let encrypted = TlsConnector::from(tls).connect(name, stream);
         let encrypted = encrypted.await.map_err(|e| self.silent(&e))?;
         Ok(self.converse(encrypted).await?.0)
     }

@@ -1,12 +1,9 @@
 use insula_secret::Secret;
-use ldap3::Scope;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::entry::is_dn;
-use super::groups::{GroupRules, Matcher};
-use super::person::{Email, PersonRules};
+use super::searches::{GROUP_SEARCH, GroupSearch, USER_SEARCH, UserSearch, or};
 use super::server::{Mode, Place};
 use crate::settings::{Kind, Reading, Setting, read};
 
@@ -31,75 +28,10 @@ pub(super) struct Settings {
     #[serde(rename = "bindPW")]
     pub(super) bind_pw: Secret<str>,
     username_prompt: String,
-    user_search: UserSearch,
-    group_search: GroupSearch,
+    pub(super) user_search: UserSearch,
+    pub(super) group_search: GroupSearch,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct UserSearch {
-    #[serde(rename = "baseDN")]
-    base_dn: String,
-    filter: String,
-    username: Vec<String>,
-    scope: String,
-    id_attr: String,
-    email_attr: String,
-    name_attr: String,
-    preferred_username_attr: String,
-    email_suffix: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct GroupSearch {
-    #[serde(rename = "baseDN")]
-    base_dn: String,
-    filter: String,
-    scope: String,
-    user_matchers: Vec<UserMatcher>,
-    #[serde(flatten)]
-    single: UserMatcher,
-    name_attr: String,
-}
-
-#[derive(Default, Clone, Deserialize)]
-#[serde(default)]
-struct UserMatcher {
-    #[serde(rename = "userAttr")]
-    user: String,
-    #[serde(rename = "groupAttr")]
-    group: String,
-    #[serde(rename = "recursionGroupAttr")]
-    recursion: String,
-}
-
-const USER_SEARCH: &[Setting] = &[
-    Setting("baseDN", Kind::Text),
-    Setting("filter", Kind::Text),
-    Setting("username", Kind::Texts),
-    Setting("scope", Kind::Text),
-    Setting("idAttr", Kind::Text),
-    Setting("emailAttr", Kind::Text),
-    Setting("nameAttr", Kind::Text),
-    Setting("preferredUsernameAttr", Kind::Text),
-    Setting("emailSuffix", Kind::Text),
-];
-const USER_MATCHER: &[Setting] = &[
-    Setting("userAttr", Kind::Text),
-    Setting("groupAttr", Kind::Text),
-    Setting("recursionGroupAttr", Kind::Text),
-];
-const GROUP_SEARCH: &[Setting] = &[
-    Setting("baseDN", Kind::Text),
-    Setting("filter", Kind::Text),
-    Setting("scope", Kind::Text),
-    Setting("userMatchers", Kind::Groups(USER_MATCHER)),
-    Setting("userAttr", Kind::Text),
-    Setting("groupAttr", Kind::Text),
-    Setting("recursionGroupAttr", Kind::Text),
-    Setting("nameAttr", Kind::Text),
-];
 /// Every setting there is.
 pub(super) const SETTINGS: &[Setting] = &[
     Setting("host", Kind::Text),
@@ -177,7 +109,6 @@ impl Settings {
             }
         };
         let has_root = self.root().is_some();
-        let groups = &self.group_search;
         ignore(
             !self.root_ca.is_empty() && !self.root_ca_data.is_empty(),
             "rootCA beside rootCAData: the latter is used",
@@ -192,20 +123,7 @@ impl Settings {
             self.insecure_skip_verify && has_root,
             "rootCA and rootCAData with insecureSkipVerify: every certificate is believed",
         );
-        ignore(
-            !groups.user_matchers.is_empty() && !groups.single.is_empty(),
-            "groupSearch.userAttr and groupSearch.groupAttr beside groupSearch.userMatchers: the \
-             latter are used",
-        );
-        ignore(
-            groups.base_dn.is_empty()
-                && (!groups.user_matchers.is_empty() || !groups.single.is_empty()),
-            "groupSearch without baseDN: nobody has groups",
-        );
-        ignore(
-            !groups.base_dn.is_empty() && groups.matchers().is_empty(),
-            "groupSearch without userMatchers: nobody has groups",
-        );
+        ignored.extend(self.group_search.ignored());
         ignored
     }
 
@@ -253,173 +171,4 @@ impl Settings {
         let port = url.port().unwrap_or(mode.port());
         Ok(Place { host, port, mode })
     }
-
-    /// How people are found, and what is read of them.
-    pub(super) fn person_rules(&self) -> PersonRules {
-        let search = &self.user_search;
-        PersonRules {
-            base: search.base_dn.clone(),
-            scope: scope(&search.scope).unwrap_or(Scope::Subtree),
-            filter: search.filter.clone(),
-            usernames: search.username.clone(),
-            // What dex's documentation promises; dex itself fails where they are left out.
-            id_attr: or(&search.id_attr, "uid"),
-            email: if search.email_suffix.is_empty() {
-                Email::Of(or(&search.email_attr, "mail"))
-            } else {
-                Email::At(search.email_suffix.clone())
-            },
-            name_attr: non_empty(&search.name_attr),
-            preferred_username_attr: non_empty(&search.preferred_username_attr),
-        }
-    }
-
-    /// How their groups are found, if they are.
-    pub(super) fn group_rules(&self) -> Option<GroupRules> {
-        let search = &self.group_search;
-        let matchers = search.matchers();
-        if search.base_dn.is_empty() || matchers.is_empty() {
-            return None;
-        }
-        Some(GroupRules {
-            base: search.base_dn.clone(),
-            scope: scope(&search.scope).unwrap_or(Scope::Subtree),
-            filter: search.filter.clone(),
-            matchers: matchers.into_iter().map(UserMatcher::into_rule).collect(),
-            name_attr: search.name_attr.clone(),
-        })
-    }
-}
-
-impl UserSearch {
-    fn judge(&self, problems: &mut Vec<String>) {
-        if self.base_dn.is_empty() {
-            problems.push("userSearch.baseDN is missing".to_owned());
-        }
-        if self.username.is_empty() {
-            problems.push(
-                "userSearch.username is missing: the attribute that holds what people type"
-                    .to_owned(),
-            );
-        }
-        for (at, name) in self.username.iter().enumerate() {
-            let path = format!("userSearch.username[{at}]");
-            if name.is_empty() || is_dn(name) {
-                problems.push(format!("{path} must be the name of an attribute"));
-            } else {
-                judge_attribute(&path, name, problems);
-            }
-        }
-        judge_filter("userSearch.filter", &self.filter, problems);
-        judge_scope("userSearch.scope", &self.scope, problems);
-        for (name, attribute) in [
-            ("idAttr", &self.id_attr),
-            ("emailAttr", &self.email_attr),
-            ("nameAttr", &self.name_attr),
-            ("preferredUsernameAttr", &self.preferred_username_attr),
-        ] {
-            judge_attribute(&format!("userSearch.{name}"), attribute, problems);
-        }
-    }
-}
-
-impl GroupSearch {
-    fn judge(&self, problems: &mut Vec<String>) {
-        judge_filter("groupSearch.filter", &self.filter, problems);
-        judge_scope("groupSearch.scope", &self.scope, problems);
-        judge_attribute("groupSearch.nameAttr", &self.name_attr, problems);
-        let matchers = self.matchers();
-        for (at, matcher) in matchers.iter().enumerate() {
-            let path = if self.user_matchers.is_empty() {
-                "groupSearch".to_owned()
-            } else {
-                format!("groupSearch.userMatchers[{at}]")
-            };
-            for (name, attribute, is_needed) in [
-                ("userAttr", &matcher.user, true),
-                ("groupAttr", &matcher.group, true),
-                ("recursionGroupAttr", &matcher.recursion, false),
-            ] {
-                let path = format!("{path}.{name}");
-                if is_needed && attribute.is_empty() {
-                    problems.push(format!("{path} is missing"));
-                }
-                judge_attribute(&path, attribute, problems);
-            }
-        }
-        if !self.base_dn.is_empty() && !matchers.is_empty() && self.name_attr.is_empty() {
-            problems.push(
-                "groupSearch.nameAttr is missing: the attribute that holds a group's name"
-                    .to_owned(),
-            );
-        }
-    }
-
-    fn matchers(&self) -> Vec<UserMatcher> {
-        if !self.user_matchers.is_empty() {
-            self.user_matchers.clone()
-        } else if self.single.is_empty() {
-            Vec::new()
-        } else {
-            vec![self.single.clone()]
-        }
-    }
-}
-
-impl UserMatcher {
-    fn is_empty(&self) -> bool {
-        self.user.is_empty() && self.group.is_empty() && self.recursion.is_empty()
-    }
-
-    fn into_rule(self) -> Matcher {
-        Matcher {
-            user: self.user,
-            group: self.group,
-            recursion: non_empty(&self.recursion),
-        }
-    }
-}
-
-/// An attribute description (RFC 4512 §2.5), or one with a matching rule (RFC 4515 §3): it is put into
-/// filters as it is.
-fn judge_attribute(path: &str, name: &str, problems: &mut Vec<String>) {
-    let is_fine = |b: u8| b.is_ascii_alphanumeric() || b"-.;:_".contains(&b);
-    if !name.bytes().all(is_fine) {
-        problems.push(format!(
-            "{path} must be the name of an attribute, without blanks and parentheses"
-        ));
-    }
-}
-
-fn judge_filter(path: &str, filter: &str, problems: &mut Vec<String>) {
-    if filter.is_empty() {
-        return;
-    }
-    if !filter.starts_with('(') || ldap3::parse_filter(filter).is_err() {
-        problems.push(format!(
-            "{path} is not a filter (RFC 4515), such as (objectClass=person), in parentheses"
-        ));
-    }
-}
-
-fn judge_scope(path: &str, text: &str, problems: &mut Vec<String>) {
-    if scope(text).is_none() {
-        problems.push(format!("{path} must be sub or one"));
-    }
-}
-
-fn scope(text: &str) -> Option<Scope> {
-    match text {
-        "" | "sub" => Some(Scope::Subtree),
-        "one" => Some(Scope::OneLevel),
-        _ => None,
-    }
-}
-
-fn non_empty(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn or(text: &str, default: &str) -> String {
-    if text.is_empty() { default } else { text }.to_owned()
 }

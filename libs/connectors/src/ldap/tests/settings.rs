@@ -381,3 +381,12 @@ fn what_is_without_effect_is_said_so() {
     let quiet = Settings::read(&least()).settings;
     assert_eq!(quiet.ignored(), Vec::<&str>::new());
 }
+
+#[tokio::test]
+async fn what_is_without_effect_may_be_anything() {
+    let plain =
+        json!({"insecureNoSSL": true, "rootCA": "no pem", "clientCert": "a", "clientKey": "b"});
+    let config = with(&least(), &plain);
+    assert_eq!(complaints(&config), Vec::<String>::new());
+    assert!(try_open(&spec(&config)).is_ok());
+}
