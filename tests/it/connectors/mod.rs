@@ -2,3 +2,4 @@
 
 mod authproxy;
 mod ldap;
+mod oidc_provider;
