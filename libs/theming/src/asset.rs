@@ -27,6 +27,31 @@ pub struct Asset {
     pub content_type: &'static str,
     /// The beginning of the hash of its bytes.
     pub hash: Arc<str>,
+    /// The entity tag of its bytes (RFC 9110 §8.8.3).
+    pub tag: EntityTag,
+    /// That of what is packed: a strong tag is of one form of the bytes (RFC 9110 §8.8.3.3).
+    pub packed_tag: EntityTag,
+}
+
+/// An entity tag, written once for all answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntityTag(Bytes);
+
+impl EntityTag {
+    fn new(tag: &str) -> Self {
+        Self(format!("\"{tag}\"").into())
+    }
+
+    /// As an answer says it, in quotation marks.
+    pub const fn quoted(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// Whether a request names it.
+    pub fn is(&self, tag: &str) -> bool {
+        let quoted = self.0.strip_prefix(b"\"");
+        quoted.and_then(|rest| rest.strip_suffix(b"\"")) == Some(tag.as_bytes())
+    }
 }
 
 /// By which name a file was asked for, which says how long the answer holds.
@@ -44,9 +69,12 @@ pub enum AskedBy {
 impl Asset {
     pub(crate) fn new(name: &str, bytes: Bytes) -> Self {
         let content_type = content_type(name);
+        let hash = short_hash(&bytes);
         Self {
             packed: packed(content_type, &bytes),
-            hash: short_hash(&bytes).into(),
+            tag: EntityTag::new(&hash),
+            packed_tag: EntityTag::new(&format!("{hash}-gzip")),
+            hash: hash.into(),
             content_type,
             bytes,
         }
@@ -60,6 +88,8 @@ impl std::fmt::Debug for Asset {
             .field("packed", &self.packed.as_ref().map(Bytes::len))
             .field("content_type", &self.content_type)
             .field("hash", &self.hash)
+            .field("tag", &self.tag)
+            .field("packed_tag", &self.packed_tag)
             .finish()
     }
 }

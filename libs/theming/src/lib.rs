@@ -29,7 +29,7 @@ mod texts;
 mod theme;
 mod theme_request;
 
-pub use asset::{AskedBy, Asset, has_hash};
+pub use asset::{AskedBy, Asset, EntityTag, has_hash};
 pub use branding::{Branding, Font, Links};
 pub use color::{Color, ColorError};
 pub use csp::content_security_policy;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use actix_web::http::header::{
-    AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETag, Encoding, EntityTag,
-    Header as _, HeaderValue, IfNoneMatch, VARY, X_CONTENT_TYPE_OPTIONS,
+    AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, Encoding, Header as _,
+    HeaderValue, IfNoneMatch, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use insula_flows::have_promised_keys_made;
 use insula_tenancy::{TenantHandle, TenantSnapshot};
-use insula_theming::{AskedBy, Asset, Home, SignedIn, has_hash};
+use insula_theming::{AskedBy, Asset, EntityTag, Home, SignedIn, has_hash};
 
 use crate::context::Context;
 use crate::respond::Surface;
@@ -84,12 +84,10 @@ fn contents(
 ) -> HttpResponse {
     let is_packable = asset.packed.is_some();
     let packed = asset.packed.filter(|_| accepts_gzip(request));
-    // A strong tag is of one form of the bytes (RFC 9110 §8.8.3.3).
     let tag = match packed {
-        Some(_) => format!("{}-gzip", asset.hash),
-        None => asset.hash.to_string(),
+        Some(_) => asset.packed_tag,
+        None => asset.tag,
     };
-    let tag = EntityTag::new_strong(tag);
     let is_known = knows(request, &tag);
     let mut answer = if is_known {
         HttpResponse::NotModified()
@@ -103,8 +101,10 @@ fn contents(
     };
     answer
         .insert_header((CACHE_CONTROL, HeaderValue::from_static(keep)))
-        .insert_header(ETag(tag))
         .insert_header((CONTENT_TYPE, HeaderValue::from_static(asset.content_type)));
+    if let Ok(tag) = HeaderValue::from_maybe_shared(tag.quoted().clone()) {
+        answer.insert_header((ETAG, tag));
+    }
     if is_packable {
         let by = HeaderValue::from_static("Accept-Encoding");
         answer.insert_header((VARY, by));
@@ -135,7 +135,7 @@ fn accepts_gzip(request: &HttpRequest) -> bool {
 fn knows(request: &HttpRequest, tag: &EntityTag) -> bool {
     match IfNoneMatch::parse(request) {
         Ok(IfNoneMatch::Any) => true,
-        Ok(IfNoneMatch::Items(known)) => known.iter().any(|known| known.weak_eq(tag)),
+        Ok(IfNoneMatch::Items(known)) => known.iter().any(|known| tag.is(known.tag())),
         Err(_) => false,
     }
 }
