@@ -1,4 +1,4 @@
-use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::progress::Cause;
 
@@ -14,6 +14,13 @@ pub(crate) struct Metrics {
     open: IntGauge,
     refused: IntCounterVec,
     closed: IntCounterVec,
+    /// Each counter in the order of its labels, so that a flood costs no look among these.
+    by_limit: [IntCounter; Refused::ALL.len()],
+    by_cause: [IntCounter; Cause::ALL.len()],
+}
+
+impl Refused {
+    const ALL: [Self; 2] = [Self::Peer, Self::Total];
 }
 
 impl Metrics {
@@ -26,22 +33,19 @@ impl Metrics {
             "insula_connections_closed_total",
             "Connections that the server closed, by reason.",
         );
-        let made = Self {
+        let refused = IntCounterVec::new(refused, &["limit"])?;
+        let closed = IntCounterVec::new(closed, &["reason"])?;
+        Ok(Self {
             open: IntGauge::new(
                 "insula_connections_open",
                 "Connections to the tenants' listeners.",
             )?,
-            refused: IntCounterVec::new(refused, &["limit"])?,
-            closed: IntCounterVec::new(closed, &["reason"])?,
-        };
-        // Every series is there from the start, so that an alert sees the first of its kind.
-        for limit in [Refused::Peer, Refused::Total] {
-            made.refused.with_label_values(&[label(limit)]);
-        }
-        for cause in Cause::ALL {
-            made.closed.with_label_values(&[cause.label()]);
-        }
-        Ok(made)
+            // Every series is there from the start, so that an alert sees the first of its kind.
+            by_limit: Refused::ALL.map(|limit| refused.with_label_values(&[label(limit)])),
+            by_cause: Cause::ALL.map(|cause| closed.with_label_values(&[cause.label()])),
+            refused,
+            closed,
+        })
     }
 
     pub(crate) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
@@ -56,11 +60,17 @@ impl Metrics {
     }
 
     pub(crate) fn refused(&self, limit: Refused) {
-        self.refused.with_label_values(&[label(limit)]).inc();
+        let mut counters = Refused::ALL.iter().zip(&self.by_limit);
+        if let Some((_, counter)) = counters.find(|(known, _)| **known == limit) {
+            counter.inc();
+        }
     }
 
     pub(crate) fn closed(&self, cause: Cause) {
-        self.closed.with_label_values(&[cause.label()]).inc();
+        let mut counters = Cause::ALL.iter().zip(&self.by_cause);
+        if let Some((_, counter)) = counters.find(|(known, _)| **known == cause) {
+            counter.inc();
+        }
     }
 }
 

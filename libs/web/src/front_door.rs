@@ -30,7 +30,7 @@ use crate::cors;
 use crate::endpoints::{authorize, device, metadata, token};
 use crate::headers;
 use crate::host::{TwoHosts, requested_host};
-use crate::metrics::{Throttled, WebMetrics};
+use crate::metrics::{LoginEnd, Throttled, WebMetrics};
 use crate::page;
 use crate::respond::{self, Surface};
 use crate::route::{Probe, Route, below, metadata_of};
@@ -304,14 +304,14 @@ async fn dispatch(
         Route::Discovery => return metadata::discovery(&ctx.snapshot),
         Route::Keys => return metadata::keys(&ctx.snapshot),
     };
-    let result = match &walked.result {
-        Ok(turn) if ends_with_code(&turn.outcome) => Some("code"),
+    let end = match &walked.result {
+        Ok(turn) if ends_with_code(&turn.outcome) => Some(LoginEnd::Code),
         Ok(_) => None,
-        Err(insula_flows::FlowError::Refused(_)) => Some("refused"),
-        Err(insula_flows::FlowError::Fault { .. }) => Some("fault"),
+        Err(insula_flows::FlowError::Refused(_)) => Some(LoginEnd::Refused),
+        Err(insula_flows::FlowError::Fault { .. }) => Some(LoginEnd::Fault),
     };
-    if let Some(result) = result {
-        state.metrics.login(result);
+    if let Some(end) = end {
+        state.metrics.login(end);
     }
     let too_many = walked.result.as_ref().ok();
     if let Some(what) = too_many.and_then(|turn| turn.outcome.too_many()) {

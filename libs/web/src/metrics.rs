@@ -19,15 +19,57 @@ pub struct WebMetrics {
     requests: IntCounterVec,
     durations: HistogramVec,
     sizes: HistogramVec,
-    tokens: IntCounterVec,
-    logins: IntCounterVec,
-    throttled: IntCounterVec,
+    tokens: Counters<{ (GrantType::ALL.len() + 1) * 2 }>,
+    logins: Counters<3>,
+    throttled: Counters<4>,
     tenants: IntCounterVec,
     tenant_labels: usize,
     known_tenants: ArcSwap<HashMap<String, IntCounter>>,
     learning: Mutex<()>,
     /// The counter of all tenants beyond the limit.
     others: OnceLock<IntCounter>,
+}
+
+/// How a login ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum LoginEnd {
+    Code,
+    Refused,
+    Fault,
+}
+
+impl LoginEnd {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Refused => "refused",
+            Self::Fault => "fault",
+        }
+    }
+}
+
+/// Counters of one family that are few: each is found by its labels when it first counts, and not
+/// again.
+#[derive(Debug)]
+struct Counters<const N: usize> {
+    family: IntCounterVec,
+    found: [OnceLock<IntCounter>; N],
+}
+
+impl<const N: usize> Counters<N> {
+    const fn of(family: IntCounterVec) -> Self {
+        let found = [const { OnceLock::new() }; N];
+        Self { family, found }
+    }
+
+    /// Counts in the one at this place, which has these labels.
+    fn count(&self, place: usize, labels: &[&str]) {
+        let find = || self.family.with_label_values(labels);
+        match self.found.get(place) {
+            Some(known) => known.get_or_init(find).inc(),
+            None => find().inc(),
+        }
+    }
 }
 
 /// What there was too much of.
@@ -48,6 +90,15 @@ impl Throttled {
             Self::Typed(TooMany::Passwords) => "passwords",
             Self::Typed(TooMany::UserCodes) => "user_codes",
             Self::Programs => "programs",
+        }
+    }
+
+    const fn place(self) -> usize {
+        match self {
+            Self::Requests => 0,
+            Self::Typed(TooMany::Passwords) => 1,
+            Self::Typed(TooMany::UserCodes) => 2,
+            Self::Programs => 3,
         }
     }
 }
@@ -101,21 +152,21 @@ impl WebMetrics {
                 "Size of response bodies, in bytes.",
                 &[200.0, 500.0, 900.0, 1500.0, 5000.0, 20000.0],
             )?,
-            tokens: counter(
+            tokens: Counters::of(counter(
                 "insula_token_requests_total",
                 "Token requests by grant type and result.",
                 &["grant", "result"],
-            )?,
-            logins: counter(
+            )?),
+            logins: Counters::of(counter(
                 "insula_logins_total",
                 "Steps of a login that ended it, by result: code, refused, fault.",
                 &["result"],
-            )?,
-            throttled: counter(
+            )?),
+            throttled: Counters::of(counter(
                 "insula_throttled_total",
                 "Requests that were told to wait, by what there was too much of: requests of a tenant, passwords or user_codes typed wrong, or what programs sent: wrong secrets, requests of one client, wrong passwords.",
                 &["what"],
-            )?,
+            )?),
             tenants: counter(
                 "insula_tenant_requests_total",
                 "Requests by tenant; beyond the configured number of tenants the rest count as _other.",
@@ -189,17 +240,25 @@ impl WebMetrics {
     }
 
     pub(crate) fn token(&self, grant: Option<GrantType>, is_ok: bool) {
+        let mut all = GrantType::ALL.iter();
+        let at = all.position(|known| Some(*known) == grant);
+        let place = at.unwrap_or(GrantType::ALL.len()) * 2 + usize::from(is_ok);
         let grant = grant.map_or("unknown", GrantType::as_str);
         let result = if is_ok { "ok" } else { "error" };
-        self.tokens.with_label_values(&[grant, result]).inc();
+        self.tokens.count(place, &[grant, result]);
     }
 
     pub(crate) fn throttled(&self, what: Throttled) {
-        self.throttled.with_label_values(&[what.label()]).inc();
+        self.throttled.count(what.place(), &[what.label()]);
     }
 
-    pub(crate) fn login(&self, result: &str) {
-        self.logins.with_label_values(&[result]).inc();
+    pub(crate) fn login(&self, end: LoginEnd) {
+        let place = match end {
+            LoginEnd::Code => 0,
+            LoginEnd::Refused => 1,
+            LoginEnd::Fault => 2,
+        };
+        self.logins.count(place, &[end.label()]);
     }
 }
 
@@ -227,6 +286,48 @@ mod tests {
         }
         let count = |tenant| metrics.tenants.with_label_values(&[tenant]).get();
         assert_eq!((count("a"), count("b"), count("_other")), (2, 1, 2));
+    }
+
+    #[test]
+    fn tokens_logins_and_refusals_count_under_their_own_labels_and_none_is_there_before_it_counts()
+    {
+        let registry = Registry::new();
+        let metrics = WebMetrics::register(&registry, 2).unwrap();
+        assert!(registry.gather().is_empty());
+        let grants = GrantType::ALL.into_iter().map(Some).chain([None]);
+        for (n, grant) in grants.enumerate() {
+            metrics.token(grant, true);
+            (0..=n).for_each(|_| metrics.token(grant, false));
+            let word = grant.map_or("unknown", GrantType::as_str);
+            let told = |result| {
+                let family = &metrics.tokens.family;
+                family.with_label_values(&[word, result]).get()
+            };
+            assert_eq!((told("ok"), told("error")), (1, n as u64 + 1), "{word}");
+        }
+        for (n, end) in [LoginEnd::Code, LoginEnd::Refused, LoginEnd::Fault]
+            .into_iter()
+            .enumerate()
+        {
+            (0..=n).for_each(|_| metrics.login(end));
+            let family = &metrics.logins.family;
+            let told = family.with_label_values(&[end.label()]).get();
+            assert_eq!(told, n as u64 + 1, "{end:?}");
+        }
+        for (n, what) in [
+            Throttled::Requests,
+            Throttled::Typed(TooMany::Passwords),
+            Throttled::Typed(TooMany::UserCodes),
+            Throttled::Programs,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            (0..=n).for_each(|_| metrics.throttled(what));
+            let family = &metrics.throttled.family;
+            let told = family.with_label_values(&[what.label()]).get();
+            assert_eq!(told, n as u64 + 1, "{what:?}");
+        }
     }
 
     #[test]
