@@ -1,8 +1,9 @@
 //! `cargo xtask arrows`: may the crates of this workspace depend on each other the way they do?
 //!
 //! Compares what `cargo metadata` reports with the plan in `docs/arrows.toml`, and tells of
-//! dependencies that no source names.
+//! dependencies that no source names, and of those of the workspace that no crate takes.
 
+mod inherited;
 mod plan;
 mod unused;
 mod workspace;
@@ -37,6 +38,7 @@ pub(crate) fn run(repository: &Repository) -> anyhow::Result<()> {
     let workspace = Workspace::read(&metadata)?;
     let mut faults = compare(&plan, &workspace);
     faults.extend(unused::compare(&plan, &workspace)?);
+    faults.extend(inherited::compare(&repository.root, &workspace)?);
     if faults.is_empty() {
         println!(
             "arrows: {} crates, {} arrows, all as planned",
@@ -76,6 +78,8 @@ enum Fault {
     Unused { from: String, package: String },
     /// The plan lets a crate depend on a package without naming it, and it does not.
     NeedlessException { from: String, package: String },
+    /// The workspace offers its crates a package that none of them takes from it.
+    NotInherited { package: String },
 }
 
 impl fmt::Display for Fault {
@@ -133,6 +137,11 @@ impl fmt::Display for Fault {
                 f,
                 "named_nowhere excepts {package} of {from}, which is named there or not depended \
                  on; remove the exception"
+            ),
+            Self::NotInherited { package } => write!(
+                f,
+                "[workspace.dependencies] has a line for {package}, which no crate takes from \
+                 there; remove the line"
             ),
         }
     }

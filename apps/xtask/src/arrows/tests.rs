@@ -171,3 +171,31 @@ fn an_exception_for_a_dependency_must_be_needed() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("remove the exception"), "{told:?}");
 }
+
+/// What is told of lines of the workspace whose crates are written like this.
+fn told_of_lines(workspace: &str, crates: &[&str]) -> Vec<String> {
+    let tables = crates.iter().map(|text| toml::from_str(text).unwrap());
+    let tables: Vec<toml::Table> = tables.collect();
+    let faults = inherited::faults(&toml::from_str(workspace).unwrap(), &tables);
+    faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_line_of_the_workspace_that_no_crate_takes_is_told() {
+    let workspace = "[workspace.dependencies]\nserde = \"1\"\nurl = { version = \"2\" }\n\
+                     nix = \"0.31\"\ninsta = \"1\"\ncc = \"1\"\nurl-too = \"2\"\n";
+    let one = "[dependencies]\nserde.workspace = true\n[dev-dependencies]\n\
+               insta = { workspace = true, features = [\"json\"] }\n";
+    let other = "[target.'cfg(unix)'.dependencies]\nnix.workspace = true\n\
+                 [build-dependencies]\ncc.workspace = true\n[dependencies]\nurl = \"2\"\n";
+    let told = told_of_lines(workspace, &[one, other]);
+    assert_eq!(told.len(), 2, "{told:?}");
+    for (told, package) in told.iter().zip(["url,", "url-too,"]) {
+        let line =
+            format!("[workspace.dependencies] has a line for {package} which no crate takes");
+        assert!(told.starts_with(&line), "{told}");
+    }
+    let whole = "[dependencies]\nurl.workspace = true\nurl-too.workspace = true\n";
+    assert_eq!(told_of_lines(workspace, &[one, other, whole]), [""; 0]);
+    assert_eq!(told_of_lines("[workspace]\n", &[one]), [""; 0]);
+}
