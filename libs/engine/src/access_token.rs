@@ -97,6 +97,7 @@ impl VerifiedToken {
             acr: text("acr"),
             who,
             families: families.to_vec(),
+            ends: self.claims.timestamp("exp").unwrap_or(Timestamp::EPOCH),
         }
     }
 

@@ -177,7 +177,7 @@ pub fn issue(
         id_token: id_token.transpose()?.map(AccessToken::new),
         access_token: AccessToken::new(access_token),
         token_type: spec.rules.token_type,
-        expires_in: plan.lifetime,
+        expires_in: maker.lifetime(),
         signed_at: now,
         refresh_token: refresh.map(|grant| RefreshToken::current(grant, keys.ring)),
         scope: Some(plan.access_scopes.to_string())
@@ -253,6 +253,24 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// How long the access token lives from now. One that is exchanged ends with the token before it, also
+    /// where it is signed later than that was judged.
+    fn lifetime(&self) -> Duration {
+        match self.plan.subject {
+            Subject::Earlier(earlier) => self.plan.lifetime.min(earlier.ends.since(self.now)),
+            Subject::Person(_) | Subject::Client(_) => self.plan.lifetime,
+        }
+    }
+
+    /// When the access token ends: where the token before it has ended meanwhile, it is born dead.
+    fn ends(&self) -> i64 {
+        let ends = self.after(self.plan.lifetime);
+        match self.plan.subject {
+            Subject::Earlier(earlier) => ends.min(earlier.ends.as_secs()),
+            Subject::Person(_) | Subject::Client(_) => ends,
+        }
+    }
+
     /// The access token, in the form of the dialect.
     fn access_token(&self) -> Result<String, JoseError> {
         match self.spec.rules.access_tokens {
@@ -268,7 +286,7 @@ impl<'a> Maker<'a> {
     fn as_id_token(&self) -> IdTokenPlan<'a> {
         IdTokenPlan {
             audience: self.plan.audience.clone(),
-            lifetime: self.plan.lifetime,
+            lifetime: self.lifetime(),
             code: None,
         }
     }
@@ -279,7 +297,7 @@ impl<'a> Maker<'a> {
             iss: self.spec.issuer.as_str(),
             sub: &self.sub,
             aud: &self.plan.audience,
-            exp: self.after(self.plan.lifetime),
+            exp: self.ends(),
             iat: self.now.as_secs(),
             jti: self.jti(),
             client_id: self.plan.client_id.as_str(),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use insula_ambient::Timestamp;
 use insula_model::{
     AccessTokenForm, ClaimSet, Client, ClientId, ConnectorId, GrantId, IdentityClaims, Login,
     RefreshGrant, RequestedClaims, TenantSpec,
@@ -45,6 +46,8 @@ pub struct EarlierSubject {
     /// The families of the tokens that were exchanged for it, the newest first. The new token ends with
     /// any of them.
     pub families: Vec<GrantId>,
+    /// Its `exp`: the new token ends by then, however late it is signed.
+    pub ends: Timestamp,
 }
 
 /// Who the subject of an earlier token is, as far as a new token is to tell of them.

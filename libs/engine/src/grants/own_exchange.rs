@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use insula_ambient::Timestamp;
 use insula_model::{
     AccessTokensOf, Claim, ClaimSet, Client, ClientId, ExchangeAccessTokens, GrantId,
     RequestedClaims, Resource, TenantSpec,
@@ -41,7 +40,7 @@ pub struct OwnExchanged {
     pub access: Access,
     /// Who acts for its subject.
     pub actor: Option<Actor>,
-    /// How long it lives: no longer than the subject token does.
+    /// How long it lives at most; it ends with the subject token before that.
     pub lifetime: Duration,
     /// The families it ends with: that of the subject token, and those that one ends with.
     pub families: Vec<GrantId>,
@@ -56,7 +55,7 @@ pub struct OwnExchanged {
 /// far as the client is allowed it. It tells of the person no more than the subject token does, lives
 /// no longer, and ends with it. Who acted stays in every later token
 /// ([§4.1](https://www.rfc-editor.org/rfc/rfc8693#section-4.1)).
-pub fn own_exchange(facts: OwnExchange<'_>, now: Timestamp) -> Result<OwnExchanged, Refusal> {
+pub fn own_exchange(facts: OwnExchange<'_>) -> Result<OwnExchanged, Refusal> {
     let OwnExchange {
         spec,
         client,
@@ -73,14 +72,13 @@ pub fn own_exchange(facts: OwnExchange<'_>, now: Timestamp) -> Result<OwnExchang
     let told: ClaimSet = told
         .filter(|claim| subject.claims.get(claim.name()).is_some())
         .collect();
-    let ends = subject.claims.timestamp("exp").unwrap_or(now);
     Ok(OwnExchanged {
         access: Access {
             carried: access.carried & told,
             ..access
         },
         actor,
-        lifetime: spec.expiry.access_tokens.min(ends.since(now)),
+        lifetime: spec.expiry.access_tokens,
         families,
     })
 }

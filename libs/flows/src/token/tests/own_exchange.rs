@@ -1,7 +1,9 @@
 //! Access tokens of ours for others: a service calls the next for whoever called it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use insula_ambient::{Clock, ManualClock, Monotonic, Timestamp};
 use insula_engine::Refusal;
 use insula_model::{AccessTokensOf, ClientId, EventKind, ExchangeAccessTokens, TokenExchange};
 use insula_oauth::{GrantType, IntrospectResponse, TokenResponse};
@@ -160,6 +162,37 @@ async fn a_service_gets_a_token_for_the_next_that_is_about_whoever_called_it() {
             if client.as_str() == "orders-api" && subject == "shop")
     });
     assert!(is_told, "{events:?}");
+}
+
+/// A clock that goes on by a second whenever it is looked at.
+struct Hurrying(ManualClock);
+
+impl Clock for Hurrying {
+    fn now(&self) -> Timestamp {
+        self.0.advance(Duration::from_secs(1));
+        self.0.now()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.0.monotonic()
+    }
+}
+
+/// Found by the simulation: what was left of the subject token was counted from when it was judged, and
+/// added to when the new one was signed.
+#[tokio::test]
+async fn a_token_that_is_signed_late_ends_with_the_one_it_was_exchanged_for() {
+    let (mut view, clock) = view(services());
+    let token = of_shop(&view).await;
+    let ends = claims_of(&token)["exp"].as_i64().unwrap();
+    view.effects.clock = Arc::new(Hurrying(clock));
+    let told = swaps(&view, "orders-api", &token, &FOR_STOCK)
+        .await
+        .unwrap();
+    let claims = claims_of(&told.access_token);
+    assert!(claims["exp"].as_i64().unwrap() <= ends, "{claims}");
+    let left = i64::try_from(told.expires_in).unwrap();
+    assert!(claims["iat"].as_i64().unwrap() + left <= ends, "{left}");
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ pub(super) async fn exchange(
         resources: &named,
         scopes: request.scope.as_ref(),
     };
-    let exchanged = own_exchange(facts, view.now())?;
+    let exchanged = own_exchange(facts)?;
     let earlier = earlier(view, &subject, &exchanged.families).await?;
     let grant_id = GrantId::generate(view.effects.entropy.as_ref());
     let plan = own_exchange_plan(client, &grant_id, &exchanged, &earlier);
