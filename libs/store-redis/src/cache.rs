@@ -92,7 +92,7 @@ impl OfTenant {
         format!("{}:auth:{id}", self.prefix)
     }
 
-    fn code(&self, code: &TokenHash) -> String {
+    pub(crate) fn code(&self, code: &TokenHash) -> String {
         format!("{}:code:{}", self.prefix, code.to_text())
     }
 

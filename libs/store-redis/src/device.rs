@@ -123,7 +123,8 @@ impl OfTenant {
             text(u8::from(pace.is_forgiving)),
         ];
         let args = args.each_ref().map(Vec::as_slice);
-        let keys = [key.as_str(), &paced];
+        let code = self.code(device);
+        let keys = [key.as_str(), &paced, &code];
         let run = self
             .link
             .run("poll_device", &script::POLL_DEVICE, &keys, &args);
@@ -135,6 +136,7 @@ impl OfTenant {
             3 => DevicePoll::Approved,
             4 => DevicePoll::Denied,
             5 => DevicePoll::Expired,
+            6 => DevicePoll::Redeemed,
             _ => return Err(corrupt(DEVICE, STRANGE_HEAD)),
         })
     }

@@ -52,6 +52,8 @@ pub enum DevicePoll {
     SlowDown,
     /// A person approved: there is a code under the hash of the device code.
     Approved,
+    /// The same, and the code was redeemed before this poll came.
+    Redeemed,
     /// A person denied.
     Denied,
     /// The codes ended.

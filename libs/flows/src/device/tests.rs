@@ -1,8 +1,10 @@
 mod through_callback;
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use insula_ambient::ManualClock;
 use insula_connector_kit::ConnectorError;
 use insula_engine::device::{WRONG_CODES, WRONG_CODES_OF_ADDRESS};
@@ -177,6 +179,31 @@ async fn a_device_code_is_good_once_and_a_second_time_takes_its_tokens_with_it()
     assert!(matches!(again, Refusal::CodeReplayed { .. }), "{again:?}");
     let alive = userinfo_of(&view, &tokens.access_token).await;
     assert_eq!(refusal(alive), Refusal::BearerInvalid);
+}
+
+/// Found by the simulation: the poll that was held up was taken for a replay, and the device lost the
+/// tokens it had just been given.
+#[tokio::test]
+async fn a_poll_that_was_held_up_while_another_was_answered_takes_no_tokens_with_it() {
+    let (view, _) = view(a_tenant_with_devices());
+    let told = tv(&view).await;
+    Person::default().connects(&view, &told.user_code).await;
+    let (held_up, _, cache) = watched(&view);
+    let heard = Arc::<Mutex<Option<TokenResponse>>>::default();
+    let other = (view.clone(), told.device_code.clone(), Arc::clone(&heard));
+    let meanwhile = Arc::new(move || {
+        let (view, code, heard) = other.clone();
+        async move {
+            let tokens = polls(&view, &code).await.unwrap();
+            *heard.lock().unwrap() = Some(tokens);
+        }
+        .boxed()
+    });
+    cache.trouble("claim_code", Trouble::Meanwhile(meanwhile));
+    let late = refusal(polls(&held_up, &told.device_code).await);
+    assert!(matches!(late, Refusal::CodeTakenOver { .. }), "{late:?}");
+    let tokens = heard.lock().unwrap().take().unwrap();
+    assert!(userinfo_of(&view, &tokens.access_token).await.is_ok());
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ pub(super) async fn redeem(
         hash: TokenHash::of(code),
         presenter: presenter(client, request),
         bound_to: Some(code),
+        was_unredeemed: false,
         resources: &request.resources,
         judge: &judge,
     };
@@ -49,6 +50,9 @@ pub(super) struct Presented<'p> {
     pub(super) presenter: TokenHash,
     /// The code itself, where an ID token is bound to it.
     pub(super) bound_to: Option<&'p str>,
+    /// Whether it is known not to have been redeemed when it was presented: somebody else was faster then, and
+    /// nothing is replayed.
+    pub(super) was_unredeemed: bool,
     /// The resources that were named with it (RFC 8707 §2.2).
     pub(super) resources: &'p [String],
     /// Whether what was presented with it is good for what it stands for.
@@ -143,6 +147,7 @@ async fn claimed(view: &TenantView, presented: &Presented<'_>) -> Result<Claimed
         hash,
         presenter,
         judge,
+        was_unredeemed,
         ..
     } = presented;
     let cache = &view.effects.cache;
@@ -162,6 +167,9 @@ async fn claimed(view: &TenantView, presented: &Presented<'_>) -> Result<Claimed
             number,
             claim: epoch.map(|epoch| CodeClaim { epoch, number }),
         },
+        ClaimedCode::Replayed(grant) if *was_unredeemed => {
+            return Err(Refusal::CodeTakenOver { grant }.into());
+        }
         ClaimedCode::Replayed(grant) => return Err(Refusal::CodeReplayed { grant }.into()),
         ClaimedCode::Unknown => return Err(Refusal::CodeUnknown.into()),
     };

@@ -14,7 +14,8 @@ use crate::{FlowError, TenantView, login_log};
 ///
 /// Until a person approved, a poll is one question to the cache. Then a code waits under the hash of
 /// the device code, which is redeemed as any other: once, and again for a device that was not
-/// answered.
+/// answered. A poll that was held up until another one was answered replays nothing: the code was not
+/// redeemed yet when it came.
 pub(super) async fn poll(
     view: &TenantView,
     client: &Client,
@@ -22,8 +23,8 @@ pub(super) async fn poll(
 ) -> Result<TokenResponse, FlowError> {
     let code = presented(request)?;
     let hash = code.hash_for(Some(&client.id));
-    must_be_approved(view, &hash).await?;
-    match redeem(view, client, request, &hash).await {
+    let waiting = must_be_approved(view, &hash).await?;
+    match redeem(view, client, request, (&hash, waiting)).await {
         Err(FlowError::Refused(why)) => Err(refused(view, client, why.refusal).await),
         answer => answer,
     }
@@ -36,14 +37,14 @@ pub(super) async fn poll_by_anybody(
     request: &DeviceCodeRequest,
 ) -> Result<TokenResponse, FlowError> {
     let hash = presented(request)?.hash_for(None);
-    must_be_approved(view, &hash).await?;
+    let waiting = must_be_approved(view, &hash).await?;
     let grant = view.effects.cache.peek_code(&hash).await?;
     let grant = grant.ok_or(Refusal::DeviceCodeUnknown)?;
     login_log::about_client(view, grant.client_id.as_str());
     let client = view.clients().find(grant.client_id.as_str()).await?;
     let client = client.ok_or(Refusal::ClientCredentials)?;
     allowed(GrantType::DeviceCode, &client, view.rules())?;
-    let answer = redeem(view, &client, request, &hash).await;
+    let answer = redeem(view, &client, request, (&hash, waiting)).await;
     answer.map_err(|error| match error {
         FlowError::Refused(why) => match why.refusal {
             Refusal::CodeUnknown | Refusal::CodeReplayed { .. } | Refusal::CodeTakenOver { .. } => {
@@ -60,14 +61,22 @@ fn presented(request: &DeviceCodeRequest) -> Result<DeviceCode, Refusal> {
     Ok(DeviceCode::from(code.ok_or(Refusal::MissingDeviceCode)?))
 }
 
-async fn must_be_approved(view: &TenantView, hash: &TokenHash) -> Result<(), FlowError> {
+/// What waits for a device whose person approved it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    Unredeemed,
+    Redeemed,
+}
+
+async fn must_be_approved(view: &TenantView, hash: &TokenHash) -> Result<Waiting, FlowError> {
     let pace = DevicePace {
         interval: INTERVAL.saturating_sub(TOLERANCE),
         slower_by: SLOWER_BY,
         is_forgiving: view.rules().devices == DeviceForm::Dex,
     };
     let refusal = match view.effects.cache.poll_device(hash, pace).await? {
-        DevicePoll::Approved => return Ok(()),
+        DevicePoll::Approved => return Ok(Waiting::Unredeemed),
+        DevicePoll::Redeemed => return Ok(Waiting::Redeemed),
         DevicePoll::Pending => Refusal::DevicePending,
         DevicePoll::SlowDown => Refusal::DevicePolledTooSoon,
         DevicePoll::Denied => Refusal::DeviceDenied,
@@ -81,7 +90,7 @@ async fn redeem(
     view: &TenantView,
     client: &Client,
     request: &DeviceCodeRequest,
-    hash: &TokenHash,
+    (hash, waiting): (&TokenHash, Waiting),
 ) -> Result<TokenResponse, FlowError> {
     let signers = signers(view, client).await?;
     let judge = |grant: &CodeGrant| device_code(request, grant, view.rules());
@@ -90,6 +99,7 @@ async fn redeem(
         hash: *hash,
         presenter: TokenHash::of(&format!("{:?}", (client.id.as_str(), verifier))),
         bound_to: None,
+        was_unredeemed: waiting == Waiting::Unredeemed,
         resources: &request.resources,
         judge: &judge,
     };

@@ -103,15 +103,19 @@ return 1"
     ))
 });
 
-/// `KEYS` device, its pace; `ARGV` the first interval, by how much it grows, whether a poll in time
+/// `KEYS` device, its pace, its code; `ARGV` the first interval, by how much it grows, whether a poll in time
 /// brings the first one back. Answers 1 where it waits, 2 where it also came too soon, 3 where it was
-/// approved, 4 where it was denied, 5 where it ended, 0 where there is none, -1 where it cannot be read.
+/// approved, 6 where its code was also redeemed, 4 where it was denied, 5 where it ended, 0 where there is
+/// none, -1 where it cannot be read.
 pub(crate) static POLL_DEVICE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(with_devices!(
         r"local of = read(KEYS[1])
 if not of then return 0 end
 if not of.state then return -1 end
-if of.state == 'A' then return 3 end
+if of.state == 'A' then
+  if redis.call('GETRANGE', KEYS[3], 0, 3) == '1|U|' then return 6 end
+  return 3
+end
 if of.left <= 0 then return 5 end
 if of.state == 'D' then return 4 end
 local first = tonumber(ARGV[1])

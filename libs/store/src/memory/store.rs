@@ -71,6 +71,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl MemoryStore {
+    /// All logouts of a tenant that clients are still to be told, due or not: for who checks that none
+    /// is lost.
+    pub fn waiting_logouts(&self, tenant: &TenantId) -> Vec<LogoutNotice> {
+        let rows = lock(&self.0).tenants.get(tenant).cloned();
+        rows.map(|rows| lock(&rows).notices.values().cloned().collect())
+            .unwrap_or_default()
+    }
+
     /// An empty store.
     pub fn new() -> Self {
         Self::default()

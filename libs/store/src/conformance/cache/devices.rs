@@ -149,6 +149,8 @@ pub async fn an_approved_device_has_a_code_that_is_claimed_as_any_other(trial: &
     assert_eq!(fine(tenant.peek_code(&device).await), Some(grant.clone()));
     let first = redeem(tenant.as_ref(), &device, later(60)).await;
     assert_eq!(told(first), Some((grant.clone(), 1)));
+    let polled = poll(tenant.as_ref(), &device, PACE).await;
+    assert_eq!(polled, DevicePoll::Redeemed);
     let again = claim(tenant.as_ref(), &device).await;
     assert_eq!(again, ClaimedCode::Replayed(grant.grant_id));
 }

@@ -118,11 +118,16 @@ impl Logins {
         pace: DevicePace,
         now: Monotonic,
     ) -> DevicePoll {
+        let is_redeemed = self.used.get(device, now).is_some();
         let Some(device) = self.devices.get_mut(device, now) else {
             return DevicePoll::Unknown;
         };
         if device.answer == Some(Answer::Approved) {
-            return DevicePoll::Approved;
+            return if is_redeemed {
+                DevicePoll::Redeemed
+            } else {
+                DevicePoll::Approved
+            };
         }
         if now >= device.good_until {
             return DevicePoll::Expired;
