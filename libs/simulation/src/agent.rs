@@ -11,8 +11,8 @@ use insula_flows::{
     authorize, callback, consent, introspect, logout, logout::LogoutAnswer, revoke, token,
     userinfo,
 };
-use insula_model::SessionCookie;
-use insula_oauth::{LogoutRequest, Params, TokenResponse};
+use insula_model::{BrowserSession, SessionCookie};
+use insula_oauth::{DeviceAuthorizationResponse, LogoutRequest, Params, TokenResponse};
 use insula_store::ChangedFact;
 use insula_testkit::{CHALLENGE, VERIFIER};
 use serde_json::{Map, Value};
@@ -20,12 +20,17 @@ use serde_json::{Map, Value};
 use crate::connector::UPSTREAM;
 use crate::script::Act;
 use crate::tenants::ROTATING;
-use crate::truth::{Ending, Held, Moment, Session};
+use crate::truth::{Ending, Exchanged, Held, Moment, Session};
 
 /// How many requests of one agent may be under way at once.
 pub(crate) const SLOTS: usize = 4;
 
 const REDIRECT_URI: &str = "https://app.test/cb";
+/// Where people go when they have left, and what goes with them.
+const AFTER_LOGOUT: &str = "https://app.test/bye";
+const LOGOUT_STATE: &str = "left";
+/// Where they arrive.
+pub(crate) const LEFT: &str = "https://app.test/bye?state=left";
 
 /// A person, their browser and their client, all honest but for the replays.
 #[derive(Default)]
@@ -51,6 +56,10 @@ pub(crate) struct Agent {
     pub(crate) is_leaving: bool,
     /// The code that waits to be redeemed.
     pub(crate) code: Option<usize>,
+    /// The device that waits for its person, or to be answered.
+    pub(crate) device: Option<Device>,
+    /// What a service got in exchange for a token of theirs.
+    pub(crate) exchanged: Option<Exchanged>,
     pub(crate) held: Option<Held>,
     pub(crate) is_revoking: bool,
     pub(crate) past: Past,
@@ -73,6 +82,25 @@ pub(crate) enum Login {
         req: String,
         hmac: String,
     },
+    /// Asked whether a device is theirs.
+    AskedForDevice {
+        req: String,
+        hmac: String,
+    },
+    /// By dex's rules: on the way back from the login of a device.
+    AtDeviceCallback {
+        state: String,
+        code: String,
+    },
+}
+
+/// A device that asked for tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Device {
+    /// Its code.
+    pub(crate) code: usize,
+    /// Whether its person was told what became of it.
+    pub(crate) is_settled: bool,
 }
 
 /// What somebody who collects what is over may try.
@@ -82,6 +110,9 @@ pub(crate) struct Past {
     pub(crate) replaced: Option<(String, usize)>,
     pub(crate) revoked: Option<(Held, Ending)>,
     pub(crate) cookie: Option<(SessionCookie, Ending)>,
+    /// The code of a device that was answered.
+    pub(crate) device: Option<usize>,
+    pub(crate) exchanged: Option<(Exchanged, Ending)>,
 }
 
 pub(crate) type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -123,6 +154,16 @@ pub(crate) enum Answer {
     /// Whether a token is worth anything.
     Worth(Result<bool, FlowError>),
     Done(Result<(), FlowError>),
+    /// The codes of a device.
+    Device(Result<DeviceAuthorizationResponse, FlowError>),
+}
+
+impl Request {
+    /// Its node, if this call of it was carried out there.
+    pub(crate) fn ended_it(&self, call: &str) -> Option<usize> {
+        let is_carried = self.carried.contains(&call);
+        is_carried.then_some(self.node)
+    }
 }
 
 impl Agent {
@@ -148,11 +189,14 @@ impl Agent {
                 CookieChange::KnowDevice { value, .. } => self.browser.devices = vec![value],
                 CookieChange::LogIn { cookie, .. } => {
                     self.browser.sessions = vec![cookie.clone()];
+                    let (logins, earlier) = self.taken_over(request, now);
                     self.session = Some(Session {
                         cookie,
                         since: begun,
                         served: begun,
-                        doomed: None,
+                        logins,
+                        earlier,
+                        excused: None,
                     });
                 }
                 CookieChange::LogOut => {
@@ -160,7 +204,7 @@ impl Agent {
                     self.past.cookie = self.session.take().map(|session| {
                         let ending = Ending {
                             fact: ChangedFact::Session(session.cookie.hash()),
-                            node: request.node,
+                            node: Some(request.node),
                             acknowledged: now,
                         };
                         (session.cookie, ending)
@@ -169,6 +213,24 @@ impl Agent {
                     self.logout_proof = None;
                 }
             }
+        }
+    }
+
+    /// The logins that a new session stands for beside its own, and how many sessions before it. Where the
+    /// old one may have ended, or could not be ended, its clients need not be told.
+    fn taken_over(&self, request: &Request, now: Moment) -> (Vec<String>, usize) {
+        let Some(old) = &self.session else {
+            return (Vec::new(), 0);
+        };
+        let is_taken = request.lost.is_empty()
+            && !request.is_excused
+            && old.excused.is_none()
+            && old.surely_lives(now)
+            && old.earlier + 1 < BrowserSession::MOST_EARLIER;
+        if is_taken {
+            (old.logins.clone(), old.earlier + 1)
+        } else {
+            (Vec::new(), old.earlier + 1)
         }
     }
 
@@ -202,12 +264,14 @@ impl Agent {
 
     /// Follows the way of their connector, if there is one.
     pub(crate) fn chooses(&self, view: TenantView, ways: &[String]) -> Option<Running> {
-        let is_theirs = |way: &&String| connector_of(way) == Some(self.connector);
-        let (_, query) = ways.iter().find(is_theirs)?.split_once('?')?;
+        let is_theirs = |way: &&String| connector_of(way).is_none_or(|of| of == self.connector);
+        let way = ways.iter().find(is_theirs)?;
+        let (_, query) = way.split_once('?')?;
         let params = Params::parse(query).ok()?;
-        let (browser, connector) = (self.browser.clone(), self.connector);
+        let browser = self.browser.clone();
+        let connector = connector_of(way).map(|_| self.connector);
         Some(Box::pin(async move {
-            let turn = authorize::start(&view, &params, Some(connector), &browser);
+            let turn = authorize::start(&view, &params, connector, &browser);
             Answer::Turn(turn.await)
         }))
     }
@@ -240,6 +304,9 @@ impl Agent {
         let (browser, proof) = (self.browser.clone(), self.logout_proof.clone());
         let request = LogoutRequest {
             id_token_hint: self.held.as_ref().and_then(|held| held.id_token.clone()),
+            client_id: Some(self.client.to_owned()),
+            post_logout_redirect_uri: Some(AFTER_LOGOUT.to_owned()),
+            state: Some(LOGOUT_STATE.to_owned()),
             ..LogoutRequest::default()
         };
         Box::pin(async move {
@@ -251,7 +318,8 @@ impl Agent {
         })
     }
 
-    fn exchanges(&self, view: TenantView, form: Params) -> Running {
+    /// Asks the token endpoint.
+    pub(crate) fn exchanges(&self, view: TenantView, form: Params) -> Running {
         let authorization = self.authorization();
         Box::pin(async move {
             let evidence = Evidence::of_form(form).with_authorization(&authorization);
@@ -274,31 +342,54 @@ impl Agent {
         self.exchanges(view, Params::from_pairs(form))
     }
 
+    /// Logs in with name and password.
+    pub(crate) fn logs_in(&self, view: TenantView) -> Running {
+        let form = [
+            ("grant_type", "password"),
+            ("username", self.name.as_str()),
+            ("password", "hunter2"),
+            ("scope", self.scope),
+        ];
+        self.exchanges(view, Params::from_pairs(form))
+    }
+
     pub(crate) fn revokes(&self, view: TenantView, token: &str) -> Running {
-        let (form, authorization) = (Params::from_pairs([("token", token)]), self.authorization());
-        Box::pin(async move {
-            let evidence = Evidence::of_form(form).with_authorization(&authorization);
-            Answer::Done(revoke::revoke(&view, &evidence).await)
-        })
+        revoked_by(view, token, self.authorization())
     }
 
     pub(crate) fn introspects(&self, view: TenantView, token: &str) -> Running {
-        let (form, authorization) = (Params::from_pairs([("token", token)]), self.authorization());
-        Box::pin(async move {
-            let evidence = Evidence::of_form(form).with_authorization(&authorization);
-            let answer = introspect::answer(&view, &evidence, AnswerForm::Json).await;
-            Answer::Worth(answer.map(|told| match told {
-                Introspection::Json(worth) => worth.active,
-                Introspection::Jwt(_) => false,
-            }))
-        })
+        introspected_by(view, token, self.authorization())
     }
 
-    fn authorization(&self) -> String {
-        let pair = format!("{}:app-secret", self.client);
-        let pair = data_encoding::BASE64.encode(pair.as_bytes());
-        format!("Basic {pair}")
+    pub(crate) fn authorization(&self) -> String {
+        basic(self.client)
     }
+}
+
+pub(crate) fn basic(client: &str) -> String {
+    let pair = format!("{client}:app-secret");
+    let pair = data_encoding::BASE64.encode(pair.as_bytes());
+    format!("Basic {pair}")
+}
+
+pub(crate) fn revoked_by(view: TenantView, token: &str, authorization: String) -> Running {
+    let form = Params::from_pairs([("token", token)]);
+    Box::pin(async move {
+        let evidence = Evidence::of_form(form).with_authorization(&authorization);
+        Answer::Done(revoke::revoke(&view, &evidence).await)
+    })
+}
+
+pub(crate) fn introspected_by(view: TenantView, token: &str, authorization: String) -> Running {
+    let form = Params::from_pairs([("token", token)]);
+    Box::pin(async move {
+        let evidence = Evidence::of_form(form).with_authorization(&authorization);
+        let answer = introspect::answer(&view, &evidence, AnswerForm::Json).await;
+        Answer::Worth(answer.map(|told| match told {
+            Introspection::Json(worth) => worth.active,
+            Introspection::Jwt(_) => false,
+        }))
+    })
 }
 
 /// Asks `/userinfo`.
@@ -339,7 +430,8 @@ pub(crate) fn leads_to(outcome: &Outcome) -> Option<Login> {
         let (req, hmac) = (get("req")?, get("hmac")?);
         return Some(Login::AskedForConsent { req, hmac });
     }
-    connector_of(to).map(|_| Login::AtChoice {
+    let is_ours = path == "/auth" || connector_of(to).is_some();
+    is_ours.then(|| Login::AtChoice {
         ways: vec![to.clone()],
     })
 }
@@ -352,7 +444,10 @@ fn connector_of(route: &str) -> Option<&str> {
 
 /// A hidden field of a page.
 pub(crate) fn field(screen: &Screen, name: &str) -> Option<String> {
-    let (Screen::Consent { fields, .. } | Screen::ConfirmLogout { fields, .. }) = screen else {
+    let (Screen::Consent { fields, .. }
+    | Screen::ConfirmLogout { fields, .. }
+    | Screen::ConfirmDevice { fields, .. }) = screen
+    else {
         return None;
     };
     let found = fields.iter().find(|(field, _)| field == name);

@@ -3,9 +3,11 @@
 use insula_flows::Browser;
 
 use crate::agent::{Agent, Login, Presents, Request, Running, SLOTS, shows};
+use crate::exchange::{revokes_exchanged, shows_exchanged};
+use crate::logout::BY_PERSON;
 use crate::node::Node;
 use crate::script::Act;
-use crate::tenants::TENANTS;
+use crate::tenants::{MOCK, TENANTS};
 use crate::world::World;
 
 impl Agent {
@@ -25,6 +27,27 @@ impl Agent {
             Act::Consent => matches!(self.login, Login::AskedForConsent { .. }),
             Act::AskSilently => self.session.is_some() && !self.is_leaving && self.client == "app",
             Act::LogOut => self.session.is_some(),
+            Act::AskForDevice => self.device.is_none() && !self.is_revoking,
+            Act::EnterCode => is_at_rest && self.device.is_some_and(|device| !device.is_settled),
+            Act::ConfirmDevice | Act::DenyDevice => {
+                matches!(self.login, Login::AskedForDevice { .. })
+            }
+            Act::FinishDevice => matches!(self.login, Login::AtDeviceCallback { .. }),
+            Act::Poll => self.device.is_some() && under_way(Act::Poll).count() < 2,
+            Act::ReplayPoll => self.past.device.is_some(),
+            Act::PollElsewhere => self.device.is_some(),
+            Act::PasswordLogin => {
+                self.held.is_none() && under_way(Act::PasswordLogin).next().is_none()
+            }
+            Act::ExchangeOwn => !self.is_dex && self.held.is_some() && !self.is_revoking,
+            Act::ExchangeUpstream => self.connector == MOCK,
+            Act::ShowExchanged => self.exchanged.is_some() && !self.is_revoking,
+            Act::RevokeExchanged => {
+                self.exchanged.is_some() && under_way(Act::RevokeExchanged).next().is_none()
+            }
+            Act::UseRevokedExchanged => self.past.exchanged.is_some(),
+            Act::ExchangeRevoked => !self.is_dex && self.past.revoked.is_some(),
+            Act::ExchangeElsewhere => !self.is_dex && self.held.is_some(),
             Act::Redeem => self.code.is_some() && under_way(Act::Redeem).next().is_none(),
             Act::Refresh => {
                 // Only one at a time uses what an upstream takes once, or what dex's rules replace.
@@ -92,11 +115,10 @@ impl World {
 
     fn send(&mut self, number: usize, node: usize, act: Act) -> Option<(Running, Presents)> {
         let agent = self.agents.get_mut(number)?;
-        let tenant = match act {
-            Act::UserinfoElsewhere | Act::RefreshElsewhere | Act::AskElsewhere => {
-                (agent.tenant + 1) % TENANTS
-            }
-            _ => agent.tenant,
+        let tenant = if act.is_elsewhere() {
+            (agent.tenant + 1) % TENANTS
+        } else {
+            agent.tenant
         };
         let view = self.nodes.get(node)?.tenant(tenant)?;
         let nothing = Presents::default();
@@ -109,7 +131,7 @@ impl World {
             };
             Some((held, presents))
         };
-        if matches!(act, Act::Choose | Act::ComeBack | Act::Consent) {
+        if act.continues_login() {
             // A step that was carried out and not answered begins again from the first.
             agent.login_may_be_lost |= agent.login_was_tried;
             agent.login_was_tried = true;
@@ -153,8 +175,80 @@ impl World {
             }
             Act::LogOut => {
                 agent.is_leaving = true;
-                agent.session.as_mut()?.doomed = Some("its person logs out");
+                agent.session.as_mut()?.excused.get_or_insert(BY_PERSON);
                 (agent.logs_out(view), nothing)
+            }
+            Act::AskForDevice => (agent.asks_for_device(view), nothing),
+            Act::EnterCode => {
+                agent.login_may_be_lost = false;
+                let code = self.codes.get(agent.device?.code)?;
+                let user_code = code.device.as_ref()?.user_code.clone();
+                (agent.enters(view, user_code), nothing)
+            }
+            Act::ConfirmDevice | Act::DenyDevice => {
+                let is_theirs = act == Act::ConfirmDevice;
+                let running = agent.says_of_device(view, is_theirs)?;
+                if is_theirs {
+                    self.says_yes(number);
+                }
+                (running, nothing)
+            }
+            Act::FinishDevice => {
+                let running = agent.finishes(view)?;
+                self.says_yes(number);
+                (running, nothing)
+            }
+            Act::Poll | Act::PollElsewhere | Act::ReplayPoll => {
+                let number = match act {
+                    Act::ReplayPoll => agent.past.device?,
+                    _ => agent.device?.code,
+                };
+                let code = self.codes.get_mut(number)?;
+                code.presented += 1;
+                let running = agent.polls(view, &code.text);
+                match act {
+                    Act::PollElsewhere => (running, nothing),
+                    Act::Poll => (running, of_code(number)),
+                    _ => {
+                        self.excuse_code(number, "it was presented again");
+                        (running, of_code(number))
+                    }
+                }
+            }
+            Act::PasswordLogin => (agent.logs_in(view), nothing),
+            Act::ExchangeOwn => {
+                let (held, mut presents) = of_held()?;
+                presents.token = Some(held.access.clone());
+                (Agent::exchanges_own(view, &held.access), presents)
+            }
+            Act::ExchangeElsewhere => (Agent::exchanges_own(view, &of_held()?.0.access), nothing),
+            Act::ExchangeRevoked => {
+                let revoked = agent.past.revoked.clone()?.0;
+                (Agent::exchanges_own(view, &revoked.access), nothing)
+            }
+            Act::ExchangeUpstream => (agent.exchanges_upstream(view), nothing),
+            Act::ShowExchanged | Act::RevokeExchanged => {
+                let exchanged = agent.exchanged.as_mut()?;
+                let presents = Presents {
+                    family: exchanged.of,
+                    token: Some(exchanged.access.clone()),
+                    ..Presents::default()
+                };
+                let running = if act == Act::ShowExchanged {
+                    shows_exchanged(view, exchanged)
+                } else {
+                    exchanged.excused = Some("it is being revoked");
+                    revokes_exchanged(view, exchanged)
+                };
+                (running, presents)
+            }
+            Act::UseRevokedExchanged => {
+                let (exchanged, _) = agent.past.exchanged.as_ref()?;
+                let presents = Presents {
+                    token: Some(exchanged.access.clone()),
+                    ..Presents::default()
+                };
+                (shows_exchanged(view, exchanged), presents)
             }
             Act::Redeem => {
                 let code = agent.code?;
@@ -165,7 +259,7 @@ impl World {
                 let code = agent.past.code?;
                 let text = &self.codes.get(code)?.text;
                 let running = agent.redeems(view, text);
-                self.doom_code(code, "it was presented again");
+                self.excuse_code(code, "it was presented again");
                 (running, of_code(code))
             }
             Act::Refresh => {
@@ -177,7 +271,7 @@ impl World {
                 let (token, number) = agent.past.replaced.clone()?;
                 let running = agent.refreshes(view, &token);
                 let family = self.families.get_mut(number)?;
-                family.doomed = Some("a replaced token was presented");
+                family.excused = Some("a replaced token was presented");
                 let presents = Presents {
                     family: Some(number),
                     token: Some(token),
@@ -208,7 +302,7 @@ impl World {
                 let (held, presents) = of_held()?;
                 agent.is_revoking = true;
                 let running = agent.revokes(view, &held.refresh?);
-                self.families.get_mut(held.family)?.doomed = Some("it is being revoked");
+                self.families.get_mut(held.family)?.excused = Some("it is being revoked");
                 (running, presents)
             }
             Act::UseOldCookie => {

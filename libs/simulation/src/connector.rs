@@ -2,12 +2,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use insula_connector_kit::{
-    Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, OpenConnector,
-    OpenContext, Reply, UpstreamIdentity,
+    Capabilities, Challenge, Connector, ConnectorError, ExchangedIdentity, LoginContext, Memory,
+    OpenConnector, OpenContext, Reply, SubjectToken, UpstreamIdentity,
 };
 use insula_model::{ConnectorSpec, IdentityClaims, Issuer, UserId};
 use insula_testkit::{FakeConnector, jane};
-use serde_json::json;
+use serde_json::{Map, json};
 
 use crate::tenants::ROTATING;
 
@@ -18,6 +18,23 @@ struct Upstream {
 }
 
 impl Upstream {
+    /// Who comes under a name.
+    fn person(&self, name: &str) -> Result<UpstreamIdentity, ConnectorError> {
+        let user_id = UserId::parse(name)
+            .map_err(|_| ConnectorError::BadReply("nobody has that name".to_owned()))?;
+        Ok(UpstreamIdentity {
+            claims: IdentityClaims {
+                user_id,
+                username: name.to_owned(),
+                preferred_username: name.to_owned(),
+                email: address_of(name),
+                ..jane()
+            },
+            connector_data: Some(self.first_token(name)),
+            ..FakeConnector::identity()
+        })
+    }
+
     /// The refresh token of a new login.
     fn first_token(&self, name: &str) -> Vec<u8> {
         let Some(current) = &self.current else {
@@ -49,8 +66,8 @@ impl Connector for Upstream {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             refresh: true,
-            password: false,
-            exchange: false,
+            password: true,
+            exchange: true,
         }
     }
 
@@ -67,22 +84,19 @@ impl Connector for Upstream {
         _: &Memory,
         reply: Reply,
     ) -> Result<UpstreamIdentity, ConnectorError> {
-        let Reply::Query(params) = reply else {
-            return Err(ConnectorError::BadReply("it is not a query".to_owned()));
+        let name = match &reply {
+            Reply::Query(params) => params.get("code").unwrap_or_default(),
+            Reply::Password { username, .. } => username,
+            Reply::Form(_) => return Err(ConnectorError::BadReply("it is not a query".to_owned())),
         };
-        let name = params.get("code").unwrap_or_default();
-        let user_id = UserId::parse(name)
-            .map_err(|_| ConnectorError::BadReply("nobody has that name".to_owned()))?;
-        Ok(UpstreamIdentity {
-            claims: IdentityClaims {
-                user_id,
-                username: name.to_owned(),
-                preferred_username: name.to_owned(),
-                email: address_of(name),
-                ..jane()
-            },
-            connector_data: Some(self.first_token(name)),
-            ..FakeConnector::identity()
+        self.person(name)
+    }
+
+    async fn exchange(&self, shown: SubjectToken<'_>) -> Result<ExchangedIdentity, ConnectorError> {
+        Ok(ExchangedIdentity {
+            identity: self.person(shown.token)?,
+            claims: Map::new(),
+            auth_time: None,
         })
     }
 

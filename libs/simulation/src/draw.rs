@@ -4,9 +4,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 
 use crate::agent::SLOTS;
-use crate::gambit::{GAMBITS, Gambit};
+use crate::scenario::{Scenario, Topic, of_topic};
 use crate::script::{Act, Step, Written};
-use crate::tenants::{AGENTS, TENANTS};
+use crate::tenants::{AGENTS, CLIENTS, TENANTS};
 use crate::world::{NODES, World};
 
 /// Draws steps. Which faults there are, and how many, is drawn first: many small runs with few kinds
@@ -14,7 +14,9 @@ use crate::world::{NODES, World};
 pub(crate) struct Draw {
     random: ChaCha8Rng,
     weights: Vec<(Kind, u64)>,
-    gambit: Option<Gambit>,
+    scenario: Option<Scenario>,
+    /// What the scenarios of the run are about.
+    topics: Vec<Topic>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +43,10 @@ enum Kind {
     SetAllClocks,
     Drift,
     Collect,
-    Gambit,
+    Scenario,
+    Tell,
+    TellOn,
+    LoseTelling,
 }
 
 /// Each kind of step, how often it comes among a thousand, and whether it is a fault, of which each
@@ -69,7 +74,10 @@ const KINDS: &[(Kind, u64, bool)] = &[
     (Kind::SetClock, 4, true),
     (Kind::SetAllClocks, 6, true),
     (Kind::Drift, 3, true),
-    (Kind::Gambit, 20, true),
+    (Kind::Scenario, 20, true),
+    (Kind::Tell, 8, false),
+    (Kind::TellOn, 30, false),
+    (Kind::LoseTelling, 3, true),
 ];
 
 const ACTS: &[(Act, u64)] = &[
@@ -93,6 +101,22 @@ const ACTS: &[(Act, u64)] = &[
     (Act::UserinfoElsewhere, 4),
     (Act::RefreshElsewhere, 4),
     (Act::AskElsewhere, 4),
+    (Act::AskForDevice, 20),
+    (Act::EnterCode, 40),
+    (Act::ConfirmDevice, 60),
+    (Act::DenyDevice, 6),
+    (Act::FinishDevice, 60),
+    (Act::Poll, 20),
+    (Act::ReplayPoll, 4),
+    (Act::PollElsewhere, 2),
+    (Act::PasswordLogin, 6),
+    (Act::ExchangeOwn, 10),
+    (Act::ExchangeUpstream, 4),
+    (Act::ShowExchanged, 15),
+    (Act::RevokeExchanged, 3),
+    (Act::UseRevokedExchanged, 6),
+    (Act::ExchangeRevoked, 4),
+    (Act::ExchangeElsewhere, 3),
 ];
 
 /// What is written of a tenant instead, for a while.
@@ -115,8 +139,12 @@ const SPANS: &[(u64, u64)] = &[
 ];
 
 impl Draw {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// `about` says what the scenarios of the run are about; without it that is drawn: one topic, or all.
+    pub(crate) fn new(seed: u64, about: Option<Topic>) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let drawn = usize::try_from(random.next_u64() % (2 * Topic::COUNT)).unwrap_or(0);
+        let topic = about.or(Topic::ALL.get(drawn).copied());
+        let topics = topic.map_or(Topic::ALL.to_vec(), |topic| vec![topic]);
         let weights = KINDS.iter().map(|(kind, weight, is_fault)| {
             let factor = if *is_fault {
                 [0, 1, 2, 4]
@@ -124,19 +152,25 @@ impl Draw {
                 [1, 1, 1, 1]
             };
             let drawn = usize::try_from(random.next_u64() % 4).unwrap_or(0);
-            (*kind, weight * factor.get(drawn).copied().unwrap_or(1))
+            let factor = match kind {
+                // Which has scenarios of one topic alone has many of them.
+                Kind::Scenario if topic.is_some() => 3,
+                _ => factor.get(drawn).copied().unwrap_or(1),
+            };
+            (*kind, weight * factor)
         });
         Self {
             weights: weights.collect(),
             random,
-            gambit: None,
+            scenario: None,
+            topics,
         }
     }
 
     /// What happens next, as things stand.
     pub(crate) fn next(&mut self, world: &World) -> Step {
         loop {
-            if let Some(step) = self.of_gambit(world) {
+            if let Some(step) = self.of_scenario(world) {
                 return step;
             }
             let weights = std::mem::take(&mut self.weights);
@@ -149,13 +183,13 @@ impl Draw {
     }
 
     /// The next step of the plan under way, if there is one and nothing comes between.
-    fn of_gambit(&mut self, world: &World) -> Option<Step> {
-        if self.gambit.is_none() || self.below(4) == 0 {
+    fn of_scenario(&mut self, world: &World) -> Option<Step> {
+        if self.scenario.is_none() || self.below(4) == 0 {
             return None;
         }
-        let mut gambit = self.gambit.take()?;
-        let step = gambit.next(world, &mut |bound| self.below(bound))?;
-        self.gambit = Some(gambit);
+        let mut scenario = self.scenario.take()?;
+        let step = scenario.next(world, &mut |bound| self.below(bound))?;
+        self.scenario = Some(scenario);
         Some(step)
     }
 
@@ -208,7 +242,7 @@ impl Draw {
             Kind::MendBus => Step::MendBus,
             Kind::Hear => {
                 let node = self.below(NODES);
-                if !world.has_word_for(node) {
+                if !world.has_notice_for(node) {
                     return None;
                 }
                 Step::Hear { node }
@@ -236,12 +270,33 @@ impl Draw {
                 node: self.below(NODES),
                 parts: [-200, 0, 200].get(self.below(3)).copied().unwrap_or(0),
             },
-            Kind::Gambit => {
-                if self.gambit.is_none() {
-                    let (plan, agent) = (self.below(GAMBITS), self.below(AGENTS));
-                    self.gambit = Some(Gambit::new(plan, agent));
+            Kind::Scenario => {
+                if self.scenario.is_none() {
+                    let scenarios: Vec<_> = self.topics.iter().copied().map(of_topic).collect();
+                    let scenarios = scenarios.concat();
+                    let (drawn, agent) = (self.below(scenarios.len()), self.below(AGENTS));
+                    self.scenario = Some(Scenario::new(scenarios.get(drawn)?, agent));
                 }
                 return None;
+            }
+            Kind::Tell => {
+                let (node, tenant) = (self.node(world, true)?, self.below(TENANTS));
+                let client = self.below(CLIENTS.len());
+                Step::Tell {
+                    node,
+                    tenant,
+                    client,
+                }
+            }
+            Kind::TellOn | Kind::LoseTelling => {
+                let node = self.below(NODES);
+                if !world.is_telling(node) {
+                    return None;
+                }
+                match kind {
+                    Kind::TellOn => Step::TellOn { node },
+                    _ => Step::LoseTelling { node },
+                }
             }
             Kind::Collect => Step::Collect {
                 node: self.node(world, true)?,

@@ -8,9 +8,9 @@ use crate::agent::Request;
 use crate::truth::Ending;
 use crate::world::World;
 
-/// Word of rows that changed, under way to a node.
+/// Notice of rows that changed, under way to a node.
 #[derive(Debug)]
-pub(crate) struct Word {
+pub(crate) struct Notice {
     to: usize,
     tenant: TenantId,
     changed: Vec<ChangedFact>,
@@ -18,7 +18,7 @@ pub(crate) struct Word {
 
 /// That a node heard of a row, and after how many steps.
 #[derive(Debug)]
-pub(crate) struct Heard {
+pub(crate) struct Received {
     node: usize,
     tenant: TenantId,
     fact: ChangedFact,
@@ -37,29 +37,29 @@ impl World {
             for (tenant, changed) in told.unwrap_or_default() {
                 let others = self.nodes.iter().enumerate();
                 let others = others.filter(|(to, node)| *to != from && node.up);
-                let words = others.map(|(to, _)| Word {
+                let notices = others.map(|(to, _)| Notice {
                     to,
                     tenant: tenant.clone(),
                     changed: changed.clone(),
                 });
-                self.words.extend(words);
+                self.notices.extend(notices);
             }
         }
     }
 
     /// Whether word is under way to a node.
-    pub(crate) fn has_word_for(&self, node: usize) -> bool {
-        self.words.iter().any(|word| word.to == node)
+    pub(crate) fn has_notice_for(&self, node: usize) -> bool {
+        self.notices.iter().any(|notice| notice.to == node)
     }
 
     /// A node hears the oldest word that is under way to it.
     pub(crate) fn hear(&mut self, node: usize) {
-        let Some(oldest) = self.words.iter().position(|word| word.to == node) else {
+        let Some(oldest) = self.notices.iter().position(|notice| notice.to == node) else {
             return;
         };
-        let Some(Word {
+        let Some(Notice {
             tenant, changed, ..
-        }) = self.words.remove(oldest)
+        }) = self.notices.remove(oldest)
         else {
             return;
         };
@@ -68,7 +68,7 @@ impl World {
             process.facts_changed(&tenant, &changed);
         }
         let step = self.steps;
-        self.heard.extend(changed.into_iter().map(|fact| Heard {
+        self.heard.extend(changed.into_iter().map(|fact| Received {
             node,
             tenant: tenant.clone(),
             fact,
@@ -77,8 +77,8 @@ impl World {
     }
 
     /// A node that ends hears nothing any more.
-    pub(crate) fn forget_words_for(&mut self, node: usize) {
-        self.words.retain(|word| word.to != node);
+    pub(crate) fn drop_notices_for(&mut self, node: usize) {
+        self.notices.retain(|notice| notice.to != node);
     }
 
     /// Whether a request must see that something ended: its node ended it, or had heard of it when the
@@ -99,6 +99,6 @@ impl World {
                 && heard.fact == ending.fact
                 && heard.step < request.begun_at_step
         });
-        is_over || has_heard || request.node == ending.node
+        is_over || has_heard || Some(request.node) == ending.node
     }
 }

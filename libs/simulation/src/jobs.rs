@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::agent::Request;
 use crate::tenants::TENANTS;
 use crate::truth::{Promise, Violation};
-use crate::wire::Fate;
+use crate::wire::CallEnd;
 use crate::world::World;
 
 /// How long a node may sign with a key after it was taken out of the stored ring: as long as a key
@@ -21,7 +21,7 @@ const STALE_MS: u64 = 600_000;
 
 impl World {
     /// Lets a job of a tenant go on to its next stop.
-    pub(crate) fn work(&mut self, node: usize, tenant: usize, fate: Fate) {
+    pub(crate) fn work(&mut self, node: usize, tenant: usize, end: CallEnd) {
         let (wire, ms) = (Arc::clone(&self.wire), self.ms);
         let Some(of) = self
             .nodes
@@ -30,9 +30,9 @@ impl World {
         else {
             return;
         };
-        wire.decide(fate);
+        wire.decide(end);
         of.poll();
-        wire.decide(Fate::Pass);
+        wire.decide(CallEnd::Succeeds);
         let traffic = wire.traffic();
         let has_read = |name| traffic.carried.contains(&name);
         // Who hears that the stored ring has the version it knows has read it as well.
@@ -122,15 +122,9 @@ impl World {
         Err(Promise::KeyKnown.broken(what))
     }
 
-    /// Whether the node of a request had read the keys since that of the shown token was stored.
-    pub(crate) fn is_key_there(&self, number: usize, request: &Request) -> bool {
-        let Some(agent) = self.agents.get(number) else {
-            return false;
-        };
-        let Some(held) = &agent.held else {
-            return false;
-        };
-        let stored = kid_of(&held.access).and_then(|kid| self.known_keys.get(&kid).copied());
+    /// Whether the node of a request had read the keys since that of a shown token was stored.
+    pub(crate) fn is_key_there(&self, request: &Request, token: &str) -> bool {
+        let stored = kid_of(token).and_then(|kid| self.known_keys.get(&kid).copied());
         stored
             .zip(request.keys_read)
             .is_some_and(|(stored, read)| stored < read)

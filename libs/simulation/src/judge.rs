@@ -7,19 +7,18 @@ use insula_engine::Refusal;
 use insula_engine::grants::RefreshToken;
 use insula_engine::issue::grant_of;
 use insula_engine::subject;
-use insula_flows::{Fault, FlowError, Outcome, Screen, Turn};
+use insula_flows::{CookieChange, Fault, FlowError, Outcome, Screen, Turn};
 use insula_model::GrantId;
 use insula_oauth::TokenResponse;
 use insula_store::{ChangedFact, Durable as _};
 use serde_json::Value;
 
-use crate::agent::{Agent, Answer, Login, Request, code_in, field, leads_to};
+use crate::agent::{Agent, Answer, Device, LEFT, Login, Request, code_in, field, leads_to};
 use crate::connector::address_of;
+use crate::device::CALLBACK;
 use crate::script::Act;
-use crate::truth::{Code, Ending, Family, Held, Moment, Promise, Violation};
-use crate::world::{
-    CODE_MS, IDLE_REFRESH_MS, IDLE_SESSION_MS, LOGIN_MS, REUSE_MS, SESSION_MS, TOLERANCE_MS, World,
-};
+use crate::truth::{Code, Ending, Exchanged, Family, Held, Moment, Promise, Violation};
+use crate::world::{CODE_MS, IDLE_REFRESH_MS, LOGIN_MS, REUSE_MS, SESSION_MS, TOLERANCE_MS, World};
 
 /// How long a node keeps in the cache what an upstream said.
 const KEPT_MS: u64 = 3_600_000 - TOLERANCE_MS;
@@ -36,16 +35,25 @@ impl World {
             Answer::Turn(Ok(turn)) => self.turned(number, request, turn),
             Answer::Tokens(Ok(tokens)) => self.gave_tokens(number, request, &tokens),
             Answer::Claims(Ok(claims)) => self.gave_claims(number, request, &Value::Object(claims)),
-            Answer::Worth(Ok(true)) => Ok(()),
+            Answer::Worth(Ok(true)) => self.judge_exchanged(number, request),
             Answer::Worth(Ok(false)) => self.refused(number, request, None),
             Answer::Done(Ok(())) => {
-                self.revoked(number, request);
+                if request.act == Act::RevokeExchanged {
+                    self.revoked_exchanged(number, request);
+                } else {
+                    self.revoked(number, request);
+                }
+                Ok(())
+            }
+            Answer::Device(Ok(codes)) => {
+                self.gave_device(number, request, codes);
                 Ok(())
             }
             Answer::Turn(Err(error))
             | Answer::Tokens(Err(error))
             | Answer::Claims(Err(error))
             | Answer::Worth(Err(error))
+            | Answer::Device(Err(error))
             | Answer::Done(Err(error)) => match error {
                 FlowError::Refused(refused) => {
                     self.refused(number, request, Some(&refused.refusal))
@@ -71,9 +79,19 @@ impl World {
                 let what = "a revoked refresh token was answered with tokens";
                 return Err(Promise::RevocationFinal.broken(what));
             }
+            Act::PollElsewhere => {
+                let what = "the code of a device was answered by another tenant";
+                return Err(Promise::TenantsApart.broken(what));
+            }
+            Act::ExchangeOwn
+            | Act::ExchangeUpstream
+            | Act::ExchangeRevoked
+            | Act::ExchangeElsewhere => {
+                return self.gave_exchanged(number, request, tokens);
+            }
             Act::RefreshElsewhere => {
                 let what = "a refresh token of one tenant was answered by another";
-                return Err(Promise::WallsHold.broken(what));
+                return Err(Promise::TenantsApart.broken(what));
             }
             Act::ReplayRefresh => self.judge_replaced(request, now)?,
             _ => {}
@@ -86,7 +104,9 @@ impl World {
         let family = self.family(number, request, grant, now);
         let refresh = tokens.refresh_token.clone();
         if let Some(family) = self.families.get_mut(family) {
-            family.answered = now;
+            // What a password brought counts from when it was granted.
+            let is_by_password = request.act == Act::PasswordLogin;
+            family.answered = if is_by_password { request.begun } else { now };
             family.kept_since = None;
             if request.begun.ms <= family.latest_since.ms {
                 family.noted = now;
@@ -99,9 +119,15 @@ impl World {
             }
         }
         if let Some(code) = request.presents.code {
-            self.judge_redemption(code, family)?;
+            self.judge_redemption(code, family, request)?;
         }
-        let is_honest = matches!(request.act, Act::Redeem | Act::Refresh);
+        if let Some(id_token) = &tokens.id_token {
+            self.note_login(number, request.presents.code, id_token);
+        }
+        let is_honest = matches!(
+            request.act,
+            Act::Redeem | Act::Refresh | Act::Poll | Act::PasswordLogin
+        );
         let Some(agent) = self.agents.get_mut(number) else {
             return Ok(());
         };
@@ -110,6 +136,10 @@ impl World {
         }
         if request.act == Act::Redeem && request.presents.code == agent.code {
             agent.past.code = agent.code.take();
+        }
+        if request.act == Act::Poll {
+            let is_it = |device: &mut Device| Some(device.code) == request.presents.code;
+            agent.past.device = agent.device.take_if(is_it).map(|device| device.code);
         }
         if let Some(presented) = &request.presents.token
             && refresh.as_ref() != Some(presented)
@@ -149,12 +179,15 @@ impl World {
             answered: now,
             note_lost: false,
             kept_since: None,
-            doomed: code.and_then(|code| code.doomed).filter(|_| is_contended),
+            excused: code.and_then(|code| code.excused).filter(|_| is_contended),
         });
         self.families.len() - 1
     }
 
-    fn judge_redemption(&mut self, number: usize, family: usize) -> Judged {
+    fn judge_redemption(&mut self, number: usize, family: usize, request: &Request) -> Judged {
+        if let Some(code) = self.codes.get(number) {
+            self.judge_device(code, request)?;
+        }
         let Some(code) = self.codes.get_mut(number) else {
             return Ok(());
         };
@@ -187,7 +220,7 @@ impl World {
         Ok(())
     }
 
-    fn judge_person(&self, number: usize, claims: &Value) -> Judged {
+    pub(crate) fn judge_person(&self, number: usize, claims: &Value) -> Judged {
         let Some(agent) = self.agents.get(number) else {
             return Ok(());
         };
@@ -200,7 +233,7 @@ impl World {
         let is_theirs = subject.is_some_and(|(user, _)| user.as_str() == agent.name);
         if text_of(claims, "iss") != issuer || !is_theirs {
             let what = format!("{} was given a token of {claims}", agent.name);
-            return Err(Promise::WallsHold.broken(what));
+            return Err(Promise::TenantsApart.broken(what));
         }
         Ok(())
     }
@@ -220,7 +253,7 @@ impl World {
             }
             Act::UserinfoElsewhere => {
                 let what = "an access token of one tenant was good at another";
-                Err(Promise::WallsHold.broken(what))
+                Err(Promise::TenantsApart.broken(what))
             }
             _ => {
                 let name = self.agents.get(number).map(|agent| address_of(&agent.name));
@@ -228,7 +261,7 @@ impl World {
                     return Ok(());
                 }
                 let what = format!("userinfo told {name:?} of {claims}");
-                Err(Promise::WallsHold.broken(what))
+                Err(Promise::TenantsApart.broken(what))
             }
         }
     }
@@ -245,12 +278,17 @@ impl World {
                 let grant = families.get(held.family)?.grant.clone();
                 let ending = Ending {
                     fact: ChangedFact::Grant(grant),
-                    node: request.node,
+                    node: request.ended_it("revoke_grant"),
                     acknowledged,
                 };
                 Some((held, ending))
             });
             agent.past.replaced = None;
+        }
+        let agent = self.agents.get(number);
+        let revoked = agent.and_then(|agent| agent.past.revoked.clone());
+        if let Some((held, ending)) = revoked {
+            self.revoked_origin(number, held.family, &ending);
         }
     }
 
@@ -267,17 +305,32 @@ impl World {
             }
             Act::AskElsewhere if is_let_in => {
                 let what = "a session of one tenant was good at another";
-                return Err(Promise::WallsHold.broken(what));
+                return Err(Promise::TenantsApart.broken(what));
             }
             _ => {}
         }
         let now = self.now();
-        let Some(agent) = self.agents.get_mut(number) else {
-            return Ok(());
-        };
         if !request.is_heard || !request.act.is_of_browser() {
             return Ok(());
         }
+        if turn.cookies.contains(&CookieChange::LogOut) && !request.is_excused {
+            let agent = self.agents.get(number);
+            let session = agent.and_then(|agent| agent.session.clone());
+            if let Some(session) = session {
+                self.note_logout(number, &session);
+            }
+        }
+        if let Outcome::Show(Screen::DeviceAnswered { approved, .. }) = &turn.outcome {
+            let approved = *approved;
+            if let Some(agent) = self.agents.get_mut(number) {
+                agent.keep_cookies(turn.cookies, request, now);
+                agent.login = Login::None;
+            }
+            return self.settled_device(number, request, approved);
+        }
+        let Some(agent) = self.agents.get_mut(number) else {
+            return Ok(());
+        };
         agent.keep_cookies(turn.cookies, request, now);
         if request.act == Act::AskSilently {
             if let Some(session) = &mut agent.session {
@@ -286,6 +339,20 @@ impl World {
             return Ok(());
         }
         match turn.outcome {
+            Outcome::Redirect { to, .. } if request.act == Act::LogOut => {
+                if to != LEFT {
+                    let what = format!("a person who left was sent to {to}");
+                    return Err(Promise::NoOddAnswer.broken(what));
+                }
+            }
+            Outcome::Respond(response) if response.to.redirect_uri.ends_with(CALLBACK) => {
+                let code = code_in(&response).map(str::to_owned);
+                agent.login = match response.to.state.zip(code) {
+                    Some((state, code)) => Login::AtDeviceCallback { state, code },
+                    None => Login::None,
+                };
+                agent.login_was_tried = false;
+            }
             Outcome::Respond(response) => {
                 agent.login = Login::None;
                 let is_lost = self.cache_lost.is_some_and(|last| last >= request.begun.ms);
@@ -297,8 +364,11 @@ impl World {
                         text: code.to_owned(),
                         issued: request.begun,
                         answers: 0,
-                        doomed: is_lost.then_some("the cache lost it before it was told"),
+                        excused: is_lost.then_some("the cache lost it before it was told"),
                         family: None,
+                        presented: 0,
+                        session: agent.session.as_ref().map(|one| one.cookie.hash()),
+                        device: None,
                     });
                 }
             }
@@ -309,6 +379,14 @@ impl World {
                         agent.login_since = Some(request.begun);
                     }
                     agent.login = Login::AskedForConsent { req, hmac };
+                    agent.login_was_tried = false;
+                }
+            }
+            Outcome::Show(screen @ Screen::ConfirmDevice { .. }) => {
+                let fields = field(&screen, "req").zip(field(&screen, "hmac"));
+                if let Some((req, hmac)) = fields {
+                    agent.login_since = Some(request.begun);
+                    agent.login = Login::AskedForDevice { req, hmac };
                     agent.login_was_tried = false;
                 }
             }
@@ -335,7 +413,9 @@ impl World {
             return Ok(());
         }
         let told = || format!("{:?} was refused: {why:?}", request.act);
-        let is_key_there = self.is_key_there(number, request);
+        let must_be_exchangeable = self.must_be_exchangeable(number, request);
+        let held = self.agents.get(number).and_then(|a| a.held.as_ref());
+        let is_key_there = held.is_some_and(|held| self.is_key_there(request, &held.access));
         let trouble = self.clock_trouble;
         let kept_time = |since: Moment| trouble.is_none_or(|last| last < since.ms);
         let family = request.presents.family.and_then(|n| self.families.get(n));
@@ -354,20 +434,40 @@ impl World {
             if request.act == Act::Redeem {
                 let code = agent.code.take();
                 if let Some(code) = code {
-                    self.doom_code(code, "its tenant was changed as it was redeemed");
+                    self.excuse_code(code, "its tenant was changed as it was redeemed");
                 }
-            } else if matches!(request.act, Act::Choose | Act::ComeBack | Act::Consent) {
+            } else if request.act.continues_login() {
                 agent.login = Login::None;
             } else if request.act == Act::Revoke {
                 agent.is_revoking = false;
+            } else if request.act == Act::Poll {
+                agent.device = None;
             }
             return Ok(());
         }
         match request.act {
+            Act::Poll => return self.refused_poll(number, request, why),
+            Act::ExchangeOwn | Act::ExchangeUpstream | Act::ShowExchanged => {
+                if request.act == Act::ShowExchanged {
+                    let is_it =
+                        |one: &mut Exchanged| Some(&one.access) == request.presents.token.as_ref();
+                    agent.exchanged.take_if(is_it);
+                }
+                if must_be_exchangeable {
+                    return Err(Promise::GrantKept.broken(told()));
+                }
+            }
+            Act::AskForDevice | Act::PasswordLogin => {
+                return Err(Promise::NoOddAnswer.broken(told()));
+            }
+            Act::ConfirmDevice | Act::DenyDevice | Act::FinishDevice => {
+                // Their device may have ended meanwhile.
+                agent.login = Login::None;
+            }
             Act::Redeem => {
                 agent.code = None;
                 let stands = code.is_some_and(|code| {
-                    code.doomed.is_none()
+                    code.excused.is_none()
                         && code.answers == 0
                         && now.is_within(code.issued, CODE_MS)
                 });
@@ -381,7 +481,7 @@ impl World {
                     agent.held = None;
                 }
                 let stands = family.is_some_and(|family| {
-                    family.doomed.is_none()
+                    family.excused.is_none()
                         && is_upstream_known
                         && now.surely_within(family.answered, IDLE_REFRESH_MS - TOLERANCE_MS)
                 });
@@ -393,7 +493,7 @@ impl World {
                 let held = agent.held.as_ref();
                 let held = held.filter(|held| Some(held.family) == request.presents.family);
                 let life = held.map(|held| (held.access_since, held.access_ms));
-                let stands = family.is_some_and(|family| family.doomed.is_none())
+                let stands = family.is_some_and(|family| family.excused.is_none())
                     && life.is_some_and(|(since, ms)| {
                         let is_young = now.surely_within(since, ms.saturating_sub(TOLERANCE_MS));
                         is_young && kept_time(since) && is_key_there
@@ -405,11 +505,8 @@ impl World {
             Act::AskSilently => {
                 let session = agent.session.take();
                 agent.browser.sessions.clear();
-                let stands = session.is_some_and(|session| {
-                    session.doomed.is_none()
-                        && now.surely_within(session.since, SESSION_MS - TOLERANCE_MS)
-                        && now.surely_within(session.served, IDLE_SESSION_MS / 4 * 3 - TOLERANCE_MS)
-                });
+                let stands = session
+                    .is_some_and(|session| session.excused.is_none() && session.surely_lives(now));
                 if stands {
                     return Err(Promise::StaysLoggedIn.broken(told()));
                 }
@@ -451,7 +548,7 @@ impl World {
         let store = self.durable.tenant(&spec.id);
         if let Some(held) = &agent.held
             && let Some(family) = self.families.get(held.family)
-            && family.doomed.is_none()
+            && family.excused.is_none()
             && now.surely_within(family.answered, IDLE_REFRESH_MS - TOLERANCE_MS)
         {
             let revoked = store.is_revoked(&family.grant).now_or_never();
@@ -467,7 +564,7 @@ impl World {
             }
         }
         if let Some(session) = &agent.session
-            && session.doomed.is_none()
+            && session.excused.is_none()
             && now.surely_within(session.since, SESSION_MS - TOLERANCE_MS)
         {
             let cookie = session.cookie.hash();
@@ -482,12 +579,12 @@ impl World {
 }
 
 /// The claims of a token, unverified.
-fn claims_of(token: &str) -> Value {
+pub(crate) fn claims_of(token: &str) -> Value {
     let body = token.split('.').nth(1).unwrap_or_default();
     let json = BASE64URL_NOPAD.decode(body.as_bytes()).unwrap_or_default();
     serde_json::from_slice(&json).unwrap_or_default()
 }
 
-fn text_of<'c>(claims: &'c Value, name: &str) -> Option<&'c str> {
+pub(crate) fn text_of<'c>(claims: &'c Value, name: &str) -> Option<&'c str> {
     claims.get(name)?.as_str()
 }

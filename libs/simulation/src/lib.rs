@@ -8,14 +8,17 @@ mod agent;
 mod begin;
 mod cache;
 mod connector;
+mod device;
 mod draw;
+mod exchange;
 mod facts;
-mod gambit;
 mod jobs;
 mod judge;
 mod keys;
+mod logout;
 mod node;
 mod run;
+mod scenario;
 mod script;
 mod shrink;
 mod store;
@@ -58,4 +61,31 @@ pub enum Defect {
     OwnerUnasked,
     /// What an upstream said at a refresh that could not be stored is not kept for the next try.
     UpstreamAnswerForgotten,
+    /// The code of a device is read, and deleted by a second step.
+    DeviceCodeReadThenDeleted,
+    /// A device whose codes have ended can still be confirmed.
+    DeviceConfirmedLate,
+    /// A client's logout is noted as told before it is sent.
+    LogoutSettledBeforeSent,
+}
+
+impl Defect {
+    /// What the scenarios are about that lead to it.
+    pub(crate) fn topic(self) -> scenario::Topic {
+        use scenario::Topic;
+        match self {
+            Self::CodeBurntByFailedCommit
+            | Self::RedemptionInCacheAlone
+            | Self::CacheLossUnnoticed => Topic::Codes,
+            Self::GraceFromRequestStart | Self::DurationsByWallTime => Topic::Refreshing,
+            Self::RevocationInCacheAlone | Self::LateReadRemembered | Self::RememberedUntilTold => {
+                Topic::Revocation
+            }
+            Self::UpstreamAnswerForgotten => Topic::Upstream,
+            Self::OwnerUnasked => Topic::Tenants,
+            Self::RotationWithoutSwap => Topic::Keys,
+            Self::DeviceCodeReadThenDeleted | Self::DeviceConfirmedLate => Topic::Devices,
+            Self::LogoutSettledBeforeSent => Topic::Logouts,
+        }
+    }
 }

@@ -22,6 +22,7 @@ use insula_theming::ThemeLibrary;
 use crate::Defect;
 use crate::connector::Upstreams;
 use crate::keys::make_key;
+use crate::logout::Telling;
 use crate::script::Written;
 use crate::store::Link;
 use crate::tenants;
@@ -50,6 +51,8 @@ pub(crate) struct Node {
     pub(crate) tenants: Vec<Tenant>,
     /// What they share; nothing while it is down.
     pub(crate) process: Option<SteppedProcess>,
+    /// What it is telling a client.
+    pub(crate) telling: Option<Telling>,
 }
 
 /// A tenant of a node, and when it last learned which key ring is stored.
@@ -140,6 +143,7 @@ impl Node {
             entropy: Arc::new(SeededEntropy::new(seed)),
             tenants: Vec::new(),
             process: None,
+            telling: None,
         }
     }
 
@@ -210,6 +214,7 @@ impl Node {
     pub(crate) fn kill(&mut self) {
         self.up = false;
         self.tenants.clear();
+        self.telling = None;
         self.process = None;
     }
 

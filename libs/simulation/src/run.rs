@@ -55,7 +55,7 @@ pub fn explore(seed: u64, steps: u64, defect: Option<Defect>) -> Result<(), Box<
     let mut taken = 0;
     for run in 0.. {
         let of_run = seed.wrapping_mul(1_000_003).wrapping_add(run);
-        let mut draw = Draw::new(of_run);
+        let mut draw = Draw::new(of_run, defect.map(Defect::topic));
         let mut world = World::new(of_run, defect);
         let mut script = Script {
             seed: of_run,
@@ -104,7 +104,7 @@ mod tests {
         let (mut refreshed, mut held_after) = ([0; TENANTS], [0; TENANTS]);
         let mut chosen = 0;
         for seed in 0..20 {
-            let mut draw = Draw::new(seed);
+            let mut draw = Draw::new(seed, None);
             let mut world = World::new(seed, None);
             let mut changed_at = [None; TENANTS];
             let mut script = Script {

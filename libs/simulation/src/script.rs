@@ -88,6 +88,25 @@ pub enum Step {
         /// Which.
         node: usize,
     },
+    /// A node begins to tell a client of the logouts that are due; it gets as far as its first call.
+    Tell {
+        /// Which node.
+        node: usize,
+        /// The tenant of the client.
+        tenant: usize,
+        /// Which of its clients.
+        client: usize,
+    },
+    /// What a node tells a client goes on to its next call, or to its end.
+    TellOn {
+        /// Which node.
+        node: usize,
+    },
+    /// The call that this waits for fails: to a store, or to the client.
+    LoseTelling {
+        /// Which node.
+        node: usize,
+    },
     /// Time passes.
     Pass {
         /// How much.
@@ -206,6 +225,38 @@ pub enum Act {
     RefreshElsewhere,
     /// The session cookie of one tenant is shown to another.
     AskElsewhere,
+    /// A device asks for codes.
+    AskForDevice,
+    /// The person types the code that the device shows.
+    EnterCode,
+    /// The person says that the device is theirs.
+    ConfirmDevice,
+    /// The person says that it is not.
+    DenyDevice,
+    /// By dex's rules: the browser comes to the callback of devices.
+    FinishDevice,
+    /// The device asks whether it may go on.
+    Poll,
+    /// Somebody polls with the code of a device that was answered.
+    ReplayPoll,
+    /// The code of a device is used at another tenant.
+    PollElsewhere,
+    /// The client sends the person's name and password.
+    PasswordLogin,
+    /// A service exchanges the access token that it was shown.
+    ExchangeOwn,
+    /// A service exchanges a token of the upstream's.
+    ExchangeUpstream,
+    /// The service asks what the token is worth that it got.
+    ShowExchanged,
+    /// The service revokes it.
+    RevokeExchanged,
+    /// It asks about one that is not good any more: it was revoked, or what it was exchanged for.
+    UseRevokedExchanged,
+    /// A revoked access token is exchanged.
+    ExchangeRevoked,
+    /// The access token of one tenant is exchanged at another.
+    ExchangeElsewhere,
 }
 
 impl Act {
@@ -220,6 +271,35 @@ impl Act {
                 | Self::Consent
                 | Self::AskSilently
                 | Self::LogOut
+                | Self::EnterCode
+                | Self::ConfirmDevice
+                | Self::DenyDevice
+                | Self::FinishDevice
+        )
+    }
+
+    /// Whether it is a step of a login that began before.
+    pub(crate) fn continues_login(self) -> bool {
+        matches!(
+            self,
+            Self::Choose
+                | Self::ComeBack
+                | Self::Consent
+                | Self::ConfirmDevice
+                | Self::DenyDevice
+                | Self::FinishDevice
+        )
+    }
+
+    /// Whether it asks another tenant than the agent's.
+    pub(crate) fn is_elsewhere(self) -> bool {
+        matches!(
+            self,
+            Self::UserinfoElsewhere
+                | Self::RefreshElsewhere
+                | Self::AskElsewhere
+                | Self::PollElsewhere
+                | Self::ExchangeElsewhere
         )
     }
 }

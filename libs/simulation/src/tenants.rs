@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use insula_model::{Client, Dialect, Issuer, Rules, TenantSpec};
-use insula_testkit::{a_client, a_connector, a_tenant};
+use insula_model::{
+    AccessTokensOf, Client, ClientId, ConnectorId, Dialect, ExchangeAccessTokens,
+    ExchangeConnector, Issuer, Rules, TenantSpec, TokenExchange,
+};
+use insula_oauth::GrantType;
+use insula_testkit::{ClientBuilder, a_client, a_connector, a_resource, a_tenant};
 
 use crate::agent::Agent;
+use crate::device::CALLBACK;
 use crate::script::Written;
 use crate::world::{
-    ACCESS_MS, CODE_MS, IDLE_REFRESH_MS, IDLE_SESSION_MS, LOGIN_MS, REUSE_MS, SESSION_MS,
+    ACCESS_MS, CODE_MS, DEVICE_MS, IDLE_REFRESH_MS, IDLE_SESSION_MS, LOGIN_MS, REUSE_MS, SESSION_MS,
 };
 
 /// How many tenants there are.
@@ -22,6 +27,17 @@ pub(crate) const MOCK: &str = "mock";
 /// The one that the third has beside it: its upstream gives a new refresh token for each use.
 pub(crate) const ROTATING: &str = "rotating";
 
+/// The clients that people log in at.
+pub(crate) const CLIENTS: [&str; 2] = ["app", "asks"];
+/// The one that exchanges tokens, and the API that it calls with what it gets.
+pub(crate) const SERVICE: &str = "service";
+pub(crate) const NEXT_API: &str = "https://stock.test";
+
+/// Where a client of a tenant is told of logouts.
+pub(crate) fn told_at(tenant: usize, client: &str) -> String {
+    format!("https://{client}.test/logged-out/{tenant}")
+}
+
 /// Who logs in there.
 pub(crate) const PERSON_OF_ROTATING: usize = 5;
 
@@ -33,8 +49,10 @@ pub(crate) fn spec(number: usize) -> TenantSpec {
         .unwrap_or(&"hooli");
     let mut tenant = a_tenant()
         .at(name, &format!("https://{name}.test"))
-        .with_client(a_client().skipping_approval())
-        .with_client(a_client().named("asks"));
+        .with_client(told_of_logouts(a_client().skipping_approval(), number))
+        .with_client(told_of_logouts(a_client().named("asks"), number))
+        .with_client(service())
+        .with_resource(a_resource(NEXT_API, &["stock:read"]));
     if number == 1 {
         tenant = tenant.by(Rules::DEX).with(|spec| {
             spec.dialect = Dialect::Dex;
@@ -45,6 +63,9 @@ pub(crate) fn spec(number: usize) -> TenantSpec {
         tenant = tenant.with_connector(a_connector(ROTATING));
     }
     let tenant = tenant.with(|spec| {
+        spec.oauth2.grant_types = GRANTS.to_vec();
+        spec.oauth2.password_connector = ConnectorId::parse(MOCK).ok();
+        spec.expiry.device_requests = Duration::from_millis(DEVICE_MS);
         spec.signer.algorithms = vec!["EdDSA".to_owned()];
         spec.signer.rotation_period = Duration::from_mins(30);
         spec.signer.publish_ahead = Duration::from_mins(5);
@@ -61,6 +82,46 @@ pub(crate) fn spec(number: usize) -> TenantSpec {
         spec.sessions.valid_if_not_used_for = Duration::from_millis(IDLE_SESSION_MS);
     });
     tenant.build()
+}
+
+const GRANTS: &[GrantType] = &[
+    GrantType::AuthorizationCode,
+    GrantType::RefreshToken,
+    GrantType::DeviceCode,
+    GrantType::Password,
+    GrantType::TokenExchange,
+];
+
+/// A client that people log in at, and that is told of their logouts.
+fn told_of_logouts(client: ClientBuilder, tenant: usize) -> Client {
+    let mut client = client.with_grants(GRANTS).build();
+    // By dex's rules the login of a device is one of the client, which comes back to us.
+    client.redirect_uris.push(CALLBACK.to_owned());
+    client.logout.backchannel_logout_uri = Some(told_at(tenant, client.id.as_str()));
+    client
+}
+
+/// The client that exchanges tokens of the others, and of the upstream.
+fn service() -> ClientBuilder {
+    let own = CLIENTS.iter().filter_map(|name| ClientId::parse(name).ok());
+    let own = own.map(|client| ExchangeAccessTokens {
+        which: AccessTokensOf::Client(client),
+        scopes: vec!["stock:read".to_owned()],
+        actors: Vec::new(),
+        requires_actor: false,
+    });
+    let upstream = ConnectorId::parse(MOCK).map(|id| ExchangeConnector {
+        id,
+        condition: None,
+    });
+    a_client()
+        .named(SERVICE)
+        .with_grants(&[GrantType::TokenExchange])
+        .with_scopes(&["openid", "email", "stock:read"])
+        .exchanging(TokenExchange {
+            connectors: upstream.into_iter().collect(),
+            access_tokens: own.collect(),
+        })
 }
 
 /// What is written of a tenant that began as `spec`, if anything is.

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use insula_ambient::Timestamp;
-use insula_model::{GrantId, SessionCookie};
+use insula_model::{GrantId, SessionCookie, TokenHash};
 use insula_store::ChangedFact;
 use serde::{Deserialize, Serialize};
+
+use crate::world::{IDLE_SESSION_MS, SESSION_MS, TOLERANCE_MS};
 
 /// A promise that was broken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +37,13 @@ pub enum Promise {
     /// Every token is signed by a key that everybody can learn.
     KeyKnown,
     /// Nothing of one tenant or person is ever of use at another's.
-    WallsHold,
+    TenantsApart,
+    /// A device gets tokens if its person said yes in time, and not otherwise.
+    DeviceConfirmed,
+    /// A token that was got in exchange lives no longer than the one that was exchanged.
+    ExchangedEndsWithOrigin,
+    /// Every client that was logged in through a session that ended is told so, and no other.
+    LogoutTold,
     /// A request that went wrong is told so, and by nothing else.
     NoOddAnswer,
 }
@@ -84,8 +92,28 @@ pub(crate) struct Code {
     /// How often it was answered with tokens.
     pub(crate) answers: u32,
     /// Why it need not be redeemable any more, or its tokens may be condemned.
-    pub(crate) doomed: Option<&'static str>,
+    pub(crate) excused: Option<&'static str>,
     pub(crate) family: Option<usize>,
+    /// How often it was presented.
+    pub(crate) presented: u32,
+    /// The session in which it was given, if it was given in one.
+    pub(crate) session: Option<TokenHash>,
+    /// What its person said, where it is the code of a device.
+    pub(crate) device: Option<DeviceAnswer>,
+}
+
+/// What a person said of a device.
+#[derive(Debug, Clone)]
+pub(crate) struct DeviceAnswer {
+    pub(crate) user_code: String,
+    /// When the device had its codes.
+    pub(crate) given: Moment,
+    /// Whether they ever said yes, also where they were not answered.
+    pub(crate) said_yes: bool,
+    /// When a yes began that they were told had come in time.
+    pub(crate) approved: Option<Moment>,
+    /// When a no began that they were told had come in time.
+    pub(crate) denied: Option<Moment>,
 }
 
 /// All tokens that came of one code.
@@ -108,7 +136,21 @@ pub(crate) struct Family {
     /// Since when the cache alone knows what an upstream said at its last use.
     pub(crate) kept_since: Option<u64>,
     /// Why it may be dead although nobody was told so.
-    pub(crate) doomed: Option<&'static str>,
+    pub(crate) excused: Option<&'static str>,
+}
+
+/// What a service got in exchange for another token.
+#[derive(Debug, Clone)]
+pub(crate) struct Exchanged {
+    pub(crate) access: String,
+    pub(crate) grant: GrantId,
+    /// The family of the token that it was exchanged for, where that was ours.
+    pub(crate) of: Option<usize>,
+    pub(crate) since: Moment,
+    /// How long it is good, as the service was told.
+    pub(crate) ms: u64,
+    /// Why it may be dead although nobody was told so.
+    pub(crate) excused: Option<&'static str>,
 }
 
 /// What a client holds.
@@ -127,8 +169,17 @@ pub(crate) struct Held {
 #[derive(Debug, Clone)]
 pub(crate) struct Ending {
     pub(crate) fact: ChangedFact,
-    pub(crate) node: usize,
+    /// The node that ended it; none where it found it ended, by a node that others hear of later.
+    pub(crate) node: Option<usize>,
     pub(crate) acknowledged: Moment,
+}
+
+impl Session {
+    /// Whether it surely lives as far as time goes.
+    pub(crate) fn surely_lives(&self, now: Moment) -> bool {
+        now.surely_within(self.since, SESSION_MS - TOLERANCE_MS)
+            && now.surely_within(self.served, IDLE_SESSION_MS / 4 * 3 - TOLERANCE_MS)
+    }
 }
 
 /// A browser session that a browser was given.
@@ -138,5 +189,10 @@ pub(crate) struct Session {
     pub(crate) since: Moment,
     /// When it was last seen to serve.
     pub(crate) served: Moment,
-    pub(crate) doomed: Option<&'static str>,
+    /// The logins that clients have through it, by `sid`; also those of earlier sessions whose place it
+    /// took.
+    pub(crate) logins: Vec<String>,
+    /// How many sessions it took the place of.
+    pub(crate) earlier: usize,
+    pub(crate) excused: Option<&'static str>,
 }

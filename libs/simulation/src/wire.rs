@@ -11,19 +11,19 @@ pub(crate) struct Wire(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    fate: Fate,
+    ending: CallEnd,
     carried: Vec<&'static str>,
     lost: Vec<&'static str>,
 }
 
-/// What becomes of a call that was held.
+/// How a call ends that was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Fate {
+pub(crate) enum CallEnd {
     /// It goes on.
     #[default]
-    Pass,
+    Succeeds,
     /// On the way there it never arrives; on the way back its answer is lost.
-    Lose,
+    Fails,
 }
 
 /// What happened on the wire since it was last asked.
@@ -37,8 +37,8 @@ pub(crate) struct Traffic {
 
 impl Wire {
     /// Says what becomes of the call that is let go next.
-    pub(crate) fn decide(&self, fate: Fate) {
-        self.state().fate = fate;
+    pub(crate) fn decide(&self, ending: CallEnd) {
+        self.state().ending = ending;
     }
 
     pub(crate) fn traffic(&self) -> Traffic {
@@ -74,7 +74,7 @@ impl Wire {
         })
         .await;
         let mut state = self.state();
-        if std::mem::take(&mut state.fate) == Fate::Pass {
+        if std::mem::take(&mut state.ending) == CallEnd::Succeeds {
             return Ok(());
         }
         state.lost.push(name);

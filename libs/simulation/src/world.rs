@@ -14,13 +14,14 @@ use insula_testkit::NOW;
 use crate::Defect;
 use crate::agent::{Agent, Request};
 use crate::cache::{Contents, SharedCache};
-use crate::facts::{Heard, Word};
+use crate::facts::{Notice, Received};
+use crate::logout::{Logins, Mailbox};
 use crate::node::{Configuration, Node, set_clock};
 use crate::script::{Act, Step, Written};
 use crate::store::Link;
 use crate::tenants::{self, AGENTS, TENANTS};
 use crate::truth::{Code, Family, Moment, Promise, Violation};
-use crate::wire::{Fate, Wire};
+use crate::wire::{CallEnd, Wire};
 
 /// How many nodes there are.
 pub(crate) const NODES: usize = 3;
@@ -36,6 +37,7 @@ const NOTED_WITHIN_MS: u64 = 50;
 
 pub(crate) const ACCESS_MS: u64 = 120_000;
 pub(crate) const CODE_MS: u64 = 300_000;
+pub(crate) const DEVICE_MS: u64 = 120_000;
 pub(crate) const LOGIN_MS: u64 = 600_000;
 pub(crate) const IDLE_REFRESH_MS: u64 = 4 * 3_600_000;
 pub(crate) const SESSION_MS: u64 = 12 * 3_600_000;
@@ -56,9 +58,9 @@ pub(crate) struct World {
     pub(crate) dropped_keys: BTreeMap<String, Option<u64>>,
     pub(crate) is_bus_up: bool,
     /// What is under way on it.
-    pub(crate) words: VecDeque<Word>,
+    pub(crate) notices: VecDeque<Notice>,
     /// What nodes heard of it.
-    pub(crate) heard: Vec<Heard>,
+    pub(crate) heard: Vec<Received>,
     saved: Option<Contents>,
     clock: ManualClock,
     pub(crate) ms: u64,
@@ -69,6 +71,9 @@ pub(crate) struct World {
     /// The latest time any node ever told.
     latest_told: Timestamp,
     pub(crate) steps: u64,
+    /// Where clients hear of logouts.
+    pub(crate) mailbox: Mailbox,
+    pub(crate) logins: Logins,
 }
 
 impl World {
@@ -104,11 +109,13 @@ impl World {
             known_keys: BTreeMap::new(),
             dropped_keys: BTreeMap::new(),
             is_bus_up: true,
-            words: VecDeque::new(),
+            notices: VecDeque::new(),
             heard: Vec::new(),
             codes: Vec::new(),
             families: Vec::new(),
             durable,
+            mailbox: Mailbox::new(Arc::clone(&wire)),
+            logins: Logins::default(),
             wire,
             cache,
             saved: None,
@@ -138,7 +145,7 @@ impl World {
                     .and_then(|node| node.tenants.get(tenant));
                 if of.is_some_and(|of| of.jobs() > 0) {
                     has_worked = true;
-                    self.work(node, tenant, Fate::Pass);
+                    self.work(node, tenant, CallEnd::Succeeds);
                 }
             }
             if !has_worked {
@@ -171,15 +178,15 @@ impl World {
         match step {
             Step::Begin { agent, node, act } => {
                 if let Some(slot) = self.begin(agent, node, act) {
-                    self.go(agent, slot, Fate::Pass)?;
+                    self.go(agent, slot, CallEnd::Succeeds)?;
                 }
             }
-            Step::Go { agent, slot } => self.go(agent, slot, Fate::Pass)?,
-            Step::Lose { agent, slot } => self.go(agent, slot, Fate::Lose)?,
+            Step::Go { agent, slot } => self.go(agent, slot, CallEnd::Succeeds)?,
+            Step::Lose { agent, slot } => self.go(agent, slot, CallEnd::Fails)?,
             Step::Cut { agent, slot } => self.cut(agent, slot),
             Step::GiveUp { agent, slot } => self.give_up(agent, slot),
-            Step::Work { node, tenant } => self.work(node, tenant, Fate::Pass),
-            Step::LoseWork { node, tenant } => self.work(node, tenant, Fate::Lose),
+            Step::Work { node, tenant } => self.work(node, tenant, CallEnd::Succeeds),
+            Step::LoseWork { node, tenant } => self.work(node, tenant, CallEnd::Fails),
             Step::Write { tenant, what } => self.write(tenant, what),
             Step::Reload { node, tenant } => {
                 let configuration = self.configuration.clone();
@@ -190,6 +197,13 @@ impl World {
             Step::DropBus => self.is_bus_up = false,
             Step::MendBus => self.is_bus_up = true,
             Step::Hear { node } => self.hear(node),
+            Step::Tell {
+                node,
+                tenant,
+                client,
+            } => self.tell(node, tenant, client)?,
+            Step::TellOn { node } => self.tell_on(node, CallEnd::Succeeds)?,
+            Step::LoseTelling { node } => self.tell_on(node, CallEnd::Fails)?,
             Step::Pass { ms } => self.pass(ms),
             Step::Kill { node } => self.kill(node),
             Step::Start { node } => self.start(node),
@@ -227,6 +241,7 @@ impl World {
         self.pass_on();
         self.look_at_clocks();
         self.look_at_tenants()?;
+        self.audit_logouts()?;
         self.steps += 1;
         let agent = match step {
             Step::Begin { agent, .. } | Step::Go { agent, .. } | Step::Lose { agent, .. } => {
@@ -243,17 +258,17 @@ impl World {
     }
 
     /// Lets a request go on to its next stop.
-    fn go(&mut self, agent: usize, slot: usize, fate: Fate) -> Result<(), Violation> {
+    fn go(&mut self, agent: usize, slot: usize, end: CallEnd) -> Result<(), Violation> {
         let wire = Arc::clone(&self.wire);
         let Some(Some(request)) = self.request(agent, slot) else {
             return Ok(());
         };
-        wire.decide(fate);
+        wire.decide(end);
         let polled = request
             .running
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()));
-        wire.decide(Fate::Pass);
+        wire.decide(CallEnd::Succeeds);
         let traffic = wire.traffic();
         let was_carried = request.carried.len();
         request.carried.extend(traffic.carried);
@@ -279,14 +294,14 @@ impl World {
             let is_asked = request.act == Act::Refresh && request.carried.contains(&"find_refresh");
             let rotates = self.agents.get(agent).is_some_and(Agent::rotates_upstream);
             if let Some(family) = request.presents.family.filter(|_| is_asked && rotates) {
-                self.doom_family(family, "what the upstream said ended with its request");
+                self.excuse_family(family, "what the upstream said ended with its request");
             }
         }
     }
 
-    fn doom_family(&mut self, number: usize, why: &'static str) {
+    fn excuse_family(&mut self, number: usize, why: &'static str) {
         if let Some(family) = self.families.get_mut(number) {
-            family.doomed = Some(why);
+            family.excused = Some(why);
         }
     }
 
@@ -324,7 +339,7 @@ impl World {
         };
         node.kill();
         let has_notes = !node.link.take_notes().is_empty();
-        self.forget_words_for(number);
+        self.drop_notices_for(number);
         if has_notes {
             for family in &mut self.families {
                 family.note_lost = true;
@@ -376,10 +391,11 @@ impl World {
         let other = Written::AnotherIssuer.name();
         let changing = (0..TENANTS).filter(|tenant| self.is_changing(*tenant));
         for tenant in changing.collect::<Vec<_>>() {
+            self.excuse_logouts_of(tenant);
             let mut serves = self.nodes.iter().filter_map(|node| node.serves(tenant));
             if serves.any(|version| *version == *other) {
                 let what = "a tenant is served under another issuer with the rows of the first";
-                return Err(Promise::WallsHold.broken(what));
+                return Err(Promise::TenantsApart.broken(what));
             }
             for agent in self
                 .agents
@@ -418,7 +434,7 @@ impl World {
                 continue;
             };
             if is_under_way || code.answers == 0 {
-                self.doom_code(number, "the cache lost what it knew of the code");
+                self.excuse_code(number, "the cache lost what it knew of the code");
             }
         }
         for agent in &mut self.agents {
@@ -426,20 +442,20 @@ impl World {
         }
         for family in &mut self.families {
             if family.kept_since.is_some() {
-                family.doomed = Some("the cache lost what an upstream said");
+                family.excused = Some("the cache lost what an upstream said");
             }
         }
     }
 
     /// From now on a code need not be redeemable, and its tokens may be condemned.
-    pub(crate) fn doom_code(&mut self, number: usize, why: &'static str) {
+    pub(crate) fn excuse_code(&mut self, number: usize, why: &'static str) {
         let Some(code) = self.codes.get_mut(number) else {
             return;
         };
-        code.doomed = Some(why);
+        code.excused = Some(why);
         let family = code.family;
         if let Some(family) = family.and_then(|number| self.families.get_mut(number)) {
-            family.doomed = Some(why);
+            family.excused = Some(why);
         }
     }
 
@@ -476,17 +492,17 @@ impl World {
             family.kept_since.get_or_insert(now.ms);
         }
         if is_kept_unheard && let Some(family) = presents.family {
-            self.doom_family(family, "what the upstream said could not be kept or read");
+            self.excuse_family(family, "what the upstream said could not be kept or read");
         }
         if is_taken_unheard && let Some(code) = presents.code {
-            self.doom_code(code, "nobody heard whether its answer was taken");
+            self.excuse_code(code, "nobody heard whether its answer was taken");
         }
         if carried.contains(&"end_session")
-            && matches!(act, Act::ComeBack | Act::Consent)
+            && (act.continues_login() || act == Act::EnterCode)
             && let Some(session) = self.agents.get_mut(agent).and_then(|a| a.session.as_mut())
         {
             // The new cookie may be lost with the answer.
-            session.doomed = Some("a new login took its place");
+            session.excused = Some("a new login took its place");
         }
     }
 
@@ -503,7 +519,7 @@ impl World {
             && self.kept_time_since(since)
             && family.before.as_deref() == Some(token);
         if !in_time && let Some(family) = self.families.get_mut(number) {
-            family.doomed = Some("a replaced token was presented too late");
+            family.excused = Some("a replaced token was presented too late");
         }
     }
 
@@ -512,7 +528,7 @@ impl World {
         if request.carried.contains(&"answer_code")
             && let Some(code) = request.presents.code
         {
-            self.doom_code(code, "it was answered, and nobody heard it");
+            self.excuse_code(code, "it was answered, and nobody heard it");
         }
     }
 }

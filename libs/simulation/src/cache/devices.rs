@@ -4,7 +4,7 @@ use insula_ambient::Monotonic;
 use insula_model::{CodeGrant, DeviceRequest, TokenHash};
 use insula_store::{DeviceLife, DevicePace, DevicePoll, FoundDevice};
 
-use super::TenantEntries;
+use super::{TenantEntries, living};
 
 /// A device that asked for tokens.
 #[derive(Debug, Clone)]
@@ -82,6 +82,29 @@ impl TenantEntries {
         self.settle(user_code, false, now).is_some()
     }
 
+    /// Only for the defect that confirms devices whose codes have ended.
+    pub(crate) fn prolong_device(&mut self, user_code: &TokenHash, now: Monotonic) {
+        if let Some((_, device)) = self.device_of(user_code, now) {
+            device.good_until = Monotonic::NEVER;
+        }
+    }
+
+    /// Only for the defect that reads the code of a device, and deletes it later: what the code of a
+    /// device stands for.
+    pub(crate) fn peek_of_device(&self, code: &TokenHash, now: Monotonic) -> Option<CodeGrant> {
+        let is_of_device = self.devices.contains_key(code);
+        self.peek(code, now).filter(|_| is_of_device)
+    }
+
+    /// Only for that defect: deletes it, whether it is still there or not.
+    pub(crate) fn delete_of_device(&mut self, code: &TokenHash) -> bool {
+        let is_of_device = self.devices.contains_key(code);
+        if is_of_device {
+            self.codes.remove(code);
+        }
+        is_of_device
+    }
+
     fn settle(
         &mut self,
         user_code: &TokenHash,
@@ -102,11 +125,13 @@ impl TenantEntries {
         pace: DevicePace,
         now: Monotonic,
     ) -> DevicePoll {
+        let is_redeemed = living(self.used.get(device), now).is_some();
         let found = self.devices.get_mut(device);
         let Some((device, _)) = found.filter(|(_, ends)| now < *ends) else {
             return DevicePoll::Unknown;
         };
         match device.is_approved {
+            Some(true) if is_redeemed => return DevicePoll::Redeemed,
             Some(true) => return DevicePoll::Approved,
             _ if now >= device.good_until => return DevicePoll::Expired,
             Some(false) => return DevicePoll::Denied,

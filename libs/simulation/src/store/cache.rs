@@ -9,6 +9,7 @@ use insula_store::{
 
 use super::{Answer, Link, lock};
 use crate::Defect;
+use crate::cache::TenantEntries;
 
 pub(super) struct NodeCache {
     pub(super) link: Link,
@@ -93,6 +94,16 @@ impl TenantCache for NodeCache {
         presenter: &TokenHash,
         at_least: Duration,
     ) -> Answer<ClaimedCode> {
+        if self.link.has(Defect::DeviceCodeReadThenDeleted) {
+            let read = |entries: &mut TenantEntries, at| entries.peek_of_device(code, at);
+            if let Some(grant) = self.call("claim_code", read).await? {
+                return Ok(ClaimedCode::Claimed {
+                    grant: Box::new(grant),
+                    claim: 1,
+                    epoch: self.link.cache.epoch(),
+                });
+            }
+        }
         self.call("claim_code", |entries, at| {
             let claimed = entries.claim(code, presenter, at_least, at);
             match claimed {
@@ -119,7 +130,11 @@ impl TenantCache for NodeCache {
         claim: u32,
         remember: Duration,
     ) -> Answer<LeaveToAnswer> {
+        let is_read_alone = self.link.has(Defect::DeviceCodeReadThenDeleted);
         self.call("answer_code", |entries, at| {
+            if is_read_alone && entries.delete_of_device(code) {
+                return LeaveToAnswer::Given(self.link.cache.epoch());
+            }
             match entries.answer(code, claim, remember, at) {
                 LeaveToAnswer::Given(_) => LeaveToAnswer::Given(self.link.cache.epoch()),
                 other => other,
@@ -156,6 +171,9 @@ impl TenantCache for NodeCache {
         at_least: Duration,
     ) -> Answer<bool> {
         self.call("approve_device", |entries, at| {
+            if self.link.has(Defect::DeviceConfirmedLate) {
+                entries.prolong_device(user_code, at);
+            }
             entries.approve_device(user_code, grant, at_least, at)
         })
         .await

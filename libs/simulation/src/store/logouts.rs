@@ -4,6 +4,7 @@ use insula_model::ClientId;
 use insula_store::{LogoutNotice, LogoutNotices};
 
 use super::{Answer, NodeStore};
+use crate::Defect;
 
 #[async_trait]
 impl LogoutNotices for NodeStore {
@@ -13,7 +14,13 @@ impl LogoutNotices for NodeStore {
     }
 
     async fn claim_logout(&self, notice: &LogoutNotice, until: Timestamp) -> Answer<bool> {
-        let call = self.store.claim_logout(notice, until);
+        let call = async {
+            let is_claimed = self.store.claim_logout(notice, until).await?;
+            if is_claimed && self.link.has(Defect::LogoutSettledBeforeSent) {
+                self.store.settle_logout(notice).await?;
+            }
+            Ok(is_claimed)
+        };
         self.link.wire.carry("claim_logout", call).await
     }
 
