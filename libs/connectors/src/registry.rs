@@ -15,7 +15,9 @@ use crate::github::{self, Github};
 use crate::gitlab::{self, Gitlab};
 use crate::http::UpstreamHttp;
 use crate::ldap::{self, Ldap};
+use crate::linkedin::{self, Linkedin};
 use crate::local::{self, Local};
+use crate::microsoft::{self, Microsoft};
 use crate::mock::{self, MockCallback, MockPassword};
 use crate::oauth::{self, Oauth};
 use crate::oidc::{self, Oidc};
@@ -83,10 +85,22 @@ const KINDS: &[Kind] = &[
         open: |http, spec, ctx| Ok(Arc::new(Ldap::open(http, spec, ctx)?)),
     },
     Kind {
+        name: "linkedin",
+        certificates: &[],
+        check: linkedin::check,
+        open: |http, spec, ctx| Ok(Arc::new(Linkedin::open(http, spec, ctx)?)),
+    },
+    Kind {
         name: "local",
         certificates: &[],
         check: |spec, _| local::check(spec),
         open: |_, spec, ctx| Ok(Arc::new(Local::open(spec, ctx))),
+    },
+    Kind {
+        name: "microsoft",
+        certificates: &[],
+        check: microsoft::check,
+        open: |http, spec, ctx| Ok(Arc::new(Microsoft::open(http, spec, ctx)?)),
     },
     Kind {
         name: "mockCallback",

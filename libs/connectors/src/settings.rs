@@ -3,6 +3,7 @@ use std::fmt::Write as _;
 use insula_connector_kit::ConnectorError;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use url::Url;
 
 /// What a setting may be.
 pub(crate) enum Kind {
@@ -111,6 +112,14 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
+}
+
+/// A parser of URLs strips blanks and line ends, but the text is what is compared.
+pub(crate) fn is_web_address(text: &str) -> bool {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control();
+    !text.contains(is_odd)
+        && Url::parse(text)
+            .is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
 }
 
 fn group(settings: &Map<String, Value>, shape: &[Setting], path: &str, found: &mut Found) -> Value {

@@ -67,6 +67,12 @@ pub struct Rules {
     pub takes_gitea_members_of_other_teams: bool,
     /// A logo on another host, which pages do not load, is left away; else it is refused.
     pub leaves_out_logo_of_another_host: bool,
+    /// The name that somebody logs in with at Microsoft is their mail address, and verified; else their
+    /// mailbox is the address, and verified only in a domain that their organisation proved to own.
+    pub believes_login_names_of_microsoft: bool,
+    /// A connector that requires groups lets everybody in where its upstream cannot be asked for any;
+    /// else it does not open.
+    pub lets_in_whose_groups_nobody_tells: bool,
 
     // the way through a login
     /// The choice of connectors that is always shown is shown to those who have a session, too.

@@ -2,4 +2,5 @@
 
 mod authproxy;
 mod ldap;
+mod microsoft;
 mod oidc_provider;

@@ -8,7 +8,7 @@ use insula_model::{Address, PersonDetails, Phone};
 /// No rule of ours looks at any of it, and providers write it in shapes of their own. So one that
 /// is in a shape nobody understands, or too long to travel in a token, is left out instead of
 /// keeping the person out.
-pub(super) fn of(claims: &UpstreamClaims) -> PersonDetails {
+pub(crate) fn of(claims: &UpstreamClaims) -> PersonDetails {
     let mut details = PersonDetails {
         updated_at: claims
             .time("updated_at")

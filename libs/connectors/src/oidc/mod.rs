@@ -1,6 +1,6 @@
 //! Any OpenID Provider as an upstream.
 
-mod details;
+pub(crate) mod details;
 mod exchange;
 mod groups;
 mod identity;

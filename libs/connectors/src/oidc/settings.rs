@@ -8,7 +8,7 @@ use url::Url;
 use super::groups::{GroupRules, NewGroup};
 use super::identity::ClaimRules;
 use crate::callback;
-use crate::settings::{Kind, Reading, Setting, read};
+use crate::settings::{Kind, Reading, Setting, is_web_address, read};
 
 /// dex's settings of an `oidc` connector, by dex's names.
 #[derive(Default, Deserialize)]
@@ -327,12 +327,4 @@ impl Settings {
 
 fn non_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-/// A parser of URLs strips blanks and line ends, but the text is what is compared.
-fn is_web_address(text: &str) -> bool {
-    let is_odd = |c: char| c.is_whitespace() || c.is_control();
-    !text.contains(is_odd)
-        && Url::parse(text)
-            .is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
 }

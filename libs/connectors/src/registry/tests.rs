@@ -18,6 +18,7 @@ async fn every_kind_opens_without_its_upstream() {
     let oauth = json!({"clientID": "us", "clientSecret": "s",
         "authorizationURL": "https://idp.test/a", "tokenURL": "https://idp.test/t",
         "userInfoURL": "https://idp.test/me"});
+    let registered = json!({"clientID": "us", "clientSecret": "s"});
     for (kind, config) in [
         (
             "atlassian-crowd",
@@ -31,6 +32,8 @@ async fn every_kind_opens_without_its_upstream() {
         ("gitea", json!({"clientID": "us", "clientSecret": "s"})),
         ("github", json!({"clientID": "us", "clientSecret": "s"})),
         ("gitlab", json!({"clientID": "us", "clientSecret": "s"})),
+        ("linkedin", registered.clone()),
+        ("microsoft", registered),
         ("local", Value::Null),
         ("mockCallback", Value::Null),
         ("mockPassword", json!({"username": "u", "password": "p"})),
@@ -56,7 +59,7 @@ async fn an_unknown_kind_is_told_with_what_may_be_meant() {
         problems,
         [
             "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
-          (known: atlassian-crowd, authproxy, bitbucket-cloud, gitea, github, gitlab, ldap, local, mockCallback, mockPassword, oauth, oidc, openshift)"
+          (known: atlassian-crowd, authproxy, bitbucket-cloud, gitea, github, gitlab, ldap, linkedin, local, microsoft, mockCallback, mockPassword, oauth, oidc, openshift)"
         ]
     );
     let opened = a_registry()

@@ -37,6 +37,8 @@ impl Rules {
         takes_identity_headers_of_anybody: false,
         takes_gitea_members_of_other_teams: false,
         leaves_out_logo_of_another_host: false,
+        believes_login_names_of_microsoft: false,
+        lets_in_whose_groups_nobody_tells: false,
 
         asks_for_connector_despite_session: false,
         sorts_choice_of_connectors: false,
@@ -124,6 +126,8 @@ impl Rules {
         takes_identity_headers_of_anybody: true,
         takes_gitea_members_of_other_teams: true,
         leaves_out_logo_of_another_host: true,
+        believes_login_names_of_microsoft: true,
+        lets_in_whose_groups_nobody_tells: true,
 
         asks_for_connector_despite_session: true,
         sorts_choice_of_connectors: true,
