@@ -144,13 +144,13 @@ impl SupervisorActor {
                 .set_state(id, ActorState::AwaitingRestart(timer));
             return;
         };
-        entry.arbiter = place.arbiter;
         let (runtime, cell) = (Arc::clone(&self.runtime), Arc::clone(&entry.cell));
         let supervisor = self.reports_to.get_or_insert_with(|| ReportsTo {
             events: Arc::new(ctx.address().recipient()),
             ended: Arc::new(ctx.address().recipient()),
         });
         let supervisor = supervisor.clone();
+        self.tenants.placed(id, place.arbiter);
         let arbiter = place.handle.clone();
         let addr = TenantActor::start_in_arbiter(&arbiter, move |_| {
             TenantActor::new(runtime, tenant, generation, cell, place, supervisor)

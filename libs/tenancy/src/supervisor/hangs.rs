@@ -22,15 +22,7 @@ impl SupervisorActor {
     fn replace(&mut self, arbiter: &BlockedArbiter, ctx: &mut Context<Self>) {
         self.runtime.metrics.threads_replaced.inc();
         let seconds = arbiter.silent_for.as_secs();
-        let on_it = |id: &TenantId| {
-            let entry = self.tenants.get(id)?;
-            (entry.arbiter == arbiter.id && entry.addr().is_some()).then(|| id.clone())
-        };
-        let tenants: Vec<_> = self
-            .tenants
-            .iter()
-            .filter_map(|(id, _)| on_it(id))
-            .collect();
+        let tenants = self.tenants.running_on(arbiter.id);
         let culprit = arbiter.running.as_ref().map(|running| &running.tenant);
         let others = tenants.iter().filter(|id| Some(*id) != culprit).count();
         match culprit {

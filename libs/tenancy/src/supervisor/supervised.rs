@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,6 +15,8 @@ use crate::{CrashWindow, Metrics, TenantPhase, TenantStatus};
 pub(super) struct SupervisedTenants {
     /// Boxed: a map keeps room for many more than it holds.
     tenants: HashMap<TenantId, Box<SupervisedTenant>>,
+    /// Who was placed on each arbiter last.
+    by_arbiter: HashMap<u64, HashSet<TenantId>>,
     quarantined: usize,
     metrics: Metrics,
     #[cfg(any(test, feature = "fault-injection"))]
@@ -25,8 +27,8 @@ pub(super) struct SupervisedTenants {
 pub(super) struct SupervisedTenant {
     pub(super) cell: Arc<SnapshotCell>,
     pub(super) generation: u64,
-    /// Which arbiter its actor was placed on last.
-    pub(super) arbiter: u64,
+    /// Which arbiter its actor was placed on last. Changed by [`SupervisedTenants::placed`] alone.
+    arbiter: u64,
     /// Changed by [`SupervisedTenants::set_state`] alone, which counts.
     state: ActorState,
     pub(super) crashes: CrashWindow,
@@ -63,6 +65,7 @@ impl SupervisedTenants {
     pub(super) fn new(metrics: Metrics) -> Self {
         Self {
             tenants: HashMap::new(),
+            by_arbiter: HashMap::new(),
             quarantined: 0,
             metrics,
             #[cfg(any(test, feature = "fault-injection"))]
@@ -116,8 +119,36 @@ impl SupervisedTenants {
         self.tell();
     }
 
+    /// Notes which arbiter the actor of a tenant runs on.
+    pub(super) fn placed(&mut self, id: &TenantId, arbiter: u64) {
+        let Some(tenant) = self.tenants.get_mut(id) else {
+            return;
+        };
+        let before = std::mem::replace(&mut tenant.arbiter, arbiter);
+        self.left(id, before);
+        let tenants = self.by_arbiter.entry(arbiter).or_default();
+        tenants.insert(id.clone());
+    }
+
+    /// The tenants whose actor runs on an arbiter.
+    pub(super) fn running_on(&self, arbiter: u64) -> Vec<TenantId> {
+        let placed = self.by_arbiter.get(&arbiter).into_iter().flatten();
+        let running = placed.filter(|id| self.get(id).is_some_and(|one| one.addr().is_some()));
+        running.cloned().collect()
+    }
+
+    fn left(&mut self, id: &TenantId, arbiter: u64) {
+        if let Some(tenants) = self.by_arbiter.get_mut(&arbiter) {
+            tenants.remove(id);
+            if tenants.is_empty() {
+                self.by_arbiter.remove(&arbiter);
+            }
+        }
+    }
+
     pub(super) fn remove(&mut self, id: &TenantId) -> Option<Box<SupervisedTenant>> {
         let tenant = self.tenants.remove(id)?;
+        self.left(id, tenant.arbiter);
         self.quarantined -= usize::from(tenant.state.is_quarantined());
         self.tell();
         Some(tenant)

@@ -72,6 +72,11 @@ fn a_tenant_that_hangs_between_busy_neighbours_is_the_only_one_that_failed() {
             assert_eq!(generation(&tenancy, name).await, before, "{name} stayed");
         }
         assert_eq!(tenancy.metrics().moves.get(), 2);
+        assert_eq!(
+            tenancy.scans().await,
+            0,
+            "tenants elsewhere are not looked at"
+        );
         tenancy.release_hung();
         tenancy.shutdown().await;
     });
