@@ -1,6 +1,12 @@
 //! Logins at each kind of upstream.
 
 mod authproxy;
+mod bitbucket_cloud;
+mod both_dialects;
+mod gitea;
+mod gitlab;
 mod ldap;
 mod microsoft;
 mod oidc_provider;
+mod openshift;
+mod vendor;

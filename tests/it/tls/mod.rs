@@ -3,7 +3,7 @@
 
 mod certificates;
 mod forwarded;
-mod upstream;
+pub(crate) mod upstream;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

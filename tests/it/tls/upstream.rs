@@ -46,7 +46,7 @@ staticClients:
 "#;
 
 /// An authority, and a certificate of its for this machine: in PEM, with the key of the latter.
-fn authority() -> (String, String, String) {
+pub(crate) fn authority() -> (String, String, String) {
     let mut ca = CertificateParams::new([]).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca_key = KeyPair::generate().unwrap();
