@@ -87,7 +87,9 @@ impl Connector for Upstream {
         let name = match &reply {
             Reply::Query(params) => params.get("code").unwrap_or_default(),
             Reply::Password { username, .. } => username,
-            Reply::Form(_) => return Err(ConnectorError::BadReply("it is not a query".to_owned())),
+            Reply::Form(_) | Reply::Vouched { .. } => {
+                return Err(ConnectorError::BadReply("it is not a query".to_owned()));
+            }
         };
         self.person(name)
     }
