@@ -525,7 +525,8 @@ impl World {
 
     /// A request whose answer nobody will hear, at its end or cut before.
     pub(crate) fn unheard(&mut self, request: &Request) {
-        if request.carried.contains(&"answer_code")
+        let takes = ["answer_code", "take_refresh_answer", "take_answer"];
+        if request.carried.iter().any(|call| takes.contains(call))
             && let Some(code) = request.presents.code
         {
             self.excuse_code(code, "it was answered, and nobody heard it");
