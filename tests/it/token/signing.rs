@@ -139,19 +139,22 @@ async fn a_change_of_order_takes_effect_at_once_and_a_new_algorithm_when_the_log
     let again = plain.refresh(before.refresh(), &[]).await.expect(200);
     assert_eq!(plain.read(&again).await.id().header["alg"], "ES384");
 
-    let output = deployment.run("check").await;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let checked = async || {
+        let output = deployment.run("check").await;
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let said = checked().await;
     assert!(
-        !said.contains("signs 1440 minutes after"),
-        "RS256 stands first: {said}"
+        said.contains("RS256 signs in 14"),
+        "it is announced: {said}"
     );
     deployment.write_tenant("acme", &text_of("[ES256]"));
-    let output = deployment.run("check").await;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        said.contains("signs 1440 minutes after it was loaded"),
-        "{said}"
-    );
+    let said = checked().await;
+    assert!(!said.contains(" signs "), "its key is known: {said}");
+    deployment.write_tenant("acme", &text_of("[ES256, PS256]"));
+    let said = checked().await;
+    let rule = "PS256 signs 1440 minutes after a server loaded this";
+    assert!(said.contains(rule), "{said}");
 }
 
 #[tokio::test]
