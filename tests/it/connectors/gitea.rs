@@ -1,4 +1,4 @@
-//! A Gitea that answers as its API description (`/api/swagger`) has it.
+//! A Gitea that answers from memory of its API description (`/api/swagger`).
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! A GitLab that answers as its documentation has it: "OAuth 2.0 identity provider API", "Users API",
+//! A GitLab that answers from memory of its documentation: "OAuth 2.0 identity provider API", "Users API",
 //! "GitLab as OpenID Connect identity provider".
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A cluster that answers as OpenShift's documentation has it: "Configuring the internal OAuth server", and
+//! A cluster that answers from memory of OpenShift's documentation: "Configuring the internal OAuth server", and
 //! of the API reference "User [user.openshift.io/v1]". Clusters have authorities of their own.
 
 use data_encoding::BASE64;

@@ -1,4 +1,4 @@
-//! What Bitbucket answers is taken from its REST API description ("Users": `/user`, `/user/emails`;
+//! What Bitbucket answers is written from memory of its REST API description ("Users": `/user`, `/user/emails`;
 //! "Workspaces": `/user/workspaces`, `/user/workspaces/{workspace}/permission`; "Pagination"), its notices
 //! CHANGE-2770 and CHANGE-3022, and "Use OAuth on Bitbucket Cloud".
 

@@ -1,4 +1,4 @@
-//! What Crowd answers is taken from Atlassian's "Crowd REST Resources" and "JSON requests and responses":
+//! What Crowd answers is written from memory of Atlassian's "Crowd REST Resources" and "JSON requests and responses":
 //! the resources `authentication`, `user` and `user/group/nested` of `usermanagement/1`.
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What Gitea answers is taken from its API description (`/api/swagger`: `/user`, `/user/teams`) and its
+//! What Gitea answers is written from memory of its API description (`/api/swagger`: `/user`, `/user/teams`) and its
 //! documentation: "API Usage" (pagination) and "OAuth2 Provider". Forgejo's are the same.
 
 mod groups;

@@ -1,5 +1,5 @@
-//! What GitHub answers is taken from its REST API description, version 2022-11-28: Users, Emails, Teams,
-//! Organization members, and "Using pagination", "Rate limits" and "Authorizing OAuth apps" of its guide.
+//! What GitHub answers was compared with its OpenAPI description, version 2022-11-28: Users, Emails, Teams,
+//! Organization members. Tokens, paging and limits are written from memory of its guide.
 
 mod settings;
 

@@ -1,4 +1,4 @@
-//! What GitLab answers is taken from its documentation: "OAuth 2.0 identity provider API", "GitLab as
+//! What GitLab answers is written from memory of its documentation: "OAuth 2.0 identity provider API", "GitLab as
 //! OpenID Connect identity provider", "Users API", "Groups API", "Members API", and of "REST API" the
 //! parts "Pagination" and "Status codes".
 

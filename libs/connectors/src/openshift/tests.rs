@@ -1,4 +1,4 @@
-//! What OpenShift answers is taken from its documentation: "Configuring the internal OAuth server" (metadata,
+//! What OpenShift answers is written from memory of its documentation: "Configuring the internal OAuth server" (metadata,
 //! life of tokens), "Configuring OAuth clients", and of the API reference "User [user.openshift.io/v1]".
 
 mod settings;
