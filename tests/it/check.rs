@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use insula_tests::{Deployment, insula};
+use nix::sys::signal::Signal;
 
 use crate::shared_server;
 use crate::tls::until_it_says;
@@ -233,6 +234,15 @@ fn with_algorithms(names: &str) -> String {
     )
 }
 
+/// What lies in a deployment's folder.
+fn files(deployment: &Deployment) -> Vec<String> {
+    let entries = std::fs::read_dir(deployment.folder()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
 async fn checked(deployment: &Deployment) -> String {
     let output = deployment.run("check").await;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -272,6 +282,13 @@ async fn a_check_tells_when_a_changed_algorithm_signs_by_the_keys_that_are_store
     party.keys().await;
     until_it_says(&process, "signs with RS256 in", 1).await;
     let announced = checked(&deployment).await;
+    // With nobody serving, SQLite would make files of its own beside the database, which might be the
+    // wrong user's.
+    process.signal(Signal::SIGTERM);
+    assert!(process.ended().await.success());
+    let before = files(&deployment);
+    assert_eq!(checked(&deployment).await, announced);
+    assert_eq!(files(&deployment), before);
     let is_counted = (1_430..=1_440)
         .any(|minutes| announced.contains(&format!("RS256 signs in {minutes} minutes")));
     assert!(is_counted, "{announced}");

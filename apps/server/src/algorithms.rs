@@ -1,6 +1,7 @@
 //! When the algorithms that files ask for would sign, for `insula check`: clients learn the key of a
 //! new algorithm before it signs, so that this depends on the keys a tenant has already.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -76,7 +77,16 @@ async fn read_only(config: &ServerConfig, io: &Handle) -> Result<Option<SqlStore
         let Some(file) = config.database.file().filter(|file| file.exists()) else {
             return Ok(None);
         };
-        url = format!("sqlite://{}?mode=ro", file.display());
+        let mut log = file.as_os_str().to_owned();
+        log.push("-wal");
+        // Beside a database that nobody serves SQLite would make files of its own, perhaps another
+        // user's than the server's. All is in the database then.
+        let at_rest = if Path::new(&log).exists() {
+            ""
+        } else {
+            "&immutable=true"
+        };
+        url = format!("sqlite://{}?mode=ro{at_rest}", file.display());
     }
     let options = SqlOptions {
         max_connections: 1,
