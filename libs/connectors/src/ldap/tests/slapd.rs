@@ -111,9 +111,20 @@ impl Slapd {
         changed.success().unwrap();
     }
 
-    /// How often its log says this: every bind and search is in it.
+    /// How often its log says this: every bind and search is in it before it is answered.
     pub(super) fn logged(&self, words: &str) -> usize {
         self.log().matches(words).count()
+    }
+
+    /// Waits until its log says this: results are written after they were sent.
+    pub(super) async fn will_have_logged(&self, words: &str) {
+        let tries = async {
+            while self.logged(words) == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let said = tokio::time::timeout(PATIENCE, tries).await;
+        assert!(said.is_ok(), "slapd's log never said {words:?}");
     }
 
     /// The connections of which its log says this.
