@@ -1,4 +1,4 @@
-//! The databases that tests talk to: private instances in a temporary folder, on loopback ports of
+//! The databases and the domain controller that tests talk to: private instances in a temporary folder, on loopback ports of
 //! their own, gone when the run is over.
 //!
 //! Nothing here touches an instance that the machine already runs.
@@ -8,6 +8,7 @@ mod mariadb;
 mod pgbouncer;
 mod postgres;
 mod redis;
+mod samba;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use self::mariadb::MariaDb;
 use self::pgbouncer::PgBouncer;
 use self::postgres::Postgres;
 use self::redis::Redis;
+use self::samba::Samba;
 use crate::process::Running;
 use crate::stop::Stop;
 use crate::tools;
@@ -33,23 +35,29 @@ pub(crate) struct Services {
     postgres: Option<Postgres>,
     mariadb: Option<MariaDb>,
     redis: Option<Redis>,
+    samba: Option<Samba>,
     folder: TempDir,
 }
 
 impl Services {
-    /// Starts those that are installed and waits until each answers.
-    pub(crate) fn start(stop: &Stop) -> anyhow::Result<Self> {
+    /// Starts those that are installed and waits until each answers. `domain` is what Active Directory
+    /// serves; without one there is none.
+    pub(crate) fn start(domain: Option<&Path>, stop: &Stop) -> anyhow::Result<Self> {
         let folder = account::open_folder()?;
         let mut services = Self {
             pgbouncer: None,
             postgres: None,
             mariadb: None,
             redis: None,
+            samba: None,
             folder,
         };
         let folder = &services.folder;
         if has_redis() {
             services.redis = Some(Redis::start(&room(folder, "redis")?)?);
+        }
+        if let Some(domain) = domain {
+            services.samba = Some(Samba::start(&room(folder, "samba")?, domain, stop)?);
         }
         if has_mariadb() {
             services.mariadb = Some(MariaDb::start(&room(folder, "mariadb")?, stop)?);
@@ -74,6 +82,9 @@ impl Services {
         if let Some(redis) = &mut services.redis {
             redis.wait(stop)?;
         }
+        if let Some(samba) = &mut services.samba {
+            samba.wait(stop)?;
+        }
         Ok(services)
     }
 
@@ -83,11 +94,15 @@ impl Services {
         let postgres = self.postgres.as_ref().map(Postgres::url);
         let mariadb = self.mariadb.as_ref().map(MariaDb::url);
         let redis = self.redis.as_ref().map(Redis::url);
+        let samba = self.samba.as_ref();
+        let authority = samba.map(|samba| samba.authority().display().to_string());
         [
             ("INSULA_TEST_PGBOUNCER", pgbouncer),
             ("INSULA_TEST_POSTGRES", postgres),
             ("INSULA_TEST_MARIADB", mariadb),
             ("INSULA_TEST_REDIS", redis),
+            ("INSULA_TEST_ACTIVE_DIRECTORY", samba.map(Samba::address)),
+            ("INSULA_TEST_ACTIVE_DIRECTORY_CA", authority),
         ]
         .into_iter()
         .filter_map(|(name, url)| Some((name, url?)))
@@ -106,6 +121,7 @@ impl Services {
             self.postgres.as_mut().map(|one| &mut one.running),
             self.mariadb.as_mut().map(|one| &mut one.running),
             self.redis.as_mut().map(|one| &mut one.running),
+            self.samba.as_mut().map(|one| &mut one.running),
         ];
         for running in running.into_iter().flatten() {
             running.ask_to_end();
@@ -151,4 +167,14 @@ pub(crate) fn has_redis() -> bool {
 /// Whether PgBouncer is installed.
 pub(crate) fn has_pgbouncer() -> bool {
     pgbouncer::program().is_some()
+}
+
+/// Whether Samba's domain controller is installed, with the tools that lay a domain.
+pub(crate) fn has_samba() -> bool {
+    samba::program().is_some()
+}
+
+/// Whether it can be started by whoever runs the tests: its ports are below 1024.
+pub(crate) fn may_start_samba() -> bool {
+    samba::may_listen()
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything the tests need, then all tests; and `services`, without tests.
 
 mod clients;
+mod domain;
 mod go;
 mod java;
 mod kept;
@@ -16,7 +17,7 @@ use nix::sys::signal::Signal;
 
 use crate::process::{self, Running};
 use crate::repository::Repository;
-use crate::services::Services;
+use crate::services::{self, Services};
 use crate::stop::Stop;
 use crate::{tools, wait};
 
@@ -117,9 +118,15 @@ struct Scene {
 impl Scene {
     fn set(
         repository: &Repository,
-        missing: Vec<&'static str>,
+        mut missing: Vec<&'static str>,
         stop: &Stop,
     ) -> anyhow::Result<Self> {
+        if !services::may_start_samba() && !missing.contains(&packages::ACTIVE_DIRECTORY) {
+            println!(
+                "only root may start Samba, whose ports are below 1024: its tests are skipped"
+            );
+            missing.push(packages::ACTIVE_DIRECTORY);
+        }
         let has = |needed: &[&str]| !missing.iter().any(|name| needed.contains(name));
         let (kept, go) = if has(&packages::RUN_CLIENTS) {
             let kept = clients::install(repository, stop)?;
@@ -132,7 +139,12 @@ impl Scene {
         } else {
             None
         };
-        let services = Services::start(stop)?;
+        let domain = if has(&[packages::ACTIVE_DIRECTORY]) {
+            Some(domain::lay(repository, stop)?)
+        } else {
+            None
+        };
+        let services = Services::start(domain.as_deref(), stop)?;
         let stage = |kept: PathBuf| {
             clients::stage(repository, &kept, services.folder())
                 .context("could not lay out the test clients")

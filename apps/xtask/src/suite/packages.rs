@@ -117,6 +117,19 @@ const NEEDED: &[Needed] = &[
         is_there: || slapd().is_some(),
     },
     Needed {
+        program: ACTIVE_DIRECTORY,
+        packages: &[
+            "samba-ad-dc",
+            "samba-ad-provision",
+            "samba-dsdb-modules",
+            "samba-vfs-modules",
+            "winbind",
+            "ldb-tools",
+            "openssl",
+        ],
+        is_there: || services::has_samba(),
+    },
+    Needed {
         program: "libfaketime",
         packages: &["libfaketime"],
         is_there: || faketime().is_some(),
@@ -132,6 +145,9 @@ const NEEDED: &[Needed] = &[
         is_there: || tools::on_path("mvn").is_some(),
     },
 ];
+
+/// What a domain of Active Directory is served by.
+pub(super) const ACTIVE_DIRECTORY: &str = "samba as a domain controller";
 
 /// What the relying parties of others need.
 pub(super) const RUN_CLIENTS: [&str; 3] = ["node", "npm", "python3 with venv"];

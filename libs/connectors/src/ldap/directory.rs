@@ -12,7 +12,7 @@ use tracing::info;
 use super::entry::Entry;
 use super::server::Server;
 use super::trouble::{Trouble, of_result};
-use super::{Search, Searches};
+use super::{Search, Searches, refusal};
 
 /// How long a connection is kept. Firewalls and directories drop what says nothing for long, and a service
 /// account that was shut out is to be shut out here, too.
@@ -99,19 +99,17 @@ impl Directory {
         // A farewell: nothing depends on it.
         drop(ldap.unbind().await);
         let (id, code, text) = (&self.connector, bound.code, &bound.text);
+        if let Some(reason) = refusal::reason(code, text) {
+            info!(
+                connector.id = %id, dn, code, text = ?text,
+                "connector {id}: the directory does not let {dn} log in: {reason}"
+            );
+        }
         match code {
             0 => Ok(Verdict::Right),
-            // invalidCredentials, noSuchObject
-            49 | 32 => Ok(Verdict::Wrong),
-            // constraintViolation, inappropriateAuthentication, unwillingToPerform
-            19 | 48 | 53 => {
-                info!(
-                    connector.id = %id, dn, code, text = ?text,
-                    "connector {id}: the directory does not let an entry log in: it may be locked, \
-                     disabled, or have no password"
-                );
-                Ok(Verdict::Wrong)
-            }
+            // invalidCredentials, noSuchObject, constraintViolation, inappropriateAuthentication,
+            // unwillingToPerform
+            49 | 32 | 19 | 48 | 53 => Ok(Verdict::Wrong),
             code => Err(of_result(code, "a person's bind")),
         }
     }

@@ -10,6 +10,17 @@ pub(super) fn is_dn(attribute: &str) -> bool {
     attribute.eq_ignore_ascii_case("dn")
 }
 
+/// Whether only a search for the entry itself gets an attribute: the SIDs of all groups a person is in,
+/// by way of others and by their primary group, too ([MS-ADTS] 3.1.1.4.5.19).
+pub(super) fn is_constructed(attribute: &str) -> bool {
+    let all = [
+        "tokenGroups",
+        "tokenGroupsGlobalAndUniversal",
+        "tokenGroupsNoGCAcceptable",
+    ];
+    all.iter().any(|name| name.eq_ignore_ascii_case(attribute))
+}
+
 /// What a directory says of one entry. Attributes are found without regard to case (RFC 4512 §2.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -63,6 +74,11 @@ impl Entry {
     pub(super) fn texts(&self, attribute: &str) -> impl Iterator<Item = &str> {
         let values = self.values(attribute).into_iter();
         values.filter_map(|value| str::from_utf8(value).ok())
+    }
+
+    /// Adds what another search told of the same entry.
+    pub(super) fn add(&mut self, more: Self) {
+        self.attributes.extend(more.attributes);
     }
 
     /// An attribute that came in part, as `member;range=0-1499` of Active Directory: its name, and

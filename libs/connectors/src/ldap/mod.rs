@@ -1,9 +1,11 @@
 //! People of a directory: LDAP (RFC 4511), Active Directory.
 
+mod account;
 mod directory;
 mod entry;
 mod groups;
 mod person;
+mod refusal;
 mod searches;
 mod server;
 mod settings;
@@ -23,10 +25,10 @@ use insula_connector_kit::{
 use insula_model::{ConnectorSpec, Password};
 use ldap3::Scope;
 use serde::{Deserialize, Serialize};
-use tracing::warn;
+use tracing::{info, warn};
 
 use self::directory::{Directory, Session, Verdict};
-use self::entry::Entry;
+use self::entry::{Entry, is_constructed};
 use self::groups::GroupRules;
 use self::person::PersonRules;
 use self::server::Server;
@@ -182,11 +184,7 @@ impl Connector for Ldap {
             .wall
             .run(async move { people.find_again(before, must_stay, groups).await })
             .await?;
-        let Some(mut now) = found else {
-            return Err(gone(
-                "the person's entry is gone, or no longer where it was",
-            ));
-        };
+        let mut now = found.map_err(gone)?;
         let (then, id) = (&known.claims.user_id, &mut now.claims.user_id);
         if !then.as_str().eq_ignore_ascii_case(id.as_str()) {
             return Err(gone("the login name belongs to another person now"));
@@ -219,7 +217,8 @@ impl People {
             self.directory.check(&nobody, password).await?;
             return Ok(None);
         };
-        if self.directory.check(&entry.dn, password).await? == Verdict::Wrong {
+        let verdict = self.directory.check(&entry.dn, password).await?;
+        if verdict == Verdict::Wrong || self.closed(&entry).is_some() {
             session.keep();
             return Ok(None);
         }
@@ -235,21 +234,35 @@ impl People {
         known: Known,
         must_stay: bool,
         groups: bool,
-    ) -> Result<Option<UpstreamIdentity>, Trouble> {
+    ) -> Result<Result<UpstreamIdentity, &'static str>, Trouble> {
         let id = HEXLOWER.decode(known.id.as_bytes()).unwrap_or_default();
         let filter = self.person.filter_by_id(&id);
         let filter = filter.unwrap_or_else(|| self.person.filter_by_name(&known.username));
         let mut session = self.directory.open().await?;
         let identity = match self.one(&mut session, filter).await? {
-            None => None,
-            Some(entry) if must_stay && !entry.dn.eq_ignore_ascii_case(&known.dn) => None,
-            Some(entry) => {
-                let name = &known.username;
-                Some(self.identity(&mut session, entry, name, groups).await?)
+            None => Err("the person's entry is gone"),
+            Some(entry) if must_stay && !entry.dn.eq_ignore_ascii_case(&known.dn) => {
+                Err("the person's entry is no longer where it was")
             }
+            Some(entry) => match self.closed(&entry) {
+                Some(why) => Err(why),
+                None => {
+                    let name = &known.username;
+                    Ok(self.identity(&mut session, entry, name, groups).await?)
+                }
+            },
         };
         session.keep();
         Ok(identity)
+    }
+
+    /// Why an entry may not be logged in as, if so: whoever comes without a password would not be told
+    /// by the directory.
+    fn closed(&self, entry: &Entry) -> Option<&'static str> {
+        let why = account::closed(entry, self.directory.clock.now())?;
+        let (id, dn) = (&self.directory.connector, &entry.dn);
+        info!(connector.id = %id, dn, "connector {id}: nobody may log in as {dn}: {why}");
+        Some(why)
     }
 
     /// The one entry that fits. Of several none is taken: the first would be anybody's.
@@ -259,6 +272,7 @@ impl People {
         filter: String,
     ) -> Result<Option<Entry>, Trouble> {
         let more = self.groups.iter().flat_map(GroupRules::of_person);
+        let more = more.filter(|name| !is_constructed(name));
         let search = Search {
             base: self.person.base.clone(),
             scope: self.person.scope,
@@ -290,12 +304,15 @@ impl People {
     async fn identity(
         &self,
         session: &mut Session<'_>,
-        entry: Entry,
+        mut entry: Entry,
         username: &str,
         groups: bool,
     ) -> Result<UpstreamIdentity, Trouble> {
         let groups = match &self.groups {
-            Some(rules) if groups => rules.groups(&entry, session).await?,
+            Some(rules) if groups => {
+                constructed(rules, &mut entry, session).await?;
+                rules.groups(&entry, session).await?
+            }
             _ => Vec::new(),
         };
         let claims = self.person.claims(&entry, groups).inspect_err(|why| {
@@ -315,6 +332,31 @@ impl People {
             acr: None,
         })
     }
+}
+
+/// Fetches what Active Directory makes up when an entry is asked for by its name, and refuses to any
+/// other search.
+async fn constructed(
+    rules: &GroupRules,
+    entry: &mut Entry,
+    directory: &mut dyn Searches,
+) -> Result<(), Trouble> {
+    let names = rules.of_person().filter(|name| is_constructed(name));
+    let attributes: Vec<_> = names.map(str::to_owned).collect();
+    if attributes.is_empty() {
+        return Ok(());
+    }
+    let search = Search {
+        base: entry.dn.clone(),
+        scope: Scope::Base,
+        filter: "(objectClass=*)".to_owned(),
+        attributes,
+        is_of_one: true,
+    };
+    for more in directory.search(&search).await? {
+        entry.add(more);
+    }
+    Ok(())
 }
 
 /// Fetches the rest of attributes with so many values that the directory gave some.

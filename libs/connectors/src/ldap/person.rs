@@ -1,6 +1,7 @@
 use insula_model::{IdentityClaims, UserId};
 use ldap3::Scope;
 
+use super::account;
 use super::entry::{Entry, asserted, id_text, is_dn};
 use super::trouble::Trouble;
 
@@ -63,6 +64,7 @@ impl PersonRules {
         ];
         let all = own.into_iter().chain(optional).flatten();
         let all = all.chain(self.usernames.iter().map(String::as_str));
+        let all = all.chain(account::ATTRIBUTES.iter().copied());
         wanted(all.chain(more))
     }
 

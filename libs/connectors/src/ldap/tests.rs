@@ -1,6 +1,8 @@
-//! Against OpenLDAP's own server, started for each test; what it cannot do is shown with answers made
-//! up here.
+//! Against OpenLDAP's own server, started for each test, and Samba as Active Directory; what neither can do
+//! is shown with answers made up here.
 
+mod active_directory;
+mod domain;
 mod groups;
 mod lab;
 mod login;
