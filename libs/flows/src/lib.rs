@@ -38,6 +38,7 @@ mod known_device;
 mod log_in;
 mod login_log;
 mod outcome;
+mod questions;
 mod refresh_grant;
 mod routes;
 mod sealed;
@@ -59,5 +60,6 @@ pub use outcome::{
     AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, DeviceAsked, DeviceTrouble,
     Outcome, PasswordTrouble, Screen, TooMany, Turn,
 };
+pub use questions::Questions;
 pub use signing::have_promised_keys_made;
-pub use view::{Browser, Effects, MakeKeys, TenantView};
+pub use view::{Browser, Effects, MakeKeys, Tasks, TenantView};

@@ -5,8 +5,11 @@ mod program;
 mod watched;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use insula_ambient::{Clock, ManualClock, SeededEntropy};
 use insula_connector_kit::Connector;
 use insula_engine::Refusal;
@@ -16,7 +19,7 @@ use insula_oauth::{Params, TokenResponse};
 use insula_store::{Cache as _, CacheLimits, Durable as _, MemoryCache, MemoryStore, TenantFacts};
 use insula_testkit::{FakeConnector, NOW, VERIFIER, a_code_grant, test_keys, test_rotation};
 
-use crate::{Effects, Fault, FlowError, MakeKeys, OpenedConnector, TenantView};
+use crate::{Effects, Fault, FlowError, MakeKeys, OpenedConnector, Questions, Tasks, TenantView};
 
 pub(crate) use person::{
     ASK, Person, at_callback, code_in, consent_fields, destination, heard, state_in,
@@ -38,6 +41,19 @@ pub(crate) struct NoKeys;
 impl MakeKeys for NoKeys {
     async fn ring_with(&self, _: Alg) -> Option<Arc<KeyRing>> {
         None
+    }
+}
+
+/// Goes on beside the test, in which no time passes.
+pub(crate) struct TestTasks;
+
+impl Tasks for TestTasks {
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        tokio::spawn(work);
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        tokio::task::yield_now().boxed()
     }
 }
 
@@ -69,6 +85,8 @@ pub(crate) fn view_by(spec: impl Into<TenantSpec>, clock: impl Clock) -> TenantV
             clock: shared,
             entropy: Arc::new(SeededEntropy::new(1)),
             promised_keys: Arc::new(NoKeys),
+            questions: Questions::default(),
+            tasks: Arc::new(TestTasks),
         },
         spec: Arc::new(spec),
     }
@@ -109,6 +127,7 @@ pub(crate) fn elsewhere(view: &TenantView) -> TenantView {
     TenantView {
         effects: Effects {
             facts: Arc::new(TenantFacts::alone(view.spec.id.clone())),
+            questions: Questions::default(),
             ..view.effects.clone()
         },
         ..view.clone()

@@ -6,6 +6,7 @@ mod device;
 mod password;
 mod refresh;
 mod token_exchange;
+mod upstream_refresh;
 
 use insula_engine::{Evidence, Refusal, grants};
 use insula_model::DeviceForm;

@@ -1,7 +1,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use insula_ambient::{Clock, Entropy, Timestamp};
 use insula_connector_kit::LoginContext;
 use insula_jose::{Alg, KeyRing, RotationPolicy};
@@ -9,7 +11,7 @@ use insula_model::{AuthRequestId, BindingCookie, ConnectorId, Rules, SessionCook
 use insula_oauth::Scopes;
 use insula_store::{TenantCache, TenantFacts, TenantStore};
 
-use crate::{ClientBook, Connectors};
+use crate::{ClientBook, Connectors, Questions};
 
 /// What a flow acts on, bound to one tenant.
 #[derive(Clone)]
@@ -26,6 +28,19 @@ pub struct Effects {
     pub entropy: Arc<dyn Entropy>,
     /// Makes the keys that are promised.
     pub promised_keys: Arc<dyn MakeKeys>,
+    /// What upstreams are being asked.
+    pub questions: Questions,
+    /// Runs what goes on without its request.
+    pub tasks: Arc<dyn Tasks>,
+}
+
+/// Work that goes on where the request that began it was cut, and waiting.
+pub trait Tasks: Send + Sync {
+    /// Brings it to its end.
+    fn spawn(&self, work: BoxFuture<'static, ()>);
+
+    /// Is over after so long.
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()>;
 }
 
 /// Has keys of the tenant made that nobody needed yet ([`KeyRing::promised`]).

@@ -50,10 +50,9 @@ impl Agent {
             Act::ExchangeElsewhere => !self.is_dex && self.held.is_some(),
             Act::Redeem => self.code.is_some() && under_way(Act::Redeem).next().is_none(),
             Act::Refresh => {
-                // Only one at a time uses what an upstream takes once, or what dex's rules replace.
-                let is_alone = self.is_dex || self.rotates_upstream();
+                // Only one at a time uses what dex's rules replace.
                 let mut all = self.slots.iter().flatten();
-                if is_alone && all.any(|r| matches!(r.act, Act::Refresh | Act::ReplayRefresh)) {
+                if self.is_dex && all.any(|r| matches!(r.act, Act::Refresh | Act::ReplayRefresh)) {
                     return false;
                 }
                 let is_of_now = |r: &Request| r.presents.token.as_deref() == refresh;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use insula_ambient::{Clock as _, ManualClock, Monotonic, Timestamp};
 use insula_model::{AuthRequest, AuthRequestId, CacheEpoch, CodeGrant, GrantId, Login, TokenHash};
-use insula_store::{ClaimedCode, Failures, Finish, LeaveToAnswer, Pace};
+use insula_store::{ClaimedCode, Failures, Finish, LeaveToAnswer, Pace, RefreshTurn};
 
 use self::devices::Device;
 use crate::Defect;
@@ -35,11 +35,18 @@ pub(crate) struct TenantEntries {
     logins: BTreeMap<AuthRequestId, (AuthRequest, Monotonic)>,
     codes: BTreeMap<TokenHash, (Code, Monotonic)>,
     used: BTreeMap<TokenHash, (GrantId, Monotonic)>,
-    refreshed: BTreeMap<TokenHash, (Login, Monotonic)>,
+    refreshed: BTreeMap<TokenHash, (Refreshed, Monotonic)>,
     counters: BTreeMap<String, (u64, Monotonic)>,
     devices: BTreeMap<TokenHash, (Device, Monotonic)>,
     /// Only for the defect that looks for revocations here.
     pub(crate) revoked: BTreeSet<GrantId>,
+}
+
+/// Who asks the upstream of a grant, or what it said.
+#[derive(Debug, Clone)]
+enum Refreshed {
+    AskedBy(String),
+    Said(Box<Login>),
 }
 
 #[derive(Debug, Clone)]
@@ -225,11 +232,37 @@ impl TenantEntries {
     }
 
     pub(crate) fn keep(&mut self, usage: &TokenHash, login: &Login, ttl: Duration, now: Monotonic) {
-        self.refreshed.insert(*usage, (login.clone(), now + ttl));
+        let said = Refreshed::Said(Box::new(login.clone()));
+        self.refreshed.insert(*usage, (said, now + ttl));
     }
 
-    pub(crate) fn kept(&self, usage: &TokenHash, now: Monotonic) -> Option<Login> {
-        living(self.refreshed.get(usage), now).cloned()
+    pub(crate) fn begin_refresh(
+        &mut self,
+        usage: &TokenHash,
+        holder: &str,
+        ttl: Duration,
+        now: Monotonic,
+    ) -> RefreshTurn {
+        match living(self.refreshed.get(usage), now) {
+            Some(Refreshed::Said(login)) => RefreshTurn::Kept(login.clone()),
+            Some(Refreshed::AskedBy(_)) => RefreshTurn::Busy,
+            None => {
+                let asked = Refreshed::AskedBy(holder.to_owned());
+                self.refreshed.insert(*usage, (asked, now + ttl));
+                RefreshTurn::Taken
+            }
+        }
+    }
+
+    pub(crate) fn end_refresh(&mut self, usage: &TokenHash, holder: &str, now: Monotonic) {
+        let stands = living(self.refreshed.get(usage), now);
+        if matches!(stands, Some(Refreshed::AskedBy(other)) if other == holder) {
+            self.refreshed.remove(usage);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, usage: &TokenHash) {
+        self.refreshed.remove(usage);
     }
 
     pub(crate) fn count(&mut self, key: &str, window: Duration, now: Monotonic) -> u64 {

@@ -8,6 +8,7 @@ use insula_connector_kit::{
 use insula_model::{ConnectorSpec, IdentityClaims, Issuer, UserId};
 use insula_testkit::{FakeConnector, jane};
 use serde_json::{Map, json};
+use tokio::task::yield_now;
 
 use crate::tenants::ROTATING;
 
@@ -45,7 +46,8 @@ impl Upstream {
         format!("{}:0", current.len() - 1).into_bytes()
     }
 
-    /// The token that takes the place of `token`, if that is the one that is good.
+    /// The token that takes the place of `token`, if that is the one that is good. One that was used
+    /// before ends the login.
     fn next_token(&self, token: &[u8]) -> Option<Vec<u8>> {
         let Some(current) = &self.current else {
             return Some(token.to_vec());
@@ -54,6 +56,7 @@ impl Upstream {
         let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
         let good = current.get_mut(login.parse::<usize>().ok()?)?;
         if number.parse() != Ok(*good) {
+            *good = ENDED;
             return None;
         }
         *good += 1;
@@ -110,7 +113,9 @@ impl Connector for Upstream {
         let Some(token) = &known.connector_data else {
             return Ok(known.clone());
         };
+        yield_now().await;
         let next = self.next_token(token);
+        yield_now().await;
         let next = next.ok_or_else(|| ConnectorError::Denied("the token was used".to_owned()))?;
         Ok(UpstreamIdentity {
             connector_data: Some(next),
@@ -118,6 +123,9 @@ impl Connector for Upstream {
         })
     }
 }
+
+/// No token of a login is good any more.
+const ENDED: u32 = u32::MAX;
 
 /// Where browsers are sent to.
 pub(crate) const UPSTREAM: &str = "https://upstream.test/authorize";

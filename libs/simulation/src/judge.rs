@@ -31,6 +31,10 @@ impl World {
         if !request.is_heard {
             self.unheard(request);
         }
+        let is_shared = self.may_be_told_of_another(request);
+        if request.act == Act::Refresh {
+            self.question_ended(request.presents.family);
+        }
         match answer {
             Answer::Turn(Ok(turn)) => self.turned(number, request, turn),
             Answer::Tokens(Ok(tokens)) => self.gave_tokens(number, request, &tokens),
@@ -62,7 +66,7 @@ impl World {
                     fault: Fault::KeysStale,
                     ..
                 } => Ok(()),
-                FlowError::Fault { fault, .. } if request.lost.is_empty() => {
+                FlowError::Fault { fault, .. } if request.lost.is_empty() && !is_shared => {
                     let what = format!("{:?} lost no call and failed: {fault}", request.act);
                     Err(Promise::NoOddAnswer.broken(what))
                 }
@@ -179,6 +183,7 @@ impl World {
             answered: now,
             note_lost: false,
             kept_since: None,
+            question_ended: None,
             excused: code.and_then(|code| code.excused).filter(|_| is_contended),
         });
         self.families.len() - 1

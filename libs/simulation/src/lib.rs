@@ -17,6 +17,7 @@ mod judge;
 mod keys;
 mod logout;
 mod node;
+mod questions;
 mod run;
 mod scenario;
 mod script;
@@ -61,6 +62,8 @@ pub enum Defect {
     OwnerUnasked,
     /// What an upstream said at a refresh that could not be stored is not kept for the next try.
     UpstreamAnswerForgotten,
+    /// Two nodes ask an upstream about one login at the same time.
+    UpstreamAskedTogether,
     /// The code of a device is read, and deleted by a second step.
     DeviceCodeReadThenDeleted,
     /// A device whose codes have ended can still be confirmed.
@@ -81,7 +84,7 @@ impl Defect {
             Self::RevocationInCacheAlone | Self::LateReadRemembered | Self::RememberedUntilTold => {
                 Topic::Revocation
             }
-            Self::UpstreamAnswerForgotten => Topic::Upstream,
+            Self::UpstreamAnswerForgotten | Self::UpstreamAskedTogether => Topic::Upstream,
             Self::OwnerUnasked => Topic::Tenants,
             Self::RotationWithoutSwap => Topic::Keys,
             Self::DeviceCodeReadThenDeleted | Self::DeviceConfirmedLate => Topic::Devices,

@@ -1,14 +1,16 @@
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use insula_ambient::{
     Clock, Entropy, ForwardClock, ManualClock, Monotonic, SeededEntropy, Timestamp,
 };
-use insula_flows::TenantView;
+use insula_flows::{Tasks, TenantView};
 use insula_jose::MasterKey;
 use insula_model::{TenantId, TenantSpec};
 use insula_store::MemoryBus;
@@ -32,6 +34,9 @@ const POLL_EVERY: Duration = Duration::from_mins(1);
 /// How long clients may keep a JWK Set.
 const JWKS_MAX_AGE: Duration = Duration::from_mins(1);
 
+/// So often what goes on beside requests is looked at, at most: it stops at fewer calls.
+const MOST_STOPS: u32 = 50;
+
 static THEMES: LazyLock<Result<Arc<ThemeLibrary>, String>> = LazyLock::new(|| {
     let embedded = ThemeLibrary::embedded();
     embedded.map(Arc::new).map_err(|error| error.to_string())
@@ -39,6 +44,27 @@ static THEMES: LazyLock<Result<Arc<ThemeLibrary>, String>> = LazyLock::new(|| {
 
 static RUNTIME: LazyLock<std::io::Result<tokio::runtime::Runtime>> =
     LazyLock::new(|| tokio::runtime::Builder::new_current_thread().build());
+
+/// What goes on at a node where the request that began it was cut. Waiting is over when it is looked at
+/// again.
+#[derive(Clone, Default)]
+struct Beside(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+
+impl Beside {
+    fn all(&self) -> MutexGuard<'_, Vec<BoxFuture<'static, ()>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tasks for Beside {
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        self.all().push(work);
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        tokio::task::yield_now().boxed()
+    }
+}
 
 /// One process: its clock, its way to the stores, and its tenants.
 pub(crate) struct Node {
@@ -53,6 +79,7 @@ pub(crate) struct Node {
     pub(crate) process: Option<SteppedProcess>,
     /// What it is telling a client.
     pub(crate) telling: Option<Telling>,
+    beside: Beside,
 }
 
 /// A tenant of a node, and when it last learned which key ring is stored.
@@ -144,6 +171,7 @@ impl Node {
             tenants: Vec::new(),
             process: None,
             telling: None,
+            beside: Beside::default(),
         }
     }
 
@@ -169,6 +197,7 @@ impl Node {
             clock: Arc::clone(&self.told),
             entropy: Arc::clone(&self.entropy),
             io: runtime.handle().clone(),
+            tasks: Arc::new(self.beside.clone()),
             make_key,
         };
         let options = TenancyOptions {
@@ -216,6 +245,15 @@ impl Node {
         self.tenants.clear();
         self.telling = None;
         self.process = None;
+        self.beside.all().clear();
+    }
+
+    /// What goes on beside requests does so, until it is done or waits for another node.
+    pub(crate) fn go_on_beside(&self) {
+        let mut context = Context::from_waker(Waker::noop());
+        self.beside.all().retain_mut(|work| {
+            (0..MOST_STOPS).all(|_| work.as_mut().poll(&mut context).is_pending())
+        });
     }
 
     pub(crate) fn set_drift(&mut self, parts: i64) {

@@ -30,6 +30,7 @@ pub(crate) struct Scenario {
 struct Paused {
     slot: usize,
     after: &'static str,
+    times: usize,
 }
 
 /// One part of a scenario.
@@ -50,6 +51,8 @@ pub(crate) enum Part {
     Disturbed(Act, &'static [Disturbance], Option<&'static str>),
     /// The agent begins it, and it waits once this call was carried out, until it is resumed.
     Pause(Act, &'static str),
+    /// The same once it was carried out twice.
+    PauseAtSecond(Act, &'static str),
     /// What was paused goes on.
     Resume,
     /// It happens.
@@ -147,6 +150,7 @@ impl Scenario {
                 Part::Do(act)
                 | Part::At(_, act)
                 | Part::Pause(act, _)
+                | Part::PauseAtSecond(act, _)
                 | Part::Disturbed(act, ..)
                     if agent.may(act) =>
                 {
@@ -182,7 +186,10 @@ impl Scenario {
     fn busy(&self, agent: &Agent) -> Vec<usize> {
         let waits = |slot: usize, request: &Request| {
             let paused = self.paused.filter(|paused| paused.slot == slot);
-            paused.is_some_and(|paused| request.carried.contains(&paused.after))
+            paused.is_some_and(|paused| {
+                let carried = request.carried.iter().filter(|call| **call == paused.after);
+                carried.count() >= paused.times
+            })
         };
         let slots = agent.slots.iter().enumerate();
         let busy = slots.filter(|(number, slot)| {
@@ -259,12 +266,18 @@ impl Scenario {
 
     /// The request of the first part begins.
     fn begun(&mut self, agent: &Agent) -> Option<()> {
-        match *self.parts.front()? {
+        let part = *self.parts.front()?;
+        match part {
             Part::Get(_) => return Some(()),
             Part::Disturbed(_, disturbances, after) => self.disturbances = (disturbances, after),
-            Part::Pause(_, after) => {
+            Part::Pause(_, after) | Part::PauseAtSecond(_, after) => {
                 let slot = agent.slots.iter().position(Option::is_none)?;
-                self.paused = Some(Paused { slot, after });
+                let times = if matches!(part, Part::Pause(..)) {
+                    1
+                } else {
+                    2
+                };
+                self.paused = Some(Paused { slot, after, times });
             }
             _ => {}
         }

@@ -135,6 +135,8 @@ pub(crate) struct Family {
     pub(crate) note_lost: bool,
     /// Since when the cache alone knows what an upstream said at its last use.
     pub(crate) kept_since: Option<u64>,
+    /// When a refresh of it ended last.
+    pub(crate) question_ended: Option<u64>,
     /// Why it may be dead although nobody was told so.
     pub(crate) excused: Option<&'static str>,
 }

@@ -71,6 +71,8 @@ pub(crate) struct World {
     /// The latest time any node ever told.
     latest_told: Timestamp,
     pub(crate) steps: u64,
+    /// Until when turns to ask upstreams may stand that nobody gives back.
+    pub(crate) turns_stand_until: u64,
     /// Where clients hear of logouts.
     pub(crate) mailbox: Mailbox,
     pub(crate) logins: Logins,
@@ -125,6 +127,7 @@ impl World {
             cache_lost: None,
             latest_told: NOW,
             steps: 0,
+            turns_stand_until: 0,
         };
         // Most runs begin when all is loaded: what takes a third of a run to begin with, nodes that
         // end and start anew show as well.
@@ -274,6 +277,7 @@ impl World {
         request.carried.extend(traffic.carried);
         request.lost.extend(traffic.lost);
         self.observe(agent, slot, was_carried);
+        self.observe_questions(agent, slot);
         if let Poll::Ready(answer) = polled {
             let ended = self.request(agent, slot).and_then(Option::take);
             if let Some(request) = ended {
@@ -291,15 +295,11 @@ impl World {
     fn cut(&mut self, agent: usize, slot: usize) {
         if let Some(request) = self.request(agent, slot).and_then(Option::take) {
             self.unheard(&request);
-            let is_asked = request.act == Act::Refresh && request.carried.contains(&"find_refresh");
-            let rotates = self.agents.get(agent).is_some_and(Agent::rotates_upstream);
-            if let Some(family) = request.presents.family.filter(|_| is_asked && rotates) {
-                self.excuse_family(family, "what the upstream said ended with its request");
-            }
+            self.question_without(agent, &request);
         }
     }
 
-    fn excuse_family(&mut self, number: usize, why: &'static str) {
+    pub(crate) fn excuse_family(&mut self, number: usize, why: &'static str) {
         if let Some(family) = self.families.get_mut(number) {
             family.excused = Some(why);
         }
@@ -323,6 +323,7 @@ impl World {
         let span = Duration::from_millis(ms);
         self.clock.advance(span);
         self.ms += ms;
+        self.excuse_long_questions();
         for node in &mut self.nodes {
             node.pass(span);
             if node.up && ms >= NOTED_WITHIN_MS {
@@ -339,6 +340,7 @@ impl World {
         };
         node.kill();
         let has_notes = !node.link.take_notes().is_empty();
+        self.turns_stand();
         self.drop_notices_for(number);
         if has_notes {
             for family in &mut self.families {
@@ -445,6 +447,7 @@ impl World {
                 family.excused = Some("the cache lost what an upstream said");
             }
         }
+        self.excuse_all_questions();
     }
 
     /// From now on a code need not be redeemable, and its tokens may be condemned.
@@ -475,7 +478,7 @@ impl World {
         };
         let takes = ["take_refresh_answer", "take_answer"];
         let is_taken_unheard = request.lost.iter().any(|call| takes.contains(call));
-        let keeps = ["keep_refreshed", "kept_refreshed"];
+        let keeps = ["keep_refreshed", "begin_refresh"];
         let is_kept_unheard = request.lost.iter().any(|call| keeps.contains(call));
         let (act, presents) = (request.act, request.presents.clone());
         if act == Act::Refresh

@@ -115,6 +115,14 @@ fn an_upstreams_answer_that_is_not_kept_for_the_next_try_is_found() {
 }
 
 #[test]
+fn an_upstream_that_two_nodes_ask_about_one_login_at_once_is_found() {
+    finds(
+        Defect::UpstreamAskedTogether,
+        &[Promise::StaysLoggedIn, Promise::GrantKept],
+    );
+}
+
+#[test]
 fn a_device_code_that_is_read_and_deleted_later_is_found() {
     // It is answered twice, or the second poll is taken for a replay and ends the tokens of the first.
     finds(

@@ -8,7 +8,7 @@ use insula_model::{
 };
 use insula_store::{
     Cache, CacheLimits, ClaimedCode, DeviceLife, DevicePace, DevicePoll, Failures, Finish,
-    FoundDevice, LeaveToAnswer, LoginRoom, Pace, StoreError, TenantCache,
+    FoundDevice, LeaveToAnswer, LoginRoom, Pace, RefreshTurn, StoreError, TenantCache,
 };
 use prometheus::Registry;
 use redis::cmd;
@@ -360,6 +360,32 @@ impl TenantCache for OfTenant {
         self.poll(device, pace).await
     }
 
+    async fn begin_refresh(
+        &self,
+        usage: &TokenHash,
+        holder: &str,
+        ttl: Duration,
+    ) -> Result<RefreshTurn, StoreError> {
+        let key = self.refreshed(usage);
+        let asking = record::asking(holder);
+        let ttl = text(millis(ttl));
+        let (keys, args) = ([key.as_str()], [asking.as_slice(), &ttl]);
+        let script = &script::BEGIN_REFRESH;
+        let run = self.link.run("begin_refresh", script, &keys, &args);
+        let found: Option<Vec<u8>> = run.await?;
+        found.map_or(Ok(RefreshTurn::Taken), |found| record::read_turn(&found))
+    }
+
+    async fn end_refresh(&self, usage: &TokenHash, holder: &str) -> Result<(), StoreError> {
+        let key = self.refreshed(usage);
+        let asking = record::asking(holder);
+        let (keys, args) = ([key.as_str()], [asking.as_slice()]);
+        let script = &script::END_REFRESH;
+        let run = self.link.run("end_refresh", script, &keys, &args);
+        let _: i64 = run.await?;
+        Ok(())
+    }
+
     async fn keep_refreshed(
         &self,
         usage: &TokenHash,
@@ -374,9 +400,11 @@ impl TenantCache for OfTenant {
         self.link.ask("keep_refreshed", set).await
     }
 
-    async fn kept_refreshed(&self, usage: &TokenHash) -> Result<Option<Login>, StoreError> {
-        let record = self.get("kept_refreshed", self.refreshed(usage)).await?;
-        record.map(|r| record::read_refreshed(&r)).transpose()
+    async fn forget_refreshed(&self, usage: &TokenHash) -> Result<(), StoreError> {
+        let mut del = cmd("DEL");
+        del.arg(self.refreshed(usage));
+        let _: i64 = self.link.ask("forget_refreshed", del).await?;
+        Ok(())
     }
 
     async fn count(&self, key: &str, window: Duration) -> Result<u64, StoreError> {

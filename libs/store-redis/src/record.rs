@@ -8,7 +8,8 @@
 //! device    1|W|<user code>|<interval>|<remembered for>|{…}
 //!   approved 1|A|<user code>|<interval>|<remembered for>|
 //!   denied  1|D|<user code>|<interval>|<remembered for>|
-//! refreshed 1|{…}
+//! refreshed 1|S|{…}
+//!   asked    1|A|<holder>
 //! counter   1|<count>|
 //! ```
 //!
@@ -23,7 +24,7 @@
 //! lifetime of its key; the lists are sorted by the server's time too.
 
 use insula_model::{AuthRequest, CodeGrant, DeviceRequest, Login};
-use insula_store::StoreError;
+use insula_store::{RefreshTurn, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -82,12 +83,22 @@ pub(crate) fn read_device(json: &[u8]) -> Result<DeviceRequest, StoreError> {
 }
 
 pub(crate) fn refreshed(login: &Login) -> Result<Vec<u8>, StoreError> {
-    write("1|".into(), login)
+    write("1|S|".into(), login)
 }
 
-pub(crate) fn read_refreshed(record: &[u8]) -> Result<Login, StoreError> {
-    let [rest] = fields(REFRESHED, record)?;
-    read(REFRESHED, rest)
+/// Somebody asks the upstream.
+pub(crate) fn asking(holder: &str) -> Vec<u8> {
+    format!("1|A|{holder}").into_bytes()
+}
+
+/// What stands in the way of asking.
+pub(crate) fn read_turn(record: &[u8]) -> Result<RefreshTurn, StoreError> {
+    let [state, rest] = fields(REFRESHED, record)?;
+    match state {
+        b"A" => Ok(RefreshTurn::Busy),
+        b"S" => read(REFRESHED, rest).map(|login| RefreshTurn::Kept(Box::new(login))),
+        _ => Err(corrupt(REFRESHED, STRANGE_HEAD)),
+    }
 }
 
 /// The events of a counter.
@@ -177,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_record_is_told_without_its_values() {
-        let error = read_refreshed(br#"1|{"claims": "s3cret value"}"#).unwrap_err();
+        let error = read_turn(br#"1|S|{"claims": "s3cret value"}"#).unwrap_err();
         assert!(!error.to_string().contains("s3cret"), "{error}");
     }
 }

@@ -36,7 +36,7 @@ impl Script {
 }
 
 /// All of them, to be loaded as soon as a server is reached.
-pub(crate) fn all() -> [&'static Script; 15] {
+pub(crate) fn all() -> [&'static Script; 17] {
     [
         &PUT,
         &ADVANCE,
@@ -50,6 +50,8 @@ pub(crate) fn all() -> [&'static Script; 15] {
         &APPROVE_DEVICE,
         &DENY_DEVICE,
         &POLL_DEVICE,
+        &BEGIN_REFRESH,
+        &END_REFRESH,
         &COUNT,
         &COUNT_FAILURES,
         &FAILURES,
@@ -190,6 +192,25 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[1])
 enlist(KEYS[2], ARGV[3], ARGV[1])
 return 1"
     ))
+});
+
+/// `KEYS` refreshed login; `ARGV` who asks, for how long. Answers what stands there, or nothing where
+/// the turn is theirs now.
+pub(crate) static BEGIN_REFRESH: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"local found = redis.call('GET', KEYS[1])
+if found then return found end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return false",
+    )
+});
+
+/// `KEYS` refreshed login; `ARGV` who asked. Answers how many turns ended.
+pub(crate) static END_REFRESH: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])",
+    )
 });
 
 /// A function that tells the epoch: which process the server is, which is another after each start,

@@ -56,6 +56,17 @@ pub enum LeaveToAnswer {
     Gone,
 }
 
+/// What came of asking for the turn to ask an upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefreshTurn {
+    /// It is the caller's.
+    Taken,
+    /// Somebody else has it.
+    Busy,
+    /// The upstream was asked; this is the login with what it said.
+    Kept(Box<Login>),
+}
+
 /// What finishing a login came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
@@ -197,9 +208,21 @@ pub trait TenantCache: Send + Sync + 'static {
         pace: DevicePace,
     ) -> Result<DevicePoll, StoreError>;
 
-    // --- what an upstream said that could not be stored durably ---
+    // --- asking an upstream at a refresh: once at a time, and no answer is lost ---
 
-    /// Keeps a refreshed login for `ttl`, under the hash of the use of the grant it is for.
+    /// Takes the turn to ask the upstream of a grant, by the hash of the use of that grant, for `ttl`
+    /// at most. `holder` is another at each call.
+    async fn begin_refresh(
+        &self,
+        usage: &TokenHash,
+        holder: &str,
+        ttl: Duration,
+    ) -> Result<RefreshTurn, StoreError>;
+
+    /// Gives back a turn that nothing came of; one that is another's by now stays.
+    async fn end_refresh(&self, usage: &TokenHash, holder: &str) -> Result<(), StoreError>;
+
+    /// Keeps a refreshed login for `ttl` until it is stored durably, in place of the turn.
     async fn keep_refreshed(
         &self,
         usage: &TokenHash,
@@ -207,8 +230,8 @@ pub trait TenantCache: Send + Sync + 'static {
         ttl: Duration,
     ) -> Result<(), StoreError>;
 
-    /// A refreshed login that was kept.
-    async fn kept_refreshed(&self, usage: &TokenHash) -> Result<Option<Login>, StoreError>;
+    /// Forgets a refreshed login that is stored durably.
+    async fn forget_refreshed(&self, usage: &TokenHash) -> Result<(), StoreError>;
 
     // --- counters ---
 

@@ -30,7 +30,7 @@ mod rests;
 mod sessions;
 
 pub use bus::{Change, ChangeBus, ChangeKind, ChangeStream};
-pub use cache::{Cache, ClaimedCode, Finish, LeaveToAnswer, LoginRoom, TenantCache};
+pub use cache::{Cache, ClaimedCode, Finish, LeaveToAnswer, LoginRoom, RefreshTurn, TenantCache};
 pub use clients::{ClientPut, Clients, StoredClient};
 pub use device::{DeviceLife, DevicePace, DevicePoll, FoundDevice};
 pub use durable::{COLLECTED_AFTER, Durable, MASTER_KEY_FACT, TenantStore};

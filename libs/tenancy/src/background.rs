@@ -1,6 +1,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use insula_flows::Tasks;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
@@ -33,5 +36,15 @@ impl Background {
         let ended = async { while running.join_next().await.is_some() {} };
         // What hangs is given up with the process.
         let _given_up = tokio::time::timeout(patience, ended).await;
+    }
+}
+
+impl Tasks for Background {
+    fn spawn(&self, work: BoxFuture<'static, ()>) {
+        Self::spawn(self, work);
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        tokio::time::sleep(span).boxed()
     }
 }

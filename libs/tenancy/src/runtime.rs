@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use insula_ambient::{Monotonic, Timestamp};
+use insula_flows::Tasks;
 use insula_jose::RsaKeys;
 use insula_model::TenantId;
 use insula_store::TellFacts;
@@ -35,7 +36,9 @@ pub(crate) struct Runtime {
     pub(crate) spare_keys: SpareKeys,
     /// The RSA keys of all tenants, as far as they are parsed.
     pub(crate) rsa_keys: Arc<RsaKeys>,
-    pub(crate) in_background: Background,
+    pub(crate) in_background: Arc<Background>,
+    /// What runs the work of requests that goes on without them.
+    pub(crate) tasks: Arc<dyn Tasks>,
     /// What is remembered of the rows of awake tenants.
     pub(crate) facts: Arc<OpenFacts>,
     /// Who is told what changed of them.
@@ -59,7 +62,13 @@ impl Runtime {
             io: deps.io.clone(),
             process_id: deps.process_id.clone(),
         };
-        Self::ringing(deps, options, facts, Arc::new(told), sessions_ended)
+        Arc::new(Self::ringing(
+            deps,
+            options,
+            facts,
+            Arc::new(told),
+            sessions_ended,
+        ))
     }
 
     /// One whose word of changed rows goes another way.
@@ -69,8 +78,11 @@ impl Runtime {
         options: TenancyOptions,
         facts: Arc<OpenFacts>,
         told: Arc<dyn TellFacts>,
+        tasks: Arc<dyn Tasks>,
     ) -> Arc<Self> {
-        Self::ringing(deps, options, facts, told, Arc::new(Notify::new()))
+        let mut runtime = Self::ringing(deps, options, facts, told, Arc::new(Notify::new()));
+        runtime.tasks = tasks;
+        Arc::new(runtime)
     }
 
     fn ringing(
@@ -79,12 +91,14 @@ impl Runtime {
         facts: Arc<OpenFacts>,
         told: Arc<dyn TellFacts>,
         sessions_ended: Arc<Notify>,
-    ) -> Arc<Self> {
+    ) -> Self {
         let metrics = Metrics::new(facts.totals());
         let most_awake = i64::try_from(options.max_awake).unwrap_or(i64::MAX);
         metrics.most_awake.set(most_awake);
-        Arc::new(Self {
-            in_background: Background::new(deps.io.clone()),
+        let in_background = Arc::new(Background::new(deps.io.clone()));
+        Self {
+            tasks: Arc::clone(&in_background) as _,
+            in_background,
             on_last_good: ArcSwap::default(),
             spare_keys: SpareKeys::default(),
             rsa_keys: RsaKeys::new(options.parsed_rsa_keys),
@@ -101,7 +115,7 @@ impl Runtime {
             key_making: Arc::new(Semaphore::new(KEYS_AT_ONCE)),
             #[cfg(any(test, feature = "fault-injection"))]
             hangs: crate::fault::Hangs::default(),
-        })
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

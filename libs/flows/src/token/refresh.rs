@@ -1,28 +1,20 @@
-use std::time::Duration;
-
-use insula_connector_kit::{ConnectorError, UpstreamIdentity};
 use insula_engine::Refusal;
 use insula_engine::grants::{
     RefreshFacts, RefreshToken, RefreshUse, narrowed_scopes, refresh_plan, refresh_token,
     used_refresh_grant,
 };
 use insula_engine::token_plan::Asker;
-use insula_model::{
-    AuthRequestId, Client, IdentityClaims, Login, RefreshGrant, Revocation, TokenHash,
-};
+use insula_model::{Client, RefreshGrant, Revocation};
 use insula_oauth::{RefreshRequest, Scopes, TokenResponse};
 use insula_store::{RefreshRotation, StoreError};
 use tracing::warn;
 
-use super::{Signers, refused, resources, revoke_family, signers};
+use super::{Signers, refused, resources, revoke_family, signers, upstream_refresh};
 use crate::refresh_grant::usable_at;
-use crate::{Fault, FlowError, OpenedConnector, TenantView, sealed};
+use crate::{FlowError, TenantView};
 
 /// How often a grant is judged again after somebody else rotated it under our hands.
 const TRIES: usize = 3;
-
-/// How long what an upstream said is kept where it could not be stored durably.
-const KEPT_FOR: Duration = Duration::from_hours(1);
 
 /// Uses a refresh token.
 ///
@@ -74,7 +66,8 @@ pub(super) async fn refresh(
             return answer(view, &signers, &grant, &scopes, asker).await;
         };
         was_current = true;
-        let Some(login) = refreshed_login(view, client, connector, &grant).await? else {
+        let login = upstream_refresh::login_now(view, client, connector, &grant).await?;
+        let Some(login) = login else {
             continue;
         };
         let policy = &view.spec.expiry.refresh;
@@ -88,13 +81,11 @@ pub(super) async fn refresh(
             Ok(RefreshRotation::Rotated) => {
                 // Userinfo of the new token must not tell what was known before.
                 view.effects.facts.people.forget(&next.grant_id);
+                upstream_refresh::is_stored(view, &grant, &next).await;
                 return answer(view, &signers, &next, &scopes, asker).await;
             }
             Ok(RefreshRotation::Lost) => {}
-            Err(error) => {
-                keep(view, &grant, &next.login).await;
-                return Err(error.into());
-            }
+            Err(error) => return Err(error.into()),
         }
     }
     let contended = StoreError::Failed {
@@ -139,114 +130,4 @@ async fn given_up(
     };
     let revoked = revoke_family(view, client, &grant.grant_id, reason).await;
     revoked.err().unwrap_or_else(|| refusal.into())
-}
-
-/// The use of a grant that the upstream is asked for: what it is asked with. When the grant was used
-/// last is no part of it, for the note that a token was given out moves that, at one node earlier
-/// than at another.
-fn usage(grant: &RefreshGrant) -> TokenHash {
-    let RefreshGrant { id, generation, .. } = grant;
-    let asked_with = &grant.login.connector_data;
-    TokenHash::of(&format!("{id} {generation} {asked_with:?}"))
-}
-
-/// Keeps what the upstream said for the next try: it may have replaced what it is asked with, and
-/// would take the old one for stolen.
-async fn keep(view: &TenantView, grant: &RefreshGrant, login: &Login) {
-    if login.connector_data == grant.login.connector_data {
-        return;
-    }
-    let cache = &view.effects.cache;
-    if let Err(error) = cache.keep_refreshed(&usage(grant), login, KEPT_FOR).await {
-        warn!(%error, "what an upstream said at a refresh could be stored nowhere");
-    }
-}
-
-/// What the upstream said at an earlier try that could not store it.
-async fn kept(view: &TenantView, grant: &RefreshGrant) -> Option<Login> {
-    grant.login.connector_data.as_ref()?;
-    let kept = view.effects.cache.kept_refreshed(&usage(grant)).await;
-    kept.unwrap_or_else(|error| {
-        warn!(%error, "what an upstream said at an earlier try cannot be read; it is asked again");
-        None
-    })
-}
-
-/// The login with what the upstream says of the person now. Who it is never changes. `None` if
-/// somebody else used the grant meanwhile, so that the upstream was asked with something stale.
-///
-/// A person the upstream no longer vouches for loses the family. A login that brought nothing for
-/// the connector to ask with (one that came from a browser session) keeps its claims where the
-/// connector cannot do without.
-async fn refreshed_login(
-    view: &TenantView,
-    client: &Client,
-    connector: &OpenedConnector,
-    grant: &RefreshGrant,
-) -> Result<Option<Login>, FlowError> {
-    let login = &grant.login;
-    let failed = |cause| FlowError::from(Fault::of_connector(&login.connector_id, cause));
-    let opened = match &connector.opened {
-        Ok(opened) => opened,
-        Err(why) => return Err(failed(ConnectorError::Settings(why.clone()))),
-    };
-    if !opened.capabilities().refresh {
-        return Ok(Some(login.clone()));
-    }
-    if let Some(kept) = kept(view, grant).await {
-        return Ok(Some(kept));
-    }
-    let known = UpstreamIdentity {
-        claims: login.claims.clone(),
-        connector_data: opened_data(view, login).map_err(failed)?,
-        amr: login.amr.clone(),
-        acr: login.acr.clone(),
-    };
-    let state = AuthRequestId::generate(view.effects.entropy.as_ref());
-    let scopes = grant.claims.with_scopes(&grant.scopes);
-    let ctx = view.login_context(&grant.login.connector_id, &state, &scopes);
-    match opened.refresh(&ctx, &known).await {
-        Ok(now) => Ok(Some(Login {
-            claims: IdentityClaims {
-                user_id: login.claims.user_id.clone(),
-                ..now.claims
-            },
-            connector_data: match now.connector_data {
-                Some(plain) => Some(sealed::seal(view, &plain)),
-                None => login.connector_data.clone(),
-            },
-            ..login.clone()
-        })),
-        Err(
-            ConnectorError::Denied(_)
-            | ConnectorError::Declined
-            | ConnectorError::NotInGroup
-            | ConnectorError::WrongPassword,
-        ) => {
-            let stands = view.effects.store.find_refresh(&grant.id).await?;
-            if stands.is_some_and(|stands| usage(&stands) != usage(grant)) {
-                return Ok(None);
-            }
-            revoke_family(view, client, &grant.grant_id, Revocation::Denied).await?;
-            let grant = grant.grant_id.clone();
-            Err(Refusal::RefreshDenied { grant }.into())
-        }
-        // What it is to be written to is away too: who waits is told now, not after another wait.
-        Err(cause @ ConnectorError::Storage(_)) => Err(failed(cause)),
-        Err(ConnectorError::Unsupported(_)) => Ok(Some(login.clone())),
-        Err(_) if known.connector_data.is_none() => Ok(Some(login.clone())),
-        Err(cause) => Err(failed(cause)),
-    }
-}
-
-/// What the connector wants back. Data that no longer opens is a fault, not an absence: the
-/// connector must not be asked as if it had never given any.
-fn opened_data(view: &TenantView, login: &Login) -> Result<Option<Vec<u8>>, ConnectorError> {
-    let Some(sealed) = &login.connector_data else {
-        return Ok(None);
-    };
-    let plain = sealed::open(view, sealed);
-    plain.map(Some).map_err(|cause| {
-        ConnectorError::Settings(format!("what the connector kept is lost: {cause}"))
-    })
 }

@@ -6,6 +6,7 @@ mod own_exchange;
 mod refresh;
 mod resources;
 mod trouble;
+mod upstream;
 
 use std::sync::Arc;
 

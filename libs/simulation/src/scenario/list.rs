@@ -190,15 +190,26 @@ const REVOCATION: &[&[Part]] = &[
 const FAILING_REFRESH: Part = Part::Disturbed(
     Act::Refresh,
     &[Disturbance::GoesOn, Disturbance::Fails],
-    Some("kept_refreshed"),
+    Some("begin_refresh"),
 );
 
 /// An upstream that takes each of its tokens once is asked, and what it says cannot be stored.
-const UPSTREAM: &[&[Part]] = &[&[
-    Part::For(PERSON_OF_ROTATING),
-    Get(Goal::Tokens),
-    Repeat(3, &[FAILING_REFRESH, Do(Act::Refresh)]),
-]];
+const UPSTREAM: &[&[Part]] = &[
+    &[
+        Part::For(PERSON_OF_ROTATING),
+        Get(Goal::Tokens),
+        Repeat(3, &[FAILING_REFRESH, Do(Act::Refresh)]),
+    ],
+    // It is asked twice at once.
+    &[
+        Part::For(PERSON_OF_ROTATING),
+        Get(Goal::Tokens),
+        Part::PauseAtSecond(Act::Refresh, "find_refresh"),
+        Do(Act::Refresh),
+        Part::Resume,
+        Repeat(2, &[Do(Act::Refresh)]),
+    ],
+];
 
 /// Tenants that are removed or become somebody else's.
 const TENANTS: &[&[Part]] = &[

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use insula_model::{AuthRequest, AuthRequestId, CodeGrant, DeviceRequest, Login, TokenHash};
 use insula_store::{
     ClaimedCode, DeviceLife, DevicePace, DevicePoll, Failures, Finish, FoundDevice, LeaveToAnswer,
-    LoginRoom, Pace, TenantCache,
+    LoginRoom, Pace, RefreshTurn, TenantCache,
 };
 
 use super::{Answer, Link, lock};
@@ -193,18 +193,43 @@ impl TenantCache for NodeCache {
         .await
     }
 
+    async fn begin_refresh(
+        &self,
+        usage: &TokenHash,
+        holder: &str,
+        ttl: Duration,
+    ) -> Answer<RefreshTurn> {
+        let together = self.link.has(Defect::UpstreamAskedTogether);
+        self.call("begin_refresh", |entries, at| {
+            match entries.begin_refresh(usage, holder, ttl, at) {
+                RefreshTurn::Busy if together => RefreshTurn::Taken,
+                turn => turn,
+            }
+        })
+        .await
+    }
+
+    async fn end_refresh(&self, usage: &TokenHash, holder: &str) -> Answer<()> {
+        self.call("end_refresh", |entries, at| {
+            entries.end_refresh(usage, holder, at);
+        })
+        .await
+    }
+
     async fn keep_refreshed(&self, usage: &TokenHash, login: &Login, ttl: Duration) -> Answer<()> {
         let forgets = self.link.has(Defect::UpstreamAnswerForgotten);
         self.call("keep_refreshed", |entries, at| {
-            if !forgets {
+            if forgets {
+                entries.forget(usage);
+            } else {
                 entries.keep(usage, login, ttl, at);
             }
         })
         .await
     }
 
-    async fn kept_refreshed(&self, usage: &TokenHash) -> Answer<Option<Login>> {
-        self.call("kept_refreshed", |entries, at| entries.kept(usage, at))
+    async fn forget_refreshed(&self, usage: &TokenHash) -> Answer<()> {
+        self.call("forget_refreshed", |entries, _| entries.forget(usage))
             .await
     }
 

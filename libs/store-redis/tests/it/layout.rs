@@ -9,7 +9,7 @@ use insula_model::{
 use insula_oauth::{Prompts, ResponseMode, ResponseType, Scopes};
 use insula_store::{
     Cache as _, ClaimedCode, DeviceLife, DevicePace, DevicePoll, FoundDevice, LeaveToAnswer,
-    LoginRoom, Pace, StoreError,
+    LoginRoom, Pace, RefreshTurn, StoreError,
 };
 use insula_store_redis::RedisCache;
 use redis::AsyncCommands as _;
@@ -187,8 +187,16 @@ async fn every_verb_is_one_round_trip() {
     let login = &grant.login;
     tenant.keep_refreshed(&usage, login, MINUTE).await.unwrap();
     one_more("keep_refreshed");
-    tenant.kept_refreshed(&usage).await.unwrap().unwrap();
-    one_more("kept_refreshed");
+    let kept = tenant.begin_refresh(&usage, "holder", MINUTE).await;
+    assert!(matches!(kept, Ok(RefreshTurn::Kept(_))), "{kept:?}");
+    one_more("begin_refresh");
+    tenant.forget_refreshed(&usage).await.unwrap();
+    one_more("forget_refreshed");
+    let taken = tenant.begin_refresh(&usage, "holder", MINUTE).await;
+    assert_eq!(taken.unwrap(), RefreshTurn::Taken);
+    one_more("begin_refresh");
+    tenant.end_refresh(&usage, "holder").await.unwrap();
+    one_more("end_refresh");
     tenant.count("key", MINUTE).await.unwrap();
     one_more("count");
     tenant.counted("key").await.unwrap();
@@ -409,7 +417,7 @@ async fn a_record_of_another_form_is_corrupt_to_every_verb_that_reads_it() {
         tenant.approve_device(&hash, &grant, MINUTE).await.err(),
         tenant.deny_device(&hash).await.err(),
         tenant.poll_device(&hash, pace).await.err(),
-        tenant.kept_refreshed(&hash).await.err(),
+        tenant.begin_refresh(&hash, "holder", MINUTE).await.err(),
         tenant.count("key", MINUTE).await.err(),
         tenant.counted("key").await.err(),
     ];

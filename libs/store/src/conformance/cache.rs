@@ -106,7 +106,9 @@ macro_rules! cache_conformance {
             a_denied_device_is_told_so
             what_became_of_a_device_is_told_after_its_end_and_later_forgotten
             a_tenant_full_of_devices_lets_its_oldest_go_and_no_neighbours
-            a_refreshed_login_is_kept_and_replaced
+            a_refreshed_login_is_kept_in_place_of_the_turn_until_it_is_forgotten
+            of_a_hundred_who_want_to_ask_an_upstream_one_may
+            a_turn_to_ask_is_given_back_by_its_holder_alone_and_ends_by_itself
             counters_count_within_the_window_that_began_with_the_first_event
             failures_rest_longer_each_time_and_are_forgotten_after_a_quiet_while
             failures_of_several_names_are_counted_in_one_step

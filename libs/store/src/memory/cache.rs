@@ -76,8 +76,14 @@ struct Shared {
 /// What one tenant holds. A login and its code change in one step, so they share a lock.
 struct TenantEntries {
     logins: Mutex<Logins>,
-    refreshed: Mutex<ExpiringMap<TokenHash, Arc<Login>>>,
+    refreshed: Mutex<ExpiringMap<TokenHash, Refreshed>>,
     counters: Mutex<ExpiringMap<TokenHash, u64>>,
+}
+
+/// Who asks the upstream of a grant, or what it said.
+enum Refreshed {
+    AskedBy(Box<str>),
+    Said(Arc<Login>),
 }
 
 struct Logins {

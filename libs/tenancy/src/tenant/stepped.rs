@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use insula_ambient::{Clock, Entropy, Monotonic, Timestamp};
 use insula_connector_kit::{OpenConnector, PasswordCheck};
+use insula_flows::Tasks;
 use insula_jose::{Alg, Demand, JoseError, MasterKey, SigningKey};
 use insula_model::TenantId;
 use insula_store::{Cache, ChangeBus, ChangedFact, Durable, MemoryRegistry, TellFacts};
@@ -52,6 +53,8 @@ pub struct SteppedServices {
     pub entropy: Arc<dyn Entropy>,
     /// The executor that the product would use; nothing is run on it.
     pub io: tokio::runtime::Handle,
+    /// Runs the work of requests that goes on without them.
+    pub tasks: Arc<dyn Tasks>,
     /// Makes keys.
     pub make_key: MakeKey,
 }
@@ -135,7 +138,7 @@ impl SteppedProcess {
         let told = Arc::new(Told::default());
         let facts = OpenFacts::new();
         Self {
-            runtime: Runtime::telling(deps, options, facts, Arc::clone(&told) as _),
+            runtime: Runtime::telling(deps, options, facts, Arc::clone(&told) as _, services.tasks),
             make_key,
             told,
         }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use insula_model::{AuthRequest, AuthRequestId, CodeGrant, DeviceRequest, Login, TokenHash};
 use insula_store::{
     ClaimedCode, DeviceLife, DevicePace, DevicePoll, Failures, Finish, FoundDevice, LeaveToAnswer,
-    LoginRoom, Pace, StoreError, TenantCache,
+    LoginRoom, Pace, RefreshTurn, StoreError, TenantCache,
 };
 
 use super::WatchedCache;
@@ -169,6 +169,23 @@ impl TenantCache for WatchedCache {
             .await
     }
 
+    async fn begin_refresh(
+        &self,
+        usage: &TokenHash,
+        holder: &str,
+        ttl: Duration,
+    ) -> Result<RefreshTurn, StoreError> {
+        self.1
+            .watch("begin_refresh", self.0.begin_refresh(usage, holder, ttl))
+            .await
+    }
+
+    async fn end_refresh(&self, usage: &TokenHash, holder: &str) -> Result<(), StoreError> {
+        self.1
+            .watch("end_refresh", self.0.end_refresh(usage, holder))
+            .await
+    }
+
     async fn keep_refreshed(
         &self,
         usage: &TokenHash,
@@ -180,9 +197,9 @@ impl TenantCache for WatchedCache {
             .await
     }
 
-    async fn kept_refreshed(&self, usage: &TokenHash) -> Result<Option<Login>, StoreError> {
+    async fn forget_refreshed(&self, usage: &TokenHash) -> Result<(), StoreError> {
         self.1
-            .watch("kept_refreshed", self.0.kept_refreshed(usage))
+            .watch("forget_refreshed", self.0.forget_refreshed(usage))
             .await
     }
 

@@ -15,8 +15,8 @@ use insula_testkit::{FakeConnector, TenantBuilder, a_code_grant, a_tenant, jane}
 
 use super::refresh::{SECONDS, refresh_token, refreshed, tokens_with_data};
 use crate::testing::{
-    Trouble, app, code_form, exchange, fault, refusal, tokens, userinfo_of, view, watched,
-    with_code, with_connector, with_person,
+    Trouble, app, code_form, elsewhere, exchange, fault, refusal, tokens, userinfo_of, view,
+    watched, with_code, with_connector, with_person,
 };
 use crate::{Effects, FlowError, TenantView};
 
@@ -355,9 +355,9 @@ async fn who_asks_an_upstream_too_late_is_told_what_another_try_got() {
     let (plain, _) = with_connector(&plain, "mock", fake);
     let first = refresh_token(&tokens_with_data(&plain).await);
     let (view, _, cache) = watched(&plain);
-    let other = (plain.clone(), first.clone());
+    let other = (elsewhere(&plain), first.clone());
     cache.trouble(
-        "kept_refreshed",
+        "begin_refresh",
         Trouble::Meanwhile(Arc::new(move || {
             let (view, token) = other.clone();
             async move { assert!(refreshed(&view, &token).await.is_ok()) }.boxed()

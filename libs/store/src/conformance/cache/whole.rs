@@ -1,26 +1,78 @@
 use futures_util::future::join_all;
-use insula_model::{Asked, ConnectorId, Login};
+use insula_model::{Asked, ConnectorId, Login, TokenHash};
 
 use super::{
     CROWD, CacheOnTrial, DEVICE_LIFE, LIFE, MINUTE, PACE, ROOM, a_device, a_grant, a_hash, a_login,
     a_request, a_tenant, a_tenant_id, claim, fine, later, next, redeem, told,
 };
-use crate::{ClaimedCode, DevicePoll, Failures, Finish, FoundDevice, LeaveToAnswer, Pace};
+use crate::{
+    ClaimedCode, DevicePoll, Failures, Finish, FoundDevice, LeaveToAnswer, Pace, RefreshTurn,
+    TenantCache,
+};
 
 /// See its name.
-pub async fn a_refreshed_login_is_kept_and_replaced(trial: &dyn CacheOnTrial) {
+pub async fn a_refreshed_login_is_kept_in_place_of_the_turn_until_it_is_forgotten(
+    trial: &dyn CacheOnTrial,
+) {
     let tenant = a_tenant(trial);
     let (usage, login) = (a_hash(), a_login());
-    assert_eq!(fine(tenant.kept_refreshed(&usage).await), None);
+    assert_eq!(turn(tenant.as_ref(), &usage).await, RefreshTurn::Taken);
     fine(tenant.keep_refreshed(&usage, &login, later(300)).await);
-    assert_eq!(fine(tenant.kept_refreshed(&usage).await), Some(login));
+    let kept = RefreshTurn::Kept(Box::new(login));
+    assert_eq!(turn(tenant.as_ref(), &usage).await, kept);
     let other = Login {
         connector_data: Some(b"newer".to_vec()),
         ..a_login()
     };
     fine(tenant.keep_refreshed(&usage, &other, later(300)).await);
-    assert_eq!(fine(tenant.kept_refreshed(&usage).await), Some(other));
-    assert_eq!(fine(tenant.kept_refreshed(&a_hash()).await), None);
+    let kept = RefreshTurn::Kept(Box::new(other));
+    assert_eq!(turn(tenant.as_ref(), &usage).await, kept);
+    fine(tenant.end_refresh(&usage, "another").await);
+    assert_eq!(turn(tenant.as_ref(), &usage).await, kept);
+    fine(tenant.forget_refreshed(&usage).await);
+    assert_eq!(turn(tenant.as_ref(), &usage).await, RefreshTurn::Taken);
+    assert_eq!(turn(tenant.as_ref(), &a_hash()).await, RefreshTurn::Taken);
+}
+
+/// See its name.
+pub async fn of_a_hundred_who_want_to_ask_an_upstream_one_may(trial: &dyn CacheOnTrial) {
+    let (id, usage) = (a_tenant_id(), a_hash());
+    let asking = (0..100).map(|n| {
+        let tenant = trial.cache().tenant(&id);
+        tokio::spawn(async move {
+            let holder = format!("holder {n}");
+            fine(tenant.begin_refresh(&usage, &holder, MINUTE).await)
+        })
+    });
+    let turns = join_all(asking.collect::<Vec<_>>()).await;
+    let turns: Vec<_> = turns
+        .into_iter()
+        .map(|turn| turn.expect("it ends"))
+        .collect();
+    let count = |of: &RefreshTurn| turns.iter().filter(|turn| *turn == of).count();
+    assert_eq!(count(&RefreshTurn::Taken), 1);
+    assert_eq!(count(&RefreshTurn::Busy), 99);
+}
+
+/// See its name.
+pub async fn a_turn_to_ask_is_given_back_by_its_holder_alone_and_ends_by_itself(
+    trial: &dyn CacheOnTrial,
+) {
+    let tenant = a_tenant(trial);
+    let usage = a_hash();
+    let begin = async |holder| fine(tenant.begin_refresh(&usage, holder, MINUTE).await);
+    assert_eq!(begin("first").await, RefreshTurn::Taken);
+    fine(tenant.end_refresh(&usage, "second").await);
+    assert_eq!(begin("second").await, RefreshTurn::Busy);
+    fine(tenant.end_refresh(&usage, "first").await);
+    assert_eq!(begin("second").await, RefreshTurn::Taken);
+    trial.advance(MINUTE).await;
+    assert_eq!(begin("third").await, RefreshTurn::Taken);
+}
+
+/// Asks for the turn.
+async fn turn(tenant: &dyn TenantCache, usage: &TokenHash) -> RefreshTurn {
+    fine(tenant.begin_refresh(usage, "another", later(300)).await)
 }
 
 /// See its name.
@@ -190,7 +242,8 @@ pub async fn no_method_of_one_tenant_touches_another(trial: &dyn CacheOnTrial) {
     assert_eq!(theirs_claimed, ClaimedCode::Unknown);
     let leave = fine(theirs.answer_code(&code, 1, later(60)).await);
     assert_eq!(leave, LeaveToAnswer::Gone);
-    assert_eq!(fine(theirs.kept_refreshed(&usage).await), None);
+    fine(theirs.forget_refreshed(&usage).await);
+    assert_eq!(turn(theirs.as_ref(), &usage).await, RefreshTurn::Taken);
     assert_eq!(fine(theirs.counted("key").await), 0);
     assert_eq!(fine(theirs.count("key", later(60)).await), 1);
     fine(theirs.put_auth_request(&request, ROOM, LIFE).await);
@@ -201,7 +254,8 @@ pub async fn no_method_of_one_tenant_touches_another(trial: &dyn CacheOnTrial) {
     let read = fine(same.get_auth_request(&request.id).await);
     assert_eq!(read, Some(request));
     assert_eq!(fine(same.peek_code(&code).await), Some(grant));
-    assert_eq!(fine(same.kept_refreshed(&usage).await), Some(login));
+    let kept = RefreshTurn::Kept(Box::new(login));
+    assert_eq!(turn(same.as_ref(), &usage).await, kept);
     assert_eq!(fine(same.counted("key").await), 1);
 }
 
@@ -258,6 +312,7 @@ pub async fn every_entry_has_an_end(trial: &dyn CacheOnTrial) {
     claim(tenant.as_ref(), &waiting).await;
     let (usage, login) = (a_hash(), a_login());
     fine(tenant.keep_refreshed(&usage, &login, later(300)).await);
+    turn(tenant.as_ref(), &a_hash()).await;
     fine(tenant.count("key", later(60)).await);
     fine(tenant.count("key", later(60)).await);
     let (waiting, approved, denied) = (a_hash(), a_hash(), a_hash());
@@ -297,7 +352,7 @@ pub async fn what_has_ended_is_not_seen_any_more(trial: &dyn CacheOnTrial) {
     let login = a_login();
     fine(tenant.keep_refreshed(&usage, &login, MINUTE / 2).await);
     trial.advance(MINUTE / 2).await;
-    assert_eq!(fine(tenant.kept_refreshed(&usage).await), None);
+    assert_eq!(turn(tenant.as_ref(), &usage).await, RefreshTurn::Taken);
     assert!(fine(tenant.peek_code(&code).await).is_some());
     trial.advance(MINUTE / 2).await;
     assert_eq!(fine(tenant.peek_code(&code).await), None);

@@ -8,10 +8,10 @@ use insula_model::{
 };
 
 use super::expiring_map::ExpiringMap;
-use super::{Code, Shared, TenantEntries, lock};
+use super::{Code, Refreshed, Shared, TenantEntries, lock};
 use crate::{
     ClaimedCode, DeviceLife, DevicePace, DevicePoll, Failures, Finish, FoundDevice, LeaveToAnswer,
-    LoginRoom, Pace, StoreError, TenantCache,
+    LoginRoom, Pace, RefreshTurn, StoreError, TenantCache,
 };
 
 /// How many ended entries a write removes while it is there.
@@ -46,6 +46,25 @@ impl OfTenant {
             return Err(StoreError::Full(what));
         }
         Ok(())
+    }
+
+    /// Puts one in, and lets go of the first to end where there is no room.
+    fn put_refreshed(
+        &self,
+        refreshed: &mut ExpiringMap<TokenHash, Refreshed>,
+        usage: &TokenHash,
+        entry: Refreshed,
+        ends: Monotonic,
+    ) {
+        refreshed.expire(self.now(), IN_PASSING);
+        refreshed.take(usage);
+        let is_full = |count: usize| count >= self.shared.limits.refreshed || self.shared.is_full();
+        if is_full(refreshed.len()) {
+            refreshed.drop_first_to_end();
+        }
+        if !is_full(refreshed.len()) {
+            refreshed.put(*usage, entry, ends);
+        }
     }
 }
 
@@ -280,30 +299,51 @@ impl TenantCache for OfTenant {
         Ok(lock(&self.entries.logins).poll_device(device, pace, now))
     }
 
+    async fn begin_refresh(
+        &self,
+        usage: &TokenHash,
+        holder: &str,
+        ttl: Duration,
+    ) -> Result<RefreshTurn, StoreError> {
+        let now = self.now();
+        let refreshed = &mut lock(&self.entries.refreshed);
+        Ok(match refreshed.get(usage, now) {
+            Some(Refreshed::Said(login)) => RefreshTurn::Kept(Box::new(login.as_ref().clone())),
+            Some(Refreshed::AskedBy(_)) => RefreshTurn::Busy,
+            None => {
+                let asked = Refreshed::AskedBy(holder.into());
+                self.put_refreshed(refreshed, usage, asked, now + ttl);
+                RefreshTurn::Taken
+            }
+        })
+    }
+
+    async fn end_refresh(&self, usage: &TokenHash, holder: &str) -> Result<(), StoreError> {
+        let now = self.now();
+        let refreshed = &mut lock(&self.entries.refreshed);
+        let stands = refreshed.get(usage, now);
+        if matches!(stands, Some(Refreshed::AskedBy(other)) if **other == *holder) {
+            refreshed.take(usage);
+        }
+        Ok(())
+    }
+
     async fn keep_refreshed(
         &self,
         usage: &TokenHash,
         login: &Login,
         ttl: Duration,
     ) -> Result<(), StoreError> {
-        let now = self.now();
-        let stored = Arc::new(login.clone());
+        let said = Refreshed::Said(Arc::new(login.clone()));
+        let ends = self.now() + ttl;
         let refreshed = &mut lock(&self.entries.refreshed);
-        refreshed.expire(now, IN_PASSING);
-        refreshed.take(usage);
-        if refreshed.len() >= self.shared.limits.refreshed || self.shared.is_full() {
-            refreshed.drop_first_to_end();
-        }
-        if refreshed.len() < self.shared.limits.refreshed && !self.shared.is_full() {
-            refreshed.put(*usage, stored, now + ttl);
-        }
+        self.put_refreshed(refreshed, usage, said, ends);
         Ok(())
     }
 
-    async fn kept_refreshed(&self, usage: &TokenHash) -> Result<Option<Login>, StoreError> {
-        let now = self.now();
-        let found = lock(&self.entries.refreshed).get(usage, now).cloned();
-        Ok(found.map(Arc::unwrap_or_clone))
+    async fn forget_refreshed(&self, usage: &TokenHash) -> Result<(), StoreError> {
+        lock(&self.entries.refreshed).take(usage);
+        Ok(())
     }
 
     async fn count(&self, key: &str, window: Duration) -> Result<u64, StoreError> {
