@@ -2,10 +2,9 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use insula_tests::{Agent, Deployment, Process, RelyingParty, free_port, header_of, program};
-use serde_json::Value;
 
 use crate::SOMEBODY;
-use crate::program::{Program, command};
+use crate::program::{Program, asked, command};
 
 /// A deployment that serves HTTPS, as the API server demands of issuers.
 struct Secure {
@@ -85,11 +84,6 @@ staticClients:
             .await;
         [tokens.id_token.unwrap().token, tokens.access_token]
     }
-}
-
-async fn asked(api: &mut Program, token: &str) -> Value {
-    api.tell(token);
-    api.answers().await
 }
 
 #[tokio::test]

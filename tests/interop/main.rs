@@ -7,6 +7,7 @@ mod authproxy;
 mod go_oidc;
 mod idpyoidc;
 mod kubelogin;
+mod kubernetes_active_directory;
 mod mod_auth_openidc;
 mod oauth2_proxy;
 mod oidc_client_ts;

@@ -91,6 +91,12 @@ fn hear(stream: impl Read + Send + 'static, said: &Arc<Mutex<Vec<String>>>) {
     });
 }
 
+/// What the authenticator of the API server says to a token.
+pub(crate) async fn asked(api: &mut Program, token: &str) -> serde_json::Value {
+    api.tell(token);
+    api.answers().await
+}
+
 /// The address in a line, if there is one.
 pub(crate) fn address(line: &str) -> Option<String> {
     let from = line.find("http://")?;

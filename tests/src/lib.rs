@@ -8,6 +8,7 @@
 pub mod attack;
 pub mod scripts;
 
+mod active_directory;
 mod agent;
 mod database;
 mod deployment;
@@ -23,6 +24,7 @@ mod services;
 mod tokens;
 mod walk;
 
+pub use active_directory::ActiveDirectory;
 pub use agent::{Agent, Answer};
 pub use database::execute_on;
 pub use deployment::{Deployment, DeploymentBuilder, free_port};

@@ -1,5 +1,6 @@
 //! Logins at each kind of upstream.
 
+mod active_directory;
 mod authproxy;
 mod bitbucket_cloud;
 mod both_dialects;

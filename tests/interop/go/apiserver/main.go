@@ -1,4 +1,5 @@
-// The OIDC authenticator of the Kubernetes API server with its default algorithms.
+// The OIDC authenticator of the Kubernetes API server with its default algorithms: by the flags that the
+// API server has had for long, or by a file as its --authentication-config takes it.
 //
 // It reads tokens from standard input, one a line, and answers each with one JSON object: who it is,
 // or why it is nobody.
@@ -8,13 +9,19 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"log"
 	"os"
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apiserver/pkg/apis/apiserver"
+	"k8s.io/apiserver/pkg/apis/apiserver/install"
+	"k8s.io/apiserver/pkg/apis/apiserver/validation"
+	authenticationcel "k8s.io/apiserver/pkg/authentication/cel"
 	"k8s.io/apiserver/plugin/pkg/authenticator/token/oidc"
 )
 
@@ -25,6 +32,7 @@ func (c certificates) CurrentCABundleContent() []byte { return c }
 type answer struct {
 	Authenticated bool     `json:"authenticated"`
 	Name          string   `json:"name,omitempty"`
+	UID           string   `json:"uid,omitempty"`
 	Groups        []string `json:"groups,omitempty"`
 	Error         string   `json:"error,omitempty"`
 }
@@ -33,20 +41,30 @@ func main() {
 	issuer := flag.String("issuer", "", "--oidc-issuer-url")
 	clientID := flag.String("client-id", "", "--oidc-client-id")
 	ca := flag.String("ca", "", "--oidc-ca-file")
+	config := flag.String("authentication-config", "", "--authentication-config, instead of the others")
 	flag.Parse()
-	if err := run(*issuer, *clientID, *ca); err != nil {
+	options, err := byFlags(*issuer, *clientID), error(nil)
+	if *config != "" {
+		options, err = byFile(*config)
+	} else {
+		options.CAContentProvider, err = contentOf(*ca)
+	}
+	if err == nil {
+		err = run(options)
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(issuer, clientID, ca string) error {
-	bundle, err := os.ReadFile(ca)
-	if err != nil {
-		return err
-	}
-	ctx := context.Background()
+func contentOf(file string) (certificates, error) {
+	content, err := os.ReadFile(file)
+	return certificates(content), err
+}
+
+func byFlags(issuer, clientID string) oidc.Options {
 	prefix := ""
-	authenticator, err := oidc.New(ctx, oidc.Options{
+	return oidc.Options{
 		JWTAuthenticator: apiserver.JWTAuthenticator{
 			Issuer: apiserver.Issuer{URL: issuer, Audiences: []string{clientID}},
 			ClaimMappings: apiserver.ClaimMappings{
@@ -54,8 +72,41 @@ func run(issuer, clientID, ca string) error {
 				Groups:   apiserver.PrefixedClaimOrExpression{Claim: "groups", Prefix: &prefix},
 			},
 		},
-		CAContentProvider: certificates(bundle),
-	})
+	}
+}
+
+// Reads the file as the API server does: strictly, and judged by its rules. It has one issuer.
+func byFile(file string) (oidc.Options, error) {
+	var options oidc.Options
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return options, err
+	}
+	scheme := runtime.NewScheme()
+	install.Install(scheme)
+	codecs := serializer.NewCodecFactory(scheme, serializer.EnableStrict)
+	object, err := runtime.Decode(codecs.UniversalDecoder(), content)
+	if err != nil {
+		return options, err
+	}
+	config, ok := object.(*apiserver.AuthenticationConfiguration)
+	if !ok || len(config.JWT) != 1 {
+		return options, errors.New("it is no AuthenticationConfiguration with one issuer")
+	}
+	compiler := authenticationcel.NewDefaultCompiler()
+	if wrong := validation.ValidateAuthenticationConfiguration(compiler, config, nil); len(wrong) > 0 {
+		return options, wrong.ToAggregate()
+	}
+	options.JWTAuthenticator = config.JWT[0]
+	if ca := config.JWT[0].Issuer.CertificateAuthority; ca != "" {
+		options.CAContentProvider = certificates(ca)
+	}
+	return options, nil
+}
+
+func run(options oidc.Options) error {
+	ctx := context.Background()
+	authenticator, err := oidc.New(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -76,7 +127,7 @@ func run(issuer, clientID, ca string) error {
 			said.Error = err.Error()
 		}
 		if ok {
-			said.Name, said.Groups = response.User.GetName(), response.User.GetGroups()
+			said.Name, said.UID, said.Groups = response.User.GetName(), response.User.GetUID(), response.User.GetGroups()
 		}
 		if err := output.Encode(said); err != nil {
 			return err
