@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use insula_tests::{Agent, Answer, Deployment, Login, Person, example_client, free_port, walk};
+use insula_tests::{
+    Agent, Answer, Deployment, Login, Person, example_client, free_port, program, walk,
+};
 
 /// The example client, ended with the test.
 struct Guest {
@@ -147,6 +149,77 @@ async fn one_visit(guest: &Guest, issuer: &str, person: &Person<'_>) {
     page_after(&agent, left).await;
     let home = agent.get(guest.at("/")).await.expect(200);
     assert!(home.page().has("login-form"), "{issuer}: {}", home.words());
+}
+
+/// OpenLDAP's server as the example has it started, ended with the test.
+struct ExampleDirectory(Child);
+
+impl Drop for ExampleDirectory {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl ExampleDirectory {
+    async fn start(program: &Path, folder: &Path, port: u16) -> Self {
+        let database = folder.join("umbrella-directory");
+        fs::create_dir(&database).unwrap();
+        let beside = folder.join("tenants/umbrella");
+        let settings = beside.join("slapd.conf");
+        let text = fs::read_to_string(&settings).unwrap();
+        let text = text.replace("/tmp/umbrella-directory", database.to_str().unwrap());
+        fs::write(&settings, text).unwrap();
+        let slapd = |arguments: &[&str]| {
+            let mut command = Command::new(program);
+            command.args(arguments).arg("-f").arg(&settings);
+            command.stdin(Stdio::null()).stdout(Stdio::null());
+            command
+        };
+        let mut add = slapd(&["-T", "add"]);
+        let added = add.arg("-l").arg(beside.join("people.ldif")).output();
+        let added = added.unwrap();
+        assert!(added.status.success(), "{added:?}");
+        let mut serve = slapd(&["-d", "none", "-h", &format!("ldap://127.0.0.1:{port}")]);
+        let directory = Self(serve.spawn().unwrap());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let place = ("127.0.0.1", port);
+        while tokio::net::TcpStream::connect(place).await.is_err() {
+            assert!(Instant::now() < deadline, "slapd never listened");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        directory
+    }
+}
+
+#[tokio::test]
+async fn the_example_with_a_directory_serves_without_it_and_finds_it_once_it_is_there() {
+    let Some(program) = program("INSULA_TEST_SLAPD") else {
+        return;
+    };
+    let deployment = Deployment::build().done();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tenants.example");
+    let (client_port, directory_port) = (free_port(), free_port());
+    let ports = [
+        (":5556", deployment.port),
+        (":5555", client_port),
+        (":3890", directory_port),
+    ];
+    move_in(&examples, &deployment.folder().join("tenants"), &ports);
+    let process = deployment.open().await;
+    let issuer = format!("http://umbrella.localhost:{}", deployment.port);
+    let document = format!("{issuer}/.well-known/openid-configuration");
+    Agent::new().get(document).await.expect(200);
+
+    let folder = deployment.folder();
+    let _directory = ExampleDirectory::start(&program, folder, directory_port).await;
+    let guest = Guest::start(client_port, std::slice::from_ref(&issuer)).await;
+    let lee = Person {
+        connector: Some("directory"),
+        ..Person::new("lee", "password")
+    };
+    one_visit(&guest, &issuer, &lee).await;
+    process.terminate().await;
 }
 
 /// Go, Python and Node ask the system for names, and on most Linux systems it knows none below
