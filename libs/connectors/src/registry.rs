@@ -162,7 +162,11 @@ impl Registry {
         let ours = |name: &str| name.eq_ignore_ascii_case("redirectURI");
         let urls = settings
             .filter(|(name, _)| !ours(name))
-            .filter_map(|(name, value)| Some((name, address(name, value.as_str()?)?)));
+            .flat_map(|(name, value)| {
+                let several = value.as_array().map(Vec::as_slice);
+                let each = several.unwrap_or(std::slice::from_ref(value)).iter();
+                each.filter_map(move |value| Some((name, address(name, value.as_str()?)?)))
+            });
         let refused = urls.filter_map(|(name, url)| {
             let why = self.http.policy().out_of_reach(&url)?;
             Some(format!("{name}: {why}"))
@@ -188,9 +192,13 @@ impl Registry {
     }
 }
 
-/// The address that a setting holds, if it does: a URL, or a `host` with or without a port.
+/// The address that a setting holds, if it does: a URL, or one of `host` and `hosts`, with or without a
+/// port.
 fn address(name: &str, value: &str) -> Option<Url> {
-    let url = if name.eq_ignore_ascii_case("host") {
+    let is_host = ["host", "hosts"]
+        .iter()
+        .any(|host| name.eq_ignore_ascii_case(host));
+    let url = if is_host {
         Url::parse(&format!("https://{value}"))
     } else {
         Url::parse(value)

@@ -189,6 +189,7 @@ fn addresses(node: &Node, key: &str, reading: &mut Reading<'_>) {
                 "issuer",
                 "issueralias",
                 "host",
+                "hosts",
             ];
             if holds_one.iter().any(|word| name.ends_with(word))
                 && let Some(oddity) = address::oddity(text)

@@ -79,6 +79,7 @@ fn the_addresses_of_a_connector_are_looked_at_wherever_they_stand() {
             "providerDiscoveryOverrides.tokenURL",
         ),
         (r#"{ hosts: [], host: "ldap.test\t:636" }"#, "host"),
+        (r#"{ hosts: ["a.test", "ldap.test\t:636"] }"#, "hosts[1]"),
     ] {
         let text = format!("connectors: [{{ type: oidc, id: o, name: O, config: {config} }}]\n");
         let key = format!("connectors[0].config.{key}");

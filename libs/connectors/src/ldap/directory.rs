@@ -11,6 +11,7 @@ use tracing::info;
 
 use super::entry::Entry;
 use super::server::Server;
+use super::servers::{Answered, Servers};
 use super::trouble::{Trouble, of_result};
 use super::{Search, Searches, refusal};
 
@@ -21,7 +22,7 @@ const KEPT: Duration = Duration::from_mins(1);
 /// A directory as the service account sees it, over connections that are kept.
 pub(super) struct Directory {
     pub(super) connector: String,
-    pub(super) server: Server,
+    pub(super) servers: Servers,
     /// Empty for nobody: an anonymous bind.
     pub(super) account: String,
     pub(super) password: Secret<str>,
@@ -33,6 +34,7 @@ pub(super) struct Directory {
 
 /// A connection that the service account is bound to.
 pub(super) struct Kept {
+    server: Arc<Server>,
     ldap: Ldap,
     since: Monotonic,
 }
@@ -74,11 +76,18 @@ impl Directory {
 
     async fn bound(&self) -> Result<Kept, Trouble> {
         let since = self.clock.monotonic();
-        let mut ldap = self.server.connect().await?;
-        let (dn, password) = (&self.account, self.password.reveal());
-        let bound = self.server.bind(&mut ldap, dn, password).await?;
+        let answered = self.servers.bind(&self.account, self.password.reveal());
+        let Answered {
+            server,
+            ldap,
+            bound,
+        } = answered.await?;
         match bound.code {
-            0 => Ok(Kept { ldap, since }),
+            0 => Ok(Kept {
+                server,
+                ldap,
+                since,
+            }),
             48 | 49 => Err(Trouble::Unusable(format!(
                 "it refuses the service account (result code {}); check bindDN and bindPW",
                 bound.code
@@ -94,18 +103,24 @@ impl Directory {
         if dn.is_empty() || password.reveal().is_empty() {
             return Ok(Verdict::Wrong);
         }
-        let mut ldap = self.server.connect().await?;
-        let bound = self.server.bind(&mut ldap, dn, password.reveal()).await?;
+        let answered = self.servers.bind(dn, password.reveal()).await?;
+        let Answered {
+            mut ldap, bound, ..
+        } = answered;
         // A farewell: nothing depends on it.
         drop(ldap.unbind().await);
         let (id, code, text) = (&self.connector, bound.code, &bound.text);
-        if let Some(reason) = refusal::reason(code, text) {
+        let policy = &bound.policy;
+        if let Some(reason) = policy.refusal().or_else(|| refusal::reason(code, text)) {
             info!(
                 connector.id = %id, dn, code, text = ?text,
                 "connector {id}: the directory does not let {dn} log in: {reason}"
             );
+        } else if let Some(warning) = policy.warning().filter(|_| code == 0) {
+            info!(connector.id = %id, dn, "connector {id}: of {dn}: {warning}");
         }
         match code {
+            0 if policy.must_change() => Ok(Verdict::Wrong),
             0 => Ok(Verdict::Right),
             // invalidCredentials, noSuchObject, constraintViolation, inappropriateAuthentication,
             // unwillingToPerform
@@ -137,10 +152,10 @@ impl Session<'_> {
 impl Searches for Session<'_> {
     /// Searches; on a kept connection that turns out to be broken, once more on a new one.
     async fn search(&mut self, search: &Search) -> Result<Vec<Entry>, Trouble> {
-        let server = &self.directory.server;
         if self.is_kept {
             // One that a firewall forgot says nothing at all: time must be left for another.
-            let asked = server.search(&mut self.connection.ldap, search);
+            let Kept { server, ldap, .. } = &mut self.connection;
+            let asked = server.search(ldap, search);
             match timeout(server.patience, asked).await {
                 Ok(Err(Trouble::Silent(_))) | Err(_) => {}
                 Ok(found) => return found,
@@ -150,6 +165,7 @@ impl Searches for Session<'_> {
             self.connection = self.directory.bound().await?;
             self.is_kept = false;
         }
-        server.search(&mut self.connection.ldap, search).await
+        let Kept { server, ldap, .. } = &mut self.connection;
+        server.search(ldap, search).await
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct GroupRules {
     pub(super) filter: String,
     pub(super) matchers: Vec<Matcher>,
     pub(super) name_attr: String,
+    /// What is written before each name.
+    pub(super) prefix: String,
 }
 
 /// One way in which a group holds its members.
@@ -121,7 +123,8 @@ impl GroupRules {
     }
 
     fn name(&self, group: &Entry) -> Result<String, Trouble> {
-        let name = group.texts(&self.name_attr).next().map(str::to_owned);
+        let name = group.texts(&self.name_attr).next();
+        let name = name.map(|name| format!("{}{name}", self.prefix));
         name.ok_or_else(|| {
             let attribute = &self.name_attr;
             warn!(dn = %group.dn, "a group's entry lacks {attribute}, its name");

@@ -5,9 +5,11 @@ mod directory;
 mod entry;
 mod groups;
 mod person;
+mod policy;
 mod refusal;
 mod searches;
 mod server;
+mod servers;
 mod settings;
 mod tls;
 mod trouble;
@@ -23,7 +25,7 @@ use insula_connector_kit::{
     UpstreamIdentity,
 };
 use insula_model::{ConnectorSpec, Password};
-use ldap3::Scope;
+use ldap3::{DerefAliases, Scope};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
@@ -31,7 +33,9 @@ use self::directory::{Directory, Session, Verdict};
 use self::entry::{Entry, is_constructed};
 use self::groups::GroupRules;
 use self::person::PersonRules;
+use self::searches::or;
 use self::server::Server;
+use self::servers::Servers;
 use self::settings::Settings;
 use self::trouble::Trouble;
 use self::wall::Wall;
@@ -97,20 +101,25 @@ impl Ldap {
         for ignored in settings.ignored() {
             warn!(connector.id = %id, "of connector {id} is without effect: {ignored}");
         }
-        let place = settings.place().map_err(ConnectorError::Settings)?;
+        let places = settings.places().map_err(ConnectorError::Settings)?;
+        let tls = if settings.is_encrypted() {
+            Some(tls::client_config(&settings).map_err(ConnectorError::Settings)?)
+        } else {
+            None
+        };
+        // So that another server, or another address, has its turn before the person is told.
+        let turns = u32::try_from(places.len() + 1).unwrap_or(u32::MAX);
+        let servers = places.iter().map(|place| Server {
+            place: place.clone(),
+            tls: tls.clone(),
+            name: or(&settings.tls_server_name, &place.host),
+            aliases: settings.aliases().unwrap_or(DerefAliases::Never),
+            policy: Arc::clone(http.policy()),
+            patience: spec.timeout / turns,
+        });
         let directory = Directory {
             connector: id.to_owned(),
-            server: Server {
-                place: place.clone(),
-                tls: if settings.is_encrypted() {
-                    Some(tls::client_config(&settings).map_err(ConnectorError::Settings)?)
-                } else {
-                    None
-                },
-                policy: Arc::clone(http.policy()),
-                // So that a second address has its turn before the person is told.
-                patience: spec.timeout / 2,
-            },
+            servers: Servers::new(id, servers),
             account: settings.bind_dn.clone(),
             password: settings.bind_pw.clone(),
             kept: Mutex::default(),
@@ -119,7 +128,7 @@ impl Ldap {
         };
         Ok(Self {
             prompt: settings.prompt(),
-            wall: Wall::new(place, http, spec, ctx),
+            wall: Wall::new(places, http, spec, ctx),
             people: Arc::new(People {
                 directory,
                 person: settings.user_search.rules(),

@@ -34,6 +34,7 @@ pub(super) struct GroupSearch {
     #[serde(flatten)]
     single: UserMatcher,
     name_attr: String,
+    prefix: String,
 }
 
 #[derive(Default, Clone, Deserialize)]
@@ -72,6 +73,7 @@ pub(super) const GROUP_SEARCH: &[Setting] = &[
     Setting("groupAttr", Kind::Text),
     Setting("recursionGroupAttr", Kind::Text),
     Setting("nameAttr", Kind::Text),
+    Setting("prefix", Kind::Text),
 ];
 
 impl UserSearch {
@@ -139,6 +141,7 @@ impl GroupSearch {
             filter: self.filter.clone(),
             matchers: matchers.into_iter().map(UserMatcher::into_rule).collect(),
             name_attr: self.name_attr.clone(),
+            prefix: self.prefix.clone(),
         })
     }
 

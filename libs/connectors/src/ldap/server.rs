@@ -5,7 +5,8 @@ use std::time::Duration;
 use ldap3::adapters::{Adapter, EntriesOnly, PagedResults};
 use ldap3::exop::Exop;
 use ldap3::{
-    Ldap, LdapConnAsync, LdapConnSettings, LdapError, SearchEntry, SearchOptions, StdStream,
+    DerefAliases, Ldap, LdapConnAsync, LdapConnSettings, LdapError, SearchEntry, SearchOptions,
+    StdStream,
 };
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -18,6 +19,7 @@ use tracing::info;
 
 use super::Search;
 use super::entry::Entry;
+use super::policy::{self, Policy};
 use super::trouble::{Trouble, of_result};
 use super::wire::carry;
 use crate::http::{NoAddress, OutboundPolicy, resolve};
@@ -79,18 +81,16 @@ pub(super) struct Place {
     pub(super) mode: Mode,
 }
 
-impl Place {
-    /// It says nothing, or nothing of use, for so long: so do some ports that are spoken to in another
-    /// manner than theirs.
-    pub(super) fn silent_for(&self, limit: Duration) -> Trouble {
-        let Self {
-            host, port, mode, ..
-        } = self;
-        let (how, helps, ms) = (mode.words(), mode.what_helps(), limit.as_millis());
-        Trouble::Silent(format!(
-            "{host}:{port} does not answer {how} within {ms} ms{helps}"
-        ))
-    }
+/// They say nothing, or nothing of use, for so long: so do some ports that are spoken to in another manner
+/// than theirs.
+pub(super) fn silent_for(places: &[Place], limit: Duration) -> Trouble {
+    let named = places
+        .iter()
+        .map(|Place { host, port, .. }| format!("{host}:{port}"));
+    let named = named.collect::<Vec<_>>().join(" and ");
+    let mode = places.first().map_or(Mode::Tls, |place| place.mode);
+    let (how, helps, ms) = (mode.words(), mode.what_helps(), limit.as_millis());
+    Trouble::Silent(format!("no answer of {named} {how} within {ms} ms{helps}"))
 }
 
 /// The way to a directory.
@@ -98,8 +98,12 @@ pub(super) struct Server {
     pub(super) place: Place,
     /// How it is encrypted, if it is.
     pub(super) tls: Option<Arc<ClientConfig>>,
+    /// What must stand in its certificate.
+    pub(super) name: String,
+    /// Which entries that stand for others are replaced by those.
+    pub(super) aliases: DerefAliases,
     pub(super) policy: Arc<OutboundPolicy>,
-    /// How long one address may take to answer at all.
+    /// How long one address may take to answer at all; of several servers, each.
     pub(super) patience: Duration,
 }
 
@@ -118,7 +122,7 @@ impl Server {
     }
 
     async fn converse_encrypted(&self, stream: TcpStream) -> Result<Ldap, Trouble> {
-        let name = ServerName::try_from(self.place.host.clone()).map_err(|_| {
+        let name = ServerName::try_from(self.name.clone()).map_err(|_| {
             Trouble::Forbidden("host cannot be the name in a certificate".to_owned())
         })?;
         let tls = self
@@ -197,10 +201,12 @@ impl Server {
         dn: &str,
         password: &str,
     ) -> Result<Bound, Trouble> {
+        ldap.with_controls(vec![policy::asked()]);
         let result = ldap.simple_bind(dn, password).await;
         let result = result.map_err(|e| self.failed(&e))?;
         Ok(Bound {
             code: result.rc,
+            policy: Policy::of(&result.ctrls),
             text: result.text,
         })
     }
@@ -213,12 +219,14 @@ impl Server {
     ) -> Result<Vec<Entry>, Trouble> {
         type Adapters<'a> = Vec<Box<dyn Adapter<'a, String, Vec<String>> + 'a>>;
         let mut adapters: Adapters<'_> = vec![Box::new(EntriesOnly::new())];
+        let mut options = SearchOptions::new().deref(self.aliases);
         if search.is_of_one {
             // A second one is seen, and no third is sent.
-            ldap.with_search_options(SearchOptions::new().sizelimit(2));
+            options = options.sizelimit(2);
         } else {
             adapters.push(Box::new(PagedResults::new(PAGE)));
         }
+        ldap.with_search_options(options);
         let mut stream = ldap
             .streaming_search_with(
                 adapters,
@@ -291,6 +299,8 @@ fn certificate_problem(cause: &io::Error) -> bool {
 /// What a directory says to a bind.
 pub(super) struct Bound {
     pub(super) code: u32,
+    /// What its password policy says.
+    pub(super) policy: Policy,
     /// Its own words, for logs.
     pub(super) text: String,
 }

@@ -1,4 +1,6 @@
 use insula_secret::Secret;
+use ldap3::DerefAliases;
+use rustls::pki_types::ServerName;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -12,6 +14,10 @@ use crate::settings::{Kind, Reading, Setting, read};
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Settings {
     host: String,
+    hosts: Vec<String>,
+    #[serde(rename = "tlsServerName")]
+    pub(super) tls_server_name: String,
+    dereference_aliases: String,
     #[serde(rename = "insecureNoSSL")]
     insecure_no_ssl: bool,
     #[serde(rename = "startTLS")]
@@ -35,6 +41,9 @@ pub(super) struct Settings {
 /// Every setting there is.
 pub(super) const SETTINGS: &[Setting] = &[
     Setting("host", Kind::Text),
+    Setting("hosts", Kind::Texts),
+    Setting("tlsServerName", Kind::Text),
+    Setting("dereferenceAliases", Kind::Text),
     Setting("insecureNoSSL", Kind::Flag),
     Setting("startTLS", Kind::Flag),
     Setting("insecureSkipVerify", Kind::Flag),
@@ -58,8 +67,15 @@ impl Settings {
     /// Every problem in what they say.
     pub(super) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if let Err(problem) = self.place() {
+        if let Err(problem) = self.places() {
             problems.push(problem);
+        }
+        if ServerName::try_from(or(&self.tls_server_name, "localhost")).is_err() {
+            problems.push("tlsServerName must be a name or an address without a port".to_owned());
+        }
+        if self.aliases().is_none() {
+            problems
+                .push("dereferenceAliases must be never, searching, finding or always".to_owned());
         }
         problems.extend(self.contradictions());
         if self.is_encrypted()
@@ -120,6 +136,10 @@ impl Settings {
              encrypted",
         );
         ignore(
+            !self.tls_server_name.is_empty() && (!self.is_encrypted() || self.insecure_skip_verify),
+            "tlsServerName where no certificate is looked at",
+        );
+        ignore(
             self.insecure_skip_verify && has_root,
             "rootCA and rootCAData with insecureSkipVerify: every certificate is believed",
         );
@@ -147,25 +167,46 @@ impl Settings {
         or(&self.username_prompt, "Username")
     }
 
-    /// Where the directory is, and how it is spoken to.
-    pub(super) fn place(&self) -> Result<Place, String> {
-        if self.host.is_empty() {
+    /// Which aliases are followed (RFC 4511 §4.5.1.3).
+    pub(super) fn aliases(&self) -> Option<DerefAliases> {
+        match self.dereference_aliases.as_str() {
+            "" | "never" => Some(DerefAliases::Never),
+            "searching" => Some(DerefAliases::Searching),
+            "finding" => Some(DerefAliases::Finding),
+            "always" => Some(DerefAliases::Always),
+            _ => None,
+        }
+    }
+
+    /// Where the servers of the directory are, and how they are spoken to.
+    pub(super) fn places(&self) -> Result<Vec<Place>, String> {
+        let host = Some(("host".to_owned(), &self.host)).filter(|(_, host)| !host.is_empty());
+        let hosts = self.hosts.iter().enumerate();
+        let hosts = hosts.map(|(at, host)| (format!("hosts[{at}]"), host));
+        let all = host.into_iter().chain(hosts);
+        let all: Vec<_> = all.map(|(name, host)| self.place(&name, host)).collect();
+        if all.is_empty() {
             return Err("host is missing".to_owned());
         }
+        all.into_iter().collect()
+    }
+
+    fn place(&self, name: &str, host: &str) -> Result<Place, String> {
         let mode = match (self.insecure_no_ssl, self.start_tls) {
             (true, _) => Mode::Plain,
             (false, true) => Mode::StartTls,
             (false, false) => Mode::Tls,
         };
         let wrong = || {
-            "host must be the name or address of one server, with or without a port, like \
-             ldap.example:636 and without ldap://"
-                .to_owned()
+            format!(
+                "{name} must be the name or address of one server, with or without a port, like \
+                 ldap.example:636 and without ldap://"
+            )
         };
-        if self.host.contains(['/', '@', '?', '#', '%']) {
+        if host.contains(['/', '@', '?', '#', '%']) {
             return Err(wrong());
         }
-        let url = Url::parse(&format!("ldap://{}", self.host)).map_err(|_| wrong())?;
+        let url = Url::parse(&format!("ldap://{host}")).map_err(|_| wrong())?;
         let host = url.host_str().filter(|host| !host.is_empty());
         let host = host.ok_or_else(wrong)?.trim_matches(['[', ']']).to_owned();
         let port = url.port().unwrap_or(mode.port());

@@ -7,6 +7,7 @@ mod groups;
 mod lab;
 mod login;
 mod outages;
+mod policies;
 mod refresh;
 mod settings;
 mod slapd;

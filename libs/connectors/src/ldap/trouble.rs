@@ -38,6 +38,18 @@ impl Trouble {
         }
     }
 
+    /// For logs.
+    pub(super) fn words(&self) -> &str {
+        match self {
+            Self::Forbidden(cause)
+            | Self::Silent(cause)
+            | Self::Busy(cause)
+            | Self::Unusable(cause) => cause,
+            Self::NoSuchObject => "it has no such entry",
+            Self::TooMany => "it has too many answers",
+        }
+    }
+
     /// Whether it counts as an outage.
     pub(super) fn is_outage(&self) -> bool {
         matches!(self, Self::Silent(_) | Self::Busy(_))

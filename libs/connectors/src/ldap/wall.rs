@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::server::Place;
+use super::server::{Place, silent_for};
 use super::trouble::Trouble;
 use crate::http::UpstreamHttp;
 
@@ -24,7 +24,7 @@ const PAUSES: Backoff = Backoff {
 /// What goes wrong with one directory stays behind this: so many logins at once, so long, and after
 /// failures none for a while. Sockets belong to the runtime that outlives every tenant.
 pub(super) struct Wall {
-    place: Place,
+    places: Vec<Place>,
     timeout: Duration,
     calls: Arc<Semaphore>,
     guard: Arc<Guard>,
@@ -39,14 +39,14 @@ struct Guard {
 
 impl Wall {
     pub(super) fn new(
-        place: Place,
+        places: Vec<Place>,
         http: &UpstreamHttp,
         spec: &ConnectorSpec,
         ctx: &OpenContext,
     ) -> Self {
         let calls = usize::try_from(ctx.upstream_calls.max(1)).unwrap_or(usize::MAX);
         Self {
-            place,
+            places,
             timeout: spec.timeout,
             calls: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))),
             guard: Arc::new(Guard {
@@ -69,10 +69,10 @@ impl Wall {
             .map_err(|_| ConnectorError::Busy("all calls to the upstream are in use"))?;
         self.guard.admit()?;
         let guard = Arc::clone(&self.guard);
-        let (limit, place) = (self.timeout, self.place.clone());
+        let (limit, places) = (self.timeout, self.places.clone());
         let call = self.io.spawn(async move {
             let ended = timeout(limit, conversation).await;
-            let ended = ended.unwrap_or_else(|_| Err(place.silent_for(limit)));
+            let ended = ended.unwrap_or_else(|_| Err(silent_for(&places, limit)));
             guard.report(&ended);
             drop(permit);
             ended

@@ -110,6 +110,8 @@ async fn an_inner_address_that_is_not_allowed_is_told_before_anybody_logs_in() {
             false,
         ),
         ("ldap", json!({"host": "10.0.0.1:636"}), true),
+        ("ldap", json!({"hosts": ["a.test", "10.0.0.1:636"]}), true),
+        ("ldap", json!({"hosts": ["a.test", "b.test:636"]}), false),
         ("ldap", json!({"HOST": "[fd00::1]"}), true),
         ("ldap", json!({"host": "localhost:389"}), true),
         ("ldap", json!({"host": "ldap.test:389"}), false),

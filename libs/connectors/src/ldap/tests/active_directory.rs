@@ -1,7 +1,6 @@
 //! What Active Directory has that others have not.
 
 use insula_connector_kit::{Connector as _, ConnectorError, UpstreamIdentity};
-use insula_model::Password;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -158,15 +157,9 @@ async fn accounts_that_are_closed_are_told_of_a_wrong_password_and_nothing_else(
 /// What the log says of a bind.
 async fn reason(domain: &Domain, name: &str, password: &str) -> Option<&'static str> {
     let ldap = open(&domain.config());
-    let server = &ldap.people.directory.server;
-    let mut conversation = server.connect().await.unwrap();
-    let dn = person(name);
-    let password = Password::new(password);
-    let bound = server
-        .bind(&mut conversation, &dn, password.reveal())
-        .await
-        .unwrap();
-    refusal::reason(bound.code, &bound.text)
+    let servers = &ldap.people.directory.servers;
+    let answered = servers.bind(&person(name), password).await.unwrap();
+    refusal::reason(answered.bound.code, &answered.bound.text)
 }
 
 #[tokio::test]

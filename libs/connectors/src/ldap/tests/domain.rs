@@ -77,7 +77,9 @@ impl Domain {
     async fn as_administrator(&self) -> Conversation {
         let settings = Settings::read(&self.config()).settings;
         let server = Server {
-            place: settings.place().unwrap(),
+            place: settings.places().unwrap().remove(0),
+            name: self.address.clone(),
+            aliases: ldap3::DerefAliases::Never,
             tls: Some(tls::client_config(&settings).unwrap()),
             policy: std::sync::Arc::clone(local_http().policy()),
             patience: PATIENCE,

@@ -55,6 +55,7 @@ async fn groups_are_found_as_the_settings_say() {
         ),
         (json!({"filter": "(objectClass=posixGroup)"}), vec![]),
         (json!({"nameAttr": "description"}), vec!["writes code"]),
+        (json!({"prefix": "ldap:"}), vec!["ldap:developers"]),
         (
             json!({"nameAttr": "DN"}),
             vec!["cn=developers,ou=groups,dc=acme,dc=test"],
@@ -189,6 +190,7 @@ fn rules() -> GroupRules {
             recursion: Some("member".to_owned()),
         }],
         name_attr: "cn".to_owned(),
+        prefix: String::new(),
     }
 }
 

@@ -328,3 +328,35 @@ async fn a_base_that_is_not_there_is_told_as_such() {
         "{answer:?}"
     );
 }
+
+#[tokio::test]
+async fn entries_that_stand_for_others_are_followed_only_where_that_is_wanted() {
+    let alias = "dn: cn=Jay,ou=elsewhere,dc=acme,dc=test\nobjectClass: alias\n\
+                 objectClass: extensibleObject\ncn: Jay\n\
+                 aliasedObjectName: cn=Jane Doe,ou=people,dc=acme,dc=test\n";
+    let options = Options {
+        entries: alias.to_owned(),
+        ..Options::default()
+    };
+    let Some(slapd) = Slapd::start_with(&options).await else {
+        return;
+    };
+    // Under the first stands her own alias; the second is one for where she is.
+    let below = "ou=elsewhere,dc=acme,dc=test";
+    let at = "ou=staff,dc=acme,dc=test";
+    for (follow, base, is_found) in [
+        (json!(null), below, false),
+        (json!("never"), below, false),
+        (json!("finding"), below, false),
+        (json!("searching"), below, true),
+        (json!("always"), below, true),
+        (json!("never"), at, false),
+        (json!("searching"), at, false),
+        (json!("finding"), at, true),
+        (json!("always"), at, true),
+    ] {
+        let more = json!({"dereferenceAliases": follow, "userSearch": {"baseDN": base}});
+        let jane = log_in(&open(&with(&config(&slapd), &more)), "jane", "secret").await;
+        assert_eq!(jane.is_ok(), is_found, "{more}: {jane:?}");
+    }
+}

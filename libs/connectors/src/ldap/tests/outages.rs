@@ -217,3 +217,63 @@ async fn what_is_slipped_in_before_encryption_begins_ends_the_conversation() {
         "{answer:?}"
     );
 }
+
+#[tokio::test]
+async fn where_one_server_is_down_or_silent_or_busy_the_next_is_asked_and_from_then_on_first() {
+    let Some(mut slapd) = Slapd::start().await else {
+        return;
+    };
+    let silent = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    // To a bind: unavailable.
+    let busy = answers(vec![
+        0x30, 0x0c, 0x02, 1, 1, 0x61, 7, 0x0a, 1, 52, 4, 0, 4, 0,
+    ])
+    .await;
+    let servers = [
+        free_port(),
+        silent.local_addr().unwrap().port(),
+        busy,
+        slapd.plain,
+    ];
+    let mut spec = ConnectorSpec {
+        timeout: Duration::from_secs(10),
+        ..spec(&config(&slapd))
+    };
+    let hosts = servers.map(|port| format!("127.0.0.1:{port}"));
+    spec.config["host"] = hosts[0].clone().into();
+    spec.config["hosts"] = hosts[1..].into();
+    let ldap = try_open(&spec).unwrap();
+    assert!(log_in(&ldap, "jane", "secret").await.is_ok());
+    let wrong = log_in(&ldap, "jane", "wrong").await;
+    assert_eq!(wrong, Err(ConnectorError::WrongPassword));
+    drop(silent.accept().await.unwrap());
+    // Nobody else came to the silent one.
+    let came = tokio::time::timeout(Duration::from_millis(50), silent.accept()).await;
+    assert!(came.is_err());
+
+    slapd.kill();
+    drop(silent);
+    let away = log_in(&ldap, "jane", "secret").await;
+    assert!(
+        matches!(away, Err(ConnectorError::Unreachable(_))),
+        "{away:?}"
+    );
+    slapd.restart().await;
+    assert!(log_in(&ldap, "jane", "secret").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_wrong_service_account_is_not_tried_at_every_server() {
+    let (Some(one), Some(other)) = (Slapd::start().await, Slapd::start().await) else {
+        return;
+    };
+    let mut config = config(&one);
+    config["bindPW"] = "wrong".into();
+    config["hosts"] = json!([format!("127.0.0.1:{}", other.plain)]);
+    let answer = log_in(&open(&config), "jane", "secret").await;
+    assert!(
+        matches!(&answer, Err(ConnectorError::Upstream(why)) if why.contains("bindDN and bindPW")),
+        "{answer:?}"
+    );
+    assert_eq!(other.logged("BIND"), 0, "an account is locked sooner so");
+}

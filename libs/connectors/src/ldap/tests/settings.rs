@@ -50,6 +50,24 @@ fn rows(slapd: &Slapd) -> Vec<(&'static str, Value, Value)> {
     vec![
         ("host", none(), json!({"host": "127.0.0.1:9"})),
         (
+            "hosts",
+            json!({"host": "127.0.0.1:9"}),
+            json!({"hosts": [format!("127.0.0.1:{}", slapd.plain)]}),
+        ),
+        (
+            "tlsServerName",
+            with(
+                &trusting,
+                &json!({"clientCert": certificate, "clientKey": key}),
+            ),
+            json!({"tlsServerName": "ldap.acme.test"}),
+        ),
+        (
+            "dereferenceAliases",
+            user("baseDN", json!("ou=staff,dc=acme,dc=test")),
+            json!({"dereferenceAliases": "finding"}),
+        ),
+        (
             "insecureNoSSL",
             json!({"insecureNoSSL": null}),
             json!({"insecureNoSSL": true}),
@@ -186,6 +204,11 @@ fn rows(slapd: &Slapd) -> Vec<(&'static str, Value, Value)> {
             none(),
             group("nameAttr", json!("description")),
         ),
+        (
+            "groupSearch.prefix",
+            none(),
+            group("prefix", json!("ldap:")),
+        ),
     ]
 }
 
@@ -249,6 +272,18 @@ fn what_contradicts_itself_is_refused_with_what_helps() {
         (json!({"bindPW": "hunter2"}), "bindPW needs bindDN"),
         (json!({"host": "ldap://acme.test"}), "without ldap://"),
         (json!({"host": "acme.test:ldap"}), "with or without a port"),
+        (
+            json!({"hosts": ["b.test", "ldap://c.test"]}),
+            "hosts[1] must be",
+        ),
+        (
+            json!({"tlsServerName": "a.test:636"}),
+            "tlsServerName must be",
+        ),
+        (
+            json!({"dereferenceAliases": "sometimes"}),
+            "dereferenceAliases must be",
+        ),
         (json!({"host": "a@acme.test"}), "with or without a port"),
         (json!({"rootCA": "no pem"}), "rootCA holds neither PEM"),
         (
@@ -339,7 +374,7 @@ fn ports_follow_the_manner_of_speaking() {
     ];
     for (more, host, port, mode) in rows {
         let settings = Settings::read(&with(&least(), &more)).settings;
-        let place = settings.place().unwrap();
+        let place = settings.places().unwrap().remove(0);
         assert_eq!(
             (place.host.as_str(), place.port, place.mode),
             (host, port, mode)
@@ -361,6 +396,14 @@ fn what_is_without_effect_is_said_so() {
         (
             json!({"insecureSkipVerify": true, "rootCA": "a"}),
             "every certificate",
+        ),
+        (
+            json!({"insecureSkipVerify": true, "tlsServerName": "a.test"}),
+            "where no certificate is looked at",
+        ),
+        (
+            json!({"insecureNoSSL": true, "tlsServerName": "a.test"}),
+            "where no certificate is looked at",
         ),
         (
             json!({"groupSearch": {"baseDN": "a=b", "nameAttr": "cn", "userAttr": "a",

@@ -72,6 +72,29 @@ async fn a_certificate_with_another_name_is_not_believed() {
 }
 
 #[tokio::test]
+async fn the_name_in_the_certificate_may_be_another_than_the_one_it_is_reached_by() {
+    let Some(slapd) = Slapd::start().await else {
+        return;
+    };
+    let by_name = json!({
+        "host": format!("localhost:{}", slapd.tls),
+        "tlsServerName": "127.0.0.1",
+    });
+    let plain = json!({"host": format!("localhost:{}", slapd.plain), "tlsServerName": "127.0.0.1"});
+    for config in [ldaps(&slapd, &by_name), start_tls(&slapd, &plain)] {
+        assert_eq!(outcome(&config).await, Ok("jane@acme.test".to_owned()));
+    }
+    let other = json!({"tlsServerName": "ldap.acme.test"});
+    for encrypted in [ldaps, start_tls] {
+        let answer = outcome(&encrypted(&slapd, &other)).await;
+        assert!(
+            matches!(&answer, Err(ConnectorError::Unreachable(why)) if why.contains("not valid for name")),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_directory_may_ask_for_a_certificate_of_ours() {
     let demanding = Options {
         global: "TLSVerifyClient demand".to_owned(),
