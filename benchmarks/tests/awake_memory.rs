@@ -156,7 +156,7 @@ impl SpecSource for Written {
             themes: &allowed,
             requests: None,
             kinds: None,
-            certificates: &[],
+            file_settings: &[],
         };
         let document = Document::Stored {
             id,

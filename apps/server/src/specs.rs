@@ -30,7 +30,7 @@ struct Inspection {
 pub(crate) fn connector_kinds() -> ConnectorKinds {
     ConnectorKinds {
         names: Registry::kinds(),
-        certificates: Registry::certificate_settings(),
+        file_settings: Registry::file_settings(),
     }
 }
 

@@ -130,7 +130,7 @@ pub struct Loaded {
     pub spec: Result<TenantSpec, Unservable>,
     /// All that was found, in the order of the file.
     pub problems: Vec<Problem>,
-    /// Everything it was read from: the file, the theme folder, files of secrets and certificates.
+    /// Everything it was read from: the file, the theme folder, files of secrets, certificates and keys.
     pub seen: Seen,
     /// Where it says `default: true`, if it does.
     pub default_mark: Option<DefaultMark>,
@@ -158,8 +158,8 @@ pub struct LoadOptions<'a> {
     pub kinds: Option<&'a [&'a str]>,
     /// The quota of requests of a tenant that names none; `None` for what its format says.
     pub requests: Option<Rate>,
-    /// Which setting of which kind of connector may name a file of certificates.
-    pub certificates: &'a [(&'a str, &'a str)],
+    /// Which setting of which kind of connector holds what a file may hold: certificates, a key, a token.
+    pub file_settings: &'a [(&'a str, &'a str)],
 }
 
 /// What a tenant is read from.

@@ -1,4 +1,3 @@
-mod certificates;
 mod clients;
 mod connectors;
 mod details;
@@ -6,6 +5,7 @@ mod expand;
 mod expiry;
 mod frontend;
 mod http_policy;
+mod included;
 mod issuer;
 mod limits;
 mod oauth2;

@@ -27,7 +27,7 @@ use crate::{Document, LoadOptions, Loaded, TenantSource, read_document};
 
 const KINDS: [&str; 4] = ["local", "mockCallback", "mockPassword", "oidc"];
 
-const CERTIFICATES: [(&str, &str); 1] = [("oidc", "rootCAs")];
+const FILE_SETTINGS: [(&str, &str); 1] = [("oidc", "rootCAs")];
 
 /// A tenant's folder with one file, to be read under an environment of its own.
 struct Folder {
@@ -49,7 +49,7 @@ fn with_options<T>(
         themes: &Allowed::default(),
         kinds: Some(&KINDS),
         requests: None,
-        certificates: &CERTIFICATES,
+        file_settings: &FILE_SETTINGS,
     })
 }
 

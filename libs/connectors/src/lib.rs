@@ -13,6 +13,7 @@ mod crowd;
 mod gitea;
 mod github;
 mod gitlab;
+mod google;
 mod hashing;
 mod http;
 mod ldap;

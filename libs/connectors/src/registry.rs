@@ -13,6 +13,7 @@ use crate::crowd::{self, Crowd};
 use crate::gitea::{self, Gitea};
 use crate::github::{self, Github};
 use crate::gitlab::{self, Gitlab};
+use crate::google::{self, Google};
 use crate::http::UpstreamHttp;
 use crate::ldap::{self, Ldap};
 use crate::linkedin::{self, Linkedin};
@@ -32,8 +33,8 @@ pub struct Registry {
 /// A kind: its name, what can be said of its settings, and how it is opened.
 struct Kind {
     name: &'static str,
-    /// Settings that take certificates, or the path of a file of them.
-    certificates: &'static [&'static str],
+    /// Settings that hold certificates, a key or a token, or the path of a file of these.
+    files: &'static [&'static str],
     check: fn(&ConnectorSpec, &Issuer) -> Vec<String>,
     open: fn(&UpstreamHttp, &ConnectorSpec, &OpenContext) -> Opened,
 }
@@ -44,91 +45,97 @@ type Opened = Result<Arc<dyn Connector>, ConnectorError>;
 const KINDS: &[Kind] = &[
     Kind {
         name: "atlassian-crowd",
-        certificates: &[],
+        files: &[],
         check: |spec, _| crowd::check(spec),
         open: |http, spec, ctx| Ok(Arc::new(Crowd::open(http, spec, ctx)?)),
     },
     Kind {
         name: "authproxy",
-        certificates: &[],
+        files: &[],
         check: |spec, _| authproxy::check(spec),
         open: |_, spec, ctx| Ok(Arc::new(AuthProxy::open(spec, ctx)?)),
     },
     Kind {
         name: "bitbucket-cloud",
-        certificates: &[],
+        files: &[],
         check: bitbucket_cloud::check,
         open: |http, spec, ctx| Ok(Arc::new(BitbucketCloud::open(http, spec, ctx)?)),
     },
     Kind {
         name: "gitea",
-        certificates: &[],
+        files: &[],
         check: gitea::check,
         open: |http, spec, ctx| Ok(Arc::new(Gitea::open(http, spec, ctx)?)),
     },
     Kind {
         name: "github",
-        certificates: &["rootCA"],
+        files: &["rootCA"],
         check: github::check,
         open: |http, spec, ctx| Ok(Arc::new(Github::open(http, spec, ctx)?)),
     },
     Kind {
         name: "gitlab",
-        certificates: &["rootCAData"],
+        files: &["rootCAData"],
         check: gitlab::check,
         open: |http, spec, ctx| Ok(Arc::new(Gitlab::open(http, spec, ctx)?)),
     },
     Kind {
+        name: "google",
+        files: &["serviceAccountFilePath"],
+        check: google::check,
+        open: |http, spec, ctx| Ok(Arc::new(Google::open(http, spec, ctx)?)),
+    },
+    Kind {
         name: "ldap",
-        certificates: &["rootCA", "clientCert", "clientKey"],
+        files: &["rootCA", "clientCert", "clientKey"],
         check: |spec, _| ldap::check(spec),
         open: |http, spec, ctx| Ok(Arc::new(Ldap::open(http, spec, ctx)?)),
     },
     Kind {
         name: "linkedin",
-        certificates: &[],
+        files: &[],
         check: linkedin::check,
         open: |http, spec, ctx| Ok(Arc::new(Linkedin::open(http, spec, ctx)?)),
     },
     Kind {
         name: "local",
-        certificates: &[],
+        files: &[],
         check: |spec, _| local::check(spec),
         open: |_, spec, ctx| Ok(Arc::new(Local::open(spec, ctx))),
     },
     Kind {
         name: "microsoft",
-        certificates: &[],
+        files: &[],
         check: microsoft::check,
         open: |http, spec, ctx| Ok(Arc::new(Microsoft::open(http, spec, ctx)?)),
     },
     Kind {
         name: "mockCallback",
-        certificates: &[],
+        files: &[],
         check: |spec, _| mock::check_callback(spec),
         open: |_, _, _| Ok(Arc::new(MockCallback)),
     },
     Kind {
         name: "mockPassword",
-        certificates: &[],
+        files: &[],
         check: |spec, _| mock::check_password(spec),
         open: |_, spec, _| Ok(Arc::new(MockPassword::open(spec)?)),
     },
     Kind {
         name: "oauth",
-        certificates: &["rootCAs"],
+        files: &["rootCAs"],
         check: oauth::check,
         open: |http, spec, ctx| Ok(Arc::new(Oauth::open(http, spec, ctx)?)),
     },
     Kind {
         name: "oidc",
-        certificates: &["rootCAs"],
+        files: &["rootCAs"],
         check: oidc::check,
         open: |http, spec, ctx| Ok(Arc::new(Oidc::open(http, spec, ctx)?)),
     },
     Kind {
         name: "openshift",
-        certificates: &["rootCA"],
+        files: &["rootCA"],
         check: openshift::check,
         open: |http, spec, ctx| Ok(Arc::new(Openshift::open(http, spec, ctx)?)),
     },
@@ -145,13 +152,12 @@ impl Registry {
         KINDS.iter().map(|kind| kind.name).collect()
     }
 
-    /// Which setting of which kind takes certificates, or the path of a file of them.
-    pub fn certificate_settings() -> Vec<(&'static str, &'static str)> {
-        let settings = KINDS.iter().flat_map(|kind| {
-            kind.certificates
-                .iter()
-                .map(|setting| (kind.name, *setting))
-        });
+    /// Which setting of which kind holds certificates, a key or a token, or the path of a file of
+    /// these.
+    pub fn file_settings() -> Vec<(&'static str, &'static str)> {
+        let settings = KINDS
+            .iter()
+            .flat_map(|kind| kind.files.iter().map(|setting| (kind.name, *setting)));
         settings.collect()
     }
 

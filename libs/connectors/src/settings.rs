@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Flag,
     /// A list of texts; one text counts as a list of one.
     Texts,
+    /// Texts by names of the writer's choice.
+    TextsByName,
     /// A group of settings.
     Group(&'static [Setting]),
     /// A list of such groups.
@@ -30,7 +32,7 @@ pub(crate) fn paths(shape: &[Setting]) -> std::collections::BTreeSet<String> {
             let inner = paths(inner).into_iter();
             inner.map(|path| format!("{name}.{path}")).collect()
         }
-        Kind::Text | Kind::Flag | Kind::Texts => vec![(*name).to_owned()],
+        Kind::Text | Kind::Flag | Kind::Texts | Kind::TextsByName => vec![(*name).to_owned()],
     };
     shape.iter().flat_map(below).collect()
 }
@@ -154,6 +156,9 @@ fn fit(value: &Value, kind: &Kind, path: &str, found: &mut Found) -> Option<Valu
         (Kind::Texts, Value::Array(many)) if many.iter().all(Value::is_string) => {
             Some(value.clone())
         }
+        (Kind::TextsByName, Value::Object(texts)) if texts.values().all(Value::is_string) => {
+            Some(value.clone())
+        }
         (Kind::Group(shape), Value::Object(settings)) => {
             Some(group(settings, shape, &format!("{path}."), found))
         }
@@ -170,6 +175,7 @@ fn fit(value: &Value, kind: &Kind, path: &str, found: &mut Found) -> Option<Valu
             Kind::Text => "a text; put it in quotes",
             Kind::Flag => "true or false, without quotes",
             Kind::Texts => "a list of texts",
+            Kind::TextsByName => "a group of names, each with a text",
             Kind::Group(_) => "a group of settings",
             Kind::Groups(_) => "a list of groups of settings",
         };
@@ -200,6 +206,7 @@ mod tests {
         name: String,
         scopes: Vec<String>,
         strict: bool,
+        admins: std::collections::BTreeMap<String, String>,
         inner: Inner,
         rules: Vec<Inner>,
     }
@@ -215,6 +222,7 @@ mod tests {
         Setting("name", Kind::Text),
         Setting("scopes", Kind::Texts),
         Setting("strict", Kind::Flag),
+        Setting("admins", Kind::TextsByName),
         Setting("inner", Kind::Group(INNER)),
         Setting("rules", Kind::Groups(INNER)),
     ];
@@ -222,7 +230,7 @@ mod tests {
     #[test]
     fn names_are_matched_without_regard_to_case() {
         let config = json!({"NAME": "n", "Scopes": "one", "strict": true,
-            "inner": {"Prefix": "p"}, "rules": [{"PREFIX": "q"}], "name ": null});
+            "Admins": {"Acme.test": "a@acme.test", "*": "b@acme.test"}, "inner": {"Prefix": "p"}, "rules": [{"PREFIX": "q"}], "name ": null});
         let read: Reading<Sample> = read(&config, SAMPLE);
         assert!(read.misfits.is_empty());
         assert_eq!(
@@ -233,6 +241,12 @@ mod tests {
         assert_eq!(read.settings.scopes, ["one"]);
         assert!(read.settings.strict);
         assert_eq!(read.settings.inner.prefix, "p");
+        let admins = [("*", "b@acme.test"), ("Acme.test", "a@acme.test")];
+        let told = read.settings.admins.iter();
+        assert!(
+            told.map(|(name, text)| (name.as_str(), text.as_str()))
+                .eq(admins)
+        );
         let prefix = "q".to_owned();
         assert_eq!(read.settings.rules, [Inner { prefix }]);
     }
@@ -240,6 +254,7 @@ mod tests {
     #[test]
     fn every_problem_is_told_and_no_value() {
         let config = json!({"name": 4711, "scopes": [1], "strict": "hunter2", "inner": [],
+            "admins": {"acme.test": ["hunter2"]},
             "rules": [{"prefx": "hunter2"}]});
         let read: Reading<Sample> = read(&config, SAMPLE);
         let mut problems = read.problems(|_| vec!["and more".to_owned()]);
@@ -247,6 +262,7 @@ mod tests {
         assert_eq!(
             problems,
             [
+                "admins must be a group of names, each with a text",
                 "and more",
                 "inner must be a group of settings",
                 "name must be a text; put it in quotes",

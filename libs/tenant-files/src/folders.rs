@@ -26,8 +26,8 @@ pub struct Folders {
 pub struct ConnectorKinds {
     /// The names of all kinds.
     pub names: Vec<&'static str>,
-    /// Which setting of which kind may name a file of certificates.
-    pub certificates: Vec<(&'static str, &'static str)>,
+    /// Which setting of which kind holds what a file may hold: certificates, a key, a token.
+    pub file_settings: Vec<(&'static str, &'static str)>,
 }
 
 /// Tells what is wrong with a tenant that was read anew, beside what its reader told.
@@ -51,7 +51,7 @@ impl Folders {
             themes: &self.themes,
             requests: self.requests,
             kinds: Some(&self.kinds.names),
-            certificates: &self.kinds.certificates,
+            file_settings: &self.kinds.file_settings,
         };
         read_document(document, &options)
     }

@@ -112,6 +112,31 @@ fn certificates_are_read_with_the_tenant_and_a_new_one_is_a_change() {
 }
 
 #[test]
+fn a_key_and_a_token_written_out_are_no_paths_and_a_path_that_leads_nowhere_is_told() {
+    let key = r#"{"type":"service_account","private_key":"x"}"#;
+    let token = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJhIn0.c2lnbmVk";
+    let with = |setting: &str| {
+        ours(&format!(
+            "connectors: [{{ type: oidc, id: o, name: O, config: {{ rootCAs: [{setting:?}] }} }}]\n"
+        ))
+    };
+    for written in [key, token] {
+        let spec = with(written).spec();
+        assert_eq!(spec.connectors[0].config["rootCAs"][0], written);
+    }
+    for path in ["eyJ.json", "key.json"] {
+        let spec = with(path).file(path, key).spec();
+        assert_eq!(spec.connectors[0].config["rootCAs"][0], key, "{path}");
+        let said = with(path).only();
+        assert!(said.starts_with("error tenant.yaml:3:"), "{said}");
+        assert!(
+            said.contains("holds no certificate, key or token"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn certificates_written_out_are_taken_as_they_are() {
     let base64 = data_encoding::BASE64.encode(PEM.as_bytes());
     let text = format!(

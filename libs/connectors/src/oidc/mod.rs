@@ -26,11 +26,12 @@ use tracing::warn;
 
 use self::identity::ClaimRules;
 use self::provider::{Provider, RelyingParty, USERINFO};
-use self::settings::Settings;
+pub(crate) use self::settings::Settings;
 use crate::callback;
 use crate::http::{
     Answer, Ask, Remembered, Trust, Upstream, UpstreamHttp, UpstreamSettings, root_ca,
 };
+use crate::oauth_client::same_person;
 use crate::token_endpoint::{ClientAt, KnownCredentials, NoTokens, redeem};
 
 /// Everything that is wrong with the settings, found without the network.
@@ -93,6 +94,13 @@ struct ConnectorData {
     refresh_token: String,
 }
 
+/// What the upstream says of a person, verified, and what it can be asked with again.
+pub(crate) struct Told {
+    pub(crate) claims: UpstreamClaims,
+    /// Empty where it gave none.
+    pub(crate) refresh_token: Secret<str>,
+}
+
 impl Oidc {
     pub(crate) fn open(
         http: &UpstreamHttp,
@@ -105,6 +113,16 @@ impl Oidc {
             let id = &spec.id;
             warn!(connector.id = %id, "of connector {id} is without effect: {ignored}");
         }
+        Self::with(settings, http, spec, ctx)
+    }
+
+    /// With settings that are known to be usable, such as those of one vendor.
+    pub(crate) fn with(
+        settings: Settings,
+        http: &UpstreamHttp,
+        spec: &ConnectorSpec,
+        ctx: &OpenContext,
+    ) -> Result<Self, ConnectorError> {
         let root_cas: Result<Vec<_>, _> = settings.root_cas.iter().map(|ca| root_ca(ca)).collect();
         let trust = Trust {
             root_cas: root_cas?,
@@ -237,11 +255,10 @@ impl Oidc {
         let data = ConnectorData {
             refresh_token: BASE64.encode(refresh_token.as_bytes()),
         };
-        let amr = claims.texts("amr")?.unwrap_or_default();
         Ok(UpstreamIdentity {
             claims: self.claim_rules.identity(claims)?,
             connector_data: Some(json!(data).to_string().into_bytes()),
-            amr: amr.into_iter().take(8).collect(),
+            amr: amr(claims)?,
             // In a shape nobody understands it says nothing that anybody could trust.
             acr: claims
                 .text("acr")
@@ -250,19 +267,13 @@ impl Oidc {
                 .filter(|acr| acr.len() <= LONGEST_ACR),
         })
     }
-}
 
-#[async_trait]
-impl Connector for Oidc {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            refresh: true,
-            password: false,
-            exchange: true,
-        }
-    }
-
-    async fn begin(&self, ctx: &LoginContext) -> Result<Challenge, ConnectorError> {
+    /// Sends the browser to the upstream, with what is asked beside the usual parameters.
+    pub(crate) async fn begin_with(
+        &self,
+        ctx: &LoginContext,
+        more: &[(&str, &str)],
+    ) -> Result<Challenge, ConnectorError> {
         self.check_callback(ctx)?;
         if self.settings.is_for_exchange_alone() {
             return Err(ConnectorError::Settings(
@@ -293,7 +304,6 @@ impl Connector for Oidc {
                 .cloned(),
         );
         let acr_values = acr_values.join(" ");
-        let prompt = prompt(ctx, self.settings.prompt_type());
         let challenge = pkce.as_ref().map(PkcePair::challenge);
         let mut parameters = vec![
             ("client_id", self.settings.client_id.as_str()),
@@ -313,12 +323,7 @@ impl Connector for Oidc {
         if ctx.offline_access {
             parameters.push(("access_type", "offline"));
         }
-        if !prompt.is_empty() {
-            parameters.push(("prompt", &prompt));
-        }
-        if ctx.force_login {
-            parameters.push(("max_age", "0"));
-        }
+        parameters.extend(more);
         if let Some(hint) = &ctx.login_hint {
             parameters.push(("login_hint", hint));
         }
@@ -328,12 +333,13 @@ impl Connector for Oidc {
         })
     }
 
-    async fn complete(
+    /// Redeems the code that came back, and verifies what the upstream says of the person.
+    pub(crate) async fn told(
         &self,
         ctx: &LoginContext,
         memory: &Memory,
         reply: Reply,
-    ) -> Result<UpstreamIdentity, ConnectorError> {
+    ) -> Result<Told, ConnectorError> {
         let bad = |what: &str| ConnectorError::BadReply(what.to_owned());
         let Reply::Query(params) = reply else {
             return Err(bad("a redirect with a query was expected"));
@@ -383,31 +389,19 @@ impl Connector for Oidc {
             .claims(&provider, access_token, Some(verified), ctx.now)
             .await?;
         let refresh_token = tokens.refresh_token.unwrap_or_default();
-        self.identity(&claims, refresh_token.reveal())
+        Ok(Told {
+            claims,
+            refresh_token,
+        })
     }
 
-    async fn logout_url(&self, ctx: &LogoutContext) -> Result<Option<String>, ConnectorError> {
-        if !self.settings.upstream_logout.unwrap_or(ctx.unless_told) {
-            return Ok(None);
-        }
-        let provider = self.provider().await?;
-        let Some(endpoint) = &provider.end_session_endpoint else {
-            return Ok(None);
-        };
-        let parameters = [
-            ("client_id", self.settings.client_id.as_str()),
-            ("post_logout_redirect_uri", &ctx.return_url),
-            ("state", &ctx.state),
-        ];
-        authorization_url(endpoint.as_str(), &parameters).map(Some)
-    }
-
-    async fn refresh(
+    /// What the upstream says of the person now. A refresh token that was not replaced stays
+    /// (RFC 6749 §6).
+    pub(crate) async fn told_again(
         &self,
         ctx: &LoginContext,
-        known: &UpstreamIdentity,
-    ) -> Result<UpstreamIdentity, ConnectorError> {
-        let old_token = refresh_token(known.connector_data.as_deref())?;
+        old_token: Secret<str>,
+    ) -> Result<Told, ConnectorError> {
         let provider = self.provider().await?;
         let grant = [
             ("grant_type", "refresh_token"),
@@ -432,7 +426,7 @@ impl Connector for Oidc {
                     provider.id_token(&self.upstream, id_token, access_token, &us, ctx.now);
                 Some(verified.await?)
             }
-            None if self.settings.get_user_info => None,
+            None if self.settings.asks_userinfo_without_id_token() => None,
             None => {
                 return Err(ConnectorError::BadReply(
                     "a refresh brought no ID token; set getUserInfo to learn the claims without it"
@@ -443,13 +437,70 @@ impl Connector for Oidc {
         let claims = self
             .claims(&provider, access_token, id_token, ctx.now)
             .await?;
-        let kept = tokens.refresh_token.unwrap_or(old_token);
-        let mut refreshed = self.identity(&claims, kept.reveal())?;
-        if refreshed.claims.user_id != known.claims.user_id {
-            return Err(ConnectorError::Denied(
-                "the refresh tells of another person".to_owned(),
-            ));
+        Ok(Told {
+            claims,
+            refresh_token: tokens.refresh_token.unwrap_or(old_token),
+        })
+    }
+}
+
+#[async_trait]
+impl Connector for Oidc {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            refresh: true,
+            password: false,
+            exchange: true,
         }
+    }
+
+    async fn begin(&self, ctx: &LoginContext) -> Result<Challenge, ConnectorError> {
+        let prompt = prompt(ctx, self.settings.prompt_type());
+        let mut more = Vec::new();
+        if !prompt.is_empty() {
+            more.push(("prompt", prompt.as_str()));
+        }
+        if ctx.force_login {
+            more.push(("max_age", "0"));
+        }
+        self.begin_with(ctx, &more).await
+    }
+
+    async fn complete(
+        &self,
+        ctx: &LoginContext,
+        memory: &Memory,
+        reply: Reply,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        let told = self.told(ctx, memory, reply).await?;
+        self.identity(&told.claims, told.refresh_token.reveal())
+    }
+
+    async fn logout_url(&self, ctx: &LogoutContext) -> Result<Option<String>, ConnectorError> {
+        if !self.settings.upstream_logout.unwrap_or(ctx.unless_told) {
+            return Ok(None);
+        }
+        let provider = self.provider().await?;
+        let Some(endpoint) = &provider.end_session_endpoint else {
+            return Ok(None);
+        };
+        let parameters = [
+            ("client_id", self.settings.client_id.as_str()),
+            ("post_logout_redirect_uri", &ctx.return_url),
+            ("state", &ctx.state),
+        ];
+        authorization_url(endpoint.as_str(), &parameters).map(Some)
+    }
+
+    async fn refresh(
+        &self,
+        ctx: &LoginContext,
+        known: &UpstreamIdentity,
+    ) -> Result<UpstreamIdentity, ConnectorError> {
+        let old_token = refresh_token(known.connector_data.as_deref())?;
+        let told = self.told_again(ctx, old_token).await?;
+        let refreshed = self.identity(&told.claims, told.refresh_token.reveal())?;
+        let mut refreshed = same_person(known, refreshed)?;
         if refreshed.amr.is_empty() {
             refreshed.amr.clone_from(&known.amr);
         }
@@ -459,6 +510,12 @@ impl Connector for Oidc {
     async fn exchange(&self, shown: SubjectToken<'_>) -> Result<ExchangedIdentity, ConnectorError> {
         self.exchanged(shown).await
     }
+}
+
+/// How the person proved who they are, as far as that is told.
+pub(crate) fn amr(claims: &UpstreamClaims) -> Result<Vec<String>, ConnectorError> {
+    let told = claims.texts("amr")?.unwrap_or_default();
+    Ok(told.into_iter().take(8).collect())
 }
 
 /// The words of `prompt` (OpenID Connect Core §3.1.2.1).

@@ -8,12 +8,13 @@ use url::Url;
 use super::groups::{GroupRules, NewGroup};
 use super::identity::ClaimRules;
 use crate::callback;
+use crate::oauth_client::Registration;
 use crate::settings::{Kind, Reading, Setting, is_web_address, read};
 
 /// dex's settings of an `oidc` connector, by dex's names.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     pub(super) issuer: String,
     pub(super) issuer_alias: String,
     #[serde(rename = "clientID")]
@@ -43,6 +44,9 @@ pub(super) struct Settings {
     override_claim_mapping: bool,
     claim_mapping: ClaimMapping,
     claim_modifications: ClaimModifications,
+    /// Set by connectors of vendors alone.
+    #[serde(skip)]
+    userinfo_stands_in: bool,
 }
 
 /// Endpoints that are not where discovery says.
@@ -154,6 +158,29 @@ pub(super) const SETTINGS: &[Setting] = &[
 const BASIC_AUTH_UNSUPPORTED: [&str; 2] = ["okta.com", "oktapreview.com"];
 
 impl Settings {
+    /// Those of a vendor, whose connector makes an identity of the claims itself. Where a refresh
+    /// brings no ID token, userinfo is asked.
+    pub(crate) fn of_vendor(
+        issuer: String,
+        registration: Registration,
+        scopes: Vec<String>,
+    ) -> Self {
+        Self {
+            issuer,
+            client_id: registration.client_id,
+            client_secret: registration.client_secret,
+            redirect_uri: registration.redirect_uri,
+            scopes: Some(scopes),
+            userinfo_stands_in: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether userinfo may tell who it is where a refresh brought no ID token.
+    pub(super) fn asks_userinfo_without_id_token(&self) -> bool {
+        self.get_user_info || self.userinfo_stands_in
+    }
+
     /// Reads the settings.
     pub(super) fn read(config: &Value) -> Reading<Self> {
         read(config, SETTINGS)

@@ -32,6 +32,7 @@ async fn every_kind_opens_without_its_upstream() {
         ("gitea", json!({"clientID": "us", "clientSecret": "s"})),
         ("github", json!({"clientID": "us", "clientSecret": "s"})),
         ("gitlab", json!({"clientID": "us", "clientSecret": "s"})),
+        ("google", registered.clone()),
         ("linkedin", registered.clone()),
         ("microsoft", registered),
         ("local", Value::Null),
@@ -59,7 +60,7 @@ async fn an_unknown_kind_is_told_with_what_may_be_meant() {
         problems,
         [
             "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
-          (known: atlassian-crowd, authproxy, bitbucket-cloud, gitea, github, gitlab, ldap, linkedin, local, microsoft, mockCallback, mockPassword, oauth, oidc, openshift)"
+          (known: atlassian-crowd, authproxy, bitbucket-cloud, gitea, github, gitlab, google, ldap, linkedin, local, microsoft, mockCallback, mockPassword, oauth, oidc, openshift)"
         ]
     );
     let opened = a_registry()

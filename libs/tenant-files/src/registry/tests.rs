@@ -32,7 +32,7 @@ impl Folder {
             requests: None,
             kinds: ConnectorKinds {
                 names: vec!["mockCallback"],
-                certificates: Vec::new(),
+                file_settings: Vec::new(),
             },
         };
         let registry = FileRegistry::new(folders, Box::new(|_, _| Vec::new()), Handle::current());
