@@ -366,6 +366,26 @@ async fn a_name_of_two_entries_lets_nobody_in_and_the_log_names_both() {
 }
 
 #[tokio::test]
+async fn a_rule_that_the_directory_does_not_know_is_told_once() {
+    let Some(directory) = Directory::start().await else {
+        return;
+    };
+    let by_rule = "groupAttr: \"member:1.2.840.113556.1.4.1941:\"";
+    let tenant = directory.tenant(&ACME.replace("groupAttr: member", by_rule));
+    let deployment = Deployment::build().tenant("acme", &tenant).done();
+    let beside = deployment.tenant_file("acme").with_file_name("ca.pem");
+    fs::copy(directory.folder.path().join("ca.pem"), beside).unwrap();
+    let process = deployment.open().await;
+    let party = party(&deployment, "acme");
+    for _ in 0..2 {
+        party.log_in(&Agent::new(), &jane("secret")).await;
+    }
+    process.says("use recursionGroupAttr instead").await;
+    let log = process.terminate().await;
+    assert_eq!(log.matches("use recursionGroupAttr instead").count(), 1);
+}
+
+#[tokio::test]
 async fn whose_entry_was_renamed_stays_logged_in_but_not_at_dex() {
     let Some(mut directory) = Directory::start().await else {
         return;

@@ -5,6 +5,7 @@ use tracing::warn;
 
 use super::entry::{Entry, asserted};
 use super::person::{narrowed, wanted};
+use super::probe::IN_CHAIN;
 use super::trouble::Trouble;
 use super::{Search, Searches};
 
@@ -41,6 +42,12 @@ impl GroupRules {
     /// The attributes of a person that groups are found by.
     pub(super) fn of_person(&self) -> impl Iterator<Item = &str> {
         self.matchers.iter().map(|matcher| matcher.user.as_str())
+    }
+
+    /// Whether one question finds groups within groups.
+    pub(super) fn are_in_chain(&self) -> bool {
+        let mut attributes = self.matchers.iter().map(|matcher| &matcher.group);
+        attributes.any(|attribute| attribute.contains(IN_CHAIN))
     }
 
     /// The names of the groups a person is in, each once and in order.

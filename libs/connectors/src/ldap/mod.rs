@@ -6,6 +6,7 @@ mod entry;
 mod groups;
 mod person;
 mod policy;
+mod probe;
 mod refusal;
 mod searches;
 mod server;
@@ -14,8 +15,10 @@ mod settings;
 mod tls;
 mod trouble;
 mod wall;
+mod whole;
 mod wire;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -39,10 +42,8 @@ use self::servers::Servers;
 use self::settings::Settings;
 use self::trouble::Trouble;
 use self::wall::Wall;
+use self::whole::{constructed, whole};
 use crate::http::UpstreamHttp;
-
-/// Parts of an attribute that are fetched at most; Active Directory gives 1500 values at once.
-const MOST_PARTS: usize = 64;
 
 /// One question to a directory.
 #[derive(Debug, Clone)]
@@ -78,6 +79,8 @@ struct People {
     directory: Directory,
     person: PersonRules,
     groups: Option<GroupRules>,
+    /// Whether the directory was asked if it can find them so.
+    is_probed: AtomicBool,
 }
 
 /// What is needed to find somebody again.
@@ -133,6 +136,7 @@ impl Ldap {
                 directory,
                 person: settings.user_search.rules(),
                 groups: settings.group_search.rules(),
+                is_probed: AtomicBool::new(false),
             }),
         })
     }
@@ -310,6 +314,22 @@ impl People {
         Ok(Some(entry))
     }
 
+    /// Warns once of a rule that the directory does not know: it would say nothing of it.
+    async fn probe(&self, rules: &GroupRules, session: &mut Session<'_>) {
+        if !rules.are_in_chain() || self.is_probed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if probe::knows_in_chain(session).await == Ok(false) {
+            let id = &self.directory.connector;
+            warn!(
+                connector.id = %id,
+                "connector {id}: groupSearch asks by Active Directory's rule 1.2.840.113556.1.4.1941, \
+                 and this directory does not say that it is one; where people lack groups, use \
+                 recursionGroupAttr instead"
+            );
+        }
+    }
+
     async fn identity(
         &self,
         session: &mut Session<'_>,
@@ -319,6 +339,7 @@ impl People {
     ) -> Result<UpstreamIdentity, Trouble> {
         let groups = match &self.groups {
             Some(rules) if groups => {
+                self.probe(rules, session).await;
                 constructed(rules, &mut entry, session).await?;
                 rules.groups(&entry, session).await?
             }
@@ -341,53 +362,6 @@ impl People {
             acr: None,
         })
     }
-}
-
-/// Fetches what Active Directory makes up when an entry is asked for by its name, and refuses to any
-/// other search.
-async fn constructed(
-    rules: &GroupRules,
-    entry: &mut Entry,
-    directory: &mut dyn Searches,
-) -> Result<(), Trouble> {
-    let names = rules.of_person().filter(|name| is_constructed(name));
-    let attributes: Vec<_> = names.map(str::to_owned).collect();
-    if attributes.is_empty() {
-        return Ok(());
-    }
-    let search = Search {
-        base: entry.dn.clone(),
-        scope: Scope::Base,
-        filter: "(objectClass=*)".to_owned(),
-        attributes,
-        is_of_one: true,
-    };
-    for more in directory.search(&search).await? {
-        entry.add(more);
-    }
-    Ok(())
-}
-
-/// Fetches the rest of attributes with so many values that the directory gave some.
-async fn whole(entry: &mut Entry, directory: &mut dyn Searches) -> Result<(), Trouble> {
-    for _ in 0..MOST_PARTS {
-        let Some((base, next)) = entry.unfinished() else {
-            return Ok(());
-        };
-        let search = Search {
-            base: entry.dn.clone(),
-            scope: Scope::Base,
-            filter: "(objectClass=*)".to_owned(),
-            attributes: vec![next],
-            is_of_one: true,
-        };
-        let part = directory.search(&search).await?.pop();
-        let Some(part) = part else {
-            return Ok(());
-        };
-        entry.take_more(&base, part);
-    }
-    Err(Trouble::TooMany)
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use insula_connector_kit::{Connector as _, ConnectorError, UpstreamIdentity};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::refusal;
+use super::super::{probe, refusal};
 use super::domain::{BASE, Domain, PASSWORD, person};
-use super::lab::{log_in, open, with, with_groups};
+use super::lab::{config, log_in, open, with, with_groups};
+use super::slapd::Slapd;
 
 async fn jane(config: &Value) -> Result<UpstreamIdentity, ConnectorError> {
     log_in(&open(config), "jane", PASSWORD).await
@@ -112,6 +113,22 @@ async fn groups_are_found_in_every_way_the_guide_names() {
         let jane = log_in(&ldap, "jane", PASSWORD).await.unwrap();
         assert_eq!(ldap.refresh(&with_groups(), &jane).await, Ok(jane));
     }
+}
+
+/// Whether a directory says that it knows the rule for groups within groups.
+async fn knows_in_chain(config: &Value) -> bool {
+    let ldap = open(config);
+    let mut session = ldap.people.directory.open().await.unwrap();
+    probe::knows_in_chain(&mut session).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_directory_says_whether_it_knows_the_rule_for_groups_within_groups() {
+    let (Some(domain), Some(slapd)) = (Domain::find(), Slapd::start().await) else {
+        return;
+    };
+    assert!(knows_in_chain(&domain.config()).await);
+    assert!(!knows_in_chain(&config(&slapd)).await);
 }
 
 #[tokio::test]
