@@ -11,6 +11,7 @@ mod connector;
 mod contract;
 mod error;
 mod exchange;
+mod health;
 mod open;
 mod password;
 mod post_form;
@@ -25,6 +26,7 @@ pub use connector::{Capabilities, Connector, LoginContext, LogoutContext, Upstre
 pub use contract::{keeps_contract, refuses_exchange_it_cannot, refuses_refresh_it_cannot};
 pub use error::ConnectorError;
 pub use exchange::{ExchangedIdentity, SubjectToken, SubjectTokenAudience, SubjectTokenKind};
+pub use health::{HealthReport, HearHealth, UpstreamHealth};
 pub use open::{OpenConnector, OpenContext};
 pub use password::{LoginName, PasswordBook, PasswordCheck, PasswordVerdict};
 pub use post_form::{NotPosted, PostForm};
