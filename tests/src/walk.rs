@@ -163,6 +163,12 @@ pub(crate) fn next(
     } else if let Some(form) = page.form_with("password") {
         let answers = [("login", person.login), ("password", person.password)];
         (form, form.filled(&answers, "submit-login"))
+    } else if let Some(form) = page.form_with("submit-login") {
+        // The address, whose domain leads on.
+        (
+            form,
+            form.filled(&[("login", person.login)], "submit-login"),
+        )
     } else if let Some(form) = page.forms.iter().find(|form| form.id == "form-post") {
         let url = url.join(&form.action).unwrap();
         let values = form.filled(&[], "submit-continue");

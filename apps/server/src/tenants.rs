@@ -164,7 +164,11 @@ fn details(tenant: &Value) -> String {
     let connectors = of("connectors", |connector| {
         let problem = text(connector, "problem");
         let problem = if problem == "-" { "open" } else { &problem };
-        format!("{}: {problem}", text(connector, "id"))
+        let again = match connector.get("retry_in_s").and_then(Value::as_u64) {
+            Some(seconds) => format!(" (offered again in {seconds} s)"),
+            None => String::new(),
+        };
+        format!("{}: {problem}{again}", text(connector, "id"))
     });
     let remembered = tenant.get("remembered").and_then(Value::as_object);
     let remembered = remembered.into_iter().flatten().map(|(kind, rows)| {
@@ -227,7 +231,8 @@ mod tests {
     #[test]
     fn details_tell_errors_of_several_lines_in_one() {
         let tenant = json!({"id": "acme", "phase": "quarantined", "last_error": "one\ntwo",
-            "connectors": [{"id": "ldap", "problem": "it is broken"}, {"id": "own", "problem": null}],
+            "connectors": [{"id": "ldap", "problem": "it is broken"}, {"id": "own", "problem": null},
+                {"id": "idp", "problem": "it is silent", "retry_in_s": 9}],
             "remembered": {"sessions": {"hits": 7, "misses": 3, "evicted": 0, "entries": 2, "bytes": 900}}});
         let details = details(&tenant);
         let remembered =
@@ -235,7 +240,9 @@ mod tests {
         assert!(details.contains(remembered), "{details}");
         assert!(details.contains("last error     one; two\n"), "{details}");
         assert!(
-            details.contains("ldap: it is broken; own: open"),
+            details.contains(
+                "ldap: it is broken; own: open; idp: it is silent (offered again in 9 s)"
+            ),
             "{details}"
         );
     }

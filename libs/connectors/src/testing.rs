@@ -52,6 +52,7 @@ pub(crate) fn a_spec(kind: &str, config: Value) -> ConnectorSpec {
         config,
         grant_types: Vec::new(),
         domains: Vec::new(),
+        domains_only: true,
         timeout: Duration::from_secs(5),
         clock_skew: ClockSkew::of(Duration::from_mins(1)),
         acr_mapping: std::collections::BTreeMap::new(),

@@ -63,6 +63,11 @@ pub enum Refusal {
         connector: String,
         why: String,
     },
+    /// It was taken out of the configuration while somebody logged in there.
+    ConnectorRemoved {
+        /// The route to the other ways, where there are any.
+        another: Option<String>,
+    },
     GrantNotAllowed,
     LoginRequired,
     ConsentRequired,
@@ -306,6 +311,7 @@ impl Refusal {
             | Self::NotInGroup
             | Self::UpstreamReply { .. }
             | Self::ConnectorUnavailable { .. }
+            | Self::ConnectorRemoved { .. }
             | Self::TooManyRequests { .. }
             | Self::Overloaded { .. }
             // Nobody is left to hear it.

@@ -18,8 +18,8 @@ use crate::conversation::Conversation;
 use crate::session::LiveSession;
 use crate::under_way::{answer_goes_to, client, told};
 use crate::{
-    Browser, FlowError, TenantView, Turn, choice, consent, device, issue, log_in, login_log,
-    sealed, session,
+    Browser, FlowError, TenantView, Turn, choice, consent, device, issue, last_used, log_in,
+    login_log, sealed, session,
 };
 
 /// How the browser came to a step, which decides whether a page may answer it.
@@ -73,6 +73,9 @@ async fn step(
     match next {
         Next::Confirm => device::ask(view, browser, client, conversation).await,
         Next::Choose(ids) => choice::show(view, browser, client, &ids, conversation).await,
+        Next::AskAddress { others, trouble } => {
+            choice::ask_address(view, browser, client, others, trouble, conversation).await
+        }
         Next::LogIn(id) => log_in::ask(view, browser, client, &id, conversation).await,
         Next::Consent => consent::ask(view, browser, client, conversation, arrival).await,
         Next::Issue => issue::issue(view, browser, client, conversation).await,
@@ -161,7 +164,9 @@ pub(crate) async fn proven(
     let auth = conversation.auth.proven(person, proof);
     conversation.auth = auth.map_err(|_| Refusal::WrongStage)?;
     conversation.is_proven_now = true;
-    advance(view, browser, conversation, arrival).await
+    let mut turn = advance(view, browser, conversation, arrival).await?;
+    turn.cookies.extend(last_used::remember(view, connector));
+    Ok(turn)
 }
 
 /// Somebody said yes to what is asked. A session that stood for them must still stand: who logged

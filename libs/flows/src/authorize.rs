@@ -9,12 +9,15 @@ use crate::advance::{Arrival, advance};
 use crate::conversation::{Conversation, Whole};
 use crate::login_log;
 use crate::signing::with_key_of;
-use crate::under_way::under_way;
+use crate::under_way::{removed, under_way};
 use crate::{Browser, FlowError, Refused, TenantView, Turn};
 
 /// All parameters together may be this long. Some are only checked, such as `id_token_hint`; of the
 /// others far less is kept ([`keeping`](insula_engine::authorize::keeping)).
 const LONGEST_REQUEST: usize = 16 * 1024;
+
+/// What the field of a mail address is called.
+const ADDRESS: &str = "login";
 
 /// The stored login that a link of ours names, where these are not the parameters of a request.
 pub fn named(params: &Params) -> Option<&str> {
@@ -35,7 +38,8 @@ pub async fn start(
 ) -> Result<Turn, FlowError> {
     check_length(params)?;
     if let Some(id) = named(params) {
-        return choose(view, id, at_connector, browser).await;
+        let typed = params.get(ADDRESS);
+        return choose(view, id, at_connector, typed, browser).await;
     }
     let mut asked = AuthorizeRequest::from_params(params);
     let client_id = asked.client_id;
@@ -87,17 +91,22 @@ pub async fn start(
     advance(view, browser, conversation, Arrival::Get).await
 }
 
-/// A person chose, or came back to the choice.
+/// A person chose, typed their address, or came back to the choice.
 async fn choose(
     view: &TenantView,
     id: &str,
     at_connector: Option<&str>,
+    typed: Option<&str>,
     browser: &Browser,
 ) -> Result<Turn, FlowError> {
     let auth = under_way(view, id, browser).await?;
-    let choice = match at_connector {
-        None => Choice::Wanted,
-        Some(id) => Choice::Made(known_connector(view, id)?),
+    let choice = match (at_connector, typed) {
+        (Some(id), _) => {
+            let known = view.spec.connector(id).ok_or_else(|| removed(&auth))?;
+            Choice::Made(known.id.clone())
+        }
+        (None, Some(address)) => Choice::Typed(address.to_owned()),
+        (None, None) => Choice::Wanted,
     };
     let conversation = Conversation::choosing(view, auth, choice);
     advance(view, browser, conversation, Arrival::Get).await

@@ -6,7 +6,7 @@ use insula_model::{Asked, ConnectorId};
 use insula_oauth::Params;
 
 use crate::advance::{self, Arrival};
-use crate::under_way::{failed, opened, under_way};
+use crate::under_way::{failed, opened, removed, under_way, within_domains};
 use crate::{Browser, FlowError, TenantView, Turn, consent};
 
 /// How the upstream sent the browser back.
@@ -67,6 +67,9 @@ pub async fn complete(
     else {
         return Err(Refusal::WrongStage.into());
     };
+    if view.spec.connector(connector_id.as_str()).is_none() {
+        return Err(removed(&auth));
+    }
     if !may_arrive_at(view, at_connector, &connector_id) {
         return Err(Refusal::WrongConnector.into());
     }
@@ -77,7 +80,8 @@ pub async fn complete(
         Returned::Vouched { params, headers } => (Reply::Vouched { params, headers }, Arrival::Get),
     };
     let connector = opened(view, &connector_id)?;
-    match connector.complete(&ctx, &memory, reply).await {
+    let answered = connector.complete(&ctx, &memory, reply).await;
+    match within_domains(view, &connector_id, answered) {
         Ok(identity) => {
             advance::proven(view, browser, auth, &connector_id, identity, arrival).await
         }

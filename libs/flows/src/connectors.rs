@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use insula_connector_kit::Connector;
+use insula_connector_kit::{Connector, UpstreamHealth};
 use insula_model::{ConnectorId, ConnectorSpec};
 
 /// A connector as its tenant's actor opened it.
@@ -10,6 +10,8 @@ pub struct OpenedConnector {
     pub spec: Arc<ConnectorSpec>,
     /// The connector, or why it could not be opened; it is marked, not fatal.
     pub opened: Result<Arc<dyn Connector>, String>,
+    /// How it stands with its upstream.
+    pub health: Arc<UpstreamHealth>,
 }
 
 /// A tenant's connectors, in the order of their ids. A list, because nearly every tenant has one or

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use insula_engine::authorize::Choice;
-use insula_model::{AuthRequest, AuthRequestId, AuthorizationRequest, Client, Origin};
+use insula_model::{
+    AuthRequest, AuthRequestId, AuthorizationRequest, Client, Origin, email_domain,
+};
 use insula_oauth::Params;
 
 use crate::session::LiveSession;
@@ -34,6 +36,8 @@ pub(crate) struct Conversation<'a> {
     pub(crate) live: Option<LiveSession>,
     /// The client, where the step has looked it up already.
     pub(crate) client: Option<Arc<Client>>,
+    /// The person typed an address just now, which the stored login does not know yet.
+    pub(crate) is_address_new: bool,
 }
 
 impl<'a> Conversation<'a> {
@@ -57,6 +61,7 @@ impl<'a> Conversation<'a> {
             person: None,
             proofs: Vec::new(),
             remember_me: None,
+            typed_address: None,
         };
         Self {
             auth,
@@ -67,6 +72,7 @@ impl<'a> Conversation<'a> {
             is_proven_now: false,
             live: None,
             client: None,
+            is_address_new: false,
         }
     }
 
@@ -81,6 +87,7 @@ impl<'a> Conversation<'a> {
             is_proven_now: false,
             live: None,
             client: None,
+            is_address_new: false,
         }
     }
 
@@ -97,7 +104,14 @@ impl<'a> Conversation<'a> {
         } else if !is_open {
             conversation.restart(view);
         }
-        if matches!(choice, Choice::Made(_)) {
+        if let Choice::Typed(address) = &choice {
+            let address = address.trim();
+            if email_domain(address).is_some() {
+                conversation.auth.typed_address = Some(address.to_owned());
+                conversation.is_address_new = true;
+            }
+        }
+        if matches!(choice, Choice::Made(_) | Choice::Typed(_)) {
             // A choice that was asked for is made by following it.
             conversation.auth.request.prompts.select_account = false;
         }

@@ -35,6 +35,7 @@ mod guesses;
 mod issue;
 mod kept;
 mod known_device;
+mod last_used;
 mod log_in;
 mod login_log;
 mod outcome;
@@ -57,8 +58,8 @@ pub use configured_people::ConfiguredPeople;
 pub use connectors::{Connectors, OpenedConnector};
 pub use error::{Fault, FlowError, Refused};
 pub use outcome::{
-    AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, DeviceAsked, DeviceTrouble,
-    Outcome, PasswordTrouble, Screen, TooMany, Turn,
+    AddressForm, AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, DeviceAsked,
+    DeviceTrouble, Outcome, PasswordTrouble, Screen, TooMany, Turn, Unavailability,
 };
 pub use questions::Questions;
 pub use signing::have_promised_keys_made;

@@ -10,7 +10,7 @@ use insula_model::{Asked, Client, ConnectorId, TokenHash};
 use crate::choice::whole_way_back;
 use crate::conversation::Conversation;
 use crate::routes::{connector_route, password_route};
-use crate::under_way::{not_begun, opened};
+use crate::under_way::{heard, not_begun, opened};
 use crate::{Browser, FlowError, Outcome, TenantView, Turn};
 
 /// Stores where the person goes, and sends them. dex names the connector in a route first.
@@ -50,12 +50,15 @@ async fn begin(
     let auth = &mut conversation.auth;
     let mut ctx = view.login_context(id, &auth.id, &auth.request.asked_scopes());
     ctx.force_login = forces_login(&auth.request, view.rules());
-    ctx.login_hint.clone_from(&auth.request.login_hint);
+    ctx.login_hint = auth.login_hint().map(str::to_owned);
     if let Some(upstream) = view.spec.connector(id.as_str()) {
         ctx.acr_values = asked_of_upstream(&auth.request, upstream);
     }
     let challenge = connector.begin(&ctx).await;
-    let challenge = challenge.map_err(|error| not_begun(id, error))?;
+    let challenge = challenge.map_err(|error| {
+        heard(view, id, Some(&error));
+        not_begun(id, error)
+    })?;
     let (memory, outcome) = match challenge {
         Challenge::Redirect { to, memory } => {
             let see_other = view.rules().sends_upstream_with_see_other;
@@ -74,7 +77,8 @@ async fn begin(
             (None, Outcome::Redirect { to, see_other })
         }
     };
-    if memory.is_none() && conversation.stored.is_some() {
+    let is_known = conversation.stored.is_some() && !conversation.is_address_new;
+    if memory.is_none() && is_known {
         // The form's address says all there is to know.
         return Ok(Some(outcome.into()));
     }

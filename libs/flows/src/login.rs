@@ -13,7 +13,9 @@ use crate::denied::{self, Denied};
 use crate::guesses::Guesses;
 use crate::login_log;
 use crate::routes::password_route;
-use crate::under_way::{client, failed, not_begun, opened, under_way};
+use crate::under_way::{
+    client, failed, heard, not_begun, opened, removed, under_way, within_domains,
+};
 use crate::{
     Browser, FlowError, Outcome, PasswordTrouble, Screen, TenantView, Turn, consent, known_device,
 };
@@ -61,7 +63,7 @@ pub async fn show(
         return consent::lead_on(view, &auth, browser);
     }
     let form = Form::of(view, at_connector, &auth, address.back).await?;
-    let hint = auth.request.login_hint.clone().unwrap_or_default();
+    let hint = auth.login_hint().unwrap_or_default().to_owned();
     let screen = screen(view, &form, hint, None).await?;
     Ok(Outcome::Show(screen).into())
 }
@@ -108,11 +110,11 @@ pub async fn submit(
         username: username.clone(),
         password,
     };
-    match form
+    let answered = form
         .connector
         .complete(&ctx, &serde_json::Value::Null, reply)
-        .await
-    {
+        .await;
+    match within_domains(view, connector_id, answered) {
         Ok(identity) => {
             // Guesses sent at once are all let in above; those beyond the limit must not be told apart.
             if let Some(retry_after) = guesses.exceeded().await? {
@@ -160,6 +162,9 @@ impl<'a> Form<'a> {
         auth: &'a AuthRequest,
         back: Option<&'a str>,
     ) -> Result<Self, FlowError> {
+        if view.spec.connector(at_connector).is_none() {
+            return Err(removed(auth));
+        }
         let client = client(view, &auth.request).await?;
         if !may_log_in_at(at_connector, &auth.request, &client, &view.spec) {
             return Err(Refusal::WrongConnector.into());
@@ -230,7 +235,10 @@ async fn screen(
     };
     let ctx = view.login_context(id, &auth.id, &auth.request.asked_scopes());
     let challenge = form.connector.begin(&ctx).await;
-    let challenge = challenge.map_err(|error| not_begun(id, error))?;
+    let challenge = challenge.map_err(|error| {
+        heard(view, id, Some(&error));
+        not_begun(id, error)
+    })?;
     let Challenge::AskPassword { label } = challenge else {
         return Err(Refusal::WrongStage.into());
     };

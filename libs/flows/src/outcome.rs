@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use insula_engine::authorize::ReplyTo;
+use insula_engine::authorize::{AddressTrouble, ReplyTo};
 use insula_model::{BindingCookie, SessionCookie};
 
 /// An answer to the client, on its way through the browser.
@@ -84,6 +84,30 @@ pub struct ConnectorChoice {
     pub name: String,
     /// Where the button leads: a route below the issuer, with query.
     pub to: String,
+    /// Whether somebody came in this way last in this browser.
+    pub last_used: bool,
+    /// Why it cannot be taken now.
+    pub unavailable: Option<Unavailability>,
+}
+
+/// Why a way to log in cannot be taken now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unavailability {
+    /// It could not be opened.
+    Broken,
+    /// Its upstream did not answer.
+    Silent,
+}
+
+/// The form that asks for a mail address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressForm {
+    /// Where it goes: a route below the issuer.
+    pub action: String,
+    /// Hidden fields.
+    pub fields: Vec<(String, String)>,
+    /// What was wrong with what was typed before.
+    pub trouble: Option<AddressTrouble>,
 }
 
 /// What went wrong with a password.
@@ -142,9 +166,11 @@ pub enum Screen {
     Choose {
         /// Who asks.
         client_name: String,
+        /// The form above them, where a mail address leads to one.
+        address: Option<AddressForm>,
         /// The ways.
         choices: Vec<ConnectorChoice>,
-        /// Who the client thinks will log in.
+        /// Who is thought to log in: what was typed, or what the client says.
         login_hint: Option<String>,
         /// Languages the client would like.
         ui_locales: Vec<String>,
@@ -271,6 +297,13 @@ pub enum CookieChange {
     Release,
     /// Have the browser be known to a name that logged in with a password.
     KnowDevice {
+        /// The cookie's value, sealed.
+        value: String,
+        /// How long it lives.
+        max_age: Duration,
+    },
+    /// Have the browser remember through which connector somebody came in.
+    RememberConnector {
         /// The cookie's value, sealed.
         value: String,
         /// How long it lives.

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use insula_ambient::{Clock, ManualClock, SeededEntropy};
-use insula_connector_kit::Connector;
+use insula_connector_kit::{Connector, UpstreamHealth};
 use insula_engine::Refusal;
 use insula_jose::{Alg, KeyRing, RotationPolicy};
 use insula_model::{CodeGrant, EventKind, TenantSpec, TokenHash};
@@ -67,6 +67,7 @@ pub(crate) fn view_by(spec: impl Into<TenantSpec>, clock: impl Clock) -> TenantV
         OpenedConnector {
             spec: Arc::clone(connector),
             opened: Ok(opened),
+            health: Arc::new(UpstreamHealth::new(Arc::new(()))),
         }
     });
     let algs = spec.signer.algorithms.iter();

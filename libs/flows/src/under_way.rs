@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use insula_connector_kit::{Connector, ConnectorError};
+use insula_connector_kit::{Connector, ConnectorError, UpstreamIdentity};
 use insula_engine::Refusal;
 use insula_engine::authorize::ReplyTo;
 use insula_engine::binding::{Bound, bound, may_take_a_step};
@@ -15,6 +15,7 @@ use tracing::warn;
 
 use crate::denied::{self, Denied};
 use crate::login_log;
+use crate::routes::choice_route;
 use crate::{Browser, CookieChange, Fault, FlowError, TenantView, device, kept};
 
 /// When it is worth asking again after a queue was full: it is served within seconds.
@@ -85,6 +86,40 @@ pub(crate) fn opened(view: &TenantView, id: &ConnectorId) -> Result<Arc<dyn Conn
         let connector = id.to_string();
         Refusal::ConnectorUnavailable { connector, why }.into()
     })
+}
+
+/// Notes how a call of a connector to its upstream ended.
+pub(crate) fn heard(view: &TenantView, id: &ConnectorId, error: Option<&ConnectorError>) {
+    if let Some(known) = view.connectors.get(id) {
+        known.health.heard(error, view.effects.clock.monotonic());
+    }
+}
+
+/// The refusal of a login whose connector was taken out of the configuration meanwhile. The page leads
+/// to the other ways, unless the client insists on this one.
+pub(crate) fn removed(auth: &AuthRequest) -> FlowError {
+    let insists = auth.request.connector_id.is_some();
+    let another = (!insists).then(|| choice_route(&auth.id));
+    Refusal::ConnectorRemoved { another }.into()
+}
+
+/// What a connector says of a person, unless it names an address that it may not vouch for.
+pub(crate) fn within_domains(
+    view: &TenantView,
+    id: &ConnectorId,
+    answered: Result<UpstreamIdentity, ConnectorError>,
+) -> Result<UpstreamIdentity, ConnectorError> {
+    heard(view, id, answered.as_ref().err());
+    let identity = answered?;
+    let spec = view.spec.connector(id.as_str());
+    if spec.is_none_or(|spec| spec.may_vouch_for(&identity.claims.email)) {
+        return Ok(identity);
+    }
+    warn!(connector.id = %id,
+        "connector {id} named a mail address of a domain that is not among its domains: nobody is \
+         let in; write the domain there, or domainsOnly: false");
+    let why = "the mail address is of a domain that this connector is not for";
+    Err(ConnectorError::Denied(why.to_owned()))
 }
 
 /// Why a connector did not begin a login.

@@ -126,6 +126,8 @@ pub struct Browser {
     pub entered: Vec<String>,
     /// What it carries of the names that logged in there with a password; sealed.
     pub devices: Vec<String>,
+    /// What it remembers of the way somebody came in last; sealed.
+    pub last_used: Vec<String>,
     /// The address it asks from, proxies seen through; for the log and for limits, never a proof.
     pub address: Option<IpAddr>,
     /// Whether that is a proxy which nobody named as trusted: everybody comes from there, so nobody

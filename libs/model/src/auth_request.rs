@@ -265,9 +265,18 @@ pub struct AuthRequest {
     /// Whether their session is to outlive the browser, where they were asked.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub remember_me: Option<bool>,
+    /// The mail address that the person typed before they were shown how to log in.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub typed_address: Option<String>,
 }
 
 impl AuthRequest {
+    /// Who is thought to log in: what the person typed, else what the client says.
+    pub fn login_hint(&self) -> Option<&str> {
+        let hint = self.request.login_hint.as_ref();
+        self.typed_address.as_ref().or(hint).map(String::as_str)
+    }
+
     /// The proven login, once there is one.
     pub fn login(&self) -> Result<Login, WrongStage> {
         let person = self.person.as_ref().ok_or(WrongStage)?;
@@ -346,6 +355,7 @@ mod tests {
             person: None,
             proofs: Vec::new(),
             remember_me: None,
+            typed_address: None,
         }
     }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use insula_oauth::GrantType;
 
-use crate::{ConnectorId, Issuer, Rules, SubjectTokens};
+use crate::{ConnectorId, Issuer, Rules, SubjectTokens, email_domain};
 
 /// A connector as configured. What `config` means is the connector's own business; secrets in it
 /// are resolved already, so it is never printed.
@@ -19,8 +19,10 @@ pub struct ConnectorSpec {
     pub config: serde_json::Value,
     /// Grants it serves; empty for all.
     pub grant_types: Vec<GrantType>,
-    /// Mail domains whose people are sent here.
+    /// Mail domains whose people are sent here, in the form of [`email_domain`](crate::email_domain).
     pub domains: Vec<String>,
+    /// Whether it lets in only people whose mail address is of one of its domains, where it has any.
+    pub domains_only: bool,
     /// How long one call to the upstream may take.
     pub timeout: Duration,
     /// How far the upstream's clock may differ from ours.
@@ -78,6 +80,20 @@ impl ConnectorSpec {
         self.grant_types.is_empty() || self.grant_types.contains(&grant)
     }
 
+    /// Whether people of a mail domain are sent here.
+    pub fn owns_domain(&self, domain: &str) -> bool {
+        self.domains.iter().any(|own| own == domain)
+    }
+
+    /// Whether it is believed when it says that somebody has this mail address. A connector for the
+    /// people of one company must not name those of another. None at all is told of nobody.
+    pub fn may_vouch_for(&self, address: &str) -> bool {
+        let is_bound = self.domains_only && !self.domains.is_empty();
+        !is_bound
+            || address.is_empty()
+            || email_domain(address).is_some_and(|domain| self.owns_domain(&domain))
+    }
+
     /// The route below the issuer where no other connector's answers arrive.
     pub fn callback_route(&self) -> String {
         format!("/callback/{}", self.id.path_segment())
@@ -120,21 +136,49 @@ mod tests {
 
     use super::*;
 
-    fn callback(config: Value, rules: &Rules) -> String {
-        let spec = ConnectorSpec {
+    fn a_connector(config: Value) -> ConnectorSpec {
+        ConnectorSpec {
             id: ConnectorId::parse("my idp").unwrap(),
             kind: "oidc".to_owned(),
             name: String::new(),
             config,
             grant_types: Vec::new(),
             domains: Vec::new(),
+            domains_only: true,
             timeout: Duration::ZERO,
             clock_skew: ClockSkew::of(Duration::ZERO),
             acr_mapping: BTreeMap::new(),
             subject_tokens: SubjectTokens::default(),
-        };
+        }
+    }
+
+    fn callback(config: Value, rules: &Rules) -> String {
+        let spec = a_connector(config);
         let issuer = Issuer::parse("https://a.test/dex").unwrap();
         spec.callback_url(&issuer, rules)
+    }
+
+    #[test]
+    fn a_connector_of_domains_vouches_for_addresses_of_no_others() {
+        let mut spec = a_connector(Value::Null);
+        for address in ["jane@acme.example", "bob@globex.example", "", "nonsense"] {
+            assert!(spec.may_vouch_for(address), "it has no domains: {address}");
+        }
+        spec.domains = vec!["acme.example".to_owned(), "acme.test".to_owned()];
+        for (address, is_believed) in [
+            ("jane@acme.example", true),
+            ("JANE@Acme.Test", true),
+            ("", true),
+            ("bob@globex.example", false),
+            ("jane@mail.acme.example", false),
+            ("jane@acme.example.evil.example", false),
+            ("acme.example", false),
+            ("jane@acme.example@evil.example", false),
+        ] {
+            assert_eq!(spec.may_vouch_for(address), is_believed, "{address}");
+        }
+        spec.domains_only = false;
+        assert!(spec.may_vouch_for("bob@globex.example"));
     }
 
     #[test]

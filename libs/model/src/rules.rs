@@ -86,6 +86,8 @@ pub struct Rules {
     pub connector_of_route_is_insisted_on: bool,
     /// That a connector cannot be had is told on a page, unless it was insisted on at its own route.
     pub tells_of_unavailable_connector_on_page: bool,
+    /// A browser remembers through which connector somebody logged in last, and is shown it.
+    pub remembers_last_used_connector: bool,
     /// Upstreams send browsers back to one callback; else each connector has its own.
     pub connectors_share_callback: bool,
     /// Browsers are sent to an upstream with 303; else with 302.

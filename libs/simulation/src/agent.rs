@@ -187,6 +187,9 @@ impl Agent {
                 CookieChange::EnterDevice { value, .. } => self.browser.entered.push(value),
                 CookieChange::Release => self.browser.carried.clear(),
                 CookieChange::KnowDevice { value, .. } => self.browser.devices = vec![value],
+                CookieChange::RememberConnector { value, .. } => {
+                    self.browser.last_used = vec![value];
+                }
                 CookieChange::LogIn { cookie, .. } => {
                     self.browser.sessions = vec![cookie.clone()];
                     let (logins, earlier) = self.taken_over(request, now);

@@ -6,12 +6,14 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, 
 
 use crate::Failure;
 
+mod connectors;
 mod facts;
 
+use connectors::ConnectorMetrics;
 use facts::FactsMetrics;
 
-/// What is counted of tenants' lives. No series carries a tenant's name: there may be a hundred
-/// thousand of them.
+/// What is counted of tenants' lives. No series carries a tenant's name, for there may be a hundred
+/// thousand of them; but for connectors that are out of order.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     /// Tenants there are.
@@ -44,6 +46,8 @@ pub struct Metrics {
     rotations: IntCounterVec,
     /// Clients told that somebody logged out, by outcome.
     logouts_told: IntCounterVec,
+    /// Their connectors.
+    pub(crate) connectors: ConnectorMetrics,
     /// What is remembered of rows.
     facts: FactsMetrics,
 }
@@ -138,6 +142,7 @@ impl Metrics {
                 ),
                 &["outcome"],
             )?,
+            connectors: ConnectorMetrics::new()?,
             facts: FactsMetrics::new(facts.clone())?,
         })
     }
@@ -159,6 +164,7 @@ impl Metrics {
         registry.register(Box::new(self.keys_found_changed.clone()))?;
         registry.register(Box::new(self.rotations.clone()))?;
         registry.register(Box::new(self.logouts_told.clone()))?;
+        self.connectors.register(registry)?;
         registry.register(Box::new(self.facts.clone()))
     }
 
@@ -211,8 +217,13 @@ mod tests {
         metrics.failed(Failure::Panicked);
         metrics.reloaded(true);
         metrics.rotated(Rotated::Lost);
+        let tenant = insula_model::TenantId::parse("acme").unwrap();
+        let health = metrics
+            .connectors
+            .health(&tenant, &insula_testkit::a_connector("idp"));
+        health.not_opened("broken");
         let families = registry.gather();
-        assert_eq!(families.len(), 18);
+        assert_eq!(families.len(), 21);
         assert!(families.iter().all(|family| family.help().ends_with('.')));
     }
 }

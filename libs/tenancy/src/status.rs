@@ -45,8 +45,14 @@ pub struct ConnectorHealth {
     pub id: ConnectorId,
     /// What kind it is.
     pub kind: String,
-    /// Why it could not be opened; absent if it could.
+    /// Why it could not be opened, or why its upstream was out of reach; absent once it works.
     pub problem: Option<String>,
+    /// Whether people are offered it.
+    pub available: bool,
+    /// In how many seconds people are offered it again, where they are not.
+    pub retry_in_s: Option<u64>,
+    /// How many calls to its upstream in a row found nobody.
+    pub failures_in_a_row: u32,
 }
 
 /// What a tenant's actor has remembered of its rows.
@@ -169,10 +175,18 @@ impl TenantStatus {
             phase: key.phase(),
         };
         self.keys = view.keys.keys().iter().map(key).collect();
-        let connector = |connector: &OpenedConnector| ConnectorHealth {
-            id: connector.spec.id.clone(),
-            kind: connector.spec.kind.clone(),
-            problem: connector.opened.as_ref().err().cloned(),
+        let now = view.effects.clock.monotonic();
+        let connector = |connector: &OpenedConnector| {
+            let report = connector.health.report(now);
+            let paused = report.unavailable_for.map(|pause| pause.as_secs().max(1));
+            ConnectorHealth {
+                id: connector.spec.id.clone(),
+                kind: connector.spec.kind.clone(),
+                problem: report.problem,
+                available: !connector.health.is_unavailable(now),
+                retry_in_s: paused,
+                failures_in_a_row: report.failures_in_a_row,
+            }
         };
         self.connectors = view.connectors.iter().map(connector).collect();
     }

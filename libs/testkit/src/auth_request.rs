@@ -58,6 +58,7 @@ pub fn an_auth_request() -> AuthRequestBuilder {
         person: None,
         proofs: Vec::new(),
         remember_me: None,
+        typed_address: None,
     })
 }
 

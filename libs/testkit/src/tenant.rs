@@ -126,6 +126,7 @@ pub fn a_connector(id: &str) -> ConnectorSpec {
         config: serde_json::Value::Null,
         grant_types: Vec::new(),
         domains: Vec::new(),
+        domains_only: true,
         timeout: Duration::from_secs(5),
         clock_skew: ClockSkew::of(Duration::from_mins(1)),
         acr_mapping: BTreeMap::new(),

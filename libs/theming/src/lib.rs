@@ -39,7 +39,7 @@ pub use page::{
     Chooser, ConnectorChoice, Consent, DeviceAnswer, DeviceAnswered, DeviceAsked, DeviceCode,
     DeviceConfirm, DeviceError, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm,
     LoggedOut, LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, ScopeItem,
-    SignedIn, Unavailable,
+    SignedIn, Unavailability, Unavailable,
 };
 pub use palette::{Colors, Scheme, Tokens};
 pub use plain::plain_error;

@@ -68,6 +68,18 @@ pub struct ConnectorChoice {
     pub url: String,
     /// True if this browser came in this way last time.
     pub last_used: bool,
+    /// Why it cannot be taken now: it is shown, and leads nowhere.
+    pub unavailable: Option<Unavailability>,
+}
+
+/// Why a way in cannot be taken now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unavailability {
+    /// It cannot work with the settings it has.
+    Broken,
+    /// What stands behind it does not answer.
+    Silent,
 }
 
 /// The form that asks for an address before a method.

@@ -16,6 +16,9 @@ const DEVICE: &str = "insula_device";
 /// Says which names logged in there with a password.
 const KNOWN_DEVICE: &str = "insula_known_device";
 
+/// Says through which connector somebody came in last.
+const LAST_USED: &str = "insula_last_used";
+
 /// Browsers keep no longer cookie (RFC 6265 §6.1).
 const LONGEST_COOKIE: usize = 4096;
 
@@ -37,6 +40,7 @@ pub(crate) fn read(request: &HttpRequest, spec: &TenantSpec) -> Browser {
         entered: names(DEVICE),
         carried: values(request, &full_name(spec, CARRIED), LONGEST_COOKIE),
         devices: values(request, &full_name(spec, KNOWN_DEVICE), LONGEST_COOKIE),
+        last_used: values(request, &full_name(spec, LAST_USED), LONGEST_COOKIE),
         address: None,
         address_is_shared: false,
     }
@@ -81,6 +85,10 @@ pub(crate) fn cookie(change: &CookieChange, spec: &TenantSpec) -> Cookie<'static
         CookieChange::KnowDevice { value, max_age } => {
             let age = CookieAge::try_from(*max_age).ok();
             bake(spec, full_name(spec, KNOWN_DEVICE), value.clone(), age)
+        }
+        CookieChange::RememberConnector { value, max_age } => {
+            let age = CookieAge::try_from(*max_age).ok();
+            bake(spec, full_name(spec, LAST_USED), value.clone(), age)
         }
         CookieChange::LogIn { cookie, max_age } => {
             let age = max_age.and_then(|age| CookieAge::try_from(age).ok());

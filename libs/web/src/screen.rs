@@ -1,11 +1,14 @@
 //! What a flow says, given a face.
 
 use actix_web::HttpResponse;
-use insula_flows::{ConsentScope, DeviceTrouble, Outcome, PasswordTrouble, Screen, Turn};
+use insula_engine::authorize::AddressTrouble;
+use insula_flows::{
+    self as flows, AddressForm, ConsentScope, DeviceTrouble, Outcome, PasswordTrouble, Screen, Turn,
+};
 use insula_theming::{
     Chooser, ConnectorChoice, Consent, DeviceAnswer, DeviceAnswered, DeviceAsked, DeviceCode,
-    DeviceConfirm, DeviceError, FormPost, LoggedOut, LogoutConfirm, Page, Password, PasswordError,
-    ScopeItem,
+    DeviceConfirm, DeviceError, FormPost, IdentifierError, IdentifierForm, LoggedOut,
+    LogoutConfirm, Page, Password, PasswordError, ScopeItem, Unavailability,
 };
 use tracing::error;
 
@@ -44,6 +47,7 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
     let (page, ui_locales): (Page, Vec<String>) = match screen {
         Screen::Choose {
             client_name,
+            address,
             choices,
             login_hint,
             ui_locales,
@@ -53,13 +57,14 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
                 id: choice.id,
                 name: choice.name,
                 kind: choice.kind,
-                last_used: false,
+                last_used: choice.last_used,
+                unavailable: choice.unavailable.map(unavailability),
             });
             let connectors = connectors.collect();
             let page = Chooser {
                 client_name,
                 connectors,
-                identifier: None,
+                identifier: address.map(|form| identifier_form(ctx, form)),
                 login_hint,
             };
             (page.into(), ui_locales)
@@ -208,6 +213,24 @@ fn show(ctx: &Context, screen: Screen) -> HttpResponse {
         }
     };
     respond::show_in(ctx, &page, &ui_locales)
+}
+
+fn unavailability(why: flows::Unavailability) -> Unavailability {
+    match why {
+        flows::Unavailability::Broken => Unavailability::Broken,
+        flows::Unavailability::Silent => Unavailability::Silent,
+    }
+}
+
+fn identifier_form(ctx: &Context, form: AddressForm) -> IdentifierForm {
+    IdentifierForm {
+        action: ctx.link(&form.action),
+        fields: form.fields,
+        error: form.trouble.map(|trouble| match trouble {
+            AddressTrouble::Malformed => IdentifierError::Malformed,
+            AddressTrouble::Unroutable => IdentifierError::Unroutable,
+        }),
+    }
 }
 
 fn device_error(trouble: DeviceTrouble) -> DeviceError {

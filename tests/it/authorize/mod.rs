@@ -7,6 +7,7 @@ mod consent;
 mod dex_routes;
 mod errors;
 mod front_channel;
+mod home_realm;
 mod out_of_band;
 mod pkce;
 mod posts;

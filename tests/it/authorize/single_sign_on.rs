@@ -63,8 +63,8 @@ async fn cookies_are_for_this_tenant_and_for_no_script() {
     let names: Vec<_> = cookies.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(
         names.len(),
-        4,
-        "browser, known device, session, finished logins: {names:?}"
+        5,
+        "browser, known device, last used, session, finished logins: {names:?}"
     );
     for cookie in cookies {
         assert!(cookie.http_only, "{}", cookie.name);

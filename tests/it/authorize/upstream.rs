@@ -34,7 +34,15 @@ async fn people_of_initech_log_in_at_acme() {
         .into_iter()
         .map(|c| (c.host, c.name))
         .collect();
-    assert_eq!(names.len(), 7, "a session at each: {names:?}");
+    assert_eq!(names.len(), 8, "a session at each: {names:?}");
+    let remembered = names
+        .iter()
+        .find(|(_, name)| name.contains("insula_last_used"));
+    assert_eq!(
+        remembered.unwrap().0,
+        "acme.localhost",
+        "where there is a choice"
+    );
     let devices = names
         .iter()
         .filter(|(_, name)| name.contains("insula_known_device"));

@@ -7,6 +7,7 @@ mod both_dialects;
 mod gitea;
 mod gitlab;
 mod ldap;
+mod live;
 mod microsoft;
 mod oidc_provider;
 mod openshift;

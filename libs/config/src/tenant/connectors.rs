@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use insula_model::{ClockSkew, ConnectorId, ConnectorSpec, SubjectTokens, address};
+use insula_model::{ClockSkew, ConnectorId, ConnectorSpec, SubjectTokens, address, email_domain};
 use insula_oauth::GrantType;
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::LoadOptions;
 use crate::defaults::{CLOCK_SKEW, LARGEST_CLOCK_SKEW, MINUTE, UPSTREAM_TIMEOUT};
 use crate::reading::{Reading, Spot, quote};
 use crate::section::{Section, suggestion};
-use crate::tree::{Kind, Node};
+use crate::tree::{Kind, Node, Position};
 
 /// The types a dex file may name.
 const KINDS_OF_DEX: [&str; 18] = [
@@ -61,6 +61,7 @@ pub(super) fn read(
             reading.error(node.at, &format!("{key}.id"), cause, next);
             continue;
         }
+        owned_twice(node, &key, &connector, &connectors, reading);
         connectors.push(connector);
     }
     if reading.lenient && !password_db && is_nobody_let_in(&connectors, options) {
@@ -88,6 +89,7 @@ fn local() -> Option<ConnectorSpec> {
         config: Value::Object(serde_json::Map::new()),
         grant_types: Vec::new(),
         domains: Vec::new(),
+        domains_only: true,
         timeout: UPSTREAM_TIMEOUT,
         clock_skew: ClockSkew::of(CLOCK_SKEW),
         acr_mapping: BTreeMap::new(),
@@ -124,6 +126,7 @@ fn connector(
             clock_skew(&mut section, reading),
         )
     };
+    let domains_only = !reading.lenient && domains_only(&mut section, &domains, reading);
     let acr_mapping = if reading.lenient {
         BTreeMap::new()
     } else {
@@ -158,6 +161,7 @@ fn connector(
         config: config.unwrap_or_else(|| Value::Object(serde_json::Map::new())),
         grant_types,
         domains,
+        domains_only,
         timeout,
         clock_skew,
         acr_mapping,
@@ -291,12 +295,16 @@ fn grant_types(grants: &[Spot<String>], id: &str, reading: &mut Reading<'_>) -> 
 fn domains(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<String> {
     let mut domains = Vec::new();
     for domain in section.texts("domains", reading) {
-        let lower = domain.value.trim_start_matches('@').to_ascii_lowercase();
-        if issuer::is_host(&lower) {
-            let cause =
-                "nobody is asked for an address first yet, so everybody is shown the choice";
-            reading.warn(domain.at, &domain.key, cause, "");
-            domains.push(lower);
+        let lower = domain.value.trim_start_matches('@').to_lowercase();
+        // What is written is compared with what people type, in the form that addresses have.
+        let known = email_domain(&format!("somebody@{lower}"));
+        let is_one = |known: &String| !lower.contains('@') && issuer::is_host(known);
+        if let Some(known) = known.filter(is_one) {
+            if domains.contains(&known) {
+                let cause = format!("{} is written twice", domain.shown);
+                reading.error(domain.at, &domain.key, cause, "remove one of them");
+            }
+            domains.push(known);
         } else {
             let cause = format!("{} is not a mail domain", domain.shown);
             reading.error(
@@ -308,6 +316,59 @@ fn domains(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<String> 
         }
     }
     domains
+}
+
+/// A mail domain leads to one connector.
+fn owned_twice(
+    node: &Node,
+    key: &str,
+    connector: &ConnectorSpec,
+    others: &[ConnectorSpec],
+    reading: &mut Reading<'_>,
+) {
+    for (index, domain) in connector.domains.iter().enumerate() {
+        let Some(owner) = others.iter().find(|other| other.owns_domain(domain)) else {
+            continue;
+        };
+        let cause = format!(
+            "people of {domain} are sent to the connector {:?} already",
+            owner.id.as_str()
+        );
+        let next = "a mail domain leads to one connector; remove it from one of them";
+        let at = domain_at(node, index).unwrap_or(node.at);
+        reading.error(at, &format!("{key}.domains[{index}]"), cause, next);
+    }
+}
+
+fn domain_at(connector: &Node, index: usize) -> Option<Position> {
+    let Kind::Map(entries) = &connector.kind else {
+        return None;
+    };
+    let written = entries.iter().rev();
+    let mut written = written.filter(|entry| entry.key.eq_ignore_ascii_case("domains"));
+    let domains = &written.next()?.value;
+    match &domains.kind {
+        Kind::Seq(items) => items.get(index).map(|item| item.at),
+        _ => Some(domains.at),
+    }
+}
+
+/// Whether people whose mail address is of another domain are kept out.
+fn domains_only(section: &mut Section<'_>, domains: &[String], reading: &mut Reading<'_>) -> bool {
+    let Some(node) = section.node("domainsOnly") else {
+        return true;
+    };
+    let key = section.key("domainsOnly");
+    if domains.is_empty() {
+        let cause = "is about domains, and this connector has none";
+        reading.error(
+            node.at,
+            &key,
+            cause,
+            "write domains beside it, or remove it",
+        );
+    }
+    section.flag("domainsOnly", reading).unwrap_or(true)
 }
 
 fn timeout(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Duration {

@@ -253,13 +253,60 @@ fn a_connectors_config_is_not_in_its_debug() {
 }
 
 #[test]
-fn mail_domains_are_read_and_told_to_lead_nowhere_yet() {
+fn a_mail_domain_is_kept_as_addresses_have_it_and_bounds_whom_its_connector_lets_in() {
+    let spec = |fields: &str| {
+        let text = format!("connectors: [{{ type: mockCallback, id: a, name: A{fields} }}]\n");
+        ours(&text).spec()
+    };
+    let written = spec(", domains: ['@Acme.Test', Bücher.test]");
+    let one = written.connector("a").unwrap();
+    assert_eq!(one.domains, ["acme.test", "xn--bcher-kva.test"]);
+    assert!(one.domains_only);
+    let open = spec(", domains: [acme.test], domainsOnly: false");
+    assert!(!open.connector("a").unwrap().domains_only);
+}
+
+#[test]
+fn a_mail_domain_of_two_connectors_is_an_error_at_the_second() {
     let folder = ours(
         "connectors:
-  - { type: mockCallback, id: a, name: A, domains: ['@Acme.Test'] }
+  - { type: mockCallback, id: a, name: A, domains: [acme.test] }
+  - type: mockCallback
+    id: b
+    name: B
+    domains:
+      - globex.test
+      - ACME.test
 ",
     );
-    let spec = folder.load().spec.unwrap();
-    assert_eq!(spec.connector("a").unwrap().domains, ["acme.test"]);
-    assert!(folder.only().contains("everybody is shown the choice"));
+    let said = folder.only();
+    assert!(said.starts_with("error"), "{said}");
+    assert!(
+        said.contains("tenant.yaml:10:9: connectors[1].domains[1]"),
+        "{said}"
+    );
+    assert!(
+        said.contains("people of acme.test are sent to the connector \"a\" already"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_is_written_of_mail_domains_is_refused_where_it_says_nothing() {
+    for (fields, cause) in [
+        ("domains: [a.test, '@A.test']", "is written twice"),
+        ("domains: [a@b.test]", "is not a mail domain"),
+        ("domains: ['*']", "is not a mail domain"),
+        ("domains: [127.0.0.1]", "is not a mail domain"),
+        ("domainsOnly: true", "this connector has none"),
+    ] {
+        let text = format!("connectors: [{{ type: mockCallback, id: a, {fields} }}]\n");
+        let said = ours(&text).only();
+        assert!(
+            said.starts_with("error") && said.contains(cause),
+            "{fields}: {said}"
+        );
+    }
+    let dex = dexs("connectors: [{ type: mockCallback, id: a, name: A, domains: [a.test] }]\n");
+    assert!(dex.only().contains("domains"), "dex has no such key");
 }

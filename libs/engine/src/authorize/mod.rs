@@ -1,6 +1,7 @@
 //! The authorization endpoint: is the request good, and what happens next.
 
 mod claims_parameter;
+mod home_realm;
 mod keeping;
 mod length;
 mod next;
@@ -14,6 +15,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use home_realm::AddressTrouble;
 pub use keeping::{Keeping, LONGEST_IN_BROWSER, keeping};
 pub use next::{
     Choice, Consent, Next, Standing, available, depends_on_consent, forces_login, may_log_in_at,

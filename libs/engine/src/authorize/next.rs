@@ -7,6 +7,7 @@ use insula_model::{
 };
 use insula_oauth::{ResponseType, Scopes};
 
+use super::home_realm::{self, AddressTrouble};
 use super::redirect_uri;
 use crate::acr::{self, Proof};
 use crate::{Refusal, subject};
@@ -21,6 +22,8 @@ pub enum Choice {
     Wanted,
     /// They took this one, or came by its route.
     Made(ConnectorId),
+    /// They typed this where their mail address is asked for.
+    Typed(String),
 }
 
 /// What a person allowed the client.
@@ -63,6 +66,13 @@ pub enum Next {
     Confirm,
     /// Let the person choose among these connectors.
     Choose(Vec<ConnectorId>),
+    /// Ask for their mail address, whose domain may lead to a connector.
+    AskAddress {
+        /// The connectors that can be chosen without one.
+        others: Vec<ConnectorId>,
+        /// What was wrong with the address they typed.
+        trouble: Option<AddressTrouble>,
+    },
     /// Have them log in at this connector.
     LogIn(ConnectorId),
     /// The browser's session is as good as a login: go on with it.
@@ -114,7 +124,7 @@ fn arriving(
             return Err(Refusal::WrongConnector);
         }
         Choice::Made(id) => Some(id),
-        Choice::Open | Choice::Wanted => insisted,
+        Choice::Open | Choice::Wanted | Choice::Typed(_) => insisted,
     };
     let available: Vec<&ConnectorSpec> = available(request.response_type, client, spec)
         .filter(|c| chosen.is_none_or(|id| id == &c.id))
@@ -122,7 +132,7 @@ fn arriving(
     if available.is_empty() {
         return Err(match choice {
             Choice::Made(id) => Refusal::ConnectorNotAllowed(id.to_string()),
-            Choice::Open | Choice::Wanted => Refusal::NoConnectorForClient,
+            Choice::Open | Choice::Wanted | Choice::Typed(_) => Refusal::NoConnectorForClient,
         });
     }
     let is_available = |id: &ConnectorId| available.iter().any(|c| &c.id == id);
@@ -130,8 +140,13 @@ fn arriving(
     let is_wanted = *choice == Choice::Wanted && chosen.is_none();
     let is_shown =
         spec.rules.asks_for_connector_despite_session && always_shown && !request.prompts.none;
-    let asks_anew =
-        request.prompts.login || request.prompts.select_account || is_shown || is_wanted;
+    // Who typed an address means to log in with it, whoever is logged in already.
+    let is_typed = matches!(choice, Choice::Typed(_));
+    let asks_anew = request.prompts.login
+        || request.prompts.select_account
+        || is_shown
+        || is_wanted
+        || is_typed;
     if let Some(session) = session.filter(|(s, _)| !asks_anew && is_available(&s.connector_id))
         && session_serves(session, request, client, spec, now)
     {
@@ -142,8 +157,12 @@ fn arriving(
     }
     let must_choose =
         always_shown || is_wanted || (request.prompts.select_account && chosen.is_none());
+    if home_realm::asks_for_address(&available) {
+        let hint = request.login_hint.as_deref();
+        return Ok(home_realm::led(&available, choice, hint, must_choose));
+    }
     match available.as_slice() {
-        [only] if !must_choose => Ok(Next::LogIn(only.id.clone())),
+        [only] if !must_choose || is_typed => Ok(Next::LogIn(only.id.clone())),
         several => Ok(Next::Choose(several.iter().map(|c| c.id.clone()).collect())),
     }
 }

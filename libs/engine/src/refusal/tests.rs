@@ -104,6 +104,10 @@ fn of_the_authorization_endpoint() -> Vec<(R, Told, Told)> {
             page(E::TemporarilyUnavailable),
         ),
         (
+            R::ConnectorRemoved { another: None },
+            page(E::InvalidRequest),
+        ),
+        (
             R::TooManyRequests { retry_after_s: 1 },
             page(E::TemporarilyUnavailable),
         ),

@@ -89,6 +89,7 @@ impl Refusal {
             Self::ConnectorNotAllowed(_) => "this client may not use this connector",
             Self::NoConnectorForClient => "no connector is available for this client",
             Self::ConnectorUnavailable { .. } => "the way to sign in is not available right now",
+            Self::ConnectorRemoved { .. } => "the way to sign in is not there any more",
             Self::GrantNotAllowed => "this client may not use this grant",
             Self::LoginRequired => "nobody is logged in and prompt=none forbids asking",
             Self::ConsentRequired => "consent is missing and prompt=none forbids asking",

@@ -103,6 +103,7 @@ async fn a_choice_leads_to_each_connector_and_in_dex_with_the_request_as_it_came
         login_hint,
         ui_locales,
         client_name,
+        ..
     }) = shown
     else {
         panic!("not a choice");

@@ -415,5 +415,12 @@ async fn a_client_or_connector_that_is_gone_ends_the_login_with_a_page() {
     connectorless.connectors = std::sync::Arc::default();
     let told = heard(person.logs_in(&connectorless, &sent).await);
     assert_eq!(told, (Refusal::UnknownConnector("mock".into()), false));
+    let removed = reconfigured(&connectorless, |spec| spec.connectors.clear());
+    let (told, is_for_client) = heard(person.logs_in(&removed, &sent).await);
+    let Refusal::ConnectorRemoved { another: Some(way) } = told else {
+        panic!("{told:?}");
+    };
+    assert!(way.starts_with("/auth?req=") && !is_for_client);
+    assert!(person.opens(&view, &way).await.is_ok(), "the other ways");
     assert_eq!(view.rules(), &Rules::STANDARD);
 }

@@ -242,7 +242,11 @@ async fn going_back_to_the_choice_shows_it_again_wherever_the_login_stands() {
     let sent = person.opens(&view, &to(&shown, "mock")).await.unwrap();
     assert_eq!(person.opens(&view, &back).await.unwrap(), shown, "away");
     let asked = person.logs_in(&view, &sent).await.unwrap();
-    assert_eq!(person.opens(&view, &back).await.unwrap(), shown, "known");
+    let mut marked = shown.clone();
+    if let Outcome::Show(Screen::Choose { choices, .. }) = &mut marked {
+        choices[0].last_used = true;
+    }
+    assert_eq!(person.opens(&view, &back).await.unwrap(), marked, "known");
 
     // From there they come as somebody else, and the question that was open can still be answered.
     let anew = person.opens(&view, &to(&shown, "other")).await.unwrap();
@@ -292,7 +296,8 @@ async fn a_choice_is_made_by_the_browser_it_was_shown_to_and_within_what_its_cli
     let denied = Refusal::ConnectorNotAllowed("other".into());
     let told = heard(person.opens(&view, &format!("/auth/other?req={id}")).await);
     assert_eq!(told, (denied, true));
-    let unknown = Refusal::UnknownConnector("nobody".into());
+    let another = Some(format!("/auth?req={id}"));
+    let unknown = Refusal::ConnectorRemoved { another };
     let told = heard(person.opens(&view, &format!("/auth/nobody?req={id}")).await);
     assert_eq!(told, (unknown, false));
     let clientless = reconfigured(&view, |spec| spec.clients.clear());

@@ -47,6 +47,23 @@ impl Person {
         turn.map(|turn| self.keeps(turn))
     }
 
+    /// Sends the form that asks for a mail address.
+    pub(crate) async fn names(&mut self, view: &TenantView, page: &Outcome, typed: &str) -> Walked {
+        let Outcome::Show(Screen::Choose {
+            address: Some(form),
+            ..
+        }) = page
+        else {
+            panic!("no address is asked for: {page:?}");
+        };
+        assert_eq!(form.action, "/auth");
+        let mut fields = form.fields.clone();
+        fields.push(("login".to_owned(), typed.to_owned()));
+        let params = Params::from_pairs(fields);
+        let turn = authorize::start(view, &params, None, &self.browser).await;
+        turn.map(|turn| self.keeps(turn))
+    }
+
     /// Opens what a redirect of ours leads to.
     pub(crate) async fn follows(&mut self, view: &TenantView, outcome: &Outcome) -> Walked {
         self.opens(view, destination(outcome)).await
@@ -132,6 +149,9 @@ impl Person {
                 CookieChange::EnterDevice { value, .. } => self.browser.entered.push(value),
                 CookieChange::Release => self.browser.carried.clear(),
                 CookieChange::KnowDevice { value, .. } => self.browser.devices = vec![value],
+                CookieChange::RememberConnector { value, .. } => {
+                    self.browser.last_used = vec![value];
+                }
                 CookieChange::LogIn { cookie, .. } => self.browser.sessions = vec![cookie],
                 CookieChange::LogOut => self.browser.sessions.clear(),
             }

@@ -17,7 +17,7 @@ use crate::commit::{event, write};
 use crate::denied::{self, Denied};
 use crate::guesses::Guesses;
 use crate::login::{LONGEST_NAME, LONGEST_PASSWORD, TOO_MANY, WRONG};
-use crate::under_way::{BUSY_FOR_S, denial};
+use crate::under_way::{BUSY_FOR_S, denial, within_domains};
 use crate::{Browser, Fault, FlowError, TenantView, login_log, sealed};
 
 /// Exchanges a name and a password for tokens
@@ -147,7 +147,8 @@ async fn checked(
         username: typed.name.clone(),
         password,
     };
-    match connector.complete(&ctx, &Memory::Null, reply).await {
+    let answered = connector.complete(&ctx, &Memory::Null, reply).await;
+    match within_domains(view, typed.connector, answered) {
         Ok(identity) => {
             // Guesses sent at once are all let in above; those beyond the limit must not be told apart.
             rests(view, typed, &guesses).await?;

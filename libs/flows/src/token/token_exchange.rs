@@ -22,7 +22,7 @@ use insula_store::{Changes, RecordedLogin};
 use super::{Signers, resources, signers};
 use crate::commit::{event, write};
 use crate::denied::{self, Denied};
-use crate::under_way::BUSY_FOR_S;
+use crate::under_way::{BUSY_FOR_S, heard, within_domains};
 use crate::{Fault, FlowError, TenantView, login_log};
 
 /// Exchanges a token for another ([RFC 8693 §2](https://www.rfc-editor.org/rfc/rfc8693#section-2)).
@@ -224,7 +224,16 @@ async fn judged(
         by_userinfo: !by_policy || rules.access_tokens,
         now: view.now(),
     };
-    let told = match opened.exchange(shown).await {
+    let answered = opened.exchange(shown).await;
+    let vouched = match answered {
+        Ok(told) => within_domains(view, &connector.id, Ok(told.identity.clone()))
+            .map(|identity| ExchangedIdentity { identity, ..told }),
+        Err(error) => {
+            heard(view, &connector.id, Some(&error));
+            Err(error)
+        }
+    };
+    let told = match vouched {
         Ok(told) => told,
         Err(error) => return Err(refused(view, client, connector, error).await),
     };

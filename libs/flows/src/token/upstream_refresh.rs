@@ -18,6 +18,7 @@ use insula_store::RefreshTurn;
 use tracing::warn;
 
 use super::revoke_family;
+use crate::under_way::within_domains;
 use crate::{Fault, FlowError, OpenedConnector, TenantView, sealed};
 
 /// How long what an upstream said is kept where it could not be stored durably.
@@ -154,7 +155,8 @@ async fn ask(
     let state = AuthRequestId::generate(view.effects.entropy.as_ref());
     let scopes = grant.claims.with_scopes(&grant.scopes);
     let ctx = view.login_context(&login.connector_id, &state, &scopes);
-    match connector.refresh(&ctx, &known).await {
+    let answered = connector.refresh(&ctx, &known).await;
+    match within_domains(view, &login.connector_id, answered) {
         Ok(now) => {
             let is_new = now.connector_data != known.connector_data;
             let data = now.connector_data.filter(|_| is_new);

@@ -79,6 +79,7 @@ fn request() -> AuthRequest {
             acr: None,
         }],
         remember_me: None,
+        typed_address: None,
     }
 }
 

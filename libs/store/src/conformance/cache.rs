@@ -208,6 +208,7 @@ fn a_request() -> AuthRequest {
         person: None,
         proofs: vec![],
         remember_me: None,
+        typed_address: None,
     }
 }
 

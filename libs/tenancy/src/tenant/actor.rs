@@ -275,8 +275,10 @@ impl TenantActor {
         });
         let opening = async move { Ok(Opened::of(&runtime, spec, before).await) };
         self.run(ctx, Job::Connectors, opening, |actor, opened| {
+            let served = actor.loaded.as_ref().map(|served| &served.opened);
+            let event = opened.event(served, &*actor.runtime.deps.entropy);
             actor.next.opened = Some(opened);
-            Event::ConnectorsOpened
+            event
         });
     }
 
@@ -386,7 +388,12 @@ impl TenantActor {
     }
 
     fn publish(&mut self, now: Now) -> Option<Event> {
-        let next = std::mem::take(&mut self.next);
+        let mut next = std::mem::take(&mut self.next);
+        if next.configured.is_none()
+            && let (Some(loaded), Some(opened)) = (&mut self.loaded, next.opened.take())
+        {
+            loaded.opened = opened;
+        }
         if let (Some(configured), Some(opened), Some(theme)) =
             (next.configured, next.opened, next.theme)
         {

@@ -1,14 +1,18 @@
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
+use insula_ambient::Entropy;
 use insula_connector_kit::{Connector, OpenContext, PasswordCheck};
 use insula_flows::{ConfiguredPeople, Connectors, OpenedConnector};
-use insula_model::{ConnectorSpec, TenantId, TenantSpec};
+use insula_model::{ConnectorId, ConnectorSpec, TenantId, TenantSpec};
 
 use crate::runtime::Runtime;
+use crate::tenant::life::Event;
 
 /// How many connectors of one tenant are opened at once.
 const ABREAST: usize = 8;
+
+type Tried = Result<Arc<dyn Connector>, String>;
 
 /// A tenant's connectors, and what they were opened with.
 #[derive(Clone)]
@@ -60,14 +64,24 @@ impl Opened {
             .map(|connector| async move {
                 let same = kept
                     .and_then(|kept| kept.get(&connector.id))
-                    .filter(|kept| kept.spec == connector && kept.opened.is_ok());
-                let opened = match same {
-                    Some(same) => same.opened.clone(),
-                    None => open(runtime, tenant, &connector, context).await,
+                    .filter(|kept| kept.spec == connector);
+                if let Some(same) = same.filter(|same| same.opened.is_ok()) {
+                    return same.clone();
+                }
+                let health = match same {
+                    Some(same) => Arc::clone(&same.health),
+                    None => Arc::new(runtime.metrics.connectors.health(tenant, &connector)),
                 };
+                let opened = open(runtime, &connector, context).await;
+                match &opened {
+                    Ok(_) => health.opened(),
+                    Err(why) => health.not_opened(why),
+                }
+                tell(tenant, &connector, &opened, same.map(|same| &same.opened));
                 OpenedConnector {
                     spec: connector,
                     opened,
+                    health,
                 }
             })
             .buffer_unordered(ABREAST)
@@ -79,21 +93,47 @@ impl Opened {
             hashing,
         }
     }
+
+    /// What the tenant's actor hears of it. `served` are the connectors of the last snapshot.
+    pub(crate) fn event(&self, served: Option<&Self>, entropy: &dyn Entropy) -> Event {
+        let marks = self.marks();
+        if marks.is_empty() {
+            return Event::ConnectorsOpened;
+        }
+        let mut chance = [0; 2];
+        entropy.fill(&mut chance);
+        Event::ConnectorsMarked {
+            chance: u16::from_le_bytes(chance),
+            is_news: served.is_none_or(|served| served.marks() != marks),
+        }
+    }
+
+    /// Which could not be opened, and why.
+    fn marks(&self) -> Vec<(&ConnectorId, &str)> {
+        let all = self.connectors.iter();
+        let marked =
+            all.filter_map(|one| Some((&one.spec.id, one.opened.as_ref().err()?.as_str())));
+        marked.collect()
+    }
 }
 
-async fn open(
-    runtime: &Runtime,
-    tenant: &TenantId,
-    connector: &ConnectorSpec,
-    context: &OpenContext,
-) -> Result<Arc<dyn Connector>, String> {
+async fn open(runtime: &Runtime, connector: &ConnectorSpec, context: &OpenContext) -> Tried {
     let opened = runtime.deps.connectors.open(connector, context).await;
-    opened.map_err(|error| {
-        let id = &connector.id;
-        tracing::warn!(tenant.id = %tenant, connector.id = %id,
-            "connector {id} of tenant {tenant} could not open: {error}");
-        error.to_string()
-    })
+    opened.map_err(|error| error.to_string())
+}
+
+/// Tells of a connector that could not be opened, and of one that now could; not of a try that ended
+/// like the one before.
+fn tell(tenant: &TenantId, connector: &ConnectorSpec, now: &Tried, before: Option<&Tried>) {
+    let id = &connector.id;
+    match (now, before) {
+        (Err(why), Some(Err(known))) if why == known => {}
+        (Err(why), _) => tracing::warn!(tenant.id = %tenant, connector.id = %id,
+            "connector {id} of tenant {tenant} could not open: {why}; it is tried again"),
+        (Ok(_), Some(Err(_))) => tracing::info!(tenant.id = %tenant, connector.id = %id,
+            "connector {id} of tenant {tenant} is open now"),
+        (Ok(_), _) => {}
+    }
 }
 
 fn share(runtime: &Runtime, spec: &TenantSpec) -> Arc<dyn PasswordCheck> {

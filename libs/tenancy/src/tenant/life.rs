@@ -1,4 +1,5 @@
 mod events;
+mod reopening;
 mod ring;
 
 use std::collections::BTreeSet;
@@ -8,6 +9,7 @@ use insula_ambient::{Monotonic, Timestamp};
 use insula_jose::{RotationPlan, RotationStep};
 
 pub(crate) use self::events::{Command, Event, Job, JobError, ReloadScope};
+use self::reopening::Reopening;
 use self::ring::{Draft, Ring};
 use crate::TenantPhase;
 
@@ -63,6 +65,8 @@ pub(crate) struct TenantLife {
     can_sign: bool,
     keys_failed: bool,
     keys_due: Due,
+    /// The connectors that could not be opened.
+    reopening: Reopening,
     last_used: Monotonic,
     /// What the timer is set to.
     timer: Option<Monotonic>,
@@ -101,6 +105,7 @@ impl TenantLife {
             can_sign: false,
             keys_failed: false,
             keys_due: Due::At(Timestamp::NEVER),
+            reopening: Reopening::NONE,
             last_used: Monotonic::START,
             timer: None,
         }
@@ -136,10 +141,20 @@ impl TenantLife {
                 self.passivate_after = passivate_after;
                 self.ring = Ring::Due;
                 self.unpublished = true;
+                self.reopening = Reopening::NONE;
                 self.begin(Job::Connectors, &mut todo);
                 self.begin(Job::Theme, &mut todo);
             }
-            Event::ConnectorsOpened => self.finished(Job::Connectors),
+            Event::ConnectorsOpened => {
+                self.finished(Job::Connectors);
+                self.reopening = Reopening::NONE;
+                self.unpublished = true;
+            }
+            Event::ConnectorsMarked { chance, is_news } => {
+                self.finished(Job::Connectors);
+                self.reopening.put_off(chance, now.count);
+                self.unpublished |= is_news;
+            }
             Event::ThemeCompiled => self.finished(Job::Theme),
             Event::KeysLoaded { are_new, can_sign } => {
                 self.finished(Job::Keys);
@@ -164,6 +179,11 @@ impl TenantLife {
             Event::SwapLost => {
                 self.ring = Ring::Settled;
                 self.begin(Job::Keys, &mut todo);
+            }
+            // Those that serve go on; the others are tried again.
+            Event::Failed(error) if error.job == Job::Connectors && self.is_serving() => {
+                self.finished(Job::Connectors);
+                self.reopening.put_off(u16::MAX, now.count);
             }
             Event::Failed(error) => self.failed(error, &mut todo),
         }
@@ -223,18 +243,27 @@ impl TenantLife {
     fn tick(&mut self, last_used: Monotonic, now: Now, todo: &mut Vec<Command>) {
         self.timer = None;
         self.last_used = self.last_used.max(last_used);
-        let is_serving = matches!(self.stage, Stage::Serving { .. });
-        if !is_serving || !self.loading.is_empty() || self.ring.is_running() {
+        if !self.is_serving() || !self.loading.is_empty() || self.ring.is_running() {
             return;
         }
         if now.count >= self.idle_at() {
             // Should nobody hear it, it is said again.
             self.last_used = now.count;
             todo.push(Command::ReportIdle);
-        } else if self.keys_due.is_past(now) {
+            return;
+        }
+        if now.count >= self.reopening.due() {
+            self.reopening.begin();
+            self.begin(Job::Connectors, todo);
+        }
+        if self.keys_due.is_past(now) {
             // The plan follows; another process may have carried it out already.
             self.begin(Job::Keys, todo);
         }
+    }
+
+    const fn is_serving(&self) -> bool {
+        matches!(self.stage, Stage::Serving { .. })
     }
 
     fn idle_at(&self) -> Monotonic {
@@ -376,7 +405,7 @@ impl TenantLife {
             return;
         }
         let keys_due = self.keys_due.counted(now);
-        let due = keys_due.min(self.idle_at());
+        let due = keys_due.min(self.idle_at()).min(self.reopening.due());
         if self.timer != Some(due) {
             self.timer = Some(due);
             todo.push(Command::SetTimer(due));

@@ -387,8 +387,10 @@ impl SteppedTenant {
                 Event::KeysLoaded { are_new, can_sign }
             }
             Done::Connectors(opened) => {
+                let served = self.loaded.as_ref().map(|served| &served.opened);
+                let event = opened.event(served, &*self.runtime.deps.entropy);
                 self.opened = Some(opened);
-                Event::ConnectorsOpened
+                event
             }
             Done::Theme(theme) => {
                 self.theme = Some(theme);
@@ -423,6 +425,13 @@ impl SteppedTenant {
             self.opened.take(),
             self.theme.take(),
         );
+        let next = match (next, &mut self.loaded) {
+            ((None, Some(opened), theme), Some(loaded)) => {
+                loaded.opened = opened;
+                (None, None, theme)
+            }
+            (next, _) => next,
+        };
         if let (Some(configured), Some(opened), Some(theme)) = next {
             opened.people.go_by(Arc::clone(&configured.spec));
             self.stores.go_by(&configured.spec);

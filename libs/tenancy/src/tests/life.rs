@@ -257,6 +257,51 @@ fn a_connector_that_cannot_open_is_marked_and_only_changed_ones_are_opened_anew(
 }
 
 #[test]
+fn a_connector_that_could_not_open_is_opened_once_it_can_without_a_reload() {
+    in_world(async |world| {
+        let mut spec = tenant("acme");
+        spec.connectors = ["a", "c"].map(|id| Arc::new(a_connector(id))).into();
+        world.files.write(spec);
+        world.upstreams.broken.lock().unwrap().insert("c".into());
+        let tenancy = world.tenancy().await;
+        let handle = tenancy.activate(&id("acme")).await.unwrap();
+        let is_open = |handle: &TenantHandle| {
+            let snapshot = handle.snapshot();
+            let all = snapshot.view.connectors.iter();
+            all.map(|one| one.opened.is_ok()).collect::<Vec<_>>()
+        };
+        assert_eq!(is_open(&handle), [true, false], "it serves meanwhile");
+        world.clock.advance(Duration::from_secs(10));
+        tenancy.inject(&id("acme"), Fault::Tick).await;
+        until(async || (world.upstreams.opened().len() == 3).then_some(())).await;
+        assert_eq!(is_open(&handle), [true, false]);
+
+        world.upstreams.broken.lock().unwrap().clear();
+        until(async || {
+            world.clock.advance(Duration::from_secs(20));
+            tenancy.inject(&id("acme"), Fault::Tick).await;
+            is_open(&handle).iter().all(|open| *open).then_some(())
+        })
+        .await;
+        let opened = world.upstreams.opened();
+        assert_eq!(
+            opened.iter().filter(|id| *id == "a").count(),
+            1,
+            "{opened:?}"
+        );
+        let status = tenancy.status(&id("acme")).await.unwrap();
+        assert!(
+            status
+                .connectors
+                .iter()
+                .all(|one| one.available && one.problem.is_none())
+        );
+        assert_eq!(world.files.loads().len(), 1);
+        tenancy.shutdown().await;
+    });
+}
+
+#[test]
 fn a_removed_tenant_is_gone_and_a_new_one_appears() {
     in_world(async |world| {
         world.files.write(tenant("acme"));

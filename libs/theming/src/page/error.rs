@@ -35,6 +35,8 @@ pub struct ErrorPage {
     pub status: u16,
     /// Where "try again" leads.
     pub retry: Option<String>,
+    /// Where the other ways to sign in are.
+    pub another: Option<String>,
     /// Where the app is that the person can go on to; its host is `args.host`.
     pub app: Option<String>,
 }
@@ -93,6 +95,14 @@ impl ErrorPage {
     /// A connector cannot work with its settings (503).
     pub fn connector_broken(connector_name: impl Into<String>) -> Self {
         Self::about("setup", 503, connector_name)
+    }
+
+    /// The connector was taken out while somebody signed in through it (410).
+    pub fn connector_removed(another: Option<String>) -> Self {
+        Self {
+            another,
+            ..Self::of("removed", 410)
+        }
     }
 
     /// The login was declined at the upstream (403).

@@ -4,7 +4,7 @@ use super::{
     Chooser, ConnectorChoice, Consent, DeviceAnswer, DeviceAnswered, DeviceAsked, DeviceCode,
     DeviceConfirm, DeviceError, ErrorPage, FormPost, Home, IdentifierError, IdentifierForm,
     LoggedOut, LogoutConfirm, Occasion, OutOfBand, Page, Password, PasswordError, ScopeItem,
-    SignedIn, Unavailable,
+    SignedIn, Unavailability, Unavailable,
 };
 
 const CLIENT: &str = "Acme Portal";
@@ -12,6 +12,7 @@ const CLIENT: &str = "Acme Portal";
 pub(super) fn all() -> Vec<(&'static str, Page)> {
     vec![
         ("chooser", chooser().into()),
+        ("chooser-out-of-order", chooser_out_of_order().into()),
         ("identifier", identifier(None).into()),
         (
             "identifier-malformed",
@@ -90,6 +91,10 @@ pub(super) fn all() -> Vec<(&'static str, Page)> {
             ErrorPage::connector_broken("Acme Workforce").into(),
         ),
         (
+            "error-removed",
+            ErrorPage::connector_removed(Some("/auth?req=abc".into())).into(),
+        ),
+        (
             "error-declined",
             ErrorPage::declined("Acme Workforce").into(),
         ),
@@ -157,6 +162,7 @@ fn choice(id: &str, name: &str, kind: &str, last_used: bool) -> ConnectorChoice 
         kind: kind.into(),
         url: format!("/auth/{id}?req=abc&back=1"),
         last_used,
+        unavailable: None,
     }
 }
 
@@ -171,6 +177,19 @@ fn chooser() -> Chooser {
         identifier: None,
         login_hint: None,
     }
+}
+
+/// Two of three ways are out of order, for either reason.
+fn chooser_out_of_order() -> Chooser {
+    let mut page = chooser();
+    for (choice, why) in page.connectors.iter_mut().zip([
+        None,
+        Some(Unavailability::Silent),
+        Some(Unavailability::Broken),
+    ]) {
+        choice.unavailable = why;
+    }
+    page
 }
 
 fn identifier(error: Option<IdentifierError>) -> Chooser {

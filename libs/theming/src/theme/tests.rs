@@ -180,6 +180,7 @@ fn hostile_pages() -> Vec<Page> {
         kind: text(),
         url: format!("/{HOSTILE}"),
         last_used: true,
+        unavailable: None,
     };
     vec![
         Chooser {

@@ -51,6 +51,9 @@ pub(super) fn error_page(ctx: &Context, refusal: &Refusal) -> ErrorPage {
         Refusal::ConnectorUnavailable { connector, .. } => {
             ErrorPage::connector_broken(connector_name(ctx, connector))
         }
+        Refusal::ConnectorRemoved { another } => {
+            ErrorPage::connector_removed(another.as_deref().map(|route| ctx.link(route)))
+        }
         Refusal::UnknownClient if dex => ErrorPage {
             status: 404,
             ..ErrorPage::client_mistake(detail)

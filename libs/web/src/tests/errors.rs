@@ -62,6 +62,7 @@ pub(super) fn every_refusal() -> Vec<Refusal> {
             connector: word(),
             why: word(),
         },
+        Refusal::ConnectorRemoved { another: None },
         Refusal::GrantNotAllowed,
         Refusal::LoginRequired,
         Refusal::ConsentRequired,

@@ -593,7 +593,13 @@ pub(super) const OURS: &[Row] = &[
         "connectors[].domains",
         CONNECTOR,
         "domains: [acme.test]",
-        Told,
+        Obeyed(&["the_domain_of_the_typed_address_leads_to_its_connector"]),
+    ),
+    (
+        "connectors[].domainsOnly",
+        "connectors: [{ type: mockCallback, id: a, domains: [acme.test], HERE }]\n",
+        "domainsOnly: false",
+        Obeyed(&["a_connector_of_domains_lets_in_nobody_of_another"]),
     ),
     (
         "connectors[].timeout",

@@ -84,6 +84,7 @@ fn with_strict(view: &TenantView) -> (TenantView, Arc<Strict>) {
     let strict = Arc::new(Strict::default());
     let connectors = view.connectors.iter().map(|connector| OpenedConnector {
         spec: Arc::clone(&connector.spec),
+        health: Arc::clone(&connector.health),
         opened: Ok(Arc::clone(&strict) as _),
     });
     let connectors: Connectors = connectors.collect();

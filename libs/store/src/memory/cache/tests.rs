@@ -101,6 +101,7 @@ fn request(n: u64) -> AuthRequest {
         person: None,
         proofs: vec![],
         remember_me: None,
+        typed_address: None,
     }
 }
 

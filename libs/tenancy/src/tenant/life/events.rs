@@ -51,7 +51,14 @@ pub(crate) enum Event {
     SpecLoaded {
         passivate_after: Duration,
     },
+    /// All of them are open.
     ConnectorsOpened,
+    /// Some could not be opened. `chance` spreads when they are tried again.
+    ConnectorsMarked {
+        chance: u16,
+        /// Whether they are others than before, or marked for another reason.
+        is_news: bool,
+    },
     ThemeCompiled,
     KeysLoaded {
         /// Whether they are others than before.

@@ -748,3 +748,76 @@ fn a_reload_of_keys_alone_says_nothing_of_a_configuration_that_failed_before() {
         vec![],
     )]);
 }
+
+/// A tenant that serves with a connector that could not be opened.
+fn marked() -> TenantLife {
+    let mut events = loaded();
+    events[3] = E::ConnectorsMarked {
+        chance: 0,
+        is_news: true,
+    };
+    after(events)
+}
+
+fn later(seconds: u64) -> Now {
+    at(NOW + Duration::from_secs(seconds))
+}
+
+fn ticks(life: &mut TenantLife, seconds: u64) -> Vec<Command> {
+    let last_used = later(seconds).count;
+    life.on(E::Tick { last_used }, later(seconds))
+}
+
+fn due(seconds: u64) -> Command {
+    C::SetTimer(later(seconds).count)
+}
+
+#[test]
+fn a_connector_that_could_not_be_opened_keeps_no_tenant_from_serving_and_is_tried_again() {
+    let mut life = marked();
+    assert_eq!(life.phase(), Serving);
+    assert_eq!(ticks(&mut life, 4), [due(5)]);
+    assert_eq!(ticks(&mut life, 5), [C::OpenConnectors]);
+    let same = E::ConnectorsMarked {
+        chance: 0,
+        is_news: false,
+    };
+    assert_eq!(life.on(same, later(5)), [due(15)], "nothing new to publish");
+    assert_eq!(ticks(&mut life, 15), [C::OpenConnectors]);
+    let one_opened = E::ConnectorsMarked {
+        chance: 0,
+        is_news: true,
+    };
+    assert_eq!(life.on(one_opened, later(15)), [C::Publish, due(35)]);
+    assert_eq!(ticks(&mut life, 35), [C::OpenConnectors]);
+    let opened = life.on(E::ConnectorsOpened, later(35));
+    let idles = C::SetTimer(later(35).count + Duration::from_mins(30));
+    assert_eq!(opened, [C::Publish, idles]);
+}
+
+#[test]
+fn a_try_to_open_connectors_that_takes_too_long_is_no_failure_of_the_tenant() {
+    let mut life = marked();
+    assert_eq!(ticks(&mut life, 5), [C::OpenConnectors]);
+    let todo = life.on(failed(Job::Connectors), later(5));
+    assert!(matches!(todo.as_slice(), [C::SetTimer(_)]), "{todo:?}");
+    assert_eq!(life.phase(), Serving);
+}
+
+#[test]
+fn a_reload_that_is_asked_for_meanwhile_follows_the_try_and_begins_its_own_count() {
+    let mut life = marked();
+    assert_eq!(ticks(&mut life, 5), [C::OpenConnectors]);
+    assert_eq!(life.on(E::ReloadAsked(ReloadScope::Spec), later(5)), []);
+    let same = E::ConnectorsMarked {
+        chance: 0,
+        is_news: false,
+    };
+    assert_eq!(life.on(same.clone(), later(5)), [C::LoadKeys, C::LoadSpec]);
+    for event in [spec(), keys(), E::ThemeCompiled, same] {
+        life.on(event, later(5));
+    }
+    let todo = life.on(plan(RotationStep::Nothing), later(5));
+    assert!(todo.contains(&C::Publish), "{todo:?}");
+    assert_eq!(todo.last(), Some(&due(10)));
+}
