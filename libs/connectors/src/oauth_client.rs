@@ -31,6 +31,9 @@ pub(crate) struct Registration {
     pub(crate) redirect_uri: String,
 }
 
+/// What is wrong where nothing proves who we are.
+pub(crate) const NO_SECRET: &str = "clientSecret is missing";
+
 impl Registration {
     /// What is missing, or leads elsewhere.
     pub(crate) fn problems(&self, spec: &ConnectorSpec, issuer: &Issuer) -> Vec<String> {
@@ -39,7 +42,7 @@ impl Registration {
             problems.push("clientID is missing".to_owned());
         }
         if self.client_secret.reveal().is_empty() {
-            problems.push("clientSecret is missing".to_owned());
+            problems.push(NO_SECRET.to_owned());
         }
         problems.extend(callback::wrong(&self.redirect_uri, spec, issuer));
         problems
@@ -63,6 +66,8 @@ pub(crate) struct OAuthClient<E = Endpoints> {
     endpoints: E,
     upstream: Upstream,
     credentials: KnownCredentials,
+    /// A signed proof of who we are, where there is one.
+    assertion: Option<Secret<str>>,
     /// What the vendor says of refresh tokens that are worth nothing, beside `invalid_grant`.
     spent: &'static [&'static str],
     entropy: Arc<dyn Entropy>,
@@ -96,6 +101,7 @@ impl<E> OAuthClient<E> {
             endpoints,
             upstream: Upstream::open(http, upstream)?,
             credentials: KnownCredentials::default(),
+            assertion: None,
             spent: &[],
             entropy: Arc::clone(&ctx.entropy),
         })
@@ -104,6 +110,12 @@ impl<E> OAuthClient<E> {
     /// For a vendor who has words of its own for a refresh token that is worth nothing.
     pub(crate) fn with_spent_words(mut self, words: &'static [&'static str]) -> Self {
         self.spent = words;
+        self
+    }
+
+    /// Proves who we are by a signed assertion and not by the secret (RFC 7523 §2.2).
+    pub(crate) fn with_assertion(mut self, assertion: Option<Secret<str>>) -> Self {
+        self.assertion = assertion;
         self
     }
 
@@ -183,6 +195,7 @@ impl<E> OAuthClient<E> {
         let us = ClientAt {
             id: &self.registration.client_id,
             secret: self.registration.client_secret.reveal(),
+            assertion: self.assertion.as_ref().map(Secret::reveal),
             never_basic: endpoints.never_basic,
         };
         let (upstream, endpoint) = (&self.upstream, &endpoints.token);

@@ -105,7 +105,7 @@ const KINDS: &[Kind] = &[
     },
     Kind {
         name: "microsoft",
-        files: &[],
+        files: &["clientAssertion"],
         check: microsoft::check,
         open: |http, spec, ctx| Ok(Arc::new(Microsoft::open(http, spec, ctx)?)),
     },

@@ -11,6 +11,8 @@ use crate::http::{Ask, Upstream};
 pub(crate) struct ClientAt<'a> {
     pub(crate) id: &'a str,
     pub(crate) secret: &'a str,
+    /// A signed proof of who we are, in place of the secret (RFC 7523 §2.2).
+    pub(crate) assertion: Option<&'a str>,
     /// The upstream takes the credentials in the body alone.
     pub(crate) never_basic: bool,
 }
@@ -82,7 +84,7 @@ pub(crate) async fn redeem(
     only_body_auth: bool,
     grant: &[(&str, &str)],
 ) -> Result<UpstreamTokens, NoTokens> {
-    let body_only = us.never_basic || us.secret.is_empty();
+    let body_only = us.never_basic || us.secret.is_empty() || us.assertion.is_some();
     let tries: &[Credentials] = match known.get() {
         _ if body_only => &[Credentials::Body],
         Some(Credentials::Basic) => &[Credentials::Basic],
@@ -123,11 +125,15 @@ fn request(
     credentials: Credentials,
     grant: &[(&str, &str)],
 ) -> Ask {
+    const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
     let ClientAt { id, secret, .. } = us;
     let mut pairs = grant.to_vec();
     if credentials == Credentials::Body {
         pairs.push(("client_id", id));
-        if !secret.is_empty() {
+        if let Some(assertion) = us.assertion {
+            pairs.push(("client_assertion_type", ASSERTION));
+            pairs.push(("client_assertion", assertion));
+        } else if !secret.is_empty() {
             pairs.push(("client_secret", secret));
         }
     }

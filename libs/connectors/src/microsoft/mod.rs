@@ -51,7 +51,7 @@ impl Microsoft {
             }
             warn!(connector.id = %id, "connector {id} lets everybody in: {cause}");
         }
-        if let Some(ignored) = settings.ignored() {
+        for ignored in settings.ignored() {
             warn!(connector.id = %id, "of connector {id} is without effect: {ignored}");
         }
         let url = |text: &str, name: &str| {
@@ -70,9 +70,10 @@ impl Microsoft {
         };
         let registration = std::mem::take(&mut settings.registration);
         let trust = Trust::default();
+        let client = OAuthClient::open(http, spec, ctx, registration, endpoints, trust)?;
         Ok(Self {
             id: id.to_owned(),
-            client: OAuthClient::open(http, spec, ctx, registration, endpoints, trust)?,
+            client: client.with_assertion(settings.client_assertion()),
             graph: url(settings.graph_url(), "graphURL")?,
             // Judged when the settings were read.
             preferred_username: settings

@@ -1,8 +1,9 @@
 use insula_model::{ConnectorSpec, Issuer};
+use insula_secret::Secret;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::oauth_client::Registration;
+use crate::oauth_client::{NO_SECRET, Registration};
 use crate::settings::{Kind, Reading, Setting, is_web_address, read};
 
 /// dex's settings of a `microsoft` connector, by dex's names.
@@ -25,6 +26,8 @@ pub(super) struct Settings {
     pub(super) domain_hint: String,
     scopes: Vec<String>,
     preferred_username_field: String,
+    /// What the file holds: it was read with the tenant.
+    client_assertion: Secret<str>,
     batch_group_lookups: Option<bool>,
 }
 
@@ -55,6 +58,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting("domainHint", Kind::Text),
     Setting("scopes", Kind::Texts),
     Setting("preferredUsernameField", Kind::Text),
+    Setting("clientAssertion", Kind::Text),
     Setting("batchGroupLookups", Kind::Flag),
 ];
 
@@ -77,6 +81,16 @@ impl Settings {
     /// Every problem in what they say.
     pub(super) fn problems(&self, spec: &ConnectorSpec, issuer: &Issuer) -> Vec<String> {
         let mut problems = self.registration.problems(spec, issuer);
+        if let Some(assertion) = self.client_assertion() {
+            problems.retain(|problem| problem != NO_SECRET);
+            if assertion.reveal().split('.').count() != 3 {
+                problems.push(
+                    "clientAssertion is neither the path of a file that could be read nor a signed \
+                     token"
+                        .to_owned(),
+                );
+            }
+        }
         let is_odd = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
         if self.tenant.contains(is_odd) {
             problems.push("tenant must be the id or a domain of a tenant".to_owned());
@@ -113,9 +127,22 @@ impl Settings {
     }
 
     /// What is written but has no effect, and why.
-    pub(super) fn ignored(&self) -> Option<&'static str> {
-        self.batch_group_lookups
-            .map(|_| "batchGroupLookups: names of groups are always asked for in batches")
+    pub(super) fn ignored(&self) -> Vec<&'static str> {
+        let mut ignored = Vec::new();
+        if self.batch_group_lookups.is_some() {
+            ignored.push("batchGroupLookups: names of groups are always asked for in batches");
+        }
+        let has_secret = !self.registration.client_secret.reveal().is_empty();
+        if has_secret && self.client_assertion().is_some() {
+            ignored.push("clientSecret: clientAssertion stands in its place");
+        }
+        ignored
+    }
+
+    /// The signed token that says who we are, where there is one.
+    pub(super) fn client_assertion(&self) -> Option<Secret<str>> {
+        let assertion = self.client_assertion.reveal().trim();
+        (!assertion.is_empty()).then(|| Secret::new(assertion))
     }
 
     pub(super) fn tenant(&self) -> &str {

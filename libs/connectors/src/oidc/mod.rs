@@ -168,6 +168,7 @@ impl Oidc {
             ClientAt {
                 id: &self.settings.client_id,
                 secret: self.settings.client_secret.reveal(),
+                assertion: None,
                 never_basic: self.settings.never_basic(),
             },
             &self.credentials,

@@ -57,6 +57,11 @@ fn rows(elsewhere: &FakeUpstream) -> Vec<(&'static str, Value, Value)> {
             json!({"preferredUsernameField": "mailNickname"}),
         ),
         (
+            "clientAssertion",
+            json!({"clientSecret": null}),
+            json!({"clientAssertion": "eyJh.eyJp.c2ln"}),
+        ),
+        (
             "batchGroupLookups",
             none(),
             json!({"batchGroupLookups": true}),
@@ -92,7 +97,7 @@ async fn every_setting_changes_something_or_is_said_not_to() {
         names.insert(name.to_owned());
         let (without, with) = (around.clone(), merged(around, &with));
         let ignored = Settings::read(&with).settings.ignored();
-        if let Some(ignored) = ignored {
+        if let [ignored] = ignored[..] {
             assert!(ignored.starts_with(name), "{ignored}");
             continue;
         }
@@ -142,4 +147,47 @@ async fn settings_that_cannot_work_are_told_at_once() {
     ] {
         assert!(all.contains(part), "{part} is not in:\n{all}");
     }
+    let path = json!({"clientAssertion": "/run/secrets/no-token"});
+    let spec = a_spec("microsoft", config(&fake, &path));
+    let all = super::super::check(&spec, &an_issuer()).join("\n");
+    assert!(all.contains("clientAssertion is neither the path"), "{all}");
+}
+
+#[tokio::test]
+async fn a_signed_assertion_stands_in_place_of_the_secret_at_logins_and_refreshes() {
+    let fake = a_microsoft().await;
+    give(&fake, &json!({"refresh_token": "0.AXrt"})).await;
+    let with = json!({"clientAssertion": " eyJh.eyJp.c2ln\n"});
+    let microsoft = open(&fake, &with);
+    let known = log_in(&microsoft, &a_login()).await.unwrap();
+    // Microsoft takes the token of the login no more, and it is renewed.
+    let refused = ResponseTemplate::new(401);
+    wiremock::Mock::given(wiremock::matchers::path(ME))
+        .respond_with(refused)
+        .up_to_n_times(1)
+        .with_priority(1)
+        .mount(&fake.server)
+        .await;
+    microsoft.refresh(&a_login(), &known).await.unwrap();
+    let calls = fake.calls(TOKEN).await;
+    assert_eq!(calls.len(), 2);
+    for call in calls {
+        let sent = form(&call);
+        assert_eq!(
+            sent["client_assertion_type"],
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        );
+        assert_eq!(sent["client_assertion"], "eyJh.eyJp.c2ln");
+        assert_eq!(sent["client_id"], "us");
+        assert!(!sent.contains_key("client_secret"));
+        assert!(!call.headers.contains_key("authorization"));
+    }
+    let ignored = Settings::read(&config(&fake, &with)).settings.ignored();
+    assert!(ignored[0].starts_with("clientSecret"), "{ignored:?}");
+    let alone = merged(with, &json!({"clientSecret": null}));
+    let spec = a_spec("microsoft", config(&fake, &alone));
+    assert_eq!(
+        super::super::check(&spec, &an_issuer()),
+        Vec::<String>::new()
+    );
 }
