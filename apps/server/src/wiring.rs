@@ -87,6 +87,7 @@ fn folders(config: &ServerConfig) -> Folders {
 fn outbound(config: &ServerConfig, io: &Handle) -> Result<Arc<UpstreamHttp>> {
     let policy = OutboundPolicy {
         allow: config.outbound.allow_private.clone(),
+        proxy: config.outbound.proxy.clone(),
         ..OutboundPolicy::default()
     };
     Ok(Arc::new(UpstreamHttp::new(policy, io.clone())?))

@@ -81,6 +81,7 @@ pub(crate) fn local_http() -> UpstreamHttp {
     let policy = OutboundPolicy {
         allow: vec!["127.0.0.0/8".parse().unwrap()],
         allow_hosts: Vec::new(),
+        proxy: None,
     };
     UpstreamHttp::new(policy, Handle::current()).unwrap()
 }

@@ -1,6 +1,6 @@
 //! Tenants of both dialects whose people log in at one upstream.
 
-use insula_tests::{Agent, Deployment, Person, RelyingParty};
+use insula_tests::{Agent, Deployment, DeploymentBuilder, Person, RelyingParty};
 use serde_json::Value;
 
 use super::vendor::{CLIENT, SECRET};
@@ -8,6 +8,11 @@ use super::vendor::{CLIENT, SECRET};
 /// A tenant of each dialect whose people log in at the connector `up`, of this kind and with these
 /// settings more, in YAML's flow style.
 pub(super) fn deployment(kind: &str, more: &str) -> Deployment {
+    building(kind, more).done()
+}
+
+/// The same, to which more can be added.
+pub(super) fn building(kind: &str, more: &str) -> DeploymentBuilder {
     let tenant = |tenant: &str, callback: &str, head: &str| {
         let issuer = format!("http://{tenant}.localhost:PORT");
         format!(
@@ -30,7 +35,6 @@ staticClients:
     Deployment::build()
         .tenant("ours", &tenant("ours", "/callback/up", ""))
         .tenant("dexs", &tenant("dexs", "/callback", of_dex))
-        .done()
 }
 
 /// An app of a tenant.

@@ -1,6 +1,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
+use url::Url;
 
 use super::socket_address;
 use crate::reading::Reading;
@@ -24,6 +25,8 @@ pub struct Listen {
 pub struct Outbound {
     /// Networks that may be called; none where the file names none.
     pub allow_private: Vec<IpNet>,
+    /// The proxy that all other addresses are asked through.
+    pub proxy: Option<Url>,
 }
 
 pub(super) fn addresses(top: &mut Section<'_>, reading: &mut Reading<'_>) -> Listen {
@@ -99,6 +102,36 @@ fn network(text: &str) -> Option<IpNet> {
 
 pub(super) fn outbound(mut section: Section<'_>, reading: &mut Reading<'_>) -> Outbound {
     let allow_private = networks(&mut section, "allowPrivate", reading);
+    let proxy = proxy(&mut section, reading);
     section.finish(reading);
-    Outbound { allow_private }
+    Outbound {
+        allow_private,
+        proxy,
+    }
+}
+
+/// Left out, null or empty, there is none. What the environment says of proxies to other programs does
+/// not count: whoever may be called is judged here.
+fn proxy(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Url> {
+    let entry = section.entry("proxy")?;
+    let text = reading.text(&entry.value, &section.key("proxy"))?;
+    if text.value.trim().is_empty() {
+        return None;
+    }
+    let is_proxy = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    };
+    let url = Url::parse(&text.value).ok().filter(is_proxy);
+    if url.is_none() {
+        let cause = format!("{} is not the address of a proxy", text.shown);
+        let next = "write such as http://proxy.example:3128, without a path and without a password";
+        reading.error(text.at, &text.key, cause, next);
+    }
+    url
 }

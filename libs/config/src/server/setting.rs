@@ -58,7 +58,7 @@ const fn list(path: &'static str, meaning: &'static str) -> Setting {
     }
 }
 
-pub(super) const SETTINGS: [Setting; 35] = [
+pub(super) const SETTINGS: [Setting; 36] = [
     one(
         "listen.http",
         "address of the tenants, unencrypted; empty for none, as if left out beside listen.https",
@@ -162,6 +162,10 @@ pub(super) const SETTINGS: [Setting; 35] = [
     list(
         "outbound.allowPrivate",
         "private networks connectors may call",
+    ),
+    one(
+        "outbound.proxy",
+        "the proxy connectors call all other addresses through",
     ),
 ];
 

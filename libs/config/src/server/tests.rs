@@ -227,6 +227,27 @@ fn private_addresses_are_called_only_where_the_file_says_so() {
 }
 
 #[test]
+fn a_proxy_is_an_address_without_a_password_and_nothing_is_none() {
+    let proxy = |written: &str| {
+        let text = format!("outbound: {{ proxy: {written} }}\n");
+        load(&text, &[], &[]).map(|config| config.outbound.proxy.map(String::from))
+    };
+    let some = "http://proxy.test:3128/".to_owned();
+    assert_eq!(proxy("'http://proxy.test:3128'").unwrap(), Some(some));
+    assert_eq!(proxy("null").unwrap(), None);
+    assert_eq!(proxy("''").unwrap(), None);
+    assert_eq!(load("", &[], &[]).unwrap().outbound.proxy, None);
+    for odd in [
+        "'proxy.test:3128'",
+        "'socks5://proxy.test:1080'",
+        "'http://us:hunter2@proxy.test:3128'",
+        "'http://proxy.test:3128/path'",
+    ] {
+        assert!(proxy(odd).is_err(), "{odd}");
+    }
+}
+
+#[test]
 fn certificates_are_read_for_all_hosts_and_for_single_ones() {
     let text = "listen: { https: ':8443' }
 tls:

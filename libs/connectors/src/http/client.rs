@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use insula_connector_kit::ConnectorError;
+use reqwest::Proxy;
 use reqwest::redirect::Policy;
 use tokio::runtime::Handle;
 
@@ -16,7 +17,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// The HTTP client that speaks to every upstream of every tenant.
 ///
 /// It connects to public addresses only (see [`OutboundPolicy`]), follows no redirect, keeps no
-/// cookie, uses no proxy, and reads answers up to a limit. Its sockets belong to the runtime it is
+/// cookie, uses no proxy but the one it is told, and reads answers up to a limit. Its sockets belong to the runtime it is
 /// given: a connection that an actor's or a worker's runtime had opened would die with that runtime.
 pub struct UpstreamHttp {
     policy: Arc<OutboundPolicy>,
@@ -54,11 +55,14 @@ impl UpstreamHttp {
 fn build(policy: &Arc<OutboundPolicy>, trust: &Trust) -> Result<reqwest::Client, ConnectorError> {
     tls::build(
         || {
+            let asked_of = Arc::clone(policy);
+            let proxy = Proxy::custom(move |url| asked_of.proxy_of(url).cloned());
             reqwest::Client::builder()
                 .user_agent(concat!("insula/", env!("CARGO_PKG_VERSION")))
                 .redirect(Policy::none())
                 .referer(false)
-                .no_proxy()
+                // Instead of those that the environment names.
+                .proxy(proxy)
                 .connect_timeout(CONNECT_TIMEOUT)
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .pool_max_idle_per_host(8)

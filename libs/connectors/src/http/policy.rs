@@ -16,6 +16,9 @@ pub struct OutboundPolicy {
     pub allow: Vec<IpNet>,
     /// Host names (and literal addresses) that are allowed whatever they resolve to.
     pub allow_hosts: Vec<String>,
+    /// The proxy that all other addresses are asked through: it resolves their names, and judges what
+    /// they lead to.
+    pub proxy: Option<Url>,
 }
 
 /// Why a connection is not made.
@@ -92,6 +95,25 @@ impl OutboundPolicy {
         })
     }
 
+    /// The proxy that a URL is asked through: where there is one, all but what is allowed here although
+    /// it is not public. A name is asked directly only where it is allowed itself, or is this machine's.
+    pub(crate) fn proxy_of(&self, url: &Url) -> Option<&Url> {
+        let proxy = self.proxy.as_ref()?;
+        let is_inside = match url.host()? {
+            Host::Domain(name) => is_localhost(name) || self.allows_host(name),
+            Host::Ipv4(v4) => not_public(v4.into()).is_some(),
+            Host::Ipv6(v6) => not_public(v6.into()).is_some(),
+        };
+        (!is_inside).then_some(proxy)
+    }
+
+    /// Whether a name is that of the proxy. Whoever names it as an upstream is sent through the proxy,
+    /// so that only connections to the proxy itself are made by it.
+    pub(crate) fn is_proxy(&self, name: &str) -> bool {
+        let host = self.proxy.as_ref().and_then(Url::host_str);
+        host.is_some_and(|host| host.eq_ignore_ascii_case(name))
+    }
+
     fn allows_host(&self, host: &str) -> bool {
         let name = |text: &str| {
             text.trim_matches(['[', ']'])
@@ -147,6 +169,7 @@ mod tests {
         let policy = OutboundPolicy {
             allow: vec!["10.1.0.0/16".parse().unwrap()],
             allow_hosts: vec!["Idp.Internal.".to_owned(), "[fd00::1]".to_owned()],
+            proxy: None,
         };
         let check =
             |host: &str, address: &str| policy.check_address(host, address.parse().unwrap());
@@ -175,6 +198,7 @@ mod tests {
         let own = OutboundPolicy {
             allow: vec!["127.0.0.0/8".parse().unwrap()],
             allow_hosts: vec!["10.0.0.5".to_owned()],
+            proxy: None,
         };
         let rows = [
             ("http://localhost:5556/dex", false),

@@ -15,6 +15,11 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let policy = Arc::clone(&self.0);
         Box::pin(async move {
+            if policy.is_proxy(name.as_str()) {
+                let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+                let addresses: Addrs = Box::new(found.collect::<Vec<_>>().into_iter());
+                return Ok(addresses);
+            }
             let usable = resolve(&policy, name.as_str(), 0).await?;
             let addresses: Addrs = Box::new(usable.into_iter());
             Ok(addresses)
@@ -75,6 +80,7 @@ mod tests {
         GuardedResolver(Arc::new(OutboundPolicy {
             allow: allow.iter().map(|net| net.parse().unwrap()).collect(),
             allow_hosts: Vec::new(),
+            proxy: None,
         }))
     }
 

@@ -212,6 +212,35 @@ async fn errors_name_the_host_and_never_the_rest_of_the_url() {
 }
 
 #[tokio::test]
+async fn what_is_outside_is_asked_through_the_proxy_and_what_is_inside_is_not() {
+    let proxy = serving("/doc", ResponseTemplate::new(203)).await;
+    let inside = serving("/doc", ResponseTemplate::new(200)).await;
+    let policy = OutboundPolicy {
+        allow: vec!["127.0.0.0/8".parse().unwrap()],
+        allow_hosts: vec!["intern.test".to_owned()],
+        proxy: Some(proxy.uri().parse().unwrap()),
+    };
+    let http = UpstreamHttp::new(policy, tokio::runtime::Handle::current()).unwrap();
+    let upstream = Upstream::open(&http, settings(&a_clock())).unwrap();
+    let asked = |url: String| upstream.ask(Ask::get(Url::parse(&url).unwrap()));
+    // Names that nobody has: the proxy is asked for them, and answers itself.
+    for outside in ["http://idp.test/doc", "http://93.184.215.14/doc"] {
+        assert_eq!(asked(outside.to_owned()).await.unwrap().status, 203);
+    }
+    let at = inside.uri();
+    assert_eq!(asked(format!("{at}/doc")).await.unwrap().status, 200);
+    let here = at.replace("127.0.0.1", "acme.localhost");
+    assert_eq!(asked(format!("{here}/doc")).await.unwrap().status, 200);
+    // A proxy is no way around the guard.
+    for refused in ["http://10.0.0.1/doc", "http://169.254.169.254/doc"] {
+        let refused = asked(refused.to_owned()).await;
+        assert!(matches!(refused, Err(ConnectorError::Settings(_))));
+    }
+    let unknown = asked("http://intern.test/doc".to_owned()).await;
+    assert!(matches!(unknown, Err(ConnectorError::Unreachable(_))));
+}
+
+#[tokio::test]
 async fn a_root_ca_is_taken_in_three_forms_or_refused() {
     let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let coded = data_encoding::BASE64.encode(pem.as_bytes());

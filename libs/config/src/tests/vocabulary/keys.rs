@@ -1216,4 +1216,10 @@ pub(super) const SERVER: &[Row] = &[
         "allowPrivate: [10.0.0.0/8]",
         Obeyed(&["private_addresses_are_refused_before_anything_is_sent"]),
     ),
+    (
+        "outbound.proxy",
+        "outbound: { HERE }\n",
+        "proxy: http://10.0.0.1:3128",
+        Obeyed(&["what_is_outside_is_asked_through_the_proxy_and_what_is_inside_is_not"]),
+    ),
 ];
