@@ -86,7 +86,7 @@ fn start(io: &Handle, tenants: &Path) -> Tenancy {
         requests: None,
         kinds: ConnectorKinds {
             names: vec!["mockCallback"],
-            certificates: Vec::new(),
+            file_settings: Vec::new(),
         },
     };
     let files = FileRegistry::new(folders, Box::new(|_, _| Vec::new()), io.clone());
