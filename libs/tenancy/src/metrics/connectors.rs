@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use insula_connector_kit::{HearHealth, UpstreamHealth};
-use insula_model::{ConnectorSpec, TenantId};
+use insula_model::{ConnectorId, ConnectorSpec, TenantId};
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// So many connectors that are out of order are named; the gauge without names counts them all.
@@ -12,17 +12,22 @@ const MOST_NAMED: usize = 100;
 /// What is counted of connectors. Calls are counted by type, of which there are a few; a tenant and a
 /// connector are named while they are out of order, so that there are no more series than troubles.
 #[derive(Debug, Clone)]
-pub(crate) struct ConnectorMetrics {
+pub(crate) struct ConnectorMetrics(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     calls: IntCounterVec,
     unavailable: IntGauge,
     named: IntGaugeVec,
     /// How many healths hold a name: for a moment, after a reload, there may be two of one.
-    holders: Arc<Mutex<BTreeMap<[String; 2], usize>>>,
+    holders: Mutex<BTreeMap<Name, usize>>,
 }
+
+type Name = (TenantId, ConnectorId);
 
 impl ConnectorMetrics {
     pub(super) fn new() -> prometheus::Result<Self> {
-        Ok(Self {
+        Ok(Self(Arc::new(Shared {
             calls: IntCounterVec::new(
                 Opts::new(
                     "insula_connector_calls_total",
@@ -43,40 +48,44 @@ impl ConnectorMetrics {
                 ),
                 &["tenant", "connector"],
             )?,
-            holders: Arc::default(),
-        })
+            holders: Mutex::default(),
+        })))
     }
 
     pub(super) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
-        registry.register(Box::new(self.calls.clone()))?;
-        registry.register(Box::new(self.unavailable.clone()))?;
-        registry.register(Box::new(self.named.clone()))
+        registry.register(Box::new(self.0.calls.clone()))?;
+        registry.register(Box::new(self.0.unavailable.clone()))?;
+        registry.register(Box::new(self.0.named.clone()))
     }
 
     /// The health of a connector, which is counted here.
     pub(crate) fn health(&self, tenant: &TenantId, connector: &ConnectorSpec) -> UpstreamHealth {
         let of_type = |outcome| {
-            self.calls
+            self.0
+                .calls
                 .with_label_values(&[connector.kind.as_str(), outcome])
         };
         UpstreamHealth::new(Arc::new(Counted {
             answered: of_type("answered"),
             unreachable: of_type("unreachable"),
-            name: [tenant.as_str().to_owned(), connector.id.as_str().to_owned()],
+            name: (tenant.clone(), connector.id.clone()),
             holds_name: AtomicBool::new(false),
             metrics: self.clone(),
         }))
     }
 
-    fn holders(&self) -> MutexGuard<'_, BTreeMap<[String; 2], usize>> {
-        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
+    fn holders(&self) -> MutexGuard<'_, BTreeMap<Name, usize>> {
+        self.0
+            .holders
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 struct Counted {
     answered: IntCounter,
     unreachable: IntCounter,
-    name: [String; 2],
+    name: Name,
     holds_name: AtomicBool,
     metrics: ConnectorMetrics,
 }
@@ -91,18 +100,21 @@ impl HearHealth for Counted {
     }
 
     fn marked(&self, is_out_of_order: bool) {
-        let labels = self.name.each_ref().map(String::as_str);
+        let labels = [self.name.0.as_str(), self.name.1.as_str()];
+        let Shared {
+            unavailable, named, ..
+        } = &*self.metrics.0;
         let mut holders = self.metrics.holders();
         if is_out_of_order {
-            self.metrics.unavailable.inc();
+            unavailable.inc();
             if holders.len() < MOST_NAMED || holders.contains_key(&self.name) {
                 *holders.entry(self.name.clone()).or_default() += 1;
                 self.holds_name.store(true, Ordering::Relaxed);
-                self.metrics.named.with_label_values(&labels).set(1);
+                named.with_label_values(&labels).set(1);
             }
             return;
         }
-        self.metrics.unavailable.dec();
+        unavailable.dec();
         if !self.holds_name.swap(false, Ordering::Relaxed) {
             return;
         }
@@ -112,7 +124,7 @@ impl HearHealth for Counted {
             return;
         }
         // One that is not there is gone already.
-        let _ = self.metrics.named.remove_label_values(&labels);
+        let _ = named.remove_label_values(&labels);
     }
 }
 
@@ -125,6 +137,7 @@ mod tests {
     fn named(metrics: &ConnectorMetrics) -> usize {
         use prometheus::core::Collector as _;
         metrics
+            .0
             .named
             .collect()
             .iter()
@@ -143,14 +156,14 @@ mod tests {
             health.not_opened("broken");
         }
         assert_eq!(
-            (named(&metrics), metrics.unavailable.get()),
+            (named(&metrics), metrics.0.unavailable.get()),
             (MOST_NAMED, 150)
         );
         let again = of("tenant0");
         again.not_opened("broken, too");
         drop(all);
-        assert_eq!((named(&metrics), metrics.unavailable.get()), (1, 1));
+        assert_eq!((named(&metrics), metrics.0.unavailable.get()), (1, 1));
         again.opened();
-        assert_eq!((named(&metrics), metrics.unavailable.get()), (0, 0));
+        assert_eq!((named(&metrics), metrics.0.unavailable.get()), (0, 0));
     }
 }
