@@ -157,6 +157,7 @@ impl SpecSource for Written {
             requests: None,
             kinds: None,
             file_settings: &[],
+            keytabs: &[],
         };
         let document = Document::Stored {
             id,

@@ -87,6 +87,7 @@ fn start(io: &Handle, tenants: &Path) -> Tenancy {
         kinds: ConnectorKinds {
             names: vec!["mockCallback"],
             file_settings: Vec::new(),
+            keytabs: Vec::new(),
         },
     };
     let files = FileRegistry::new(folders, Box::new(|_, _| Vec::new()), io.clone());

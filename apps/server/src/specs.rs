@@ -31,6 +31,7 @@ pub(crate) fn connector_kinds() -> ConnectorKinds {
     ConnectorKinds {
         names: Registry::kinds(),
         file_settings: Registry::file_settings(),
+        keytabs: Registry::keytab_settings(),
     }
 }
 

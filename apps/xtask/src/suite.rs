@@ -183,6 +183,7 @@ impl Scene {
             ("INSULA_TEST_CHROMEDRIVER", tools::on_path("chromedriver")),
             ("INSULA_TEST_HAPROXY", packages::haproxy()),
             ("INSULA_TEST_SLAPD", packages::slapd()),
+            ("INSULA_TEST_KDC", packages::kdc()),
         ];
         let programs = programs.into_iter();
         environment.extend(programs.filter_map(|(name, path)| Some((name, path?.into()))));

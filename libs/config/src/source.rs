@@ -160,6 +160,8 @@ pub struct LoadOptions<'a> {
     pub requests: Option<Rate>,
     /// Which setting of which kind of connector holds what a file may hold: certificates, a key, a token.
     pub file_settings: &'a [(&'a str, &'a str)],
+    /// Which setting of which group of which kind of connector may name a keytab.
+    pub keytabs: &'a [(&'a str, &'a str, &'a str)],
 }
 
 /// What a tenant is read from.

@@ -7,6 +7,7 @@ mod frontend;
 mod http_policy;
 mod included;
 mod issuer;
+mod keytabs;
 mod limits;
 mod oauth2;
 mod password_hash;

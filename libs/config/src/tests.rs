@@ -9,6 +9,7 @@ mod files;
 mod folders;
 mod frontend;
 mod http_policy;
+mod keytabs;
 mod policies;
 mod resources;
 mod secrets;
@@ -50,6 +51,7 @@ fn with_options<T>(
         kinds: Some(&KINDS),
         requests: None,
         file_settings: &FILE_SETTINGS,
+        keytabs: &[("oidc", "kerberos", "keytabPath")],
     })
 }
 

@@ -2,7 +2,10 @@ use async_trait::async_trait;
 use insula_ambient::Timestamp;
 use insula_model::{AuthRequestId, IdentityClaims};
 
-use crate::{Challenge, ConnectorError, ExchangedIdentity, Memory, Reply, SubjectToken};
+use crate::{
+    Challenge, ConnectorError, ExchangedIdentity, Memory, Negotiated, Negotiation, Reply,
+    SubjectToken,
+};
 
 /// What a connector can do beyond logging people in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,6 +79,11 @@ pub trait Connector: Send + Sync {
         &[]
     }
 
+    /// Whether browsers are asked for a ticket before the password form is shown.
+    fn negotiation(&self) -> Option<Negotiation> {
+        None
+    }
+
     /// What to ask of a person who wants to log in.
     async fn begin(&self, ctx: &LoginContext) -> Result<Challenge, ConnectorError>;
 
@@ -86,6 +94,16 @@ pub trait Connector: Send + Sync {
         memory: &Memory,
         reply: Reply,
     ) -> Result<UpstreamIdentity, ConnectorError>;
+
+    /// Whose ticket a browser shows, in a token of HTTP's `Negotiate` scheme. A token that proves
+    /// nobody is a `BadReply`; somebody who is proven, but not let in, is `Denied`.
+    async fn negotiate(
+        &self,
+        _ctx: &LoginContext,
+        _token: &[u8],
+    ) -> Result<Negotiated, ConnectorError> {
+        Err(ConnectorError::Unsupported("tickets"))
+    }
 
     /// Where a browser goes so that its person is logged out at the upstream, too; `None` where that
     /// cannot be, or is not wanted.

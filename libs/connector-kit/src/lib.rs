@@ -12,6 +12,7 @@ mod contract;
 mod error;
 mod exchange;
 mod health;
+mod negotiation;
 mod open;
 mod password;
 mod post_form;
@@ -27,6 +28,7 @@ pub use contract::{keeps_contract, refuses_exchange_it_cannot, refuses_refresh_i
 pub use error::ConnectorError;
 pub use exchange::{ExchangedIdentity, SubjectToken, SubjectTokenAudience, SubjectTokenKind};
 pub use health::{HealthReport, HearHealth, UpstreamHealth};
+pub use negotiation::{Negotiated, Negotiation, Once};
 pub use open::{OpenConnector, OpenContext};
 pub use password::{LoginName, PasswordBook, PasswordCheck, PasswordVerdict};
 pub use post_form::{NotPosted, PostForm};

@@ -161,6 +161,11 @@ impl Registry {
         settings.collect()
     }
 
+    /// Which setting of which group of which kind takes a keytab in base64, or the path of one.
+    pub fn keytab_settings() -> Vec<(&'static str, &'static str, &'static str)> {
+        vec![("ldap", "kerberos", "keytabPath")]
+    }
+
     /// What of a connector's addresses can be told now to be out of reach: an inner address that
     /// `outbound` does not allow. Other names are judged by what they resolve to, when they are.
     pub fn out_of_reach(&self, spec: &ConnectorSpec) -> Vec<String> {

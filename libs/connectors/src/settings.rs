@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     Text,
     /// `true` or `false`.
     Flag,
+    /// A whole number.
+    Whole,
     /// A list of texts; one text counts as a list of one.
     Texts,
     /// Texts by names of the writer's choice.
@@ -32,7 +34,9 @@ pub(crate) fn paths(shape: &[Setting]) -> std::collections::BTreeSet<String> {
             let inner = paths(inner).into_iter();
             inner.map(|path| format!("{name}.{path}")).collect()
         }
-        Kind::Text | Kind::Flag | Kind::Texts | Kind::TextsByName => vec![(*name).to_owned()],
+        Kind::Text | Kind::Flag | Kind::Whole | Kind::Texts | Kind::TextsByName => {
+            vec![(*name).to_owned()]
+        }
     };
     shape.iter().flat_map(below).collect()
 }
@@ -152,6 +156,7 @@ fn group(settings: &Map<String, Value>, shape: &[Setting], path: &str, found: &m
 fn fit(value: &Value, kind: &Kind, path: &str, found: &mut Found) -> Option<Value> {
     let fitted = match (kind, value) {
         (Kind::Text, Value::String(_)) | (Kind::Flag, Value::Bool(_)) => Some(value.clone()),
+        (Kind::Whole, Value::Number(number)) if number.is_i64() => Some(value.clone()),
         (Kind::Texts, Value::String(_)) => Some(Value::Array(vec![value.clone()])),
         (Kind::Texts, Value::Array(many)) if many.iter().all(Value::is_string) => {
             Some(value.clone())
@@ -174,6 +179,7 @@ fn fit(value: &Value, kind: &Kind, path: &str, found: &mut Found) -> Option<Valu
         let wanted = match kind {
             Kind::Text => "a text; put it in quotes",
             Kind::Flag => "true or false, without quotes",
+            Kind::Whole => "a whole number, without quotes",
             Kind::Texts => "a list of texts",
             Kind::TextsByName => "a group of names, each with a text",
             Kind::Group(_) => "a group of settings",

@@ -90,6 +90,7 @@ pub enum Refusal {
         why: String,
     },
     NotInGroup,
+    TicketRequired,
     // a device's login in dex's form
     MissingUserCode,
     UserCodeUnknown,
@@ -256,7 +257,8 @@ impl Refusal {
             | Self::UpstreamDenied(_)
             | Self::UpstreamDeclined { .. }
             | Self::DeviceDenied
-            | Self::NotInGroup => E::AccessDenied,
+            | Self::NotInGroup
+            | Self::TicketRequired => E::AccessDenied,
             Self::DevicePending => E::AuthorizationPending,
             Self::DevicePolledTooSoon => E::SlowDown,
             Self::DeviceCodeExpired => E::ExpiredToken,
@@ -309,6 +311,7 @@ impl Refusal {
             | Self::BadProof
             // What the person can mend: another account, another connector, another minute.
             | Self::NotInGroup
+            | Self::TicketRequired
             | Self::UpstreamReply { .. }
             | Self::ConnectorUnavailable { .. }
             | Self::ConnectorRemoved { .. }

@@ -29,10 +29,7 @@ pub(crate) async fn show(
         None => conversation.store(view, browser).await?.unwrap_or_default(),
     };
     let screen = screen(view, browser, client, ids, &conversation);
-    Ok(Turn {
-        outcome: Outcome::Show(screen),
-        cookies,
-    })
+    Ok(Turn::new(Outcome::Show(screen), cookies))
 }
 
 /// Asks for the person's mail address. The ways that can be chosen without one stand below the field,
@@ -72,10 +69,7 @@ pub(crate) async fn ask_address(
             *login_hint = Some(typed.chars().take(LONGEST_ADDRESS).collect());
         }
     }
-    Ok(Turn {
-        outcome: Outcome::Show(screen),
-        cookies,
-    })
+    Ok(Turn::new(Outcome::Show(screen), cookies))
 }
 
 fn screen(

@@ -100,7 +100,7 @@ pub(crate) async fn ask(
     } else {
         go_on(view, &auth.id)
     };
-    Ok(Turn { outcome, cookies })
+    Ok(Turn::new(outcome, cookies))
 }
 
 /// The session of a dialect whose sessions do not wait for the answer.

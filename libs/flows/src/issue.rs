@@ -74,7 +74,7 @@ pub(crate) async fn issue(
         session_end::replaced(view, browser, &new).await;
         cookies.push(session::cookie(view, new, auth.remember_me));
     }
-    Ok(Turn { outcome, cookies })
+    Ok(Turn::new(outcome, cookies))
 }
 
 /// What a login comes to. The code and the tokens beside it are of one family, so that a replay of

@@ -59,7 +59,7 @@ pub use connectors::{Connectors, OpenedConnector};
 pub use error::{Fault, FlowError, Refused};
 pub use outcome::{
     AddressForm, AuthorizationResponse, ConnectorChoice, ConsentScope, CookieChange, DeviceAsked,
-    DeviceTrouble, Outcome, PasswordTrouble, Screen, TooMany, Turn, Unavailability,
+    DeviceTrouble, Negotiate, Outcome, PasswordTrouble, Screen, TooMany, Turn, Unavailability,
 };
 pub use questions::Questions;
 pub use signing::have_promised_keys_made;

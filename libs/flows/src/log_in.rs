@@ -87,5 +87,5 @@ async fn begin(
         memory,
     });
     let cookies = conversation.store(view, browser).await?;
-    Ok(cookies.map(|cookies| Turn { outcome, cookies }))
+    Ok(cookies.map(|cookies| Turn::new(outcome, cookies)))
 }

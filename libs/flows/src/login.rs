@@ -1,4 +1,6 @@
-//! `/auth/{connector}/login`: a person types a name and a password.
+//! `/auth/{connector}/login`: a person types a name and a password, if no ticket speaks for them.
+
+mod ticket;
 
 use std::sync::Arc;
 
@@ -17,7 +19,8 @@ use crate::under_way::{
     client, failed, heard, not_begun, opened, removed, under_way, within_domains,
 };
 use crate::{
-    Browser, FlowError, Outcome, PasswordTrouble, Screen, TenantView, Turn, consent, known_device,
+    Browser, FlowError, Negotiate, Outcome, PasswordTrouble, Screen, TenantView, Turn, consent,
+    known_device,
 };
 
 /// dex's words, which rules of log watchers look for.
@@ -50,11 +53,13 @@ pub struct Typed {
     pub remember_me: bool,
 }
 
-/// Shows the password form of a login under way.
+/// Shows the password form of a login under way; where the connector takes tickets, the browser is
+/// asked for one beside it, and the one it shows is heard.
 pub async fn show(
     view: &TenantView,
     at_connector: &str,
     address: FormAddress<'_>,
+    ticket: Option<&[u8]>,
     browser: &Browser,
 ) -> Result<Turn, FlowError> {
     let state = address.state.ok_or(Refusal::LoginUnknown)?;
@@ -63,9 +68,23 @@ pub async fn show(
         return consent::lead_on(view, &auth, browser);
     }
     let form = Form::of(view, at_connector, &auth, address.back).await?;
+    let negotiation = ticket::asked_for(&form, browser);
+    if let (Some(_), Some(token)) = (negotiation, ticket)
+        && let Some(turn) = ticket::heard(view, &form, browser, token).await?
+    {
+        return Ok(turn);
+    }
+    if negotiation.is_some_and(|negotiation| !negotiation.form_without_ticket) {
+        return Err(Refusal::TicketRequired.into());
+    }
     let hint = auth.login_hint().unwrap_or_default().to_owned();
     let screen = screen(view, &form, hint, None).await?;
-    Ok(Outcome::Show(screen).into())
+    let mut turn = Turn::from(Outcome::Show(screen));
+    // Who was asked and showed one that is not taken would show it again.
+    if negotiation.is_some() && ticket.is_none() {
+        turn.negotiate = Some(Negotiate::Ask);
+    }
+    Ok(turn)
 }
 
 /// Checks what was typed. A wrong name and a wrong password look the same and take as long; after

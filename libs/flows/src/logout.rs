@@ -86,10 +86,7 @@ pub async fn logout(
             let outcome = told(view, request, client, then, &ended).await?;
             let was_there = !browser.sessions.is_empty();
             let cookies = was_there.then_some(CookieChange::LogOut);
-            Ok(Turn {
-                outcome,
-                cookies: cookies.into_iter().collect(),
-            })
+            Ok(Turn::new(outcome, cookies.into_iter().collect()))
         }
     }
 }

@@ -327,13 +327,33 @@ pub struct Turn {
     pub outcome: Outcome,
     /// What changes in its cookies.
     pub cookies: Vec<CookieChange>,
+    /// What is said beside it in the scheme `Negotiate`.
+    pub negotiate: Option<Negotiate>,
+}
+
+/// What a browser hears in HTTP's scheme `Negotiate`
+/// ([RFC 4559](https://www.rfc-editor.org/rfc/rfc4559)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Negotiate {
+    /// Show a ticket, if there is one: the page beside it is for who has none.
+    Ask,
+    /// The ticket was taken; here is what it is answered with.
+    Answer(Vec<u8>),
+}
+
+impl Turn {
+    /// A turn that changes cookies.
+    pub(crate) fn new(outcome: Outcome, cookies: Vec<CookieChange>) -> Self {
+        Self {
+            outcome,
+            cookies,
+            negotiate: None,
+        }
+    }
 }
 
 impl From<Outcome> for Turn {
     fn from(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            cookies: Vec::new(),
-        }
+        Self::new(outcome, Vec::new())
     }
 }

@@ -175,6 +175,10 @@ pub struct Rules {
     /// Whose entry in a directory has another DN than at the login is gone; else it is the id that
     /// says who somebody is.
     pub moved_entry_is_gone: bool,
+    /// A Kerberos ticket is taken for any service that the keytab has keys of, and of anybody whom
+    /// the realm gave one, unless the connector names them; else for the issuer's host, and of people
+    /// of the service's own realm.
+    pub takes_any_ticket_of_keytab: bool,
 
     // what is told of a token
     /// Userinfo says all that the token says; else `sub` and what was released of the person.

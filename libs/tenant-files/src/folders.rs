@@ -28,6 +28,8 @@ pub struct ConnectorKinds {
     pub names: Vec<&'static str>,
     /// Which setting of which kind holds what a file may hold: certificates, a key, a token.
     pub file_settings: Vec<(&'static str, &'static str)>,
+    /// Which setting of which group of which kind may name a keytab.
+    pub keytabs: Vec<(&'static str, &'static str, &'static str)>,
 }
 
 /// Tells what is wrong with a tenant that was read anew, beside what its reader told.
@@ -52,6 +54,7 @@ impl Folders {
             requests: self.requests,
             kinds: Some(&self.kinds.names),
             file_settings: &self.kinds.file_settings,
+            keytabs: &self.kinds.keytabs,
         };
         read_document(document, &options)
     }

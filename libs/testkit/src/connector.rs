@@ -1,10 +1,11 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use insula_connector_kit::{
-    Capabilities, Challenge, Connector, ConnectorError, LoginContext, LogoutContext, Memory, Reply,
-    UpstreamIdentity,
+    Capabilities, Challenge, Connector, ConnectorError, LoginContext, LogoutContext, Memory,
+    Negotiated, Negotiation, Once, Reply, UpstreamIdentity,
 };
 use serde_json::json;
 
@@ -30,6 +31,8 @@ struct State {
     begun: Vec<LoginContext>,
     refreshed: Vec<UpstreamIdentity>,
     logs_out: bool,
+    negotiation: Option<Negotiation>,
+    shown: Vec<Vec<u8>>,
 }
 
 impl FakeConnector {
@@ -50,6 +53,19 @@ impl FakeConnector {
         let mut fake = Self::redirecting();
         fake.capabilities.password = true;
         fake
+    }
+
+    /// Takes tickets, too: of any token, what was scripted for a login.
+    pub fn taking_tickets(self, form_without_ticket: bool) -> Self {
+        self.state().negotiation = Some(Negotiation {
+            form_without_ticket,
+        });
+        self
+    }
+
+    /// The tokens it was shown.
+    pub fn shown(&self) -> Vec<Vec<u8>> {
+        self.state().shown.clone()
     }
 
     /// Cannot refresh.
@@ -105,6 +121,28 @@ impl FakeConnector {
 impl Connector for FakeConnector {
     fn capabilities(&self) -> Capabilities {
         self.capabilities
+    }
+
+    fn negotiation(&self) -> Option<Negotiation> {
+        self.state().negotiation
+    }
+
+    async fn negotiate(
+        &self,
+        _ctx: &LoginContext,
+        token: &[u8],
+    ) -> Result<Negotiated, ConnectorError> {
+        let mut state = self.state();
+        state.shown.push(token.to_vec());
+        let scripted = state.logins.pop_front();
+        Ok(Negotiated {
+            identity: scripted.unwrap_or_else(|| Ok(Self::identity()))?,
+            answer: Some(b"proof".to_vec()),
+            once: Once {
+                mark: String::from_utf8_lossy(token).into_owned(),
+                remembered: Duration::from_mins(10),
+            },
+        })
     }
 
     async fn begin(&self, ctx: &LoginContext) -> Result<Challenge, ConnectorError> {

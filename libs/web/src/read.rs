@@ -1,6 +1,7 @@
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpMessage as _, HttpRequest, web};
 use futures_util::StreamExt as _;
+use insula_ambient::read_base64;
 use insula_engine::{Evidence, Refusal};
 use insula_oauth::Params;
 
@@ -55,6 +56,16 @@ async fn piece(payload: &mut web::Payload, so_far: usize) -> Result<Option<web::
         )));
     }
     Ok(Some(piece))
+}
+
+/// The token of the scheme `Negotiate` that a browser shows; one that is not base64 is empty.
+pub(crate) fn negotiated(request: &HttpRequest) -> Option<Vec<u8>> {
+    let mut lines = request.headers().get_all(AUTHORIZATION);
+    let token = lines.find_map(|line| {
+        let (scheme, token) = line.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("negotiate").then_some(token)
+    })?;
+    Some(read_base64(token.trim()).unwrap_or_default())
 }
 
 /// What a request to an endpoint for programs brings along; without a form where there is no

@@ -11,9 +11,10 @@ use actix_web::http::header::{
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use data_encoding::BASE64;
 use insula_engine::Refusal;
 use insula_engine::authorize::ReplyTo;
-use insula_flows::{Fault, FlowError};
+use insula_flows::{Fault, FlowError, Negotiate};
 use insula_model::RefusalForm;
 use insula_oauth::{ErrorCode, OAuthError};
 use insula_theming::{ErrorPage, plain_error};
@@ -26,6 +27,9 @@ use self::person::{connector_name, connector_page, error_page, page_status};
 use crate::context::Context;
 use crate::route::Probe;
 use crate::{outages, page};
+
+/// The scheme in which browsers show Kerberos tickets.
+const NEGOTIATE: &str = "Negotiate";
 
 /// When it is worth asking again after something of ours was away: most outages are a restart or a
 /// reconnection.
@@ -119,6 +123,26 @@ pub(crate) fn refuse(
         answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     answer
+}
+
+/// Says beside an answer what the scheme `Negotiate` has to say
+/// ([RFC 4559 §4](https://www.rfc-editor.org/rfc/rfc4559#section-4)). The page of who is asked stays
+/// as it is: browsers without a ticket show it.
+pub(crate) fn negotiate(answer: &mut HttpResponse, said: &Negotiate) {
+    let challenge = match said {
+        Negotiate::Ask => {
+            *answer.status_mut() = StatusCode::UNAUTHORIZED;
+            HeaderValue::from_static(NEGOTIATE)
+        }
+        Negotiate::Answer(token) => {
+            let text = format!("{NEGOTIATE} {}", BASE64.encode(token));
+            let Ok(text) = HeaderValue::from_str(&text) else {
+                return;
+            };
+            text
+        }
+    };
+    answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
 }
 
 /// A wait in whole seconds, as `Retry-After` tells it: never too short.
@@ -356,6 +380,9 @@ fn challenge(
     status: StatusCode,
     code: ErrorCode,
 ) -> Option<HeaderValue> {
+    if *refusal == Refusal::TicketRequired {
+        return Some(HeaderValue::from_static(NEGOTIATE));
+    }
     if ctx.rules().refusals == RefusalForm::Dex {
         let is_missing = surface == Surface::Bearer && status == StatusCode::UNAUTHORIZED;
         return is_missing.then(|| HeaderValue::from_static("Bearer"));

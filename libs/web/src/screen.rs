@@ -30,6 +30,9 @@ pub(crate) fn carry(ctx: &Context, turn: Turn) -> HttpResponse {
         Outcome::Respond(response) => respond::reply(ctx, &response.to, response.params),
         Outcome::Show(screen) => show(ctx, screen),
     };
+    if let Some(negotiate) = &turn.negotiate {
+        respond::negotiate(&mut answer, negotiate);
+    }
     for change in &turn.cookies {
         if let Err(cause) = answer.add_cookie(&browser::cookie(change, ctx.spec())) {
             error!(incident.id = %ctx.request_id, "a cookie could not be set: {cause}");

@@ -123,7 +123,7 @@ userPassword: secret
 ";
 
 /// A directory of one test, which ends with it.
-struct Directory {
+pub(super) struct Directory {
     child: Child,
     program: PathBuf,
     folder: TempDir,
@@ -132,7 +132,7 @@ struct Directory {
 }
 
 impl Directory {
-    async fn start() -> Option<Self> {
+    pub(super) async fn start() -> Option<Self> {
         let program = program("INSULA_TEST_SLAPD")?;
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
@@ -168,7 +168,7 @@ impl Directory {
         Some(directory)
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -197,7 +197,7 @@ impl Directory {
         answers.expect("slapd listens");
     }
 
-    fn tenant(&self, text: &str) -> String {
+    pub(super) fn tenant(&self, text: &str) -> String {
         let text = text.replace("LDAPS", &self.ldaps.to_string());
         text.replace("localhost:LDAP", &format!("localhost:{}", self.ldap))
     }

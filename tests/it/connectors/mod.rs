@@ -8,6 +8,7 @@ mod fixed_addresses;
 mod gitea;
 mod gitlab;
 mod internet;
+mod kerberos;
 mod ldap;
 mod live;
 mod microsoft;

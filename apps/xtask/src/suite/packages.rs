@@ -130,6 +130,11 @@ const NEEDED: &[Needed] = &[
         is_there: || services::has_samba(),
     },
     Needed {
+        program: "krb5kdc",
+        packages: &["krb5-kdc", "krb5-admin-server", "krb5-user", "curl"],
+        is_there: || kdc().is_some(),
+    },
+    Needed {
         program: "libfaketime",
         packages: &["libfaketime"],
         is_there: || faketime().is_some(),
@@ -219,6 +224,18 @@ pub(super) fn haproxy() -> Option<PathBuf> {
 pub(super) fn slapd() -> Option<PathBuf> {
     let usual = PathBuf::from("/usr/sbin/slapd");
     tools::on_path("slapd").or_else(|| usual.is_file().then_some(usual))
+}
+
+/// Where the KDC of MIT Kerberos is, if what fills its database and what asks it is there, too.
+pub(super) fn kdc() -> Option<PathBuf> {
+    let usual = PathBuf::from("/usr/sbin/krb5kdc");
+    let kdc = tools::on_path("krb5kdc").or_else(|| usual.is_file().then_some(usual))?;
+    let beside = ["kdb5_util", "kadmin.local"].map(|name| kdc.with_file_name(name));
+    let is_whole = beside.iter().all(|file| file.is_file())
+        && ["kinit", "curl"]
+            .iter()
+            .all(|name| tools::on_path(name).is_some());
+    is_whole.then_some(kdc)
 }
 
 /// Where Apache is, if it has the module that logs people in.

@@ -6,7 +6,7 @@ use insula_oauth::GrantType;
 use serde_json::Value;
 
 use super::expand::{expanded, json};
-use super::{included, issuer, oauth2, token_exchange};
+use super::{included, issuer, keytabs, oauth2, token_exchange};
 use crate::LoadOptions;
 use crate::defaults::{CLOCK_SKEW, LARGEST_CLOCK_SKEW, MINUTE, UPSTREAM_TIMEOUT};
 use crate::reading::{Reading, Spot, quote};
@@ -112,6 +112,7 @@ fn connector(
         let mut config = expanded(config, &config_key, reading);
         if let Some(kind) = &kind {
             included::replace_paths(&mut config, &config_key, &kind.value, options, reading);
+            keytabs::included(&mut config, &config_key, &kind.value, options, reading);
         }
         addresses(&config, &config_key, reading);
         json(&config, reading.lenient)

@@ -4,6 +4,7 @@ mod account;
 mod directory;
 mod entry;
 mod groups;
+mod kerberos;
 mod person;
 mod policy;
 mod probe;
@@ -24,8 +25,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 use insula_connector_kit::{
-    Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, OpenContext, Reply,
-    UpstreamIdentity,
+    Capabilities, Challenge, Connector, ConnectorError, LoginContext, Memory, Negotiated,
+    Negotiation, OpenContext, Reply, UpstreamIdentity,
 };
 use insula_model::{ConnectorSpec, Password};
 use ldap3::{DerefAliases, Scope};
@@ -35,6 +36,7 @@ use tracing::{info, warn};
 use self::directory::{Directory, Session, Verdict};
 use self::entry::{Entry, is_constructed};
 use self::groups::GroupRules;
+use self::kerberos::Tickets;
 use self::person::PersonRules;
 use self::searches::or;
 use self::server::Server;
@@ -72,6 +74,7 @@ pub(crate) struct Ldap {
     prompt: String,
     wall: Wall,
     people: Arc<People>,
+    tickets: Option<Tickets>,
 }
 
 /// The people of a directory.
@@ -131,6 +134,7 @@ impl Ldap {
         };
         Ok(Self {
             prompt: settings.prompt(),
+            tickets: settings.kerberos.tickets(id, ctx)?,
             wall: Wall::new(places, http, spec, ctx),
             people: Arc::new(People {
                 directory,
@@ -150,6 +154,26 @@ impl Connector for Ldap {
             password: true,
             exchange: false,
         }
+    }
+
+    fn negotiation(&self) -> Option<Negotiation> {
+        self.tickets.as_ref().map(Tickets::negotiation)
+    }
+
+    async fn negotiate(
+        &self,
+        ctx: &LoginContext,
+        token: &[u8],
+    ) -> Result<Negotiated, ConnectorError> {
+        let tickets = self.tickets.as_ref();
+        let tickets = tickets.ok_or(ConnectorError::Unsupported("tickets"))?;
+        let ticket = tickets.read(token, ctx.now)?;
+        let (people, groups, name) = (Arc::clone(&self.people), ctx.groups, ticket.name.clone());
+        let found = self
+            .wall
+            .run(async move { people.of_ticket(&name, groups).await })
+            .await?;
+        ticket.of(found)
     }
 
     async fn begin(&self, _ctx: &LoginContext) -> Result<Challenge, ConnectorError> {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::kerberos::{KERBEROS, Kerberos};
 use super::searches::{GROUP_SEARCH, GroupSearch, USER_SEARCH, UserSearch, or};
 use super::server::{Mode, Place};
 use crate::settings::{Kind, Reading, Setting, read};
@@ -36,6 +37,7 @@ pub(super) struct Settings {
     username_prompt: String,
     pub(super) user_search: UserSearch,
     pub(super) group_search: GroupSearch,
+    pub(super) kerberos: Kerberos,
 }
 
 /// Every setting there is.
@@ -56,6 +58,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting("usernamePrompt", Kind::Text),
     Setting("userSearch", Kind::Group(USER_SEARCH)),
     Setting("groupSearch", Kind::Group(GROUP_SEARCH)),
+    Setting("kerberos", Kind::Group(KERBEROS)),
 ];
 
 impl Settings {
@@ -85,6 +88,7 @@ impl Settings {
         }
         self.user_search.judge(&mut problems);
         self.group_search.judge(&mut problems);
+        self.kerberos.judge(&mut problems);
         problems
     }
 
@@ -144,6 +148,7 @@ impl Settings {
             "rootCA and rootCAData with insecureSkipVerify: every certificate is believed",
         );
         ignored.extend(self.group_search.ignored());
+        ignored.extend(self.kerberos.ignored());
         ignored
     }
 

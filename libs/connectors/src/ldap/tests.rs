@@ -4,6 +4,7 @@
 mod active_directory;
 mod domain;
 mod groups;
+mod kerberos;
 mod lab;
 mod login;
 mod outages;

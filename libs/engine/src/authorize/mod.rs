@@ -18,8 +18,8 @@ mod tests;
 pub use home_realm::AddressTrouble;
 pub use keeping::{Keeping, LONGEST_IN_BROWSER, keeping};
 pub use next::{
-    Choice, Consent, Next, Standing, available, depends_on_consent, forces_login, may_log_in_at,
-    next,
+    Choice, Consent, Next, Standing, available, depends_on_consent, forces_login, may_be_silent,
+    may_log_in_at, next,
 };
 pub use reply_to::ReplyTo;
 pub use request_object::unpacked;

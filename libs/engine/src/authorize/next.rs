@@ -193,6 +193,13 @@ pub fn forces_login(request: &AuthorizationRequest, rules: &Rules) -> bool {
     request.prompts.login || too_old
 }
 
+/// Whether a ticket that the browser shows by itself may answer for its person: not where they are to
+/// prove themselves anew, however old the proof behind a ticket is, or to say as whom they come.
+pub fn may_be_silent(request: &AuthorizationRequest) -> bool {
+    let prompts = &request.prompts;
+    !prompts.login && !prompts.select_account && request.max_age.is_none()
+}
+
 /// The connectors a client's people may come through for an answer of this type, in the order of the
 /// file.
 pub fn available<'a>(

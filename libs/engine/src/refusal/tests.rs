@@ -116,6 +116,7 @@ fn of_the_authorization_endpoint() -> Vec<(R, Told, Told)> {
             page(E::TemporarilyUnavailable),
         ),
         (R::NotInGroup, page(E::AccessDenied)),
+        (R::TicketRequired, page(E::AccessDenied)),
         (
             R::UpstreamReply {
                 connector: text(),

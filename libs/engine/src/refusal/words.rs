@@ -99,6 +99,7 @@ impl Refusal {
             Self::UpstreamDenied(_) => "the login was refused",
             Self::UpstreamDeclined { .. } => "the login was declined at the identity provider",
             Self::NotInGroup => "the person is in none of the required groups",
+            Self::TicketRequired => "the browser shows no Kerberos ticket that lets anybody in",
             Self::LoginUnknown | Self::LoginExpired => "this login is over; start again",
             Self::WrongBrowser => "this login was begun in another browser",
             Self::WrongStage | Self::WrongConnector => "this step does not belong to the login",

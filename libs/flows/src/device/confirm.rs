@@ -29,10 +29,8 @@ pub(crate) async fn ask(
     let Origin::Device(device) = &auth.origin else {
         return Err(Refusal::WrongStage.into());
     };
-    Ok(Turn {
-        outcome: Outcome::Show(screen(view, client, auth, device)),
-        cookies,
-    })
+    let shown = screen(view, client, auth, device);
+    Ok(Turn::new(Outcome::Show(shown), cookies))
 }
 
 fn screen(view: &TenantView, client: &Client, auth: &AuthRequest, device: &DeviceOrigin) -> Screen {

@@ -44,13 +44,11 @@ pub async fn enter_and_return(
         value: mark(view, &user_code),
         max_age: view.spec.expiry.device_requests,
     };
-    Ok(Turn {
-        outcome: Outcome::Redirect {
-            to: format!("/auth?{query}"),
-            see_other: false,
-        },
-        cookies: vec![entered],
-    })
+    let outcome = Outcome::Redirect {
+        to: format!("/auth?{query}"),
+        see_other: false,
+    };
+    Ok(Turn::new(outcome, vec![entered]))
 }
 
 fn mark(view: &TenantView, user_code: &UserCode) -> String {

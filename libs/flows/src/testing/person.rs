@@ -35,7 +35,10 @@ impl Person {
         let browser = &self.browser;
         let turn = match path.strip_prefix("/auth/") {
             Some(rest) => match rest.strip_suffix("/login") {
-                Some(id) => login::show(view, &decoded(id), address(&params), browser).await,
+                Some(id) => {
+                    let address = address(&params);
+                    login::show(view, &decoded(id), address, None, browser).await
+                }
                 None => authorize::start(view, &params, Some(&decoded(rest)), browser).await,
             },
             None if path == "/auth" => authorize::start(view, &params, None, browser).await,

@@ -87,6 +87,7 @@ impl Rules {
         repeats_current_refresh_token: false,
         replaced_refresh_token: ReplacedRefreshToken::EndsFamily,
         moved_entry_is_gone: false,
+        takes_any_ticket_of_keytab: false,
 
         userinfo_is_whole_token: false,
         introspection: IntrospectionForm::Rfc7662,
@@ -177,6 +178,7 @@ impl Rules {
         repeats_current_refresh_token: true,
         replaced_refresh_token: ReplacedRefreshToken::IsRefused,
         moved_entry_is_gone: true,
+        takes_any_ticket_of_keytab: true,
 
         userinfo_is_whole_token: true,
         introspection: IntrospectionForm::Dex,

@@ -33,6 +33,7 @@ impl Folder {
             kinds: ConnectorKinds {
                 names: vec!["mockCallback"],
                 file_settings: Vec::new(),
+                keytabs: Vec::new(),
             },
         };
         let registry = FileRegistry::new(folders, Box::new(|_, _| Vec::new()), Handle::current());

@@ -59,7 +59,9 @@ pub(crate) async fn password(ctx: &Context, payload: &mut web::Payload, at: &str
             back: query.get("back"),
         };
         if is_get(ctx) {
-            return insula_flows::login::show(view, at, address, &browser).await;
+            let ticket = read::negotiated(&ctx.request);
+            let ticket = ticket.as_deref();
+            return insula_flows::login::show(view, at, address, ticket, &browser).await;
         }
         let form = read::form(&ctx.request, payload).await?;
         let typed = Typed {

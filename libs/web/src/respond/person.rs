@@ -30,6 +30,10 @@ pub(super) fn error_page(ctx: &Context, refusal: &Refusal) -> ErrorPage {
         }
         Refusal::WrongBrowser => ErrorPage::cookies(None),
         Refusal::NotInGroup => ErrorPage::denied(None),
+        Refusal::TicketRequired => ErrorPage {
+            status: 401,
+            ..ErrorPage::denied(None)
+        },
         // dex calls whatever a connector or a person answers its own failure.
         Refusal::UpstreamDenied(_) => ErrorPage {
             status: if dex { 500 } else { 403 },

@@ -81,6 +81,7 @@ pub(super) fn every_refusal() -> Vec<Refusal> {
             why: word(),
         },
         Refusal::NotInGroup,
+        Refusal::TicketRequired,
         Refusal::ClientAuth(ClientAuthError::MalformedBasic),
         Refusal::ClientAuth(ClientAuthError::TwoMethods),
         Refusal::ClientCredentials,
@@ -297,6 +298,7 @@ async fn a_person_sees_every_refusal_on_a_page_with_its_status() {
         (Refusal::WrongBrowser, 400, 400),
         (Refusal::BadProof, 400, 401),
         (Refusal::NotInGroup, 403, 403),
+        (Refusal::TicketRequired, 401, 401),
         (Refusal::UpstreamDenied("no".into()), 403, 500),
         (
             Refusal::UpstreamDeclined {

@@ -25,7 +25,8 @@ async fn observed(config: &Value) -> String {
     };
     let jane = log_in(&ldap, "jane", "secret").await;
     let jane = jane.map(|jane| serde_json::to_string(&jane.claims));
-    format!("{problems:?} {label} {jane:?}")
+    let ticket = super::kerberos::observed(&ldap).await;
+    format!("{problems:?} {label} {jane:?} {ticket}")
 }
 
 /// The settings around one, and itself.
@@ -221,7 +222,8 @@ async fn every_setting_changes_something() {
     let Some(slapd) = Slapd::start_with(&demanding).await else {
         return;
     };
-    let rows = rows(&slapd);
+    let mut rows = rows(&slapd);
+    rows.extend(super::kerberos::rows());
     let shown: BTreeSet<_> = rows.iter().map(|(path, _, _)| (*path).to_owned()).collect();
     assert_eq!(shown, paths(SETTINGS));
     for (path, around, setting) in rows {
@@ -332,7 +334,7 @@ fn what_contradicts_itself_is_refused_with_what_helps() {
         ),
         (
             json!({"kerberos": {"enabled": true}}),
-            "kerberos is not a setting",
+            "kerberos.keytabPath is missing",
         ),
     ];
     for (more, expected) in rows {
