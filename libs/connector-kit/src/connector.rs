@@ -111,7 +111,8 @@ pub trait Connector: Send + Sync {
         Ok(None)
     }
 
-    /// What the upstream says of the person now. `Denied` means they are gone.
+    /// What the upstream says of the person now. `Denied` means they are gone. A failure after the
+    /// upstream renewed what it is asked with is told by [`ConnectorError::after_renewal`].
     async fn refresh(
         &self,
         _ctx: &LoginContext,

@@ -1,3 +1,4 @@
+use insula_secret::Secret;
 use thiserror::Error;
 
 /// Why a connector could not say who somebody is. Texts carry no secret and no fact about a person;
@@ -43,4 +44,27 @@ pub enum ConnectorError {
     /// The settings cannot work.
     #[error("{0}")]
     Settings(String),
+    /// The upstream renewed what it is asked with at a refresh, and failed after that.
+    #[error("{cause}")]
+    AfterRenewal {
+        /// What the connector wants back from now on; what it was given is used up.
+        connector_data: Secret<[u8]>,
+        /// How it failed.
+        cause: Box<Self>,
+    },
+}
+
+impl ConnectorError {
+    /// The same, once the upstream has renewed what it is asked with: the next try must bring that. A
+    /// login that ends needs nothing any more.
+    #[must_use]
+    pub fn after_renewal(self, connector_data: Vec<u8>) -> Self {
+        match self {
+            Self::WrongPassword | Self::Declined | Self::Denied(_) | Self::NotInGroup => self,
+            cause => Self::AfterRenewal {
+                connector_data: connector_data.into(),
+                cause: Box::new(cause),
+            },
+        }
+    }
 }

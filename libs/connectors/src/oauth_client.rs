@@ -345,7 +345,8 @@ pub(crate) async fn refreshed(
         (Err(ConnectorError::Denied(_)), Some(token)) => {
             let tokens = client.refresh(&token).await?;
             let renewed = KeptTokens::of(&tokens, Some(&kept));
-            connector.identity(ctx, &renewed).await?
+            let told = connector.identity(ctx, &renewed).await;
+            told.map_err(|cause| cause.after_renewal(renewed.to_data()))?
         }
         (told, _) => told?,
     };

@@ -1,8 +1,10 @@
 //! `oidc-provider` of npm as the upstream of the connectors `oidc` and `oauth`.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
+use futures_util::future::join_all;
 use insula_tests::scripts::node;
 use insula_tests::{Agent, Deployment, Person, Process, RelyingParty, Tokens, free_port, program};
 use reqwest::Method;
@@ -129,6 +131,26 @@ async fn people_of_a_provider_log_in_and_a_refresh_tells_their_groups_of_today()
     upstream.tell("/test/gone", "").await;
     let refused = app.refresh(tokens.refresh(), &[]).await.expect(400);
     assert_eq!(refused.error(), "invalid_grant");
+}
+
+/// It takes a refresh token once, and ends the login at the second use.
+#[tokio::test]
+async fn an_app_that_refreshes_side_by_side_uses_no_token_of_the_provider_twice() {
+    let Some((_upstream, _deployment, _process, app)) = a_tenant_of_it().await else {
+        return;
+    };
+    let mut tokens = app.log_in(&Agent::new(), &Person::at("oidc")).await;
+    for _ in 0..3 {
+        let token = tokens.refresh().to_owned();
+        let answers = join_all((0..5).map(|_| app.refresh(&token, &[]))).await;
+        let mut told = BTreeSet::new();
+        for answer in answers {
+            tokens = app.read(&answer.expect(200)).await;
+            told.insert(tokens.refresh().to_owned());
+        }
+        assert_eq!(told.len(), 1);
+    }
+    is_kim(&tokens, &["staff"]);
 }
 
 #[tokio::test]

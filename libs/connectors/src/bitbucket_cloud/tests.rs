@@ -204,6 +204,33 @@ async fn a_token_is_renewed_after_two_hours_and_what_comes_of_it_kept() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_renewed_is_not_lost_where_its_first_use_fails() {
+    let fake = a_bitbucket().await;
+    let bitbucket = open(&fake, &json!({})).unwrap();
+    let known = log_in(&bitbucket, &a_login()).await.unwrap();
+    let refused = ResponseTemplate::new(401);
+    fake.answer("GET", "/2.0/user", refused).await;
+    wiremock::Mock::given(wiremock::matchers::path("/2.0/user"))
+        .and(wiremock::matchers::header("authorization", "Bearer at2"))
+        .respond_with(ResponseTemplate::new(503))
+        .with_priority(1)
+        .mount(&fake.server)
+        .await;
+    give(&fake, "2").await;
+    let failed = bitbucket.refresh(&a_login(), &known).await.unwrap_err();
+    let ConnectorError::AfterRenewal {
+        connector_data,
+        cause,
+    } = failed
+    else {
+        panic!("{failed:?}");
+    };
+    let kept: Value = serde_json::from_slice(connector_data.reveal()).unwrap();
+    assert_eq!(kept, json!({"accessToken": "at2", "refreshToken": "rt2"}));
+    assert!(matches!(*cause, ConnectorError::Upstream(_)), "{cause:?}");
+}
+
+#[tokio::test]
 async fn what_dex_kept_of_a_login_is_read() {
     let (bitbucket, _fake) = for_contract().await;
     let data = r#"{"accessToken":"at1","refreshToken":"rt1","expiry":"2026-01-01T00:00:00Z"}"#;

@@ -183,11 +183,36 @@ async fn ask(
             let grant = grant.grant_id.clone();
             Err(Refusal::RefreshDenied { grant }.into())
         }
+        Err(ConnectorError::AfterRenewal {
+            connector_data,
+            cause,
+        }) => {
+            keep_renewed(view, grant, connector_data.reveal()).await;
+            Err(failed(grant, *cause))
+        }
         // What it is to be written to is away too: who waits is told now, not after another wait.
         Err(cause @ ConnectorError::Storage(_)) => Err(failed(grant, cause)),
         Err(ConnectorError::Unsupported(_)) => Ok(Some(login.clone())),
         Err(_) if known.connector_data.is_none() => Ok(Some(login.clone())),
         Err(cause) => Err(failed(grant, cause)),
+    }
+}
+
+/// Stores what the upstream is to be asked with next, of a refresh that came to nothing.
+async fn keep_renewed(view: &TenantView, grant: &RefreshGrant, connector_data: &[u8]) {
+    let renewed = RefreshGrant {
+        login: Login {
+            connector_data: Some(sealed::seal(view, connector_data)),
+            ..grant.login.clone()
+        },
+        ..grant.clone()
+    };
+    let stored = view
+        .effects
+        .store
+        .rotate_refresh(grant.generation, &renewed);
+    if let Err(error) = stored.await {
+        warn!(%error, "what an upstream is to be asked with next could not be stored");
     }
 }
 

@@ -15,7 +15,7 @@ use insula_connector_kit::{
 use insula_testkit::{FakeConnector, a_tenant};
 
 use super::refresh::{SECONDS, refresh_token, refreshed, tokens_with_data};
-use crate::testing::{elsewhere, fault, view};
+use crate::testing::{elsewhere, fault, view, with_connector};
 use crate::{Connectors, Effects, OpenedConnector, Tasks, TenantView};
 
 /// Gives a new token for each; answers once it was looked at a few times.
@@ -127,6 +127,27 @@ async fn trouble_of_an_upstream_is_told_to_all_who_wait_and_the_next_asks_anew()
     assert_eq!(strict.asked(), 1);
     fault(refreshed(&elsewhere(&here), &token).await);
     assert_eq!(strict.asked(), 2);
+}
+
+#[tokio::test]
+async fn what_an_upstream_renewed_before_it_failed_is_what_the_next_try_brings() {
+    let (view, _) = view(a_tenant());
+    let away = ConnectorError::Unreachable("it is away".to_owned());
+    let fake = FakeConnector::redirecting()
+        .on_refresh(Err(away.after_renewal(b"second".to_vec())))
+        .on_refresh(Err(ConnectorError::Unreachable("it is away".to_owned())));
+    let (view, fake) = with_connector(&view, "mock", fake);
+    let token = refresh_token(&tokens_with_data(&view).await);
+    for _ in 0..2 {
+        fault(refreshed(&view, &token).await);
+    }
+    assert!(refreshed(&view, &token).await.is_ok());
+    let asked = fake
+        .refreshed()
+        .into_iter()
+        .map(|known| known.connector_data.unwrap());
+    let asked: Vec<_> = asked.map(|data| String::from_utf8(data).unwrap()).collect();
+    assert_eq!(asked, ["first", "second", "second"]);
 }
 
 #[tokio::test]
