@@ -75,14 +75,38 @@ impl Browser {
         self.redeem(&code).await
     }
 
+    /// Is sent to an upstream, and comes back with a code of it.
+    pub(crate) async fn come_back(&mut self) -> Result<()> {
+        let mut target = authorization(ONLINE);
+        for _ in 0..MOST_STEPS {
+            let location = self.follow(&target).await?;
+            let own = format!("http://{}", self.host);
+            if let Some(own) = location
+                .strip_prefix(&own)
+                .filter(|own| own.starts_with('/'))
+            {
+                own.clone_into(&mut target);
+                continue;
+            }
+            if location.starts_with('/') {
+                target = location;
+                continue;
+            }
+            let (_, query) = location.split_once('?').unwrap_or_default();
+            let asked = parameter(query, "state").zip(parameter(query, "redirect_uri"));
+            let asked = asked.with_context(|| format!("{location} asks for no code"))?;
+            let (state, callback) = (encoded(&asked.0), asked.1);
+            let path = callback.strip_prefix(&own).unwrap_or_default();
+            let back = format!("{path}?code=abc&state={state}");
+            self.follow(&back).await?;
+            return Ok(());
+        }
+        bail!("no upstream is reached after {MOST_STEPS} redirects")
+    }
+
     /// From the authorization request to the code, along every redirect.
     pub(crate) async fn code(&mut self, scope: &str) -> Result<String> {
-        let mut target = format!(
-            "/auth?response_type=code&client_id={CLIENT}&redirect_uri={}&scope={}&state=af0ifjsldkj\
-             &nonce=n-0S6_WzA2Mj&code_challenge={CHALLENGE}&code_challenge_method=S256",
-            encoded(REDIRECT_URI),
-            encoded(scope),
-        );
+        let mut target = authorization(scope);
         for _ in 0..MOST_STEPS {
             let location = self.follow(&target).await?;
             if let Some(query) = location.strip_prefix(REDIRECT_URI) {
@@ -164,6 +188,16 @@ impl Browser {
             refresh_token: text("refresh_token"),
         })
     }
+}
+
+/// Where a login begins.
+fn authorization(scope: &str) -> String {
+    format!(
+        "/auth?response_type=code&client_id={CLIENT}&redirect_uri={}&scope={}&state=af0ifjsldkj\
+         &nonce=n-0S6_WzA2Mj&code_challenge={CHALLENGE}&code_challenge_method=S256",
+        encoded(REDIRECT_URI),
+        encoded(scope),
+    )
 }
 
 /// Keeps names and values, which is all that a login needs; a cookie that ends at once is dropped.

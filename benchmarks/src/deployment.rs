@@ -58,12 +58,26 @@ impl Deployment {
 
     /// Adds a tenant that signs with this algorithm.
     pub(crate) fn add_tenant(&self, tenant: &str, algorithms: &str) -> Result<()> {
+        self.add_tenant_of(
+            tenant,
+            algorithms,
+            "{ type: mockCallback, id: mock, name: Mock }",
+        )
+    }
+
+    /// Adds one whose people come by this connector.
+    pub(crate) fn add_tenant_of(
+        &self,
+        tenant: &str,
+        algorithms: &str,
+        connector: &str,
+    ) -> Result<()> {
         let folder = self.folder().join("tenants").join(tenant);
         fs::create_dir(&folder)?;
         let host = self.host(tenant);
         let text = format!(
             "issuer: http://{host}\n\
-             connectors: [{{ type: mockCallback, id: mock, name: Mock }}]\n\
+             connectors: [{connector}]\n\
              oauth2: {{ grantTypes: [authorization_code, refresh_token, client_credentials] }}\n\
              resources: [{{ identifier: \"{RESOURCE}\" }}]\n\
              staticClients:\n\
@@ -106,6 +120,7 @@ impl Deployment {
              cache: memory\n\
              masterKey: {{ file: ./insula.key }}\n\
              log: {{ format: json, level: info }}\n\
+             outbound: {{ allowPrivate: [127.0.0.0/8] }}\n\
              workers: {workers}\n"
         )
     }

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::awake::{self, AwakeOptions};
 use crate::bare::{self, BareOptions};
 use crate::cores::{self, Cores};
-use crate::measure::{crowd, idle, logins, machines, metadata, tokens};
+use crate::measure::{crowd, hanging, idle, logins, machines, metadata, tokens};
 use crate::report::{Machine, Report};
 
 /// The whole program ends by then, whatever hangs.
@@ -65,6 +65,8 @@ pub(crate) enum Part {
     Machines,
     /// Whole logins.
     Logins,
+    /// Logins beside an upstream that hangs.
+    Hanging,
     /// Very many tenants.
     Crowd,
 }
@@ -157,6 +159,10 @@ pub(crate) async fn measure(plan: &Plan, only: &[Part], report: &mut Report) -> 
     }
     if wanted(Part::Logins) {
         logins::measure(plan, report).await.context("logins")?;
+    }
+    if wanted(Part::Hanging) {
+        let done = hanging::measure(plan, report).await;
+        done.context("an upstream that hangs")?;
     }
     if wanted(Part::Crowd) {
         crowd::measure(plan, report).await.context("many tenants")?;
