@@ -84,6 +84,7 @@ impl UpstreamHealth {
                 | ConnectorError::Denied(_)
                 | ConnectorError::NotInGroup,
             ) => self.answered(),
+            Some(ConnectorError::AfterRenewal { cause, .. }) => self.heard(Some(cause), now),
             Some(error @ ConnectorError::Unreachable(_)) => self.failed(&error.to_string(), now),
             Some(_) => {}
         }

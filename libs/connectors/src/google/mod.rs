@@ -248,7 +248,8 @@ impl Connector for Google {
                     .to_owned(),
             )
         })?;
-        let told = self.oidc.told_again(ctx, token).await?;
+        let kept = |token: &str| token.as_bytes().to_vec();
+        let told = self.oidc.told_again(ctx, token, kept).await?;
         let mut refreshed = same_person(known, self.identity(ctx, told).await?)?;
         // A refreshed ID token says less than the first one.
         if refreshed.claims.username.is_empty() {

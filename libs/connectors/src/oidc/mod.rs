@@ -253,12 +253,9 @@ impl Oidc {
         claims: &UpstreamClaims,
         refresh_token: &str,
     ) -> Result<UpstreamIdentity, ConnectorError> {
-        let data = ConnectorData {
-            refresh_token: BASE64.encode(refresh_token.as_bytes()),
-        };
         Ok(UpstreamIdentity {
             claims: self.claim_rules.identity(claims)?,
-            connector_data: Some(json!(data).to_string().into_bytes()),
+            connector_data: Some(kept_data(refresh_token)),
             amr: amr(claims)?,
             // In a shape nobody understands it says nothing that anybody could trust.
             acr: claims
@@ -397,11 +394,12 @@ impl Oidc {
     }
 
     /// What the upstream says of the person now. A refresh token that was not replaced stays
-    /// (RFC 6749 §6).
+    /// (RFC 6749 §6); one that was goes with a failure as `data_of` it.
     pub(crate) async fn told_again(
         &self,
         ctx: &LoginContext,
         old_token: Secret<str>,
+        data_of: fn(&str) -> Vec<u8>,
     ) -> Result<Told, ConnectorError> {
         let provider = self.provider().await?;
         let grant = [
@@ -417,6 +415,24 @@ impl Oidc {
             }
             Err(NoTokens::Refused(_, cause) | NoTokens::Failed(cause)) => return Err(cause),
         };
+        let claims = self.claims_again(&provider, &tokens, ctx).await;
+        let claims = claims.map_err(|cause| match &tokens.refresh_token {
+            Some(renewed) => cause.after_renewal(data_of(renewed.reveal())),
+            None => cause,
+        })?;
+        Ok(Told {
+            claims,
+            refresh_token: tokens.refresh_token.unwrap_or(old_token),
+        })
+    }
+
+    /// What the tokens of a refresh say.
+    async fn claims_again(
+        &self,
+        provider: &Provider,
+        tokens: &UpstreamTokens,
+        ctx: &LoginContext,
+    ) -> Result<UpstreamClaims, ConnectorError> {
         // OpenID Connect Core §12.2: the answer need not contain an ID token.
         let access_token = tokens.access_token.reveal();
         let id_token = match &tokens.id_token {
@@ -435,13 +451,7 @@ impl Oidc {
                 ));
             }
         };
-        let claims = self
-            .claims(&provider, access_token, id_token, ctx.now)
-            .await?;
-        Ok(Told {
-            claims,
-            refresh_token: tokens.refresh_token.unwrap_or(old_token),
-        })
+        self.claims(provider, access_token, id_token, ctx.now).await
     }
 }
 
@@ -499,7 +509,7 @@ impl Connector for Oidc {
         known: &UpstreamIdentity,
     ) -> Result<UpstreamIdentity, ConnectorError> {
         let old_token = refresh_token(known.connector_data.as_deref())?;
-        let told = self.told_again(ctx, old_token).await?;
+        let told = self.told_again(ctx, old_token, kept_data).await?;
         let refreshed = self.identity(&told.claims, told.refresh_token.reveal())?;
         let mut refreshed = same_person(known, refreshed)?;
         if refreshed.amr.is_empty() {
@@ -531,6 +541,13 @@ fn prompt(ctx: &LoginContext, prompt_type: &str) -> String {
         words.extend(more.filter(|word| !ctx.force_login || !matches!(*word, "none" | "login")));
     }
     words.join(" ")
+}
+
+fn kept_data(refresh_token: &str) -> Vec<u8> {
+    let data = ConnectorData {
+        refresh_token: BASE64.encode(refresh_token.as_bytes()),
+    };
+    json!(data).to_string().into_bytes()
 }
 
 fn refresh_token(connector_data: Option<&[u8]>) -> Result<Secret<str>, ConnectorError> {

@@ -76,6 +76,21 @@ async fn without_an_id_token_userinfo_is_needed() {
 }
 
 #[tokio::test]
+async fn a_new_refresh_token_is_not_lost_where_its_claims_cannot_be_had() {
+    let (lab, oidc, known) = logged_in(json!({})).await;
+    answer(&lab, json!({"access_token": "a", "refresh_token": "rt2"})).await;
+    let failed = oidc.refresh(&a_login(), &known).await.unwrap_err();
+    let ConnectorError::AfterRenewal { connector_data, .. } = failed else {
+        panic!("{failed:?}");
+    };
+    let kept = UpstreamIdentity {
+        connector_data: Some(connector_data.reveal().to_vec()),
+        ..known
+    };
+    assert_eq!(kept_token(&kept), "rt2");
+}
+
+#[tokio::test]
 async fn a_refresh_about_another_person_is_denied() {
     let (lab, oidc, known) = logged_in(json!({})).await;
     let other = merged(lab.claims(""), &json!({"sub": "root"}));
