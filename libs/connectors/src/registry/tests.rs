@@ -53,6 +53,31 @@ async fn every_kind_opens_without_its_upstream() {
     }
 }
 
+#[test]
+fn every_kind_has_a_guide_and_a_line_in_the_list_of_them() {
+    let guides =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides/connectors");
+    let list = std::fs::read_to_string(guides.join("README.md")).unwrap();
+    for kind in KINDS {
+        let name = kind.name;
+        let guide = if name.starts_with("mock") {
+            "mock"
+        } else {
+            name
+        };
+        let text = std::fs::read_to_string(guides.join(format!("{guide}.md")));
+        let text = text.unwrap_or_else(|error| panic!("{name} has no guide: {error}"));
+        assert!(
+            text.contains(&format!("type: {name}")) || name == "local",
+            "{name}: no example"
+        );
+        assert!(
+            list.contains(&format!("`{name}`")),
+            "{name} is not in the list"
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_unknown_kind_is_told_with_what_may_be_meant() {
     let problems = check("oicd", Value::Null);
