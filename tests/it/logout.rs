@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::shared_server::{JANE, shared_server};
 
-fn logout_url(party: &RelyingParty, params: &[(&str, &str)]) -> String {
+pub(crate) fn logout_url(party: &RelyingParty, params: &[(&str, &str)]) -> String {
     let mut url = Url::parse(&party.at("/logout")).unwrap();
     url.query_pairs_mut().extend_pairs(params);
     url.into()

@@ -161,7 +161,12 @@ pub(crate) fn next(
         };
         (form, form.filled(&[], button))
     } else if let Some(form) = page.form_with("password") {
-        let answers = [("login", person.login), ("password", person.password)];
+        // Upstreams that are not ours call the name otherwise.
+        let answers = [
+            ("login", person.login),
+            ("username", person.login),
+            ("password", person.password),
+        ];
         (form, form.filled(&answers, "submit-login"))
     } else if let Some(form) = page.form_with("submit-login") {
         // The address, whose domain leads on.

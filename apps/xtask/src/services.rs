@@ -1,9 +1,10 @@
-//! The databases and the domain controller that tests talk to: private instances in a temporary folder, on loopback ports of
+//! The databases, the domain controller and the provider that tests talk to: private instances in a temporary folder, on loopback ports of
 //! their own, gone when the run is over.
 //!
 //! Nothing here touches an instance that the machine already runs.
 
 mod account;
+mod keycloak;
 mod mariadb;
 mod pgbouncer;
 mod postgres;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tempfile::TempDir;
 
+use self::keycloak::Keycloak;
 use self::mariadb::MariaDb;
 use self::pgbouncer::PgBouncer;
 use self::postgres::Postgres;
@@ -36,13 +38,18 @@ pub(crate) struct Services {
     mariadb: Option<MariaDb>,
     redis: Option<Redis>,
     samba: Option<Samba>,
+    keycloak: Option<Keycloak>,
     folder: TempDir,
 }
 
 impl Services {
     /// Starts those that are installed and waits until each answers. `domain` is what Active Directory
-    /// serves; without one there is none.
-    pub(crate) fn start(domain: Option<&Path>, stop: &Stop) -> anyhow::Result<Self> {
+    /// serves, `keycloak` where Keycloak is; without one there is none.
+    pub(crate) fn start(
+        domain: Option<&Path>,
+        keycloak: Option<&Path>,
+        stop: &Stop,
+    ) -> anyhow::Result<Self> {
         let folder = account::open_folder()?;
         let mut services = Self {
             pgbouncer: None,
@@ -50,9 +57,13 @@ impl Services {
             mariadb: None,
             redis: None,
             samba: None,
+            keycloak: None,
             folder,
         };
         let folder = &services.folder;
+        if let Some(home) = keycloak {
+            services.keycloak = Some(Keycloak::start(&room(folder, "keycloak")?, home)?);
+        }
         if has_redis() {
             services.redis = Some(Redis::start(&room(folder, "redis")?)?);
         }
@@ -101,6 +112,10 @@ impl Services {
             ("INSULA_TEST_POSTGRES", postgres),
             ("INSULA_TEST_MARIADB", mariadb),
             ("INSULA_TEST_REDIS", redis),
+            (
+                "INSULA_TEST_KEYCLOAK",
+                self.keycloak.as_ref().map(Keycloak::url),
+            ),
             ("INSULA_TEST_ACTIVE_DIRECTORY", samba.map(Samba::address)),
             ("INSULA_TEST_ACTIVE_DIRECTORY_CA", authority),
         ]
@@ -122,6 +137,7 @@ impl Services {
             self.mariadb.as_mut().map(|one| &mut one.running),
             self.redis.as_mut().map(|one| &mut one.running),
             self.samba.as_mut().map(|one| &mut one.running),
+            self.keycloak.as_mut().map(|one| &mut one.running),
         ];
         for running in running.into_iter().flatten() {
             running.ask_to_end();

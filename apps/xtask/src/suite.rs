@@ -5,6 +5,7 @@ mod domain;
 mod go;
 mod java;
 mod kept;
+mod keycloak;
 mod packages;
 
 use std::ffi::OsString;
@@ -139,12 +140,17 @@ impl Scene {
         } else {
             None
         };
+        let keycloak = if has(&packages::RUN_JAVA) {
+            Some(keycloak::unpack(repository, stop)?)
+        } else {
+            None
+        };
         let domain = if has(&[packages::ACTIVE_DIRECTORY]) {
             Some(domain::lay(repository, stop)?)
         } else {
             None
         };
-        let services = Services::start(domain.as_deref(), stop)?;
+        let services = Services::start(domain.as_deref(), keycloak.as_deref(), stop)?;
         let stage = |kept: PathBuf| {
             clients::stage(repository, &kept, services.folder())
                 .context("could not lay out the test clients")
