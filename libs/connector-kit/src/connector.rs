@@ -42,6 +42,15 @@ pub struct LoginContext {
     pub now: Timestamp,
 }
 
+/// A document about us, for an upstream to read. It is public.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectorMetadata {
+    /// What kind of document it is.
+    pub media_type: &'static str,
+    /// The document.
+    pub body: String,
+}
+
 /// What a connector is told of a person who was logged out here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogoutContext {
@@ -81,6 +90,11 @@ pub trait Connector: Send + Sync {
 
     /// Whether browsers are asked for a ticket before the password form is shown.
     fn negotiation(&self) -> Option<Negotiation> {
+        None
+    }
+
+    /// What its upstream is given to read about us, where upstreams read anything.
+    fn metadata(&self, _callback_url: &str) -> Option<ConnectorMetadata> {
         None
     }
 

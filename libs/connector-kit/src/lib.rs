@@ -23,7 +23,9 @@ pub use code_flow::{
     PkcePair, RedirectFrom, UpstreamTokens, authorization_url, error_word, random_text, read_code,
     refused_with, what_helps,
 };
-pub use connector::{Capabilities, Connector, LoginContext, LogoutContext, UpstreamIdentity};
+pub use connector::{
+    Capabilities, Connector, ConnectorMetadata, LoginContext, LogoutContext, UpstreamIdentity,
+};
 pub use contract::{keeps_contract, refuses_exchange_it_cannot, refuses_refresh_it_cannot};
 pub use error::ConnectorError;
 pub use exchange::{ExchangedIdentity, SubjectToken, SubjectTokenAudience, SubjectTokenKind};

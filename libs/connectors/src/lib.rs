@@ -26,6 +26,7 @@ mod oauth_client;
 mod oidc;
 mod openshift;
 mod registry;
+mod saml;
 mod settings;
 mod token_endpoint;
 

@@ -1,6 +1,6 @@
 //! `/callback`: the browser comes back from an upstream.
 
-use insula_connector_kit::Reply;
+use insula_connector_kit::{ConnectorMetadata, Reply};
 use insula_engine::Refusal;
 use insula_model::{Asked, ConnectorId};
 use insula_oauth::Params;
@@ -41,6 +41,13 @@ pub fn wanted_headers(view: &TenantView, at_connector: Option<&str>) -> Vec<Stri
     let known = id.and_then(|id| view.connectors.get(&id));
     let opened = known.and_then(|known| known.opened.as_ref().ok());
     opened.map_or_else(Vec::new, |connector| connector.wanted_headers().to_vec())
+}
+
+/// What the upstream of a connector is given to read about us.
+pub fn metadata(view: &TenantView, connector: &str) -> Option<ConnectorMetadata> {
+    let id = ConnectorId::parse(connector).ok()?;
+    let opened = view.connectors.get(&id)?.opened.as_ref().ok()?;
+    opened.metadata(&view.callback_url(&id))
 }
 
 /// Hears what an upstream says of a person.

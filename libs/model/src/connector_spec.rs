@@ -65,6 +65,14 @@ impl ClockSkew {
         }
     }
 
+    /// By how much the clock of who writes SAML assertions may differ; dex has half a minute for it.
+    pub const fn of_assertions(self) -> Duration {
+        match self.issued_ahead {
+            Some(most) => most,
+            None => Duration::from_secs(30),
+        }
+    }
+
     /// How much older than demanded a fresh proof may look.
     pub const fn of_proofs(self) -> Duration {
         match self.issued_ahead {

@@ -301,6 +301,10 @@ async fn dispatch(
         Route::Home => return metadata::home(ctx).await,
         Route::Robots => return metadata::robots(),
         Route::Health(probe) => return respond::health(*probe, (state.is_healthy)()),
+        Route::ConnectorMetadata(id) => {
+            return metadata::of_connector(ctx, id)
+                .unwrap_or_else(|| respond::show(ctx, &ErrorPage::not_found().into()));
+        }
         Route::Discovery => return metadata::discovery(&ctx.snapshot),
         Route::Keys => return metadata::keys(&ctx.snapshot),
     };

@@ -7,7 +7,7 @@ use insula_theming::Occasion;
 use percent_encoding::percent_decode_str;
 
 /// A route below a tenant's issuer. Paths are dex's; ours beyond them are `/revoke` and the
-/// metadata of RFC 8414.
+/// metadata of RFC 8414 and of connectors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
     Home,
@@ -18,6 +18,7 @@ pub(crate) enum Route {
     Password(String),
     Callback,
     CallbackAt(String),
+    ConnectorMetadata(String),
     Approval,
     Token,
     Introspect,
@@ -104,8 +105,11 @@ impl Route {
                 None => Self::AuthorizeAt(segment(rest)?),
             });
         }
-        let id = path.strip_prefix("/callback/")?;
-        Some(Self::CallbackAt(segment(id)?))
+        let rest = path.strip_prefix("/callback/")?;
+        Some(match rest.strip_suffix("/metadata") {
+            Some(id) => Self::ConnectorMetadata(segment(id)?),
+            None => Self::CallbackAt(segment(rest)?),
+        })
     }
 
     /// The pattern, for metrics: bounded, whatever strangers ask for.
@@ -119,6 +123,7 @@ impl Route {
             Self::Password(_) => "/auth/{connector}/login",
             Self::Callback => "/callback",
             Self::CallbackAt(_) => "/callback/{connector}",
+            Self::ConnectorMetadata(_) => "/callback/{connector}/metadata",
             Self::Approval => "/approval",
             Self::Token => "/token",
             Self::Introspect => "/token/introspect",
@@ -146,7 +151,7 @@ impl Route {
             Self::Home | Self::Static(_) | Self::Robots | Self::Health(_) => "GET, HEAD",
             Self::Token | Self::Revoke => "POST, OPTIONS",
             Self::Introspect | Self::DeviceCode | Self::DeviceVerify | Self::DeviceToken => "POST",
-            Self::DeviceCallback => "GET, HEAD",
+            Self::DeviceCallback | Self::ConnectorMetadata(_) => "GET, HEAD",
             Self::UserInfo => "GET, HEAD, POST, OPTIONS",
             Self::Authorize
             | Self::AuthorizeAt(_)
@@ -309,12 +314,18 @@ mod tests {
             Route::of("/callback/x"),
             Some(Route::CallbackAt("x".into()))
         );
+        assert_eq!(
+            Route::of("/callback/x/metadata"),
+            Some(Route::ConnectorMetadata("x".into()))
+        );
         for unknown in [
             "/auth/",
             "/keys/",
             "/Token",
             "/auth/a/b",
             "/callback/",
+            "/callback//metadata",
+            "/callback/x/y",
             "/x",
         ] {
             assert_eq!(Route::of(unknown), None, "{unknown}");

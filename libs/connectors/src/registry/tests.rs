@@ -19,6 +19,8 @@ async fn every_kind_opens_without_its_upstream() {
         "authorizationURL": "https://idp.test/a", "tokenURL": "https://idp.test/t",
         "userInfoURL": "https://idp.test/me"});
     let registered = json!({"clientID": "us", "clientSecret": "s"});
+    let saml = json!({"ssoURL": "https://idp.test/sso", "usernameAttr": "name", "emailAttr": "mail",
+        "caData": include_str!("../../../saml/fixtures/idp.crt")});
     for (kind, config) in [
         (
             "atlassian-crowd",
@@ -44,6 +46,8 @@ async fn every_kind_opens_without_its_upstream() {
             "openshift",
             json!({"issuer": "https://api.test:6443", "clientID": "us", "clientSecret": "s"}),
         ),
+        ("saml", saml.clone()),
+        ("samlExperimental", saml),
     ] {
         assert_eq!(check(kind, config.clone()), Vec::<String>::new(), "{kind}");
         let opened = a_registry()
@@ -85,7 +89,7 @@ async fn an_unknown_kind_is_told_with_what_may_be_meant() {
         problems,
         [
             "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
-          (known: atlassian-crowd, authproxy, bitbucket-cloud, gitea, github, gitlab, google, ldap, linkedin, local, microsoft, mockCallback, mockPassword, oauth, oidc, openshift)"
+          (known: atlassian-crowd, authproxy, bitbucket-cloud, gitea, github, gitlab, google, ldap, linkedin, local, microsoft, mockCallback, mockPassword, oauth, oidc, openshift, saml, samlExperimental)"
         ]
     );
     let opened = a_registry()
@@ -141,6 +145,7 @@ async fn an_inner_address_that_is_not_allowed_is_told_before_anybody_logs_in() {
         ("ldap", json!({"HOST": "[fd00::1]"}), true),
         ("ldap", json!({"host": "localhost:389"}), true),
         ("ldap", json!({"host": "ldap.test:389"}), false),
+        ("saml", json!({"ssoURL": "http://10.0.0.1/sso"}), false),
     ] {
         let told = a_registry().out_of_reach(&a_spec(kind, config.clone()));
         assert_eq!(told.len(), usize::from(is_told), "{config}: {told:?}");

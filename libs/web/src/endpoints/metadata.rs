@@ -25,6 +25,16 @@ pub(crate) fn discovery(snapshot: &TenantSnapshot) -> HttpResponse {
     answer.body(snapshot.discovery_json())
 }
 
+/// What the upstream of a connector reads about us.
+pub(crate) fn of_connector(ctx: &Context, connector: &str) -> Option<HttpResponse> {
+    let metadata = insula_flows::callback::metadata(&ctx.snapshot.view, connector)?;
+    let keep = HeaderValue::from_static("public, max-age=300");
+    let mut answer = HttpResponse::Ok();
+    answer.content_type(metadata.media_type);
+    answer.insert_header((CACHE_CONTROL, keep));
+    Some(answer.body(metadata.body))
+}
+
 /// The tenant's public keys. A key is announced for longer than this answer may be kept, so no
 /// client ever meets a `kid` it cannot know.
 pub(crate) fn keys(snapshot: &TenantSnapshot) -> HttpResponse {
