@@ -190,6 +190,8 @@ impl Scene {
             ("INSULA_TEST_HAPROXY", packages::haproxy()),
             ("INSULA_TEST_SLAPD", packages::slapd()),
             ("INSULA_TEST_KDC", packages::kdc()),
+            ("INSULA_TEST_SIMPLESAMLPHP", packages::simplesamlphp()),
+            ("INSULA_TEST_XMLSEC", tools::on_path("xmlsec1")),
         ];
         let programs = programs.into_iter();
         environment.extend(programs.filter_map(|(name, path)| Some((name, path?.into()))));

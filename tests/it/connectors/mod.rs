@@ -16,4 +16,5 @@ mod live;
 mod microsoft;
 mod oidc_provider;
 mod openshift;
+mod saml;
 mod vendor;

@@ -135,6 +135,16 @@ const NEEDED: &[Needed] = &[
         is_there: || kdc().is_some(),
     },
     Needed {
+        program: "simplesamlphp",
+        packages: &["simplesamlphp", "php-cli", "php-xml"],
+        is_there: || simplesamlphp().is_some(),
+    },
+    Needed {
+        program: "xmlsec1",
+        packages: &["xmlsec1"],
+        is_there: || tools::on_path("xmlsec1").is_some(),
+    },
+    Needed {
         program: "libfaketime",
         packages: &["libfaketime"],
         is_there: || faketime().is_some(),
@@ -236,6 +246,13 @@ pub(super) fn kdc() -> Option<PathBuf> {
             .iter()
             .all(|name| tools::on_path(name).is_some());
     is_whole.then_some(kdc)
+}
+
+/// Where the pages of SimpleSAMLphp are, if there is a PHP to serve them.
+pub(super) fn simplesamlphp() -> Option<PathBuf> {
+    let pages = PathBuf::from("/usr/share/simplesamlphp/www");
+    tools::on_path("php")?;
+    pages.join("saml2").is_dir().then_some(pages)
 }
 
 /// Where Apache is, if it has the module that logs people in.
