@@ -6,8 +6,8 @@ use thiserror::Error;
 /// could have written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Why {
-    /// It is longer than any honest one.
-    #[error("it is too long")]
+    /// It is longer, or has more namespaces, than any honest one.
+    #[error("it is larger than any honest one")]
     TooLong,
     /// Not base64, not UTF-8, not XML, or XML with a document type, which nobody needs.
     #[error("it is not XML in base64, or declares a document type")]

@@ -8,6 +8,12 @@ use crate::refused::{Refused, Why};
 /// Honest responses are about fifteen elements deep.
 const DEEPEST: u32 = 48;
 
+/// Namespaces that a document declares; honest ones have two for each value of an attribute. Who looks a
+/// prefix up goes through all that hold at its place.
+const MOST_NAMESPACES: usize = 2_048;
+/// Namespaces that one element declares; honest ones have about five.
+const MOST_OF_ONE: usize = 32;
+
 pub(crate) struct Tree<'a> {
     pub(crate) document: Document<'a>,
     pub(crate) source: &'a str,
@@ -17,6 +23,9 @@ impl<'a> Tree<'a> {
     /// Parses a document without a document type: with one come entities, and nothing in SAML needs
     /// any.
     pub(crate) fn parse(source: &'a str) -> Result<Self, Refused> {
+        if source.matches("xmlns").count() > MOST_NAMESPACES {
+            return Err(Refused::seeing(Why::TooLong, "too many namespaces"));
+        }
         let parser = Parser::new()
             .with_max_depth(DEEPEST)
             .with_forbid_dtd(true)
@@ -36,6 +45,9 @@ impl<'a> Tree<'a> {
             let Some(element) = self.document.element(node) else {
                 continue;
             };
+            if element.namespace_declarations.len() > MOST_OF_ONE {
+                return Err(Refused::seeing(Why::TooLong, "too many namespaces"));
+            }
             let mut names: Vec<_> = element
                 .attributes
                 .iter()

@@ -250,6 +250,27 @@ fn what_is_not_one_whole_document_is_refused() {
 }
 
 #[test]
+fn more_namespaces_than_anybody_needs_are_refused() {
+    let good = response("response-signed");
+    let declared = |count: usize| -> String {
+        let each = (0..count).map(|number| format!(" xmlns:n{number}=\"urn:n\""));
+        each.collect()
+    };
+    let on_root = format!("<samlp:Response{} ", declared(40));
+    let crowded = with(&good, "<samlp:Response ", &on_root);
+    assert_eq!(why(&usual(), &crowded), Why::TooLong);
+    let all = format!("<a{}/></samlp:Response>", declared(3_000));
+    let many = with(&good, "</samlp:Response>", &all);
+    assert_eq!(why(&usual(), &many), Why::TooLong);
+    let few = format!("<a{}/></saml:Issuer>", declared(20));
+    let few = with(&response("assertion-signed"), "</saml:Issuer>", &few);
+    assert!(
+        read(&usual(), &few).is_ok(),
+        "there it is not signed, and not read"
+    );
+}
+
+#[test]
 fn base64_may_be_broken_into_lines() {
     let encoded = BASE64.encode(response("response-signed").as_bytes());
     let lines: Vec<_> = encoded.as_bytes().chunks(76).collect();
