@@ -1,10 +1,11 @@
-//! The databases, the domain controller and the provider that tests talk to: private instances in a temporary folder, on loopback ports of
+//! The servers that tests talk to: private instances in a temporary folder, on loopback ports of
 //! their own, gone when the run is over.
 //!
 //! Nothing here touches an instance that the machine already runs.
 
 mod account;
 mod keycloak;
+mod keystone;
 mod mariadb;
 mod pgbouncer;
 mod postgres;
@@ -18,6 +19,7 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 
 use self::keycloak::Keycloak;
+use self::keystone::Keystone;
 use self::mariadb::MariaDb;
 use self::pgbouncer::PgBouncer;
 use self::postgres::Postgres;
@@ -39,6 +41,7 @@ pub(crate) struct Services {
     redis: Option<Redis>,
     samba: Option<Samba>,
     keycloak: Option<Keycloak>,
+    keystone: Option<Keystone>,
     folder: TempDir,
 }
 
@@ -58,11 +61,15 @@ impl Services {
             redis: None,
             samba: None,
             keycloak: None,
+            keystone: None,
             folder,
         };
         let folder = &services.folder;
         if let Some(home) = keycloak {
             services.keycloak = Some(Keycloak::start(&room(folder, "keycloak")?, home)?);
+        }
+        if has_keystone() {
+            services.keystone = Some(Keystone::start(&room(folder, "keystone")?)?);
         }
         if has_redis() {
             services.redis = Some(Redis::start(&room(folder, "redis")?)?);
@@ -96,6 +103,9 @@ impl Services {
         if let Some(samba) = &mut services.samba {
             samba.wait(stop)?;
         }
+        if let Some(keystone) = &mut services.keystone {
+            keystone.wait(stop)?;
+        }
         Ok(services)
     }
 
@@ -107,6 +117,7 @@ impl Services {
         let redis = self.redis.as_ref().map(Redis::url);
         let samba = self.samba.as_ref();
         let authority = samba.map(|samba| samba.authority().display().to_string());
+        let keystone = self.keystone.as_ref().map(Keystone::url);
         [
             ("INSULA_TEST_PGBOUNCER", pgbouncer),
             ("INSULA_TEST_POSTGRES", postgres),
@@ -118,6 +129,7 @@ impl Services {
             ),
             ("INSULA_TEST_ACTIVE_DIRECTORY", samba.map(Samba::address)),
             ("INSULA_TEST_ACTIVE_DIRECTORY_CA", authority),
+            ("INSULA_TEST_KEYSTONE", keystone),
         ]
         .into_iter()
         .filter_map(|(name, url)| Some((name, url?)))
@@ -138,6 +150,7 @@ impl Services {
             self.redis.as_mut().map(|one| &mut one.running),
             self.samba.as_mut().map(|one| &mut one.running),
             self.keycloak.as_mut().map(|one| &mut one.running),
+            self.keystone.as_mut().map(|one| &mut one.running),
         ];
         for running in running.into_iter().flatten() {
             running.ask_to_end();
@@ -193,4 +206,9 @@ pub(crate) fn has_samba() -> bool {
 /// Whether it can be started by whoever runs the tests: its ports are below 1024.
 pub(crate) fn may_start_samba() -> bool {
     samba::may_listen()
+}
+
+/// Whether OpenStack Keystone is installed.
+pub(crate) fn has_keystone() -> bool {
+    keystone::python().is_some()
 }

@@ -16,6 +16,7 @@ mod gitlab;
 mod google;
 mod hashing;
 mod http;
+mod keystone;
 mod ldap;
 mod linkedin;
 mod local;

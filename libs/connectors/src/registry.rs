@@ -15,6 +15,7 @@ use crate::github::{self, Github};
 use crate::gitlab::{self, Gitlab};
 use crate::google::{self, Google};
 use crate::http::UpstreamHttp;
+use crate::keystone::{self, Keystone};
 use crate::ldap::{self, Ldap};
 use crate::linkedin::{self, Linkedin};
 use crate::local::{self, Local};
@@ -85,6 +86,12 @@ const KINDS: &[Kind] = &[
         files: &["serviceAccountFilePath"],
         check: google::check,
         open: |http, spec, ctx| Ok(Arc::new(Google::open(http, spec, ctx)?)),
+    },
+    Kind {
+        name: "keystone",
+        files: &[],
+        check: |spec, _| keystone::check(spec),
+        open: |http, spec, ctx| Ok(Arc::new(Keystone::open(http, spec, ctx)?)),
     },
     Kind {
         name: "ldap",

@@ -11,6 +11,7 @@ mod insula;
 mod internet;
 mod kerberos;
 mod keycloak;
+mod keystone;
 mod ldap;
 mod live;
 mod microsoft;

@@ -72,6 +72,11 @@ const NEEDED: &[Needed] = &[
         is_there: || services::has_mariadb(),
     },
     Needed {
+        program: "keystone",
+        packages: &["python3-keystone"],
+        is_there: || services::has_keystone(),
+    },
+    Needed {
         program: "haproxy",
         packages: &["haproxy"],
         is_there: || haproxy().is_some(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use insula_ambient::{Backoff, Breaker, Clock};
 use insula_connector_kit::{ConnectorError, Document};
+use insula_secret::Secret;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value};
@@ -38,6 +39,7 @@ pub(crate) struct Ask {
     bearer: Option<String>,
     accept: &'static str,
     header: Option<(&'static str, &'static str)>,
+    token: Option<(&'static str, Secret<str>)>,
     follows: bool,
     is_of_an_exchange: bool,
 }
@@ -54,6 +56,7 @@ impl Ask {
             bearer: None,
             accept: "application/json",
             header: None,
+            token: None,
             follows: false,
             is_of_an_exchange: false,
         }
@@ -97,6 +100,12 @@ impl Ask {
     /// With one header more, which a vendor wants.
     pub(crate) fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
         self.header = Some((name, value));
+        self
+    }
+
+    /// With a token in a header of the vendor's own.
+    pub(crate) fn with_token_in(mut self, name: &'static str, token: Secret<str>) -> Self {
+        self.token = Some((name, token));
         self
     }
 
@@ -360,6 +369,12 @@ impl Caller {
             .header(ACCEPT, HeaderValue::from_static(ask.accept));
         if let Some((name, value)) = ask.header {
             request = request.header(name, value);
+        }
+        if let Some((name, token)) = &ask.token {
+            let mut value = HeaderValue::from_str(token.reveal())
+                .map_err(|_| Failure::Unusable("its token fits into no header".to_owned()))?;
+            value.set_sensitive(true);
+            request = request.header(*name, value);
         }
         if let Some(body) = &ask.body {
             request = request

@@ -35,6 +35,11 @@ async fn every_kind_opens_without_its_upstream() {
         ("github", json!({"clientID": "us", "clientSecret": "s"})),
         ("gitlab", json!({"clientID": "us", "clientSecret": "s"})),
         ("google", registered.clone()),
+        (
+            "keystone",
+            json!({"keystoneHost": "https://cloud.test:5000", "keystoneUsername": "u",
+                "keystonePassword": "p"}),
+        ),
         ("linkedin", registered.clone()),
         ("microsoft", registered),
         ("local", Value::Null),
@@ -89,7 +94,7 @@ async fn an_unknown_kind_is_told_with_what_may_be_meant() {
         problems,
         [
             "connector type \"oicd\" is unknown; did you mean \"oidc\"? \
-          (known: atlassian-crowd, authproxy, bitbucket-cloud, gitea, github, gitlab, google, ldap, linkedin, local, microsoft, mockCallback, mockPassword, oauth, oidc, openshift, saml, samlExperimental)"
+          (known: atlassian-crowd, authproxy, bitbucket-cloud, gitea, github, gitlab, google, keystone, ldap, linkedin, local, microsoft, mockCallback, mockPassword, oauth, oidc, openshift, saml, samlExperimental)"
         ]
     );
     let opened = a_registry()
