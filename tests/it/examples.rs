@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use insula_tests::{
-    Agent, Answer, Deployment, Login, Person, example_client, free_port, program, walk,
+    Agent, Answer, Deployment, Login, Person, RelyingParty, example_client, free_port, program,
+    walk,
 };
 
 /// The example client, ended with the test.
@@ -253,4 +254,67 @@ async fn programs_that_know_no_names_below_localhost_reach_the_first_tenants_by_
     let document = agent.get(at).await.expect(200).json();
     assert_eq!(document["issuer"], issuer.as_str());
     process.terminate().await;
+}
+
+#[tokio::test]
+async fn every_example_of_a_vendor_is_served_without_its_vendor_and_sends_people_there() {
+    let vendors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tenants.example/vendors");
+    let deployment = Deployment::build().done();
+    let tenants = deployment.folder().join("tenants");
+    move_in(&vendors, &tenants, &[(":5556", deployment.port)]);
+    let checked = deployment.run("check").await;
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert_eq!(checked.status.code(), Some(0), "{said}");
+    assert!(!said.contains("warning"), "{said}");
+
+    let process = deployment.open().await;
+    let agent = Agent::new();
+    let mut kinds = Vec::new();
+    for folder in fs::read_dir(&tenants).unwrap() {
+        let kind = folder.unwrap().file_name().into_string().unwrap();
+        let issuer = format!("http://127.0.0.1:{}/{kind}", deployment.port);
+        let discovery = agent
+            .get(format!("{issuer}/.well-known/openid-configuration"))
+            .await;
+        assert_eq!(discovery.expect(200).json()["issuer"], issuer);
+        kinds.push(kind);
+    }
+    let asked = |kind: &str| {
+        let issuer = format!("http://127.0.0.1:{}/{kind}", deployment.port);
+        let secret = "ZXhhbXBsZS1hcHAtc2VjcmV0";
+        let to = "http://127.0.0.1:5555/callback";
+        RelyingParty::new(&issuer, "example-app", secret, to)
+            .begin()
+            .url
+    };
+    let mut seen = Vec::new();
+    for (kind, place) in [
+        ("bitbucket-cloud", "bitbucket.org"),
+        ("gitea", "git.acme.example"),
+        ("github", "github.com"),
+        ("gitlab", "gitlab.acme.example"),
+        ("linkedin", "www.linkedin.com"),
+        ("microsoft", "login.microsoftonline.com"),
+    ] {
+        let mut answer = agent.get(asked(kind)).await;
+        while answer.location().host_str() != Some(place) {
+            answer = agent.get(answer.location()).await;
+        }
+        seen.push(kind);
+    }
+    for kind in ["atlassian-crowd", "keystone"] {
+        let page = page_after(&agent, agent.get(asked(kind)).await).await;
+        assert!(page.page().has("password"), "{kind}");
+        seen.push(kind);
+    }
+    // These are told by the vendor where people are sent.
+    seen.extend(["google", "openshift"]);
+    kinds.sort();
+    seen.sort_unstable();
+    assert_eq!(kinds, seen, "every example is in the table, and no other");
+    let said = process.terminate().await;
+    let mut warned = said
+        .lines()
+        .filter(|line| line.contains("\"WARN\"") || line.contains("\"ERROR\""));
+    assert_eq!(warned.find(|line| line.contains("connector")), None);
 }
