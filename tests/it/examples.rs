@@ -295,6 +295,7 @@ async fn every_example_of_a_vendor_is_served_without_its_vendor_and_sends_people
         ("gitlab", "gitlab.acme.example"),
         ("linkedin", "www.linkedin.com"),
         ("microsoft", "login.microsoftonline.com"),
+        ("oauth", "oauth.acme.example"),
     ] {
         let mut answer = agent.get(asked(kind)).await;
         while answer.location().host_str() != Some(place) {
@@ -307,8 +308,19 @@ async fn every_example_of_a_vendor_is_served_without_its_vendor_and_sends_people
         assert!(page.page().has("password"), "{kind}");
         seen.push(kind);
     }
-    // These are told by the vendor where people are sent.
-    seen.extend(["google", "openshift"]);
+    let mut answer = agent.get(asked("saml")).await;
+    while (300..400).contains(&answer.status) {
+        answer = agent.get(answer.location()).await;
+    }
+    let form = answer.expect(200);
+    assert!(
+        form.body.contains("https://idp.acme.example/sso"),
+        "{}",
+        form.body
+    );
+    seen.push("saml");
+    // These are told by the vendor where people are sent; a proxy sends nobody anywhere.
+    seen.extend(["authproxy", "google", "openshift"]);
     kinds.sort();
     seen.sort_unstable();
     assert_eq!(kinds, seen, "every example is in the table, and no other");
