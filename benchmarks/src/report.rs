@@ -233,6 +233,11 @@ raw rate is out of anybody's reach: a signature takes 12 µs, the system call th
 A login is that of somebody without a session, at a tenant with one connector, by a client that asks
 no consent: `/auth`, `/callback` and `/token`, with PKCE. State is in SQLite and in the process.
 
+The upstream that hangs takes connections and says nothing. People of another tenant came back from it
+with a code, and their requests wait for its token endpoint; each round has a tenant of its own for
+them, since an upstream that has hung is left alone for a while. The logins beside them are made one
+after the other, a second without the crowd and a second with it, in turns.
+
 Tenants of the crowd are folders with a `tenant.yaml` of a dozen lines. Activation is the time of
 the first request to a tenant that sleeps: its file is read and checked, its keys are opened or
 made, its theme is compiled and its first snapshot published.
