@@ -30,7 +30,7 @@ impl CacheOnTrial for Trial {
         let keys: Vec<String> = redis.keys(format!("{}:*", self.prefix)).await.unwrap();
         assert_eq!(
             keys.len(),
-            22,
+            23,
             "one of each kind and state, and the lists: {keys:?}"
         );
         let mut endless = vec![];
