@@ -87,6 +87,13 @@ impl Agent {
         self
     }
 
+    /// As a browser, to which plain HTTP on this machine is as good as TLS: cookies of others may ask for
+    /// it.
+    pub fn trusting_this_machine(self) -> Self {
+        self.jar.trust_this_machine();
+        self
+    }
+
     /// As a browser that takes no cookies.
     pub fn without_cookies(mut self) -> Self {
         self.takes_cookies = false;

@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cookie_store::{CookieError, CookieStore};
 use url::Url;
@@ -65,7 +66,7 @@ impl Cookie {
 
 /// The cookies of one browser.
 #[derive(Debug, Default)]
-pub(crate) struct Jar(Mutex<CookieStore>);
+pub(crate) struct Jar(Mutex<CookieStore>, AtomicBool);
 
 impl Jar {
     /// Takes a `Set-Cookie` line; one that a browser would refuse ends the test.
@@ -76,18 +77,24 @@ impl Jar {
         }
     }
 
+    /// From now on this machine is as good as TLS, as it is to browsers.
+    pub(crate) fn trust_this_machine(&self) {
+        self.1.store(true, Ordering::Relaxed);
+    }
+
     /// Puts a cookie where it says it is from.
     pub(crate) fn plant(&self, cookie: &Cookie) {
         let url = format!("https://{}{}", cookie.host, cookie.path);
         self.keep(&cookie.line(), &Url::parse(&url).unwrap());
     }
 
-    /// The `Cookie` header for a URL. `Secure` means TLS here, also on this machine, where the store
-    /// would let it go as browsers do.
+    /// The `Cookie` header for a URL. `Secure` means TLS here, also on this machine unless that is
+    /// trusted, where the store would let it go as browsers do.
     pub(crate) fn header(&self, url: &Url) -> Option<String> {
         let cookies = self.0.lock().unwrap();
         let cookies = cookies.matches(url).into_iter();
-        let sent = cookies.filter(|c| c.secure() != Some(true) || url.scheme() == "https");
+        let is_secure = url.scheme() == "https" || self.1.load(Ordering::Relaxed);
+        let sent = cookies.filter(|c| c.secure() != Some(true) || is_secure);
         let pairs: Vec<_> = sent
             .map(|c| format!("{}={}", c.name(), c.value()))
             .collect();

@@ -75,7 +75,7 @@ async fn people_of_another_tenant_log_in_and_a_refresh_tells_their_groups_of_tod
     }
     let latest = latest.unwrap();
 
-    let without = upstream("[]") + "expiry: { idTokens: 1h }\n";
+    let without = upstream("[]") + "expiry: { idTokens: 30m }\n";
     deployment.write_tenant("upstream", &without);
     process
         .says("tenant upstream is reloaded: staticPasswords, expiry")

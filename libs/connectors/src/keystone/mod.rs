@@ -93,7 +93,9 @@ impl Keystone {
                 groups,
                 ..IdentityClaims::of(user_id)
             },
-            connector_data: None,
+            // Nothing is needed to ask about them; what is there says that they came by this connector, so that
+            // trouble at a refresh is told.
+            connector_data: Some(b"{}".to_vec()),
             amr: vec!["pwd".to_owned()],
             acr: None,
         }))
