@@ -1,5 +1,5 @@
-//! What Gitea answers is written from memory of its API description (`/api/swagger`: `/user`, `/user/teams`) and its
-//! documentation: "API Usage" (pagination) and "OAuth2 Provider". Forgejo's are the same.
+//! What Gitea answers was compared with its API description (`/api/swagger`: the definitions `User` and `Team`); pages and tokens
+//! are written from memory of its documentation, "API Usage" and "OAuth2 Provider". Forgejo's are the same.
 
 mod groups;
 mod settings;
