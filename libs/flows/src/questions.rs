@@ -12,8 +12,8 @@ use crate::FlowError;
 type Answer = Result<Option<Login>, FlowError>;
 type Asked = BoxFuture<'static, Answer>;
 
-/// The questions of one tenant to its upstreams at refreshes: who asks what is being asked waits for
-/// the same answer.
+/// The questions of a process to upstreams at refreshes: who asks what is being asked waits for the
+/// same answer. They go by the use of a grant, whose random id is no two tenants'.
 #[derive(Clone, Default)]
 pub struct Questions(Arc<Mutex<UnderWay>>);
 

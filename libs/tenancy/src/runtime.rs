@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use insula_ambient::{Monotonic, Timestamp};
-use insula_flows::Tasks;
+use insula_flows::{Questions, Tasks};
 use insula_jose::RsaKeys;
 use insula_model::TenantId;
 use insula_store::TellFacts;
@@ -39,6 +39,8 @@ pub(crate) struct Runtime {
     pub(crate) in_background: Arc<Background>,
     /// What runs the work of requests that goes on without them.
     pub(crate) tasks: Arc<dyn Tasks>,
+    /// What upstreams are being asked about the logins of all tenants.
+    pub(crate) questions: Questions,
     /// What is remembered of the rows of awake tenants.
     pub(crate) facts: Arc<OpenFacts>,
     /// Who is told what changed of them.
@@ -99,6 +101,7 @@ impl Runtime {
         Self {
             tasks: Arc::clone(&in_background) as _,
             in_background,
+            questions: Questions::default(),
             on_last_good: ArcSwap::default(),
             spare_keys: SpareKeys::default(),
             rsa_keys: RsaKeys::new(options.parsed_rsa_keys),

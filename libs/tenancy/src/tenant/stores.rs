@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use insula_flows::{Effects, Questions};
+use insula_flows::Effects;
 use insula_model::{TenantId, TenantSpec};
 use insula_store::{FactsUse, RememberedBound, TenantCache, TenantStore};
 
@@ -14,7 +14,6 @@ pub(crate) struct OwnStores {
     pub(crate) store: Arc<dyn TenantStore>,
     cache: Arc<dyn TenantCache>,
     facts: OwnFacts,
-    questions: Questions,
     pub(crate) key_orders: Arc<KeyOrders>,
 }
 
@@ -24,7 +23,6 @@ impl OwnStores {
             store: runtime.deps.durable.tenant(id),
             cache: runtime.deps.cache.tenant(id),
             facts: runtime.facts.open(id, &runtime.told),
-            questions: Questions::default(),
             key_orders: KeyOrders::new(runtime.options.key_patience),
         }
     }
@@ -46,7 +44,7 @@ impl OwnStores {
             clock: Arc::clone(&runtime.deps.clock),
             entropy: Arc::clone(&runtime.deps.entropy),
             promised_keys: Arc::clone(&self.key_orders) as _,
-            questions: self.questions.clone(),
+            questions: runtime.questions.clone(),
             tasks: Arc::clone(&runtime.tasks),
         }
     }
