@@ -222,6 +222,12 @@ impl RelyingParty {
         self.post("/token", &form).await
     }
 
+    /// The tokens that a refresh gives.
+    pub async fn refreshed(&self, tokens: &Tokens) -> Tokens {
+        let answer = self.refresh(tokens.refresh(), &[]).await.expect(200);
+        self.read(&answer).await
+    }
+
     /// Revokes a token.
     pub async fn revoke(&self, token: &str) -> Answer {
         self.post("/revoke", &[("token", token)]).await

@@ -207,11 +207,6 @@ fn is_kim(tokens: &Tokens, groups: &[&str]) {
     }
 }
 
-async fn refreshed(app: &RelyingParty, tokens: &Tokens) -> Tokens {
-    let answer = app.refresh(tokens.refresh(), &[]).await.expect(200);
-    app.read(&answer).await
-}
-
 #[tokio::test]
 async fn people_of_a_realm_log_in_and_a_refresh_tells_their_groups_of_today_until_they_are_disabled()
  {
@@ -227,9 +222,9 @@ async fn people_of_a_realm_log_in_and_a_refresh_tells_their_groups_of_today_unti
     }
     realm.put_kim_in("night").await;
     for (app, tokens) in &mut all {
-        *tokens = refreshed(app, tokens).await;
+        *tokens = app.refreshed(tokens).await;
         is_kim(tokens, &["night", "staff"]);
-        *tokens = refreshed(app, tokens).await;
+        *tokens = app.refreshed(tokens).await;
     }
     realm.disable_kim().await;
     for (app, tokens) in &all {

@@ -109,11 +109,6 @@ fn is_kim(tokens: &Tokens, groups: &[&str]) {
     }
 }
 
-async fn refreshed(app: &RelyingParty, tokens: &Tokens) -> Tokens {
-    let answer = app.refresh(tokens.refresh(), &[]).await.expect(200);
-    app.read(&answer).await
-}
-
 #[tokio::test]
 async fn people_of_a_provider_log_in_and_a_refresh_tells_their_groups_of_today() {
     let Some((upstream, _deployment, _process, app)) = a_tenant_of_it().await else {
@@ -122,10 +117,10 @@ async fn people_of_a_provider_log_in_and_a_refresh_tells_their_groups_of_today()
     let tokens = app.log_in(&Agent::new(), &Person::at("oidc")).await;
     is_kim(&tokens, &["staff"]);
     upstream.tell("/test/groups", "night,board").await;
-    let tokens = refreshed(&app, &tokens).await;
+    let tokens = app.refreshed(&tokens).await;
     is_kim(&tokens, &["night", "board"]);
     // The upstream rotates its own refresh token: the second refresh shows the one it gave last.
-    let tokens = refreshed(&app, &tokens).await;
+    let tokens = app.refreshed(&tokens).await;
     is_kim(&tokens, &["night", "board"]);
 
     upstream.tell("/test/gone", "").await;
@@ -161,7 +156,7 @@ async fn people_of_an_oauth_server_log_in_by_what_its_userinfo_says() {
     let tokens = app.log_in(&Agent::new(), &Person::at("oauth")).await;
     is_kim(&tokens, &["staff"]);
     upstream.tell("/test/groups", "night").await;
-    let tokens = refreshed(&app, &tokens).await;
+    let tokens = app.refreshed(&tokens).await;
     is_kim(&tokens, &["night"]);
 }
 

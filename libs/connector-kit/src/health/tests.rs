@@ -54,6 +54,13 @@ fn an_upstream_that_never_answered_is_unavailable_after_one_call() {
 }
 
 #[test]
+fn one_that_renewed_what_it_is_asked_with_and_then_fell_silent_is_silent() {
+    let (health, _) = a_health();
+    health.heard(Some(&silent().after_renewal(b"new".to_vec())), START);
+    assert!(health.is_unavailable(START));
+}
+
+#[test]
 fn one_that_answered_is_unavailable_after_five_calls_in_a_row_that_found_nobody() {
     let (health, board) = a_health();
     health.heard(None, START);

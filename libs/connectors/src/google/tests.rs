@@ -1,4 +1,4 @@
-//! Google in a laboratory. Its answers are those of Google's published discovery document
+//! Google in a laboratory. Its answers are written from memory of Google's published discovery document
 //! (accounts.google.com/.well-known/openid-configuration) and of the pages "OpenID Connect" (the ID
 //! token's payload, `hd`), "Using OAuth 2.0 for server to server applications" (the assertion and the
 //! errors of the token endpoint) and "Directory API: groups.list" with "Limits and quotas" and

@@ -1,6 +1,7 @@
 mod client_credentials;
 mod clock;
 mod code;
+mod domains;
 mod once;
 mod own_exchange;
 mod refresh;

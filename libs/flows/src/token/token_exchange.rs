@@ -226,8 +226,15 @@ async fn judged(
     };
     let answered = opened.exchange(shown).await;
     let vouched = match answered {
-        Ok(told) => within_domains(view, &connector.id, Ok(told.identity.clone()))
-            .map(|identity| ExchangedIdentity { identity, ..told }),
+        Ok(ExchangedIdentity {
+            identity,
+            claims,
+            auth_time,
+        }) => within_domains(view, &connector.id, Ok(identity)).map(|identity| ExchangedIdentity {
+            identity,
+            claims,
+            auth_time,
+        }),
         Err(error) => {
             heard(view, &connector.id, Some(&error));
             Err(error)
